@@ -1,0 +1,140 @@
+//! What the flow table says about a connection, and the trait that hears it.
+
+use crate::StreamOffset;
+use tapwire_wire::{FlowKey, Side, SourceId, Timestamp};
+
+/// What is known of a connection when an event of it is delivered.
+#[derive(Debug, Clone)]
+pub struct FlowInfo {
+    /// Counts connections in the order of their first packet, from 1.
+    pub id: u64,
+    /// The canonical 5-tuple.
+    pub key: FlowKey,
+    /// Who sent the SYN; `None` when no handshake was seen.
+    pub initiator: Option<Side>,
+    /// When the first packet was seen.
+    pub opened: Timestamp,
+    /// Where the first packet was seen.
+    pub source: SourceId,
+    /// The VLAN of the first tagged packet.
+    pub vlan: Option<u16>,
+}
+
+/// Bytes of one direction, in order and without a hole to the chunk before.
+///
+/// One chunk never mixes bytes of two segments, so `time`, `frame` and `peer_at` are those of the segment that first
+/// carried every byte in it. Its `Debug` shows no payload.
+#[derive(Clone, Copy)]
+pub struct Chunk<'a> {
+    /// Who sent it.
+    pub side: Side,
+    /// The offset of the first byte.
+    pub at: StreamOffset,
+    /// Never empty.
+    pub bytes: &'a [u8],
+    /// The segment's acknowledgement number as an offset in the other direction's stream.
+    pub peer_at: Option<StreamOffset>,
+    /// Capture time of the segment.
+    pub time: Timestamp,
+    /// Frame number of the segment.
+    pub frame: u64,
+    /// Source of the segment.
+    pub source: SourceId,
+}
+
+impl std::fmt::Debug for Chunk<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Chunk")
+            .field("side", &self.side)
+            .field("at", &self.at)
+            .field("len", &self.bytes.len())
+            .field("peer_at", &self.peer_at)
+            .field("frame", &self.frame)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Bytes of one direction that were not captured. The next chunk of that side begins at `at + len`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Gap {
+    /// Whose bytes.
+    pub side: Side,
+    /// The offset of the first missing byte.
+    pub at: StreamOffset,
+    /// How many bytes are missing; never 0.
+    pub len: u64,
+    /// How many of them the receiver acknowledged: the sensor missed them, the network did not.
+    pub acknowledged: u64,
+    /// Capture time of the packet that proved it.
+    pub time: Timestamp,
+}
+
+/// Why a connection ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum CloseReason {
+    /// Both sides sent FIN.
+    Fin,
+    /// A reset inside the window.
+    Reset,
+    /// No packet for its timeout.
+    Idle,
+    /// Another connection began on the same addresses and ports.
+    Replaced,
+    /// The table was full; this connection was the least active one.
+    Evicted,
+    /// The capture ended.
+    End,
+}
+
+/// Facts about the bytes of a connection that an exchange should carry as an anomaly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Evidence {
+    /// The same range of the stream came twice with different bytes; the first were kept.
+    OverlapConflict,
+    /// A reset outside the window was ignored.
+    ResetOutOfWindow,
+    /// A segment with a wrong checksum from a sender whose checksums are otherwise right was ignored.
+    BadChecksum,
+}
+
+/// One thing that happened on a connection.
+#[derive(Debug, Clone, Copy)]
+pub enum StreamEvent<'a> {
+    /// Bytes in order.
+    Data(Chunk<'a>),
+    /// Bytes that will not come.
+    Gap(Gap),
+    /// That side will send nothing more: its FIN was reached in order (everything before was delivered or declared lost).
+    Fin(Side),
+    /// A fact about the bytes of that side around that offset.
+    Evidence(Side, StreamOffset, Evidence),
+    /// The connection ended. What was held back has been delivered, holes as gaps.
+    Close(CloseReason),
+}
+
+/// How long a silent connection is kept, by what is open on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Patience {
+    /// Nothing is open.
+    #[default]
+    Idle,
+    /// An exchange is open.
+    Open,
+    /// A WebSocket, server-sent events, HTTP/2: silence is normal.
+    LongLived,
+}
+
+/// Hears stream events; `T` is its state, kept in the flow's record and made by `Default`.
+pub trait StreamSink<T> {
+    /// Whether these bytes look like the first of a message.
+    ///
+    /// Asked when a direction's first bytes arrive and nothing tells where its stream begins (no SYN, nothing
+    /// acknowledged by the peer). "Yes" delivers them at once; "no" holds them briefly, since earlier bytes may follow.
+    fn looks_like_start(&self, bytes: &[u8]) -> bool;
+
+    /// Takes one event. The state was made before the first event of the flow and is dropped after `Close`.
+    fn event(&mut self, flow: &FlowInfo, state: &mut T, event: StreamEvent<'_>);
+
+    /// How long to keep the flow when it is silent; asked after events.
+    fn patience(&self, state: &T) -> Patience;
+}

@@ -1,0 +1,16 @@
+//! Segment to StreamEvent: the flow table, reassembly, gaps, overlap evidence, timers and the memory budget.
+//!
+//! A pure crate: deterministic, no clock, no threads, no I/O. Time is the packets' own. [`FlowTable::handle`] takes a
+//! segment and pushes [`StreamEvent`]s into a [`StreamSink`]; in-order payload is lent on, never copied. A SYN is never
+//! required, and bytes on the two sides of a hole are never joined.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod config;
+mod event;
+mod offset;
+
+pub use config::Config;
+pub use event::{Chunk, CloseReason, Evidence, FlowInfo, Gap, Patience, StreamEvent, StreamSink};
+pub use offset::StreamOffset;

@@ -1,0 +1,176 @@
+//! Facts about bytes, from the parsers: a closed list with one name each.
+
+use std::ops::{BitOr, BitOrAssign};
+
+macro_rules! anomalies {
+    ($($(#[doc = $doc:literal])+ $variant:ident = $name:literal,)+) => {
+        /// A fact about the bytes of an exchange that a careful reader would want to know.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[repr(u8)]
+        pub enum Anomaly { $($(#[doc = $doc])+ $variant,)+ }
+
+        impl Anomaly {
+            /// Every anomaly, in the order of the list.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
+            /// The kebab-case name used in events.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+
+            /// What it means, for `tapwire explain`.
+            pub const fn meaning(self) -> &'static str {
+                match self { $(Self::$variant => concat!($($doc,)+),)+ }
+            }
+        }
+    };
+}
+
+anomalies! {
+    /// Content-Length together with Transfer-Encoding: two readings of where the message ends.
+    LengthWithTransferEncoding = "content-length-with-transfer-encoding",
+    /// More than one Content-Length.
+    DuplicateContentLength = "duplicate-content-length",
+    /// Content-Length values that differ.
+    ConflictingContentLength = "conflicting-content-length",
+    /// A Content-Length that is not a plain decimal number.
+    InvalidContentLength = "invalid-content-length",
+    /// More than one Transfer-Encoding field.
+    DuplicateTransferEncoding = "duplicate-transfer-encoding",
+    /// A Transfer-Encoding whose last coding is not chunked.
+    TransferEncodingNotChunked = "transfer-encoding-not-chunked",
+    /// A Transfer-Encoding written so that two servers may read it differently.
+    ObfuscatedTransferEncoding = "obfuscated-transfer-encoding",
+    /// Transfer-Encoding in an HTTP/1.0 message.
+    TransferEncodingInHttp10 = "transfer-encoding-in-http10",
+    /// A line of the head or of a chunk ends in LF without CR.
+    BareLf = "bare-lf",
+    /// A CR that is not followed by LF.
+    BareCr = "bare-cr",
+    /// A NUL byte in the head.
+    NulInHead = "nul-in-head",
+    /// Another control or non-ASCII byte where none may be.
+    InvalidByteInHead = "invalid-byte-in-head",
+    /// White space between a field name and its colon.
+    SpaceBeforeColon = "space-before-colon",
+    /// A field name that is empty or has bytes that no token may have.
+    InvalidFieldName = "invalid-field-name",
+    /// A head line without a colon.
+    MissingColon = "missing-colon",
+    /// A field value continued on the next line.
+    ObsFold = "obs-fold",
+    /// White space before the first field.
+    LeadingWhitespace = "leading-whitespace",
+    /// Empty lines before the start line.
+    LeadingEmptyLines = "leading-empty-lines",
+    /// The request target has spaces in it.
+    TargetWithSpaces = "target-with-spaces",
+    /// The request target has bytes that no URI may have.
+    InvalidTarget = "invalid-target",
+    /// The start line separates its parts by other than one space.
+    UnusualSpacing = "unusual-spacing",
+    /// A method with bytes that no token may have.
+    InvalidMethod = "invalid-method",
+    /// A version that is neither HTTP/1.0 nor HTTP/1.1.
+    UnknownVersion = "unknown-version",
+    /// A request line without version: HTTP/0.9.
+    Http09 = "http09",
+    /// A status code that is not three digits from 100 to 599.
+    InvalidStatus = "invalid-status",
+    /// No Host in an HTTP/1.1 request.
+    MissingHost = "missing-host",
+    /// More than one Host.
+    DuplicateHost = "duplicate-host",
+    /// A chunk size that is not plain hexadecimal, or does not fit 64 bits.
+    InvalidChunkSize = "invalid-chunk-size",
+    /// A chunk's data is not followed by a line end.
+    ChunkWithoutLineEnd = "chunk-without-line-end",
+    /// A chunk extension.
+    ChunkExtension = "chunk-extension",
+    /// Chunk extensions longer than the sensor keeps.
+    OversizedChunkExtension = "oversized-chunk-extension",
+    /// A trailer field that must not be one: framing, routing or authentication.
+    ForbiddenTrailer = "forbidden-trailer",
+    /// A body length stated where no body may be: 1xx, 204, or Transfer-Encoding in such an answer.
+    BodyWhereNoneMayBe = "body-where-none-may-be",
+    /// A head longer than the sensor keeps, or with more fields.
+    OversizedHead = "oversized-head",
+    /// A response that began before its request had ended.
+    EarlyResponse = "early-response",
+    /// Requests sent without waiting for answers.
+    Pipelined = "pipelined",
+    /// A response with no request open.
+    UnsolicitedResponse = "unsolicited-response",
+    /// Bytes after a message that are no HTTP.
+    TrailingGarbage = "trailing-garbage",
+    /// The body ended before its stated length.
+    ShortBody = "short-body",
+    /// The same range of the stream came twice with different bytes.
+    OverlapConflict = "overlap-conflict",
+    /// A reset outside the receive window was ignored.
+    ResetOutOfWindow = "reset-out-of-window",
+    /// A segment with a wrong checksum was ignored.
+    BadChecksum = "bad-checksum",
+    /// A PROXY protocol header that could not be read.
+    InvalidProxyHeader = "invalid-proxy-header",
+    /// The content coding could not be decoded.
+    InvalidContentCoding = "invalid-content-coding",
+    /// Decoding the content would have passed the cap on bytes or ratio.
+    ContentCodingBomb = "content-coding-bomb",
+    /// More content codings than the sensor undoes.
+    TooManyContentCodings = "too-many-content-codings",
+    /// A body that is not what its Content-Type says.
+    InvalidPayload = "invalid-payload",
+    /// An Upgrade or CONNECT left HTTP: what follows is counted, not read.
+    Tunnel = "tunnel",
+}
+
+/// A set of anomalies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Anomalies(u64);
+
+const _: () = assert!(Anomaly::ALL.len() <= 64, "the set has 64 bits");
+
+impl Anomalies {
+    /// Adds one.
+    pub fn insert(&mut self, anomaly: Anomaly) {
+        self.0 |= 1 << anomaly as u8;
+    }
+
+    /// Whether it is in the set.
+    pub const fn contains(self, anomaly: Anomaly) -> bool {
+        self.0 & (1 << anomaly as u8) != 0
+    }
+
+    /// Whether the set is empty.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// The members in the order of the list.
+    pub fn iter(self) -> impl Iterator<Item = Anomaly> {
+        Anomaly::ALL.iter().copied().filter(move |anomaly| self.contains(*anomaly))
+    }
+}
+
+impl BitOr for Anomalies {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+}
+
+impl BitOrAssign for Anomalies {
+    fn bitor_assign(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+}
+
+impl FromIterator<Anomaly> for Anomalies {
+    fn from_iter<I: IntoIterator<Item = Anomaly>>(anomalies: I) -> Self {
+        let mut set = Self::default();
+        anomalies.into_iter().for_each(|anomaly| set.insert(anomaly));
+        set
+    }
+}

@@ -1,0 +1,23 @@
+//! StreamEvent to Exchange: framing, pairing and anomalies; one folder a wire protocol.
+//!
+//! A pure crate: no clock, no threads, no I/O. [`Protocols`] implements `flow`'s `StreamSink`; what a connection needs
+//! between packets lives in [`Connection`], inside the flow's record. Parsers resume across packets, may be entered in
+//! the middle of a stream and after a gap, and never join bytes across one. Transfer coding is removed here, content
+//! coding never.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod anomaly;
+mod body;
+mod exchange;
+mod head;
+pub mod h1;
+pub mod proxy;
+
+pub use anomaly::{Anomalies, Anomaly};
+pub use body::{Body, BodyPart, Framing, MessageId};
+pub use exchange::{
+    Direction, Exchange, ExchangeSink, FlowStamp, Frames, Message, Pairing, ProxyHeader, Seen, Uid,
+};
+pub use head::{Field, Head, Range, Untrusted, Version};

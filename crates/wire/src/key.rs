@@ -1,0 +1,94 @@
+//! Flow keys: the canonical inner 5-tuple.
+
+use std::net::{IpAddr, Ipv6Addr};
+
+/// One end of a TCP connection.
+///
+/// IPv4 addresses are kept IPv4-mapped, so that both families compare and hash in one way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Endpoint {
+    addr: [u8; 16],
+    /// TCP port.
+    pub port: u16,
+}
+
+impl Endpoint {
+    /// From an IPv4 address in network byte order.
+    pub const fn v4(addr: [u8; 4], port: u16) -> Self {
+        let [a, b, c, d] = addr;
+        Self { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d], port }
+    }
+
+    /// From an IPv6 address in network byte order.
+    pub const fn v6(addr: [u8; 16], port: u16) -> Self {
+        Self { addr, port }
+    }
+
+    /// From a standard library address.
+    pub const fn from_ip(ip: IpAddr, port: u16) -> Self {
+        match ip {
+            IpAddr::V4(v4) => Self::v4(v4.octets(), port),
+            IpAddr::V6(v6) => Self::v6(v6.octets(), port),
+        }
+    }
+
+    /// The address, IPv4 where it is one.
+    pub fn ip(&self) -> IpAddr {
+        Ipv6Addr::from(self.addr).to_canonical()
+    }
+
+    /// The address as 16 bytes, IPv4 mapped into IPv6.
+    pub const fn octets(&self) -> &[u8; 16] {
+        &self.addr
+    }
+}
+
+/// Which end of a [`FlowKey`] sent something. Which of the two is the client is for the protocol to find out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The end that sorts first by address and port.
+    Lower,
+    /// The other end.
+    Upper,
+}
+
+impl Side {
+    /// The other side.
+    #[must_use]
+    pub const fn peer(self) -> Self {
+        match self {
+            Self::Lower => Self::Upper,
+            Self::Upper => Self::Lower,
+        }
+    }
+}
+
+/// The canonical 5-tuple of a TCP connection, the same for both directions, with an optional tenant.
+///
+/// VLAN, MAC, interface and TTL are never part of it: mirrors tag and rewrite one direction and not the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FlowKey {
+    lower: Endpoint,
+    upper: Endpoint,
+    /// 0 unless the operator separates tenants with overlapping addresses.
+    pub tenant: u32,
+}
+
+impl FlowKey {
+    /// The key of a segment from `src` to `dst`, and which side sent it.
+    pub fn new(src: Endpoint, dst: Endpoint) -> (Self, Side) {
+        if src <= dst {
+            (Self { lower: src, upper: dst, tenant: 0 }, Side::Lower)
+        } else {
+            (Self { lower: dst, upper: src, tenant: 0 }, Side::Upper)
+        }
+    }
+
+    /// The endpoint on that side.
+    pub const fn endpoint(&self, side: Side) -> &Endpoint {
+        match side {
+            Side::Lower => &self.lower,
+            Side::Upper => &self.upper,
+        }
+    }
+}

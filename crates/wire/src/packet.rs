@@ -1,0 +1,112 @@
+//! What a source hands over: captured bytes with their time, link type and frame number.
+
+use std::ops::Add;
+
+/// Nanoseconds since the Unix epoch, as the capture states them. Never read from this machine's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The earliest time that can be represented; used before the first packet.
+    pub const MIN: Self = Self(i64::MIN);
+
+    /// From nanoseconds since the epoch.
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// From seconds and nanoseconds, saturating where a hostile file states a year that does not fit.
+    pub const fn from_parts(seconds: i64, nanos: i64) -> Self {
+        Self(seconds.saturating_mul(1_000_000_000).saturating_add(nanos))
+    }
+
+    /// Nanoseconds since the epoch.
+    pub const fn nanos(self) -> i64 {
+        self.0
+    }
+
+    /// Milliseconds since the epoch, rounded towards the past.
+    pub const fn millis(self) -> i64 {
+        self.0.div_euclid(1_000_000)
+    }
+
+    /// Nanoseconds from `earlier` to `self`; negative when the order is the other way round.
+    pub const fn since(self, earlier: Self) -> i64 {
+        self.0.saturating_sub(earlier.0)
+    }
+}
+
+impl Add<i64> for Timestamp {
+    type Output = Self;
+
+    fn add(self, nanos: i64) -> Self {
+        Self(self.0.saturating_add(nanos))
+    }
+}
+
+/// Which interface or capture file a packet came from: an index into the run's list of sources.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct SourceId(pub u16);
+
+/// A link-layer header type, by the LINKTYPE numbers of the capture file formats.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct LinkType(pub u32);
+
+impl LinkType {
+    /// BSD loopback: a four-byte address family in the byte order of the machine that captured.
+    pub const NULL: Self = Self(0);
+    /// IEEE 802.3 Ethernet.
+    pub const ETHERNET: Self = Self(1);
+    /// PPP.
+    pub const PPP: Self = Self(9);
+    /// Raw IP as some systems number it in files.
+    pub const RAW_BSD: Self = Self(12);
+    /// Raw IP on OpenBSD.
+    pub const RAW_OPENBSD: Self = Self(14);
+    /// Raw IP: the first nibble tells version 4 from 6.
+    pub const RAW: Self = Self(101);
+    /// OpenBSD loopback: a four-byte address family in network byte order.
+    pub const LOOP: Self = Self(108);
+    /// Linux cooked capture v1.
+    pub const LINUX_SLL: Self = Self(113);
+    /// Raw IPv4.
+    pub const IPV4: Self = Self(228);
+    /// Raw IPv6.
+    pub const IPV6: Self = Self(229);
+    /// Linux netfilter log.
+    pub const NFLOG: Self = Self(239);
+    /// Linux cooked capture v2.
+    pub const LINUX_SLL2: Self = Self(276);
+}
+
+/// One captured packet, borrowed from the buffer of its source.
+///
+/// Its `Debug` shows no payload: traffic content is secret.
+#[derive(Clone, Copy)]
+pub struct Packet<'a> {
+    /// When it was captured.
+    pub time: Timestamp,
+    /// How `data` begins.
+    pub link: LinkType,
+    /// The captured bytes, from the link-layer header on.
+    pub data: &'a [u8],
+    /// The length on the wire in bytes; more than `data.len()` when the capture cut the packet.
+    pub wire_len: u32,
+    /// The frame number in its source, counted from 1 as Wireshark does.
+    pub frame: u64,
+    /// The source it came from.
+    pub source: SourceId,
+}
+
+impl std::fmt::Debug for Packet<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Packet")
+            .field("time", &self.time)
+            .field("link", &self.link)
+            .field("len", &self.data.len())
+            .field("wire_len", &self.wire_len)
+            .field("frame", &self.frame)
+            .field("source", &self.source)
+            .finish()
+    }
+}

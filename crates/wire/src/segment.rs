@@ -1,0 +1,84 @@
+//! The innermost TCP segment of a packet.
+
+use crate::{FlowKey, SeqNumber, Side, SourceId, Timestamp};
+
+/// The control bits of a TCP header.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct TcpFlags(pub u8);
+
+impl TcpFlags {
+    /// No more data from the sender.
+    pub const FIN: u8 = 0x01;
+    /// Synchronize sequence numbers.
+    pub const SYN: u8 = 0x02;
+    /// Reset the connection.
+    pub const RST: u8 = 0x04;
+    /// The acknowledgement field is significant.
+    pub const ACK: u8 = 0x10;
+
+    /// Whether every bit of `bits` is set.
+    pub const fn has(self, bits: u8) -> bool {
+        self.0 & bits == bits
+    }
+}
+
+/// What the TCP checksum says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checksum {
+    /// It matches.
+    Good,
+    /// It does not: damaged, forged, or not yet filled in by an offloading sender.
+    Bad,
+    /// The packet was cut, so it cannot be computed.
+    Unverifiable,
+}
+
+/// A TCP segment with its flow key. Its `Debug` shows no payload.
+#[derive(Clone, Copy)]
+pub struct Segment<'a> {
+    /// The connection.
+    pub key: FlowKey,
+    /// Who sent it.
+    pub side: Side,
+    /// When it was captured.
+    pub time: Timestamp,
+    /// Its frame number within `source`, from 1.
+    pub frame: u64,
+    /// Where it was captured.
+    pub source: SourceId,
+    /// Sequence number of the first payload byte, or of SYN.
+    pub seq: SeqNumber,
+    /// Acknowledgement number; `None` without the ACK bit.
+    pub ack: Option<SeqNumber>,
+    /// Control bits.
+    pub flags: TcpFlags,
+    /// Receive window, unscaled.
+    pub window: u16,
+    /// The captured payload. Ethernet padding is never part of it.
+    pub payload: &'a [u8],
+    /// Payload bytes that the IP header states and the capture does not hold; they follow `payload`.
+    pub cut: u32,
+    /// Time to live or hop limit of the innermost IP header.
+    pub ttl: u8,
+    /// The outermost VLAN identifier, for display only.
+    pub vlan: Option<u16>,
+    /// The captured TCP header and payload, for the checksum.
+    pub(crate) tcp: &'a [u8],
+    /// One's complement sum of the pseudo header, not folded.
+    pub(crate) pseudo_header_sum: u32,
+}
+
+impl std::fmt::Debug for Segment<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Segment")
+            .field("key", &self.key)
+            .field("side", &self.side)
+            .field("frame", &self.frame)
+            .field("seq", &self.seq)
+            .field("ack", &self.ack)
+            .field("flags", &self.flags)
+            .field("len", &self.payload.len())
+            .field("cut", &self.cut)
+            .finish_non_exhaustive()
+    }
+}

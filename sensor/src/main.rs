@@ -1,0 +1,3 @@
+//! The `tapwire` binary: command line, configuration, assembly.
+
+fn main() {}
