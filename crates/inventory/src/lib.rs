@@ -1,1 +1,11 @@
-//! placeholder
+//! Observation to Call: everything learned about services and endpoints, and the call placed in it.
+//!
+//! A pure crate: no clock, no threads, no I/O. [`Inventory`] is the single place where learning happens; it is written
+//! by one thread, in the order of the exchanges' numbers.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod call;
+
+pub use call::{Call, EndpointId, Principal, PrincipalKind};

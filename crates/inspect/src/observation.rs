@@ -1,0 +1,170 @@
+//! What an exchange says by itself.
+
+use crate::Token;
+use tapwire_protocol::{Anomalies, Exchange, Range};
+
+/// Where in a request or response something stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Place {
+    /// The path.
+    Path,
+    /// The query string.
+    Query,
+    /// The user information of an absolute target.
+    UserInfo,
+    /// A request header.
+    Header,
+    /// A cookie.
+    Cookie,
+    /// The request body.
+    Body,
+}
+
+/// What a path segment looks like.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum SegmentKind {
+    /// A fixed word of the API, as far as one exchange can tell.
+    Word,
+    /// A version such as `v1`: never a parameter.
+    Version,
+    /// A decimal integer.
+    Integer,
+    /// A UUID.
+    Uuid,
+    /// A long hexadecimal or base64-like identifier.
+    Identifier,
+    /// A calendar date.
+    Date,
+    /// An e-mail address.
+    Email,
+}
+
+impl SegmentKind {
+    /// Whether such a segment is a parameter wherever it stands.
+    pub const fn is_parameter(self) -> bool {
+        !matches!(self, Self::Word | Self::Version)
+    }
+}
+
+/// One segment of the path, as a range into the request head's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PathSegment {
+    /// Where it stands.
+    pub range: Range,
+    /// What it looks like.
+    pub kind: SegmentKind,
+}
+
+/// One parameter of the query string, as ranges into the request head's text, still percent-encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Parameter {
+    /// The name.
+    pub name: Range,
+    /// The value; empty without `=`.
+    pub value: Range,
+}
+
+/// How a caller proves who it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum CredentialKind {
+    /// `Authorization: Bearer` with an opaque token.
+    Bearer,
+    /// A bearer token that is a JSON Web Token.
+    Jwt,
+    /// `Authorization: Basic`, or user information in a URL.
+    Basic,
+    /// An API key.
+    ApiKey,
+    /// A session cookie.
+    Cookie,
+    /// A password.
+    Password,
+    /// Another `Authorization` scheme.
+    Other,
+}
+
+impl CredentialKind {
+    /// As events spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Bearer => "bearer",
+            Self::Jwt => "jwt",
+            Self::Basic => "basic",
+            Self::ApiKey => "api-key",
+            Self::Cookie => "cookie",
+            Self::Password => "password",
+            Self::Other => "other",
+        }
+    }
+}
+
+/// A credential of a request; the secret itself is only kept as a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Credential {
+    /// What it is.
+    pub kind: CredentialKind,
+    /// Where it stands.
+    pub place: Place,
+    /// The parameter, header or cookie that holds it, as a range into the request head's text.
+    pub name: Option<Range>,
+    /// The keyed token of its secret.
+    pub token: Token,
+    /// The keyed token of the identity it names, where it names one (Basic user, JWT issuer and subject).
+    pub identity: Option<Token>,
+}
+
+/// How far a body could be read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum PayloadState {
+    /// There was no body.
+    #[default]
+    Empty,
+    /// Read to its end.
+    Read,
+    /// Read up to a hole, a cap or the end of what was captured.
+    Partial,
+    /// Its format has no parser here.
+    Unknown,
+    /// It is not what its Content-Type says.
+    Invalid,
+}
+
+/// What a body holds.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Payload {
+    /// The format's name in the `PAYLOADS` registry.
+    pub format: Option<&'static str>,
+    /// How far it was read.
+    pub state: PayloadState,
+    /// Bytes after content decoding.
+    pub decoded_len: u64,
+    /// Fields seen: JSON members or form fields, array elements of one key counted once.
+    pub fields: u32,
+    /// Hash of the key paths to depth 3; answers of one endpoint share it.
+    pub shape: u64,
+}
+
+/// An exchange with what it says by itself.
+#[derive(Debug, Clone)]
+pub struct Observation {
+    /// The exchange.
+    pub exchange: Exchange,
+    /// The authority the request was sent to, lower-cased host with a port other than 80; from an absolute target or `Host`.
+    pub authority: Option<String>,
+    /// The path within the request head's text, without query.
+    pub path: Option<Range>,
+    /// The query string within the request head's text, without `?`.
+    pub query: Option<Range>,
+    /// The path's segments, at most 32.
+    pub segments: Vec<PathSegment>,
+    /// The query's parameters, at most 64.
+    pub parameters: Vec<Parameter>,
+    /// Credentials the request carried, at most 8.
+    pub credentials: Vec<Credential>,
+    /// The request's payload.
+    pub request_payload: Payload,
+    /// The response's payload.
+    pub response_payload: Payload,
+    /// What inspection adds to the anomalies of the exchange.
+    pub anomalies: Anomalies,
+}

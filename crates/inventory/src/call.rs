@@ -1,0 +1,64 @@
+//! A call: an observation placed in what is learned.
+
+use std::sync::Arc;
+use tapwire_inspect::{Observation, Token};
+
+/// Names an endpoint for good: given at creation, never recomputed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EndpointId(pub u64);
+
+/// By what a caller is known, strongest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum PrincipalKind {
+    /// Issuer and subject of a JSON Web Token.
+    JwtSubject,
+    /// An API key.
+    ApiKey,
+    /// An opaque bearer token.
+    Bearer,
+    /// A session cookie.
+    Session,
+    /// A Basic user name.
+    BasicUser,
+    /// Network and User-Agent: who cannot be told better.
+    Network,
+}
+
+impl PrincipalKind {
+    /// As events and the line format spell it, before the tilde: `user~3f2a`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::JwtSubject | Self::BasicUser => "user",
+            Self::ApiKey => "key",
+            Self::Bearer => "token",
+            Self::Session => "session",
+            Self::Network => "net",
+        }
+    }
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Principal {
+    /// By what it is known.
+    pub kind: PrincipalKind,
+    /// Its keyed token.
+    pub token: Token,
+}
+
+/// An observation placed in what is learned.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The observation.
+    pub observation: Observation,
+    /// The service's name; `None` when the request was not seen.
+    pub service: Option<Arc<str>>,
+    /// The endpoint; `None` when the request was not seen, or its answer does not vouch for one (404).
+    pub endpoint: Option<EndpointId>,
+    /// The endpoint's path template, `/orders/{orderId}`, also where no endpoint was made.
+    pub template: Option<Arc<str>>,
+    /// Whether this call made the endpoint known.
+    pub discovered: bool,
+    /// Who calls; `None` when the request was not seen.
+    pub principal: Option<Principal>,
+}
