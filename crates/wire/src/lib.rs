@@ -6,12 +6,21 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod checksum;
+mod decode;
+mod ip;
 mod key;
+mod link;
 mod packet;
 mod segment;
 mod sequence;
+mod skip;
+mod tcp;
+mod view;
 
+pub use decode::{Decoded, decode};
 pub use key::{Endpoint, FlowKey, Side};
 pub use packet::{LinkType, Packet, SourceId, Timestamp};
 pub use segment::{Checksum, Segment, TcpFlags};
 pub use sequence::SeqNumber;
+pub use skip::{Layer, Skip, SkipReason};

@@ -1,6 +1,6 @@
 //! The innermost TCP segment of a packet.
 
-use crate::{FlowKey, SeqNumber, Side, SourceId, Timestamp};
+use crate::{FlowKey, SeqNumber, Side, SourceId, Timestamp, checksum};
 
 /// The control bits of a TCP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -64,8 +64,16 @@ pub struct Segment<'a> {
     pub vlan: Option<u16>,
     /// The captured TCP header and payload, for the checksum.
     pub(crate) tcp: &'a [u8],
-    /// One's complement sum of the pseudo header, not folded.
-    pub(crate) pseudo_header_sum: u32,
+}
+
+impl Segment<'_> {
+    /// Verifies the TCP checksum. Costs a pass over the payload, so it is only done when asked for.
+    pub fn checksum(&self) -> Checksum {
+        if self.cut > 0 {
+            return Checksum::Unverifiable;
+        }
+        if checksum::tcp_matches(&self.key, self.tcp) { Checksum::Good } else { Checksum::Bad }
+    }
 }
 
 impl std::fmt::Debug for Segment<'_> {
