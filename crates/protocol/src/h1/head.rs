@@ -1,0 +1,138 @@
+//! Heads: httparse first, the lenient parser where it refuses.
+
+use super::bytes::{is_target_byte, range_of};
+use super::lenient;
+use crate::{Anomalies, Anomaly, Direction, Field, Head, Version};
+use httparse::Status;
+use std::mem::MaybeUninit;
+
+/// Longest head that is read, in bytes.
+pub const MAX_HEAD: usize = 64 * 1024;
+
+/// Most fields that are kept. Behind them only those that decide framing are.
+pub const MAX_FIELDS: usize = 256;
+
+/// Fields that httparse is given room for; a head with more goes through the lenient parser.
+const USUAL_FIELDS: usize = 128;
+
+/// What came of parsing a head. `head` is filled only when it is `Complete`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HeadOutcome {
+    /// A head of `len` bytes, empty line included; the body follows.
+    Complete {
+        /// Its length in bytes, empty lines in front included.
+        len: usize,
+    },
+    /// The head is not all there yet.
+    Partial,
+    /// No end within [`MAX_HEAD`] bytes: see [`parse_capped`].
+    TooLong,
+    /// No head of this kind begins here.
+    NotHttp,
+}
+
+/// Parses a request head at the beginning of `bytes`. `head` must be empty.
+pub fn parse_request(bytes: &[u8], head: &mut Head, anomalies: &mut Anomalies) -> HeadOutcome {
+    let bounded = bytes.get(..MAX_HEAD).unwrap_or(bytes);
+    let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
+    let mut request = httparse::Request::new(&mut []);
+    match request.parse_with_uninit_headers(bounded, &mut fields) {
+        Ok(Status::Complete(len)) => {
+            let text = bounded.get(..len).unwrap_or_default();
+            head.method = request.method.map(|method| range_of(method.as_bytes(), text));
+            head.target = request.path.map(|target| range_of(target.as_bytes(), text));
+            fill(head, text, request.version, request.headers, anomalies);
+            check_request(head, anomalies);
+            HeadOutcome::Complete { len }
+        }
+        Ok(Status::Partial) => unfinished(bytes),
+        Err(_) => lenient::parse(bytes, Direction::ToServer, head, anomalies),
+    }
+}
+
+/// Parses a response head at the beginning of `bytes`. `head` must be empty.
+pub fn parse_response(bytes: &[u8], head: &mut Head, anomalies: &mut Anomalies) -> HeadOutcome {
+    let bounded = bytes.get(..MAX_HEAD).unwrap_or(bytes);
+    let mut fields = [const { MaybeUninit::uninit() }; USUAL_FIELDS];
+    let config = httparse::ParserConfig::default();
+    let mut response = httparse::Response::new(&mut []);
+    match config.parse_response_with_uninit_headers(&mut response, bounded, &mut fields) {
+        Ok(Status::Complete(len)) => {
+            head.status = response.code;
+            let text = bounded.get(..len).unwrap_or_default();
+            fill(head, text, response.version, response.headers, anomalies);
+            check_response(head, anomalies);
+            HeadOutcome::Complete { len }
+        }
+        Ok(Status::Partial) => unfinished(bytes),
+        Err(_) => lenient::parse(bytes, Direction::ToClient, head, anomalies),
+    }
+}
+
+/// Reads as much of a head as is there, for one whose end was not captured. The last line is left out when it is cut,
+/// unless it is the start line. `false` when not even a start line could be read.
+pub fn parse_partial(bytes: &[u8], direction: Direction, head: &mut Head, anomalies: &mut Anomalies) -> bool {
+    lenient::parse_cut(bytes.get(..MAX_HEAD).unwrap_or(bytes), direction, head, anomalies)
+}
+
+/// Reads the first [`MAX_HEAD`] bytes of a head that is longer.
+pub fn parse_capped(bytes: &[u8], direction: Direction, head: &mut Head, anomalies: &mut Anomalies) -> bool {
+    anomalies.insert(Anomaly::OversizedHead);
+    parse_partial(bytes, direction, head, anomalies)
+}
+
+/// `Partial`, or `TooLong` when there are enough bytes for the longest head.
+pub(super) const fn unfinished(bytes: &[u8]) -> HeadOutcome {
+    if bytes.len() < MAX_HEAD { HeadOutcome::Partial } else { HeadOutcome::TooLong }
+}
+
+/// Fills what requests and responses share, and names what httparse lets pass without a word: empty lines in front
+/// and lines that end in LF alone. Each field begins behind a line end, so looking there finds all of them.
+fn fill(
+    head: &mut Head,
+    text: &[u8],
+    minor: Option<u8>,
+    fields: &[httparse::Header<'_>],
+    anomalies: &mut Anomalies,
+) {
+    head.text.extend_from_slice(text);
+    head.version = if minor == Some(0) { Version::Http10 } else { Version::Http11 };
+    head.fields.extend(fields.iter().map(|field| Field {
+        name: Some(range_of(field.name.as_bytes(), text)),
+        value: Some(range_of(field.value, text)),
+    }));
+    if matches!(text.first(), Some(b'\r' | b'\n')) {
+        // Empty lines may end in LF as well: rare enough to look at every line.
+        anomalies.insert(Anomaly::LeadingEmptyLines);
+        note_bare_lf(memchr::memchr_iter(b'\n', text), text, anomalies);
+    }
+    let starts = head.fields.iter().filter_map(|field| field.name).map(|name| name.start as usize);
+    let ends = starts.chain([text.len(), text.len().saturating_sub(2)]);
+    note_bare_lf(ends.map(|start| start.wrapping_sub(1)), text, anomalies);
+}
+
+fn note_bare_lf(mut line_feeds: impl Iterator<Item = usize>, text: &[u8], anomalies: &mut Anomalies) {
+    if line_feeds.any(|at| text.get(at.wrapping_sub(1)) != Some(&b'\r')) {
+        anomalies.insert(Anomaly::BareLf);
+    }
+}
+
+/// Names what is odd about a request whatever parser read it.
+pub(super) fn check_request(head: &Head, anomalies: &mut Anomalies) {
+    let target = head.target().map_or(&b""[..], |target| target.bytes());
+    if !target.iter().all(|byte| is_target_byte(*byte) || *byte == b' ') {
+        anomalies.insert(Anomaly::InvalidTarget);
+    }
+    match head.headers().filter(|(name, _)| name.is(b"host")).count() {
+        0 if head.version == Version::Http11 => anomalies.insert(Anomaly::MissingHost),
+        0 | 1 => {}
+        _ => anomalies.insert(Anomaly::DuplicateHost),
+    }
+}
+
+/// Names what is odd about a response whatever parser read it.
+pub(super) fn check_response(head: &Head, anomalies: &mut Anomalies) {
+    if !head.status.is_some_and(|status| (100..600).contains(&status)) {
+        anomalies.insert(Anomaly::InvalidStatus);
+    }
+}

@@ -1,0 +1,118 @@
+//! Where a head ends: the first empty line behind its start line.
+
+/// Looks for a head's end without looking at a byte twice, over a buffer that grows or over bytes that are not kept.
+///
+/// A line ends in LF, with or without CR (RFC 9112, 2.2). Empty lines in front of the start line belong to the head.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct HeadScan {
+    seen: usize,
+    place: Place,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Place {
+    /// Before the start line.
+    #[default]
+    Leading,
+    /// Inside a line.
+    Line,
+    /// Behind an LF.
+    AfterLf,
+    /// Behind LF CR.
+    AfterLfCr,
+}
+
+impl HeadScan {
+    /// A scan at a head's first byte.
+    pub const fn new() -> Self {
+        Self { seen: 0, place: Place::Leading }
+    }
+
+    /// The head's length, empty line included, when `head` holds all of it. `head` begins at the head's first byte and
+    /// is what it was at the last call, with more behind it.
+    pub fn find_end(&mut self, head: &[u8]) -> Option<usize> {
+        let more = head.get(self.seen..).unwrap_or_default();
+        self.feed(more).map(|_| self.seen)
+    }
+
+    /// Takes the next bytes of a head whose earlier ones are no longer kept. Says how many of them belong to the head
+    /// once its end is among them.
+    pub fn feed(&mut self, more: &[u8]) -> Option<usize> {
+        let mut at = 0;
+        while let Some(rest) = more.get(at..).filter(|rest| !rest.is_empty()) {
+            let (used, ended) = self.step(rest);
+            at += used;
+            self.seen += used;
+            if ended {
+                return Some(at);
+            }
+        }
+        None
+    }
+
+    /// Bytes looked at.
+    pub const fn seen(&self) -> usize {
+        self.seen
+    }
+
+    fn step(&mut self, rest: &[u8]) -> (usize, bool) {
+        let first = rest.first().copied().unwrap_or_default();
+        match (self.place, first) {
+            (Place::Leading, b'\r' | b'\n') => {}
+            (Place::AfterLf, b'\r') => self.place = Place::AfterLfCr,
+            (Place::AfterLf | Place::AfterLfCr, b'\n') => return (1, true),
+            _ => {
+                let line = memchr::memchr(b'\n', rest);
+                self.place = if line.is_some() { Place::AfterLf } else { Place::Line };
+                return (line.map_or(rest.len(), |at| at + 1), false);
+            }
+        }
+        (1, false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn end(head: &[u8]) -> Option<usize> {
+        HeadScan::new().find_end(head)
+    }
+
+    #[test]
+    fn rfc9112_2_2_every_pair_of_line_ends_closes_a_head() {
+        for ends in ["\r\n\r\n", "\n\n", "\n\r\n", "\r\n\n"] {
+            let head = format!("GET / HTTP/1.1\r\nA: b{ends}");
+            assert_eq!(end(format!("{head}body\r\n\r\n").as_bytes()), Some(head.len()), "{ends:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_empty_line_does_not_close_a_head() {
+        for head in ["", "\r\n\r\n", "A\r\r", "A\r\n\r", "A\r\n\r\r\n", "A\r\n \r\n", "A\r\n"] {
+            assert_eq!(end(head.as_bytes()), None, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn empty_lines_in_front_belong_to_the_head() {
+        assert_eq!(end(b"\r\n\r\n\nGET / HTTP/1.1\r\n\r\nrest"), Some(23));
+    }
+
+    #[test]
+    fn every_split_finds_the_same_end() {
+        let head = b"\r\n\nHTTP/1.1 200 OK\r\nA: b\r\rc\r\nD: e\n\r\nbody";
+        let whole = end(head).unwrap();
+        for cut in 0..=head.len() {
+            let (mut grown, mut fed) = (HeadScan::new(), HeadScan::new());
+            let first = grown.find_end(&head[..cut]);
+            assert_eq!(first.or_else(|| grown.find_end(head)), Some(whole), "cut at {cut}");
+            let first = fed.feed(&head[..cut]);
+            assert_eq!(
+                first.or_else(|| fed.feed(&head[cut..]).map(|n| cut + n)),
+                Some(whole),
+                "cut at {cut}"
+            );
+        }
+    }
+}
