@@ -1,1 +1,25 @@
-//! placeholder
+//! Sources of packets: interfaces, capture files, standard input.
+//!
+//! An edge crate, and the only user of libpcap. A [`Source`] pushes [`Packet`](tapwire_wire::Packet)s that borrow its
+//! own buffer, so that no packet is copied or allocated for. [`open_files`] reads pcap and pcapng, plain or gzip,
+//! several files in time order; libpcap is not used for files, because it refuses pcapng with mixed link types.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod error;
+mod files;
+mod filter;
+mod format;
+mod input;
+mod looks;
+mod merge;
+mod reader;
+mod source;
+mod window;
+
+pub use error::SourceError;
+pub use format::MAX_PACKET;
+pub use merge::{MergedFiles, open_files};
+pub use reader::CaptureReader;
+pub use source::{Pressure, Progress, Source, SourceStats, Status};

@@ -1,0 +1,150 @@
+//! What can go wrong for an operator, in one line each: what, where, what to try.
+
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// Why a source cannot be opened or read on.
+#[derive(Debug, Error)]
+pub enum SourceError {
+    /// There is no such file or directory.
+    #[error("{}: no such file or directory", path.display())]
+    NotFound {
+        /// As the operator gave it.
+        path: PathBuf,
+    },
+    /// The file may not be read.
+    #[error("{}: permission denied; read it as its owner, or as root", path.display())]
+    Permission {
+        /// As the operator gave it.
+        path: PathBuf,
+    },
+    /// The file is something else.
+    #[error("{}: not a capture file, it looks like {looks_like}; give a pcap or pcapng file, plain or gzip", path.display())]
+    NotACapture {
+        /// As the operator gave it.
+        path: PathBuf,
+        /// What it is, as far as its first bytes tell.
+        looks_like: &'static str,
+    },
+    /// The directory holds no capture.
+    #[error("{}: no capture files in this directory (pcap or pcapng, plain or gzip)", path.display())]
+    EmptyDirectory {
+        /// As the operator gave it.
+        path: PathBuf,
+    },
+    /// More files than a run can number.
+    #[error("{count} capture files are more than the {limit} of one run; replay them in several runs")]
+    TooManyFiles {
+        /// How many were given.
+        count: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+    /// The file ends inside a packet. Everything before was delivered.
+    #[error("{}: cut in the middle of packet {frame} at byte {offset}; the {packets} packets before it were read", path.display())]
+    Truncated {
+        /// As the operator gave it.
+        path: PathBuf,
+        /// Number of the packet that is cut, from 1.
+        frame: u64,
+        /// Where that packet begins, in bytes of the uncompressed file.
+        offset: u64,
+        /// Whole packets before.
+        packets: u64,
+    },
+    /// The file contradicts its format. Everything before was delivered.
+    #[error("{}: damaged at byte {offset}, at packet {frame}: {what}; the {packets} packets before it were read", path.display())]
+    Corrupt {
+        /// As the operator gave it.
+        path: PathBuf,
+        /// Number of the packet that would come next, from 1.
+        frame: u64,
+        /// Where the damage begins, in bytes of the uncompressed file.
+        offset: u64,
+        /// Whole packets before.
+        packets: u64,
+        /// What is wrong.
+        what: &'static str,
+    },
+    /// There is no such interface.
+    #[error("{name}: no such interface; there are: {}", available.join(", "))]
+    NoSuchInterface {
+        /// As the operator gave it.
+        name: String,
+        /// Names of those that exist.
+        available: Vec<String>,
+    },
+    /// The process may not capture.
+    #[error(
+        "{name}: no permission to capture, which needs the capabilities CAP_NET_RAW and CAP_NET_ADMIN; run as root, \
+         or once: sudo setcap cap_net_raw,cap_net_admin=eip $(which tapwire)"
+    )]
+    NoPermission {
+        /// The interface.
+        name: String,
+    },
+    /// The interface exists and is down, or went away.
+    #[error("{name}: the interface is down; bring it up: sudo ip link set {name} up")]
+    InterfaceDown {
+        /// The interface.
+        name: String,
+    },
+    /// The capture filter does not compile.
+    #[error("bad filter \"{filter}\": {message}{}", at(filter, *position))]
+    BadFilter {
+        /// As the operator gave it.
+        filter: String,
+        /// What libpcap says.
+        message: String,
+        /// Byte offset of the first word that does not fit, where it can be told.
+        position: Option<usize>,
+    },
+    /// libpcap refuses for another reason.
+    #[error("{name}: {message}")]
+    Capture {
+        /// The interface.
+        name: String,
+        /// What libpcap says.
+        message: String,
+    },
+    /// Privileges could not be given up.
+    #[error("cannot drop privileges: {message}")]
+    Privileges {
+        /// What failed, and what to try.
+        message: String,
+    },
+    /// Reading failed for another reason.
+    #[error("{}: cannot be read", path.display())]
+    Io {
+        /// As the operator gave it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+/// Points into a filter.
+fn at(filter: &str, position: Option<usize>) -> String {
+    position.and_then(|start| filter.get(start..)).map_or_else(String::new, |rest| {
+        if rest.is_empty() { ", at its end".to_owned() } else { format!(", at \"{rest}\"") }
+    })
+}
+
+impl SourceError {
+    /// From trouble with opening or reading `path`.
+    pub(crate) fn from_io(path: &std::path::Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::NotFound { path },
+            io::ErrorKind::PermissionDenied => Self::Permission { path },
+            _ => Self::Io { path, source },
+        }
+    }
+
+    /// Whether packets of the same source came before and may still come after, from its other files.
+    pub const fn is_partial(&self) -> bool {
+        matches!(self, Self::Truncated { .. } | Self::Corrupt { .. })
+    }
+}

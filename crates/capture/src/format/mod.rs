@@ -1,0 +1,110 @@
+//! Capture file formats as state machines over bytes: no input, no output, no allocation per packet.
+
+mod pcap;
+mod pcapng;
+
+use tapwire_wire::{LinkType, Timestamp};
+
+pub(crate) use self::pcap::Pcap;
+pub(crate) use self::pcapng::Pcapng;
+
+/// The largest packet that is believed, in bytes. Real ones end at 256 KiB (libpcap's largest snap length), offloaded
+/// ones included; a length beyond this is damage, and believing it would make the reader allocate what a file states.
+pub const MAX_PACKET: usize = 4 << 20;
+
+/// How many bytes [`Format::detect`] wants to see.
+pub(crate) const MAGIC_LEN: usize = 4;
+
+/// Which end comes first in the numbers of a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ByteOrder {
+    Little,
+    Big,
+}
+
+impl ByteOrder {
+    pub(crate) const fn u16(self, bytes: [u8; 2]) -> u16 {
+        match self {
+            Self::Little => u16::from_le_bytes(bytes),
+            Self::Big => u16::from_be_bytes(bytes),
+        }
+    }
+
+    pub(crate) const fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    pub(crate) const fn u64(self, bytes: [u8; 8]) -> u64 {
+        match self {
+            Self::Little => u64::from_le_bytes(bytes),
+            Self::Big => u64::from_be_bytes(bytes),
+        }
+    }
+
+    /// The number at `at`, or `None` where the bytes end before.
+    pub(crate) fn u16_at(self, bytes: &[u8], at: usize) -> Option<u16> {
+        bytes.get(at..)?.first_chunk().map(|chunk| self.u16(*chunk))
+    }
+
+    /// The number at `at`, or `None` where the bytes end before.
+    pub(crate) fn u32_at(self, bytes: &[u8], at: usize) -> Option<u32> {
+        bytes.get(at..)?.first_chunk().map(|chunk| self.u32(*chunk))
+    }
+}
+
+/// Where a packet lies in the bytes that a step was given.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) time: Timestamp,
+    pub(crate) link: LinkType,
+    pub(crate) wire_len: u32,
+    /// First byte of the packet.
+    pub(crate) start: usize,
+    /// Captured bytes.
+    pub(crate) len: usize,
+    /// First byte of what comes next.
+    pub(crate) next: usize,
+}
+
+/// What the next bytes of a file are. A `Packet` step changes no state, so it may be taken again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    /// A packet.
+    Packet(Record),
+    /// Something else, this many bytes long, perhaps more than are at hand.
+    Pass(usize),
+    /// At least this many bytes are needed, counted from the first one at hand.
+    Need(usize),
+    /// Not what the format allows.
+    Corrupt(&'static str),
+}
+
+/// A format with its state.
+#[derive(Debug)]
+pub(crate) enum Format {
+    Pcap(Pcap),
+    Pcapng(Pcapng),
+}
+
+impl Format {
+    /// The format that starts with `magic`.
+    pub(crate) fn detect(magic: [u8; MAGIC_LEN]) -> Option<Self> {
+        if magic == pcapng::SECTION_HEADER {
+            Some(Self::Pcapng(Pcapng::new()))
+        } else {
+            Pcap::new(magic).map(Self::Pcap)
+        }
+    }
+
+    /// Looks at the bytes behind those of the last step.
+    #[inline]
+    pub(crate) fn step(&mut self, bytes: &[u8]) -> Step {
+        match self {
+            Self::Pcap(pcap) => pcap.step(bytes),
+            Self::Pcapng(pcapng) => pcapng.step(bytes),
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! The block format, with several sections, interfaces and link types.
+//!
+//! <https://www.ietf.org/archive/id/draft-ietf-opsawg-pcapng-02.html>
+
+use tapwire_wire::{LinkType, Timestamp};
+
+use super::{ByteOrder, MAX_PACKET, Record, Step};
+
+/// The type of a section header reads the same in both byte orders.
+pub(crate) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
+/// Stored in the byte order of its section.
+pub(crate) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
+pub(crate) const INTERFACE: u32 = 1;
+const OBSOLETE_PACKET: u32 = 2;
+pub(crate) const SIMPLE_PACKET: u32 = 3;
+pub(crate) const ENHANCED_PACKET: u32 = 6;
+
+pub(crate) const OPTION_TSRESOL: u16 = 9;
+pub(crate) const OPTION_TSOFFSET: u16 = 14;
+
+/// Type, length, and the length again.
+const SMALLEST_BLOCK: usize = 12;
+/// The largest packet with generous options and comments.
+const LARGEST_BLOCK: usize = MAX_PACKET + (1 << 20);
+/// Interfaces are numbered by two bytes in packet blocks of old; nobody has more.
+const MAX_INTERFACES: usize = 1 << 16;
+
+/// An interface description.
+#[derive(Debug, Clone, Copy)]
+struct Interface {
+    link: LinkType,
+    snap_len: u32,
+    resolution: Resolution,
+    offset_nanos: i64,
+}
+
+/// What one unit of a timestamp is (`if_tsresol`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Resolution {
+    /// So many nanoseconds.
+    Multiple(u64),
+    /// A nanosecond's part.
+    Fraction(u64),
+    /// 2 to the minus n of a second.
+    Binary(u32),
+}
+
+impl Resolution {
+    /// From the option's byte: the highest bit chooses between powers of 2 and of 10.
+    fn from_option(value: u8) -> Self {
+        let exponent = u32::from(value & 0x7f);
+        if value & 0x80 != 0 {
+            return Self::Binary(exponent);
+        }
+        match exponent.checked_sub(9) {
+            None => Self::Multiple(10u64.pow(9 - exponent)),
+            // Units so small that 64 bits of them are less than a nanosecond.
+            Some(digits) => Self::Fraction(10u64.checked_pow(digits).unwrap_or(u64::MAX)),
+        }
+    }
+
+    #[inline]
+    fn nanos(self, units: u64) -> i64 {
+        let nanos = match self {
+            Self::Multiple(factor) => units.checked_mul(factor),
+            Self::Fraction(divisor) => Some(units / divisor),
+            Self::Binary(bits) => {
+                // Below 2^94, so nothing overflows; 127 is the most that seven bits of exponent can say.
+                u64::try_from((u128::from(units) * 1_000_000_000).checked_shr(bits).unwrap_or(0)).ok()
+            }
+        };
+        nanos.and_then(|nanos| i64::try_from(nanos).ok()).unwrap_or(i64::MAX)
+    }
+}
+
+/// The state of reading a pcapng file: the section's byte order and interfaces.
+#[derive(Debug)]
+pub(crate) struct Pcapng {
+    order: ByteOrder,
+    interfaces: Vec<Interface>,
+    /// Simple packet blocks have no time of their own.
+    last_time: Timestamp,
+}
+
+impl Pcapng {
+    /// Before the first section header.
+    pub(crate) const fn new() -> Self {
+        Self { order: ByteOrder::Little, interfaces: Vec::new(), last_time: Timestamp::from_nanos(0) }
+    }
+
+    /// Looks at the next block.
+    #[inline]
+    pub(crate) fn step(&mut self, bytes: &[u8]) -> Step {
+        let Some([k0, k1, k2, k3, l0, l1, l2, l3]) = bytes.first_chunk() else {
+            return Step::Need(SMALLEST_BLOCK);
+        };
+        let kind = [*k0, *k1, *k2, *k3];
+        if kind == SECTION_HEADER {
+            return self.section(bytes, [*l0, *l1, *l2, *l3]);
+        }
+        let length = self.order.u32([*l0, *l1, *l2, *l3]) as usize;
+        if length < SMALLEST_BLOCK || !length.is_multiple_of(4) {
+            return Step::Corrupt("a block length that is too small or not a multiple of four");
+        }
+        match self.order.u32(kind) {
+            known @ (INTERFACE | OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET) => {
+                self.block(known, length, bytes)
+            }
+            _ => Step::Pass(length),
+        }
+    }
+
+    /// A block whose inside matters.
+    #[inline]
+    fn block(&mut self, kind: u32, length: usize, bytes: &[u8]) -> Step {
+        if length > LARGEST_BLOCK {
+            return Step::Corrupt("a block length that no packet needs");
+        }
+        let Some(block) = bytes.get(..length) else {
+            return Step::Need(length);
+        };
+        if self.order.u32_at(block, length - 4) != u32::try_from(length).ok() {
+            return Step::Corrupt("a block whose two lengths differ");
+        }
+        let step = match kind {
+            INTERFACE => self.interface(block),
+            OBSOLETE_PACKET => self.packet(block, 20, u32::from(self.order.u16_at(block, 8).unwrap_or(0))),
+            SIMPLE_PACKET => self.simple_packet(block),
+            _ => self.packet(block, 20, self.order.u32_at(block, 8).unwrap_or(0)),
+        };
+        step.unwrap_or(Step::Corrupt("a block too short for its fields"))
+    }
+
+    /// A section header: a new byte order, and interfaces are numbered from zero again.
+    fn section(&mut self, bytes: &[u8], length: [u8; 4]) -> Step {
+        let Some(magic) = bytes.get(8..).and_then(|rest| rest.first_chunk()) else {
+            return Step::Need(28);
+        };
+        let order =
+            [ByteOrder::Little, ByteOrder::Big].into_iter().find(|o| o.u32(*magic) == BYTE_ORDER_MAGIC);
+        let Some(order) = order else {
+            return Step::Corrupt("a section header without its byte-order magic");
+        };
+        let length = order.u32(length) as usize;
+        if length < 28 || !length.is_multiple_of(4) {
+            return Step::Corrupt("a section header with a length that cannot be");
+        }
+        self.order = order;
+        self.interfaces.clear();
+        Step::Pass(length)
+    }
+
+    fn interface(&mut self, block: &[u8]) -> Option<Step> {
+        if self.interfaces.len() >= MAX_INTERFACES {
+            return Some(Step::Corrupt("more interfaces than packets can refer to"));
+        }
+        let mut interface = Interface {
+            link: LinkType(u32::from(self.order.u16_at(block, 8)?)),
+            snap_len: self.order.u32_at(block, 12)?,
+            resolution: Resolution::Multiple(1000),
+            offset_nanos: 0,
+        };
+        let options = block.get(16..block.len() - 4)?;
+        self.interface_options(options, &mut interface);
+        self.interfaces.push(interface);
+        Some(Step::Pass(block.len()))
+    }
+
+    /// Reads the options that bear on time; anything odd ends the list, as a reader of old would.
+    fn interface_options(&self, mut options: &[u8], interface: &mut Interface) {
+        while let (Some(code), Some(len)) = (self.order.u16_at(options, 0), self.order.u16_at(options, 2)) {
+            let len = usize::from(len);
+            let Some(value) = options.get(4..4 + len) else { return };
+            match (code, value) {
+                (0, _) => return,
+                (OPTION_TSRESOL, [resolution]) => interface.resolution = Resolution::from_option(*resolution),
+                (OPTION_TSOFFSET, value) => {
+                    if let Ok(seconds) = <[u8; 8]>::try_from(value) {
+                        let seconds = self.order.u64(seconds).cast_signed();
+                        interface.offset_nanos = seconds.saturating_mul(1_000_000_000);
+                    }
+                }
+                _ => {}
+            }
+            options = options.get(4 + len.next_multiple_of(4)..).unwrap_or_default();
+        }
+    }
+
+    /// An enhanced or obsolete packet block: both have time and lengths from byte 12, and the packet from byte 28.
+    #[inline]
+    fn packet(&mut self, block: &[u8], lengths: usize, interface: u32) -> Option<Step> {
+        let Some(interface) = self.interfaces.get(interface as usize) else {
+            return Some(Step::Corrupt("a packet of an interface that was not described"));
+        };
+        let order = self.order;
+        let high = u64::from(order.u32_at(block, 12)?);
+        let low = u64::from(order.u32_at(block, 16)?);
+        let len = order.u32_at(block, lengths)? as usize;
+        let wire_len = order.u32_at(block, lengths + 4)?;
+        if len > block.len().checked_sub(32)? {
+            return Some(Step::Corrupt("a packet longer than its block"));
+        }
+        let time =
+            Timestamp::from_nanos(interface.resolution.nanos(high << 32 | low)) + interface.offset_nanos;
+        self.last_time = time;
+        Some(Step::Packet(Record { time, link: interface.link, wire_len, start: 28, len, next: block.len() }))
+    }
+
+    /// A simple packet block: of the first interface, cut at its snap length, without a time.
+    fn simple_packet(&self, block: &[u8]) -> Option<Step> {
+        let Some(interface) = self.interfaces.first() else {
+            return Some(Step::Corrupt("a packet of an interface that was not described"));
+        };
+        let wire_len = self.order.u32_at(block, 8)?;
+        let snapped = if interface.snap_len == 0 { wire_len } else { wire_len.min(interface.snap_len) };
+        let len = (snapped as usize).min(block.len().checked_sub(16)?);
+        let (link, time) = (interface.link, self.last_time);
+        Some(Step::Packet(Record { time, link, wire_len, start: 12, len, next: block.len() }))
+    }
+}

@@ -1,0 +1,237 @@
+//! Several capture files as one source, in time order.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
+
+use crate::filter::Filter;
+use crate::reader::{CaptureReader, READ_AHEAD, Stop};
+use crate::{Pressure, Progress, Source, SourceError, SourceStats, Status, files};
+
+/// Packets handed on in one call.
+const BATCH: usize = 4096;
+/// Buffers of files that are read side by side share this, down to [`SMALLEST_READ_AHEAD`] each.
+const SHARED_READ_AHEAD: usize = 16 * READ_AHEAD;
+const SMALLEST_READ_AHEAD: usize = 64 << 10;
+
+/// Opens capture files and directories as one source. `-` is standard input; `filter` has tcpdump's syntax.
+///
+/// Every file is looked into at once, so that a wrong name is told before the first packet is read.
+///
+/// # Errors
+/// When a path does not exist, is not a capture, a directory holds none, or the filter does not compile.
+pub fn open_files(paths: &[PathBuf], filter: Option<&str>) -> Result<MergedFiles, SourceError> {
+    let paths = files::list(paths)?;
+    if paths.len() > usize::from(u16::MAX) {
+        return Err(SourceError::TooManyFiles { count: paths.len(), limit: usize::from(u16::MAX) });
+    }
+    let mut merged = MergedFiles::new(&paths, filter)?;
+    for (path, id) in paths.into_iter().zip(0..=u16::MAX) {
+        merged.enlist(path, SourceId(id))?;
+    }
+    Ok(merged)
+}
+
+/// Capture files, delivered in order of time.
+///
+/// A file waits unopened until the time of its first packet, so that rotated files are read one after another and
+/// thousands need no thousand handles; files that overlap are merged by packet. Ties go to the file given first.
+pub struct MergedFiles {
+    files: Vec<Listed>,
+    /// When each file that is not yet exhausted goes on.
+    heads: BinaryHeap<Reverse<(Timestamp, u16)>>,
+    /// The file being read, and up to which time.
+    current: Option<(u16, Timestamp)>,
+    open: usize,
+    /// Trouble met while looking into the files, told when reading begins.
+    deferred: Vec<SourceError>,
+    filter: Option<Filter>,
+    stats: SourceStats,
+    finished_bytes: u64,
+    total_bytes: Option<u64>,
+}
+
+/// A file and its reader while it is open.
+struct Listed {
+    path: PathBuf,
+    name: String,
+    reader: Option<Box<CaptureReader>>,
+}
+
+impl Source for MergedFiles {
+    fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError> {
+        if let Some(error) = self.deferred.pop() {
+            return Err(error);
+        }
+        let mut left = BATCH;
+        while left > 0 {
+            let Some((id, until)) = self.current.take().or_else(|| self.next_file()) else {
+                return Ok(Status::End);
+            };
+            match self.read(id, until, &mut left, deliver) {
+                Ok(Stop::Bound(time)) => self.heads.push(Reverse((time, id))),
+                Ok(Stop::Batch) => {
+                    self.current = Some((id, until));
+                    return Ok(Status::More);
+                }
+                Ok(Stop::End) => self.close(id),
+                Err(error) => {
+                    self.close(id);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Status::More)
+    }
+
+    fn stats(&self) -> SourceStats {
+        self.stats
+    }
+
+    fn name(&self, source: SourceId) -> &str {
+        self.files.get(usize::from(source.0)).map_or("", |file| &file.name)
+    }
+
+    fn count(&self) -> usize {
+        self.files.len()
+    }
+
+    fn pressure(&self) -> Pressure {
+        Pressure::Block
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let open = |file: &Listed| file.reader.as_ref().map_or(0, |reader| reader.bytes_read());
+        let bytes_read = self.finished_bytes + self.files.iter().map(open).sum::<u64>();
+        Some(Progress { bytes_read, bytes_total: self.total_bytes })
+    }
+}
+
+impl MergedFiles {
+    fn new(paths: &[PathBuf], filter: Option<&str>) -> Result<Self, SourceError> {
+        Ok(Self {
+            files: Vec::with_capacity(paths.len()),
+            heads: BinaryHeap::with_capacity(paths.len()),
+            current: None,
+            open: 0,
+            deferred: Vec::new(),
+            filter: filter.map(|text| Filter::new(text, LinkType::ETHERNET)).transpose()?,
+            stats: SourceStats::default(),
+            finished_bytes: 0,
+            total_bytes: Some(0),
+        })
+    }
+
+    /// Looks into a file for its first packet's time, and closes it again. Standard input stays open, and comes first:
+    /// waiting for its first packet here would hold up the whole start.
+    fn enlist(&mut self, path: PathBuf, id: SourceId) -> Result<(), SourceError> {
+        let stream = is_stream(&path);
+        let bytes = if stream { None } else { fs::metadata(&path).ok().map(|meta| meta.len()) };
+        self.total_bytes = self.total_bytes.zip(bytes).map(|(total, bytes)| total.saturating_add(bytes));
+        let read_ahead = if stream { READ_AHEAD } else { 4096 };
+        let mut reader = CaptureReader::with_read_ahead(&path, id, read_ahead)?;
+        let kept = if stream {
+            self.heads.push(Reverse((Timestamp::MIN, id.0)));
+            Some(Box::new(reader))
+        } else {
+            self.first_head(&mut reader, id, bytes)?;
+            None
+        };
+        self.open += usize::from(kept.is_some());
+        self.files.push(Listed { name: name_of(&path), path, reader: kept });
+        Ok(())
+    }
+
+    fn first_head(
+        &mut self,
+        reader: &mut CaptureReader,
+        id: SourceId,
+        bytes: Option<u64>,
+    ) -> Result<(), SourceError> {
+        match reader.peek() {
+            Ok(Some(time)) => self.heads.push(Reverse((time, id.0))),
+            Ok(None) => self.finished_bytes += bytes.unwrap_or(0),
+            Err(error) if error.is_partial() => self.deferred.push(error),
+            Err(error) => return Err(error),
+        }
+        Ok(())
+    }
+
+    /// The file whose turn it is, and until when.
+    fn next_file(&mut self) -> Option<(u16, Timestamp)> {
+        let Reverse((_, id)) = self.heads.pop()?;
+        let until = match self.heads.peek() {
+            None => Timestamp::from_nanos(i64::MAX),
+            Some(Reverse((time, other))) if id < *other => *time,
+            // The other file wins ties.
+            Some(Reverse((time, _))) => *time + -1,
+        };
+        Some((id, until))
+    }
+
+    fn read(
+        &mut self,
+        id: u16,
+        until: Timestamp,
+        left: &mut usize,
+        deliver: &mut dyn FnMut(Packet<'_>),
+    ) -> Result<Stop, SourceError> {
+        let Self { files, open, filter, stats, .. } = self;
+        let Some(file) = files.get_mut(usize::from(id)) else { return Ok(Stop::End) };
+        let reader = file.open(SourceId(id), open)?;
+        let mut refused = None;
+        let stop = reader.run(until, *left, |packet| {
+            *left -= 1;
+            stats.received += 1;
+            match filter.as_mut().map_or(Ok(true), |filter| filter.accepts(&packet)) {
+                Ok(true) => {
+                    stats.delivered += 1;
+                    stats.bytes += packet.data.len() as u64;
+                    deliver(packet);
+                }
+                Ok(false) => stats.filtered += 1,
+                Err(error) => {
+                    stats.filtered += 1;
+                    refused = Some(error);
+                }
+            }
+        })?;
+        refused.map_or(Ok(stop), Err)
+    }
+
+    fn close(&mut self, id: u16) {
+        let Some(file) = self.files.get_mut(usize::from(id)) else { return };
+        if let Some(reader) = file.reader.take() {
+            self.finished_bytes += reader.bytes_read();
+            self.open -= 1;
+        }
+    }
+}
+
+impl Listed {
+    /// The reader, opened now if it is not yet.
+    fn open(&mut self, id: SourceId, open: &mut usize) -> Result<&mut CaptureReader, SourceError> {
+        let reader = match self.reader.take() {
+            Some(reader) => reader,
+            None => {
+                let read_ahead = (SHARED_READ_AHEAD / (*open + 1)).clamp(SMALLEST_READ_AHEAD, READ_AHEAD);
+                let reader = CaptureReader::with_read_ahead(&self.path, id, read_ahead)?;
+                *open += 1;
+                Box::new(reader)
+            }
+        };
+        Ok(self.reader.insert(reader))
+    }
+}
+
+fn is_stream(path: &Path) -> bool {
+    path.as_os_str() == "-"
+}
+
+/// A file's name as events show it: without its directory, so that the same capture gives the same events anywhere.
+fn name_of(path: &Path) -> String {
+    path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned()
+}
