@@ -79,6 +79,9 @@ pub struct BodyPart {
 
 impl std::fmt::Debug for BodyPart {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("BodyPart").field("message", &self.message).field("len", &self.bytes.len()).finish_non_exhaustive()
+        f.debug_struct("BodyPart")
+            .field("message", &self.message)
+            .field("len", &self.bytes.len())
+            .finish_non_exhaustive()
     }
 }

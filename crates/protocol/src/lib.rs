@@ -10,14 +10,25 @@
 
 mod anomaly;
 mod body;
+mod connection;
 mod exchange;
-mod head;
 pub mod h1;
+mod head;
+mod http1;
+mod kind;
+mod output;
+mod pairing;
+mod protocols;
 pub mod proxy;
+mod reader;
 
 pub use anomaly::{Anomalies, Anomaly};
 pub use body::{Body, BodyPart, Framing, MessageId};
+pub use connection::Connection;
 pub use exchange::{
     Direction, Exchange, ExchangeSink, FlowStamp, Frames, Message, Pairing, ProxyHeader, Seen, Uid,
 };
 pub use head::{Field, Head, Range, Untrusted, Version};
+pub use kind::Kind;
+pub use output::{Config, Counters};
+pub use protocols::{PROTOCOLS, ProtocolInfo, Protocols};

@@ -16,7 +16,9 @@ mod trailers;
 
 pub use body::{ChunkPart, ChunkStep, ChunkedDecoder, MAX_CHUNK_EXTENSION, MAX_TRAILERS};
 pub use framing::{expects_continue, keeps_open, request_framing, response_framing, upgrade};
-pub use head::{HeadOutcome, MAX_FIELDS, MAX_HEAD, parse_capped, parse_partial, parse_request, parse_response};
+pub use head::{
+    HeadOutcome, MAX_FIELDS, MAX_HEAD, parse_capped, parse_partial, parse_request, parse_response,
+};
 pub use probe::{Start, probe};
 pub use scan::HeadScan;
 pub use trailers::append_trailers;

@@ -51,7 +51,13 @@ mod tests {
 
     #[test]
     fn other_protocols_are_no_proxy_headers() {
-        for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"POST / HTTP/1.1\r\n", b"\x16\x03\x01\x02\x00", b"\r\n\r\nGET /", b"PROXIED"] {
+        for bytes in [
+            &b"GET / HTTP/1.1\r\n\r\n"[..],
+            b"POST / HTTP/1.1\r\n",
+            b"\x16\x03\x01\x02\x00",
+            b"\r\n\r\nGET /",
+            b"PROXIED",
+        ] {
             assert_eq!(parse(bytes), ProxyOutcome::NotProxy);
         }
         assert_eq!(parse(b"PROXY / HTTP/1.1\r\n\r\n"), ProxyOutcome::NotProxy);
@@ -59,7 +65,15 @@ mod tests {
 
     #[test]
     fn beginnings_are_partial() {
-        for bytes in [&b""[..], b"P", b"PROXY", b"PROXY ", b"\r\n\r\n", b"\r\n\r\n\0\r\nQUIT\n", b"\r\n\r\n\0\r\nQUIT\n\x21\x11"] {
+        for bytes in [
+            &b""[..],
+            b"P",
+            b"PROXY",
+            b"PROXY ",
+            b"\r\n\r\n",
+            b"\r\n\r\n\0\r\nQUIT\n",
+            b"\r\n\r\n\0\r\nQUIT\n\x21\x11",
+        ] {
             assert_eq!(parse(bytes), ProxyOutcome::Partial, "{bytes:?}");
         }
     }

@@ -1,0 +1,54 @@
+//! What connections speak, for counting those that are not read.
+
+/// What a connection speaks, by its first bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// No payload, or nothing that could be recognised yet.
+    Unknown,
+    /// HTTP/1.
+    Http1,
+    /// HTTP/2 by prior knowledge.
+    Http2,
+    /// TLS or SSL.
+    Tls,
+    /// SSH.
+    Ssh,
+    /// Nothing known.
+    Other,
+}
+
+impl Kind {
+    /// Every kind, in the order of the counters.
+    pub const ALL: [Self; 6] = [Self::Unknown, Self::Http1, Self::Http2, Self::Tls, Self::Ssh, Self::Other];
+
+    /// As summaries spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown",
+            Self::Http1 => "http/1",
+            Self::Http2 => "http/2",
+            Self::Tls => "tls",
+            Self::Ssh => "ssh",
+            Self::Other => "other",
+        }
+    }
+
+    /// The kind that these first bytes of a chunk prove, when they are no HTTP/1.
+    pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
+        if bytes.starts_with(b"PRI * HTTP/2.0") {
+            Some(Self::Http2)
+        } else if bytes.starts_with(b"SSH-") {
+            Some(Self::Ssh)
+        } else if is_tls_record(bytes) {
+            Some(Self::Tls)
+        } else {
+            None
+        }
+    }
+}
+
+/// A TLS record head (RFC 8446, 5.1): content type 20 to 24, major version 3, a length of at most 2^14 + 2048.
+fn is_tls_record(bytes: &[u8]) -> bool {
+    matches!(bytes, [20..=24, 3, 0..=4, high, low, ..]
+        if u16::from_be_bytes([*high, *low]) <= 18_432 && (*high, *low) != (0, 0))
+}

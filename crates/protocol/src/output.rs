@@ -1,0 +1,180 @@
+//! What leaves this crate, and what it counts.
+
+use crate::reader::Origin;
+use crate::{
+    Anomalies, Body, BodyPart, Exchange, ExchangeSink, Frames, Head, Message, MessageId, Pairing, Seen,
+};
+use tapwire_flow::FlowInfo;
+
+/// What an operator can set about protocols.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// Body bytes that ride in an exchange; a longer body goes ahead in parts of this size. 0 copies no body byte.
+    pub body_bytes: usize,
+    /// Whether a body longer than `body_bytes` goes ahead in parts; otherwise it is cut there.
+    pub body_parts: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { body_bytes: 64 << 10, body_parts: true }
+    }
+}
+
+/// What came in and what became of it. Bytes in = heads + bodies + framing + blank + tunnel + lost + opaque, all of
+/// them counted when they are consumed; heads still held at the end of a flow count when it closes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Stream bytes taken.
+    pub bytes_in: u64,
+    /// Of heads, whole or cut.
+    pub head_bytes: u64,
+    /// Of bodies, transfer coding removed.
+    pub body_bytes: u64,
+    /// Of chunk heads, trailers and line ends.
+    pub framing_bytes: u64,
+    /// Empty lines between messages.
+    pub blank_bytes: u64,
+    /// Behind CONNECT or an upgrade.
+    pub tunnel_bytes: u64,
+    /// Behind a hole or garbage, where no boundary was known.
+    pub lost_bytes: u64,
+    /// Of connections that are not HTTP/1, and PROXY headers.
+    pub opaque_bytes: u64,
+    /// Exchanges reported.
+    pub exchanges: u64,
+    /// Of those, with both halves.
+    pub paired: u64,
+    /// Of the paired, those that are not proven.
+    pub uncertain: u64,
+    /// Requests without their response.
+    pub requests_alone: u64,
+    /// Responses without their request.
+    pub responses_alone: u64,
+    /// Interim responses, which are part of an exchange.
+    pub interim_responses: u64,
+    /// Heads or bodies of which bytes are missing.
+    pub truncated_messages: u64,
+    /// Connections that left HTTP.
+    pub tunnels: u64,
+    /// Connections by [`crate::Kind`], in its order; counted when they close.
+    pub flows: [u64; 6],
+    /// Stream bytes by [`crate::Kind`], in its order; counted when they close.
+    pub flow_bytes: [u64; 6],
+}
+
+/// Where a connection's messages go, for the time of one event.
+pub(crate) struct Output<'a, E> {
+    pub(crate) flow: &'a FlowInfo,
+    pub(crate) sink: &'a mut E,
+    pub(crate) config: &'a Config,
+    pub(crate) counters: &'a mut Counters,
+    pub(crate) exchanges: &'a mut u64,
+    pub(crate) messages: &'a mut u64,
+    pub(crate) spare: &'a mut Option<Box<Message>>,
+}
+
+/// Body buffers larger than this are not kept for reuse.
+const KEEP_BODY: usize = 64 << 10;
+
+impl<E: ExchangeSink> Output<'_, E> {
+    /// An empty message that begins at `origin`.
+    pub(crate) fn message(&mut self, origin: Origin) -> Box<Message> {
+        *self.messages += 1;
+        let id = MessageId(*self.messages);
+        let frames = Frames { first: origin.frame, last: origin.frame };
+        match self.spare.take().or_else(|| self.sink.spare()) {
+            Some(mut message) => {
+                message.id = id;
+                message.head.clear();
+                message.body.clear(KEEP_BODY);
+                message.at = origin.at;
+                message.peer_at = origin.peer_at;
+                message.started = origin.time;
+                message.ended = origin.time;
+                message.frames = frames;
+                message.source = origin.source;
+                message.seen = Seen::Complete;
+                message.missed_bytes = 0;
+                message.anomalies = Anomalies::default();
+                message
+            }
+            None => Box::new(Message {
+                id,
+                head: Head::default(),
+                body: Body::default(),
+                at: origin.at,
+                peer_at: origin.peer_at,
+                started: origin.time,
+                ended: origin.time,
+                frames,
+                source: origin.source,
+                seen: Seen::Complete,
+                missed_bytes: 0,
+                anomalies: Anomalies::default(),
+            }),
+        }
+    }
+
+    /// A message that came to nothing; the next one uses its buffers.
+    pub(crate) fn give_back(&mut self, message: Box<Message>) {
+        *self.spare = Some(message);
+    }
+
+    /// Adds body bytes to a message, sending a full load ahead.
+    pub(crate) fn body(&mut self, message: &mut Message, bytes: &[u8]) {
+        self.counters.body_bytes += bytes.len() as u64;
+        let body = &mut message.body;
+        body.len += bytes.len() as u64;
+        if body.cut || self.config.body_bytes == 0 {
+            body.cut = true;
+            return;
+        }
+        let room = self.config.body_bytes.saturating_sub(body.bytes.len());
+        let (fits, more) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
+        body.bytes.extend_from_slice(fits);
+        if more.is_empty() {
+            return;
+        }
+        if !self.config.body_parts {
+            body.cut = true;
+            return;
+        }
+        self.send_part(message);
+        message.body.bytes.extend_from_slice(more);
+    }
+
+    fn send_part(&mut self, message: &mut Message) {
+        let content = (!message.body.parts).then(|| {
+            let value = |name: &[u8]| message.head.header(name).map(|value| value.bytes().to_vec());
+            (value(b"content-type").unwrap_or_default(), value(b"content-encoding").unwrap_or_default())
+        });
+        let bytes = std::mem::replace(&mut message.body.bytes, Vec::with_capacity(self.config.body_bytes));
+        message.body.parts = true;
+        self.sink.body_part(BodyPart { message: message.id, flow: self.flow.id, content, bytes });
+    }
+
+    /// Numbers an exchange and sends it on.
+    pub(crate) fn exchange(&mut self, mut exchange: Exchange) {
+        *self.exchanges += 1;
+        exchange.number = *self.exchanges;
+        self.count(&exchange);
+        self.sink.exchange(exchange);
+    }
+
+    fn count(&mut self, exchange: &Exchange) {
+        let counters = &mut *self.counters;
+        counters.exchanges += 1;
+        match (&exchange.request, &exchange.response) {
+            (Some(_), Some(_)) => counters.paired += 1,
+            (Some(_), None) => counters.requests_alone += 1,
+            _ => counters.responses_alone += 1,
+        }
+        if exchange.pairing == Pairing::Uncertain {
+            counters.uncertain += 1;
+        }
+        let halves = [&exchange.request, &exchange.response];
+        let truncated = halves.into_iter().flatten().filter(|message| message.seen == Seen::Truncated);
+        counters.truncated_messages += truncated.count() as u64;
+    }
+}

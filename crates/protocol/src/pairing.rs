@@ -1,0 +1,426 @@
+//! Which response answers which request, proven or not at all.
+//!
+//! Two proofs exist. **Sequence**: the pair before was certain, and nothing is missing on either side since. **Anchor**: a
+//! client that waits for its answer sends request k+1 with an acknowledgement number that is exactly where response
+//! k+1 will begin, so a pair can be proven after any hole, and without ever having seen the handshake. The anchor only
+//! proves the *first* request of a group that shares it; whether an unseen request shares it is told by the server's own
+//! acknowledgements (nothing unseen lies before the request) or by what follows (exactly one answer came).
+//! What neither proves is reported as two halves or as `uncertain`; nothing is guessed.
+
+use crate::{Anomaly, Direction, Message, MessageId, Pairing};
+use std::collections::VecDeque;
+use tapwire_flow::StreamOffset;
+
+/// Halves that may wait on one connection; beyond it the oldest is reported alone.
+const MAX_WAITING: usize = 256;
+
+/// A half as pairing sees it.
+#[derive(Debug)]
+pub(crate) struct Half {
+    pub(crate) id: MessageId,
+    /// Counts the messages of its direction from 1; interim responses do not count.
+    pub(crate) serial: u64,
+    /// Its first byte.
+    pub(crate) at: StreamOffset,
+    /// Where what belongs to it begins: interim responses and stray empty lines included.
+    pub(crate) boundary: StreamOffset,
+    /// The acknowledgement its boundary travelled with.
+    pub(crate) peer_at: Option<StreamOffset>,
+    /// The acknowledgement of the same direction's bytes just before it.
+    pub(crate) previous_peer_at: Option<StreamOffset>,
+    /// Whether the message before ended exactly here, or the stream began here.
+    pub(crate) contiguous: bool,
+    /// What the response to it needs to know of a request's method.
+    pub(crate) method: Method,
+    /// Status codes of the interim responses before it.
+    pub(crate) interim: [u16; 4],
+    /// Its end, when it has ended.
+    pub(crate) ended: Option<Ended>,
+}
+
+/// What framing a response needs to know of its request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Method {
+    #[default]
+    Other,
+    Head,
+    Connect,
+}
+
+/// A half that has ended.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub(crate) message: Box<Message>,
+    /// One past its last byte, where framing tells.
+    pub(crate) end: Option<StreamOffset>,
+}
+
+/// What leaves pairing.
+#[derive(Debug)]
+pub(crate) struct Paired {
+    pub(crate) request: Option<Box<Message>>,
+    pub(crate) response: Option<Box<Message>>,
+    pub(crate) interim: [u16; 4],
+    pub(crate) pairing: Pairing,
+    pub(crate) pipelined: bool,
+    pub(crate) early: bool,
+    /// A response that came although nothing was missing on the client's side.
+    pub(crate) unsolicited: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    Certain,
+    Uncertain,
+    /// Certain if exactly one response answers this anchor: what follows will tell.
+    NeedsSuccessor,
+}
+
+#[derive(Debug)]
+struct Entry {
+    request: Option<Half>,
+    response: Option<Half>,
+    verdict: Verdict,
+    pipelined: bool,
+    unsolicited: bool,
+}
+
+enum Relation {
+    Pair(Verdict),
+    RequestAlone,
+    ResponseAlone { unsolicited: bool },
+}
+
+/// How far the two directions of a connection have come.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Progress {
+    /// Where the message that the client is sending began, or the client's next byte.
+    pub(crate) client: Option<StreamOffset>,
+    /// The same for the server.
+    pub(crate) server: Option<StreamOffset>,
+    /// Whether the server's framing is known up to `server`.
+    pub(crate) server_intact: bool,
+    /// The server said it sends nothing more.
+    pub(crate) server_finished: bool,
+    /// The connection is over: nothing waits any longer.
+    pub(crate) closed: bool,
+}
+
+/// The pairing state of one connection.
+#[derive(Debug, Default)]
+pub(crate) struct Pairer {
+    requests: VecDeque<Half>,
+    responses: VecDeque<Half>,
+    entries: VecDeque<Entry>,
+    /// Serials of the last certain pair; (0, 0) at the stream's start.
+    synced: Option<(u64, u64)>,
+    /// Serial and anchor of the request that arrived last.
+    last_request: Option<(u64, Option<StreamOffset>)>,
+    /// Serial and anchor of the request paired last.
+    last_paired: Option<(u64, Option<StreamOffset>)>,
+    /// Two requests shared an anchor.
+    shares_anchors: bool,
+    /// A group that shared an anchor was answered whole before the client went on.
+    waits_for_groups: bool,
+    /// A request left while an earlier one, with another anchor, was open: anchors prove nothing here.
+    rolling: bool,
+    /// A request of HTTP/0.9 was sent.
+    awaits_http09: bool,
+}
+
+impl Pairer {
+    pub(crate) fn new() -> Self {
+        Self { synced: Some((0, 0)), ..Self::default() }
+    }
+
+    /// Whether nothing is open.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.requests.is_empty() && self.responses.is_empty() && self.entries.is_empty()
+    }
+
+    /// Anchors at which responses are awaited, in stream order.
+    pub(crate) fn anchors(&self) -> impl Iterator<Item = StreamOffset> {
+        self.requests.iter().filter_map(|request| request.peer_at)
+    }
+
+    /// What is known of the request that this response was paired with.
+    pub(crate) fn method_answered_by(&self, response: MessageId) -> Option<(Method, MessageId)> {
+        self.entries.iter().rev().find_map(|entry| {
+            let request = entry.request.as_ref()?;
+            (entry.response.as_ref()?.id == response).then_some((request.method, request.id))
+        })
+    }
+
+    /// A request's head was read.
+    pub(crate) fn request(&mut self, half: Half, http09: bool) {
+        self.awaits_http09 |= http09;
+        if let Some((serial, anchor)) = self.last_request
+            && half.contiguous
+            && half.serial == serial + 1
+            && anchor == half.peer_at
+        {
+            self.shares_anchors = true;
+        }
+        self.last_request = Some((half.serial, half.peer_at));
+        self.requests.push_back(half);
+    }
+
+    /// Whether an answer without head may come.
+    pub(crate) fn awaits_http09(&self) -> bool {
+        self.awaits_http09 && !self.requests.is_empty()
+    }
+
+    /// Adds a fact to the latest half of that direction that has not been handed out; false when there is none.
+    pub(crate) fn note(&mut self, direction: Direction, anomaly: Anomaly) -> bool {
+        let waiting = match direction {
+            Direction::ToServer => self.requests.back_mut(),
+            Direction::ToClient => self.responses.back_mut(),
+        };
+        let paired = self.entries.iter_mut().rev().find_map(|entry| match direction {
+            Direction::ToServer => entry.request.as_mut(),
+            Direction::ToClient => entry.response.as_mut(),
+        });
+        match waiting.or(paired).and_then(|half| half.ended.as_mut()) {
+            Some(ended) => {
+                ended.message.anomalies.insert(anomaly);
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// A final response's head was read.
+    pub(crate) fn response(&mut self, half: Half) {
+        self.responses.push_back(half);
+    }
+
+    /// A message ended; it waits here until its exchange is decided.
+    pub(crate) fn end(&mut self, id: MessageId, ended: Ended) {
+        let entries =
+            self.entries.iter_mut().flat_map(|entry| entry.request.iter_mut().chain(&mut entry.response));
+        let half = entries.chain(&mut self.requests).chain(&mut self.responses).find(|half| half.id == id);
+        if let Some(half) = half {
+            half.ended = Some(ended);
+        }
+    }
+
+    /// Decides what can be decided and hands out the exchanges that are complete.
+    pub(crate) fn settle(&mut self, progress: Progress, mut done: impl FnMut(Paired)) {
+        while self.step(progress) {}
+        self.judge_successors(progress);
+        let mut kept = 0;
+        while let Some(entry) = self.entries.get(kept) {
+            if entry.is_ready() {
+                if let Some(entry) = self.entries.remove(kept) {
+                    done(entry.into_paired());
+                }
+            } else {
+                kept += 1;
+            }
+        }
+    }
+
+    /// One decision about the oldest waiting halves; false when none can be made.
+    fn step(&mut self, progress: Progress) -> bool {
+        let relation = match (self.requests.front(), self.responses.front()) {
+            (Some(request), Some(response)) => self.relate(request, response),
+            (Some(request), None) if self.is_unanswered(request, progress) => Relation::RequestAlone,
+            (None, Some(response)) if is_unasked(response, progress) => Relation::ResponseAlone {
+                unsolicited: response.contiguous && self.is_synced_before(response),
+            },
+            _ => return false,
+        };
+        match relation {
+            Relation::Pair(verdict) => self.pair(verdict),
+            Relation::RequestAlone => self.release_request(),
+            Relation::ResponseAlone { unsolicited } => self.release_response(unsolicited),
+        }
+        true
+    }
+
+    fn relate(&self, request: &Half, response: &Half) -> Relation {
+        // A server that had not received the first byte of a request cannot have answered it.
+        let received = response.peer_at.is_none_or(|acknowledged| acknowledged > request.at);
+        if self.is_next_in_sequence(request, response) {
+            return if received {
+                Relation::Pair(Verdict::Certain)
+            } else {
+                Relation::ResponseAlone { unsolicited: true }
+            };
+        }
+        match request.peer_at {
+            None if received => Relation::Pair(Verdict::Uncertain),
+            Some(anchor) if anchor < response.boundary => Relation::RequestAlone,
+            Some(anchor) if anchor == response.boundary && received => {
+                if self.rolling {
+                    Relation::RequestAlone
+                } else {
+                    Relation::Pair(self.verdict_by_anchor(request, response))
+                }
+            }
+            _ => Relation::ResponseAlone { unsolicited: false },
+        }
+    }
+
+    fn is_next_in_sequence(&self, request: &Half, response: &Half) -> bool {
+        request.contiguous
+            && response.contiguous
+            && self.synced == Some((request.serial - 1, response.serial - 1))
+    }
+
+    fn is_synced_before(&self, response: &Half) -> bool {
+        self.synced.is_some_and(|(_, serial)| serial == response.serial - 1)
+    }
+
+    /// The anchor matches: is this request surely the first of those that share it?
+    fn verdict_by_anchor(&self, request: &Half, response: &Half) -> Verdict {
+        if self.shares_anchors && !self.waits_for_groups {
+            return Verdict::Uncertain;
+        }
+        let first_of_stream = request.contiguous && request.serial == 1;
+        let follows_older_anchor = request.contiguous
+            && self
+                .last_paired
+                .is_some_and(|(serial, anchor)| serial == request.serial - 1 && anchor < request.peer_at);
+        let nothing_unseen_before = response.previous_peer_at.is_some_and(|peer_at| peer_at >= request.at);
+        if first_of_stream || follows_older_anchor || nothing_unseen_before {
+            Verdict::Certain
+        } else {
+            Verdict::NeedsSuccessor
+        }
+    }
+
+    /// Whether the server has moved past where the answer would begin.
+    fn is_unanswered(&self, request: &Half, progress: Progress) -> bool {
+        if progress.closed || self.requests.len() > MAX_WAITING {
+            return true;
+        }
+        let in_sequence = request.contiguous
+            && self.synced.is_some_and(|(serial, _)| serial == request.serial - 1)
+            && progress.server_intact;
+        !in_sequence
+            && request.peer_at.is_some_and(|anchor| progress.server.is_some_and(|server| server > anchor))
+    }
+
+    fn pair(&mut self, verdict: Verdict) {
+        let (Some(request), Some(response)) = (self.requests.pop_front(), self.responses.pop_front()) else {
+            return;
+        };
+        let shares = self.last_paired.is_some_and(|(serial, anchor)| {
+            serial == request.serial - 1 && request.contiguous && anchor == request.peer_at
+        });
+        let before_its_turn = request.peer_at.is_some_and(|anchor| anchor < response.boundary);
+        if verdict == Verdict::Certain {
+            if before_its_turn && !shares && self.last_paired.is_some() {
+                self.rolling = true;
+            }
+            if self.shares_anchors && !before_its_turn && !shares {
+                self.waits_for_groups = true;
+            }
+            self.synced = Some((request.serial, response.serial));
+        } else {
+            self.synced = None;
+        }
+        self.last_paired = Some((request.serial, request.peer_at));
+        let pipelined = shares || before_its_turn;
+        self.entries.push_back(Entry {
+            request: Some(request),
+            response: Some(response),
+            verdict,
+            pipelined,
+            unsolicited: false,
+        });
+    }
+
+    fn release_request(&mut self) {
+        if let Some(request) = self.requests.pop_front() {
+            self.synced = None;
+            self.last_paired = Some((request.serial, request.peer_at));
+            self.entries.push_back(Entry::alone(Some(request), None, false));
+        }
+    }
+
+    fn release_response(&mut self, unsolicited: bool) {
+        let Some(response) = self.responses.pop_front() else {
+            return;
+        };
+        self.split_before(&response);
+        match &mut self.synced {
+            // An answer nobody asked for (408 on an idle connection) leaves the order of the others alone.
+            Some((_, serial)) if unsolicited => *serial = response.serial,
+            synced => *synced = None,
+        }
+        self.entries.push_back(Entry::alone(None, Some(response), unsolicited));
+    }
+
+    /// A second response at the anchor of a pair that needed its successor: the pair is not one.
+    fn split_before(&mut self, response: &Half) {
+        let Some(last) = self.entries.back_mut() else {
+            return;
+        };
+        let ends_here = last.response.as_ref().is_some_and(|half| half.serial + 1 == response.serial);
+        if last.verdict == Verdict::NeedsSuccessor && ends_here {
+            let earlier = last.response.take();
+            last.verdict = Verdict::Uncertain;
+            self.entries.push_back(Entry::alone(None, earlier, false));
+        }
+    }
+
+    /// Decides pairs that waited to see whether another response follows.
+    fn judge_successors(&mut self, progress: Progress) {
+        let anchors = &self.requests;
+        let mut next_anchor = anchors.front().and_then(|request| request.peer_at);
+        for entry in self.entries.iter_mut().rev() {
+            if entry.verdict == Verdict::NeedsSuccessor {
+                let end = entry.response.as_ref().and_then(|half| half.ended.as_ref()?.end);
+                let followed = end.is_some() && next_anchor == end;
+                let last = progress.server_finished && end.is_some() && end == progress.server;
+                if followed || last {
+                    entry.verdict = Verdict::Certain;
+                } else if progress.closed || next_anchor.is_some() && entry.is_ended() {
+                    entry.verdict = Verdict::Uncertain;
+                }
+            }
+            next_anchor = entry.request.as_ref().and_then(|request| request.peer_at).or(next_anchor);
+        }
+    }
+}
+
+/// Whether the request of this response can no longer come.
+fn is_unasked(response: &Half, progress: Progress) -> bool {
+    let passed =
+        || response.peer_at.is_some_and(|asked| progress.client.is_some_and(|client| client >= asked));
+    progress.closed || passed()
+}
+
+impl Entry {
+    fn alone(request: Option<Half>, response: Option<Half>, unsolicited: bool) -> Self {
+        Self { request, response, verdict: Verdict::Certain, pipelined: false, unsolicited }
+    }
+
+    fn is_ended(&self) -> bool {
+        let ended = |half: &Option<Half>| half.as_ref().is_none_or(|half| half.ended.is_some());
+        ended(&self.request) && ended(&self.response)
+    }
+
+    fn is_ready(&self) -> bool {
+        self.verdict != Verdict::NeedsSuccessor && self.is_ended()
+    }
+
+    fn into_paired(self) -> Paired {
+        let request_end = self.request.as_ref().and_then(|half| half.ended.as_ref()?.end);
+        let answered_from = self.response.as_ref().and_then(|half| half.ended.as_ref()?.message.peer_at);
+        let interim = self.response.as_ref().map_or([0; 4], |half| half.interim);
+        let early = matches!((request_end, answered_from), (Some(end), Some(from)) if from < end);
+        let message = |half: Option<Half>| half.and_then(|half| half.ended).map(|ended| ended.message);
+        Paired {
+            request: message(self.request),
+            response: message(self.response),
+            interim,
+            pairing: if self.verdict == Verdict::Certain { Pairing::Certain } else { Pairing::Uncertain },
+            pipelined: self.pipelined,
+            early,
+            unsolicited: self.unsolicited,
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! The sink of stream events: probes each connection and hands it to its protocol.
+
+use crate::connection::{Connection, State, Verdict};
+use crate::h1::{Start, probe};
+use crate::http1::Conversation;
+use crate::output::{Config, Counters, Output};
+use crate::{ExchangeSink, Kind, Message};
+use tapwire_flow::{Chunk, FlowInfo, Patience, StreamEvent, StreamSink};
+
+/// A wire protocol, as `tapwire list protocols` shows it.
+#[derive(Debug, Clone, Copy)]
+pub struct ProtocolInfo {
+    /// Its name in events.
+    pub name: &'static str,
+    /// What is read of it.
+    pub summary: &'static str,
+}
+
+/// Every wire protocol that is read or recognised.
+pub const PROTOCOLS: &[ProtocolInfo] = &[
+    ProtocolInfo {
+        name: "http/1.1",
+        summary: "HTTP/0.9, 1.0 and 1.1: framing by RFC 9112, lenient where peers are, every deviation named",
+    },
+    ProtocolInfo {
+        name: "proxy",
+        summary: "PROXY protocol versions 1 and 2 in front of a stream: names the client",
+    },
+    ProtocolInfo { name: "tls", summary: "recognised and counted, not read" },
+    ProtocolInfo {
+        name: "http/2",
+        summary: "recognised and counted when it begins by prior knowledge, not read",
+    },
+    ProtocolInfo { name: "ssh", summary: "recognised and counted, not read" },
+];
+
+/// Turns the stream events of all connections into exchanges, in the order in which they end.
+#[derive(Debug)]
+pub struct Protocols<E> {
+    sink: E,
+    config: Config,
+    counters: Counters,
+    exchanges: u64,
+    messages: u64,
+    spare: Option<Box<Message>>,
+}
+
+impl<E: ExchangeSink> Protocols<E> {
+    /// With `sink` to take what ends.
+    pub fn new(config: Config, sink: E) -> Self {
+        Self { sink, config, counters: Counters::default(), exchanges: 0, messages: 0, spare: None }
+    }
+
+    /// The sink.
+    pub fn sink(&mut self) -> &mut E {
+        &mut self.sink
+    }
+
+    /// What came in and what became of it.
+    pub const fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
+    /// How much of bodies is copied from now on: the pipeline turns it down under pressure.
+    pub fn limit_bodies(&mut self, body_bytes: usize, body_parts: bool) {
+        self.config = Config { body_bytes, body_parts };
+    }
+
+    fn data(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
+        self.counters.bytes_in += chunk.bytes.len() as u64;
+        let skip = match state {
+            State::Unknown(unknown) => match unknown.data(chunk, flow.initiator) {
+                Verdict::Wait => {
+                    self.count_opaque(Kind::Unknown, chunk.bytes.len());
+                    return;
+                }
+                Verdict::Opaque(kind) => {
+                    *state = State::Opaque(kind);
+                    self.count_opaque(kind, chunk.bytes.len());
+                    return;
+                }
+                Verdict::Http1 { skip, client } => {
+                    let handshake = flow.initiator.is_some();
+                    let mut http = Conversation::new(client, unknown.proxy, |side| {
+                        handshake && unknown.is_at_start(side)
+                    });
+                    if unknown.invalid_proxy {
+                        http.note_invalid_proxy();
+                    }
+                    self.count_opaque(Kind::Unknown, skip);
+                    *state = State::Http1(Box::new(http));
+                    skip
+                }
+            },
+            State::Http1(_) => 0,
+            State::Opaque(kind) => return self.count_opaque(*kind, chunk.bytes.len()),
+        };
+        if let State::Http1(http) = state {
+            self.add_flow_bytes(Kind::Http1, chunk.bytes.len() - skip.min(chunk.bytes.len()));
+            http.data(&mut self.output(flow), chunk, skip);
+        }
+    }
+
+    fn count_opaque(&mut self, kind: Kind, bytes: usize) {
+        self.counters.opaque_bytes += bytes as u64;
+        self.add_flow_bytes(kind, bytes);
+    }
+
+    fn add_flow_bytes(&mut self, kind: Kind, bytes: usize) {
+        if let Some(count) = self.counters.flow_bytes.get_mut(kind as usize) {
+            *count += bytes as u64;
+        }
+    }
+
+    fn close(&mut self, state: &State) {
+        let kind = match state {
+            State::Unknown(_) => Kind::Unknown,
+            State::Http1(_) => Kind::Http1,
+            State::Opaque(kind) => *kind,
+        };
+        if let Some(count) = self.counters.flows.get_mut(kind as usize) {
+            *count += 1;
+        }
+    }
+
+    fn output<'a>(&'a mut self, flow: &'a FlowInfo) -> Output<'a, E> {
+        Output {
+            flow,
+            sink: &mut self.sink,
+            config: &self.config,
+            counters: &mut self.counters,
+            exchanges: &mut self.exchanges,
+            messages: &mut self.messages,
+            spare: &mut self.spare,
+        }
+    }
+}
+
+impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
+    fn looks_like_start(&self, bytes: &[u8]) -> bool {
+        matches!(probe(bytes), Start::Request | Start::Response)
+    }
+
+    fn event(&mut self, flow: &FlowInfo, connection: &mut Connection, event: StreamEvent<'_>) {
+        if let StreamEvent::Data(chunk) = event {
+            return self.data(flow, &mut connection.0, &chunk);
+        }
+        if let (State::Unknown(unknown), StreamEvent::Gap(gap)) = (&mut connection.0, &event) {
+            unknown.gap(gap);
+        }
+        if let State::Http1(http) = &mut connection.0 {
+            let mut out = self.output(flow);
+            match event {
+                StreamEvent::Gap(gap) => http.gap(&mut out, &gap),
+                StreamEvent::Fin(side) => http.fin(&mut out, side),
+                StreamEvent::Evidence(side, _, evidence) => http.evidence(side, evidence),
+                StreamEvent::Close(reason) => http.close(&mut out, reason),
+                StreamEvent::Data(_) => {}
+            }
+        }
+        if let StreamEvent::Close(_) = event {
+            self.close(&connection.0);
+        }
+    }
+
+    fn patience(&self, connection: &Connection) -> Patience {
+        match &connection.0 {
+            State::Http1(http) => http.patience(),
+            State::Unknown(_) | State::Opaque(_) => Patience::Idle,
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! One direction of an HTTP/1 connection: where its reader stands and what it holds.
+
+use crate::h1::{ChunkedDecoder, HeadScan};
+use crate::{Anomalies, Message};
+use tapwire_flow::{Chunk, StreamOffset};
+use tapwire_wire::{SourceId, Timestamp};
+
+/// Where a direction's reader stands.
+#[derive(Debug, Default)]
+pub(crate) enum Place {
+    /// The next byte begins a message.
+    #[default]
+    Boundary,
+    /// Within a head that is not whole yet.
+    Head,
+    /// Within a body of which so many bytes are to come.
+    Length(u64),
+    /// Within a chunked body or its trailers.
+    Chunked(ChunkedDecoder),
+    /// Within a body that ends with the connection.
+    UntilClose,
+    /// After a CONNECT request: what follows is a tunnel or not, as the answer says.
+    Undecided,
+    /// Behind a hole or garbage: the next boundary is not known.
+    Lost,
+    /// HTTP has ended here.
+    Tunnel,
+}
+
+/// Where the bytes of a message began.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Origin {
+    pub(crate) at: StreamOffset,
+    pub(crate) peer_at: Option<StreamOffset>,
+    pub(crate) previous_peer_at: Option<StreamOffset>,
+    pub(crate) contiguous: bool,
+    pub(crate) time: Timestamp,
+    pub(crate) frame: u64,
+    pub(crate) source: SourceId,
+}
+
+/// Interim responses that wait for their final one.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Interim {
+    pub(crate) codes: [u16; 4],
+    pub(crate) origin: Option<Origin>,
+}
+
+/// One direction of a connection. Its `Debug` shows no content.
+#[derive(Default)]
+pub(crate) struct Reader {
+    pub(crate) place: Place,
+    /// Bytes of a head that is not whole yet.
+    pub(crate) held: Vec<u8>,
+    pub(crate) scan: HeadScan,
+    /// Where `held` began.
+    pub(crate) origin: Option<Origin>,
+    /// The message whose body is being read.
+    pub(crate) open: Option<Box<Message>>,
+    /// The next byte's offset, once any byte or hole was seen.
+    pub(crate) next: Option<StreamOffset>,
+    /// Whether the next message directly follows the one before, or the stream's start.
+    pub(crate) contiguous: bool,
+    /// Messages so far, interim responses not counted.
+    pub(crate) serial: u64,
+    /// The acknowledgement of the last bytes seen.
+    pub(crate) previous_peer_at: Option<StreamOffset>,
+    pub(crate) interim: Interim,
+    /// Facts that belong to the next message.
+    pub(crate) pending: Anomalies,
+    /// The side said it sends nothing more.
+    pub(crate) finished: bool,
+}
+
+impl std::fmt::Debug for Reader {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader")
+            .field("held", &self.held.len())
+            .field("next", &self.next)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reader {
+    pub(crate) fn new(at_start: bool) -> Self {
+        let place = if at_start { Place::Boundary } else { Place::Lost };
+        Self { place, contiguous: at_start, ..Self::default() }
+    }
+
+    /// Where the message that is arriving began, or the next byte.
+    pub(crate) fn boundary(&self) -> Option<StreamOffset> {
+        self.interim.origin.or(self.origin).map(|origin| origin.at).or(self.next)
+    }
+
+    /// Whether framing is known up to the boundary.
+    pub(crate) fn is_intact(&self) -> bool {
+        match self.place {
+            Place::Boundary => self.contiguous,
+            Place::Head => self.origin.is_some_and(|origin| origin.contiguous),
+            Place::Length(_) | Place::Chunked(_) | Place::UntilClose => true,
+            Place::Undecided | Place::Lost | Place::Tunnel => false,
+        }
+    }
+
+    /// Remembers that bytes at `at` of this chunk begin something.
+    pub(crate) fn origin_at(&self, chunk: &Chunk<'_>, at: StreamOffset) -> Origin {
+        Origin {
+            at,
+            peer_at: chunk.peer_at,
+            previous_peer_at: self.previous_peer_at,
+            contiguous: self.contiguous,
+            time: chunk.time,
+            frame: chunk.frame,
+            source: chunk.source,
+        }
+    }
+
+    /// The boundary is lost: what was held of a head is dropped by the caller, and the next message stands alone.
+    pub(crate) fn lose(&mut self) {
+        self.place = Place::Lost;
+        self.contiguous = false;
+        self.drop_held();
+    }
+
+    pub(crate) fn drop_held(&mut self) {
+        self.held = Vec::new();
+        self.scan = HeadScan::default();
+        self.origin = None;
+    }
+}
