@@ -26,6 +26,9 @@ pub struct Config {
     pub gap_after_ms: Option<u32>,
     /// Deliver segments whose checksum is bad even from senders that are normally right.
     pub accept_bad_checksums: bool,
+    /// Seeds the hash of flow keys and payloads, so that nobody outside can aim for collisions. No output depends on
+    /// it.
+    pub hash_seed: u64,
 }
 
 impl Default for Config {
@@ -42,6 +45,7 @@ impl Default for Config {
             rst_timeout: 2,
             gap_after_ms: None,
             accept_bad_checksums: false,
+            hash_seed: 0x7461_7077_6972_6531,
         }
     }
 }

@@ -7,10 +7,27 @@
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod assembly;
+mod clock;
 mod config;
+mod conversation;
+mod counters;
 mod event;
+mod half;
+mod hashing;
+mod held;
+mod index;
 mod offset;
+mod outlet;
+mod pair;
+mod pool;
+mod queues;
+mod recent;
+mod record;
+mod table;
 
 pub use config::Config;
+pub use counters::{Counters, SourceCounters};
 pub use event::{Chunk, CloseReason, Evidence, FlowInfo, Gap, Patience, StreamEvent, StreamSink};
 pub use offset::StreamOffset;
+pub use table::FlowTable;

@@ -1,0 +1,457 @@
+//! One direction of a connection: from segments in any order to bytes in order and gaps.
+
+use crate::half::{Half, NEAR, Start};
+use crate::held::{Held, HeldList, head, tail};
+use crate::outlet::Outlet;
+use crate::recent::{Recent, Stamp, Verdict};
+use crate::{Chunk, Evidence, Gap, StreamEvent, StreamOffset, StreamSink};
+use tapwire_wire::{Side, SourceId, Timestamp};
+
+/// Segments after a hole that prove it lost, when the peer acknowledged beyond it.
+const LATER_ACKNOWLEDGED: u32 = 3;
+
+/// The same when nothing is heard of the peer.
+const LATER_UNHEARD: u32 = 32;
+
+/// The same when the peer keeps acknowledging up to the hole and no further: the network lost the bytes, they will be
+/// sent again, and a round trip can carry this many segments. The out-of-order budget may end the wait sooner.
+const LATER_AWAITED: u32 = 1_024;
+
+/// Segments of the connection after which a tentative start is taken.
+const LATER_TENTATIVE: u32 = 3;
+
+/// A segment placed in its direction's space.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Arrival<'a> {
+    pub(crate) at: StreamOffset,
+    pub(crate) bytes: &'a [u8],
+    /// Bytes after them that the capture cut.
+    pub(crate) cut: u32,
+    pub(crate) fin: bool,
+    pub(crate) peer_at: Option<StreamOffset>,
+    pub(crate) time: Timestamp,
+    pub(crate) frame: u64,
+    pub(crate) source: SourceId,
+    pub(crate) stamp: Stamp,
+}
+
+impl Arrival<'_> {
+    fn end(&self) -> StreamOffset {
+        self.at + self.bytes.len() as u64
+    }
+
+    /// The end of its bytes as the IP header states it.
+    pub(crate) fn stated_end(&self) -> StreamOffset {
+        self.end() + u64::from(self.cut)
+    }
+}
+
+/// What became of a segment with payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fate {
+    InOrder,
+    OutOfOrder,
+    Retransmission,
+    SpanDuplicate,
+    BeforeStart,
+    AfterFin,
+}
+
+/// The part of a direction that only exists once payload or a FIN was seen.
+#[derive(Debug)]
+pub(crate) struct ColdHalf {
+    pub(crate) recent: Recent,
+    pub(crate) held: HeldList,
+    /// The position of the FIN.
+    pub(crate) fin: Option<StreamOffset>,
+    /// The capture cut the bytes up to here.
+    lost_until: StreamOffset,
+    /// Segments since the first hole was noticed.
+    pub(crate) later: u32,
+    /// The peer still acknowledges up to the hole.
+    pub(crate) awaited: bool,
+    /// When the first hole was noticed, in nanoseconds of the table's time.
+    pub(crate) noticed: i64,
+}
+
+impl Default for ColdHalf {
+    fn default() -> Self {
+        Self {
+            recent: Recent::default(),
+            held: HeldList::default(),
+            fin: None,
+            lost_until: Half::default().next,
+            later: 0,
+            awaited: false,
+            noticed: 0,
+        }
+    }
+}
+
+impl ColdHalf {
+    /// Bytes on the heap, without out-of-order payload.
+    pub(crate) fn footprint(&self) -> usize {
+        self.recent.footprint() + self.held.footprint()
+    }
+}
+
+/// One direction, both parts.
+pub(crate) struct Assembly<'a> {
+    pub(crate) side: Side,
+    pub(crate) half: &'a mut Half,
+    pub(crate) cold: &'a mut ColdHalf,
+}
+
+impl Assembly<'_> {
+    /// Whether something waits behind a hole.
+    pub(crate) fn has_hole(&self) -> bool {
+        !self.cold.held.is_empty() || self.cold.fin.is_some_and(|fin| self.half.next < fin)
+    }
+
+    /// Takes a segment with payload or FIN.
+    pub(crate) fn accept<T, S: StreamSink<T>>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        out: &mut Outlet<'_, T, S>,
+    ) -> Fate {
+        let plain = arrival.cut == 0 && !arrival.fin && !arrival.bytes.is_empty();
+        if plain && self.half.next == arrival.at && self.is_unobstructed() {
+            self.remember(arrival, arrival.at, arrival.bytes, out);
+            self.deliver(arrival, arrival.at, arrival.bytes, out);
+            return Fate::InOrder;
+        }
+        let had_hole = self.has_hole();
+        let fate = self.accept_any(arrival, out);
+        if !had_hole && self.has_hole() {
+            self.notice(out.shared.now);
+        } else if had_hole && fate == Fate::OutOfOrder && self.half.start != Start::Tentative {
+            self.cold.later += 1;
+        }
+        self.settle(out);
+        fate
+    }
+
+    /// Takes the peer's acknowledgement of this direction.
+    pub(crate) fn acknowledged<T, S: StreamSink<T>>(&mut self, at: StreamOffset, out: &mut Outlet<'_, T, S>) {
+        if self.half.start == Start::Tentative && self.half.next.since(at) <= NEAR {
+            self.begin(at.min(self.half.next), out);
+        }
+        self.cold.awaited |= at == self.half.next;
+        self.settle(out);
+    }
+
+    /// Declares what is proven lost and delivers what follows.
+    pub(crate) fn settle<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
+        if self.half.start == Start::Tentative && self.cold.later >= LATER_TENTATIVE {
+            self.begin(self.half.next, out);
+        }
+        while let Some(end) = self.hole_proven_lost() {
+            self.lose(end, out);
+            self.drain(out);
+        }
+        self.reach_fin(out);
+    }
+
+    /// Gives up the first hole, or a tentative start, because its time is over.
+    pub(crate) fn give_up<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
+        if self.half.start == Start::Tentative {
+            self.begin(self.half.next, out);
+        } else if let Some(end) = self.cold.held.first().or(self.cold.fin) {
+            self.lose(end, out);
+            self.drain(out);
+        }
+        self.reach_fin(out);
+    }
+
+    /// Delivers everything held, holes as gaps, and then what was acknowledged and never seen.
+    pub(crate) fn flush<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
+        while self.has_hole() {
+            self.give_up(out);
+        }
+        let unseen = self.half.acked.since(self.half.next);
+        // One unseen number after the last byte is a FIN that was not captured: it takes a number and is no byte.
+        if self.cold.fin.is_none() && unseen > 1 {
+            self.lose(self.half.acked, out);
+        }
+        self.reach_fin(out);
+    }
+
+    fn is_unobstructed(&self) -> bool {
+        self.cold.held.is_empty() && self.cold.fin.is_none() && self.half.start != Start::Tentative
+    }
+
+    fn accept_any<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) -> Fate {
+        let Some(arrival) = self.before_fin(arrival, out) else { return Fate::AfterFin };
+        self.find_start(&arrival, out);
+        let verdict = self.compare(&arrival, out);
+        let fresh = self.place(&arrival, out);
+        self.place_cut(&arrival, out);
+        self.drain(out);
+        fresh.unwrap_or_else(|| self.fate_of_old(&arrival, verdict))
+    }
+
+    fn fate_of_old(&self, arrival: &Arrival<'_>, verdict: Verdict) -> Fate {
+        match verdict {
+            Verdict { mirrored: true, .. } => Fate::SpanDuplicate,
+            _ if arrival.end() <= self.half.base && !arrival.bytes.is_empty() => Fate::BeforeStart,
+            _ => Fate::Retransmission,
+        }
+    }
+
+    /// Notes the FIN, and trims what lies after one that was noted before. `None` when nothing is left.
+    fn before_fin<'a, T, S>(
+        &mut self,
+        arrival: &Arrival<'a>,
+        out: &mut Outlet<'_, T, S>,
+    ) -> Option<Arrival<'a>> {
+        if let Some(fin) = self.cold.fin.filter(|fin| arrival.stated_end() > *fin) {
+            let bytes = head(arrival.bytes, fin.since(arrival.at));
+            out.shared.counters.dropped_bytes += (arrival.bytes.len() - bytes.len()) as u64;
+            return (!bytes.is_empty()).then_some(Arrival { bytes, cut: 0, fin: false, ..*arrival });
+        }
+        if arrival.fin && self.cold.fin.is_none() && arrival.stated_end() >= self.half.next {
+            self.cold.fin = Some(arrival.stated_end());
+        }
+        Some(*arrival)
+    }
+
+    /// Adjusts the start of a direction of which nothing was delivered.
+    fn find_start<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) {
+        match self.half.start {
+            Start::Unknown => {
+                let sure = arrival.bytes.is_empty() || out.sink.looks_like_start(arrival.bytes);
+                self.half.open(arrival.at, if sure { Start::Expected } else { Start::Tentative });
+            }
+            Start::Tentative if arrival.at <= self.half.next && !arrival.bytes.is_empty() => {
+                self.half.restart(arrival.at);
+                if out.sink.looks_like_start(arrival.bytes) {
+                    self.half.start = Start::Expected;
+                }
+            }
+            Start::Expected if arrival.at < self.half.next && self.half.next.since(arrival.at) <= NEAR => {
+                self.half.restart(arrival.at);
+            }
+            _ => {}
+        }
+    }
+
+    /// The start is `at`.
+    fn begin<T, S: StreamSink<T>>(&mut self, at: StreamOffset, out: &mut Outlet<'_, T, S>) {
+        self.half.restart(at);
+        self.half.start = Start::Expected;
+        self.notice(out.shared.now);
+        self.drain(out);
+    }
+
+    fn compare<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) -> Verdict {
+        let Arrival { at, bytes, stamp, .. } = *arrival;
+        let verdict = self.cold.recent.check(at.seq(), bytes, stamp, &out.shared.hashing);
+        let held = self.cold.held.conflict(at, bytes);
+        let delivered = verdict.conflict.map(|distance| at + u64::from(distance));
+        if let Some(at) = held.or(delivered) {
+            out.shared.counters.overlap_conflicts += 1;
+            out.event(StreamEvent::Evidence(self.side, at, Evidence::OverlapConflict));
+        }
+        verdict
+    }
+
+    /// Delivers or holds the bytes that are new. `None` when none is.
+    fn place<T, S: StreamSink<T>>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        out: &mut Outlet<'_, T, S>,
+    ) -> Option<Fate> {
+        let (end, mut fresh, mut fate) = (arrival.end(), 0, None);
+        let mut at = arrival.at.max(self.half.next);
+        while at < end {
+            if let Some(covered) = self.cold.held.covers(at) {
+                at = covered;
+                continue;
+            }
+            let stop = self.cold.held.next_after(at).map_or(end, |next| next.min(end));
+            let piece = head(tail(arrival.bytes, at.since(arrival.at)), stop.since(at));
+            fresh += piece.len() as u64;
+            self.remember(arrival, at, piece, out);
+            let placed = self.place_piece(arrival, at, piece, out);
+            fate = fate.filter(|fate| *fate == Fate::InOrder).or(Some(placed));
+            at = stop.max(self.half.next);
+        }
+        out.shared.counters.duplicate_bytes += (arrival.bytes.len() as u64).saturating_sub(fresh);
+        fate
+    }
+
+    fn place_piece<T, S: StreamSink<T>>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        at: StreamOffset,
+        piece: &[u8],
+        out: &mut Outlet<'_, T, S>,
+    ) -> Fate {
+        loop {
+            if at == self.half.next && self.half.start != Start::Tentative {
+                self.deliver(arrival, at, piece, out);
+                self.drain(out);
+                return Fate::InOrder;
+            }
+            if self.hold(arrival, at, piece, out) {
+                return Fate::OutOfOrder;
+            }
+            out.shared.counters.gaps_for_memory += 1;
+            self.make_room(at, out);
+        }
+    }
+
+    /// Gives up the first hole, as far as `at`.
+    fn make_room<T, S: StreamSink<T>>(&mut self, at: StreamOffset, out: &mut Outlet<'_, T, S>) {
+        if self.half.start == Start::Tentative {
+            return self.begin(self.half.next, out);
+        }
+        let first = self.cold.held.first().map_or(at, |first| first.min(at));
+        self.lose(first, out);
+        if first < at {
+            self.drain(out);
+        }
+    }
+
+    fn hold<T, S>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        at: StreamOffset,
+        piece: &[u8],
+        out: &mut Outlet<'_, T, S>,
+    ) -> bool {
+        let limit = out.shared.config.out_of_order_per_direction;
+        if self.cold.held.cost().saturating_add(Held::cost(piece.len())) > limit {
+            return false;
+        }
+        let Some(buffer) = out.shared.pool.copy(piece) else { return false };
+        out.shared.counters.held_bytes += piece.len() as u64;
+        self.cold.held.insert(Held::new(at, buffer, 0, arrival));
+        true
+    }
+
+    /// Bytes that the capture cut are lost as soon as they are reached.
+    fn place_cut<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) {
+        if arrival.cut == 0 || arrival.stated_end() <= self.half.next {
+            return;
+        }
+        let reached = self.half.start != Start::Tentative && arrival.end() <= self.half.next;
+        let limit = out.shared.config.out_of_order_per_direction;
+        if !reached && self.cold.held.cost().saturating_add(Held::cost(0)) <= limit {
+            return self.cold.held.insert(Held::new(arrival.end(), Vec::new(), arrival.cut, arrival));
+        }
+        if !reached {
+            self.make_room(arrival.end(), out);
+        }
+        self.cold.lost_until = self.cold.lost_until.max(arrival.stated_end());
+    }
+
+    /// Delivers held pieces that are in order now, and declares cut bytes lost.
+    fn drain<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
+        if self.half.start == Start::Tentative {
+            return;
+        }
+        let from = self.half.next;
+        loop {
+            let first = self.cold.held.first();
+            if first.is_some_and(|first| first <= self.half.next) {
+                self.deliver_first_held(out);
+            } else if self.cold.lost_until > self.half.next {
+                let end = self.cold.lost_until;
+                self.lose(first.map_or(end, |first| first.min(end)), out);
+            } else {
+                break;
+            }
+        }
+        if self.half.next != from {
+            self.notice(out.shared.now);
+        }
+    }
+
+    fn deliver_first_held<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
+        let Some(piece) = self.cold.held.pop() else { return };
+        if piece.cut > 0 {
+            self.cold.lost_until = self.cold.lost_until.max(piece.at + u64::from(piece.cut));
+            return;
+        }
+        let Held { at, peer_at, time, frame, source, .. } = piece;
+        let chunk = Chunk { side: self.side, at, bytes: &piece.bytes, peer_at, time, frame, source };
+        out.shared.counters.held_bytes -= piece.bytes.len() as u64;
+        self.say(chunk, out);
+        out.shared.pool.give_back(piece.bytes);
+    }
+
+    fn deliver<T, S: StreamSink<T>>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        at: StreamOffset,
+        bytes: &[u8],
+        out: &mut Outlet<'_, T, S>,
+    ) {
+        let Arrival { peer_at, time, frame, source, .. } = *arrival;
+        self.say(Chunk { side: self.side, at, bytes, peer_at, time, frame, source }, out);
+    }
+
+    fn say<T, S: StreamSink<T>>(&mut self, chunk: Chunk<'_>, out: &mut Outlet<'_, T, S>) {
+        self.half.next = chunk.at + chunk.bytes.len() as u64;
+        self.half.start = Start::Certain;
+        self.half.spoke = true;
+        out.shared.counters.delivered_bytes += chunk.bytes.len() as u64;
+        out.event(StreamEvent::Data(chunk));
+    }
+
+    /// Declares the bytes before `end` lost.
+    fn lose<T, S: StreamSink<T>>(&mut self, end: StreamOffset, out: &mut Outlet<'_, T, S>) {
+        let at = self.half.next;
+        let len = end.since(at);
+        if len == 0 {
+            return;
+        }
+        let acknowledged = self.half.acked.min(end).since(at);
+        self.half.next = end;
+        self.half.start = Start::Certain;
+        out.shared.counters.gaps += 1;
+        out.shared.counters.gap_bytes += len;
+        out.shared.counters.missed_bytes += acknowledged;
+        out.event(StreamEvent::Gap(Gap { side: self.side, at, len, acknowledged, time: out.shared.time }));
+    }
+
+    /// The end of the first hole, when the evidence suffices.
+    fn hole_proven_lost(&self) -> Option<StreamOffset> {
+        let end = self.cold.held.first().filter(|_| self.half.start != Start::Tentative)?;
+        let enough = if self.half.acked >= end {
+            LATER_ACKNOWLEDGED
+        } else if self.cold.awaited {
+            LATER_AWAITED
+        } else {
+            LATER_UNHEARD
+        };
+        (self.cold.later >= enough).then_some(end)
+    }
+
+    /// A hole is the first one from now on; the pieces held behind it are later segments.
+    fn notice(&mut self, now: i64) {
+        let held = u32::try_from(self.cold.held.len()).unwrap_or(u32::MAX);
+        self.cold.later = if self.half.start == Start::Tentative { 0 } else { held };
+        self.cold.awaited = false;
+        self.cold.noticed = now;
+    }
+
+    fn reach_fin<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
+        let reached = self.cold.fin.is_some_and(|fin| self.half.next >= fin);
+        if reached && self.half.start != Start::Tentative && !self.half.finished {
+            self.half.finished = true;
+            out.event(StreamEvent::Fin(self.side));
+        }
+    }
+
+    fn remember<T, S>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        at: StreamOffset,
+        bytes: &[u8],
+        out: &Outlet<'_, T, S>,
+    ) {
+        self.cold.recent.push(at.seq(), bytes, arrival.stamp, &out.shared.hashing);
+    }
+}

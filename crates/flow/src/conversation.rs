@@ -1,0 +1,208 @@
+//! What one segment does to its connection.
+
+use crate::assembly::{Arrival, Fate};
+use crate::half::{Half, NEAR, Start};
+use crate::outlet::Shared;
+use crate::recent::Stamp;
+use crate::record::{Phase, Record};
+use crate::{Evidence, StreamEvent, StreamOffset, StreamSink};
+use tapwire_wire::{Segment, SeqNumber, Side, TcpFlags};
+
+/// What the table has to do after a segment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing.
+    Open,
+    /// A reset was accepted.
+    Reset,
+    /// Both FINs were reached and acknowledged.
+    Finished,
+}
+
+impl<T> Record<T> {
+    /// Whether the segment begins another connection on the same addresses and ports.
+    pub(crate) fn is_replaced_by(&self, segment: &Segment<'_>) -> bool {
+        let half = self.halves.get(segment.side);
+        if segment.flags.has(TcpFlags::SYN) {
+            return !half.can_begin_with(segment.seq);
+        }
+        self.is_dead() && !segment.payload.is_empty() && !half.in_window(half.offset(segment.seq))
+    }
+
+    /// Takes a segment of this connection.
+    pub(crate) fn handle<S: StreamSink<T>>(
+        &mut self,
+        segment: &Segment<'_>,
+        shared: &mut Shared,
+        sink: &mut S,
+    ) -> Outcome {
+        if segment.flags.has(TcpFlags::RST) {
+            return self.handle_reset(segment, shared, sink);
+        }
+        if segment.flags.has(TcpFlags::SYN) {
+            self.take_syn(segment);
+        }
+        let first = if segment.flags.has(TcpFlags::SYN) { segment.seq.add(1) } else { segment.seq };
+        let at = self.halves.get(segment.side).offset(first);
+        if !self.halves.get(segment.side).in_window(at) {
+            shared.counters.out_of_window += 1;
+            shared.counters.dropped_bytes += segment.payload.len() as u64;
+            return Outcome::Open;
+        }
+        let peer_at = segment.ack.map(|ack| self.take_ack(segment.side, ack, shared, sink));
+        self.count_for_tentative(shared, sink);
+        self.take_payload(segment, at, peer_at, shared, sink);
+        self.progress(segment)
+    }
+
+    fn handle_reset<S: StreamSink<T>>(
+        &mut self,
+        segment: &Segment<'_>,
+        shared: &mut Shared,
+        sink: &mut S,
+    ) -> Outcome {
+        shared.counters.rst += 1;
+        shared.counters.dropped_bytes += segment.payload.len() as u64;
+        let (half, peer) = (self.halves.get(segment.side), self.halves.get(segment.side.peer()));
+        let at = half.offset(segment.seq);
+        // A refused connection is reset with sequence number 0 and an acknowledgement of the SYN (RFC 9293, 3.10.7.1).
+        let refused =
+            || segment.ack.is_some_and(|ack| peer.is_open() && peer.accepts_reset(peer.offset(ack)));
+        if if half.is_open() { half.accepts_reset(at) } else { refused() } {
+            return Outcome::Reset;
+        }
+        shared.counters.rst_out_of_window += 1;
+        let evidence = StreamEvent::Evidence(segment.side, at, Evidence::ResetOutOfWindow);
+        sink.event(&self.info, &mut self.state, evidence);
+        Outcome::Open
+    }
+
+    fn take_syn(&mut self, segment: &Segment<'_>) {
+        let half = self.halves.get_mut(segment.side);
+        if half.syn {
+            return;
+        }
+        let by = if segment.flags.has(TcpFlags::ACK) { segment.side.peer() } else { segment.side };
+        self.info.initiator.get_or_insert(by);
+        half.take_syn(segment.seq);
+    }
+
+    /// Gives the acknowledgement number as an offset of the peer's direction.
+    fn take_ack<S: StreamSink<T>>(
+        &mut self,
+        side: Side,
+        ack: SeqNumber,
+        shared: &mut Shared,
+        sink: &mut S,
+    ) -> StreamOffset {
+        let side = side.peer();
+        let fin = self.fin(side);
+        let half = self.halves.get_mut(side);
+        shared.counters.acknowledged_bytes += half.acknowledge(ack, fin);
+        let at = half.offset(ack);
+        if self.cold.as_ref().is_some_and(|cold| !cold.get(side).held.is_empty()) {
+            let (mut assembly, mut out) = self.split(side, shared, sink);
+            assembly.acknowledged(at, &mut out);
+        }
+        at
+    }
+
+    /// Each later segment of the connection makes it less likely that earlier bytes than the held ones follow.
+    fn count_for_tentative<S: StreamSink<T>>(&mut self, shared: &mut Shared, sink: &mut S) {
+        for side in [Side::Lower, Side::Upper] {
+            if self.halves.get(side).start == Start::Tentative {
+                let (mut assembly, mut out) = self.split(side, shared, sink);
+                assembly.cold.later += 1;
+                assembly.settle(&mut out);
+            }
+        }
+    }
+
+    fn take_payload<S: StreamSink<T>>(
+        &mut self,
+        segment: &Segment<'_>,
+        at: StreamOffset,
+        peer_at: Option<StreamOffset>,
+        shared: &mut Shared,
+        sink: &mut S,
+    ) {
+        let fin = segment.flags.has(TcpFlags::FIN);
+        let len = segment.payload.len() as u64 + u64::from(segment.cut);
+        let half = self.halves.get_mut(segment.side);
+        if len <= 1 && !fin && half.is_open() && at + 1 == half.next && !segment.flags.has(TcpFlags::SYN) {
+            shared.counters.keep_alive += 1;
+            shared.counters.dropped_bytes += segment.payload.len() as u64;
+            return;
+        }
+        if len == 0 && !fin {
+            if !half.is_open() {
+                half.open(at, Start::Expected);
+            }
+            let syn = segment.flags.has(TcpFlags::SYN);
+            *(if syn { &mut shared.counters.syn } else { &mut shared.counters.empty }) += 1;
+            return;
+        }
+        let Segment { payload: bytes, cut, time, frame, source, .. } = *segment;
+        let stamp = Stamp { ack: segment.ack, flags: segment.flags.0, now: shared.now };
+        let arrival = Arrival { at, bytes, cut, fin, peer_at, time, frame, source, stamp };
+        let (mut assembly, mut out) = self.split(segment.side, shared, sink);
+        let fate = assembly.accept(&arrival, &mut out);
+        count(segment, fate, shared);
+    }
+
+    /// How far the connection has come after a segment.
+    fn progress(&mut self, segment: &Segment<'_>) -> Outcome {
+        let payload = !segment.payload.is_empty() || segment.cut > 0;
+        let handshake = segment.flags.0 & (TcpFlags::SYN | TcpFlags::ACK) == TcpFlags::ACK
+            && self.info.initiator == Some(segment.side);
+        if self.phase == Phase::Embryonic && (payload || handshake) {
+            self.phase = Phase::Live;
+        }
+        let [lower, upper] = [Side::Lower, Side::Upper].map(|side| self.fin(side).map(|fin| (side, fin)));
+        let (Some(lower), Some(upper)) = (lower, upper) else { return Outcome::Open };
+        self.phase = Phase::Closing;
+        let done = |(side, fin): (Side, StreamOffset)| {
+            let half = self.halves.get(side);
+            half.finished && half.acked > fin
+        };
+        if done(lower) && done(upper) { Outcome::Finished } else { Outcome::Open }
+    }
+}
+
+impl Half {
+    /// Whether a SYN with this number can be the one of this direction: the same again, or one that comes late.
+    fn can_begin_with(&self, isn: SeqNumber) -> bool {
+        let at = self.offset(isn.add(1));
+        let known = if self.syn || self.start == Start::Certain { self.base } else { self.next };
+        !self.is_open() || at == known || (!self.syn && known.since(at) > 0 && known.since(at) <= NEAR)
+    }
+
+    /// Takes a SYN that [`Half::can_begin_with`] allows.
+    fn take_syn(&mut self, isn: SeqNumber) {
+        let at = self.offset(isn.add(1));
+        match self.start {
+            Start::Unknown => self.open(at, Start::Certain),
+            Start::Certain => self.base = at,
+            Start::Expected | Start::Tentative => self.restart(at),
+        }
+        self.start = Start::Certain;
+        self.syn = true;
+    }
+}
+
+fn count(segment: &Segment<'_>, fate: Fate, shared: &mut Shared) {
+    let counters = &mut shared.counters;
+    let bare = segment.payload.is_empty() && segment.cut == 0;
+    match fate {
+        _ if bare => counters.fin += 1,
+        Fate::InOrder => counters.in_order += 1,
+        Fate::OutOfOrder => counters.out_of_order += 1,
+        Fate::Retransmission => counters.retransmissions += 1,
+        Fate::SpanDuplicate => counters.span_duplicates += 1,
+        Fate::BeforeStart => counters.before_start += 1,
+        Fate::AfterFin => counters.after_fin += 1,
+    }
+    let Some(source) = counters.source(segment.source) else { return };
+    source.retransmissions += u64::from(fate == Fate::Retransmission && !bare);
+    source.span_duplicates += u64::from(fate == Fate::SpanDuplicate && !bare);
+}

@@ -1,0 +1,164 @@
+//! What happened to every segment and every byte.
+
+use tapwire_wire::SourceId;
+
+/// Counts since the table was made.
+///
+/// Conservation: `segments` equals the sum of [`Counters::segment_fates`], and `payload_bytes` that of
+/// [`Counters::byte_fates`].
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Segments handled.
+    pub segments: u64,
+    /// Payload delivered at once, at least in part.
+    pub in_order: u64,
+    /// Payload held because of a hole before it, or because the start of its direction was not known yet.
+    pub out_of_order: u64,
+    /// Payload that came before, sent again by its sender.
+    pub retransmissions: u64,
+    /// Payload that came before, from a mirror that copies packets twice.
+    pub span_duplicates: u64,
+    /// Payload from before the first byte of its direction.
+    pub before_start: u64,
+    /// Wrong checksum, from a sender whose checksums are otherwise right.
+    pub bad_checksum: u64,
+    /// Too far from the bytes of its direction to belong to the connection.
+    pub out_of_window: u64,
+    /// Neither payload nor SYN, FIN or RST.
+    pub empty: u64,
+    /// Keep-alive probes.
+    pub keep_alive: u64,
+    /// SYN without payload.
+    pub syn: u64,
+    /// FIN without payload.
+    pub fin: u64,
+    /// RST, accepted or not.
+    pub rst: u64,
+    /// Payload after the sender's FIN.
+    pub after_fin: u64,
+    /// For a connection that was closed a moment ago.
+    pub after_close: u64,
+    /// FIN or RST of a connection of which nothing else is known.
+    pub stray: u64,
+
+    /// Payload bytes handled.
+    pub payload_bytes: u64,
+    /// Payload bytes delivered.
+    pub delivered_bytes: u64,
+    /// Payload bytes that are held now.
+    pub held_bytes: u64,
+    /// Payload bytes that came before.
+    pub duplicate_bytes: u64,
+    /// Payload bytes of the segments counted in `before_start`, `bad_checksum`, `out_of_window`, `keep_alive`, `rst`,
+    /// `after_fin`, `after_close` and `stray`.
+    pub dropped_bytes: u64,
+    /// Bytes that IP headers state and the capture does not hold.
+    pub cut_bytes: u64,
+
+    /// Gaps delivered.
+    pub gaps: u64,
+    /// Bytes in them.
+    pub gap_bytes: u64,
+    /// Bytes in them that their receiver acknowledged: captured nowhere although they passed.
+    pub missed_bytes: u64,
+    /// Bytes acknowledged by their receivers.
+    pub acknowledged_bytes: u64,
+    /// Gaps declared because the out-of-order memory was full, in one direction or in all.
+    pub gaps_for_memory: u64,
+
+    /// Ranges that came twice with different bytes.
+    pub overlap_conflicts: u64,
+    /// RSTs that were ignored.
+    pub rst_out_of_window: u64,
+    /// Senders whose checksums were found to be filled in by their network card.
+    pub offloaded_senders: u64,
+
+    /// Connections opened.
+    pub flows_opened: u64,
+    /// Of those, by a first packet without SYN.
+    pub flows_without_syn: u64,
+    /// Connections closed in which only one side was seen to send payload.
+    pub flows_one_sided: u64,
+    /// Closed after both FINs.
+    pub closed_fin: u64,
+    /// Closed by a reset.
+    pub closed_reset: u64,
+    /// Closed for silence.
+    pub closed_idle: u64,
+    /// Closed by another connection on the same addresses and ports.
+    pub closed_replaced: u64,
+    /// Closed because the table was full and only a SYN had been seen.
+    pub evicted_syn: u64,
+    /// Closed because the table was full.
+    pub evicted: u64,
+    /// Closed by the end of the capture.
+    pub closed_end: u64,
+
+    /// Bytes of records in use.
+    pub memory: u64,
+    /// The most that was ever in use.
+    pub memory_peak: u64,
+    /// Bytes of out-of-order buffers in use.
+    pub out_of_order_memory: u64,
+
+    /// By [`SourceId`]: what each source saw twice.
+    pub sources: Vec<SourceCounters>,
+}
+
+/// What one source saw.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SourceCounters {
+    /// Segments handled.
+    pub segments: u64,
+    /// Payload that came before, sent again by its sender.
+    pub retransmissions: u64,
+    /// Payload that came before, from a mirror that copies packets twice.
+    pub span_duplicates: u64,
+}
+
+impl Counters {
+    /// Every segment is counted in one of these.
+    pub const fn segment_fates(&self) -> [(&'static str, u64); 15] {
+        [
+            ("in_order", self.in_order),
+            ("out_of_order", self.out_of_order),
+            ("retransmission", self.retransmissions),
+            ("span_duplicate", self.span_duplicates),
+            ("before_start", self.before_start),
+            ("bad_checksum", self.bad_checksum),
+            ("out_of_window", self.out_of_window),
+            ("empty", self.empty),
+            ("keep_alive", self.keep_alive),
+            ("syn", self.syn),
+            ("fin", self.fin),
+            ("rst", self.rst),
+            ("after_fin", self.after_fin),
+            ("after_close", self.after_close),
+            ("stray", self.stray),
+        ]
+    }
+
+    /// Every payload byte is counted in one of these.
+    pub const fn byte_fates(&self) -> [(&'static str, u64); 4] {
+        [
+            ("delivered", self.delivered_bytes),
+            ("held", self.held_bytes),
+            ("duplicate", self.duplicate_bytes),
+            ("dropped", self.dropped_bytes),
+        ]
+    }
+
+    /// Whether nothing was lost silently.
+    pub fn conserved(&self) -> bool {
+        self.segments == self.segment_fates().iter().map(|(_, count)| count).sum::<u64>()
+            && self.payload_bytes == self.byte_fates().iter().map(|(_, count)| count).sum::<u64>()
+    }
+
+    pub(crate) fn source(&mut self, source: SourceId) -> Option<&mut SourceCounters> {
+        let at = usize::from(source.0);
+        if self.sources.len() <= at {
+            self.sources.resize(at + 1, SourceCounters::default());
+        }
+        self.sources.get_mut(at)
+    }
+}

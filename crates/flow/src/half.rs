@@ -1,0 +1,113 @@
+//! Where one direction of a connection stands.
+
+use crate::StreamOffset;
+use tapwire_wire::SeqNumber;
+
+/// A sequence number further than this from the bytes of its direction belongs to another connection. Larger than
+/// what real hosts keep in flight.
+pub(crate) const WINDOW: u64 = 16 << 20;
+
+/// How far ahead of everything known an acknowledgement may lie: the largest scaled window (RFC 7323, 2.3).
+const ACK_WINDOW: u64 = 1 << 30;
+
+/// How far before the expected start the first bytes may lie, and how far a reset may lie ahead.
+pub(crate) const NEAR: u64 = 1 << 20;
+
+/// What is known of where a direction's bytes begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) enum Start {
+    /// Nothing; the direction has no offsets yet.
+    #[default]
+    Unknown,
+    /// Payload is held, and earlier payload may follow.
+    Tentative,
+    /// The peer's ACK or the sequence number of a segment without payload told it. Older bytes, sent again, move it
+    /// back.
+    Expected,
+    /// The SYN or the first delivered byte told it.
+    Certain,
+}
+
+/// The part of a direction that every segment touches.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Half {
+    /// The first byte that was neither delivered nor declared lost. While tentative: the first byte held.
+    pub(crate) next: StreamOffset,
+    /// What the peer acknowledged.
+    pub(crate) acked: StreamOffset,
+    /// The first byte of the direction as far as known.
+    pub(crate) base: StreamOffset,
+    /// Where the sender's record was in the table of senders.
+    pub(crate) sender: u32,
+    pub(crate) start: Start,
+    /// The SYN was seen; its number is `base` - 1.
+    pub(crate) syn: bool,
+    /// Payload was delivered.
+    pub(crate) spoke: bool,
+    /// The FIN was reached and said.
+    pub(crate) finished: bool,
+}
+
+impl Default for Half {
+    fn default() -> Self {
+        let zero = StreamOffset::first(SeqNumber(0));
+        let start = Start::Unknown;
+        let sender = u32::MAX;
+        Self { next: zero, acked: zero, base: zero, sender, start, syn: false, spoke: false, finished: false }
+    }
+}
+
+impl Half {
+    pub(crate) const fn is_open(&self) -> bool {
+        !matches!(self.start, Start::Unknown)
+    }
+
+    pub(crate) fn open(&mut self, at: StreamOffset, start: Start) {
+        self.next = at;
+        self.acked = at;
+        self.base = at;
+        self.start = start;
+    }
+
+    /// Moves the start of a direction of which nothing was delivered.
+    pub(crate) fn restart(&mut self, at: StreamOffset) {
+        self.next = at;
+        self.base = at;
+    }
+
+    /// The offset of a sequence or acknowledgement number near what is known of this direction.
+    pub(crate) fn offset(&self, seq: SeqNumber) -> StreamOffset {
+        if self.is_open() { self.frontier().nearest(seq) } else { StreamOffset::first(seq) }
+    }
+
+    /// The furthest known point.
+    pub(crate) fn frontier(&self) -> StreamOffset {
+        self.next.max(self.acked)
+    }
+
+    /// Whether `at` can belong to the bytes of this direction.
+    pub(crate) fn in_window(&self, at: StreamOffset) -> bool {
+        !self.is_open() || (at.since(self.frontier()) <= WINDOW && self.next.since(at) <= WINDOW)
+    }
+
+    /// Whether a reset at `at` is one that the receiver would accept, as far as can be told from outside: from the next
+    /// byte on within a bounded window, or at the point acknowledged last.
+    pub(crate) fn accepts_reset(&self, at: StreamOffset) -> bool {
+        at == self.acked || (at >= self.next && at.since(self.frontier()) <= NEAR)
+    }
+
+    /// Takes the peer's acknowledgement, and gives how many bytes it acknowledges anew. `fin` is the position of the
+    /// FIN, which takes a number but is no byte.
+    pub(crate) fn acknowledge(&mut self, ack: SeqNumber, fin: Option<StreamOffset>) -> u64 {
+        let at = self.offset(ack);
+        if !self.is_open() {
+            self.open(at, Start::Expected);
+            return 0;
+        }
+        if at <= self.acked || at.since(self.frontier()) > ACK_WINDOW {
+            return 0;
+        }
+        let before = std::mem::replace(&mut self.acked, at);
+        fin.map_or(at, |fin| at.min(fin)).since(before)
+    }
+}

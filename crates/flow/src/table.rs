@@ -1,0 +1,347 @@
+//! The table of connections: which one a segment belongs to, and how long each is kept.
+
+use crate::clock::Clock;
+use crate::conversation::Outcome;
+use crate::counters::Counters;
+use crate::hashing::Hashing;
+use crate::index::Index;
+use crate::outlet::Shared;
+use crate::pair::Pair;
+use crate::pool::Pool;
+use crate::queues::{Class, Queues};
+use crate::record::{Phase, Record};
+use crate::{CloseReason, Config, FlowInfo, StreamSink};
+use std::collections::BTreeSet;
+use tapwire_wire::{FlowKey, Segment, Side, TcpFlags, Timestamp};
+
+/// How often the queues are looked at: nanoseconds of the table's time.
+const EXPIRE_EVERY: i64 = 250_000_000;
+
+/// Connections that have only shown a SYN get this part of the memory, 1/n.
+const SYN_SHARE: usize = 8;
+
+const SECOND: i64 = 1_000_000_000;
+
+/// Turns segments into [`StreamEvent`]s. `T` is the listener's state for each connection.
+pub struct FlowTable<T> {
+    shared: Shared,
+    clock: Clock,
+    index: Index,
+    records: Vec<Option<Record<T>>>,
+    /// Slots of `records` that are free.
+    free: Vec<u32>,
+    /// Where the last segment's connection was: packets come in bursts.
+    last: u32,
+    queues: Queues,
+    /// When to give up holes and tentative starts, and of which slot.
+    waits: BTreeSet<(i64, u32)>,
+    /// The earliest time at which a queue may have something to expire.
+    next_expiry: i64,
+}
+
+impl<T: Default> FlowTable<T> {
+    /// An empty table.
+    pub fn new(config: Config) -> Self {
+        let shared = Shared {
+            pool: Pool::new(config.out_of_order_memory),
+            hashing: Hashing::new(config.hash_seed),
+            counters: Counters::default(),
+            time: Timestamp::MIN,
+            now: i64::MIN,
+            config,
+        };
+        Self {
+            shared,
+            clock: Clock::default(),
+            index: Index::new(),
+            records: Vec::new(),
+            free: Vec::new(),
+            last: 0,
+            queues: Queues::new(),
+            waits: BTreeSet::new(),
+            next_expiry: i64::MIN,
+        }
+    }
+
+    /// Bytes of a connection's hot record, with its place in the index and in the queues.
+    pub const RECORD: usize = size_of::<Option<Record<T>>>() + Index::ENTRY + Queues::NODE;
+
+    /// What happened so far.
+    pub const fn counters(&self) -> &Counters {
+        &self.shared.counters
+    }
+
+    /// Connections in the table, tombstones included.
+    pub const fn len(&self) -> usize {
+        self.records.len() - self.free.len()
+    }
+
+    /// Whether no connection is in the table.
+    pub const fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Takes a segment, and lets the time pass that it states.
+    pub fn handle<S: StreamSink<T>>(&mut self, segment: &Segment<'_>, sink: &mut S) {
+        self.shared.now = self.clock.observe(segment.source, segment.time);
+        self.shared.time = segment.time;
+        self.run_timers(sink);
+        let counters = &mut self.shared.counters;
+        counters.segments += 1;
+        counters.payload_bytes += segment.payload.len() as u64;
+        counters.cut_bytes += u64::from(segment.cut);
+        if let Some(source) = counters.source(segment.source) {
+            source.segments += 1;
+        }
+        let hash = self.shared.hashing.key(&segment.key);
+        let found = self.find(&segment.key, hash);
+        if let Some(slot) = self.slot_for(found, hash, segment, sink) {
+            self.continue_flow(slot, segment, sink);
+            self.keep(slot, sink);
+        }
+    }
+
+    /// Lets time pass until `now` without a packet: a live capture calls it when it is quiet. Packet time, as the source
+    /// of the last packet stamps it.
+    pub fn advance<S: StreamSink<T>>(&mut self, now: Timestamp, sink: &mut S) {
+        self.shared.now = self.clock.advance(now);
+        self.shared.time = now;
+        self.run_timers(sink);
+    }
+
+    /// The capture ended: closes every connection in the order in which they were opened.
+    pub fn finish<S: StreamSink<T>>(&mut self, sink: &mut S) {
+        let live = |record: &Record<T>| !record.is_dead();
+        let mut order: Vec<(u64, u32)> = (0..)
+            .zip(&self.records)
+            .filter_map(|(slot, record)| record.as_ref().map(|record| (record.info.id, slot)))
+            .collect();
+        order.sort_unstable();
+        for (_, slot) in order {
+            if self.record(slot).is_some_and(live) {
+                self.close(slot, CloseReason::End, sink);
+            }
+            self.forget(slot);
+        }
+    }
+
+    fn record(&self, slot: u32) -> Option<&Record<T>> {
+        self.records.get(slot as usize)?.as_ref()
+    }
+
+    fn find(&self, key: &FlowKey, hash: u32) -> Option<u32> {
+        let is_it = |slot: u32| self.record(slot).is_some_and(|record| record.info.key == *key);
+        if is_it(self.last) { Some(self.last) } else { self.index.find(hash, is_it) }
+    }
+
+    /// Where the segment's connection is; `None` when the segment is counted and done with.
+    fn slot_for<S: StreamSink<T>>(
+        &mut self,
+        found: Option<u32>,
+        hash: u32,
+        segment: &Segment<'_>,
+        sink: &mut S,
+    ) -> Option<u32> {
+        if let Some(slot) = found {
+            let record = self.record(slot)?;
+            let dead = record.is_dead();
+            if !record.is_replaced_by(segment) {
+                if dead {
+                    self.shared.counters.after_close += 1;
+                    self.shared.counters.dropped_bytes += segment.payload.len() as u64;
+                }
+                return (!dead).then_some(slot);
+            }
+            if !dead {
+                self.close(slot, CloseReason::Replaced, sink);
+            }
+            self.forget(slot);
+        }
+        let ends = segment.flags.has(TcpFlags::RST)
+            || (segment.flags.has(TcpFlags::FIN) && segment.payload.is_empty() && segment.cut == 0);
+        if ends && !segment.flags.has(TcpFlags::SYN) {
+            self.shared.counters.stray += 1;
+            self.shared.counters.dropped_bytes += segment.payload.len() as u64;
+            return None;
+        }
+        Some(self.open(hash, segment))
+    }
+
+    fn open(&mut self, hash: u32, segment: &Segment<'_>) -> u32 {
+        let counters = &mut self.shared.counters;
+        counters.flows_opened += 1;
+        counters.flows_without_syn += u64::from(!segment.flags.has(TcpFlags::SYN));
+        counters.memory += Self::RECORD as u64;
+        let Segment { key, time: opened, source, vlan, .. } = *segment;
+        let record = Record {
+            info: FlowInfo { id: counters.flows_opened, key, initiator: None, opened, source, vlan },
+            halves: Pair::default(),
+            cold: None,
+            state: T::default(),
+            active: self.shared.now,
+            waits_until: None,
+            charged: 0,
+            phase: Phase::Embryonic,
+        };
+        let slot = self.free.pop().unwrap_or_else(|| self.add_slot());
+        if let Some(place) = self.records.get_mut(slot as usize) {
+            *place = Some(record);
+        }
+        self.index.insert(hash, slot);
+        slot
+    }
+
+    fn add_slot(&mut self) -> u32 {
+        self.records.push(None);
+        u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX)
+    }
+
+    fn continue_flow<S: StreamSink<T>>(&mut self, slot: u32, segment: &Segment<'_>, sink: &mut S) {
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        self.last = slot;
+        record.active = self.shared.now;
+        record.info.vlan = record.info.vlan.or(segment.vlan);
+        let outcome = record.handle(segment, &mut self.shared, sink);
+        let (reason, phase) = match outcome {
+            Outcome::Open => return,
+            Outcome::Reset => (CloseReason::Reset, Phase::DeadByReset),
+            Outcome::Finished => (CloseReason::Fin, Phase::DeadByFin),
+        };
+        self.close(slot, reason, sink);
+        if let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) {
+            record.phase = phase;
+        }
+    }
+
+    /// After events of a connection: its place in the queues, its waits and its share of the memory.
+    fn keep<S: StreamSink<T>>(&mut self, slot: u32, sink: &mut S) {
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        self.queues.touch(slot, record.class(sink), self.shared.now);
+        let footprint = record.cold_footprint();
+        let charged = std::mem::replace(&mut record.charged, footprint);
+        let counters = &mut self.shared.counters;
+        counters.memory = counters.memory + footprint as u64 - charged as u64;
+        counters.memory_peak = counters.memory_peak.max(counters.memory);
+        counters.out_of_order_memory = self.shared.pool.lent() as u64;
+        self.keep_waits(slot);
+        self.make_room(slot, sink);
+    }
+
+    fn keep_waits(&mut self, slot: u32) {
+        let gap_after = self.shared.config.gap_after_ms.map(|ms| i64::from(ms) * 1_000_000);
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let until = record.wait(gap_after);
+        if until == record.waits_until {
+            return;
+        }
+        if let Some(before) = std::mem::replace(&mut record.waits_until, until) {
+            self.waits.remove(&(before, slot));
+        }
+        self.waits.extend(until.map(|until| (until, slot)));
+    }
+
+    /// Closes a connection for its listener; its record stays.
+    fn close<S: StreamSink<T>>(&mut self, slot: u32, reason: CloseReason, sink: &mut S) {
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        let embryonic = record.phase == Phase::Embryonic;
+        record.close(reason, &mut self.shared, sink);
+        let counters = &mut self.shared.counters;
+        *match reason {
+            CloseReason::Fin => &mut counters.closed_fin,
+            CloseReason::Reset => &mut counters.closed_reset,
+            CloseReason::Idle => &mut counters.closed_idle,
+            CloseReason::Replaced => &mut counters.closed_replaced,
+            CloseReason::Evicted if embryonic => &mut counters.evicted_syn,
+            CloseReason::Evicted => &mut counters.evicted,
+            CloseReason::End => &mut counters.closed_end,
+        } += 1;
+    }
+
+    /// Frees the record of a closed connection.
+    fn forget(&mut self, slot: u32) {
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::take) else { return };
+        self.index.remove(self.shared.hashing.key(&record.info.key), slot);
+        self.queues.remove(slot);
+        if let Some(until) = record.waits_until {
+            self.waits.remove(&(until, slot));
+        }
+        self.shared.counters.memory -= (record.charged + Self::RECORD) as u64;
+        self.shared.counters.out_of_order_memory = self.shared.pool.lent() as u64;
+        self.free.push(slot);
+    }
+
+    fn run_timers<S: StreamSink<T>>(&mut self, sink: &mut S) {
+        while let Some((until, slot)) =
+            self.waits.first().copied().filter(|(until, _)| *until <= self.shared.now)
+        {
+            self.waits.remove(&(until, slot));
+            self.end_wait(slot, sink);
+        }
+        if self.shared.now < self.next_expiry {
+            return;
+        }
+        self.next_expiry = self.shared.now.saturating_add(EXPIRE_EVERY);
+        for class in Class::ALL {
+            self.expire(class, sink);
+        }
+    }
+
+    /// Gives up the holes and tentative starts of a connection whose time is over.
+    fn end_wait<S: StreamSink<T>>(&mut self, slot: u32, sink: &mut S) {
+        let gap_after = self.shared.config.gap_after_ms.map(|ms| i64::from(ms) * 1_000_000);
+        let now = self.shared.now;
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        record.waits_until = None;
+        for side in [Side::Lower, Side::Upper] {
+            if record.wait_of(side, gap_after).is_some_and(|until| until <= now) {
+                let (mut assembly, mut out) = record.split(side, &mut self.shared, sink);
+                assembly.give_up(&mut out);
+            }
+        }
+        self.keep(slot, sink);
+    }
+
+    fn expire<S: StreamSink<T>>(&mut self, class: Class, sink: &mut S) {
+        let config = &self.shared.config;
+        let seconds = match class {
+            Class::AfterReset => config.rst_timeout,
+            Class::AfterFin | Class::Closing => config.fin_timeout,
+            Class::Syn => config.syn_timeout,
+            Class::Idle => config.idle_timeout,
+            Class::Open => config.open_timeout,
+            Class::LongLived => config.long_lived_timeout,
+        };
+        let before = self.shared.now.saturating_sub(i64::from(seconds) * SECOND);
+        while let Some(slot) = self.queues.front(class) {
+            let Some(record) = self.record(slot).filter(|record| record.active <= before) else { break };
+            if !record.is_dead() {
+                let reason = if class == Class::Closing { CloseReason::Fin } else { CloseReason::Idle };
+                self.close(slot, reason, sink);
+            }
+            self.forget(slot);
+        }
+    }
+
+    /// Closes the least active connections until the memory suffices, never the one in `busy`.
+    fn make_room<S: StreamSink<T>>(&mut self, busy: u32, sink: &mut S) {
+        let budget = self.shared.config.memory;
+        while self.queues.len(Class::Syn) * Self::RECORD > budget / SYN_SHARE
+            && self.evict(&[Class::Syn], busy, sink)
+        {}
+        while self.shared.counters.memory > budget as u64 && self.evict(&Class::ALL, busy, sink) {}
+    }
+
+    /// Closes the least active connection of the first class that has one; `false` when there is none.
+    fn evict<S: StreamSink<T>>(&mut self, classes: &[Class], busy: u32, sink: &mut S) -> bool {
+        let least = |class: &Class| {
+            let front = self.queues.front(*class)?;
+            if front == busy { self.queues.after(front) } else { Some(front) }
+        };
+        let Some(slot) = classes.iter().find_map(least) else { return false };
+        if self.record(slot).is_some_and(|record| !record.is_dead()) {
+            self.close(slot, CloseReason::Evicted, sink);
+        }
+        self.forget(slot);
+        true
+    }
+}
