@@ -23,7 +23,7 @@ pub fn response_framing(head: &Head, request_method: Option<&[u8]>, anomalies: &
     if connected || status == 101 {
         anomalies.insert(Anomaly::Tunnel);
     }
-    if (connected || status < 200 || status == 204) && stated.has_body() {
+    if (connected || (100..200).contains(&status) || status == 204) && stated.has_body() {
         anomalies.insert(Anomaly::BodyWhereNoneMayBe);
     }
     match (stated.coding, stated.length) {
@@ -100,7 +100,7 @@ enum Coding {
     Absent,
     /// The last coding is chunked.
     Chunked,
-    /// Nothing but `identity`, which RFC 2616 had: as good as absent to those who know it.
+    /// Nothing but `identity`, which RFC 2616 had, or empty: as good as absent to those who let it pass.
     Identity,
     /// The last coding is another one.
     Other,
@@ -154,6 +154,9 @@ impl Stated {
         }
         for element in elements(value) {
             let coding = read_coding(element, anomalies);
+            if element.is_empty() && self.coding != Coding::Absent {
+                continue;
+            }
             if self.coding == Coding::Chunked {
                 // Chunked must be applied once and last (RFC 9112, 6.1).
                 anomalies.insert(Anomaly::ObfuscatedTransferEncoding);
@@ -210,7 +213,7 @@ fn read_coding(element: &[u8], anomalies: &mut Anomalies) -> Coding {
     }
     match () {
         () if chunked => Coding::Chunked,
-        () if bare.eq_ignore_ascii_case(b"identity") => Coding::Identity,
+        () if bare.is_empty() || bare.eq_ignore_ascii_case(b"identity") => Coding::Identity,
         () => Coding::Other,
     }
 }

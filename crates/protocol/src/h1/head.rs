@@ -42,7 +42,8 @@ pub fn parse_request(bytes: &[u8], head: &mut Head, anomalies: &mut Anomalies) -
             head.method = request.method.map(|method| range_of(method.as_bytes(), text));
             head.target = request.path.map(|target| range_of(target.as_bytes(), text));
             fill(head, text, request.version, request.headers, anomalies);
-            check_request(head, anomalies);
+            check_target(head, anomalies);
+            check_host(head, anomalies);
             HeadOutcome::Complete { len }
         }
         Ok(Status::Partial) => unfinished(bytes),
@@ -61,7 +62,7 @@ pub fn parse_response(bytes: &[u8], head: &mut Head, anomalies: &mut Anomalies) 
             head.status = response.code;
             let text = bounded.get(..len).unwrap_or_default();
             fill(head, text, response.version, response.headers, anomalies);
-            check_response(head, anomalies);
+            check_status(head, anomalies);
             HeadOutcome::Complete { len }
         }
         Ok(Status::Partial) => unfinished(bytes),
@@ -70,7 +71,7 @@ pub fn parse_response(bytes: &[u8], head: &mut Head, anomalies: &mut Anomalies) 
 }
 
 /// Reads as much of a head as is there, for one whose end was not captured. The last line is left out when it is cut,
-/// unless it is the start line. `false` when not even a start line could be read.
+/// unless it is the start line. `false` when not even a start line could be read. `head` must be empty.
 pub fn parse_partial(bytes: &[u8], direction: Direction, head: &mut Head, anomalies: &mut Anomalies) -> bool {
     lenient::parse_cut(bytes.get(..MAX_HEAD).unwrap_or(bytes), direction, head, anomalies)
 }
@@ -117,12 +118,16 @@ fn note_bare_lf(mut line_feeds: impl Iterator<Item = usize>, text: &[u8], anomal
     }
 }
 
-/// Names what is odd about a request whatever parser read it.
-pub(super) fn check_request(head: &Head, anomalies: &mut Anomalies) {
+/// Names an odd request target; spaces in it have a name of their own.
+pub(super) fn check_target(head: &Head, anomalies: &mut Anomalies) {
     let target = head.target().map_or(&b""[..], |target| target.bytes());
-    if !target.iter().all(|byte| is_target_byte(*byte) || *byte == b' ') {
+    if target.is_empty() || !target.iter().all(|byte| is_target_byte(*byte) || *byte == b' ') {
         anomalies.insert(Anomaly::InvalidTarget);
     }
+}
+
+/// Names a Host that is missing or not alone (RFC 9112, 3.2).
+pub(super) fn check_host(head: &Head, anomalies: &mut Anomalies) {
     match head.headers().filter(|(name, _)| name.is(b"host")).count() {
         0 if head.version == Version::Http11 => anomalies.insert(Anomaly::MissingHost),
         0 | 1 => {}
@@ -130,8 +135,8 @@ pub(super) fn check_request(head: &Head, anomalies: &mut Anomalies) {
     }
 }
 
-/// Names what is odd about a response whatever parser read it.
-pub(super) fn check_response(head: &Head, anomalies: &mut Anomalies) {
+/// Names an odd status code.
+pub(super) fn check_status(head: &Head, anomalies: &mut Anomalies) {
     if !head.status.is_some_and(|status| (100..600).contains(&status)) {
         anomalies.insert(Anomaly::InvalidStatus);
     }

@@ -1,10 +1,10 @@
 //! The lenient parser: reads every head that a server somewhere might read, and names what is wrong with it.
 
 use super::bytes::{is_ows, is_token, range, range_of, split_before, trim};
-use super::head::{HeadOutcome, MAX_FIELDS, MAX_HEAD, check_request, check_response, unfinished};
+use super::head::{HeadOutcome, MAX_FIELDS, MAX_HEAD, check_host, check_status, check_target, unfinished};
 use super::probe::{Start, behind_empty_lines, probe};
 use super::{HeadScan, start_line};
-use crate::{Anomalies, Anomaly, Direction, Field, Head, Range};
+use crate::{Anomalies, Anomaly, Direction, Field, Head, Range, Version};
 
 /// Framing fields that are kept behind the first [`MAX_FIELDS`].
 const MAX_LATE_FIELDS: usize = 16;
@@ -22,9 +22,11 @@ pub(super) fn parse(
         (Start::Partial, _) => return unfinished(bytes),
         _ => return HeadOutcome::NotHttp,
     }
-    let Some(len) = head_len(bounded, direction) else { return unfinished(bytes) };
-    let text = bounded.get(..len).unwrap_or_default();
-    read(text, direction, head, anomalies);
+    let Some(len) = HeadScan::new().find_end(bounded) else { return unfinished(bytes) };
+    read(bounded.get(..len).unwrap_or_default(), direction, head, anomalies);
+    if direction == Direction::ToServer {
+        check_host(head, anomalies);
+    }
     HeadOutcome::Complete { len }
 }
 
@@ -44,19 +46,15 @@ pub(super) fn parse_cut(
     }
     let first_line = bytes.len() - behind_empty_lines(bytes).len();
     let whole = memchr::memrchr(b'\n', bytes).map(|last| last + 1).filter(|end| *end > first_line);
-    let text = bytes.get(..whole.unwrap_or(bytes.len())).unwrap_or_default();
-    read(text, direction, head, anomalies);
-    true
-}
-
-/// The head's length. An HTTP/0.9 request is its one line.
-fn head_len(bytes: &[u8], direction: Direction) -> Option<usize> {
-    let line = behind_empty_lines(bytes);
-    let end = memchr::memchr(b'\n', line)?;
-    if direction == Direction::ToServer && !start_line::has_version(line.get(..end)?) {
-        return Some(bytes.len() - line.len() + end + 1);
+    match whole.and_then(|end| bytes.get(..end)) {
+        Some(lines) => read(lines, direction, head, anomalies),
+        None => {
+            // What is odd about a cut start line may be the cut.
+            read(bytes, direction, head, &mut Anomalies::default());
+            head.version = if head.version == Version::Http09 { Version::Other } else { head.version };
+        }
     }
-    HeadScan::new().find_end(bytes)
+    true
 }
 
 fn read(text: &[u8], direction: Direction, head: &mut Head, anomalies: &mut Anomalies) {
@@ -68,14 +66,16 @@ fn read(text: &[u8], direction: Direction, head: &mut Head, anomalies: &mut Anom
     }
     let (line, fields) = next_line(start);
     match direction {
-        Direction::ToServer => start_line::read_request(line, text, head, anomalies),
-        Direction::ToClient => start_line::read_status(line, head, anomalies),
+        Direction::ToServer => {
+            start_line::read_request(line, text, head, anomalies);
+            check_target(head, anomalies);
+        }
+        Direction::ToClient => {
+            start_line::read_status(line, head, anomalies);
+            check_status(head, anomalies);
+        }
     }
     read_fields(fields, 0, text, head, anomalies);
-    match direction {
-        Direction::ToServer => check_request(head, anomalies),
-        Direction::ToClient => check_response(head, anomalies),
-    }
 }
 
 /// Names bytes that no head may have, line by line where lines end oddly.
@@ -113,21 +113,26 @@ pub(super) fn read_fields(
     head: &mut Head,
     anomalies: &mut Anomalies,
 ) {
-    let first = head.fields.len();
+    // Whether the field line before this one was kept, once there was one.
+    let mut before = None;
     while !bytes.is_empty() {
         let (line, rest) = next_line(bytes);
         if line.is_empty() {
             return;
         }
-        let folded = line.first().is_some_and(|byte| is_ows(*byte));
-        if folded && head.fields.len() > first {
-            anomalies.insert(Anomaly::ObsFold);
-            fold(line, base, text, head);
-        } else {
-            if folded {
-                anomalies.insert(Anomaly::LeadingWhitespace);
+        match (line.first().is_some_and(|byte| is_ows(*byte)), before) {
+            (true, Some(kept)) => {
+                anomalies.insert(Anomaly::ObsFold);
+                if kept {
+                    fold(line, base, text, head);
+                }
             }
-            keep(read_field(line, anomalies), base, text, head, anomalies);
+            (indented, _) => {
+                if indented {
+                    anomalies.insert(Anomaly::LeadingWhitespace);
+                }
+                before = Some(keep(read_field(line, anomalies), base, text, head, anomalies));
+            }
         }
         bytes = rest;
     }
@@ -148,24 +153,29 @@ fn read_field<'a>(line: &'a [u8], anomalies: &mut Anomalies) -> (&'a [u8], &'a [
     (name, trim(behind.get(1..).unwrap_or_default(), is_ows))
 }
 
-fn keep((name, value): (&[u8], &[u8]), base: usize, text: &[u8], head: &mut Head, anomalies: &mut Anomalies) {
+/// Keeps a field when there is room. Behind [`MAX_FIELDS`] there is room only for what decides framing.
+fn keep(
+    (name, value): (&[u8], &[u8]),
+    base: usize,
+    text: &[u8],
+    head: &mut Head,
+    anomalies: &mut Anomalies,
+) -> bool {
     let kept = head.fields.len();
     if kept >= MAX_FIELDS {
         anomalies.insert(Anomaly::OversizedHead);
         if kept >= MAX_FIELDS + MAX_LATE_FIELDS || !decides_framing(name) {
-            return;
+            return false;
         }
     }
-    let value = if value.is_empty() { behind(name, text) } else { value };
-    head.fields.push(Field {
-        name: Some(shift(range_of(name, text), base)),
-        value: Some(shift(range_of(value, text), base)),
-    });
-}
-
-fn behind<'a>(name: &[u8], text: &'a [u8]) -> &'a [u8] {
-    let end = range_of(name, text).end as usize;
-    text.get(end..end).unwrap_or_default()
+    let name = shift(range_of(name, text), base);
+    let value = if value.is_empty() {
+        Range { start: name.end, end: name.end }
+    } else {
+        shift(range_of(value, text), base)
+    };
+    head.fields.push(Field { name: Some(name), value: Some(value) });
+    true
 }
 
 fn decides_framing(name: &[u8]) -> bool {

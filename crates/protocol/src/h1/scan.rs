@@ -1,12 +1,16 @@
 //! Where a head ends: the first empty line behind its start line.
 
+use super::start_line;
+
 /// Looks for a head's end without looking at a byte twice, over a buffer that grows or over bytes that are not kept.
 ///
-/// A line ends in LF, with or without CR (RFC 9112, 2.2). Empty lines in front of the start line belong to the head.
+/// A line ends in LF, with or without CR (RFC 9112, 2.2). Empty lines in front of the start line belong to the head. An
+/// HTTP/0.9 request is its one line.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct HeadScan {
     seen: usize,
     place: Place,
+    behind_start_line: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -25,26 +29,28 @@ enum Place {
 impl HeadScan {
     /// A scan at a head's first byte.
     pub const fn new() -> Self {
-        Self { seen: 0, place: Place::Leading }
+        Self { seen: 0, place: Place::Leading, behind_start_line: false }
     }
 
     /// The head's length, empty line included, when `head` holds all of it. `head` begins at the head's first byte and
     /// is what it was at the last call, with more behind it.
     pub fn find_end(&mut self, head: &[u8]) -> Option<usize> {
-        let more = head.get(self.seen..).unwrap_or_default();
-        self.feed(more).map(|_| self.seen)
+        while let Some(rest) = head.get(self.seen..).filter(|rest| !rest.is_empty()) {
+            let ended = self.step(rest);
+            if ended || (self.leaves_start_line() && start_line::is_http09(head.get(..self.seen)?)) {
+                return Some(self.seen);
+            }
+        }
+        None
     }
 
     /// Takes the next bytes of a head whose earlier ones are no longer kept. Says how many of them belong to the head
     /// once its end is among them.
     pub fn feed(&mut self, more: &[u8]) -> Option<usize> {
-        let mut at = 0;
-        while let Some(rest) = more.get(at..).filter(|rest| !rest.is_empty()) {
-            let (used, ended) = self.step(rest);
-            at += used;
-            self.seen += used;
-            if ended {
-                return Some(at);
+        let from = self.seen;
+        while let Some(rest) = more.get(self.seen - from..).filter(|rest| !rest.is_empty()) {
+            if self.step(rest) {
+                return Some(self.seen - from);
             }
         }
         None
@@ -55,19 +61,28 @@ impl HeadScan {
         self.seen
     }
 
-    fn step(&mut self, rest: &[u8]) -> (usize, bool) {
+    /// Whether the last step was the first to end a line.
+    fn leaves_start_line(&mut self) -> bool {
+        self.place == Place::AfterLf && !std::mem::replace(&mut self.behind_start_line, true)
+    }
+
+    /// Goes to the end of a line, or over one byte of an empty one. `true` behind the empty line.
+    fn step(&mut self, rest: &[u8]) -> bool {
         let first = rest.first().copied().unwrap_or_default();
+        let mut used = 1;
+        let mut ended = false;
         match (self.place, first) {
             (Place::Leading, b'\r' | b'\n') => {}
             (Place::AfterLf, b'\r') => self.place = Place::AfterLfCr,
-            (Place::AfterLf | Place::AfterLfCr, b'\n') => return (1, true),
+            (Place::AfterLf | Place::AfterLfCr, b'\n') => ended = true,
             _ => {
                 let line = memchr::memchr(b'\n', rest);
                 self.place = if line.is_some() { Place::AfterLf } else { Place::Line };
-                return (line.map_or(rest.len(), |at| at + 1), false);
+                used = line.map_or(rest.len(), |at| at + 1);
             }
         }
-        (1, false)
+        self.seen += used;
+        ended
     }
 }
 
@@ -97,6 +112,16 @@ mod tests {
     #[test]
     fn empty_lines_in_front_belong_to_the_head() {
         assert_eq!(end(b"\r\n\r\n\nGET / HTTP/1.1\r\n\r\nrest"), Some(23));
+    }
+
+    #[test]
+    fn an_http09_request_ends_with_its_line() {
+        assert_eq!(end(b"\r\nGET /a\r\nHost: b\r\n\r\n"), Some(11));
+        assert_eq!(end(b"GET /a HTTP/1.0\r\n"), None);
+        assert_eq!(end(b"HTTP/1.1 200 OK\r\n"), None);
+        let mut grown = HeadScan::new();
+        assert_eq!(grown.find_end(b"GET /a\r"), None);
+        assert_eq!(grown.find_end(b"GET /a\r\nmore"), Some(8));
     }
 
     #[test]

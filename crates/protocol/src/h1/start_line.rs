@@ -29,10 +29,13 @@ pub(super) fn read_request(line: &[u8], text: &[u8], head: &mut Head, anomalies:
     }
 }
 
-/// Whether a request line states a version; one that does not is HTTP/0.9 and has no fields.
-pub(super) fn has_version(line: &[u8]) -> bool {
-    let behind = split_before(trim(line, is_separator), is_separator).1;
-    split_version(behind).1.is_some()
+/// Whether a line, with empty lines in front and its line end, is a request line without a version: HTTP/0.9, which has
+/// no fields.
+pub(super) fn is_http09(line: &[u8]) -> bool {
+    let inner = trim(line, |byte| is_separator(byte) || byte == b'\n');
+    let behind = split_before(inner, is_separator).1;
+    let is_status_line = inner.get(..5).is_some_and(|name| name.eq_ignore_ascii_case(b"HTTP/"));
+    !is_status_line && split_version(behind).1.is_none()
 }
 
 /// Splits what follows a method into the target with the spaces around it, and the version. The version is what
