@@ -1,0 +1,172 @@
+//! One HTTP/1.1 connection to a collector, and why there is none.
+
+use std::error::Error;
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::rt::{Read, Write};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use super::target::Target;
+use crate::SinkError;
+
+/// A request body that can be sent again without copying.
+pub(crate) type Body = Full<Bytes>;
+
+/// Why one try did not deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// No answer; a further try may help.
+    NoAnswer { cause: String, hint: &'static str },
+    /// No answer, and no further try will help.
+    NoTrust { cause: String, hint: &'static str },
+    /// An answer that is not 2xx.
+    Status { status: u16, retry_after: Option<Duration> },
+}
+
+impl Miss {
+    pub(crate) fn no_answer(cause: impl Into<String>) -> Self {
+        Miss::NoAnswer { cause: cause.into(), hint: "" }
+    }
+
+    /// A 4xx means that the same request will fail again, but for 408 and 429 (RFC 9110 section 15.5.9,
+    /// RFC 6585 section 4). Redirects are not followed: the token must not go where the operator did not send it.
+    pub(crate) fn is_final(&self) -> bool {
+        match self {
+            Miss::NoAnswer { .. } => false,
+            Miss::NoTrust { .. } => true,
+            Miss::Status { status, .. } => *status < 500 && !matches!(status, 408 | 429),
+        }
+    }
+}
+
+/// Makes connections.
+#[derive(Clone)]
+pub(crate) struct Connector {
+    host: String,
+    port: u16,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    timeout: Duration,
+}
+
+impl Connector {
+    pub(crate) fn new(
+        target: &Target,
+        tls: Option<Arc<ClientConfig>>,
+        timeout: Duration,
+    ) -> Result<Self, SinkError> {
+        let name = |config| {
+            let name = ServerName::try_from(target.host.clone()).map_err(|_| SinkError::BadDestination {
+                destination: target.shown.clone(),
+                reason: "its host is no name that a certificate can have".into(),
+            })?;
+            Ok((TlsConnector::from(config), name))
+        };
+        let tls = tls.map(name).transpose()?;
+        Ok(Self { host: target.host.clone(), port: target.port, tls, timeout })
+    }
+
+    pub(crate) async fn connect(&self) -> Result<SendRequest<Body>, Miss> {
+        within(self.timeout, self.open()).await
+    }
+
+    async fn open(&self) -> Result<SendRequest<Body>, Miss> {
+        let stream =
+            TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| unconnected(&e))?;
+        // Requests are written whole: waiting to fill a segment only delays their end.
+        let _best_effort = stream.set_nodelay(true);
+        match &self.tls {
+            None => handshake(TokioIo::new(stream)).await,
+            Some((connector, name)) => {
+                let stream = connector.connect(name.clone(), stream).await.map_err(|e| broken(&e))?;
+                handshake(TokioIo::new(stream)).await
+            }
+        }
+    }
+}
+
+/// Bounds one step of a try.
+pub(crate) async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, Miss>>,
+) -> Result<T, Miss> {
+    match tokio::time::timeout(limit, step).await {
+        Ok(result) => result,
+        Err(_) => Err(Miss::NoAnswer {
+            cause: format!("did not answer within {} s", limit.as_secs_f32()),
+            hint: ": is it overloaded, or a firewall between? `sink.http.timeout_ms` allows more",
+        }),
+    }
+}
+
+async fn handshake<T>(io: T) -> Result<SendRequest<Body>, Miss>
+where
+    T: Read + Write + Unpin + Send + 'static,
+{
+    let (sender, connection) = http1::handshake(io).await.map_err(|e| broken(&e))?;
+    // Its error reaches the request that is under way.
+    tokio::spawn(async move {
+        let _told_elsewhere = connection.await;
+    });
+    Ok(sender)
+}
+
+fn unconnected(error: &io::Error) -> Miss {
+    let (cause, hint) = match error.kind() {
+        io::ErrorKind::ConnectionRefused => ("refused the connection".into(), ": is it running?"),
+        io::ErrorKind::TimedOut | io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => (
+            format!("cannot be reached ({})", plain(error)),
+            ": is the address right, is a firewall between?",
+        ),
+        _ => (format!("cannot be reached ({})", plain(error)), ""),
+    };
+    Miss::NoAnswer { cause, hint }
+}
+
+/// The exchange broke after the connection stood: by TLS, or by the peer.
+pub(crate) fn broken(error: &(dyn Error + 'static)) -> Miss {
+    match tls_error(error) {
+        Some(rustls::Error::InvalidCertificate(why)) => Miss::NoTrust {
+            cause: format!("has a certificate that is not trusted ({why})"),
+            hint: ": name its authority with `sink.http.ca_file`",
+        },
+        Some(rustls::Error::AlertReceived(alert)) => Miss::NoTrust {
+            cause: format!("refused the TLS session ({alert:?})"),
+            hint: ": does it ask for `sink.http.client_cert`?",
+        },
+        Some(rustls::Error::InvalidMessage(_)) => {
+            Miss::NoTrust { cause: "does not speak TLS there".into(), hint: ": is it an http:// address?" }
+        }
+        Some(other) => Miss::no_answer(format!("broke the TLS session ({other})")),
+        None => Miss::no_answer("closed the connection without a whole answer"),
+    }
+}
+
+fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<rustls::Error>() {
+            return Some(found);
+        }
+        // An io::Error gives its inner error's source as its own, and so would hide the inner error.
+        let inner = error.downcast_ref::<io::Error>().and_then(io::Error::get_ref);
+        next = match inner {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+fn plain(error: &io::Error) -> String {
+    let text = error.to_string();
+    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+}

@@ -1,0 +1,91 @@
+//! Where requests go.
+
+use hyper::Uri;
+use hyper::header::HeaderValue;
+
+use crate::SinkError;
+
+/// A collector's address, taken apart once.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    pub(crate) secure: bool,
+    /// Name or address, without the brackets of IPv6.
+    pub(crate) host: String,
+    pub(crate) port: u16,
+    /// The `Host` field: RFC 9110 section 7.2, without the scheme's default port.
+    pub(crate) authority: HeaderValue,
+    /// Origin form: RFC 9112 section 3.2.1.
+    pub(crate) path: Uri,
+    /// For people: without query, which may hold a credential.
+    pub(crate) shown: String,
+}
+
+impl Target {
+    pub(crate) fn parse(destination: &str) -> Result<Self, SinkError> {
+        let bad = |reason: &str| SinkError::BadDestination {
+            destination: shown_before_parsing(destination),
+            reason: reason.into(),
+        };
+        let uri: Uri =
+            destination.parse().map_err(|_| bad("is no URL, like http://127.0.0.1:9000/events"))?;
+        let authority = uri.authority().ok_or_else(|| bad("has no host"))?;
+        if authority.as_str().contains('@') {
+            return Err(bad("no credentials in the URL: give a bearer token with sink.http.token_file"));
+        }
+        let secure = uri.scheme_str().is_some_and(|s| s.eq_ignore_ascii_case("https"));
+        let (scheme, default) = if secure { ("https", 443) } else { ("http", 80) };
+        let host = uri.host().unwrap_or_default();
+        if host.is_empty() {
+            return Err(bad("has no host"));
+        }
+        let port = match authority.as_str().strip_prefix(host) {
+            None | Some("") => default,
+            Some(_) => uri.port_u16().ok_or_else(|| bad("its port is no number from 0 to 65535"))?,
+        };
+        let field = if port == default { host.to_owned() } else { format!("{host}:{port}") };
+        let path = uri.path_and_query().map_or("/", |p| p.as_str());
+        Ok(Self {
+            secure,
+            host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
+            port,
+            shown: format!("{scheme}://{field}{}", uri.path()),
+            authority: field.parse().map_err(|_| bad("has no usable host"))?,
+            path: path.parse().map_err(|_| bad("has no usable path"))?,
+        })
+    }
+}
+
+/// What can be shown of text that is perhaps no URL: nothing after `?`, nothing before `@`.
+fn shown_before_parsing(destination: &str) -> String {
+    let text = destination.split(['?', '#']).next().unwrap_or_default();
+    let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
+    let rest = rest.rsplit('@').next().unwrap_or_default();
+    format!("{scheme}://{rest}").chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_taken_apart() {
+        let t = Target::parse("http://127.0.0.1:9000/in/events?token=x").unwrap();
+        assert_eq!((t.secure, t.host.as_str(), t.port), (false, "127.0.0.1", 9000));
+        assert_eq!(t.authority, "127.0.0.1:9000");
+        assert_eq!(t.path, "/in/events?token=x");
+        assert_eq!(t.shown, "http://127.0.0.1:9000/in/events");
+        let t = Target::parse("HTTPS://[::1]").unwrap();
+        assert_eq!((t.secure, t.host.as_str(), t.port), (true, "::1", 443));
+        assert_eq!((t.authority.to_str().unwrap(), t.path.path()), ("[::1]", "/"));
+    }
+
+    #[test]
+    fn a_bad_address_is_refused_without_its_credentials() {
+        for given in
+            ["http://user:hunter2@h/", "http://", "http://h:99999/?k=hunter2", "http://h:/", "http:// h/"]
+        {
+            let text = Target::parse(given).unwrap_err().to_string();
+            assert!(!text.contains("hunter2"), "{text}");
+        }
+    }
+}

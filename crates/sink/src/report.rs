@@ -1,0 +1,164 @@
+//! Delivery counters, and what is told to people.
+
+use std::fmt;
+
+use crate::SinkError;
+
+/// An amount of events and of their bytes as rendered (before compression).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Events.
+    pub events: u64,
+    /// Bytes.
+    pub bytes: u64,
+}
+
+impl Tally {
+    /// The amount that `events` events of `bytes` bytes are.
+    pub fn of(events: u32, bytes: usize) -> Self {
+        Self { events: u64::from(events), bytes: bytes as u64 }
+    }
+
+    pub(crate) fn add(&mut self, more: Tally) {
+        self.events += more.events;
+        self.bytes += more.bytes;
+    }
+
+    pub(crate) fn minus(self, less: Tally) -> Tally {
+        let events = self.events.saturating_sub(less.events);
+        Tally { events, bytes: self.bytes.saturating_sub(less.bytes) }
+    }
+}
+
+/// Why events did not arrive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum DropReason {
+    /// The queue of a network sink was full: the peer is slow or down.
+    QueueFull,
+    /// No connection or no answer, after all tries.
+    Unreachable,
+    /// The peer answered that it does not take the events.
+    Refused,
+    /// The file could not be written (disk full).
+    WriteFailed,
+    /// The reading program ended.
+    ReaderGone,
+    /// The sink had failed before, or its time to finish was over.
+    Stopped,
+}
+
+impl DropReason {
+    /// Every reason, in the order of reports.
+    pub const ALL: [DropReason; 6] = [
+        DropReason::QueueFull,
+        DropReason::Unreachable,
+        DropReason::Refused,
+        DropReason::WriteFailed,
+        DropReason::ReaderGone,
+        DropReason::Stopped,
+    ];
+
+    /// The label in metrics and in the sensor's own events.
+    pub fn name(self) -> &'static str {
+        match self {
+            DropReason::QueueFull => "queue-full",
+            DropReason::Unreachable => "unreachable",
+            DropReason::Refused => "refused",
+            DropReason::WriteFailed => "write-failed",
+            DropReason::ReaderGone => "reader-gone",
+            DropReason::Stopped => "stopped",
+        }
+    }
+}
+
+/// The ledger of a sink: `accepted = delivered + Σ dropped + queued`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Handed to the sink.
+    pub accepted: Tally,
+    /// Written, or acknowledged by the peer with 2xx. Behind a buffer: given to the buffer.
+    pub delivered: Tally,
+    dropped: [Tally; DropReason::ALL.len()],
+    /// Requests sent again.
+    pub retries: u64,
+}
+
+impl Counts {
+    /// What was dropped for one reason.
+    pub fn dropped(&self, reason: DropReason) -> Tally {
+        self.dropped.get(reason as usize).copied().unwrap_or_default()
+    }
+
+    /// What was dropped for any reason.
+    pub fn dropped_total(&self) -> Tally {
+        let mut total = Tally::default();
+        self.dropped.iter().for_each(|t| total.add(*t));
+        total
+    }
+
+    /// What is neither delivered nor dropped yet.
+    pub fn queued(&self) -> Tally {
+        self.accepted.minus(self.delivered).minus(self.dropped_total())
+    }
+
+    pub(crate) fn drop_for(&mut self, reason: DropReason, amount: Tally) {
+        if let Some(tally) = self.dropped.get_mut(reason as usize) {
+            tally.add(amount);
+        }
+    }
+}
+
+/// What became of the events of one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SinkReport {
+    /// The destination without credentials and query.
+    pub destination: String,
+    /// The ledger.
+    pub counts: Counts,
+    /// Under [`crate::Pressure::Block`] why the sink failed; under `Shed` the last error, which may be over.
+    pub error: Option<SinkError>,
+}
+
+/// A change in how delivery goes, to be shown once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// Events are being dropped from here on.
+    Failing(SinkError),
+    /// Delivery works again.
+    Recovered {
+        /// The destination without credentials and query.
+        destination: String,
+        /// Dropped since `Failing`.
+        dropped: Tally,
+    },
+}
+
+impl fmt::Display for Notice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Notice::Failing(error) => {
+                write!(f, "{error}; events are dropped and counted until it works again")
+            }
+            Notice::Recovered { destination, dropped } => {
+                write!(f, "{destination} takes events again; {} were dropped meanwhile", dropped.events)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_reason_has_its_own_place_and_name() {
+        let mut counts = Counts::default();
+        for (n, reason) in (1..).zip(DropReason::ALL) {
+            counts.drop_for(reason, Tally::of(n, 10));
+        }
+        for (n, reason) in (1..).zip(DropReason::ALL) {
+            assert_eq!(counts.dropped(reason).events, n, "{}", reason.name());
+        }
+        assert_eq!(counts.dropped_total(), Tally { events: 21, bytes: 60 });
+    }
+}
