@@ -1,0 +1,303 @@
+//! Live capture from network interfaces, through libpcap.
+
+use std::net::IpAddr;
+use std::os::fd::AsFd;
+use std::time::{Duration, Instant};
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use pcap::{Active, Capture, Device, Precision};
+use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
+
+use crate::filter::bad_filter;
+use crate::{Pressure, Progress, Source, SourceError, SourceStats, Status};
+
+/// The smallest ring that is asked for: libpcap's own 2 MiB lose packets at rates where this one loses none.
+pub const SMALLEST_RING: usize = 64 << 20;
+
+/// Most bytes captured of a packet; larger than any offloaded one.
+const SNAP_LEN: i32 = 262_144;
+/// After how long the kernel hands on a block that is not full. Zero would mean never.
+const BLOCK_TIMEOUT_MS: i32 = 50;
+/// The longest a call waits on quiet links.
+const WAIT_MS: u16 = 100;
+/// Kernel counters are read this often; they are 32 bits wide and wrap.
+const COUNTER_INTERVAL: Duration = Duration::from_millis(200);
+/// Packets handed on from one interface before the next has its turn.
+const BATCH: usize = 8192;
+
+/// An interface that exists.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InterfaceInfo {
+    /// Its name, as `-i` takes it.
+    pub name: String,
+    /// What the system says about it.
+    pub description: Option<String>,
+    /// Its addresses.
+    pub addresses: Vec<IpAddr>,
+    /// Whether it is up.
+    pub up: bool,
+    /// Whether it is the loopback.
+    pub loopback: bool,
+}
+
+/// The interfaces that packets can be captured from, as the system orders them. Needs no privileges.
+///
+/// # Errors
+/// When the system does not tell.
+pub fn interfaces() -> Result<Vec<InterfaceInfo>, SourceError> {
+    let devices = Device::list()
+        .map_err(|error| SourceError::Capture { name: "interfaces".to_owned(), message: message(&error) })?;
+    Ok(devices.into_iter().filter(|device| is_network(&device.name)).map(describe).collect())
+}
+
+/// libpcap also lists message buses and the like.
+fn is_network(name: &str) -> bool {
+    !["bluetooth", "dbus-", "nflog", "nfqueue", "usbmon"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+fn describe(device: Device) -> InterfaceInfo {
+    InterfaceInfo {
+        description: device.desc,
+        addresses: device.addresses.iter().map(|address| address.addr).collect(),
+        up: device.flags.is_up(),
+        loopback: device.flags.is_loopback(),
+        name: device.name,
+    }
+}
+
+/// Several interfaces as one source. Their packets share one flow table; each has its own [`SourceId`], by position.
+pub struct InterfaceSource {
+    taps: Vec<Tap>,
+    stats: SourceStats,
+    counted: Instant,
+}
+
+/// One interface.
+struct Tap {
+    name: String,
+    /// `None` once it failed.
+    capture: Option<Capture<Active>>,
+    link: LinkType,
+    /// Nanoseconds in a unit of the time's fraction.
+    fraction_nanos: i64,
+    frames: u64,
+    dropped: Counter,
+    dropped_interface: Counter,
+}
+
+/// A 32-bit counter made whole.
+#[derive(Debug, Clone, Copy, Default)]
+struct Counter {
+    last: u32,
+    total: u64,
+}
+
+impl Counter {
+    /// Takes a reading. Read often enough, it advances by less than half its range; more is a counter that was reset.
+    fn update(&mut self, reading: u32) {
+        let advance = reading.wrapping_sub(self.last);
+        self.last = reading;
+        if advance <= u32::MAX / 2 {
+            self.total += u64::from(advance);
+        }
+    }
+}
+
+impl InterfaceSource {
+    /// Opens interfaces in promiscuous mode, each with a ring of `ring_bytes`, at least [`SMALLEST_RING`].
+    ///
+    /// `filter` has tcpdump's syntax and runs in the kernel. Drop privileges after this.
+    ///
+    /// # Errors
+    /// When there is no such interface, no permission, or the filter does not compile.
+    pub fn open_many(names: &[String], filter: Option<&str>, ring_bytes: usize) -> Result<Self, SourceError> {
+        let taps = names.iter().map(|name| Tap::open(name, filter, ring_bytes)).collect::<Result<_, _>>()?;
+        Ok(Self { taps, stats: SourceStats::default(), counted: Instant::now() })
+    }
+
+    /// Takes what the rings hold; true when that was anything.
+    fn drain(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<bool, SourceError> {
+        let before = self.stats.delivered;
+        for (tap, id) in self.taps.iter_mut().zip(0..=u16::MAX) {
+            tap.drain(SourceId(id), &mut self.stats, deliver)?;
+        }
+        Ok(self.stats.delivered > before)
+    }
+
+    /// Waits until an interface has packets. Interrupts and errors end the wait; reading tells what is wrong.
+    fn wait(&self) {
+        let open = self.taps.iter().filter_map(|tap| tap.capture.as_ref());
+        let mut fds: Vec<_> = open.map(|capture| PollFd::new(capture.as_fd(), PollFlags::POLLIN)).collect();
+        let _ = poll(&mut fds, PollTimeout::from(WAIT_MS));
+    }
+
+    fn count_drops(&mut self) {
+        self.counted = Instant::now();
+        self.taps.iter_mut().for_each(Tap::count_drops);
+        self.stats.dropped_kernel = self.taps.iter().map(|tap| tap.dropped.total).sum();
+        self.stats.dropped_interface = self.taps.iter().map(|tap| tap.dropped_interface.total).sum();
+    }
+}
+
+impl Source for InterfaceSource {
+    fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError> {
+        if self.taps.iter().all(|tap| tap.capture.is_none()) {
+            return Ok(Status::End);
+        }
+        if self.counted.elapsed() >= COUNTER_INTERVAL {
+            self.count_drops();
+        }
+        if self.drain(deliver)? {
+            return Ok(Status::More);
+        }
+        self.wait();
+        Ok(if self.drain(deliver)? { Status::More } else { Status::Idle })
+    }
+
+    fn stats(&self) -> SourceStats {
+        self.stats
+    }
+
+    fn name(&self, source: SourceId) -> &str {
+        self.taps.get(usize::from(source.0)).map_or("", |tap| &tap.name)
+    }
+
+    fn count(&self) -> usize {
+        self.taps.len()
+    }
+
+    fn pressure(&self) -> Pressure {
+        Pressure::Shed
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
+}
+
+impl Tap {
+    fn open(name: &str, filter: Option<&str>, ring_bytes: usize) -> Result<Self, SourceError> {
+        let mut capture = activate(name, ring_bytes).map_err(|error| refused(name, &error))?;
+        let link = LinkType(u32::try_from(capture.get_datalink().0).unwrap_or(u32::MAX));
+        if let Some(text) = filter {
+            capture.filter(text, true).map_err(|error| bad_filter(text, link, &error))?;
+        }
+        let capture = capture.setnonblock().map_err(|error| refused(name, &error))?;
+        // The one kind of Linux capture without a ring has no nanoseconds either.
+        let nanos = HAS_NANOS && link != LinkType::NFLOG;
+        Ok(Self {
+            name: name.to_owned(),
+            capture: Some(capture),
+            link,
+            fraction_nanos: if nanos { 1 } else { 1000 },
+            frames: 0,
+            dropped: Counter::default(),
+            dropped_interface: Counter::default(),
+        })
+    }
+
+    fn drain(
+        &mut self,
+        source: SourceId,
+        stats: &mut SourceStats,
+        deliver: &mut dyn FnMut(Packet<'_>),
+    ) -> Result<(), SourceError> {
+        let Self { capture: Some(capture), link, fraction_nanos, frames, .. } = self else { return Ok(()) };
+        let result = capture.dispatch(Some(BATCH), |captured| {
+            *frames += 1;
+            stats.received += 1;
+            stats.delivered += 1;
+            stats.bytes += captured.data.len() as u64;
+            let ts = captured.header.ts;
+            deliver(Packet {
+                time: Timestamp::from_parts(ts.tv_sec, ts.tv_usec.saturating_mul(*fraction_nanos)),
+                link: *link,
+                data: captured.data,
+                wire_len: captured.header.len,
+                frame: *frames,
+                source,
+            });
+        });
+        result.map(|_| ()).map_err(|error| self.fail(&error))
+    }
+
+    /// Gives the interface up; the others go on.
+    fn fail(&mut self, error: &pcap::Error) -> SourceError {
+        self.count_drops();
+        self.capture = None;
+        refused(&self.name, error)
+    }
+
+    fn count_drops(&mut self) {
+        if let Some(Ok(stat)) = self.capture.as_mut().map(Capture::stats) {
+            self.dropped.update(stat.dropped);
+            self.dropped_interface.update(stat.if_dropped);
+        }
+    }
+}
+
+/// Linux rings always have nanoseconds, and the crate does not tell what the library chose.
+const HAS_NANOS: bool = cfg!(target_os = "linux");
+
+/// Opens an interface. The crate takes libpcap's warnings for errors, such as that the `any` device has no promiscuous
+/// mode: so it is tried again without.
+fn activate(name: &str, ring_bytes: usize) -> Result<Capture<Active>, pcap::Error> {
+    let attempt = |promiscuous| configured(name, ring_bytes)?.promisc(promiscuous).open();
+    attempt(true).or_else(|first| attempt(false).map_err(|_| first))
+}
+
+/// Immediate mode stays off: it would fall back to an older ring with one wake-up a packet.
+fn configured(name: &str, ring_bytes: usize) -> Result<Capture<pcap::Inactive>, pcap::Error> {
+    let ring = i32::try_from(ring_bytes.max(SMALLEST_RING)).unwrap_or(i32::MAX);
+    let capture = Capture::from_device(name)?.snaplen(SNAP_LEN).buffer_size(ring).timeout(BLOCK_TIMEOUT_MS);
+    Ok(if HAS_NANOS { capture.precision(Precision::Nano) } else { capture })
+}
+
+/// libpcap tells reasons in words only.
+fn refused(name: &str, error: &pcap::Error) -> SourceError {
+    let (name, message) = (name.to_owned(), message(error));
+    let says = |words: &[&str]| words.iter().any(|word| message.to_ascii_lowercase().contains(word));
+    if says(&["permission", "not permitted", "cap_net_raw"]) {
+        SourceError::NoPermission { name }
+    } else if says(&["no such device", "disappeared", "doesn't exist"]) {
+        let available = interfaces().unwrap_or_default().into_iter().map(|info| info.name).collect();
+        SourceError::NoSuchInterface { name, available }
+    } else if says(&["is not up", "went down", "network is down"]) {
+        SourceError::InterfaceDown { name }
+    } else {
+        SourceError::Capture { name, message }
+    }
+}
+
+fn message(error: &pcap::Error) -> String {
+    match error {
+        pcap::Error::PcapError(message) => message.clone(),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Counter, refused};
+    use crate::SourceError;
+
+    #[test]
+    fn counters_go_on_across_the_wrap() {
+        let mut counter = Counter::default();
+        for reading in [10, u32::MAX - 5, u32::MAX / 2, u32::MAX - 1, 3] {
+            counter.update(reading);
+        }
+        // The first jump and the step back to the middle are no advance; the last one wraps.
+        assert_eq!(counter.total, 10 + u64::from(u32::MAX / 2) + 5);
+    }
+
+    #[test]
+    fn reasons_in_words_become_kinds() {
+        let error = |words: &str| refused("eth9", &pcap::Error::PcapError(words.to_owned()));
+        let permission = error("eth9: You don't have permission to perform this capture on that device");
+        assert!(matches!(permission, SourceError::NoPermission { .. }));
+        assert!(matches!(error("eth9: No such device exists"), SourceError::NoSuchInterface { .. }));
+        assert!(matches!(error("eth9: That device is not up"), SourceError::InterfaceDown { .. }));
+        assert!(matches!(error("out of cheese"), SourceError::Capture { .. }));
+    }
+}
