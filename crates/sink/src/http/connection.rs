@@ -126,6 +126,10 @@ fn unconnected(error: &io::Error) -> Miss {
             format!("cannot be reached ({})", plain(error)),
             ": is the address right, is a firewall between?",
         ),
+        // The resolver's errors have no kind of their own.
+        _ if error.to_string().contains("lookup address") => {
+            ("has a name that cannot be resolved".into(), ": is it spelled right?")
+        }
         _ => (format!("cannot be reached ({})", plain(error)), ""),
     };
     Miss::NoAnswer { cause, hint }
