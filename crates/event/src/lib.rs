@@ -1,1 +1,28 @@
-//! placeholder
+//! All nouns to Event: outside formats and redaction. No other crate knows an outside format.
+//!
+//! A pure crate: no clock, no threads, no I/O. A [`Renderer`] writes exchanges, findings and the sensor's own reports as
+//! lines into a byte buffer. Text of traffic leaves only through a [`Redactor`]; see `redact` for what it lets through.
+
+#![forbid(unsafe_code)]
+#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+mod community;
+mod eve;
+pub mod fields;
+mod json;
+mod line;
+mod number;
+mod ocsf;
+mod pen;
+mod redact;
+mod render;
+mod sensor;
+mod time;
+mod tsv;
+mod view;
+
+pub use fields::{ExchangeFields, FIELDS, FieldInfo};
+pub use redact::{Fidelity, Redactor};
+pub use render::{Class, Detail, Format, Options, Renderer};
+pub use sensor::{SensorCode, SensorReport};
+pub use view::View;

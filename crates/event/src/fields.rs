@@ -1,0 +1,357 @@
+//! The one list of fields: behind `--where`, `--fields`, filters and `tapwire list fields`.
+
+use crate::view::View;
+use std::borrow::Cow;
+use tapwire_expr::{FieldId, FieldNames, Kind, Value};
+use tapwire_inspect::CredentialKind;
+use tapwire_protocol::{Anomaly, Message, Untrusted};
+
+/// How a field's text leaves the process.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Leaves {
+    /// It is the sensor's own, or no text.
+    Own,
+    /// As a method.
+    Method,
+    /// As a host.
+    Host,
+    /// As a path.
+    Path,
+    /// As a query string.
+    Query,
+    /// As the value of this header.
+    Header(&'static str),
+}
+
+/// A field of an exchange.
+#[derive(Debug, Clone, Copy)]
+pub struct FieldInfo {
+    /// Its name in expressions and columns.
+    pub name: &'static str,
+    /// Another name: where OCSF has it.
+    pub ocsf: Option<&'static str>,
+    /// What it holds.
+    pub kind: Kind,
+    /// What it means, with its unit.
+    pub doc: &'static str,
+    /// Its value, not redacted: for comparing only.
+    pub(crate) get: for<'a> fn(&View<'a>) -> Value<'a>,
+    /// How it leaves.
+    pub(crate) leaves: Leaves,
+}
+
+impl FieldInfo {
+    /// The field's value for an exchange. Text is as sent: it is for comparing, and leaves only through a renderer.
+    pub fn value<'a>(&self, view: &View<'a>) -> Value<'a> {
+        (self.get)(view)
+    }
+}
+
+const fn field(
+    name: &'static str,
+    kind: Kind,
+    doc: &'static str,
+    get: for<'a> fn(&View<'a>) -> Value<'a>,
+) -> FieldInfo {
+    FieldInfo { name, ocsf: None, kind, doc, get, leaves: Leaves::Own }
+}
+
+impl FieldInfo {
+    const fn ocsf(self, name: &'static str) -> Self {
+        Self { ocsf: Some(name), ..self }
+    }
+
+    const fn leaves(self, leaves: Leaves) -> Self {
+        Self { leaves, ..self }
+    }
+}
+
+/// Every field, in the order of lists.
+pub const FIELDS: &[FieldInfo] = &[
+    field("time", Kind::Time, "when the exchange began, UTC", |v| Value::Int(v.exchange.started().nanos()))
+        .ocsf("time"),
+    field(
+        "client",
+        Kind::Ip,
+        "address of the client, as a PROXY header names it, else as on the wire",
+        |v| Value::Ip(v.client().0),
+    )
+    .ocsf("src_endpoint.ip"),
+    field("client_port", Kind::Int, "port of the client", |v| Value::Int(v.client().1.into()))
+        .ocsf("src_endpoint.port"),
+    field("server", Kind::Ip, "address of the server", |v| Value::Ip(v.server().0)).ocsf("dst_endpoint.ip"),
+    field("server_port", Kind::Int, "port of the server", |v| Value::Int(v.server().1.into()))
+        .ocsf("dst_endpoint.port"),
+    field("method", Kind::Text, "request method as sent", |v| traffic(v.method()))
+        .ocsf("http_request.http_method")
+        .leaves(Leaves::Method),
+    field("host", Kind::Text, "host the request was sent to, without port, in lower case", host)
+        .ocsf("http_request.url.hostname")
+        .leaves(Leaves::Host),
+    field("path", Kind::Text, "path as sent, without query", |v| bytes(v.target().path))
+        .ocsf("http_request.url.path")
+        .leaves(Leaves::Path),
+    field("query", Kind::Text, "query string as sent, without ?", |v| bytes(v.target().query))
+        .ocsf("http_request.url.query_string")
+        .leaves(Leaves::Query),
+    field("version", Kind::Text, "HTTP version, such as 1.1", |v| {
+        v.first().map(|first| Value::text(first.head.version.number().as_bytes())).into()
+    })
+    .ocsf("http_request.version"),
+    field("status", Kind::Int, "status code of the final response", |v| {
+        v.status().map(|s| Value::Int(s.into())).into()
+    })
+    .ocsf("http_response.code"),
+    field("latency", Kind::Duration, "from the request's last byte to the response's first", |v| {
+        v.exchange.latency().map(Value::count).into()
+    })
+    .ocsf("http_response.latency"),
+    field("duration", Kind::Duration, "from the first byte of the exchange to its last", |v| {
+        Value::Int(v.exchange.ended().since(v.exchange.started()).max(0))
+    })
+    .ocsf("duration"),
+    field("request_length", Kind::Size, "bytes of the request body, without transfer coding", |v| {
+        length(v.request())
+    })
+    .ocsf("http_request.body_length"),
+    field("response_length", Kind::Size, "bytes of the response body, without transfer coding", |v| {
+        length(v.response())
+    })
+    .ocsf("http_response.body_length"),
+    field("content_type", Kind::Text, "Content-Type of the response", |v| {
+        traffic(v.response_header(b"content-type"))
+    })
+    .ocsf("http_response.content_type")
+    .leaves(Leaves::Header("content-type")),
+    field("request_content_type", Kind::Text, "Content-Type of the request", |v| {
+        traffic(v.request_header(b"content-type"))
+    })
+    .leaves(Leaves::Header("content-type")),
+    field("user_agent", Kind::Text, "User-Agent of the request", |v| {
+        traffic(v.request_header(b"user-agent"))
+    })
+    .ocsf("http_request.user_agent")
+    .leaves(Leaves::Header("user-agent")),
+    field("referer", Kind::Text, "Referer of the request", |v| traffic(v.request_header(b"referer")))
+        .leaves(Leaves::Header("referer")),
+    field("service", Kind::Text, "service the exchange belongs to", |v| {
+        bytes(v.service().map(str::as_bytes))
+    })
+    .ocsf("api.service.name")
+    .leaves(Leaves::Host),
+    field("template", Kind::Text, "path template of the endpoint, such as /orders/{orderId}", |v| {
+        bytes(v.template().map(str::as_bytes))
+    })
+    .ocsf("unmapped.endpoint.template")
+    .leaves(Leaves::Path),
+    field("endpoint", Kind::Text, "id of the endpoint", endpoint).ocsf("unmapped.endpoint.id"),
+    field("discovered", Kind::Bool, "whether this exchange made its endpoint known", |v| {
+        v.call.map(|call| Value::Bool(call.discovered)).into()
+    }),
+    field("principal", Kind::Text, "who calls, as user~ and a token", principal),
+    field(
+        "credentials",
+        Kind::List,
+        "kinds of credentials in the request, such as bearer or cookie",
+        credentials,
+    ),
+    field("anomalies", Kind::List, "facts about the bytes, such as duplicate-content-length", anomalies)
+        .ocsf("unmapped.anomalies"),
+    field("protocols", Kind::List, "protocols, outermost first", |v| {
+        Value::List(v.exchange.protocols.iter().map(|name| Cow::Borrowed(name.as_bytes())).collect())
+    })
+    .ocsf("unmapped.protocols"),
+    field(
+        "pairing",
+        Kind::Text,
+        "certain or uncertain: whether the response surely answers the request",
+        |v| Value::text(v.exchange.pairing.name().as_bytes()),
+    )
+    .ocsf("unmapped.seen.pairing"),
+    field(
+        "seen_request",
+        Kind::Text,
+        "how well the request was seen: complete, truncated, capped, missing, ongoing",
+        |v| seen(v.request()),
+    )
+    .ocsf("unmapped.seen.request"),
+    field("seen_response", Kind::Text, "how well the response was seen", |v| seen(v.response()))
+        .ocsf("unmapped.seen.response"),
+    field("missed_bytes", Kind::Size, "bytes of both messages that were not captured", |v| {
+        Value::count(v.missed_bytes())
+    })
+    .ocsf("unmapped.seen.missed_bytes"),
+    field("joined_late", Kind::Bool, "whether the connection's beginning was not captured", |v| {
+        Value::Bool(v.exchange.flow.joined_late)
+    })
+    .ocsf("unmapped.seen.joined_late"),
+    field("vlan", Kind::Int, "VLAN of the connection", |v| {
+        v.exchange.flow.vlan.map(|vlan| Value::Int(vlan.into())).into()
+    })
+    .ocsf("unmapped.vlan"),
+    field("source", Kind::Text, "capture file or interface", |v| Value::text(v.source.as_bytes()))
+        .ocsf("unmapped.source"),
+    field("flow", Kind::Int, "number of the connection in this run", |v| Value::count(v.exchange.flow.id))
+        .ocsf("unmapped.flow"),
+    field("uid", Kind::Text, "identity of the exchange", |v| owned(v.exchange.uid().to_string()))
+        .ocsf("metadata.uid"),
+    field("number", Kind::Int, "number of the exchange in this run", |v| Value::count(v.exchange.number)),
+    field("request_frame", Kind::Int, "frame of the request's first byte", |v| frame(v.request())),
+    field("response_frame", Kind::Int, "frame of the response's first byte", |v| frame(v.response())),
+];
+
+const USUAL: &[&str] = &[
+    "time",
+    "client",
+    "client_port",
+    "server",
+    "server_port",
+    "method",
+    "host",
+    "path",
+    "status",
+    "latency",
+    "response_length",
+];
+
+/// [`FIELDS`] as the expression language asks for them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ExchangeFields;
+
+impl FieldNames for ExchangeFields {
+    fn find(&self, name: &str) -> Option<(FieldId, Kind)> {
+        let at = FIELDS.iter().position(|field| field.name == name || field.ocsf == Some(name))?;
+        Some((FieldId(u16::try_from(at).ok()?), FIELDS.get(at)?.kind))
+    }
+
+    fn names(&self) -> Vec<&str> {
+        FIELDS.iter().flat_map(|field| [Some(field.name), field.ocsf]).flatten().collect()
+    }
+}
+
+/// The value of a field of [`FIELDS`], for `Expr::matches`.
+pub fn value<'a>(view: &View<'a>, id: FieldId) -> Value<'a> {
+    FIELDS.get(usize::from(id.0)).map_or(Value::Unknown, |field| field.value(view))
+}
+
+/// A field name nobody knows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnknownField {
+    /// The name as given.
+    pub name: String,
+    /// The nearest known one.
+    pub hint: Option<String>,
+}
+
+impl std::fmt::Display for UnknownField {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "no field is named '{}'", self.name)?;
+        self.hint.as_ref().map_or(Ok(()), |hint| write!(f, "; did you mean '{hint}'?"))
+    }
+}
+
+impl std::error::Error for UnknownField {}
+
+/// The fields of a list such as `time,method,path`.
+///
+/// # Errors
+/// The first name that is no field's.
+pub fn choose(list: &str) -> Result<Vec<&'static FieldInfo>, UnknownField> {
+    list.split(',').map(str::trim).filter(|name| !name.is_empty()).map(choose_one).collect()
+}
+
+/// Columns of TSV where none are chosen.
+pub fn usual() -> Vec<&'static FieldInfo> {
+    USUAL.iter().filter_map(|name| choose_one(name).ok()).collect()
+}
+
+fn choose_one(name: &str) -> Result<&'static FieldInfo, UnknownField> {
+    let found = ExchangeFields.find(name).and_then(|(id, _)| FIELDS.get(usize::from(id.0)));
+    found.ok_or_else(|| UnknownField {
+        name: name.to_owned(),
+        hint: tapwire_expr::nearest(name, &ExchangeFields.names()).map(str::to_owned),
+    })
+}
+
+fn traffic(text: Option<Untrusted<'_>>) -> Value<'_> {
+    bytes(text.map(Untrusted::bytes))
+}
+
+fn bytes(text: Option<&[u8]>) -> Value<'_> {
+    text.map(Value::text).into()
+}
+
+fn owned<'a>(text: String) -> Value<'a> {
+    Value::Text(Cow::Owned(text.into_bytes()))
+}
+
+fn host<'a>(view: &View<'a>) -> Value<'a> {
+    let Some(host) = view.host().map(Untrusted::bytes) else { return Value::Unknown };
+    if host.iter().any(u8::is_ascii_uppercase) {
+        Value::Text(Cow::Owned(host.to_ascii_lowercase()))
+    } else {
+        Value::text(host)
+    }
+}
+
+fn length<'a>(message: Option<&Message>) -> Value<'a> {
+    message.map(|message| Value::count(message.body.len)).into()
+}
+
+fn frame<'a>(message: Option<&Message>) -> Value<'a> {
+    message.map(|message| Value::count(message.frames.first)).into()
+}
+
+fn seen<'a>(message: Option<&Message>) -> Value<'a> {
+    Value::text(message.map_or("missing", |message| message.seen.name()).as_bytes())
+}
+
+fn endpoint<'a>(view: &View<'a>) -> Value<'a> {
+    view.call.and_then(|call| call.endpoint).map(|id| owned(format!("{:016x}", id.0))).into()
+}
+
+fn principal<'a>(view: &View<'a>) -> Value<'a> {
+    let principal = view.call.and_then(|call| call.principal);
+    let hex = |bytes: &[u8]| bytes.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>();
+    principal.map(|p| owned(format!("{}~{}", p.kind.name(), hex(&p.token.0)))).into()
+}
+
+fn credentials<'a>(view: &View<'a>) -> Value<'a> {
+    let Some(call) = view.call else { return Value::Unknown };
+    let mut kinds: Vec<CredentialKind> =
+        call.observation.credentials.iter().map(|credential| credential.kind).collect();
+    kinds.sort_unstable();
+    kinds.dedup();
+    Value::List(kinds.into_iter().map(|kind| Cow::Borrowed(kind.name().as_bytes())).collect())
+}
+
+fn anomalies<'a>(view: &View<'a>) -> Value<'a> {
+    Value::List(
+        view.anomalies().iter().map(Anomaly::name).map(|name| Cow::Borrowed(name.as_bytes())).collect(),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_found() {
+        let names = ExchangeFields.names();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        sorted.dedup();
+        // `time` and `duration` have the same name in OCSF.
+        assert_eq!(names.len() - sorted.len(), 2, "{names:?}");
+        assert!(
+            FIELDS.iter().all(|field| ExchangeFields.find(field.name).is_some() && !field.doc.is_empty())
+        );
+        assert!(USUAL.iter().all(|name| choose(name).is_ok()));
+    }
+
+    #[test]
+    fn a_wrong_name_names_the_nearest() {
+        let error = choose("time, metod").unwrap_err();
+        assert_eq!(error.to_string(), "no field is named 'metod'; did you mean 'method'?");
+    }
+}

@@ -1,0 +1,210 @@
+//! One line for people: `12:00:01.123Z 10.0.0.7 user~3f2a GET shop /orders/{orderId} 200 1.2ms 3.1K`.
+
+use crate::number;
+use crate::pen::Pen;
+use crate::sensor::SensorReport;
+use crate::time::Civil;
+use crate::view::View;
+use tapwire_detect::{Finding, Severity};
+use tapwire_protocol::{Anomaly, Pairing, Seen};
+use tapwire_wire::Timestamp;
+
+const RED: &str = "\x1b[31m";
+const YELLOW: &str = "\x1b[33m";
+const GREEN: &str = "\x1b[32m";
+const DIM: &str = "\x1b[2m";
+const RESET: &str = "\x1b[0m";
+
+/// Writes an exchange, without a line end.
+pub(crate) fn exchange(view: &View<'_>, pen: &mut Pen, colour: bool, out: &mut Vec<u8>) {
+    painted(out, colour, DIM, |out| clock(out, view.exchange.started()));
+    column(out, 15, |out| number::ip(out, view.client().0));
+    if view.call.is_some() {
+        column(out, 12, |out| principal(view, pen, out));
+    }
+    operation(view, pen, out);
+    status(view, colour, out);
+    column(out, 7, |out| latency(view, out));
+    column(out, 6, |out| size(view, out));
+    remarks(view, colour, out);
+    while out.last() == Some(&b' ') {
+        out.pop();
+    }
+}
+
+/// Writes a finding, without a line end.
+pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, colour: bool, out: &mut Vec<u8>) {
+    let paint = if finding.severity >= Severity::High { RED } else { YELLOW };
+    painted(out, colour, DIM, |out| clock(out, finding.time));
+    column(out, 15, |out| number::ip(out, view.client().0));
+    painted(out, colour, paint, |out| {
+        out.extend_from_slice(b"! ");
+        out.extend(finding.severity.name().bytes().map(|b| b.to_ascii_lowercase()));
+        out.push(b' ');
+        out.extend_from_slice(finding.detector.as_bytes());
+    });
+    out.extend_from_slice(b" (");
+    out.extend_from_slice(finding.outcome.name().as_bytes());
+    out.extend_from_slice(b"): ");
+    printable(out, pen.prose(&finding.reason).bytes());
+}
+
+/// Writes a report of the sensor, without a line end.
+pub(crate) fn sensor(report: &SensorReport, out: &mut Vec<u8>) {
+    clock(out, report.time);
+    out.push(b' ');
+    out.extend_from_slice(report.code.name().as_bytes());
+    out.extend_from_slice(b": ");
+    printable(out, report.message.as_bytes());
+}
+
+/// Appends text that cannot steer a terminal: control, format and direction characters are percent-encoded.
+pub(crate) fn printable(out: &mut Vec<u8>, bytes: &[u8]) {
+    if bytes.iter().all(|b| (0x20..0x7f).contains(b)) {
+        return out.extend_from_slice(bytes);
+    }
+    for chunk in bytes.utf8_chunks() {
+        for c in chunk.valid().chars() {
+            let mut buffer = [0; 4];
+            let encoded = c.encode_utf8(&mut buffer).as_bytes();
+            if steers(c) {
+                encoded.iter().for_each(|&b| number::percent(out, b))
+            } else {
+                out.extend_from_slice(encoded)
+            }
+        }
+        chunk.invalid().iter().for_each(|&b| number::percent(out, b));
+    }
+}
+
+/// Control characters, and those that reorder or hide what follows.
+fn steers(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+}
+
+fn clock(out: &mut Vec<u8>, time: Timestamp) {
+    Civil::new(time).clock(out, 3);
+    out.push(b'Z');
+}
+
+/// A column: a space, then text padded to a width.
+fn column(out: &mut Vec<u8>, width: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    out.push(b' ');
+    let from = out.len();
+    write(out);
+    let written = out.get(from..).map_or(0, |text| String::from_utf8_lossy(text).chars().count());
+    out.extend(std::iter::repeat_n(b' ', width.saturating_sub(written)));
+}
+
+fn painted(out: &mut Vec<u8>, colour: bool, paint: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    if !colour {
+        return write(out);
+    }
+    out.extend_from_slice(paint.as_bytes());
+    write(out);
+    out.extend_from_slice(RESET.as_bytes());
+}
+
+fn principal(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
+    match pen.principal(view) {
+        Some((kind, token)) => {
+            out.extend_from_slice(kind.as_bytes());
+            out.push(b'~');
+            out.extend_from_slice(token.bytes().get(4..8).unwrap_or_default());
+        }
+        None => out.push(b'-'),
+    }
+}
+
+/// Method, service and template or path, padded as one so that short ones line up.
+fn operation(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
+    column(out, 48, |out| {
+        column_text(out, 6, pen.method(view).map_or(b"?", |method| method.bytes()));
+        out.push(b' ');
+        printable(out, pen.service(view).map_or(b"-", |service| service.bytes()));
+        out.push(b' ');
+        match pen.template(view) {
+            Some(template) => printable(out, template.bytes()),
+            None => path(view, pen, out),
+        }
+    });
+}
+
+fn path(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
+    printable(out, pen.path(view).map_or(b"-", |path| path.bytes()));
+}
+
+fn column_text(out: &mut Vec<u8>, width: usize, text: &[u8]) {
+    let from = out.len();
+    printable(out, text);
+    let written = out.len() - from;
+    out.extend(std::iter::repeat_n(b' ', width.saturating_sub(written)));
+}
+
+fn status(view: &View<'_>, colour: bool, out: &mut Vec<u8>) {
+    let paint = match view.status() {
+        Some(..400) => GREEN,
+        Some(400..500) => YELLOW,
+        _ => RED,
+    };
+    out.push(b' ');
+    painted(out, colour, paint, |out| match view.status() {
+        Some(status) => number::padded(out, status.into(), 3),
+        None => out.extend_from_slice(b"???"),
+    });
+}
+
+/// Three significant places at most: `850us`, `1.2ms`, `3.4s`.
+fn latency(view: &View<'_>, out: &mut Vec<u8>) {
+    match view.exchange.latency() {
+        None => out.push(b'-'),
+        Some(nanos @ ..1_000_000) => unit(out, nanos / 100, "us"),
+        Some(nanos @ ..1_000_000_000) => unit(out, nanos / 100_000, "ms"),
+        Some(nanos) => unit(out, nanos / 100_000_000, "s"),
+    }
+}
+
+/// The response's body, in units of 1,024: `3.1K`.
+fn size(view: &View<'_>, out: &mut Vec<u8>) {
+    match view.response().map(|response| response.body.len) {
+        None => out.push(b'-'),
+        Some(bytes @ ..1024) => {
+            number::unsigned(out, bytes);
+            out.push(b'B');
+        }
+        Some(bytes @ ..1_048_576) => unit(out, bytes * 10 / 1024, "K"),
+        Some(bytes @ ..1_073_741_824) => unit(out, bytes * 10 / 1_048_576, "M"),
+        Some(bytes) => unit(out, (bytes / 1024 * 10) / 1_048_576, "G"),
+    }
+}
+
+/// A number of tenths; from 100 on without the fraction.
+fn unit(out: &mut Vec<u8>, tenths: u64, name: &str) {
+    number::unsigned(out, tenths / 10);
+    if tenths < 1000 && !tenths.is_multiple_of(10) {
+        out.push(b'.');
+        number::unsigned(out, tenths % 10);
+    }
+    out.extend_from_slice(name.as_bytes());
+}
+
+/// What is unusual: how it was seen, then anomalies.
+fn remarks(view: &View<'_>, colour: bool, out: &mut Vec<u8>) {
+    let mut words = Vec::new();
+    if view.exchange.pairing == Pairing::Uncertain {
+        words.push("uncertain");
+    }
+    for (half, missing) in [(view.request(), "no-request"), (view.response(), "no-response")] {
+        match half.map_or(Seen::Missing, |message| message.seen) {
+            Seen::Complete => {}
+            Seen::Missing => words.push(missing),
+            seen => words.push(seen.name()),
+        }
+    }
+    words.extend(view.anomalies().iter().map(Anomaly::name));
+    if !words.is_empty() {
+        out.push(b' ');
+        painted(out, colour, YELLOW, |out| out.extend_from_slice(words.join(",").as_bytes()));
+    }
+}

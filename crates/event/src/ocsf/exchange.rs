@@ -1,0 +1,198 @@
+//! An exchange as API Activity (6003) or HTTP Activity (4002).
+
+use super::{Kind, Writer, http};
+use crate::json;
+use crate::number;
+use crate::render::Class;
+use crate::view::View;
+use tapwire_protocol::{Frames, Message};
+
+/// Success, failure or unknown, by the status code.
+fn status_id(status: Option<u16>) -> i64 {
+    match status {
+        None => 0,
+        Some(..400) => 1,
+        Some(400..) => 2,
+    }
+}
+
+fn frames(out: &mut Vec<u8>, name: &str, Frames { first, last }: Frames) {
+    json::list(out, name);
+    number::unsigned(out, first);
+    json::element(out);
+    number::unsigned(out, last);
+    json::close_list(out);
+}
+
+fn seen(message: Option<&Message>) -> &'static str {
+    message.map_or("missing", |message| message.seen.name())
+}
+
+impl Writer<'_> {
+    /// Writes the event, without a line end.
+    pub(crate) fn exchange(mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        json::open(out);
+        times(view, out);
+        self.kind(view).write(out);
+        json::integer(out, "status_id", status_id(view.status()));
+        self.open_metadata(&view.exchange.uid().0, out);
+        json::close(out);
+        self.endpoints(view, out);
+        if self.class == Class::Api {
+            self.actor(view, out);
+            self.api(view, out);
+        }
+        self.request(view, out);
+        self.response(view, out);
+        self.unmapped(view, out);
+        json::close(out);
+    }
+
+    fn kind(&self, view: &View<'_>) -> Kind {
+        // A method OCSF does not know is Other, a request that was not seen is Unknown.
+        let activities = view.method().map_or((0, 0), |method| http::activities(method).unwrap_or((99, 99)));
+        match self.class {
+            Class::Api => Kind { category: 6, class: 6003, activity: activities.0, severity: 1 },
+            Class::Http => Kind { category: 4, class: 4002, activity: activities.1, severity: 1 },
+        }
+    }
+
+    fn unmapped(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        json::object(out, "unmapped");
+        json::own(out, "source", view.source);
+        packets(view, out);
+        self.endpoint(view, out);
+        self.class_rest(view, out);
+        quality(view, out);
+        let anomalies = view.anomalies();
+        if !anomalies.is_empty() {
+            json::words(out, "anomalies", anomalies.iter().map(tapwire_protocol::Anomaly::name));
+        }
+        json::words(out, "protocols", view.exchange.protocols.iter().copied());
+        self.unlisted_method(view, out);
+        interim(view, out);
+        self.network(view, out);
+        self.token_key(out);
+        // Read last: it is what rendering the text above found out.
+        if self.pen.redactor.take_cut() {
+            json::truth(out, "text_cut", true);
+        }
+        json::close(out);
+    }
+
+    pub(super) fn endpoint(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        let id = view.call.and_then(|call| call.endpoint);
+        if id.is_none() && view.template().is_none() {
+            return;
+        }
+        json::object(out, "endpoint");
+        if let Some(template) = self.pen.template(view) {
+            json::text(out, "template", template);
+        }
+        if let Some(id) = id {
+            json::key(out, "id");
+            out.push(b'"');
+            number::hex(out, &id.0.to_be_bytes());
+            out.push(b'"');
+        }
+        json::close(out);
+    }
+
+    /// What HTTP Activity has no place for, and the caller as `where` and the lake know it.
+    fn class_rest(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        if self.class == Class::Http {
+            json::key(out, "operation");
+            self.operation(view, out);
+            if let Some(service) = self.pen.service(view) {
+                json::text(out, "service", service);
+            }
+        }
+        if let Some((kind, token)) = self.pen.principal(view) {
+            json::object(out, "principal");
+            json::own(out, "kind", kind);
+            json::text(out, "token", token);
+            json::close(out);
+        }
+    }
+
+    fn unlisted_method(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        if view.method().is_some_and(|method| http::activities(method).is_none())
+            && let Some(method) = self.pen.method(view)
+        {
+            json::text(out, "method", method);
+        }
+    }
+
+    fn network(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        let flow = &view.exchange.flow;
+        if let Some(vlan) = flow.vlan {
+            json::count(out, "vlan", vlan.into());
+        }
+        json::key(out, "community_id");
+        out.push(b'"');
+        out.extend_from_slice(self.community.of(&flow.key));
+        out.push(b'"');
+        json::count(out, "flow", flow.id);
+        json::integer(out, "time_ns", view.exchange.started().nanos());
+        proxy(view, out);
+    }
+}
+
+fn times(view: &View<'_>, out: &mut Vec<u8>) {
+    let (start, end) = (view.exchange.started(), view.exchange.ended());
+    json::integer(out, "time", start.millis());
+    json::integer(out, "start_time", start.millis());
+    json::integer(out, "end_time", end.millis());
+    json::integer(out, "duration", end.since(start).max(0) / 1_000_000);
+}
+
+fn packets(view: &View<'_>, out: &mut Vec<u8>) {
+    json::object(out, "packets");
+    if let Some(request) = view.request() {
+        frames(out, "request", request.frames);
+    }
+    if let Some(response) = view.response() {
+        frames(out, "response", response.frames);
+    }
+    json::close(out);
+}
+
+/// How well it was seen.
+fn quality(view: &View<'_>, out: &mut Vec<u8>) {
+    json::object(out, "seen");
+    json::own(out, "request", seen(view.request()));
+    json::own(out, "response", seen(view.response()));
+    json::own(out, "pairing", view.exchange.pairing.name());
+    json::count(out, "missed_bytes", view.missed_bytes());
+    json::truth(out, "joined_late", view.exchange.flow.joined_late);
+    json::close(out);
+    if view.status().is_none() {
+        json::truth(out, "response_seen", view.response().is_some());
+    }
+}
+
+fn interim(view: &View<'_>, out: &mut Vec<u8>) {
+    if view.exchange.interim.iter().all(|status| *status == 0) {
+        return;
+    }
+    json::list(out, "interim");
+    for status in view.exchange.interim.iter().filter(|status| **status != 0) {
+        json::element(out);
+        number::unsigned(out, (*status).into());
+    }
+    json::close_list(out);
+}
+
+/// The PROXY header: its version, and the address the connection really came from.
+fn proxy(view: &View<'_>, out: &mut Vec<u8>) {
+    let flow = &view.exchange.flow;
+    let Some(header) = &flow.proxy else { return };
+    json::object(out, "proxy");
+    json::count(out, "version", header.version.into());
+    json::key(out, "peer");
+    out.push(b'"');
+    number::ip(out, flow.client().ip());
+    out.push(b'"');
+    json::count(out, "peer_port", flow.client().port.into());
+    json::close(out);
+}

@@ -1,0 +1,88 @@
+//! A finding as Detection Finding (2004).
+
+use super::{Kind, Writer};
+use crate::json;
+use crate::number;
+use crate::view::View;
+use tapwire_detect::Finding;
+
+/// `confidence_id` of a confidence in percent: Low, Medium, High.
+const fn confidence_id(percent: u8) -> i64 {
+    match percent {
+        ..40 => 1,
+        40..75 => 2,
+        75.. => 3,
+    }
+}
+
+impl Writer<'_> {
+    /// Writes the event, without a line end.
+    pub(crate) fn finding(mut self, finding: &Finding, view: &View<'_>, out: &mut Vec<u8>) {
+        json::open(out);
+        json::integer(out, "time", finding.time.millis());
+        Kind { category: 2, class: 2004, activity: 1, severity: finding.severity as i64 }.write(out);
+        json::integer(out, "status_id", 1);
+        json::own(out, "severity", finding.severity.name());
+        json::integer(out, "confidence_id", confidence_id(finding.confidence));
+        json::count(out, "confidence_score", finding.confidence.into());
+        json::text(out, "message", self.pen.prose(&finding.reason));
+        self.open_metadata(&finding.uid.0, out);
+        json::close(out);
+        self.finding_info(finding, out);
+        self.evidences(view, out);
+        self.finding_unmapped(finding, view, out);
+        json::close(out);
+    }
+
+    fn finding_info(&mut self, finding: &Finding, out: &mut Vec<u8>) {
+        json::object(out, "finding_info");
+        json::key(out, "uid");
+        uid(out, &finding.uid.0);
+        json::own(out, "title", finding.detector);
+        json::text(out, "desc", self.pen.prose(&finding.reason));
+        json::object(out, "analytic");
+        json::own(out, "name", finding.detector);
+        json::own(out, "uid", finding.detector);
+        json::integer(out, "type_id", 1);
+        json::close(out);
+        json::close(out);
+    }
+
+    fn evidences(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        json::list(out, "evidences");
+        json::open(out);
+        self.endpoints(view, out);
+        self.actor(view, out);
+        self.api(view, out);
+        self.request(view, out);
+        self.response(view, out);
+        json::close(out);
+        json::close_list(out);
+    }
+
+    fn finding_unmapped(&mut self, finding: &Finding, view: &View<'_>, out: &mut Vec<u8>) {
+        json::object(out, "unmapped");
+        json::own(out, "detector", finding.detector);
+        json::own(out, "outcome", finding.outcome.name());
+        json::text(out, "reason", self.pen.prose(&finding.reason));
+        self.endpoint(view, out);
+        json::list(out, "exchanges");
+        for exchange in &finding.exchanges {
+            json::element(out);
+            uid(out, &exchange.0);
+        }
+        json::close_list(out);
+        json::own(out, "source", view.source);
+        self.token_key(out);
+        if self.pen.redactor.take_cut() {
+            json::truth(out, "text_cut", true);
+        }
+        json::close(out);
+    }
+}
+
+fn uid(out: &mut Vec<u8>, uid: &[u8]) {
+    out.push(b'"');
+    number::hex(out, uid);
+    out.push(b'"');
+}

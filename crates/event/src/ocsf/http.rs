@@ -1,0 +1,202 @@
+//! The objects that exchanges and findings share: `http_request`, `http_response`, endpoints, `api`, `actor`.
+
+use super::Writer;
+use crate::json;
+use crate::number;
+use crate::redact::Fidelity;
+use crate::render::Detail;
+use crate::view::View;
+use std::net::IpAddr;
+use tapwire_inventory::PrincipalKind;
+use tapwire_protocol::{Message, Untrusted, Version};
+
+/// Header fields of one message that an event tells.
+const MOST_HEADERS: usize = 64;
+
+/// The methods OCSF knows, with the activities of API Activity (Create 1, Read 2, Update 3, Delete 4, Other 99) and of
+/// HTTP Activity.
+const METHODS: &[(&[u8], i64, i64)] = &[
+    (b"GET", 2, 3),
+    (b"POST", 1, 6),
+    (b"PUT", 3, 7),
+    (b"DELETE", 4, 2),
+    (b"PATCH", 3, 9),
+    (b"HEAD", 2, 4),
+    (b"OPTIONS", 99, 5),
+    (b"CONNECT", 99, 1),
+    (b"TRACE", 99, 8),
+];
+
+/// The activities of a method, in API Activity and in HTTP Activity; `None` for a method OCSF does not know.
+pub(super) fn activities(method: Untrusted<'_>) -> Option<(i64, i64)> {
+    METHODS.iter().find(|(name, ..)| *name == method.bytes()).map(|(_, api, http)| (*api, *http))
+}
+
+fn endpoint(out: &mut Vec<u8>, name: &str, (ip, port): (IpAddr, u16)) {
+    json::object(out, name);
+    json::key(out, "ip");
+    out.push(b'"');
+    number::ip(out, ip);
+    out.push(b'"');
+    json::count(out, "port", port.into());
+    json::close(out);
+}
+
+impl Writer<'_> {
+    pub(super) fn endpoints(&self, view: &View<'_>, out: &mut Vec<u8>) {
+        endpoint(out, "src_endpoint", view.client());
+        endpoint(out, "dst_endpoint", view.server());
+    }
+
+    /// `actor`: the caller where one is known, else its User-Agent, else `unknown`.
+    pub(super) fn actor(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        json::object(out, "actor");
+        let known = view.call.and_then(|call| call.principal).filter(|p| p.kind != PrincipalKind::Network);
+        match (known, self.pen.principal(view)) {
+            (Some(principal), Some((_, token))) => match principal.kind {
+                PrincipalKind::JwtSubject | PrincipalKind::BasicUser => {
+                    json::object(out, "user");
+                    json::text(out, "uid", token);
+                    json::close(out);
+                }
+                PrincipalKind::Bearer | PrincipalKind::Session => {
+                    json::object(out, "session");
+                    json::text(out, "uid", token);
+                    json::close(out);
+                }
+                PrincipalKind::ApiKey | PrincipalKind::Network => json::text(out, "app_uid", token),
+            },
+            _ => self.app_name(view, out),
+        }
+        json::close(out);
+    }
+
+    fn app_name(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        let agent = view.request().and_then(|request| self.pen.header(request, b"user-agent"));
+        match agent.filter(|agent| !agent.bytes().is_empty()) {
+            Some(agent) => json::text(out, "app_name", agent),
+            None => json::own(out, "app_name", "unknown"),
+        }
+    }
+
+    /// `api`: operation, service and, with full fidelity, the bodies that are held.
+    pub(super) fn api(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        json::object(out, "api");
+        json::key(out, "operation");
+        self.operation(view, out);
+        if let Some(service) = self.pen.service(view) {
+            json::object(out, "service");
+            json::text(out, "name", service);
+            json::close(out);
+        }
+        json::object(out, "request");
+        json::key(out, "uid");
+        out.push(b'"');
+        number::hex(out, &view.exchange.uid().0);
+        out.push(b'"');
+        self.body(view.request(), out);
+        json::close(out);
+        if view.response().is_some_and(|response| self.tells_body(response)) {
+            json::object(out, "response");
+            self.body(view.response(), out);
+            json::close(out);
+        }
+        json::close(out);
+    }
+
+    /// `METHOD template`, or what is known of that.
+    pub(super) fn operation(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        out.push(b'"');
+        match self.pen.method(view).filter(|method| !method.bytes().is_empty()) {
+            Some(method) => json::contents(out, method.bytes()),
+            None => out.extend_from_slice(b"unknown"),
+        }
+        if let Some(template) = self.pen.template(view) {
+            out.push(b' ');
+            json::contents(out, template.bytes());
+        }
+        out.push(b'"');
+    }
+
+    fn tells_body(&self, message: &Message) -> bool {
+        self.pen.redactor.fidelity() == Fidelity::Full && !message.body.bytes.is_empty()
+    }
+
+    /// `data`: the body's bytes as held, still content-coded; bytes that are no UTF-8 are percent-encoded.
+    fn body(&self, message: Option<&Message>, out: &mut Vec<u8>) {
+        if let Some(message) = message.filter(|message| self.tells_body(message)) {
+            json::key(out, "data");
+            json::string(out, &message.body.bytes);
+        }
+    }
+
+    /// `http_request`, when the request was seen.
+    pub(super) fn request(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        let Some(request) = view.request() else { return };
+        json::object(out, "http_request");
+        if let Some(method) = view.method().filter(|method| activities(*method).is_some()) {
+            json::key(out, "http_method");
+            json::string(out, method.bytes());
+        }
+        if request.head.version != Version::Other {
+            json::own(out, "version", request.head.version.number());
+        }
+        self.url(view, out);
+        if let Some(agent) = self.pen.header(request, b"user-agent") {
+            json::text(out, "user_agent", agent);
+        }
+        self.headers(request, out);
+        json::count(out, "body_length", request.body.len);
+        json::close(out);
+    }
+
+    /// `url`, which OCSF wants to have a path.
+    fn url(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        if view.target().path.is_none() {
+            return;
+        }
+        json::object(out, "url");
+        if let Some(host) = self.pen.host(view) {
+            json::text(out, "hostname", host);
+        }
+        if let Some(path) = self.pen.path(view) {
+            json::text(out, "path", path);
+        }
+        if let Some(query) = self.pen.query(view) {
+            json::text(out, "query_string", query);
+        }
+        json::close(out);
+    }
+
+    /// `http_response`, when its status is known: OCSF requires the code.
+    pub(super) fn response(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        let (Some(response), Some(code)) = (view.response(), view.status()) else { return };
+        json::object(out, "http_response");
+        json::count(out, "code", code.into());
+        if let Some(media_type) = self.pen.header(response, b"content-type") {
+            json::text(out, "content_type", media_type);
+        }
+        self.headers(response, out);
+        json::count(out, "body_length", response.body.len);
+        if let Some(nanos) = view.exchange.latency() {
+            json::count(out, "latency", nanos / 1_000_000);
+        }
+        json::close(out);
+    }
+
+    fn headers(&mut self, message: &Message, out: &mut Vec<u8>) {
+        if self.detail == Detail::Lean || message.head.headers().next().is_none() {
+            return;
+        }
+        json::list(out, "http_headers");
+        for (name, value) in message.head.headers().take(MOST_HEADERS) {
+            let (name, value) = self.pen.field(name, value);
+            json::element(out);
+            json::open(out);
+            json::text(out, "name", name);
+            json::text(out, "value", value);
+            json::close(out);
+        }
+        json::close_list(out);
+    }
+}

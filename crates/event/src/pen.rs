@@ -1,0 +1,100 @@
+//! A redactor with its scratch space: what the formats write traffic text with.
+
+use crate::fields::Leaves;
+use crate::redact::{Redacted, Redactor};
+use crate::view::View;
+use tapwire_protocol::{Message, Untrusted};
+
+/// Redacts the parts of a view, one at a time.
+#[derive(Debug)]
+pub(crate) struct Pen {
+    pub redactor: Redactor,
+    scratch: Vec<u8>,
+    second: Vec<u8>,
+}
+
+impl Pen {
+    pub(crate) const fn new(redactor: Redactor) -> Self {
+        Self { redactor, scratch: Vec::new(), second: Vec::new() }
+    }
+
+    pub(crate) fn method(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
+        Some(self.redactor.method(view.method()?, &mut self.scratch))
+    }
+
+    /// The host that was asked, lower-case, without port.
+    pub(crate) fn host(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
+        Some(self.redactor.host_name(view.host()?, &mut self.scratch))
+    }
+
+    pub(crate) fn path(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
+        Some(self.redactor.path(Untrusted::new(view.target().path?), &mut self.scratch))
+    }
+
+    pub(crate) fn query(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
+        Some(self.redactor.query(Untrusted::new(view.target().query?), &mut self.scratch))
+    }
+
+    /// The request target as it stands in the request line.
+    pub(crate) fn target(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
+        let head = &view.request()?.head;
+        let connect = head.method().is_some_and(|method| method.bytes() == b"CONNECT");
+        let target = head.target()?;
+        Some(if connect {
+            self.redactor.host(target, &mut self.scratch)
+        } else {
+            self.redactor.url(target, &mut self.scratch)
+        })
+    }
+
+    /// The path template; its words come from traffic.
+    pub(crate) fn template(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
+        Some(self.redactor.path(Untrusted::new(view.template()?.as_bytes()), &mut self.scratch))
+    }
+
+    /// The service, with analysis off the host.
+    pub(crate) fn service(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
+        let service = view.service().map(|name| Untrusted::new(name.as_bytes())).or_else(|| view.host())?;
+        Some(self.redactor.host_name(service, &mut self.scratch))
+    }
+
+    /// The first header of that name in lower case.
+    pub(crate) fn header(&mut self, message: &Message, name: &[u8]) -> Option<Redacted<'_>> {
+        Some(self.redactor.header(name, message.head.header(name)?, &mut self.scratch))
+    }
+
+    /// A header's name and value.
+    pub(crate) fn field(
+        &mut self,
+        name: Untrusted<'_>,
+        value: Untrusted<'_>,
+    ) -> (Redacted<'_>, Redacted<'_>) {
+        let value = self.redactor.header(name.bytes(), value, &mut self.scratch);
+        (self.redactor.header_name(name, &mut self.second), value)
+    }
+
+    /// The caller, where one is known.
+    pub(crate) fn principal(&mut self, view: &View<'_>) -> Option<(&'static str, Redacted<'_>)> {
+        let principal = view.call?.principal?;
+        Some((principal.kind.name(), Redactor::token(principal.token, &mut self.scratch)))
+    }
+
+    /// Text of a field, as the field's kind of text leaves.
+    pub(crate) fn leave<'s>(&'s mut self, leaves: Leaves, text: Untrusted<'s>) -> &'s [u8] {
+        let (redactor, scratch) = (&mut self.redactor, &mut self.scratch);
+        match leaves {
+            Leaves::Own => return text.bytes(),
+            Leaves::Method => redactor.method(text, scratch),
+            Leaves::Host => redactor.host_name(text, scratch),
+            Leaves::Path => redactor.path(text, scratch),
+            Leaves::Query => redactor.query(text, scratch),
+            Leaves::Header(name) => redactor.header(name.as_bytes(), text, scratch),
+        }
+        .bytes()
+    }
+
+    /// A sentence of the sensor that may name templates and parameters.
+    pub(crate) fn prose(&mut self, sentence: &str) -> Redacted<'_> {
+        self.redactor.prose(Untrusted::new(sentence.as_bytes()), &mut self.scratch)
+    }
+}

@@ -1,0 +1,174 @@
+//! One entry point for all formats.
+
+use crate::community::CommunityIds;
+use crate::fields::{FieldInfo, usual};
+use crate::pen::Pen;
+use crate::redact::Redactor;
+use crate::sensor::SensorReport;
+use crate::view::View;
+use crate::{eve, line, ocsf, tsv};
+use tapwire_detect::Finding;
+
+/// An outside format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Format {
+    /// OCSF 1.8.0, one JSON object a line.
+    #[default]
+    Ocsf,
+    /// Records as Suricata's EVE log has them, one JSON object a line.
+    Eve,
+    /// A line for people.
+    Line,
+    /// Chosen fields, separated by tabs.
+    Tsv,
+}
+
+impl Format {
+    /// Every format with its name and what it is.
+    pub const ALL: &'static [(Self, &'static str, &'static str)] = &[
+        (Self::Ocsf, "ocsf", "OCSF 1.8.0 as JSON lines"),
+        (Self::Eve, "eve", "Suricata EVE-compatible http and alert records as JSON lines"),
+        (Self::Line, "line", "one line an exchange, for people"),
+        (Self::Tsv, "tsv", "chosen fields separated by tabs, with a header line"),
+    ];
+
+    /// The format of that name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().find(|(_, known, _)| *known == name).map(|(format, _, _)| *format)
+    }
+}
+
+/// The OCSF class of exchanges.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Class {
+    /// API Activity, 6003.
+    #[default]
+    Api,
+    /// HTTP Activity, 4002.
+    Http,
+}
+
+impl Class {
+    /// The class of that name: `api` or `http`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "api" => Some(Self::Api),
+            "http" => Some(Self::Http),
+            _ => None,
+        }
+    }
+}
+
+/// How much of an exchange an event tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Detail {
+    /// With the headers.
+    #[default]
+    Full,
+    /// Without the headers.
+    Lean,
+}
+
+impl Detail {
+    /// The detail of that name: `full` or `lean`.
+    pub fn parse(name: &str) -> Option<Self> {
+        match name {
+            "full" => Some(Self::Full),
+            "lean" => Some(Self::Lean),
+            _ => None,
+        }
+    }
+}
+
+/// How events are rendered.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// The format.
+    pub format: Format,
+    /// The class of exchanges in OCSF.
+    pub class: Class,
+    /// How much is told in OCSF.
+    pub detail: Detail,
+    /// The columns of TSV; empty for the usual ones.
+    pub fields: Vec<&'static FieldInfo>,
+    /// Whether lines for people have colours.
+    pub colour: bool,
+    /// `metadata.tenant_uid`, when the operator names one.
+    pub tenant: Option<String>,
+    /// `metadata.reporter.name`: this sensor's name, when the operator gives one.
+    pub reporter: Option<String>,
+    /// The product's version.
+    pub version: String,
+}
+
+/// Renders events into byte buffers, one line each. Holds caches and scratch space: make one for each output.
+#[derive(Debug)]
+pub struct Renderer {
+    options: Options,
+    /// The constant part of `metadata`.
+    metadata: Vec<u8>,
+    pen: Pen,
+    community: CommunityIds,
+}
+
+impl Renderer {
+    /// A renderer; what leaves is decided by its redactor.
+    pub fn new(mut options: Options, redactor: Redactor) -> Self {
+        if options.fields.is_empty() {
+            options.fields = usual();
+        }
+        let metadata = ocsf::metadata_prefix(&options);
+        Self { options, metadata, pen: Pen::new(redactor), community: CommunityIds::default() }
+    }
+
+    /// What stands before the first event: TSV's header line.
+    pub fn header(&self, out: &mut Vec<u8>) {
+        if self.options.format == Format::Tsv {
+            tsv::header(&self.options.fields, out);
+        }
+    }
+
+    /// Appends an exchange. `sequence` counts the events of this output from 1.
+    pub fn exchange(&mut self, view: &View<'_>, sequence: u64, out: &mut Vec<u8>) {
+        match self.options.format {
+            Format::Ocsf => self.ocsf(sequence).exchange(view, out),
+            Format::Eve => eve::exchange(view, &mut self.pen, out),
+            Format::Line => line::exchange(view, &mut self.pen, self.options.colour, out),
+            Format::Tsv => tsv::exchange(view, &self.options.fields, &mut self.pen, out),
+        }
+        out.push(b'\n');
+    }
+
+    /// Appends a finding with the exchange that raised it. TSV has columns for exchanges only and stays silent.
+    pub fn finding(&mut self, finding: &Finding, view: &View<'_>, sequence: u64, out: &mut Vec<u8>) {
+        match self.options.format {
+            Format::Ocsf => self.ocsf(sequence).finding(finding, view, out),
+            Format::Eve => eve::finding(finding, view, &mut self.pen, out),
+            Format::Line => line::finding(finding, view, &mut self.pen, self.options.colour, out),
+            Format::Tsv => return,
+        }
+        out.push(b'\n');
+    }
+
+    /// Appends what the sensor says about itself. TSV stays silent.
+    pub fn sensor(&mut self, report: &SensorReport, sequence: u64, out: &mut Vec<u8>) {
+        match self.options.format {
+            Format::Ocsf => self.ocsf(sequence).sensor(report, out),
+            Format::Eve => eve::sensor(report, out),
+            Format::Line => line::sensor(report, out),
+            Format::Tsv => return,
+        }
+        out.push(b'\n');
+    }
+
+    const fn ocsf(&mut self, sequence: u64) -> ocsf::Writer<'_> {
+        ocsf::Writer {
+            metadata: self.metadata.as_slice(),
+            class: self.options.class,
+            detail: self.options.detail,
+            sequence,
+            pen: &mut self.pen,
+            community: &mut self.community,
+        }
+    }
+}

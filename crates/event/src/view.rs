@@ -1,0 +1,199 @@
+//! What an event is rendered from: an exchange, and what is learned about it when analysis is on.
+
+use memchr::{memchr, memmem, memrchr};
+use std::net::IpAddr;
+use tapwire_inventory::Call;
+use tapwire_protocol::{Anomalies, Exchange, Head, Message, Untrusted};
+
+/// An exchange as every format sees it.
+#[derive(Debug, Clone, Copy)]
+pub struct View<'a> {
+    /// The exchange.
+    pub exchange: &'a Exchange,
+    /// What is learned about it; `None` with analysis off. It holds the same exchange.
+    pub call: Option<&'a Call>,
+    /// The capture file or interface its first packet came from.
+    pub source: &'a str,
+}
+
+/// The parts of a request target (RFC 9112, 3.2), none of them decoded.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Target<'a> {
+    /// The authority of an absolute or CONNECT target, user information included.
+    pub authority: Option<&'a [u8]>,
+    /// The path, `*` for the asterisk form; `None` for CONNECT.
+    pub path: Option<&'a [u8]>,
+    /// What follows the first `?`, without the fragment that some clients send.
+    pub query: Option<&'a [u8]>,
+}
+
+impl<'a> Target<'a> {
+    fn of(head: &'a Head) -> Self {
+        let Some(target) = head.target().map(Untrusted::bytes) else { return Self::default() };
+        if head.method().is_some_and(|method| method.bytes() == b"CONNECT") {
+            return Self { authority: Some(target), ..Self::default() };
+        }
+        Self::parse(target)
+    }
+
+    /// Splits an origin-form or absolute-form target.
+    pub(crate) fn parse(target: &'a [u8]) -> Self {
+        let (authority, rest) = split_authority(target);
+        let rest = memchr(b'#', rest).and_then(|at| rest.get(..at)).unwrap_or(rest);
+        let (path, query) = match memchr(b'?', rest).and_then(|at| rest.split_at_checked(at)) {
+            Some((path, query)) => (path, query.get(1..)),
+            None => (rest, None),
+        };
+        let path = if path.is_empty() && authority.is_some() { b"/" } else { path };
+        Self { authority, path: Some(path), query }
+    }
+}
+
+/// `scheme://authority` in front of a path, when it stands there.
+fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
+    let scheme_end = if target.starts_with(b"/") { None } else { memmem::find(target, b"://") };
+    let after = scheme_end
+        .filter(|&at| target.iter().take(at).all(u8::is_ascii_alphanumeric))
+        .and_then(|at| target.get(at + 3..));
+    let Some(after) = after else { return (None, target) };
+    let end = after.iter().position(|b| matches!(b, b'/' | b'?' | b'#')).unwrap_or(after.len());
+    let (authority, rest) = after.split_at_checked(end).unwrap_or((after, b""));
+    (Some(authority), rest)
+}
+
+/// An authority without user information.
+pub(crate) fn without_user(authority: &[u8]) -> &[u8] {
+    memrchr(b'@', authority).and_then(|at| authority.get(at + 1..)).unwrap_or(authority)
+}
+
+/// An authority's host, without brackets and port.
+pub(crate) fn host_of(authority: &[u8]) -> &[u8] {
+    let authority = without_user(authority);
+    if let Some(rest) = authority.strip_prefix(b"[") {
+        return memchr(b']', rest).and_then(|end| rest.get(..end)).unwrap_or(rest);
+    }
+    memchr(b':', authority).and_then(|end| authority.get(..end)).unwrap_or(authority)
+}
+
+impl<'a> View<'a> {
+    /// The request, when it was seen.
+    pub fn request(&self) -> Option<&'a Message> {
+        self.exchange.request.as_deref()
+    }
+
+    /// The final response, when it was seen.
+    pub fn response(&self) -> Option<&'a Message> {
+        self.exchange.response.as_deref()
+    }
+
+    /// The half that came first.
+    pub(crate) fn first(&self) -> Option<&'a Message> {
+        self.request().or_else(|| self.response())
+    }
+
+    /// The method as sent.
+    pub(crate) fn method(&self) -> Option<Untrusted<'a>> {
+        self.request()?.head.method()
+    }
+
+    /// The parts of the request target.
+    pub(crate) fn target(&self) -> Target<'a> {
+        self.request().map(|request| Target::of(&request.head)).unwrap_or_default()
+    }
+
+    /// Where the request was sent to: the target's authority, else `Host`, without user information.
+    pub(crate) fn authority(&self) -> Option<Untrusted<'a>> {
+        let host = || self.request_header(b"host").map(Untrusted::bytes);
+        let authority = self.target().authority.or_else(host)?;
+        Some(Untrusted::new(without_user(authority))).filter(|text| !text.bytes().is_empty())
+    }
+
+    /// The host the request was sent to, without port.
+    pub(crate) fn host(&self) -> Option<Untrusted<'a>> {
+        Some(Untrusted::new(host_of(self.authority()?.bytes())))
+    }
+
+    /// The first request header of that name.
+    pub(crate) fn request_header(&self, name: &[u8]) -> Option<Untrusted<'a>> {
+        self.request()?.head.header(name)
+    }
+
+    /// The first response header of that name.
+    pub(crate) fn response_header(&self, name: &[u8]) -> Option<Untrusted<'a>> {
+        self.response()?.head.header(name)
+    }
+
+    /// The response's status code.
+    pub(crate) fn status(&self) -> Option<u16> {
+        self.response()?.head.status
+    }
+
+    /// The client: as a PROXY header named it, else as on the wire.
+    pub(crate) fn client(&self) -> (IpAddr, u16) {
+        let flow = &self.exchange.flow;
+        let named = flow.proxy.as_ref().and_then(|proxy| proxy.client);
+        let client = named.as_ref().unwrap_or_else(|| flow.client());
+        (client.ip(), client.port)
+    }
+
+    /// The server as on the wire.
+    pub(crate) fn server(&self) -> (IpAddr, u16) {
+        let server = self.exchange.flow.server();
+        (server.ip(), server.port)
+    }
+
+    /// Anomalies of the exchange, of its halves and of their content.
+    pub(crate) fn anomalies(&self) -> Anomalies {
+        let found = self.call.map(|call| call.observation.anomalies).unwrap_or_default();
+        self.exchange.all_anomalies() | found
+    }
+
+    /// The service's name, with analysis on.
+    pub(crate) fn service(&self) -> Option<&'a str> {
+        self.call?.service.as_deref()
+    }
+
+    /// The path template, with analysis on.
+    pub(crate) fn template(&self) -> Option<&'a str> {
+        self.call?.template.as_deref()
+    }
+
+    /// Bytes of both halves that were not captured, where that is known.
+    pub(crate) fn missed_bytes(&self) -> u64 {
+        let missed = |half: Option<&Message>| half.map_or(0, |message| message.missed_bytes);
+        missed(self.request()).saturating_add(missed(self.response()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parts(target: &str) -> (Option<&[u8]>, &[u8], Option<&[u8]>) {
+        let target = Target::parse(target.as_bytes());
+        (target.authority, target.path.unwrap(), target.query)
+    }
+
+    #[test]
+    fn targets_of_rfc_9112_section_3_2() {
+        assert_eq!(parts("/where?q=now"), (None, b"/where".as_slice(), Some(b"q=now".as_slice())));
+        assert_eq!(parts("*"), (None, b"*".as_slice(), None));
+        let absolute = parts("http://www.example.org:8001?a#b");
+        assert_eq!(
+            absolute,
+            (Some(b"www.example.org:8001".as_slice()), b"/".as_slice(), Some(b"a".as_slice()))
+        );
+        assert_eq!(
+            parts("/redirect?to=http://x/"),
+            (None, b"/redirect".as_slice(), Some(b"to=http://x/".as_slice()))
+        );
+        assert_eq!(parts("//a@b/c"), (None, b"//a@b/c".as_slice(), None));
+    }
+
+    #[test]
+    fn hosts_lose_user_brackets_and_port() {
+        assert_eq!(host_of(b"alice:secret@shop.example:8080"), b"shop.example");
+        assert_eq!(host_of(b"[2001:db8::1]:443"), b"2001:db8::1");
+        assert_eq!(host_of(b"shop"), b"shop");
+    }
+}
