@@ -63,6 +63,10 @@ const PURE: &[&str] = &["wire", "flow", "protocol", "inspect", "inventory", "det
 const POWERS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
     ("tokio", &["sink"]),
+    ("tokio-rustls", &["sink"]),
+    ("hyper", &["sink"]),
+    ("hyper-util", &["sink"]),
+    ("rustls", &["sink"]),
     ("crossbeam-channel", &["pipeline", "sink"]),
     ("clap", &["sensor"]),
     ("toml", &["sensor"]),

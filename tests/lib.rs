@@ -1,6 +1,7 @@
-//! What the tests of the whole product share: where things are. The tests stand in the files beside this one.
+//! What the tests of the whole product share: where things are, and how the real binary is run.
 
 use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 
 /// The root of the workspace.
 ///
@@ -32,4 +33,174 @@ pub fn files_below(folder: &Path, keep: &dyn Fn(&Path) -> bool) -> Vec<PathBuf> 
     }
     found.sort();
     found
+}
+
+/// The `tapwire` that the same build made: it stands beside the folder of the running test.
+///
+/// # Panics
+/// When it has not been built; the message says how.
+#[must_use]
+pub fn binary() -> PathBuf {
+    let test = std::env::current_exe().expect("the path of the running test");
+    let folder = test.parent().and_then(Path::parent).expect("a test runs from PROFILE/deps");
+    let found = folder.join("tapwire");
+    assert!(found.is_file(), "{} is missing; build it first: cargo build --workspace", found.display());
+    found
+}
+
+/// One capture of `fixtures/`, with what is expected of it.
+#[derive(Debug)]
+pub struct Fixture {
+    /// Its folder's name.
+    pub name: String,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The capture's file name within the folder.
+    pub capture: String,
+}
+
+impl Fixture {
+    /// The capture.
+    #[must_use]
+    pub fn path(&self) -> PathBuf {
+        self.folder.join(&self.capture)
+    }
+
+    /// The events that a replay of the capture gives, byte for byte.
+    #[must_use]
+    pub fn expected(&self) -> PathBuf {
+        self.folder.join("expected.jsonl")
+    }
+}
+
+/// Every folder of `fixtures/` that holds a capture.
+///
+/// # Panics
+/// When there is none, which would make every test over them pass.
+#[must_use]
+pub fn fixtures() -> Vec<Fixture> {
+    let is_capture = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("in.pcap")
+    };
+    let found: Vec<Fixture> = files_below(&workspace().join("fixtures"), &is_capture)
+        .into_iter()
+        .map(|path| {
+            let folder = path.parent().expect("a file stands in a folder").to_owned();
+            Fixture { name: text(folder.file_name()), capture: text(path.file_name()), folder }
+        })
+        .collect();
+    assert!(!found.is_empty(), "fixtures/ holds no capture");
+    found
+}
+
+fn text(name: Option<&std::ffi::OsStr>) -> String {
+    name.unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// A run of the real binary in a home of its own, with the tests' token key.
+#[derive(Debug)]
+pub struct Tapwire {
+    home: tempfile::TempDir,
+    command: Command,
+}
+
+/// What a run left behind.
+#[derive(Debug)]
+pub struct Ran {
+    /// The exit code; `None` after a signal.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub stdout: Vec<u8>,
+    /// Standard error.
+    pub stderr: String,
+    /// The run's own folder, removed with this value.
+    pub home: tempfile::TempDir,
+}
+
+impl Tapwire {
+    /// The binary with these arguments.
+    ///
+    /// # Panics
+    /// When the binary is missing, or no folder can be made.
+    #[must_use]
+    pub fn new<I: AsRef<std::ffi::OsStr>>(arguments: impl IntoIterator<Item = I>) -> Self {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(binary());
+        command
+            .args(arguments)
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOME", home.path())
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null());
+        Self { home, command }
+    }
+
+    /// A replay of a fixture, run from its folder, so that no path of this machine is in the events.
+    #[must_use]
+    pub fn replay(fixture: &Fixture) -> Self {
+        let mut run = Self::new(["replay", &fixture.capture]).key();
+        run.command.current_dir(&fixture.folder);
+        run
+    }
+
+    /// With the key that the expected events were made with.
+    #[must_use]
+    pub fn key(self) -> Self {
+        let key = workspace().join("tests/token.key");
+        self.args(["--token-key", &key.to_string_lossy()])
+    }
+
+    /// With more arguments.
+    #[must_use]
+    pub fn args<I: AsRef<std::ffi::OsStr>>(mut self, arguments: impl IntoIterator<Item = I>) -> Self {
+        self.command.args(arguments);
+        self
+    }
+
+    /// The run's own folder.
+    #[must_use]
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// Runs it to its end.
+    ///
+    /// # Panics
+    /// When it cannot be started.
+    #[must_use]
+    pub fn run(mut self) -> Ran {
+        let Output { status, stdout, stderr } = self.command.output().expect("tapwire can be started");
+        Ran {
+            code: status.code(),
+            stdout,
+            stderr: String::from_utf8_lossy(&stderr).into_owned(),
+            home: self.home,
+        }
+    }
+}
+
+impl Ran {
+    /// The same, for a run that has to succeed.
+    ///
+    /// # Panics
+    /// When it did not end with exit code 0; the message shows standard error.
+    #[must_use]
+    pub fn ok(self, what: &str) -> Self {
+        assert_eq!(self.code, Some(0), "{what}: {}", self.stderr);
+        self
+    }
+
+    /// Standard output as JSON, one value a line.
+    ///
+    /// # Panics
+    /// When a line is not JSON.
+    #[must_use]
+    pub fn events(&self) -> Vec<serde_json::Value> {
+        let text = std::str::from_utf8(&self.stdout).expect("events are UTF-8");
+        text.lines()
+            .map(|line| serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {line}")))
+            .collect()
+    }
 }

@@ -1,0 +1,222 @@
+//! The real binary over every fixture: its events are the expected ones, valid, the same for any number of threads, and
+//! free of secrets; and its counters account for everything that came in. `UPDATE=1` rewrites what is expected.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::Read;
+
+use flate2::read::GzDecoder;
+use serde_json::Value;
+use tapwire_tests::{Fixture, Ran, Tapwire, files_below, fixtures, workspace};
+
+const FORMATS: &[&str] = &["ocsf", "eve", "line", "tsv"];
+
+/// Runs `check` over every fixture and shows all that failed, not only the first.
+fn every_fixture(check: impl Fn(&Fixture) -> Result<(), String>) {
+    let wrong: Vec<String> = fixtures()
+        .iter()
+        .filter_map(|fixture| check(fixture).err().map(|error| format!("{}: {error}", fixture.name)))
+        .collect();
+    assert!(wrong.is_empty(), "\n{}", wrong.join("\n"));
+}
+
+fn replayed(fixture: &Fixture, arguments: &[&str]) -> Ran {
+    Tapwire::replay(fixture).args(["--events", "-"]).args(arguments).run().ok(&fixture.name)
+}
+
+#[test]
+fn events_are_the_expected_ones() {
+    let update = std::env::var_os("UPDATE").is_some();
+    every_fixture(|fixture| {
+        let seen = replayed(fixture, &["--format", "ocsf"]).stdout;
+        if update {
+            fs::write(fixture.expected(), &seen).expect("the fixture's folder is writable");
+        }
+        let expected = fs::read(fixture.expected()).map_err(|_| {
+            "has no expected.jsonl: UPDATE=1 writes it; read it before you commit it".to_owned()
+        })?;
+        same(&expected, &seen)
+    });
+}
+
+#[test]
+fn every_fixture_says_why_it_is_there() {
+    every_fixture(|fixture| {
+        let why = fs::read_to_string(fixture.folder.join("why.md")).unwrap_or_default();
+        if why.trim().is_empty() { Err("has no why.md".to_owned()) } else { Ok(()) }
+    });
+}
+
+#[test]
+fn every_event_is_valid_by_its_class() {
+    let schemas = Schemas::load();
+    every_fixture(|fixture| {
+        for arguments in
+            [&["--analysis", "on"][..], &["--analysis", "off"], &["--set", "redact.fidelity=full"]]
+        {
+            for event in replayed(fixture, arguments).events() {
+                schemas.check(&event).map_err(|error| format!("{arguments:?}: {error}"))?;
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn a_validator_that_finds_nothing_wrong_is_not_one() {
+    let schemas = Schemas::load();
+    let fixture = fixtures().remove(0);
+    let mut event = replayed(&fixture, &[]).events().remove(0);
+    schemas.check(&event).expect("the event as it was written");
+    event.as_object_mut().expect("an event is an object").remove("time");
+    assert!(schemas.check(&event).is_err(), "an event without its time was accepted");
+}
+
+#[test]
+fn no_number_of_threads_changes_a_byte() {
+    every_fixture(|fixture| {
+        for analysis in ["on", "off"] {
+            let run = |threads| replayed(fixture, &["--analysis", analysis, "--threads", threads]).stdout;
+            let reference = run("0");
+            for threads in ["1", "2", "3"] {
+                same(&reference, &run(threads)).map_err(|error| format!("--threads {threads}: {error}"))?;
+            }
+        }
+        Ok(())
+    });
+}
+
+#[test]
+fn nothing_is_lost_silently() {
+    every_fixture(|fixture| {
+        let ran = Tapwire::replay(fixture).args(["--events", "/dev/null", "--json"]).run().ok(&fixture.name);
+        let summary: Value =
+            serde_json::from_slice(&ran.stdout).map_err(|error| format!("summary: {error}"))?;
+        let stages = summary.get("stages").and_then(Value::as_array).ok_or("the summary names no stages")?;
+        if stages.is_empty() {
+            return Err("the summary names no stages".to_owned());
+        }
+        stages.iter().try_for_each(conserved)
+    });
+}
+
+#[test]
+fn no_planted_secret_leaves() {
+    let planted = planted_secrets();
+    every_fixture(|fixture| {
+        for format in FORMATS {
+            let run = Tapwire::replay(fixture);
+            let (events, data) = (run.home().join("events"), run.home().join("data"));
+            let run = run.args(["--format", format, "-v", "--events", "-", "--events"]).args([&events]);
+            let ran = run.args(["--data"]).args([&data]).run().ok(&fixture.name);
+            leaks(&ran.stdout, &planted).map_err(|secret| format!("{format}: standard output: {secret}"))?;
+            leaks(ran.stderr.as_bytes(), &planted)
+                .map_err(|secret| format!("{format}: standard error: {secret}"))?;
+            for file in files_below(ran.home.path(), &|_| true) {
+                let bytes = fs::read(&file).map_err(|error| error.to_string())?;
+                leaks(&bytes, &planted)
+                    .map_err(|secret| format!("{format}: {}: {secret}", file.display()))?;
+            }
+        }
+        Ok(())
+    });
+}
+
+/// A planted secret that is in no capture would make the test above pass for nothing.
+#[test]
+fn every_planted_secret_is_in_a_capture() {
+    let seen: Vec<u8> = fixtures().iter().flat_map(unpacked).collect();
+    let absent: Vec<String> = planted_secrets()
+        .into_iter()
+        .filter(|secret| leaks(&seen, std::slice::from_ref(secret)).is_ok())
+        .collect();
+    assert!(absent.is_empty(), "in no capture: {absent:?}");
+}
+
+/// `in = out + Σ dropped` for one stage of the summary.
+fn conserved(stage: &Value) -> Result<(), String> {
+    let number =
+        |key: &str| stage.get(key).and_then(Value::as_u64).ok_or_else(|| format!("{stage} lacks {key}"));
+    let dropped: u64 = stage
+        .get("dropped")
+        .and_then(Value::as_object)
+        .map(|reasons| reasons.values().filter_map(Value::as_u64).sum())
+        .ok_or_else(|| format!("{stage} lacks dropped"))?;
+    let (came, went) = (number("in")?, number("out")?);
+    if came == went + dropped {
+        Ok(())
+    } else {
+        Err(format!("{came} in, {went} out, {dropped} dropped: {stage}"))
+    }
+}
+
+/// The first line that differs, from both sides.
+fn same(expected: &[u8], seen: &[u8]) -> Result<(), String> {
+    if expected == seen {
+        return Ok(());
+    }
+    let (expected, seen) = (String::from_utf8_lossy(expected), String::from_utf8_lossy(seen));
+    let (mut left, mut right) = (expected.lines(), seen.lines());
+    for number in 1.. {
+        let (expected, seen) = (left.next(), right.next());
+        if expected != seen || expected.is_none() {
+            let show = |line: Option<&str>| line.unwrap_or("(no such line)").to_owned();
+            return Err(format!("line {number}\n  expected {}\n  seen     {}", show(expected), show(seen)));
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a fixture's capture; gzip is told by its magic number.
+fn unpacked(fixture: &Fixture) -> Vec<u8> {
+    let packed = fs::read(fixture.path()).expect("a capture");
+    if !packed.starts_with(&[0x1f, 0x8b]) {
+        return packed;
+    }
+    let mut bytes = Vec::new();
+    GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).expect("a capture of the tree is whole");
+    bytes
+}
+
+fn planted_secrets() -> Vec<String> {
+    let text = fs::read_to_string(workspace().join("fixtures/secrets/planted.txt"))
+        .expect("fixtures/secrets/planted.txt");
+    let planted: Vec<String> =
+        text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    assert!(!planted.is_empty(), "no secret is planted");
+    planted
+}
+
+/// `Err` names the first planted secret that the bytes hold.
+fn leaks(bytes: &[u8], planted: &[String]) -> Result<(), String> {
+    let found =
+        planted.iter().find(|secret| bytes.windows(secret.len()).any(|window| window == secret.as_bytes()));
+    found.map_or(Ok(()), |secret| Err(secret.clone()))
+}
+
+/// The JSON Schemas of the OCSF classes in `fixtures/ocsf/`, by class number.
+struct Schemas(BTreeMap<u64, jsonschema::Validator>);
+
+impl Schemas {
+    fn load() -> Self {
+        let is_schema = |path: &std::path::Path| path.extension().is_some_and(|kind| kind == "json");
+        let schemas = files_below(&workspace().join("fixtures/ocsf"), &is_schema).into_iter().map(|path| {
+            let text = fs::read_to_string(&path).expect("a schema");
+            let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
+            let class = schema.pointer("/properties/class_uid/const").and_then(Value::as_u64);
+            let validator = jsonschema::validator_for(&schema)
+                .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            (class.unwrap_or_else(|| panic!("{} names no class", path.display())), validator)
+        });
+        Self(schemas.collect())
+    }
+
+    fn check(&self, event: &Value) -> Result<(), String> {
+        let class =
+            event.get("class_uid").and_then(Value::as_u64).ok_or_else(|| format!("no class: {event}"))?;
+        let schema = self.0.get(&class).ok_or_else(|| format!("no schema for class {class}"))?;
+        let errors: Vec<String> =
+            schema.iter_errors(event).map(|e| format!("{}: {e}", e.instance_path())).collect();
+        if errors.is_empty() { Ok(()) } else { Err(format!("{}\n  {event}", errors.join("; "))) }
+    }
+}

@@ -1,0 +1,302 @@
+//! The live path on a wire of our own: two network namespaces, a server in one, a client in the other, and the real
+//! binary on the interface between them. Without root there are no namespaces, and the tests say so.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::time::Duration;
+
+use serde_json::Value;
+use tapwire_tests::{binary, workspace};
+
+/// Longest wait for something that has to happen; far beyond what it takes, so that a busy machine fails no test.
+const PATIENCE: Duration = Duration::from_secs(60);
+const PORT: &str = "8080";
+const SERVER: &str = "10.77.0.2";
+
+/// Answers every request on kept-alive connections with JSON that names the path.
+const SERVER_CODE: &str = r#"
+import http.server, json, sys
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = json.dumps({"path": self.path}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Answer).serve_forever()
+"#;
+
+/// Two hosts on one cable. Dropping it ends what runs on them.
+struct Wire {
+    client: String,
+    server: String,
+    children: Vec<Child>,
+}
+
+impl Wire {
+    /// `None`, with a notice, where namespaces cannot be made.
+    fn lay(name: &str) -> Option<Self> {
+        let id = std::process::id();
+        let wire = Self {
+            client: format!("tw-c-{name}-{id}"),
+            server: format!("tw-s-{name}-{id}"),
+            children: vec![],
+        };
+        if !ip(&["netns", "add", &wire.client]) || !ip(&["netns", "add", &wire.server]) {
+            println!("skipped: network namespaces need root");
+            return None;
+        }
+        let (client, server) = (&wire.client, &wire.server);
+        let steps: [&[&str]; 7] = [
+            &["-n", client, "link", "add", "veth0", "type", "veth", "peer", "name", "veth1", "netns", server],
+            &["-n", client, "addr", "add", "10.77.0.1/24", "dev", "veth0"],
+            &["-n", server, "addr", "add", "10.77.0.2/24", "dev", "veth1"],
+            &["-n", client, "link", "set", "veth0", "up"],
+            &["-n", server, "link", "set", "veth1", "up"],
+            &["-n", client, "link", "set", "lo", "up"],
+            &["-n", server, "link", "set", "lo", "up"],
+        ];
+        for step in steps {
+            assert!(ip(step), "ip {}", step.join(" "));
+        }
+        Some(wire)
+    }
+
+    /// A second cable for what the server answers, so that no interface of the server sees both directions.
+    fn split_directions(&self) {
+        let (client, server) = (&self.client, &self.server);
+        let steps: [&[&str]; 6] = [
+            &["-n", client, "link", "add", "back0", "type", "veth", "peer", "name", "back1", "netns", server],
+            &["-n", client, "addr", "add", "10.78.0.1/24", "dev", "back0"],
+            &["-n", server, "addr", "add", "10.78.0.2/24", "dev", "back1"],
+            &["-n", client, "link", "set", "back0", "up"],
+            &["-n", server, "link", "set", "back1", "up"],
+            &["-n", server, "route", "add", "10.77.0.1/32", "via", "10.78.0.1", "dev", "back1"],
+        ];
+        for step in steps {
+            assert!(ip(step), "ip {}", step.join(" "));
+        }
+    }
+
+    fn serve(&mut self) {
+        let server =
+            self.on_server("python3").args(["-c", SERVER_CODE, SERVER, PORT]).spawn().expect("python3");
+        self.children.push(server);
+        let answers = || self.get(&["/ready"]);
+        assert!((0..100).any(|_| answers() || pause()), "the server does not answer");
+    }
+
+    /// Requests these paths one after the other on one connection.
+    fn get(&self, paths: &[&str]) -> bool {
+        let urls = paths.iter().map(|path| format!("http://{SERVER}:{PORT}{path}"));
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.client, "curl", "-s", "-f", "-m", "20"]).args(urls);
+        command.stdout(Stdio::null()).status().expect("curl").success()
+    }
+
+    fn on_server(&self, program: &str) -> Command {
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.server, program]);
+        command
+    }
+}
+
+impl Drop for Wire {
+    fn drop(&mut self) {
+        for child in &mut self.children {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        for name in [&self.client, &self.server] {
+            let _ = ip(&["netns", "del", name]);
+        }
+    }
+}
+
+/// `tapwire run` on the server's end of the wire, its events read as they come.
+struct Sensor {
+    child: Child,
+    events: Receiver<Value>,
+    _data: tempfile::TempDir,
+}
+
+impl Sensor {
+    fn start(wire: &Wire, arguments: &[&str]) -> Self {
+        let data = tempfile::tempdir().expect("a temporary folder");
+        let mut child = wire
+            .on_server(&binary().to_string_lossy())
+            .args(["run", "--events", "-", "--only", "exchanges", "--token-key"])
+            .arg(workspace().join("tests/token.key"))
+            .arg("--data")
+            .arg(data.path())
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("tapwire can be started");
+        let events = lines(child.stdout.take().expect("a pipe"));
+        Self { child, events, _data: data }
+    }
+
+    /// Requests `/probe` until the first is reported: from then on the sensor listens.
+    fn wait_until_it_listens(&mut self, wire: &Wire) {
+        for _ in 0..200 {
+            assert!(wire.get(&["/probe"]), "the server went away");
+            if self.events.recv_timeout(Duration::from_millis(250)).is_ok() {
+                return;
+            }
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                panic!("tapwire ended with {status}: {}", self.stderr());
+            }
+        }
+        panic!("no event came");
+    }
+
+    fn events_until(&self, last: &str) -> Vec<Value> {
+        let mut events: Vec<Value> = Vec::new();
+        while events.last().is_none_or(|event| path(event) != last) {
+            let next = self.events.recv_timeout(PATIENCE);
+            events.push(next.unwrap_or_else(|_| panic!("{last} did not come after {} events", events.len())));
+        }
+        events
+    }
+
+    fn paths_until(&self, last: &str) -> Vec<String> {
+        self.events_until(last).iter().map(path).collect()
+    }
+
+    /// Interrupts it as Ctrl-C does; gives the exit code, the paths that were still to come, and standard error.
+    fn interrupt(mut self) -> (Option<i32>, Vec<String>, String) {
+        let sent = Command::new("kill").args(["-INT", &self.child.id().to_string()]).status().expect("kill");
+        assert!(sent.success());
+        let status = self.child.wait().expect("a child");
+        let rest = self.events.iter().map(|event| path(&event)).collect();
+        (status.code(), rest, self.stderr())
+    }
+
+    fn stderr(&mut self) -> String {
+        let mut text = String::new();
+        self.child.stderr.take().expect("a pipe").read_to_string(&mut text).expect("UTF-8");
+        text
+    }
+}
+
+impl Drop for Sensor {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Reads on while the test does something else, so that the sensor never waits for its reader.
+fn lines(stdout: ChildStdout) -> Receiver<Value> {
+    let (sender, receiver) = channel();
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines() {
+            let line = line.expect("UTF-8");
+            let event = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+            if sender.send(event).is_err() {
+                return;
+            }
+        }
+    });
+    receiver
+}
+
+fn path(event: &Value) -> String {
+    event.pointer("/http_request/url/path").and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn ip(arguments: &[&str]) -> bool {
+    Command::new("ip").args(arguments).stderr(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn pause() -> bool {
+    std::thread::sleep(Duration::from_millis(100));
+    false
+}
+
+fn orders(from: u32, count: u32) -> Vec<String> {
+    (from..from + count).map(|number| format!("/orders/{number}")).collect()
+}
+
+fn requests(paths: &[String]) -> Vec<&str> {
+    paths.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn exchanges_appear_while_they_happen_and_an_interrupt_flushes_the_rest() {
+    let Some(mut wire) = Wire::lay("run") else { return };
+    wire.serve();
+    let mut sensor = Sensor::start(&wire, &["-i", "veth1"]);
+    sensor.wait_until_it_listens(&wire);
+
+    let first = orders(0, 50);
+    assert!(wire.get(&requests(&first)));
+    let seen: Vec<String> =
+        sensor.paths_until("/orders/49").into_iter().filter(|path| path != "/probe").collect();
+    assert_eq!(seen, first, "live events in the order of the exchanges");
+
+    let last = orders(50, 50);
+    assert!(wire.get(&requests(&last)));
+    let (code, rest, stderr) = sensor.interrupt();
+    assert_eq!(code, Some(130), "{stderr}");
+    assert_eq!(rest, last, "what was on the wire before the interrupt is reported: {stderr}");
+    assert!(stderr.contains("exchange"), "a summary ends the run: {stderr}");
+}
+
+#[test]
+fn privileges_are_dropped_once_the_interface_is_open() {
+    let Some(mut wire) = Wire::lay("priv") else { return };
+    wire.serve();
+    let mut sensor = Sensor::start(&wire, &["-i", "veth1"]);
+    sensor.wait_until_it_listens(&wire);
+    let status = fs::read_to_string(format!("/proc/{}/status", sensor.child.id())).expect("the sensor runs");
+    let field =
+        |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
+    assert!(!field("Uid:").split_whitespace().any(|id| id == "0"), "still root: {status}");
+    assert_eq!(field("CapEff:"), "0000000000000000", "still has capabilities: {status}");
+    assert_eq!(field("CapPrm:"), "0000000000000000", "may take capabilities back: {status}");
+}
+
+#[test]
+fn two_interfaces_feed_one_flow_table() {
+    let Some(mut wire) = Wire::lay("two") else { return };
+    wire.split_directions();
+    wire.serve();
+    let mut sensor = Sensor::start(&wire, &["-i", "veth1", "-i", "back1"]);
+    sensor.wait_until_it_listens(&wire);
+    let paths = orders(0, 20);
+    assert!(wire.get(&requests(&paths)));
+    let seen = sensor.events_until("/orders/19");
+    let orders: Vec<&Value> = seen.iter().filter(|event| path(event) != "/probe").collect();
+    assert_eq!(orders.iter().map(|event| path(event)).collect::<Vec<_>>(), paths);
+    for event in orders {
+        let status = event.pointer("/http_response/code").and_then(Value::as_u64);
+        let pairing = event.pointer("/unmapped/seen/pairing").and_then(Value::as_str);
+        assert_eq!(
+            (status, pairing),
+            (Some(200), Some("certain")),
+            "each half came by its own interface: {event}"
+        );
+    }
+}
+
+#[test]
+fn a_capture_filter_and_a_limit_hold_live() {
+    let Some(mut wire) = Wire::lay("filter") else { return };
+    wire.serve();
+    let mut sensor = Sensor::start(&wire, &["-i", "veth1", "-c", "5", "tcp", "port", PORT]);
+    sensor.wait_until_it_listens(&wire);
+    assert!(wire.get(&requests(&orders(0, 10))));
+    let status = sensor.child.wait().expect("a child");
+    assert_eq!(status.code(), Some(0), "-c 5 ends the run: {}", sensor.stderr());
+    assert_eq!(sensor.events.iter().count(), 4, "five with the probe");
+}

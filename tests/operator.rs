@@ -1,0 +1,235 @@
+//! What an operator can get wrong: the exit code is 2, and one line says what, where and what to try.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tapwire_tests::{Fixture, Ran, Tapwire, binary, fixtures};
+
+fn fixture(name: &str) -> Fixture {
+    fixtures().into_iter().find(|fixture| fixture.name == name).expect("the fixture is in the tree")
+}
+
+fn capture() -> String {
+    fixture("basic-rest").path().to_string_lossy().into_owned()
+}
+
+/// A file in a folder that goes with the test.
+fn file(name: &str, bytes: &[u8]) -> (tempfile::TempDir, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join(name);
+    fs::write(&path, bytes).expect("a file in a temporary folder");
+    (folder, path.to_string_lossy().into_owned())
+}
+
+/// Exit code 2, nothing on standard output, and one line on standard error that has all `words`.
+fn refused(ran: &Ran, words: &[&str]) {
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stdout.is_empty(), "wrote {}", String::from_utf8_lossy(&ran.stdout));
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    assert_eq!(lines.len(), 1, "one line, not:\n{}", ran.stderr);
+    says(ran, words);
+}
+
+fn says(ran: &Ran, words: &[&str]) {
+    for word in words {
+        assert!(ran.stderr.contains(word), "\"{word}\" is missing in: {}", ran.stderr);
+    }
+}
+
+fn replay(arguments: &[&str]) -> Ran {
+    Tapwire::new(["replay"]).key().args(arguments).run()
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    refused(&replay(&["/nowhere/case.pcap"]), &["/nowhere/case.pcap", "no such file"]);
+}
+
+#[test]
+fn a_file_that_may_not_be_read() {
+    let (folder, path) = file("case.pcap", &fs::read(capture()).expect("the fixture"));
+    let Some(mut command) = as_nobody(folder.path()) else { return };
+    Command::new("chmod").args(["600", &path]).status().expect("chmod");
+    let output = command.args(["replay", &path]).output().expect("setpriv");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains(&path) && stderr.contains("permission"), "{stderr}");
+}
+
+#[test]
+fn a_file_that_is_no_capture() {
+    let (_folder, path) = file("notes.txt", b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    refused(&replay(&[&path]), &[&path, "not a capture"]);
+}
+
+#[test]
+fn an_empty_file() {
+    let (_folder, path) = file("empty.pcap", b"");
+    refused(&replay(&[&path]), &[&path, "not a capture"]);
+}
+
+#[test]
+fn a_directory_without_captures() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().to_string_lossy().into_owned();
+    refused(&replay(&[&path]), &[&path, "no capture"]);
+}
+
+#[test]
+fn a_capture_cut_in_the_middle_gives_what_was_read() {
+    let whole = fs::read(capture()).expect("the fixture");
+    let (_folder, path) = file("cut.pcap", whole.get(..whole.len() / 2).expect("a half"));
+    let ran = replay(&[&path, "--events", "-"]);
+    assert_eq!(ran.code, Some(0), "{}", ran.stderr);
+    assert!(!ran.events().is_empty(), "the exchanges before the cut are missing");
+    says(&ran, &[&path, "cut in the middle", "byte"]);
+}
+
+#[test]
+fn a_capture_cut_before_its_first_packet_gives_nothing() {
+    let whole = fs::read(capture()).expect("the fixture");
+    let (_folder, path) = file("cut.pcap", whole.get(..30).expect("a head"));
+    refused(&replay(&[&path]), &[&path, "cut in the middle"]);
+}
+
+#[test]
+fn an_interface_that_is_not_there() {
+    let ran = Tapwire::new(["run", "-i", "nosuch0"]).key().run();
+    refused(&ran, &["nosuch0", "no such interface", "lo"]);
+}
+
+#[test]
+fn a_capture_without_the_right_to() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let Some(mut command) = as_nobody(folder.path()) else { return };
+    let output = command.args(["run", "-i", "lo", "-c", "1"]).output().expect("setpriv");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    assert!(stderr.contains("lo") && stderr.contains("CAP_NET_RAW") && stderr.contains("setcap"), "{stderr}");
+}
+
+#[test]
+fn a_capture_filter_that_does_not_compile() {
+    let capture = capture();
+    refused(&replay(&[&capture, "-f", "tcp prt 80"]), &["tcp prt 80", "filter", "prt"]);
+}
+
+#[test]
+fn a_where_that_does_not_parse_points_at_the_place() {
+    let ran = replay(&[&capture(), "--where", "status >= && 3"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stdout.is_empty());
+    let lines: Vec<&str> = ran.stderr.lines().collect();
+    let text =
+        lines.iter().position(|line| line.contains("status >= && 3")).expect("the expression is shown");
+    let caret = lines.get(text + 1).and_then(|line| line.find('^')).expect("a caret below it");
+    let place = lines[text].find("&&").expect("the expression is shown whole");
+    assert_eq!(caret, place, "the caret is elsewhere:\n{}", ran.stderr);
+}
+
+#[test]
+fn a_where_over_an_unknown_field_names_the_nearest() {
+    let ran = replay(&[&capture(), "--where", "statuss == 200"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    says(&ran, &["statuss", "`status`"]);
+}
+
+#[test]
+fn an_unknown_field_to_print_names_the_nearest() {
+    let ran = replay(&[&capture(), "--format", "tsv", "--fields", "method,statuss"]);
+    refused(&ran, &["statuss", "status"]);
+}
+
+#[test]
+fn an_unknown_option_names_the_nearest() {
+    refused(&replay(&[&capture(), "--formt", "eve"]), &["--formt", "--format"]);
+}
+
+#[test]
+fn an_unknown_format_names_the_known_ones() {
+    refused(&replay(&[&capture(), "--format", "xml"]), &["xml", "ocsf", "eve", "line", "tsv"]);
+}
+
+#[test]
+fn an_unknown_command_names_the_nearest() {
+    refused(&Tapwire::new(["repaly"]).run(), &["repaly", "replay"]);
+}
+
+#[test]
+fn an_unknown_key_on_the_command_line_names_the_nearest() {
+    refused(&replay(&[&capture(), "--set", "redact.fidelty=full"]), &["redact.fidelty", "redact.fidelity"]);
+}
+
+#[test]
+fn an_unknown_key_in_the_configuration_names_its_place() {
+    let (_folder, path) = file("tapwire.toml", b"[redact]\nfidelty = \"full\"\n");
+    refused(&replay(&[&capture(), "--config", &path]), &[&path, "fidelty", "fidelity"]);
+}
+
+#[test]
+fn a_configuration_that_is_not_there() {
+    refused(
+        &replay(&[&capture(), "--config", "/nowhere/tapwire.toml"]),
+        &["/nowhere/tapwire.toml", "no such file"],
+    );
+}
+
+#[test]
+fn a_size_that_is_none() {
+    refused(&replay(&[&capture(), "--memory", "lots"]), &["--memory", "lots"]);
+}
+
+#[test]
+fn an_output_that_nobody_writes() {
+    let ran = replay(&[&capture(), "--events", "htp://127.0.0.1/"]);
+    refused(&ran, &["htp", "http"]);
+}
+
+#[test]
+fn an_output_in_a_folder_that_is_not_there() {
+    refused(&replay(&[&capture(), "--events", "/nowhere/events.jsonl"]), &["/nowhere/events.jsonl"]);
+}
+
+#[test]
+fn a_collector_that_refuses() {
+    // Bound and never accepting more than its queue would hold: closed at once, so that the port is free and refuses.
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .and_then(|socket| socket.local_addr())
+        .expect("a port")
+        .port();
+    let url = format!("http://127.0.0.1:{port}/events");
+    let ran = replay(&[&capture(), "--events", &url, "-q"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    says(&ran, &[&url, "refused", "3 tries"]);
+}
+
+#[test]
+fn findings_at_the_asked_severity_are_an_exit_code_of_their_own() {
+    let path = fixture("credentials-in-url").path().to_string_lossy().into_owned();
+    assert_eq!(replay(&[&path, "--fail-on", "low"]).code, Some(1));
+    assert_eq!(replay(&[&path]).code, Some(0));
+    assert_eq!(replay(&[&capture(), "--fail-on", "low"]).code, Some(0));
+}
+
+/// The binary as a user without rights, from a folder which that user may enter; `None`, with a notice, when not root.
+fn as_nobody(folder: &Path) -> Option<Command> {
+    if !is_root() {
+        println!("skipped: only root can become another user");
+        return None;
+    }
+    let copy: PathBuf = folder.join("tapwire");
+    fs::copy(binary(), &copy).expect("a copy of the binary");
+    Command::new("chmod").arg("755").args([folder, &copy]).status().expect("chmod");
+    let mut command = Command::new("setpriv");
+    command.args(["--reuid", "65534", "--regid", "65534", "--clear-groups", "--inh-caps=-all"]);
+    command.arg(copy).env("HOME", folder);
+    Some(command)
+}
+
+fn is_root() -> bool {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    status.lines().any(|line| line.split_whitespace().take(3).eq(["Uid:", "0", "0"]))
+}
