@@ -6,11 +6,27 @@
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod body;
+mod config;
+mod content;
+mod credential;
+mod inspector;
 mod observation;
+pub mod payload;
+mod percent;
+mod segment;
+mod target;
 mod token;
+#[cfg(test)]
+mod transcript;
 
+pub use config::Config;
+pub use inspector::{Counters, Inspector};
 pub use observation::{
-    Credential, CredentialKind, Observation, Parameter, PathSegment, Payload, PayloadState, Place, SegmentKind,
+    Credential, CredentialKind, Observation, Parameter, PathSegment, Payload, PayloadState, Place,
+    SegmentKind,
 };
-pub use token::{Domain, Token, TokenKey};
+pub use payload::{PAYLOADS, PayloadFormat};
+pub use token::{Domain, Token, TokenKey, Tokens};

@@ -5,7 +5,20 @@
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod call;
+mod config;
+mod endpoint;
+mod hashing;
+mod inventory;
+mod principal;
+mod template;
+#[cfg(test)]
+#[path = "../../inspect/src/transcript.rs"]
+mod transcript;
 
 pub use call::{Call, EndpointId, Principal, PrincipalKind};
+pub use config::Config;
+pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
+pub use inventory::{Counters, Inventory};

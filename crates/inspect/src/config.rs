@@ -1,0 +1,28 @@
+//! Limits of inspection.
+
+use crate::TokenKey;
+
+/// Limits of inspection.
+///
+/// Memory is bounded by `max_open_messages` states of at most 80 KiB (two inflaters of 40 KiB), by the same number of
+/// idle ones kept for reuse up to 8, and by 128 KiB of token caches. The exchanges themselves are the caller's.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The key of all tokens.
+    pub token_key: TokenKey,
+    /// Bytes of one body that are decoded from its content coding; further ones are a
+    /// [`ContentCodingBomb`](tapwire_protocol::Anomaly::ContentCodingBomb). Bodies without content coding have no cap: they
+    /// are read in constant memory.
+    pub max_decoded_bytes: u64,
+    /// Decoded bytes for each coded byte, beyond the first 64 KiB; more is a bomb.
+    pub max_ratio: u64,
+    /// Messages with body parts that may be open at once; the one that was heard of longest ago is evicted.
+    pub max_open_messages: usize,
+}
+
+impl Config {
+    /// The defaults with that key: 8 MiB, 100:1, 512 messages.
+    pub const fn new(token_key: TokenKey) -> Self {
+        Self { token_key, max_decoded_bytes: 8 << 20, max_ratio: 100, max_open_messages: 512 }
+    }
+}

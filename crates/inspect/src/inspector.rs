@@ -1,0 +1,186 @@
+//! The inspector: exchanges and body parts in, observations out.
+
+use crate::body::{BodyReader, Spares};
+use crate::content::Caps;
+use crate::credential::Credentials;
+use crate::payload::Login;
+use crate::target::{self, Target};
+use crate::{Config, Observation, Payload, Tokens};
+use std::collections::BTreeMap;
+use tapwire_protocol::{Anomalies, BodyPart, Exchange, Head, Message, MessageId, Seen};
+
+/// Turns exchanges into observations. Its only state is that of messages whose body parts came ahead, and caches that
+/// change no result.
+pub struct Inspector {
+    config: Config,
+    credentials: Credentials,
+    spares: Spares,
+    open: BTreeMap<MessageId, Open>,
+    /// Counts parts, to tell which open message was heard of longest ago.
+    clock: u64,
+    counters: Counters,
+}
+
+/// A message whose parts came ahead.
+struct Open {
+    body: BodyReader,
+    heard: u64,
+}
+
+/// What an inspector could not do. Each is counted once a message, orphan parts once a part.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counters {
+    /// Open messages given up because too many were open; their payload reads as partial.
+    pub evicted_messages: u64,
+    /// Body parts of messages that were given up before.
+    pub orphan_parts: u64,
+}
+
+/// What one message's body says.
+#[derive(Default)]
+struct Inspected {
+    payload: Payload,
+    anomalies: Anomalies,
+    login: Option<Login>,
+}
+
+impl Inspector {
+    /// With nothing open.
+    pub fn new(config: Config) -> Self {
+        Self {
+            credentials: Credentials::new(Tokens::new(config.token_key.clone())),
+            config,
+            spares: Spares::default(),
+            open: BTreeMap::new(),
+            clock: 0,
+            counters: Counters::default(),
+        }
+    }
+
+    /// What could not be done so far.
+    pub const fn counters(&self) -> Counters {
+        self.counters
+    }
+
+    /// Takes a part of a long body. Parts of one message come in order, before their exchange.
+    pub fn part(&mut self, part: &BodyPart) {
+        self.clock += 1;
+        if let Some((content_type, content_encoding)) = &part.content {
+            self.make_room();
+            let content_type = (!content_type.is_empty()).then_some(content_type.as_slice());
+            let body = BodyReader::new(content_type, content_encoding, &mut self.spares);
+            self.open.insert(part.message, Open { body, heard: self.clock });
+        }
+        let caps = self.caps();
+        match self.open.get_mut(&part.message) {
+            Some(open) => {
+                open.heard = self.clock;
+                open.body.feed(&part.bytes, caps, &mut self.spares);
+            }
+            None => self.counters.orphan_parts += 1,
+        }
+    }
+
+    /// Says what an exchange says by itself, with the parts that came ahead of it.
+    pub fn exchange(&mut self, mut exchange: Exchange) -> Observation {
+        let request = self.message(&mut exchange.request, true);
+        let response = self.message(&mut exchange.response, false);
+        let mut observation = Observation {
+            exchange,
+            authority: None,
+            path: None,
+            query: None,
+            segments: Vec::new(),
+            parameters: Vec::new(),
+            credentials: Vec::new(),
+            request_payload: request.payload,
+            response_payload: response.payload,
+            anomalies: request.anomalies | response.anomalies,
+        };
+        self.request(&mut observation);
+        if let Some(login) = request.login {
+            observation.credentials.push(self.credentials.of_login(&login));
+        }
+        observation
+    }
+
+    /// Everything that the request's head says.
+    fn request(&mut self, observation: &mut Observation) {
+        let Some(request) = observation.exchange.request.as_deref() else { return };
+        let head = &request.head;
+        let target = target::split(head).unwrap_or_default();
+        observation.authority = authority(head, &target);
+        observation.path = target.path;
+        observation.query = target.query;
+        observation.segments = target.path.map(|path| target::segments(head, path)).unwrap_or_default();
+        observation.parameters =
+            target.query.map(|query| target::parameters(head, query)).unwrap_or_default();
+        observation.credentials = self.credentials.of_head(head, &target, &observation.parameters);
+    }
+
+    fn message(&mut self, message: &mut Option<Box<Message>>, is_request: bool) -> Inspected {
+        let Some(message) = message.as_deref() else { return Inspected::default() };
+        let ahead = message.body.parts.then(|| self.open.remove(&message.id));
+        let body = match ahead {
+            Some(Some(open)) => open.body,
+            Some(None) => return Inspected { payload: lost(message), ..Inspected::default() },
+            None if message.body.len == 0 && message.body.bytes.is_empty() => return Inspected::default(),
+            None => self.begin(&message.head),
+        };
+        self.end(message, body, is_request)
+    }
+
+    fn begin(&mut self, head: &Head) -> BodyReader {
+        let content_type =
+            head.header(b"content-type").map(|value| value.bytes()).filter(|value| !value.is_empty());
+        let content_encoding = head.header(b"content-encoding").map_or(&b""[..], |value| value.bytes());
+        BodyReader::new(content_type, content_encoding, &mut self.spares)
+    }
+
+    fn end(&mut self, message: &Message, mut body: BodyReader, is_request: bool) -> Inspected {
+        body.feed(&message.body.bytes, self.caps(), &mut self.spares);
+        let whole = !message.body.cut
+            && message.body.missed == 0
+            && matches!(message.seen, Seen::Complete | Seen::Capped);
+        let (payload, anomalies, login) = body.finish(whole, &mut self.spares);
+        // Fields named like a password in an answer are no login.
+        Inspected { payload, anomalies, login: login.filter(|_| is_request) }
+    }
+
+    /// Gives up the message that was heard of longest ago when there is no room for another.
+    fn make_room(&mut self) {
+        if self.open.len() < self.config.max_open_messages.max(1) {
+            return;
+        }
+        let oldest = self.open.iter().min_by_key(|(_, open)| open.heard).map(|(id, _)| *id);
+        if let Some(open) = oldest.and_then(|id| self.open.remove(&id)) {
+            self.counters.evicted_messages += 1;
+            open.body.finish(false, &mut self.spares);
+        }
+    }
+
+    const fn caps(&self) -> Caps {
+        Caps { bytes: self.config.max_decoded_bytes, ratio: self.config.max_ratio }
+    }
+}
+
+/// The payload of a message whose state was given up.
+fn lost(message: &Message) -> Payload {
+    let content_type = message.head.header(b"content-type").map_or(&b""[..], |value| value.bytes());
+    Payload {
+        format: crate::payload::by_media_type(content_type).map(|format| format.name),
+        state: crate::PayloadState::Partial,
+        ..Payload::default()
+    }
+}
+
+/// The authority of the target, else that of `Host`. An absolute target wins (RFC 9112, 3.2.2).
+fn authority(head: &Head, target: &Target) -> Option<String> {
+    match target.authority {
+        Some(range) => target::normalise(head.slice(range).bytes(), target.https),
+        None => target::normalise(head.header(b"host")?.bytes(), false),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+//! HTML form fields (`application/x-www-form-urlencoded`).
+
+use super::login::LoginFields;
+use super::paths::{KeyPaths, PathHash};
+use super::{PayloadFormat, PayloadParser, Reading};
+use crate::{PayloadState, percent};
+
+pub(super) const FORMAT: PayloadFormat = PayloadFormat {
+    name: "form",
+    summary: "Form fields as in a query string: names are read, values are passed over",
+    media_types: &["application/x-www-form-urlencoded"],
+    matches: |media_type| media_type == b"application/x-www-form-urlencoded",
+    begins: |_| false,
+    parser: || Box::<Form>::default(),
+};
+
+/// Bytes kept of a name or wanted value, still encoded.
+const KEPT: usize = 1024;
+
+#[derive(Default)]
+struct Form {
+    /// The encoded bytes of the open name, or of the open value when it is wanted.
+    text: Vec<u8>,
+    in_value: bool,
+    /// Whether a byte came that no encoder writes.
+    odd_byte: bool,
+    paths: KeyPaths,
+    login: LoginFields,
+}
+
+impl PayloadParser for Form {
+    fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            let len =
+                if self.in_value { memchr::memchr(b'&', rest) } else { memchr::memchr2(b'=', b'&', rest) };
+            let (piece, tail) = rest.split_at_checked(len.unwrap_or(rest.len())).unwrap_or((rest, &[]));
+            self.piece(piece);
+            let Some((&separator, tail)) = tail.split_first() else { return };
+            if separator == b'=' {
+                self.name_ended();
+                self.in_value = true;
+            } else {
+                self.pair_ended();
+            }
+            rest = tail;
+        }
+    }
+
+    fn finish(&mut self, whole: bool) -> Reading {
+        // A name that the body's end cut in two is no name.
+        if whole || self.in_value {
+            self.pair_ended();
+        }
+        let state = match (self.odd_byte, whole) {
+            (true, _) => PayloadState::Invalid,
+            (false, false) => PayloadState::Partial,
+            (false, true) => PayloadState::Read,
+        };
+        let (fields, shape) = self.paths.take();
+        let login = self.login.take();
+        self.text.clear();
+        self.in_value = false;
+        self.odd_byte = false;
+        Reading { state, fields, shape, login }
+    }
+}
+
+impl Form {
+    fn piece(&mut self, bytes: &[u8]) {
+        // Clients end forms with a line end now and then; other control bytes mean that this is no form.
+        self.odd_byte |= bytes.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\r' | b'\n' | b'\t'));
+        if !self.in_value || self.login.is_open() {
+            let room = KEPT.saturating_sub(self.text.len()).min(bytes.len());
+            self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        }
+    }
+
+    fn name_ended(&mut self) {
+        let name = decode(&self.text);
+        if !name.is_empty() {
+            self.paths.field(PathHash::ROOT.member(&name, name.len()), 1);
+            self.login.begin(&name);
+        }
+        self.text.clear();
+    }
+
+    fn pair_ended(&mut self) {
+        if !self.in_value {
+            self.name_ended();
+        } else if self.login.is_open() {
+            self.login.value(&decode(&self.text));
+        }
+        self.login.end();
+        self.text.clear();
+        self.in_value = false;
+    }
+}
+
+fn decode(text: &[u8]) -> Vec<u8> {
+    let mut spaced = text.trim_ascii_end().to_vec();
+    spaced.iter_mut().filter(|byte| **byte == b'+').for_each(|byte| *byte = b' ');
+    percent::decode(&spaced, KEPT)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(pieces: &[&[u8]]) -> Reading {
+        let mut form = Form::default();
+        pieces.iter().for_each(|piece| form.feed(piece));
+        form.finish(true)
+    }
+
+    #[test]
+    fn fields_are_distinct_names() {
+        let reading = read(&[b"a=1&b=2&a=3&&c"]);
+        assert_eq!((reading.fields, reading.state), (3, PayloadState::Read));
+        assert_eq!(reading.shape, read(&[b"c=9&b=&a"]).shape);
+        assert_eq!(read(&[b"a%62=1"]).shape, read(&[b"ab=2"]).shape);
+    }
+
+    #[test]
+    fn login_is_found_decoded() {
+        let login = read(&[b"username=al%69ce&password=a+b%26c\r\n"]).login.expect("a login");
+        assert_eq!((login.user.as_slice(), login.password.as_slice()), (&b"alice"[..], &b"a b&c"[..]));
+        assert_eq!(read(&[b"username=alice&password="]).login, None);
+    }
+
+    #[test]
+    fn binary_is_no_form() {
+        assert_eq!(read(&[b"a=\x00\x01"]).state, PayloadState::Invalid);
+    }
+
+    proptest! {
+        #[test]
+        fn any_split_reads_alike(text in "[a-c=&%2+\\r]{0,60}", cuts in prop::collection::vec(0_usize..60, 0..5)) {
+            let bytes = text.as_bytes();
+            let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+            cuts.extend([0, bytes.len()]);
+            cuts.sort_unstable();
+            let pieces: Vec<_> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+            prop_assert_eq!(read(&pieces), read(&[bytes]));
+        }
+    }
+}

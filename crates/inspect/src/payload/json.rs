@@ -1,0 +1,447 @@
+//! JSON (RFC 8259), also as a sequence of values (NDJSON; RFC 7464).
+//!
+//! A push tokenizer: the grammar is checked byte by byte, key paths are hashed as they pass, no value is kept. What is
+//! inside strings is not checked for being UTF-8: clients read what servers send.
+
+use super::login::LoginFields;
+use super::paths::{KEY_BYTES, KeyPaths, PathHash};
+use super::{PayloadFormat, PayloadParser, Reading};
+use crate::{PayloadState, percent};
+
+pub(super) const FORMAT: PayloadFormat = PayloadFormat {
+    name: "json",
+    summary: "JSON, a document or a sequence of them: validity, fields and shape are read, to 64 levels",
+    media_types: &[
+        "application/json",
+        "text/json",
+        "*/*+json",
+        "application/x-ndjson",
+        "application/json-seq",
+    ],
+    matches,
+    begins: |byte| matches!(byte, b'{' | b'['),
+    parser: || Box::<Json>::default(),
+};
+
+fn matches(media_type: &[u8]) -> bool {
+    const NAMES: &[&[u8]] = &[
+        b"application/json",
+        b"text/json",
+        b"application/x-ndjson",
+        b"application/ndjson",
+        b"application/jsonl",
+        b"application/json-seq",
+        b"application/x-json",
+    ];
+    NAMES.contains(&media_type) || media_type.ends_with(b"+json")
+}
+
+/// Containers inside one another that are followed.
+const MAX_DEPTH: usize = 64;
+
+/// What may come next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    /// Between two documents, or before the first.
+    Between,
+    /// A value.
+    Value,
+    /// A value or the end of the array that just began.
+    FirstElement,
+    /// A key or the end of the object that just began.
+    FirstKey,
+    /// A key.
+    Key,
+    /// The colon behind a key.
+    Colon,
+    /// A comma or the end of the container.
+    Next,
+    /// The inside of a string.
+    Text,
+    /// What follows a backslash.
+    Escape,
+    /// Hexadecimal digits of `\u`: those still to come.
+    Unicode(u8),
+    /// The inside of a number.
+    Number(Number),
+    /// The rest of `true`, `false` or `null`.
+    Literal(&'static [u8]),
+    /// The grammar was broken.
+    Invalid,
+    /// More containers than are followed.
+    TooDeep,
+}
+
+/// Where in a number (RFC 8259, 6).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Number {
+    Minus,
+    Zero,
+    Integer,
+    Point,
+    Fraction,
+    Exponent,
+    ExponentSign,
+    ExponentDigits,
+}
+
+impl Number {
+    const fn next(self, byte: u8) -> Option<Self> {
+        use Number::{Exponent, ExponentDigits, ExponentSign, Fraction, Integer, Minus, Point, Zero};
+        match (self, byte) {
+            (Minus, b'0') => Some(Zero),
+            (Minus, b'1'..=b'9') | (Integer, b'0'..=b'9') => Some(Integer),
+            (Zero | Integer, b'.') => Some(Point),
+            (Point | Fraction, b'0'..=b'9') => Some(Fraction),
+            (Zero | Integer | Fraction, b'e' | b'E') => Some(Exponent),
+            (Exponent, b'+' | b'-') => Some(ExponentSign),
+            (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => Some(ExponentDigits),
+            _ => None,
+        }
+    }
+
+    const fn may_end(self) -> bool {
+        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
+    }
+}
+
+/// An open container.
+#[derive(Debug, Clone, Copy, Default)]
+struct Frame {
+    /// The path of an object, or of an array's elements.
+    path: PathHash,
+    /// Member names on the way to it.
+    names: u8,
+    object: bool,
+}
+
+struct Json {
+    state: State,
+    frames: [Frame; MAX_DEPTH],
+    depth: usize,
+    /// The path of the value that is next or under way.
+    path: PathHash,
+    names: u8,
+    documents: u64,
+    /// Whether the open string is a key.
+    key: bool,
+    /// The beginning of the open key, where it came in pieces or with escapes.
+    text: Vec<u8>,
+    /// Decoded bytes of the open string.
+    text_len: usize,
+    /// The UTF-16 unit being read, and the leading surrogate before it.
+    unit: u16,
+    surrogate: Option<u16>,
+    paths: KeyPaths,
+    login: LoginFields,
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self {
+            state: State::Between,
+            frames: [Frame::default(); MAX_DEPTH],
+            depth: 0,
+            path: PathHash::ROOT,
+            names: 0,
+            documents: 0,
+            key: false,
+            text: Vec::new(),
+            text_len: 0,
+            unit: 0,
+            surrogate: None,
+            paths: KeyPaths::default(),
+            login: LoginFields::default(),
+        }
+    }
+}
+
+impl PayloadParser for Json {
+    fn feed(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            rest = match self.state {
+                State::Text => self.text(rest),
+                State::Escape => self.escape(rest),
+                State::Unicode(left) => self.unicode(rest, left),
+                State::Number(number) => self.number(rest, number),
+                State::Literal(expected) => self.literal(rest, expected),
+                State::Invalid | State::TooDeep => return,
+                _ => self.structure(rest),
+            };
+        }
+    }
+
+    fn finish(&mut self, whole: bool) -> Reading {
+        let ended = match self.state {
+            State::Between => self.documents > 0,
+            State::Number(number) => self.depth == 0 && number.may_end(),
+            _ => false,
+        };
+        let state = match self.state {
+            State::Invalid => PayloadState::Invalid,
+            State::TooDeep => PayloadState::Partial,
+            _ if !whole => PayloadState::Partial,
+            _ if ended => PayloadState::Read,
+            _ => PayloadState::Invalid,
+        };
+        let (fields, shape) = self.paths.take();
+        let login = self.login.take();
+        self.state = State::Between;
+        self.depth = 0;
+        self.documents = 0;
+        Reading { state, fields, shape, login }
+    }
+}
+
+impl Json {
+    /// Everything outside strings, numbers and literals. Returns what it did not read.
+    fn structure<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let mut rest = bytes;
+        while let Some((&byte, tail)) = rest.split_first() {
+            rest = tail;
+            match (self.state, byte) {
+                (_, b' ' | b'\n' | b'\r' | b'\t') | (State::Between, 0x1e) => continue,
+                (State::FirstKey | State::Key, b'"') => return self.open_key(rest),
+                (State::Colon, b':') => self.state = State::Value,
+                (State::Next, b',') => self.next_member(),
+                (State::FirstElement | State::Next, b']') => self.close(false),
+                (State::FirstKey | State::Next, b'}') => self.close(true),
+                (State::Between, _) => {
+                    (self.path, self.names) = (PathHash::ROOT, 0);
+                    self.paths.mark(self.path.kind(if matches!(byte, b'{' | b'[') { byte } else { 0 }));
+                    self.value(byte);
+                }
+                (State::Value | State::FirstElement, _) => self.value(byte),
+                _ => self.state = State::Invalid,
+            }
+            if matches!(
+                self.state,
+                State::Text | State::Number(_) | State::Literal(_) | State::Invalid | State::TooDeep
+            ) {
+                break;
+            }
+        }
+        rest
+    }
+
+    /// A value begins with `byte`.
+    fn value(&mut self, byte: u8) {
+        match byte {
+            b'{' => self.open(true),
+            b'[' => self.open(false),
+            b'"' => {
+                self.key = false;
+                self.state = State::Text;
+            }
+            b'-' => self.state = State::Number(Number::Minus),
+            b'0' => self.state = State::Number(Number::Zero),
+            b'1'..=b'9' => self.state = State::Number(Number::Integer),
+            b't' => self.state = State::Literal(b"rue"),
+            b'f' => self.state = State::Literal(b"alse"),
+            b'n' => self.state = State::Literal(b"ull"),
+            _ => self.state = State::Invalid,
+        }
+    }
+
+    fn open(&mut self, object: bool) {
+        self.login.end();
+        let path = if object { self.path } else { self.path.elements() };
+        let Some(frame) = self.frames.get_mut(self.depth) else {
+            self.state = State::TooDeep;
+            return;
+        };
+        *frame = Frame { path, names: self.names, object };
+        self.depth += 1;
+        self.path = path;
+        self.state = if object { State::FirstKey } else { State::FirstElement };
+    }
+
+    fn close(&mut self, object: bool) {
+        if self.top().is_some_and(|frame| frame.object == object) {
+            self.depth -= 1;
+            self.value_ended();
+        } else {
+            self.state = State::Invalid;
+        }
+    }
+
+    fn top(&self) -> Option<Frame> {
+        self.frames.get(self.depth.checked_sub(1)?).copied()
+    }
+
+    fn value_ended(&mut self) {
+        self.login.end();
+        if self.depth == 0 {
+            self.documents += 1;
+            self.state = State::Between;
+        } else {
+            self.state = State::Next;
+        }
+    }
+
+    fn next_member(&mut self) {
+        let Some(top) = self.top() else { return };
+        (self.path, self.names) = (top.path, top.names);
+        self.state = if top.object { State::Key } else { State::Value };
+    }
+
+    /// A key begins. One that is here whole and without escapes is hashed where it lies.
+    fn open_key<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let len = plain_len(bytes);
+        if let Some((key, [b'"', rest @ ..])) = bytes.split_at_checked(len) {
+            self.key_ended(key, len);
+            return rest;
+        }
+        self.key = true;
+        self.text.clear();
+        self.text_len = 0;
+        self.state = State::Text;
+        bytes
+    }
+
+    fn key_ended(&mut self, key: &[u8], len: usize) {
+        let top = self.top().unwrap_or_default();
+        self.path = top.path.member(key, len);
+        self.names = top.names.saturating_add(1);
+        self.paths.field(self.path, self.names);
+        self.login.begin(key);
+        self.state = State::Colon;
+    }
+
+    /// The inside of a string, up to its end, an escape or the end of the input.
+    fn text<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let (plain, rest) = bytes.split_at_checked(plain_len(bytes)).unwrap_or((bytes, &[]));
+        self.keep(plain);
+        let Some((&byte, rest)) = rest.split_first() else { return &[] };
+        if byte == b'"' {
+            self.surrogate = None;
+        }
+        match byte {
+            b'"' if self.key => {
+                let text = std::mem::take(&mut self.text);
+                self.key_ended(&text, self.text_len);
+                self.text = text;
+            }
+            b'"' => self.value_ended(),
+            b'\\' => self.state = State::Escape,
+            _ => self.state = State::Invalid,
+        }
+        rest
+    }
+
+    /// Keeps decoded bytes of a key or of a value that is wanted.
+    fn keep(&mut self, bytes: &[u8]) {
+        if !bytes.is_empty() {
+            self.surrogate = None;
+        }
+        if self.key {
+            let room = KEY_BYTES.saturating_sub(self.text.len()).min(bytes.len());
+            self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
+            self.text_len += bytes.len();
+        } else if self.login.is_open() {
+            self.login.value(bytes);
+        }
+    }
+
+    fn escape<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let Some((&byte, rest)) = bytes.split_first() else { return bytes };
+        self.state = State::Text;
+        match byte {
+            b'"' | b'\\' | b'/' => self.keep(&[byte]),
+            b'b' => self.keep(b"\x08"),
+            b'f' => self.keep(b"\x0c"),
+            b'n' => self.keep(b"\n"),
+            b'r' => self.keep(b"\r"),
+            b't' => self.keep(b"\t"),
+            b'u' => {
+                self.unit = 0;
+                self.state = State::Unicode(4);
+            }
+            _ => self.state = State::Invalid,
+        }
+        rest
+    }
+
+    fn unicode<'a>(&mut self, bytes: &'a [u8], left: u8) -> &'a [u8] {
+        let Some((&byte, rest)) = bytes.split_first() else { return bytes };
+        let Some(digit) = percent::nibble(byte) else {
+            self.state = State::Invalid;
+            return rest;
+        };
+        self.unit = self.unit << 4 | u16::from(digit);
+        self.state = if left > 1 { State::Unicode(left - 1) } else { State::Text };
+        if left == 1 {
+            self.utf16_unit();
+        }
+        rest
+    }
+
+    /// A leading surrogate waits for the next unit; one that stands alone is kept as nothing.
+    fn utf16_unit(&mut self) {
+        let lead = self.surrogate.take();
+        if (0xd800..0xdc00).contains(&self.unit) {
+            self.surrogate = Some(self.unit);
+            return;
+        }
+        let units = [lead.unwrap_or_default(), self.unit];
+        let units = if lead.is_some() { units.as_slice() } else { units.get(1..).unwrap_or_default() };
+        for decoded in char::decode_utf16(units.iter().copied()).flatten() {
+            self.keep(decoded.encode_utf8(&mut [0; 4]).as_bytes());
+        }
+    }
+
+    fn number<'a>(&mut self, bytes: &'a [u8], mut number: Number) -> &'a [u8] {
+        let mut rest = bytes;
+        while let Some((&byte, tail)) = rest.split_first() {
+            match number.next(byte) {
+                Some(next) => number = next,
+                None => {
+                    if number.may_end() {
+                        self.value_ended();
+                    } else {
+                        self.state = State::Invalid;
+                    }
+                    return rest;
+                }
+            }
+            rest = tail;
+        }
+        self.state = State::Number(number);
+        rest
+    }
+
+    fn literal<'a>(&mut self, bytes: &'a [u8], expected: &'static [u8]) -> &'a [u8] {
+        let len = expected.len().min(bytes.len());
+        let (found, rest) = bytes.split_at_checked(len).unwrap_or_default();
+        match expected.strip_prefix(found) {
+            Some([]) => self.value_ended(),
+            Some(left) => self.state = State::Literal(left),
+            None => self.state = State::Invalid,
+        }
+        rest
+    }
+}
+
+/// How many bytes of a string come before a quote, a backslash or a control character; eight at a time.
+fn plain_len(bytes: &[u8]) -> usize {
+    const ONES: u64 = u64::from_ne_bytes([1; 8]);
+    const HIGHS: u64 = ONES << 7;
+    let has_zero = |word: u64| word.wrapping_sub(ONES) & !word & HIGHS;
+    let (words, tail) = bytes.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        let word = u64::from_le_bytes(*word);
+        let control = word.wrapping_sub(ONES * 0x20) & !word & HIGHS;
+        let found = has_zero(word ^ (ONES * 0x22)) | has_zero(word ^ (ONES * 0x5c)) | control;
+        if found != 0 {
+            // A borrow can only mark bytes behind a true one, so the lowest mark is exact.
+            return index * 8 + found.trailing_zeros() as usize / 8;
+        }
+    }
+    let before = words.len() * 8;
+    let stop = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+    before + tail.iter().position(stop).unwrap_or(tail.len())
+}
+
+#[cfg(test)]
+mod tests;

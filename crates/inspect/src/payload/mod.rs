@@ -1,0 +1,107 @@
+//! Payload formats: one file each, all of them push parsers.
+//!
+//! A parser sees a body in pieces of any size; every split gives the same [`Reading`]. It builds no tree and holds a
+//! bounded state. To add a format: its file here, and its line in [`PAYLOADS`].
+
+mod form;
+mod json;
+mod login;
+mod paths;
+
+pub use login::Login;
+
+use crate::PayloadState;
+
+/// A payload format, as `tapwire list payloads` and `tapwire explain` print it.
+#[derive(Debug)]
+pub struct PayloadFormat {
+    /// The name in events.
+    pub name: &'static str,
+    /// What it is and what is read of it, in one sentence.
+    pub summary: &'static str,
+    /// The media types it is known by, for people; `matches` decides.
+    pub media_types: &'static [&'static str],
+    /// Whether a media type, lower-case and without parameters, names this format.
+    pub matches: fn(&[u8]) -> bool,
+    /// Whether a body without Content-Type that begins with this byte, white space aside, is taken for it.
+    pub begins: fn(u8) -> bool,
+    /// A parser for one body, ready for the next one after [`PayloadParser::finish`].
+    pub parser: fn() -> Box<dyn PayloadParser>,
+}
+
+/// Every payload format.
+pub static PAYLOADS: &[PayloadFormat] = &[json::FORMAT, form::FORMAT];
+
+/// Reads bodies of one format, one after the other.
+pub trait PayloadParser: Send {
+    /// Takes the next bytes of the body.
+    fn feed(&mut self, bytes: &[u8]);
+
+    /// Ends the body and makes the parser ready for another. `whole` says that the body's last byte was fed.
+    fn finish(&mut self, whole: bool) -> Reading;
+}
+
+/// What a parser read of one body.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Reading {
+    /// How far.
+    pub state: PayloadState,
+    /// Distinct fields.
+    pub fields: u32,
+    /// Hash of the set of key paths to depth 3.
+    pub shape: u64,
+    /// A password that the body holds, with the name beside it.
+    pub login: Option<Login>,
+}
+
+/// The format a Content-Type value names.
+pub(crate) fn by_media_type(content_type: &[u8]) -> Option<&'static PayloadFormat> {
+    let essence =
+        content_type.split(|byte| matches!(byte, b';' | b',')).next().unwrap_or_default().trim_ascii();
+    let mut lower = [0; 128];
+    let name = lower.get_mut(..essence.len())?;
+    name.copy_from_slice(essence);
+    name.make_ascii_lowercase();
+    let name = &*name;
+    PAYLOADS.iter().find(|format| (format.matches)(name))
+}
+
+/// The format that a body without Content-Type seems to have.
+pub(crate) fn by_first_byte(byte: u8) -> Option<&'static PayloadFormat> {
+    PAYLOADS.iter().find(|format| (format.begins)(byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn media_types_find_their_format() {
+        let name = |text: &str| by_media_type(text.as_bytes()).map(|format| format.name);
+        for json in [
+            "application/json",
+            "Application/JSON; charset=utf-8",
+            "application/problem+json",
+            "text/json",
+            "application/x-ndjson",
+            "application/json-seq",
+            "application/vnd.api+json;version=1",
+        ] {
+            assert_eq!(name(json), Some("json"), "{json}");
+        }
+        assert_eq!(name("application/x-www-form-urlencoded"), Some("form"));
+        for other in ["text/html", "", "json", "application/jsonx", &"a".repeat(500)] {
+            assert_eq!(name(other), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn every_listed_media_type_matches_its_format() {
+        for format in PAYLOADS {
+            for media_type in format.media_types {
+                let found = by_media_type(media_type.replace('*', "x").as_bytes()).map(|found| found.name);
+                assert_eq!(found, Some(format.name), "{media_type}");
+            }
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! Limits of the inventory.
+
+use tapwire_inspect::TokenKey;
+
+/// Limits of the inventory.
+///
+/// Memory: about 1.5 KiB an endpoint and 200 bytes a service at most, so the defaults stay within 160 MiB when a scanner
+/// fills every table.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The key of tokens that name callers known by address and User-Agent only.
+    pub token_key: TokenKey,
+    /// Services kept; calls to further ones are placed without endpoint.
+    pub max_services: usize,
+    /// Endpoints kept in all.
+    pub max_endpoints: usize,
+    /// Endpoints kept of one service, so that one that is scanned leaves room for the others.
+    pub max_endpoints_per_service: u32,
+}
+
+impl Config {
+    /// The defaults with that key: 10,000 services, 100,000 endpoints, 10,000 of one service.
+    pub const fn new(token_key: TokenKey) -> Self {
+        Self { token_key, max_services: 10_000, max_endpoints: 100_000, max_endpoints_per_service: 10_000 }
+    }
+}

@@ -1,0 +1,187 @@
+//! What is known of an endpoint and of a service.
+
+use crate::EndpointId;
+use std::sync::Arc;
+use tapwire_inspect::{CredentialKind, Observation, PayloadState};
+use tapwire_wire::Timestamp;
+
+/// Callers counted exactly; an endpoint with more says "at least".
+const EXACT_CALLERS: usize = 64;
+/// Response shapes kept of one endpoint.
+const MAX_SHAPES: usize = 8;
+
+/// How many answers were of which class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct StatusCounts {
+    /// 1xx to 5xx, in order.
+    pub classes: [u64; 5],
+    /// Answers that were not seen, or whose status is none of these.
+    pub unseen: u64,
+}
+
+impl StatusCounts {
+    fn add(&mut self, status: Option<u16>) {
+        let class = status.and_then(|status| usize::from(status / 100).checked_sub(1));
+        match class.and_then(|class| self.classes.get_mut(class)) {
+            Some(count) => *count += 1,
+            None => self.unseen += 1,
+        }
+    }
+}
+
+/// How many calls proved who they are, and how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct AuthCounts {
+    kinds: [u64; 7],
+    /// Calls without credential.
+    pub none: u64,
+}
+
+impl AuthCounts {
+    const KINDS: [CredentialKind; 7] = [
+        CredentialKind::Jwt,
+        CredentialKind::Bearer,
+        CredentialKind::ApiKey,
+        CredentialKind::Cookie,
+        CredentialKind::Basic,
+        CredentialKind::Password,
+        CredentialKind::Other,
+    ];
+
+    /// The kinds that came, with the calls that had one; a call with two kinds counts for both.
+    pub fn iter(&self) -> impl Iterator<Item = (CredentialKind, u64)> + '_ {
+        Self::KINDS.into_iter().zip(self.kinds).filter(|(_, calls)| *calls > 0)
+    }
+
+    fn add(&mut self, observation: &Observation) {
+        if observation.credentials.is_empty() {
+            self.none += 1;
+        }
+        for (kind, calls) in Self::KINDS.into_iter().zip(&mut self.kinds) {
+            *calls += u64::from(observation.credentials.iter().any(|credential| credential.kind == kind));
+        }
+    }
+}
+
+/// Distinct callers, exact while they are few.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Callers {
+    /// Sorted hashes of principals.
+    seen: Vec<u64>,
+    more: bool,
+}
+
+impl Callers {
+    /// How many, and whether there were more than are counted.
+    pub fn count(&self) -> (usize, bool) {
+        (self.seen.len(), self.more)
+    }
+
+    fn add(&mut self, caller: u64) {
+        if let Err(at) = self.seen.binary_search(&caller) {
+            self.more = self.seen.len() == EXACT_CALLERS;
+            if !self.more {
+                self.seen.insert(at, caller);
+            }
+        }
+    }
+}
+
+/// A shape of successful answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ResponseShape {
+    /// Hash of its key paths.
+    pub shape: u64,
+    /// Answers that had it.
+    pub calls: u64,
+}
+
+/// What is known of an endpoint: a service's method on a path template.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its name for good.
+    pub id: EndpointId,
+    /// The service it belongs to.
+    pub service: Arc<str>,
+    /// The method as sent.
+    pub method: Arc<str>,
+    /// The path template.
+    pub template: Arc<str>,
+    /// Packet time of its first call.
+    pub first_seen: Timestamp,
+    /// Packet time of its last call.
+    pub last_seen: Timestamp,
+    /// Calls placed here.
+    pub calls: u64,
+    /// Who called.
+    pub callers: Callers,
+    /// What was answered.
+    pub status: StatusCounts,
+    /// How callers proved who they are.
+    pub auth: AuthCounts,
+    /// Shapes of 2xx answers that were read whole, at most 8, in the order they came.
+    pub shapes: Vec<ResponseShape>,
+}
+
+impl Endpoint {
+    pub(crate) fn new(id: EndpointId, service: Arc<str>, method: Arc<str>, template: Arc<str>) -> Self {
+        Self {
+            id,
+            service,
+            method,
+            template,
+            first_seen: Timestamp::MIN,
+            last_seen: Timestamp::MIN,
+            calls: 0,
+            callers: Callers::default(),
+            status: StatusCounts::default(),
+            auth: AuthCounts::default(),
+            shapes: Vec::new(),
+        }
+    }
+
+    /// Counts one call. Captures may step back in time, so first and last are the extremes.
+    pub(crate) fn add(&mut self, observation: &Observation, caller: u64) {
+        let time = observation.exchange.started();
+        self.first_seen = if self.calls == 0 { time } else { self.first_seen.min(time) };
+        self.last_seen = self.last_seen.max(time);
+        self.calls += 1;
+        self.callers.add(caller);
+        let status = status(observation);
+        self.status.add(status);
+        self.auth.add(observation);
+        let answer = &observation.response_payload;
+        if matches!(status, Some(200..=299)) && answer.state == PayloadState::Read && answer.format.is_some()
+        {
+            self.add_shape(answer.shape);
+        }
+    }
+
+    fn add_shape(&mut self, shape: u64) {
+        if let Some(known) = self.shapes.iter_mut().find(|known| known.shape == shape) {
+            known.calls += 1;
+        } else if self.shapes.len() < MAX_SHAPES {
+            self.shapes.push(ResponseShape { shape, calls: 1 });
+        }
+    }
+}
+
+/// The status code of an observation's response.
+pub(crate) fn status(observation: &Observation) -> Option<u16> {
+    observation.exchange.response.as_ref().and_then(|response| response.head.status)
+}
+
+/// What is known of a service: where an API lives.
+#[derive(Debug, Clone)]
+pub struct Service {
+    /// The authority, else the server's address and port.
+    pub name: Arc<str>,
+    /// Packet time of its first call.
+    pub first_seen: Timestamp,
+    /// Packet time of its last call.
+    pub last_seen: Timestamp,
+    /// Calls placed here, with those that made or met no endpoint.
+    pub calls: u64,
+    /// Endpoints known.
+    pub endpoints: u32,
+}

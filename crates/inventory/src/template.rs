@@ -1,0 +1,148 @@
+//! Path templates from the types of segments: the key that finds an endpoint, and the text that names it.
+//!
+//! What is learned of paths begins here; everything else in this crate takes a template as given.
+
+use std::collections::BTreeMap;
+use std::hash::Hasher;
+use std::sync::Arc;
+use tapwire_inspect::{Observation, PathSegment, SegmentKind};
+use tapwire_protocol::Head;
+
+/// Segments that an observation holds at most; a longer path ends its template in `/…`.
+const MAX_SEGMENTS: usize = 32;
+
+/// Writes what tells this path's template from others into a hash: words as they are, parameters by their type.
+pub(crate) fn hash(observation: &Observation, head: &Head, hash: &mut impl Hasher) {
+    if observation.segments.is_empty() {
+        hash.write(rootless(observation, head).as_bytes());
+    }
+    for segment in &observation.segments {
+        hash.write_u8(segment.kind as u8);
+        if !segment.kind.is_parameter() {
+            hash.write(head.slice(segment.range).bytes());
+            hash.write_u8(b'/');
+        }
+    }
+}
+
+/// The template's text: `/orders/{orderId}`.
+pub(crate) fn text(observation: &Observation, head: &Head) -> Arc<str> {
+    if observation.segments.is_empty() {
+        return rootless(observation, head).into();
+    }
+    let mut template = String::new();
+    let mut used = BTreeMap::new();
+    let mut parent = None;
+    for segment in &observation.segments {
+        template.push('/');
+        if segment.kind.is_parameter() {
+            push_parameter(&mut template, &mut used, parameter_name(segment.kind, parent.as_deref()));
+        } else {
+            let word = word(head, *segment);
+            template.push_str(&word);
+            parent = (segment.kind == SegmentKind::Word).then_some(word);
+        }
+    }
+    if observation.segments.len() >= MAX_SEGMENTS {
+        template.push_str("/…");
+    }
+    template.into()
+}
+
+/// Templates without segments: the root, and the asterisk of `OPTIONS *`.
+fn rootless(observation: &Observation, head: &Head) -> &'static str {
+    match observation.path.map(|path| head.slice(path).bytes()) {
+        Some(b"*") => "*",
+        _ => "/",
+    }
+}
+
+/// Adds `{name}`, with a number behind a name that the template has already.
+fn push_parameter(template: &mut String, used: &mut BTreeMap<String, u32>, name: String) {
+    let count = used.entry(name.clone()).or_insert(0);
+    *count += 1;
+    template.push('{');
+    template.push_str(&name);
+    if *count > 1 {
+        template.push_str(&count.to_string());
+    }
+    template.push('}');
+}
+
+fn parameter_name(kind: SegmentKind, parent: Option<&str>) -> String {
+    match (kind, parent) {
+        (SegmentKind::Date, _) => "date".to_owned(),
+        (SegmentKind::Email, _) => "email".to_owned(),
+        (_, Some(parent)) => id_of(parent),
+        (_, None) => "id".to_owned(),
+    }
+}
+
+/// `orders` → `orderId`, `line-items` → `lineItemId`.
+fn id_of(parent: &str) -> String {
+    let mut name = String::new();
+    let mut upper = false;
+    for letter in singular(parent).chars() {
+        match letter {
+            _ if !letter.is_ascii_alphanumeric() => upper = !name.is_empty(),
+            _ if upper => {
+                name.push(letter.to_ascii_uppercase());
+                upper = false;
+            }
+            _ if name.is_empty() => name.push(letter.to_ascii_lowercase()),
+            _ => name.push(letter),
+        }
+    }
+    name.push_str(if name.is_empty() { "id" } else { "Id" });
+    name
+}
+
+/// The singular of an English resource name, by its ending; a word that is none of these stays.
+fn singular(word: &str) -> String {
+    const SAME: &[&str] =
+        &["status", "address", "news", "series", "analysis", "basis", "bus", "gas", "canvas", "alias"];
+    let lower = word.to_ascii_lowercase();
+    let cut = |ending: &str| word.get(..word.len() - ending.len()).unwrap_or(word);
+    if SAME.iter().any(|same| lower.ends_with(same)) || lower.ends_with("ss") || lower.len() < 4 {
+        return word.to_owned();
+    }
+    for ending in ["sses", "xes", "ches", "shes", "zzes", "uses"] {
+        if lower.ends_with(ending) {
+            return cut("es").to_owned();
+        }
+    }
+    match () {
+        () if lower.ends_with("movies") => cut("s").to_owned(),
+        () if lower.ends_with("ies") => format!("{}y", cut("ies")),
+        () if lower.ends_with("people") => format!("{}person", cut("people")),
+        () if lower.ends_with('s') => cut("s").to_owned(),
+        () => word.to_owned(),
+    }
+}
+
+/// A word of a path as a template shows it: unreserved characters decoded, all others percent-encoded, so that a template
+/// is ASCII and its braces are its own.
+fn word(head: &Head, segment: PathSegment) -> String {
+    let mut out = String::new();
+    let mut rest = head.slice(segment.range).bytes();
+    while let Some((&byte, tail)) = rest.split_first() {
+        let escaped = if byte == b'%' { hex(tail) } else { None };
+        rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+        match escaped.unwrap_or(byte) {
+            plain if plain.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&plain) => {
+                out.push(plain.into())
+            }
+            other => out.push_str(&format!("%{other:02X}")),
+        }
+    }
+    out
+}
+
+fn hex(digits: &[u8]) -> Option<u8> {
+    let digits = std::str::from_utf8(digits.get(..2)?).ok()?;
+    digits
+        .bytes()
+        .all(|digit| digit.is_ascii_hexdigit())
+        .then(|| u8::from_str_radix(digits, 16).ok())
+        .flatten()
+}
