@@ -4,7 +4,20 @@
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod config;
+mod detector;
+mod detectors;
 mod finding;
+mod judge;
+mod records;
+#[cfg(test)]
+#[path = "../../inspect/src/transcript.rs"]
+mod transcript;
 
+pub use config::Config;
+pub use detector::{Case, Detector, DetectorInfo, Scope};
+pub use detectors::DETECTORS;
 pub use finding::{Finding, Outcome, Severity};
+pub use judge::{Counters, Detectors, NotJudged};

@@ -1,0 +1,204 @@
+//! One record per scope key, with the states of all detectors side by side.
+
+use crate::detector::Detector;
+use crate::{Config, DETECTORS};
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+use tapwire_wire::Timestamp;
+
+/// Records looked at for expiry when a new one is made: twice as fast as they come.
+const SWEEP: usize = 2;
+
+/// The key of a record: a 128-bit hash of scope and what it names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct Key(pub(crate) u128);
+
+/// The states of one scope key.
+pub(crate) struct Record {
+    key: Key,
+    last: Timestamp,
+    /// By the detector's index in the registry; `None` until a call concerns it.
+    states: Vec<Option<Box<dyn Detector>>>,
+    /// Whether it was used since the hand passed it.
+    used: bool,
+}
+
+impl Record {
+    /// The state of the detector with that index, made when it is not there.
+    pub(crate) fn state(&mut self, detector: usize) -> Option<&mut Box<dyn Detector>> {
+        if self.states.len() <= detector {
+            self.states.resize_with(detector + 1, || None);
+        }
+        let new = DETECTORS.get(detector)?.new;
+        self.states.get_mut(detector).map(|state| state.get_or_insert_with(new))
+    }
+}
+
+/// All records, bounded in number and by age, in packet time.
+pub(crate) struct Records {
+    config: Config,
+    slots: Vec<Record>,
+    by_key: HashMap<Key, usize, BuildHasherDefault<KeyHasher>>,
+    /// Where the sweep for expired and unused records goes on.
+    hand: usize,
+    pub(crate) evicted: u64,
+    pub(crate) expired: u64,
+}
+
+/// Keys are keyed hashes already.
+#[derive(Default)]
+struct KeyHasher(u64);
+
+impl Hasher for KeyHasher {
+    fn write(&mut self, _: &[u8]) {}
+
+    #[allow(clippy::cast_possible_truncation, reason = "the low half of a hash is a hash")]
+    fn write_u128(&mut self, key: u128) {
+        self.0 = key as u64;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Records {
+    pub(crate) fn new(config: Config) -> Self {
+        Self { config, slots: Vec::new(), by_key: HashMap::default(), hand: 0, evicted: 0, expired: 0 }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// The record of a key at that time; one that was quiet for too long begins anew.
+    pub(crate) fn record(&mut self, key: Key, time: Timestamp) -> Option<&mut Record> {
+        let known = self.by_key.get(&key).copied();
+        let index = match known {
+            Some(index) => index,
+            None => self.insert(key, time),
+        };
+        let forget_after = self.config.forget_after;
+        let record = self.slots.get_mut(index)?;
+        if time.since(record.last) > forget_after {
+            record.states.clear();
+            self.expired += 1;
+        }
+        record.last = record.last.max(time);
+        record.used = true;
+        Some(record)
+    }
+
+    fn insert(&mut self, key: Key, time: Timestamp) -> usize {
+        for _ in 0..SWEEP {
+            self.sweep(time);
+        }
+        if self.slots.len() >= self.config.max_records.max(1) {
+            self.evict();
+        }
+        self.by_key.insert(key, self.slots.len());
+        self.slots.push(Record { key, last: time, states: Vec::new(), used: true });
+        self.slots.len() - 1
+    }
+
+    /// Moves the hand by one and forgets the record there when it is too old.
+    fn sweep(&mut self, time: Timestamp) {
+        self.hand = if self.hand + 1 < self.slots.len() { self.hand + 1 } else { 0 };
+        let old = |record: &Record| time.since(record.last) > self.config.forget_after;
+        if self.slots.get(self.hand).is_some_and(old) {
+            self.remove(self.hand);
+            self.expired += 1;
+        }
+    }
+
+    /// Second chance: the first record the hand meets that was not used since it last came by.
+    fn evict(&mut self) {
+        for _ in 0..=self.slots.len() {
+            self.hand = if self.hand + 1 < self.slots.len() { self.hand + 1 } else { 0 };
+            match self.slots.get_mut(self.hand) {
+                Some(record) if record.used => record.used = false,
+                _ => break,
+            }
+        }
+        self.remove(self.hand);
+        self.evicted += 1;
+    }
+
+    fn remove(&mut self, index: usize) {
+        if index >= self.slots.len() {
+            return;
+        }
+        let removed = self.slots.swap_remove(index);
+        self.by_key.remove(&removed.key);
+        if let Some(moved) = self.slots.get(index) {
+            self.by_key.insert(moved.key, index);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const HOUR: i64 = 3_600 * 1_000_000_000;
+
+    fn records(max_records: usize) -> Records {
+        Records::new(Config { table_key: [1; 16], max_records, forget_after: HOUR })
+    }
+
+    fn touch(records: &mut Records, key: u128, hours: i64) -> usize {
+        let record = records.record(Key(key), Timestamp::from_nanos(hours * HOUR)).expect("a record");
+        let before = record.states.len();
+        record.state(0);
+        before
+    }
+
+    #[test]
+    fn number_of_records_is_bounded() {
+        let mut records = records(10);
+        for key in 0..1000 {
+            touch(&mut records, key, 0);
+        }
+        assert_eq!((records.len(), records.evicted), (10, 990));
+        assert_eq!(records.by_key.len(), 10);
+    }
+
+    #[test]
+    fn record_in_use_survives_a_flood() {
+        let mut records = records(10);
+        touch(&mut records, 7, 0);
+        for key in 100..1000 {
+            touch(&mut records, key, 0);
+            assert_eq!(touch(&mut records, 7, 0), 1, "after {key}");
+        }
+    }
+
+    #[test]
+    fn quiet_record_begins_anew() {
+        let mut records = records(10);
+        assert_eq!(touch(&mut records, 7, 0), 0);
+        assert_eq!(touch(&mut records, 7, 1), 1);
+        assert_eq!(touch(&mut records, 7, 3), 0);
+        assert_eq!(records.expired, 1);
+    }
+
+    #[test]
+    fn expired_records_are_swept_as_new_ones_come() {
+        let mut records = records(1000);
+        for key in 0..100 {
+            touch(&mut records, key, 0);
+        }
+        for key in 100..200 {
+            touch(&mut records, key, 5);
+        }
+        assert_eq!((records.len(), records.expired), (100, 100));
+    }
+
+    #[test]
+    fn step_back_in_time_expires_nothing() {
+        let mut records = records(10);
+        touch(&mut records, 7, 100);
+        assert_eq!(touch(&mut records, 7, 1), 1);
+        assert_eq!(records.expired, 0);
+    }
+}
