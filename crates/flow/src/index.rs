@@ -126,7 +126,7 @@ mod tests {
         let mut index = Index::new();
         let mut model = std::collections::BTreeMap::new();
         let mut random = 1_u64;
-        for step in 0..20_000_u32 {
+        for step in 0..6_000_u32 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let slot = u32::try_from(random >> 52).unwrap();
             let hash = slot / 7 % 97;
@@ -136,7 +136,7 @@ mod tests {
                 index.insert(hash, slot);
                 model.insert(slot, hash);
             }
-            if step % 64 == 0 {
+            if step % 500 == 0 {
                 for slot in 0..4_096 {
                     let hash = slot / 7 % 97;
                     let found = index.find(hash, |candidate| candidate == slot);

@@ -1,0 +1,6 @@
+//! The flow table from packets to events.
+
+mod common;
+mod model;
+mod reassembly;
+mod table;

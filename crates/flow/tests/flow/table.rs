@@ -1,0 +1,137 @@
+//! Many connections: timeouts, eviction, floods, clocks, senders.
+
+use crate::common::{CLIENT, Heard, MILLISECOND, SECOND, SERVER, Tap, Tcp, client, data, server};
+use tapwire_flow::{CloseReason, Config, FlowTable, Patience};
+
+const RECORD: usize = FlowTable::<()>::RECORD;
+
+fn closes(tap: &mut Tap) -> Vec<(u64, CloseReason)> {
+    let close = |(flow, heard)| match heard {
+        Heard::Close(reason) => Some((flow, reason)),
+        _ => None,
+    };
+    tap.heard.events.drain(..).filter_map(close).collect()
+}
+
+/// A connection with a request, told apart by its port.
+fn request(port: u16) -> Tcp {
+    client(700).ack(900).data(b"GET /").port(port)
+}
+
+#[test]
+fn silence_closes_by_what_is_open() {
+    for (patience, seconds) in [(Patience::Idle, 300), (Patience::Open, 900), (Patience::LongLived, 1_800)] {
+        let mut tap = Tap::file();
+        tap.heard.patience = patience;
+        tap.send(&request(1)).wait((seconds - 2) * SECOND);
+        assert_eq!(closes(&mut tap), []);
+        tap.wait(4 * SECOND);
+        assert_eq!(closes(&mut tap), [(1, CloseReason::Idle)]);
+    }
+}
+
+#[test]
+fn a_connection_that_only_showed_a_syn_is_forgotten_soon() {
+    let mut tap = Tap::file();
+    tap.send(&client(100).syn()).wait(11 * SECOND);
+    assert_eq!(closes(&mut tap), [(1, CloseReason::Idle)]);
+    let mut tap = Tap::connected();
+    tap.wait(11 * SECOND);
+    assert_eq!(closes(&mut tap), []);
+}
+
+#[test]
+fn a_syn_flood_evicts_only_itself() {
+    let mut tap = Tap::new(Config { memory: 400 * RECORD, ..Config::default() });
+    for port in 1..=20 {
+        tap.send(&request(port));
+    }
+    for nth in 0..5_000 {
+        tap.send(&Tcp { client: 1_000 + nth, ..client(nth).syn() });
+    }
+    let evicted: Vec<u64> = closes(&mut tap).into_iter().map(|(flow, _)| flow).collect();
+    assert_eq!(evicted, (21..=20 + 5_000 - 50).collect::<Vec<u64>>());
+    assert_eq!(tap.table.counters().evicted_syn, 4_950);
+}
+
+#[test]
+fn a_full_table_gives_up_the_least_active_connection() {
+    let mut tap = Tap::new(Config { memory: 8 * (RECORD + 600), ..Config::default() });
+    for port in 1..=5 {
+        tap.send(&request(port)).wait(2 * SECOND);
+    }
+    tap.send(&client(705).ack(900).data(b"more").port(1)).wait(2 * SECOND);
+    let mut order = Vec::new();
+    for port in 6..40 {
+        tap.send(&request(port)).wait(2 * SECOND);
+        order.extend(closes(&mut tap).into_iter().map(|(flow, _)| flow));
+    }
+    assert_eq!(order.get(..5), Some(&[2, 3, 4, 5, 1][..]));
+    assert!(tap.table.counters().memory <= 8 * (RECORD + 600) as u64);
+}
+
+#[test]
+fn an_open_exchange_outlives_an_idle_connection_in_a_full_table() {
+    let mut tap = Tap::new(Config { memory: 3 * (RECORD + 600), ..Config::default() });
+    tap.heard.patience = Patience::Open;
+    tap.send(&request(1));
+    tap.heard.patience = Patience::Idle;
+    for port in 2..10 {
+        tap.wait(2 * SECOND).send(&request(port));
+    }
+    let evicted = closes(&mut tap);
+    assert!(evicted.len() > 4 && evicted.iter().all(|(flow, _)| *flow != 1), "{evicted:?}");
+}
+
+#[test]
+fn a_clock_that_is_set_expires_nothing() {
+    let mut tap = Tap::file();
+    tap.send(&request(1));
+    tap.now += 50_000 * SECOND;
+    tap.send(&request(2));
+    tap.now -= 90_000 * SECOND;
+    tap.send(&request(3));
+    assert_eq!(closes(&mut tap), []);
+    tap.wait(301 * SECOND);
+    assert_eq!(closes(&mut tap).len(), 3);
+}
+
+#[test]
+fn the_end_closes_in_the_order_of_opening() {
+    let mut tap = Tap::file();
+    tap.send(&request(5)).send(&request(4)).send(&client(100).syn().port(9)).send(&request(6));
+    tap.send(&client(705).rst().port(4)).send(&request(4));
+    closes(&mut tap);
+    tap.finish();
+    let ends: Vec<u64> = closes(&mut tap).into_iter().map(|(flow, _)| flow).collect();
+    assert_eq!(ends, [1, 3, 4]);
+    assert!(tap.table.is_empty());
+}
+
+#[test]
+fn what_ends_a_connection_nobody_knows_opens_none() {
+    let mut tap = Tap::file();
+    tap.send(&client(1).rst()).send(&client(1).ack(2).fin());
+    assert_eq!((tap.table.len(), tap.table.counters().stray), (0, 2));
+}
+
+#[test]
+fn a_tenant_of_memory_is_small() {
+    assert!(RECORD <= 256, "{RECORD}");
+}
+
+#[test]
+fn interleaved_connections_do_not_mix() {
+    let mut tap = Tap::file();
+    for port in 1..200 {
+        tap.send(&request(port));
+    }
+    tap.take();
+    for port in (1..200_u16).rev() {
+        tap.send(&server(900).ack(705).data(&port.to_be_bytes()).port(port));
+        tap.send(&client(705).ack(902).data(&port.to_be_bytes()).port(port));
+        let body = port.to_be_bytes();
+        assert_eq!(tap.take_data(), [data(SERVER, 900, &body), data(CLIENT, 705, &body)]);
+    }
+    tap.wait(MILLISECOND).finish();
+}
