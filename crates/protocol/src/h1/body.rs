@@ -156,7 +156,7 @@ impl ChunkedDecoder {
         for byte in bytes {
             match self.state {
                 State::Size { value, digits } => self.state = size(value, digits, *byte, anomalies),
-                State::AfterSize { value } => self.state = after_size(value, *byte, anomalies),
+                State::AfterSize { value } => self.state = behind_space(value, *byte, anomalies),
                 State::Extension { value, len } => self.state = extension(value, len, *byte, anomalies),
                 State::SizeCr { value, len } => self.state = size_cr(value, len, *byte, anomalies),
                 State::DataEnd => self.state = data_end(*byte, anomalies),
@@ -248,7 +248,15 @@ fn broken(anomalies: &mut Anomalies) -> State {
     State::Broken
 }
 
-/// Behind a size: its line's end, an extension, or white space, which is allowed only in front of an extension.
+/// Behind white space that follows a size, which is allowed only in front of an extension (RFC 9112, 7.1.1).
+fn behind_space(value: u64, byte: u8, anomalies: &mut Anomalies) -> State {
+    if matches!(byte, b'\r' | b'\n') {
+        anomalies.insert(Anomaly::InvalidChunkSize);
+    }
+    after_size(value, byte, anomalies)
+}
+
+/// Behind a size: its line's end, an extension, or white space.
 fn after_size(value: u64, byte: u8, anomalies: &mut Anomalies) -> State {
     match byte {
         b';' => {
@@ -314,4 +322,172 @@ fn data_cr(byte: u8, anomalies: &mut Anomalies) -> State {
     anomalies.insert(Anomaly::BareCr);
     anomalies.insert(Anomaly::ChunkWithoutLineEnd);
     size(0, 0, byte, anomalies)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[derive(Debug, Default, PartialEq)]
+    struct Decoded {
+        data: Vec<u8>,
+        trailers: Vec<u8>,
+        anomalies: Anomalies,
+        ended: bool,
+        broken: bool,
+        rest: Vec<u8>,
+    }
+
+    fn decode_pieces<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Decoded {
+        let (mut decoder, mut out) = (ChunkedDecoder::new(), Decoded::default());
+        for mut piece in pieces {
+            while !piece.is_empty() && !decoder.is_finished() && !decoder.is_broken() {
+                let step = decoder.feed(piece, &mut out.anomalies);
+                piece = &piece[step.consumed..];
+                match step.part {
+                    ChunkPart::Data(data) => out.data.extend_from_slice(data),
+                    ChunkPart::Trailer(bytes) => out.trailers.extend_from_slice(bytes),
+                    ChunkPart::Framing | ChunkPart::End | ChunkPart::Broken => {}
+                }
+            }
+            out.rest.extend_from_slice(piece);
+        }
+        (out.ended, out.broken) = (decoder.is_finished(), decoder.is_broken());
+        out
+    }
+
+    fn decode(body: &[u8]) -> Decoded {
+        decode_pieces([body])
+    }
+
+    fn ended(body: &str, data: &str, anomalies: &[Anomaly]) {
+        let out = decode(body.as_bytes());
+        assert!(out.ended, "{body:?} did not end");
+        assert_eq!(out.data, data.as_bytes(), "{body:?}");
+        assert_eq!(out.anomalies.iter().collect::<Vec<_>>(), anomalies, "{body:?}");
+    }
+
+    #[test]
+    fn rfc9112_7_1_chunks_are_joined() {
+        ended(
+            "4\r\nWiki\r\n6\r\npedia \r\nE\r\nin \r\n\r\nchunks.\r\n0\r\n\r\n",
+            "Wikipedia in \r\n\r\nchunks.",
+            &[],
+        );
+        ended("a\r\n0123456789\r\n0\r\n\r\n", "0123456789", &[]);
+        ended("005\r\nhello\r\n000\r\n\r\n", "hello", &[]);
+    }
+
+    #[test]
+    fn what_follows_the_body_is_left_alone() {
+        assert_eq!(decode(b"1\r\na\r\n0\r\n\r\nHTTP/1.1 200").rest, b"HTTP/1.1 200");
+    }
+
+    #[test]
+    fn rfc9112_7_1_1_extensions_are_skipped_and_named() {
+        ended("5;a=\"b; c\";d\r\nhello\r\n0;last\r\n\r\n", "hello", &[Anomaly::ChunkExtension]);
+        ended("5 ; a=b\r\nhello\r\n0\r\n\r\n", "hello", &[Anomaly::ChunkExtension]);
+        let long = format!("5;{}\r\nhello\r\n0\r\n\r\n", "a".repeat(2000));
+        ended(&long, "hello", &[Anomaly::ChunkExtension, Anomaly::OversizedChunkExtension]);
+        ended("5;a\rb\r\nhello\r\n0\r\n\r\n", "hello", &[Anomaly::BareCr, Anomaly::ChunkExtension]);
+        ended("5;a\nhello\r\n0\r\n\r\n", "hello", &[Anomaly::BareLf, Anomaly::ChunkExtension]);
+    }
+
+    #[test]
+    fn rfc9112_7_1_2_trailers_are_handed_out() {
+        let out = decode(b"1\r\na\r\n0\r\nA: b\r\nC: d\r\n\r\nrest");
+        assert!(out.ended && out.anomalies.is_empty());
+        assert_eq!((&out.trailers[..], &out.rest[..]), (&b"A: b\r\nC: d\r\n"[..], &b"rest"[..]));
+        assert_eq!(decode(b"0\r\n\rA: b\r\n\r\n").trailers, b"\rA: b\r\n");
+    }
+
+    #[test]
+    fn an_endless_trailer_section_is_named() {
+        let lines = "A: b\r\n".repeat(3000);
+        let out = decode(format!("0\r\n{lines}\r\n").as_bytes());
+        assert!(out.ended && out.anomalies.contains(Anomaly::OversizedHead));
+    }
+
+    #[test]
+    fn sizes_that_servers_read_differently_are_named() {
+        ended("5 \r\nhello\r\n0  \r\n\r\n", "hello", &[Anomaly::InvalidChunkSize]);
+        ended(" 5\r\nhello\r\n0\r\n\r\n", "hello", &[Anomaly::InvalidChunkSize]);
+        ended("5 junk\r\nhello\r\n0\r\n\r\n", "hello", &[Anomaly::InvalidChunkSize]);
+        ended("00000000000000005\r\nhello\r\n0\r\n\r\n", "hello", &[Anomaly::InvalidChunkSize]);
+        ended("5\nhello\r\n0\r\n\r\n", "hello", &[Anomaly::BareLf]);
+        ended("5\r\nhello\n0\r\n\r\n", "hello", &[Anomaly::BareLf]);
+        ended("5\r\nhello\r\n0\r\n\n", "hello", &[Anomaly::BareLf]);
+    }
+
+    #[test]
+    fn sizes_that_are_none_break_the_framing() {
+        for size in ["", "+5", "-5", "0x5", "5x", "g", "\u{e9}", "10000000000000000", &"0".repeat(65)] {
+            let out = decode(format!("{size}\r\nhello\r\n0\r\n\r\n").as_bytes());
+            assert!(out.broken && out.data.is_empty(), "{size}");
+            assert!(out.anomalies.contains(Anomaly::InvalidChunkSize), "{size}");
+        }
+        assert!(!decode(b"ffffffffffffffff\r\nhello").broken);
+    }
+
+    #[test]
+    fn a_chunk_without_line_end_is_named_and_read_on() {
+        ended("5\r\nhello0\r\n\r\n", "hello", &[Anomaly::ChunkWithoutLineEnd]);
+        ended("5\r\nhello\r0\r\n\r\n", "hello", &[Anomaly::BareCr, Anomaly::ChunkWithoutLineEnd]);
+        let out = decode(b"4\r\nhello\r\n0\r\n\r\n");
+        assert!(out.broken && out.anomalies.contains(Anomaly::ChunkWithoutLineEnd));
+    }
+
+    #[test]
+    fn a_hole_inside_one_chunk_keeps_the_framing() {
+        let (mut decoder, mut anomalies) = (ChunkedDecoder::new(), Anomalies::default());
+        decoder.feed(b"a\r\n", &mut anomalies);
+        assert_eq!(decoder.remaining_in_chunk(), Some(10));
+        assert_eq!(decoder.feed(b"01", &mut anomalies).part, ChunkPart::Data(b"01"));
+        assert!(decoder.skip_gap(0) && decoder.skip_gap(6));
+        assert_eq!(decoder.remaining_in_chunk(), Some(2));
+        let mut to_the_end = decoder;
+        assert!(to_the_end.skip_gap(2));
+        assert_eq!(to_the_end.feed(b"\r\n0\r\n", &mut anomalies).part, ChunkPart::Framing);
+        assert!(!decoder.skip_gap(3) && decoder.is_broken());
+        assert_eq!(decoder.feed(b"x", &mut anomalies), ChunkStep { consumed: 0, part: ChunkPart::Broken });
+    }
+
+    #[test]
+    fn a_hole_outside_of_data_breaks_the_framing() {
+        let mut decoder = ChunkedDecoder::new();
+        assert!(decoder.skip_gap(0) && !decoder.skip_gap(1));
+    }
+
+    fn chunked() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            3 => proptest::collection::vec(any::<u8>(), 1..20)
+                .prop_map(|data| [format!("{:x}\r\n", data.len()).as_bytes(), &data, b"\r\n"].concat()),
+            1 => Just(b"3;a=b\r\nabc\r\n".to_vec()),
+            1 => Just(b"3 \nabc".to_vec()),
+            1 => Just(b"0\r\nA: b\r\n\rC: d\r\n\r\n".to_vec()),
+            1 => proptest::collection::vec(prop_oneof![Just(b'\r'), Just(b'\n'), Just(b'1'), Just(b';'), any::<u8>()], 0..4),
+        ];
+        proptest::collection::vec(piece, 0..6).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn every_split_decodes_alike(body in chunked()) {
+            let whole = decode(&body);
+            prop_assert_eq!(&decode_pieces(body.chunks(1)), &whole);
+            for cut in 0..=body.len() {
+                prop_assert_eq!(&decode_pieces([&body[..cut], &body[cut..]]), &whole, "cut at {}", cut);
+            }
+        }
+
+        #[test]
+        fn any_data_comes_back(data in proptest::collection::vec(any::<u8>(), 0..300), size in 1_usize..50) {
+            let chunks = data.chunks(size).map(|chunk| [format!("{:X}\r\n", chunk.len()).as_bytes(), chunk, b"\r\n"].concat());
+            let body = [chunks.collect::<Vec<_>>().concat(), b"0\r\n\r\n".to_vec()].concat();
+            let out = decode(&body);
+            prop_assert!(out.ended && out.anomalies.is_empty());
+            prop_assert_eq!(out.data, data);
+        }
+    }
 }

@@ -226,3 +226,238 @@ fn resembles_transfer_encoding(name: &[u8]) -> bool {
     let letters = name.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase);
     letters.eq(b"transferencoding".iter().copied())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{parse_request, parse_response};
+    use super::Anomaly::*;
+    use super::*;
+
+    fn request(version: &str, fields: &[&str]) -> (Framing, Vec<Anomaly>) {
+        let raw = format!("POST / HTTP/{version}\r\nHost: a\r\n{}\r\n\r\n", fields.join("\r\n"));
+        let (mut head, mut ignored, mut anomalies) =
+            (Head::default(), Anomalies::default(), Anomalies::default());
+        parse_request(raw.as_bytes(), &mut head, &mut ignored);
+        (request_framing(&head, &mut anomalies), anomalies.iter().collect())
+    }
+
+    fn response_to(method: &str, status: u16, fields: &[&str]) -> (Framing, Vec<Anomaly>) {
+        let lines: String = fields.iter().map(|field| format!("{field}\r\n")).collect();
+        let raw = format!("HTTP/1.1 {status} Reason\r\n{lines}\r\n");
+        let (mut head, mut ignored, mut anomalies) =
+            (Head::default(), Anomalies::default(), Anomalies::default());
+        parse_response(raw.as_bytes(), &mut head, &mut ignored);
+        let method = (!method.is_empty()).then_some(method.as_bytes());
+        (response_framing(&head, method, &mut anomalies), anomalies.iter().collect())
+    }
+
+    const CHUNKED: &str = "Transfer-Encoding: chunked";
+    const LENGTH: &str = "Content-Length: 5";
+
+    #[test]
+    fn rfc9112_6_3_1_head_1xx_204_and_304_have_no_body() {
+        for (method, status) in [("HEAD", 200), ("GET", 100), ("GET", 103), ("GET", 204), ("GET", 304)] {
+            assert_eq!(response_to(method, status, &[]), (Framing::None, vec![]), "{method} {status}");
+        }
+        for fields in [LENGTH, CHUNKED] {
+            assert_eq!(response_to("HEAD", 200, &[fields]), (Framing::None, vec![]));
+            assert_eq!(response_to("GET", 304, &[fields]), (Framing::None, vec![]));
+            assert_eq!(response_to("GET", 204, &[fields]), (Framing::None, vec![BodyWhereNoneMayBe]));
+            assert_eq!(response_to("GET", 102, &[fields]), (Framing::None, vec![BodyWhereNoneMayBe]));
+        }
+        assert_eq!(response_to("GET", 204, &["Content-Length: 0"]), (Framing::None, vec![]));
+    }
+
+    #[test]
+    fn rfc9112_6_3_2_connect_answered_with_2xx_is_a_tunnel() {
+        assert_eq!(response_to("CONNECT", 200, &[]), (Framing::Tunnel, vec![Tunnel]));
+        assert_eq!(
+            response_to("CONNECT", 200, &[LENGTH]),
+            (Framing::Tunnel, vec![BodyWhereNoneMayBe, Tunnel])
+        );
+        assert_eq!(response_to("CONNECT", 407, &[LENGTH]), (Framing::Length(5), vec![]));
+        assert_eq!(response_to("GET", 101, &["Upgrade: websocket"]), (Framing::Tunnel, vec![Tunnel]));
+    }
+
+    #[test]
+    fn rfc9112_6_3_3_transfer_encoding_overrides_content_length() {
+        let both = [LENGTH, CHUNKED];
+        assert_eq!(request("1.1", &both), (Framing::Chunked, vec![LengthWithTransferEncoding]));
+        assert_eq!(response_to("GET", 200, &both), (Framing::Chunked, vec![LengthWithTransferEncoding]));
+    }
+
+    #[test]
+    fn rfc9112_6_3_4_chunked_last_frames_the_body() {
+        for field in [
+            CHUNKED,
+            "transfer-encoding:CHUNKED",
+            "Transfer-Encoding: gzip, chunked",
+            "Transfer-Encoding: gzip ,\tchunked",
+        ] {
+            assert_eq!(request("1.1", &[field]), (Framing::Chunked, vec![]), "{field}");
+            assert_eq!(response_to("GET", 200, &[field]), (Framing::Chunked, vec![]), "{field}");
+        }
+    }
+
+    #[test]
+    fn rfc9112_6_3_4_not_ending_in_chunked_is_until_close_or_nothing() {
+        let odd = vec![TransferEncodingNotChunked];
+        assert_eq!(request("1.1", &["Transfer-Encoding: gzip"]), (Framing::None, odd.clone()));
+        assert_eq!(response_to("GET", 200, &["Transfer-Encoding: gzip"]), (Framing::Close, odd));
+        let odd = vec![TransferEncodingNotChunked, ObfuscatedTransferEncoding];
+        for value in [
+            "xchunked",
+            "chunked, identity",
+            "chunked, gzip",
+            "\"chunked\"",
+            "chunked;a=b",
+            "chunkedchunked",
+            "'chunked'",
+            "chun ked",
+        ] {
+            let field = format!("Transfer-Encoding: {value}");
+            assert_eq!(request("1.1", &[&field]).0, Framing::None, "{value}");
+            let (framing, anomalies) = response_to("GET", 200, &[&field]);
+            assert_eq!(framing, Framing::Close, "{value}");
+            assert_eq!(anomalies, odd, "{value}");
+        }
+    }
+
+    #[test]
+    fn transfer_encodings_that_servers_read_differently_are_named() {
+        let odd = [ObfuscatedTransferEncoding];
+        for value in [
+            "\x0bchunked",
+            "chunked\x0c",
+            "chunked, chunked",
+            ", chunked",
+            "chunked,",
+            "identity, chunked",
+            "foo, chunked",
+        ] {
+            let (framing, anomalies) = request("1.1", &[&format!("Transfer-Encoding: {value}")]);
+            assert_eq!((framing, &anomalies[..]), (Framing::Chunked, &odd[..]), "{value:?}");
+        }
+        let twice = ["Transfer-Encoding: gzip", CHUNKED];
+        assert_eq!(request("1.1", &twice), (Framing::Chunked, vec![DuplicateTransferEncoding]));
+        assert_eq!(request("1.0", &[CHUNKED]), (Framing::Chunked, vec![TransferEncodingInHttp10]));
+        for name in ["Transfer_Encoding", "Transfer-Encoding\0", "Transfer\x0b-Encoding"] {
+            assert_eq!(
+                request("1.1", &[&format!("{name}: chunked")]),
+                (Framing::None, odd.to_vec()),
+                "{name:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn rfc9112_5_2_a_folded_coding_is_read_as_one_value() {
+        assert_eq!(request("1.1", &["Transfer-Encoding:", " chunked"]), (Framing::Chunked, vec![]));
+        assert_eq!(request("1.1", &["Transfer-Encoding: gzip,", "\tchunked"]), (Framing::Chunked, vec![]));
+        let folded = request("1.1", &["Transfer-Encoding: chunked", " abc"]);
+        assert_eq!(folded, (Framing::None, vec![TransferEncodingNotChunked, ObfuscatedTransferEncoding]));
+    }
+
+    #[test]
+    fn identity_leaves_the_length_in_force() {
+        let odd = vec![LengthWithTransferEncoding, TransferEncodingNotChunked, ObfuscatedTransferEncoding];
+        for value in ["identity", ""] {
+            let fields = [&format!("Transfer-Encoding: {value}"), LENGTH];
+            assert_eq!(request("1.1", &fields), (Framing::Length(5), odd.clone()), "{value:?}");
+        }
+    }
+
+    #[test]
+    fn rfc9112_6_3_5_invalid_lengths_are_named() {
+        for (value, framing) in [
+            ("+5", Framing::Length(5)),
+            ("5 5", Framing::Length(5)),
+            ("5a", Framing::Length(5)),
+            ("5.0", Framing::Length(5)),
+            ("0x5", Framing::None),
+            ("-5", Framing::None),
+            ("five", Framing::None),
+            ("", Framing::None),
+            ("18446744073709551616", Framing::None),
+        ] {
+            let (read, anomalies) = request("1.1", &[&format!("Content-Length: {value}")]);
+            assert_eq!((read, &anomalies[..]), (framing, &[InvalidContentLength][..]), "{value}");
+        }
+        assert_eq!(
+            response_to("GET", 200, &["Content-Length: x"]),
+            (Framing::Close, vec![InvalidContentLength])
+        );
+        let largest = request("1.1", &["Content-Length: 18446744073709551615"]);
+        assert_eq!(largest, (Framing::Length(u64::MAX), vec![]));
+    }
+
+    #[test]
+    fn rfc9110_8_6_repeated_lengths_are_named() {
+        for fields in [&["Content-Length: 5, 5"][..], &[LENGTH, LENGTH], &["Content-Length: 05", LENGTH]] {
+            assert_eq!(
+                request("1.1", fields),
+                (Framing::Length(5), vec![DuplicateContentLength]),
+                "{fields:?}"
+            );
+        }
+        let odd = vec![DuplicateContentLength, ConflictingContentLength];
+        for fields in [&["Content-Length: 5, 6"][..], &[LENGTH, "Content-Length: 6"]] {
+            assert_eq!(request("1.1", fields), (Framing::Length(5), odd.clone()), "{fields:?}");
+            assert_eq!(response_to("GET", 200, fields), (Framing::Length(5), odd.clone()), "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn rfc9112_6_3_6_to_8_the_length_or_nothing_decides() {
+        assert_eq!(request("1.1", &["Content-Length:\t5\t"]), (Framing::Length(5), vec![]));
+        assert_eq!(request("1.1", &["Content-Length: 0"]), (Framing::None, vec![]));
+        assert_eq!(request("1.1", &["A: b"]), (Framing::None, vec![]));
+        assert_eq!(response_to("GET", 200, &[LENGTH]), (Framing::Length(5), vec![]));
+        assert_eq!(response_to("GET", 200, &["Content-Length: 0"]), (Framing::None, vec![]));
+        assert_eq!(response_to("GET", 200, &[]), (Framing::Close, vec![]));
+        assert_eq!(response_to("", 200, &[LENGTH]), (Framing::Length(5), vec![]));
+    }
+
+    fn head(version: &str, fields: &str) -> Head {
+        let mut head = Head::default();
+        let raw = format!("GET / HTTP/{version}\r\nHost: a\r\n{fields}\r\n\r\n");
+        parse_request(raw.as_bytes(), &mut head, &mut Anomalies::default());
+        head
+    }
+
+    #[test]
+    fn rfc9112_9_3_persistence() {
+        for (version, fields, open) in [
+            ("1.1", "A: b", true),
+            ("1.1", "Connection: Close", false),
+            ("1.1", "Connection: keep-alive, close", false),
+            ("1.1", "Connection: foo\r\nconnection: close", false),
+            ("1.0", "A: b", false),
+            ("1.0", "Connection: Keep-Alive", true),
+            ("1.0", "Connection: keep-alive, close", false),
+        ] {
+            assert_eq!(keeps_open(&head(version, fields)), open, "{version} {fields}");
+        }
+    }
+
+    #[test]
+    fn rfc9110_10_1_1_expectations() {
+        assert!(expects_continue(&head("1.1", "Expect: 100-Continue")));
+        assert!(!expects_continue(&head("1.0", "Expect: 100-continue")));
+        assert!(!expects_continue(&head("1.1", "Expect: 200-ok")));
+    }
+
+    #[test]
+    fn rfc9110_7_8_upgrades() {
+        for (fields, protocol) in [
+            ("Connection: Upgrade\r\nUpgrade: WebSocket", Some("websocket")),
+            ("Connection: keep-alive, upgrade\r\nUpgrade: foo, h2c", Some("h2c")),
+            ("Connection: upgrade\r\nUpgrade: TLS/1.2", Some("other")),
+            ("Upgrade: websocket", None),
+            ("Connection: upgrade", None),
+        ] {
+            assert_eq!(upgrade(&head("1.1", fields)), protocol, "{fields}");
+        }
+        assert_eq!(upgrade(&head("1.0", "Connection: upgrade\r\nUpgrade: h2c")), None);
+    }
+}

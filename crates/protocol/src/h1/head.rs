@@ -141,3 +141,108 @@ pub(super) fn check_status(head: &Head, anomalies: &mut Anomalies) {
         anomalies.insert(Anomaly::InvalidStatus);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Anomaly::*;
+    use super::*;
+
+    fn request(raw: &[u8]) -> (HeadOutcome, Head, Vec<Anomaly>) {
+        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+        let outcome = parse_request(raw, &mut head, &mut anomalies);
+        (outcome, head, anomalies.iter().collect())
+    }
+
+    fn response(raw: &[u8]) -> (HeadOutcome, Head, Vec<Anomaly>) {
+        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+        let outcome = parse_response(raw, &mut head, &mut anomalies);
+        (outcome, head, anomalies.iter().collect())
+    }
+
+    #[test]
+    fn rfc9112_2_1_a_request() {
+        let raw = b"GET /hello.txt HTTP/1.1\r\nUser-Agent: curl/7.64.1\r\nHost: www.example.com\r\nAccept-Language:  en, mi \r\n\r\nbody";
+        let (outcome, head, anomalies) = request(raw);
+        assert_eq!(outcome, HeadOutcome::Complete { len: raw.len() - 4 });
+        assert_eq!(anomalies, []);
+        assert_eq!(head.text, &raw[..raw.len() - 4]);
+        assert_eq!(head.method().unwrap().bytes(), b"GET");
+        assert_eq!(head.target().unwrap().bytes(), b"/hello.txt");
+        assert_eq!((head.version, head.status), (Version::Http11, None));
+        assert_eq!(head.header(b"accept-language").unwrap().bytes(), b"en, mi");
+    }
+
+    #[test]
+    fn rfc9112_2_1_a_response() {
+        let (outcome, head, anomalies) = response(b"HTTP/1.0 200 OK\r\nContent-Length: 51\r\nVary:\r\n\r\n");
+        assert_eq!(outcome, HeadOutcome::Complete { len: 46 });
+        assert_eq!(anomalies, []);
+        assert_eq!((head.status, head.version, head.method), (Some(200), Version::Http10, None));
+        assert_eq!(head.header(b"vary").unwrap().bytes(), b"");
+    }
+
+    #[test]
+    fn rfc9112_2_2_what_httparse_lets_pass_is_named() {
+        for (raw, anomaly) in [
+            ("\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", LeadingEmptyLines),
+            ("GET / HTTP/1.1\nHost: a\r\n\r\n", BareLf),
+            ("GET / HTTP/1.1\r\nHost: a\n\r\n", BareLf),
+            ("GET / HTTP/1.1\r\nHost: a\r\n\n", BareLf),
+            ("GET / HTTP/1.1\r\nHost: a\nB: c\r\n\r\n", BareLf),
+            ("GET /\"a\" HTTP/1.1\r\nHost: a\r\n\r\n", InvalidTarget),
+            ("GET /a#b HTTP/1.1\r\nHost: a\r\n\r\n", InvalidTarget),
+        ] {
+            let (outcome, _, anomalies) = request(raw.as_bytes());
+            assert_eq!(
+                (outcome, anomalies),
+                (HeadOutcome::Complete { len: raw.len() }, vec![anomaly]),
+                "{raw:?}"
+            );
+        }
+        assert_eq!(request(b"\n\r\nGET / HTTP/1.0\r\n\r\n").2, [BareLf, LeadingEmptyLines]);
+        assert_eq!(response(b"HTTP/1.1 200 OK\n\r\n").2, [BareLf]);
+        for code in ["000", "099", "600", "999"] {
+            assert_eq!(
+                response(format!("HTTP/1.1 {code} Odd\r\n\r\n").as_bytes()).2,
+                [InvalidStatus],
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_target_that_is_no_text_is_kept_as_sent() {
+        let (_, head, anomalies) = request(b"GET /\xff\xfe HTTP/1.1\r\nHost: a\r\nB: \xff\r\n\r\n");
+        assert_eq!(head.target().unwrap().bytes(), b"/\xff\xfe");
+        assert_eq!(head.header(b"b").unwrap().bytes(), b"\xff");
+        assert_eq!(anomalies, [InvalidTarget]);
+    }
+
+    #[test]
+    fn http09_is_complete_with_its_line() {
+        let (outcome, head, anomalies) = request(b"GET /a\r\nmore");
+        assert_eq!((outcome, head.version), (HeadOutcome::Complete { len: 8 }, Version::Http09));
+        assert_eq!(anomalies, [Http09]);
+    }
+
+    #[test]
+    fn an_empty_target_is_invalid() {
+        assert_eq!(request(b"GET  HTTP/1.1\r\nHost: a\r\n\r\n").2, [InvalidTarget]);
+    }
+
+    #[test]
+    fn more_fields_than_usual_are_all_kept() {
+        let raw = format!("GET / HTTP/1.1\r\n{}\r\n", "Host: a\r\n".repeat(200));
+        let (outcome, head, anomalies) = request(raw.as_bytes());
+        assert_eq!((outcome, head.fields.len()), (HeadOutcome::Complete { len: raw.len() }, 200));
+        assert_eq!(anomalies, [DuplicateHost]);
+    }
+
+    #[test]
+    fn the_longest_head_fits_and_one_byte_more_does_not() {
+        let with = |len: usize| format!("GET / HTTP/1.1\r\nHost: a\r\nB: {}\r\n\r\n", "c".repeat(len - 32));
+        assert_eq!(request(with(MAX_HEAD).as_bytes()).0, HeadOutcome::Complete { len: MAX_HEAD });
+        assert_eq!(request(with(MAX_HEAD + 1).as_bytes()).0, HeadOutcome::TooLong);
+        assert_eq!(request(&with(MAX_HEAD).as_bytes()[..MAX_HEAD - 1]).0, HeadOutcome::Partial);
+    }
+}

@@ -199,3 +199,150 @@ fn fold(line: &[u8], base: usize, text: &[u8], head: &mut Head) {
 fn shift(at: Range, base: usize) -> Range {
     range(at.start as usize + base, at.end as usize + base)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Anomaly::*;
+    use super::*;
+    use crate::h1::{parse_capped, parse_partial, parse_request, parse_response};
+
+    type Fields = Vec<(String, String)>;
+
+    fn fields(head: &Head) -> Fields {
+        let text = |part: crate::Untrusted<'_>| String::from_utf8_lossy(part.bytes()).into_owned();
+        head.headers().map(|(name, value)| (text(name), text(value))).collect()
+    }
+
+    fn request(lines: &str) -> (Fields, Vec<Anomaly>) {
+        let raw = format!("GET / HTTP/1.1\r\nHost: a\r\n{lines}\r\n");
+        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+        let outcome = parse_request(raw.as_bytes(), &mut head, &mut anomalies);
+        assert_eq!(outcome, HeadOutcome::Complete { len: raw.len() }, "{lines:?}");
+        assert_eq!(head.text, raw.as_bytes());
+        (fields(&head).split_off(1), anomalies.iter().collect())
+    }
+
+    fn reads(lines: &str, pairs: &[(&str, &str)], anomalies: &[Anomaly]) {
+        let pairs: Fields = pairs.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        assert_eq!(request(lines), (pairs, anomalies.to_vec()), "{lines:?}");
+    }
+
+    #[test]
+    fn rfc9112_5_1_names_and_colons() {
+        reads("A : b\r\n", &[("A", "b")], &[SpaceBeforeColon]);
+        reads("A\t: b\r\n", &[("A", "b")], &[SpaceBeforeColon]);
+        reads(": b\r\n", &[("", "b")], &[InvalidFieldName]);
+        reads("A B: c\r\n", &[("A B", "c")], &[InvalidFieldName]);
+        reads("A\u{e9}: c\r\n", &[("A\u{e9}", "c")], &[InvalidFieldName]);
+        reads("no colon\r\n", &[("no colon", "")], &[MissingColon]);
+        reads("A: b: c\r\nD:\r\n", &[("A", "b: c"), ("D", "")], &[]);
+    }
+
+    #[test]
+    fn rfc9112_5_2_folded_values_reach_over_their_lines() {
+        reads("A: b\r\n c\r\n\td\r\nE: f\r\n", &[("A", "b\r\n c\r\n\td"), ("E", "f")], &[ObsFold]);
+        reads("A:\r\n b\r\n", &[("A", "b")], &[ObsFold]);
+        reads("A: b\r\n \r\n", &[("A", "b")], &[ObsFold]);
+    }
+
+    #[test]
+    fn rfc9112_2_2_white_space_before_the_first_field() {
+        let raw = b"GET / HTTP/1.1\r\n Host: a\r\nB: c\r\n\r\n";
+        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+        parse_request(raw, &mut head, &mut anomalies);
+        assert_eq!(anomalies.iter().collect::<Vec<_>>(), [LeadingWhitespace]);
+        assert_eq!(fields(&head), [("Host".into(), "a".into()), ("B".into(), "c".into())]);
+    }
+
+    #[test]
+    fn rfc9112_2_2_bare_line_ends() {
+        reads("A: b\nC: d\r\n", &[("A", "b"), ("C", "d")], &[BareLf]);
+        reads("A: b\rC: d\r\n", &[("A", "b\rC: d")], &[BareCr]);
+        reads("A: b\n", &[("A", "b")], &[BareLf]);
+    }
+
+    #[test]
+    fn rfc9110_5_5_dangerous_bytes() {
+        reads("A: b\0c\r\n", &[("A", "b\0c")], &[NulInHead]);
+        reads("A: b\x01\x7f\r\n", &[("A", "b\x01\x7f")], &[InvalidByteInHead]);
+        reads("A: \u{e9}\r\n", &[("A", "\u{e9}")], &[]);
+    }
+
+    #[test]
+    fn rfc9112_3_2_host() {
+        let anomalies = |raw: &str| {
+            let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+            parse_request(raw.as_bytes(), &mut head, &mut anomalies);
+            anomalies.iter().collect::<Vec<_>>()
+        };
+        assert_eq!(anomalies("GET / HTTP/1.1\r\n\r\n"), [MissingHost]);
+        assert_eq!(anomalies("GET / HTTP/1.0\r\n\r\n"), []);
+        assert_eq!(
+            anomalies("GET / HTTP/1.1\r\nHost: a\r\nhost : b\r\n\r\n"),
+            [SpaceBeforeColon, DuplicateHost]
+        );
+    }
+
+    #[test]
+    fn framing_fields_are_kept_behind_the_cap() {
+        let lines = "A: b\r\n".repeat(MAX_FIELDS);
+        let (read, anomalies) = request(&format!("{lines}B: c\r\n folded\r\nContent-Length: 5\r\n"));
+        assert_eq!(anomalies, [ObsFold, OversizedHead]);
+        assert_eq!(read.last(), Some(&("Content-Length".to_owned(), "5".to_owned())));
+        assert_eq!(
+            (read.len(), read.iter().filter(|(_, value)| value.contains("folded")).count()),
+            (MAX_FIELDS, 0)
+        );
+        let late = "Upgrade: x\r\n".repeat(MAX_FIELDS + 2 * MAX_LATE_FIELDS);
+        assert_eq!(request(&late).0.len(), MAX_FIELDS + MAX_LATE_FIELDS - 1);
+    }
+
+    #[test]
+    fn a_head_without_end_is_too_long_and_readable_so_far() {
+        let raw = format!("GET / HTTP/1.1\r\nHost: a\r\nA: {}", "b".repeat(MAX_HEAD));
+        for odd in ["", "x : \0\r\n"] {
+            let raw = raw.replace("Host: a\r\n", &format!("Host: a\r\n{odd}"));
+            let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+            assert_eq!(parse_request(raw.as_bytes(), &mut head, &mut anomalies), HeadOutcome::TooLong);
+            assert!(head.text.is_empty());
+            assert!(parse_capped(raw.as_bytes(), Direction::ToServer, &mut head, &mut anomalies));
+            assert!(anomalies.contains(OversizedHead));
+            assert_eq!(head.header(b"host").map(|value| value.bytes()), Some(&b"a"[..]));
+            assert!(head.header(b"a").is_none() && head.text.len() < 100);
+        }
+    }
+
+    #[test]
+    fn a_cut_head_is_read_up_to_its_last_whole_line() {
+        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+        assert!(parse_partial(
+            b"GET /a HTTP/1.1\r\nA: b\r\nSecret: ab",
+            Direction::ToServer,
+            &mut head,
+            &mut anomalies
+        ));
+        assert_eq!(fields(&head), [("A".into(), "b".into())]);
+        assert!(anomalies.is_empty());
+        head.clear();
+        assert!(parse_partial(b"GET /long/pa", Direction::ToServer, &mut head, &mut anomalies));
+        assert_eq!(head.target().map(|target| target.bytes()), Some(&b"/long/pa"[..]));
+        assert!(anomalies.is_empty() && head.version == Version::Other);
+        head.clear();
+        assert!(parse_partial(b"HTTP/1.1 404 Not Fo", Direction::ToClient, &mut head, &mut anomalies));
+        assert_eq!((head.status, head.version), (Some(404), Version::Http11));
+        assert!(!parse_partial(b"/pa HTTP/1.1\r\n", Direction::ToServer, &mut head, &mut anomalies));
+    }
+
+    #[test]
+    fn what_is_no_head_of_this_kind_is_not_http() {
+        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+        for bytes in [&b"HTTP/1.1 200 OK\r\n\r\n"[..], b"\x16\x03\x01", b"{\"a\": 1}"] {
+            assert_eq!(parse_request(bytes, &mut head, &mut anomalies), HeadOutcome::NotHttp);
+        }
+        assert_eq!(
+            parse_response(b"GET / HTTP/1.1\r\n\r\n", &mut head, &mut anomalies),
+            HeadOutcome::NotHttp
+        );
+        assert!(head.text.is_empty() && anomalies.is_empty());
+    }
+}

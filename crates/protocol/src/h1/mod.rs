@@ -10,6 +10,8 @@ mod framing;
 mod head;
 mod lenient;
 mod probe;
+#[cfg(test)]
+mod properties;
 mod scan;
 mod start_line;
 mod trailers;

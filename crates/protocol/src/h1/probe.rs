@@ -71,10 +71,7 @@ pub fn probe(bytes: &[u8]) -> Start {
     if !is_token_byte(*first) {
         return Start::No;
     }
-    match status_line(line) {
-        Start::No => request_line(line),
-        answer => answer,
-    }
+    status_line(line).unwrap_or_else(|| request_line(line))
 }
 
 /// `bytes` without the empty lines that a robust reader ignores (RFC 9112, 2.2).
@@ -82,19 +79,23 @@ pub(super) fn behind_empty_lines(bytes: &[u8]) -> &[u8] {
     split_before(bytes, |byte| !matches!(byte, b'\r' | b'\n')).1
 }
 
-fn status_line(line: &[u8]) -> Start {
+/// What a line is that begins as a status line does; `None` when it does not. `HTTP/1.x` is proof enough, what follows
+/// any other spelling must be a status code.
+fn status_line(line: &[u8]) -> Option<Start> {
+    let version = behind_prefix(line, b"HTTP/")?;
     if line.starts_with(b"HTTP/1.") {
-        return line.get(7).map_or(Start::Partial, |minor| when(minor.is_ascii_digit(), Start::Response));
+        return Some(
+            line.get(7).map_or(Start::Partial, |minor| when(minor.is_ascii_digit(), Start::Response)),
+        );
     }
-    let Some(version) = behind_prefix(line, b"HTTP/") else { return Start::No };
     let (number, rest) = split_before(version, |byte| !matches!(byte, b'0'..=b'9' | b'.'));
     let (space, rest) = split_before(rest, |byte| !is_separator(byte));
-    match (number.first(), space.first(), rest.first()) {
+    Some(match (number.first(), space.first(), rest.first()) {
         _ if number.len() > 8 => Start::No,
         (None, None, None) | (Some(_), _, None) => Start::Partial,
         (Some(b'0'..=b'9'), Some(_), Some(status)) => when(status.is_ascii_digit(), Start::Response),
         _ => Start::No,
-    }
+    })
 }
 
 fn when(holds: bool, answer: Start) -> Start {
@@ -170,4 +171,139 @@ fn states_version(line: &[u8]) -> bool {
         _ => false,
     };
     line.windows(7).any(stated) && !line.starts_with(b"PRI * HTTP/2")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_known_method_in_front_of_a_target_is_a_request_at_once() {
+        for bytes in [
+            "GET /",
+            "POST *",
+            "\r\n\r\nPUT /a",
+            "OPTIONS * HTTP/1.1",
+            "GET  /a",
+            "GET\t/a",
+            "GET http://a/",
+            "M-SEARCH * HTTP/1.1",
+            "SOURCE /music ICE/1.0",
+        ] {
+            assert_eq!(probe(bytes.as_bytes()), Start::Request, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn other_methods_and_targets_need_their_line() {
+        for line in [
+            "BREW /pot HTTP/1.1",
+            "get / http/1.1",
+            "CONNECT a.example:443 HTTP/1.1",
+            "GET a HTTP/1.0",
+            "FOO * HTTP/2.0",
+            "G@T / HTTP/1.1",
+            "G\u{e9}T / HTTP/1.1",
+            "GET  HTTP/1.1",
+        ] {
+            assert_eq!(probe(line.as_bytes()), Start::Partial, "{line}");
+            assert_eq!(probe(format!("{line}\r\n").as_bytes()), Start::Request, "{line}");
+        }
+    }
+
+    #[test]
+    fn status_lines_are_responses() {
+        for line in
+            ["HTTP/1.1 200 OK\r\n", "HTTP/1.0 ", "\nHTTP/1.1", "http/1.1 404", "HTTP/2 200", "HTTP/1.1 abc"]
+        {
+            assert_eq!(probe(line.as_bytes()), Start::Response, "{line:?}");
+        }
+    }
+
+    #[test]
+    fn too_few_bytes_are_partial() {
+        for bytes in [
+            "",
+            "\r\n",
+            "G",
+            "GET",
+            "GET ",
+            "GET h",
+            "GET https:/",
+            "H",
+            "HTTP/",
+            "HTTP/1.",
+            "HTTP/2.0 ",
+            "BREW /pot",
+        ] {
+            assert_eq!(probe(bytes.as_bytes()), Start::Partial, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn other_protocols_and_bodies_are_no_http() {
+        for bytes in [
+            &b"\x16\x03\x01\x02\x00\x01"[..],
+            b"SSH-2.0-OpenSSH_9.2p1 Debian-2\r\n",
+            b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+            b"EHLO mail.example\r\n",
+            b"USER anonymous\r\n",
+            b"OPTIONS sip:a@b SIP/2.0\r\n",
+            b"DESCRIBE rtsp://a/b RTSP/1.0\r\n",
+            b"*3\r\n$3\r\nSET\r\n",
+            b"{\"a\": 1, \"b\": [2]}",
+            b"[1, 2]",
+            b"<!DOCTYPE html>",
+            b"\"text\"",
+            b"the quick brown fox",
+            b"and /or what not\r\n",
+            b"VGhpcyBpcyBCYXNlNjQgd2l0aG91dCBhIGJyZWFr",
+            b"key=value&other=value&more=of+the+same+kind",
+            b"HTTP/x 200",
+            b"HTTP/1.x",
+            b"http/1.1 is a protocol",
+            b"GET\r\n",
+            b"GET it now\r\n",
+            b"FOO /\0 HTTP/1.1\r\n",
+        ] {
+            assert_eq!(probe(bytes), Start::No, "{:?}", String::from_utf8_lossy(bytes));
+        }
+    }
+
+    #[test]
+    fn an_endless_line_of_an_unknown_method_is_no_http() {
+        let line = format!("BREW /{}", "a".repeat(2 * MAX_UNKNOWN_LINE));
+        assert_eq!(probe(&line.as_bytes()[..MAX_UNKNOWN_LINE - 1]), Start::Partial);
+        assert_eq!(probe(line.as_bytes()), Start::No);
+    }
+
+    fn likely() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            Just(b"GET".to_vec()),
+            Just(b"BREW".to_vec()),
+            Just(b"HTTP/1.1".to_vec()),
+            Just(b"http/2".to_vec()),
+            Just(b"PRI * HTTP/2".to_vec()),
+            Just(b" ".to_vec()),
+            Just(b" /a".to_vec()),
+            Just(b" http://b".to_vec()),
+            Just(b"\r\n".to_vec()),
+            Just(b" 200 ".to_vec()),
+            proptest::collection::vec(any::<u8>(), 0..4),
+        ];
+        proptest::collection::vec(piece, 0..8).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn an_answer_stands_when_more_bytes_come(bytes in likely()) {
+            let mut answer = Start::Partial;
+            for end in 0..=bytes.len() {
+                let now = probe(&bytes[..end]);
+                prop_assert!(answer == Start::Partial || answer == now, "{answer:?}, then {now:?} at {end}");
+                answer = now;
+            }
+        }
+    }
 }

@@ -116,7 +116,7 @@ mod tests {
 
     #[test]
     fn an_http09_request_ends_with_its_line() {
-        assert_eq!(end(b"\r\nGET /a\r\nHost: b\r\n\r\n"), Some(11));
+        assert_eq!(end(b"\r\nGET /a\r\nHost: b\r\n\r\n"), Some(10));
         assert_eq!(end(b"GET /a HTTP/1.0\r\n"), None);
         assert_eq!(end(b"HTTP/1.1 200 OK\r\n"), None);
         let mut grown = HeadScan::new();

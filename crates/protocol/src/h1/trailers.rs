@@ -53,3 +53,57 @@ pub fn append_trailers(head: &mut Head, raw: &[u8], anomalies: &mut Anomalies) {
         anomalies.insert(Anomaly::ForbiddenTrailer);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::h1::parse_request;
+
+    fn with_trailers(raw: &str) -> (Head, Vec<Anomaly>) {
+        let (mut head, mut anomalies) = (Head::default(), Anomalies::default());
+        parse_request(b"POST / HTTP/1.1\r\nHost: a\r\n\r\n", &mut head, &mut anomalies);
+        append_trailers(&mut head, raw.as_bytes(), &mut anomalies);
+        (head, anomalies.iter().collect())
+    }
+
+    #[test]
+    fn rfc9112_7_1_2_trailers_are_kept_apart_from_the_header() {
+        let (head, anomalies) = with_trailers("Digest: x\r\nExpires:\r\n later \r\n");
+        assert_eq!((head.trailers_from, head.fields.len()), (Some(1), 3));
+        assert_eq!(anomalies, [Anomaly::ObsFold]);
+        assert!(head.header(b"digest").is_none());
+        let text = |at: usize| {
+            (
+                head.slice(head.fields[at].name.unwrap()).bytes(),
+                head.slice(head.fields[at].value.unwrap()).bytes(),
+            )
+        };
+        assert_eq!(text(1), (&b"Digest"[..], &b"x"[..]));
+        assert_eq!(text(2), (&b"Expires"[..], &b"later"[..]));
+    }
+
+    #[test]
+    fn an_empty_section_has_no_trailers() {
+        assert_eq!(with_trailers("").0.trailers_from, None);
+    }
+
+    #[test]
+    fn rfc9110_6_5_1_forbidden_trailers_are_named() {
+        for name in ["Content-Length", "transfer-encoding", "Host", "Authorization", "Set-Cookie"] {
+            assert_eq!(
+                with_trailers(&format!("A: b\r\n{name}: x\r\n")).1,
+                [Anomaly::ForbiddenTrailer],
+                "{name}"
+            );
+        }
+        assert_eq!(with_trailers("grpc-status: 0\r\n").1, []);
+    }
+
+    #[test]
+    fn a_malformed_trailer_is_named() {
+        assert_eq!(
+            with_trailers("A : b\nno colon\r\n").1,
+            [Anomaly::BareLf, Anomaly::SpaceBeforeColon, Anomaly::MissingColon]
+        );
+    }
+}
