@@ -3,10 +3,9 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::Read;
 
-use flate2::read::GzDecoder;
 use serde_json::Value;
+use tapwire_capture::CaptureReader;
 use tapwire_tests::{Fixture, Ran, Tapwire, files_below, fixtures, workspace};
 
 const FORMATS: &[&str] = &["ocsf", "eve", "line", "tsv"];
@@ -125,7 +124,7 @@ fn no_planted_secret_leaves() {
 /// A planted secret that is in no capture would make the test above pass for nothing.
 #[test]
 fn every_planted_secret_is_in_a_capture() {
-    let seen: Vec<u8> = fixtures().iter().flat_map(unpacked).collect();
+    let seen: Vec<u8> = fixtures().iter().flat_map(packets).collect();
     let absent: Vec<String> = planted_secrets()
         .into_iter()
         .filter(|secret| leaks(&seen, std::slice::from_ref(secret)).is_ok())
@@ -167,14 +166,11 @@ fn same(expected: &[u8], seen: &[u8]) -> Result<(), String> {
     Ok(())
 }
 
-/// The bytes of a fixture's capture; gzip is told by its magic number.
-fn unpacked(fixture: &Fixture) -> Vec<u8> {
-    let packed = fs::read(fixture.path()).expect("a capture");
-    if !packed.starts_with(&[0x1f, 0x8b]) {
-        return packed;
-    }
+/// The bytes of all packets of a fixture.
+fn packets(fixture: &Fixture) -> Vec<u8> {
     let mut bytes = Vec::new();
-    GzDecoder::new(packed.as_slice()).read_to_end(&mut bytes).expect("a capture of the tree is whole");
+    let mut reader = CaptureReader::open(&fixture.path()).expect("a capture");
+    reader.for_each(|packet| bytes.extend_from_slice(packet.data)).expect("a capture of the tree is whole");
     bytes
 }
 
