@@ -1,1 +1,290 @@
-//! placeholder
+//! Everything under `--data`.
+//!
+//! | path | what | how it survives a kill |
+//! |---|---|---|
+//! | `version` | the format of the directory | written once, by rename |
+//! | `lock` | held by the one writer | released by the kernel |
+//! | `state/NAME` | checkpoints of bytes that the pure crates give | written beside, synced, renamed; CRC32C |
+//! | `events/DAY.ndjson.gz` | rendered events of one UTC day | one gzip member per append; a torn one is cut off |
+//! | `token.key` | the key of tokens, unless another is given | linked into place when whole |
+//!
+//! One [`Store`] writes; any number of [`Reader`]s read beside it. Nothing here knows what the bytes mean.
+
+mod checkpoint;
+mod crc32c;
+mod day;
+mod directories;
+mod error;
+mod events;
+mod files;
+mod member;
+mod token_key;
+
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{Read, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+pub use checkpoint::Loaded;
+pub use day::{Day, NoDay};
+pub use directories::Directories;
+pub use error::StoreError;
+pub use events::{DayFile, DayReader, Piece, Recovered};
+pub use token_key::{Origin, TokenKey, token_key};
+
+use events::DayWriter;
+
+/// Format of the whole directory. A change that old versions cannot read raises it.
+const FORMAT: u32 = 1;
+const VERSION_FILE: &str = "version";
+const LOCK_FILE: &str = "lock";
+
+/// The one writer of a data directory.
+#[derive(Debug)]
+pub struct Store {
+    reader: Reader,
+    day: Option<DayWriter>,
+    // Closing it releases the directory.
+    _lock: File,
+}
+
+/// Reads a data directory, also while a [`Store`] writes it.
+#[derive(Clone, Debug)]
+pub struct Reader {
+    directory: PathBuf,
+}
+
+impl Store {
+    /// Opens `directory` for writing; makes it, for its owner only, where there is none.
+    ///
+    /// # Errors
+    /// Another process writes it; it holds something else, or a newer format; the system's reason.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        files::private_directory(directory)?;
+        let lock = lock(directory)?;
+        settle_version(directory)?;
+        for room in [checkpoint::ROOM, events::ROOM] {
+            files::private_directory(&directory.join(room))?;
+        }
+        Ok(Self { reader: Reader { directory: directory.to_owned() }, day: None, _lock: lock })
+    }
+
+    /// What can be read.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
+    }
+
+    /// Replaces the checkpoint `name` (a–z, 0–9, `-`). After a kill at any moment the old or the new one is there.
+    ///
+    /// # Errors
+    /// The path and the system's reason; the old checkpoint is still there.
+    pub fn save(&mut self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
+        checkpoint::save(&self.reader.directory, name, bytes)
+    }
+
+    /// The checkpoint `name`. A damaged one is set aside as `NAME.damaged`, so that the next save does not
+    /// destroy it.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn load(&mut self, name: &str) -> Result<Loaded, StoreError> {
+        match self.reader.load(name)? {
+            Loaded::Damaged { path, why } => {
+                let aside = path.with_extension("damaged");
+                fs::rename(&path, &aside).map_err(|e| StoreError::io("set aside", &path, &e))?;
+                Ok(Loaded::Damaged { path: aside, why })
+            }
+            whole => Ok(whole),
+        }
+    }
+
+    /// Appends rendered events, whole lines, to those of `day`. The first append to a day also repairs what a
+    /// kill may have left, and tells it.
+    ///
+    /// # Errors
+    /// The path and the system's reason; the day's file ends as before.
+    pub fn append_events(&mut self, day: Day, lines: &[u8]) -> Result<Option<Recovered>, StoreError> {
+        let mut recovered = None;
+        let writer = match self.day.take().filter(|w| w.day() == day) {
+            Some(writer) => self.day.insert(writer),
+            None => {
+                let (writer, cut) = DayWriter::open(&self.reader.directory, day)?;
+                recovered = cut;
+                self.day.insert(writer)
+            }
+        };
+        writer.append(lines)?;
+        Ok(recovered)
+    }
+
+    /// Has the system write what was appended to the disk.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        self.day.as_mut().map_or(Ok(()), DayWriter::sync)
+    }
+}
+
+impl Reader {
+    /// Opens an existing data directory.
+    ///
+    /// # Errors
+    /// There is none; it holds something else, or a newer format.
+    pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        match read_version(directory)? {
+            Some(FORMAT) => Ok(Self { directory: directory.to_owned() }),
+            Some(newer) => Err(StoreError::Newer { path: directory.into(), found: newer, known: FORMAT }),
+            None if directory.is_dir() => Err(StoreError::Foreign { path: directory.into() }),
+            None => Err(StoreError::Missing { path: directory.into() }),
+        }
+    }
+
+    /// The directory, as given.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The checkpoint `name`; a damaged one stays where it is.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn load(&self, name: &str) -> Result<Loaded, StoreError> {
+        checkpoint::load(&self.directory, name)
+    }
+
+    /// The days that have events, oldest first.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn days(&self) -> Result<Vec<DayFile>, StoreError> {
+        events::days(&self.directory)
+    }
+
+    /// The events of one day, in the order they were appended.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn day(&self, day: Day) -> Result<DayReader, StoreError> {
+        DayReader::open(&self.directory, day)
+    }
+}
+
+fn lock(directory: &Path) -> Result<File, StoreError> {
+    let path = directory.join(LOCK_FILE);
+    let failed = |e: &std::io::Error| StoreError::io("lock", &path, e);
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).create(true).truncate(false).mode(0o600);
+    let mut file = options.open(&path).map_err(|e| failed(&e))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            // Without its number the message is still true.
+            let _unknown = file.read_to_string(&mut holder);
+            let holder = holder.trim().parse().ok();
+            return Err(StoreError::InUse { path: directory.into(), holder });
+        }
+        Err(TryLockError::Error(e)) => return Err(failed(&e)),
+    }
+    file.set_len(0).map_err(|e| failed(&e))?;
+    writeln!(file, "{}", std::process::id()).map_err(|e| failed(&e))?;
+    Ok(file)
+}
+
+/// A directory that holds files but no version is somebody else's: events must not land between them.
+fn settle_version(directory: &Path) -> Result<(), StoreError> {
+    match read_version(directory)? {
+        Some(FORMAT) => Ok(()),
+        Some(found) => Err(StoreError::Newer { path: directory.into(), found, known: FORMAT }),
+        None if holds_only_ours(directory)? => {
+            let text = format!("tapwire data {FORMAT}\n");
+            files::write_durably(&directory.join(VERSION_FILE), &[text.as_bytes()])
+        }
+        None => Err(StoreError::Foreign { path: directory.into() }),
+    }
+}
+
+fn read_version(directory: &Path) -> Result<Option<u32>, StoreError> {
+    let path = directory.join(VERSION_FILE);
+    match fs::read_to_string(&path) {
+        Ok(text) => {
+            let number = text.strip_prefix("tapwire data ").and_then(|n| n.trim().parse().ok());
+            number.map(Some).ok_or_else(|| StoreError::Foreign { path: directory.into() })
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(StoreError::io("read", &path, &e)),
+    }
+}
+
+fn holds_only_ours(directory: &Path) -> Result<bool, StoreError> {
+    let failed = |e| StoreError::io("read", directory, &e);
+    for entry in fs::read_dir(directory).map_err(failed)? {
+        let name = entry.map_err(failed)?.file_name();
+        let name = name.to_string_lossy();
+        let ours = [LOCK_FILE, token_key::FILE, "lost+found"].contains(&&*name);
+        if !ours && !files::is_unfinished(&name) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn a_new_directory_is_for_its_owner_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("a/data");
+        let mut store = Store::open(&data).unwrap();
+        store.save("inventory", b"x").unwrap();
+        store.append_events(Day::from_unix_ms(0), b"{}\n").unwrap();
+        for inner in ["", "state", "events"] {
+            assert_eq!(mode(&data.join(inner)), 0o700, "{inner}");
+        }
+        for file in ["version", "lock", "state/inventory", "events/1970-01-01.ndjson.gz"] {
+            assert_eq!(mode(&data.join(file)), 0o600, "{file}");
+        }
+    }
+
+    #[test]
+    fn a_second_writer_is_told_who_holds_the_directory() {
+        let dir = tempfile::tempdir().unwrap();
+        let first = Store::open(dir.path()).unwrap();
+        let text = Store::open(dir.path()).unwrap_err().to_string();
+        assert!(text.contains(&format!("(process {})", std::process::id())), "{text}");
+        Reader::open(dir.path()).unwrap();
+        drop(first);
+        Store::open(dir.path()).unwrap();
+    }
+
+    #[test]
+    fn a_foreign_or_newer_directory_is_left_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join("letters.txt"), "x").unwrap();
+        assert!(matches!(Store::open(dir.path()), Err(StoreError::Foreign { .. })));
+        assert!(matches!(Reader::open(dir.path()), Err(StoreError::Foreign { .. })));
+        assert!(!dir.path().join("state").exists());
+        let newer = tempfile::tempdir().unwrap();
+        fs::write(newer.path().join("version"), "tapwire data 99\n").unwrap();
+        assert!(matches!(Store::open(newer.path()), Err(StoreError::Newer { found: 99, .. })));
+        assert!(matches!(Reader::open(&dir.path().join("none")), Err(StoreError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_kill_during_the_first_open_does_no_harm() {
+        let dir = tempfile::tempdir().unwrap();
+        for left in ["lock", "version.new", "token.key"] {
+            fs::write(dir.path().join(left), "tap").unwrap();
+        }
+        Store::open(dir.path()).unwrap();
+    }
+}

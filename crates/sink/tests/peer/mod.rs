@@ -37,6 +37,7 @@ impl Request {
         fields.find(|(n, _)| n.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim().to_owned())
     }
 
+    #[expect(clippy::disallowed_methods, reason = "what a sink under test has sent")]
     pub(crate) fn text(&self) -> String {
         if self.field("content-encoding").is_none() {
             return String::from_utf8(self.body.clone()).unwrap();

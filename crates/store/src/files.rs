@@ -1,0 +1,51 @@
+//! Files that survive a kill and belong to their owner.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+use crate::StoreError;
+
+const UNFINISHED: &str = ".new";
+
+/// Makes a directory with mode 0700, and its parents; an existing one keeps its mode.
+pub(crate) fn private_directory(path: &Path) -> Result<(), StoreError> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|e| StoreError::io("make the directory", path, &e))
+}
+
+/// Writes `parts` one after another to `path`: whole, or not at all, whenever the process or the machine stops.
+pub(crate) fn write_durably(path: &Path, parts: &[&[u8]]) -> Result<(), StoreError> {
+    let unfinished = beside(path, UNFINISHED);
+    let written = write_and_sync(&unfinished, parts).and_then(|()| fs::rename(&unfinished, path));
+    written.and_then(|()| sync_parent(path)).map_err(|e| StoreError::io("write", path, &e))
+}
+
+/// Whether a file is what a kill left of [`write_durably`].
+pub(crate) fn is_unfinished(name: &str) -> bool {
+    name.ends_with(UNFINISHED)
+}
+
+/// The name itself is on disk only when its directory is.
+pub(crate) fn sync_parent(path: &Path) -> io::Result<()> {
+    match path.parent().filter(|p| !p.as_os_str().is_empty()) {
+        Some(parent) => File::open(parent)?.sync_all(),
+        None => File::open(".")?.sync_all(),
+    }
+}
+
+pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+fn write_and_sync(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    parts.iter().try_for_each(|part| file.write_all(part))?;
+    file.sync_all()
+}
