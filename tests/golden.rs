@@ -85,6 +85,24 @@ fn no_number_of_threads_changes_a_byte() {
     });
 }
 
+/// `unmapped.source` names the input, and nothing else may tell how the bytes came.
+#[test]
+fn the_way_in_changes_nothing_but_the_name_of_the_source() {
+    every_fixture(|fixture| {
+        let reference = without_source(&replayed(fixture, &[]));
+        let path = fixture.path();
+        let short = Tapwire::new(["-r"]).args([&path]).args(["--events", "-"]).key().run().ok(&fixture.name);
+        let stdin = Tapwire::new(["replay", "-", "--events", "-"]).key().input(&path).run().ok(&fixture.name);
+        for (way, ran) in [("-r", short), ("standard input", stdin)] {
+            let seen = without_source(&ran);
+            if seen != reference {
+                return Err(format!("by {way}: {} events, not {}, or others", seen.len(), reference.len()));
+            }
+        }
+        Ok(())
+    });
+}
+
 #[test]
 fn nothing_is_lost_silently() {
     every_fixture(|fixture| {
@@ -130,6 +148,16 @@ fn every_planted_secret_is_in_a_capture() {
         .filter(|secret| leaks(&seen, std::slice::from_ref(secret)).is_ok())
         .collect();
     assert!(absent.is_empty(), "in no capture: {absent:?}");
+}
+
+fn without_source(ran: &Ran) -> Vec<Value> {
+    let mut events = ran.events();
+    for event in &mut events {
+        if let Some(unmapped) = event.get_mut("unmapped").and_then(Value::as_object_mut) {
+            unmapped.remove("source");
+        }
+    }
+    events
 }
 
 /// `in = out + Σ dropped` for one stage of the summary.

@@ -159,6 +159,16 @@ impl Tapwire {
         self
     }
 
+    /// With a file as its standard input.
+    ///
+    /// # Panics
+    /// When the file cannot be opened.
+    #[must_use]
+    pub fn input(mut self, file: &Path) -> Self {
+        self.command.stdin(std::fs::File::open(file).expect("the input can be opened"));
+        self
+    }
+
     /// The run's own folder.
     #[must_use]
     pub fn home(&self) -> &Path {
