@@ -37,7 +37,7 @@ def arguments():
 
 def tapwire_tool(options, name, *flags):
     output = options.scratch / f"{name.replace(' ', '-')}.jsonl"
-    command = [options.tapwire, "replay", options.capture, "-q", "--memory", MEMORY, *flags, "--events", output]
+    command = [options.tapwire.resolve(), "replay", options.capture, "-q", "--memory", MEMORY, *flags, "--events", output]
     is_event = b'"event_type":"http"' if "eve" in flags else b'"class_uid":6003'
     return Tool(name, command, output, is_event, 1.0)
 
