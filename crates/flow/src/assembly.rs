@@ -5,7 +5,7 @@ use crate::held::{Held, HeldList, head, tail};
 use crate::outlet::Outlet;
 use crate::recent::{Recent, Stamp, Verdict};
 use crate::{Chunk, Evidence, Gap, StreamEvent, StreamOffset, StreamSink};
-use tapwire_wire::{Side, SourceId, Timestamp};
+use tapwire_wire::{SeqNumber, Side, SourceId, Timestamp};
 
 /// Segments after a hole that prove it lost, when the peer acknowledged beyond it.
 const LATER_ACKNOWLEDGED: u32 = 3;
@@ -19,6 +19,14 @@ const LATER_AWAITED: u32 = 1_024;
 
 /// Segments of the connection after which a tentative start is taken.
 const LATER_TENTATIVE: u32 = 3;
+
+/// Acknowledgements beyond the last byte seen, and nanoseconds since the first of them, that prove a direction with
+/// nothing held to be silent for the capture: half of an asymmetric route, or a whole response lost. Far more than any
+/// delay between the two directions of a mirror.
+const SILENT: (u32, i64) = (64, 1_000_000_000);
+
+/// The acknowledgements on a tap, where its gap time replaces the other bound.
+const SILENT_ON_TAP: u32 = 3;
 
 /// A segment placed in its direction's space.
 #[derive(Debug, Clone, Copy)]
@@ -72,6 +80,38 @@ pub(crate) struct ColdHalf {
     pub(crate) awaited: bool,
     /// When the first hole was noticed, in nanoseconds of the table's time.
     pub(crate) noticed: i64,
+    /// Acknowledged bytes of which nothing was seen.
+    silence: Silence,
+    /// Segments out of the window.
+    pub(crate) strays: Strays,
+}
+
+/// A watch over bytes that were acknowledged while nothing of them was seen.
+#[derive(Debug, Clone, Copy)]
+struct Silence {
+    /// The bytes before this one; nothing is watched when they were reached.
+    until: StreamOffset,
+    /// The table's time of the first acknowledgement, in nanoseconds.
+    since: i64,
+    /// Acknowledgements after it.
+    acks: u32,
+}
+
+/// Segments out of the window, one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Strays {
+    next: SeqNumber,
+    count: u32,
+}
+
+impl Strays {
+    /// How many segments in a row continue each other, with this one.
+    pub(crate) fn add(&mut self, seq: SeqNumber, len: u32) -> u32 {
+        let ahead = u64::try_from(seq.distance(self.next)).is_ok_and(|ahead| ahead <= NEAR);
+        self.count = if ahead { self.count + 1 } else { 1 };
+        self.next = seq.add(len);
+        self.count
+    }
 }
 
 impl Default for ColdHalf {
@@ -84,6 +124,8 @@ impl Default for ColdHalf {
             later: 0,
             awaited: false,
             noticed: 0,
+            silence: Silence { until: Half::default().next, since: 0, acks: 0 },
+            strays: Strays::default(),
         }
     }
 }
@@ -138,6 +180,32 @@ impl Assembly<'_> {
         }
         self.cold.awaited |= at == self.half.next;
         self.settle(out);
+    }
+
+    /// Hears an acknowledgement of bytes of which nothing is seen, not even later ones.
+    pub(crate) fn acknowledged_unseen<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
+        let (next, now) = (self.half.next, out.shared.now);
+        let Silence { until, since, acks } = &mut self.cold.silence;
+        if *until <= next {
+            self.cold.silence = Silence { until: self.half.acked, since: now, acks: 0 };
+            return;
+        }
+        *acks += 1;
+        let (enough, after) = match out.shared.config.gap_after_ms {
+            Some(after) => (SILENT_ON_TAP, i64::from(after) * 1_000_000),
+            None => SILENT,
+        };
+        // One number alone may be a FIN that was not captured.
+        if *acks >= enough && now.saturating_sub(*since) >= after && until.since(next) > 1 {
+            let end = *until;
+            self.lose(end, out);
+        }
+    }
+
+    /// Nothing up to `at` will come: the capture lost more than a window holds.
+    pub(crate) fn skip_to<T, S: StreamSink<T>>(&mut self, at: StreamOffset, out: &mut Outlet<'_, T, S>) {
+        self.flush(out);
+        self.lose(at, out);
     }
 
     /// Declares what is proven lost and delivers what follows.

@@ -1,11 +1,14 @@
 //! What an operator can set about flows.
 
 /// Limits and timeouts of the flow table. Times are seconds of packet time.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Bytes for flow records, hot and cold.
+    /// Bytes for flow records, hot and cold; a share of the process's bound.
+    #[serde(skip)]
     pub memory: usize,
     /// Bytes for out-of-order payload that waits for a hole to fill.
+    #[serde(skip)]
     pub out_of_order_memory: usize,
     /// Out-of-order bytes that one direction may hold before its first hole is declared a gap.
     pub out_of_order_per_direction: usize,
@@ -23,11 +26,13 @@ pub struct Config {
     pub rst_timeout: u32,
     /// Milliseconds of packet time after which a hole with later data is a gap. `None` for files, where only evidence
     /// counts.
+    #[serde(skip)]
     pub gap_after_ms: Option<u32>,
     /// Deliver segments whose checksum is bad even from senders that are normally right.
     pub accept_bad_checksums: bool,
     /// Seeds the hash of flow keys and payloads, so that nobody outside can aim for collisions. No output depends on
     /// it.
+    #[serde(skip)]
     pub hash_seed: u64,
 }
 

@@ -17,7 +17,12 @@ pub(crate) enum Outcome {
     Reset,
     /// Both FINs were reached and acknowledged.
     Finished,
+    /// The segment belongs to another connection, and was not counted.
+    Replaced,
 }
+
+/// Segments in a row, out of the window but continuing each other, that are believed.
+const STRAYS_BELIEVED: u32 = 3;
 
 impl<T> Record<T> {
     /// Whether the segment begins another connection on the same addresses and ports.
@@ -44,10 +49,10 @@ impl<T> Record<T> {
         }
         let first = if segment.flags.has(TcpFlags::SYN) { segment.seq.add(1) } else { segment.seq };
         let at = self.halves.get(segment.side).offset(first);
-        if !self.halves.get(segment.side).in_window(at) {
-            shared.counters.out_of_window += 1;
-            shared.counters.dropped_bytes += segment.payload.len() as u64;
-            return Outcome::Open;
+        if !self.halves.get(segment.side).in_window(at)
+            && let Some(outcome) = self.handle_stray(segment, at, shared, sink)
+        {
+            return outcome;
         }
         let peer_at = segment.ack.map(|ack| self.take_ack(segment.side, ack, shared, sink));
         self.count_for_tentative(shared, sink);
@@ -77,6 +82,34 @@ impl<T> Record<T> {
         Outcome::Open
     }
 
+    /// Takes a segment out of the window. `None` when it is believed after all: then it is in the window now.
+    ///
+    /// A few that continue each other are the same connection after a great loss when they acknowledge bytes near those
+    /// of the peer, and else another connection whose SYN was not captured.
+    fn handle_stray<S: StreamSink<T>>(
+        &mut self,
+        segment: &Segment<'_>,
+        at: StreamOffset,
+        shared: &mut Shared,
+        sink: &mut S,
+    ) -> Option<Outcome> {
+        let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
+        let peer = self.halves.get(segment.side.peer());
+        let same = segment.ack.is_some_and(|ack| peer.is_open() && peer.in_window(peer.offset(ack)));
+        let (mut assembly, mut out) = self.split(segment.side, shared, sink);
+        let ahead = at > assembly.half.next;
+        if len > 0 && assembly.cold.strays.add(segment.seq, len) >= STRAYS_BELIEVED && (ahead || !same) {
+            if !same {
+                return Some(Outcome::Replaced);
+            }
+            assembly.skip_to(at, &mut out);
+            return None;
+        }
+        shared.counters.out_of_window += 1;
+        shared.counters.dropped_bytes += u64::from(len);
+        Some(Outcome::Open)
+    }
+
     fn take_syn(&mut self, segment: &Segment<'_>) {
         let half = self.halves.get_mut(segment.side);
         if half.syn {
@@ -99,10 +132,11 @@ impl<T> Record<T> {
         let fin = self.fin(side);
         let half = self.halves.get_mut(side);
         shared.counters.acknowledged_bytes += half.acknowledge(ack, fin);
-        let at = half.offset(ack);
-        if self.cold.as_ref().is_some_and(|cold| !cold.get(side).held.is_empty()) {
+        let (at, unseen) = (half.offset(ack), half.acked > half.next);
+        let Some(held) = self.cold.as_ref().map(|cold| !cold.get(side).held.is_empty()) else { return at };
+        if held || unseen {
             let (mut assembly, mut out) = self.split(side, shared, sink);
-            assembly.acknowledged(at, &mut out);
+            if held { assembly.acknowledged(at, &mut out) } else { assembly.acknowledged_unseen(&mut out) }
         }
         at
     }

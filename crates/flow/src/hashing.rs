@@ -2,7 +2,7 @@
 
 use foldhash::fast::FixedState;
 use std::hash::{BuildHasher, Hasher};
-use tapwire_wire::{FlowKey, Side};
+use tapwire_wire::{FlowKey, Side, SourceId};
 
 /// Hashes under the table's seed.
 #[derive(Debug, Clone)]
@@ -23,9 +23,10 @@ impl Hashing {
         high(hasher.finish())
     }
 
-    pub(crate) fn address(&self, octets: &[u8; 16]) -> u32 {
+    pub(crate) fn address(&self, octets: &[u8; 16], source: SourceId) -> u32 {
         let mut hasher = self.0.build_hasher();
         hasher.write_u128(u128::from_ne_bytes(*octets));
+        hasher.write_u16(source.0);
         high(hasher.finish())
     }
 

@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod assembly;
 mod clock;
@@ -24,6 +25,7 @@ mod pool;
 mod queues;
 mod recent;
 mod record;
+mod senders;
 mod table;
 
 pub use config::Config;

@@ -10,7 +10,8 @@ use crate::pair::Pair;
 use crate::pool::Pool;
 use crate::queues::{Class, Queues};
 use crate::record::{Phase, Record};
-use crate::{CloseReason, Config, FlowInfo, StreamSink};
+use crate::senders::Senders;
+use crate::{CloseReason, Config, Evidence, FlowInfo, StreamEvent, StreamSink};
 use std::collections::BTreeSet;
 use tapwire_wire::{FlowKey, Segment, Side, TcpFlags, Timestamp};
 
@@ -26,6 +27,7 @@ const SECOND: i64 = 1_000_000_000;
 pub struct FlowTable<T> {
     shared: Shared,
     clock: Clock,
+    senders: Senders,
     index: Index,
     records: Vec<Option<Record<T>>>,
     /// Slots of `records` that are free.
@@ -53,6 +55,7 @@ impl<T: Default> FlowTable<T> {
         Self {
             shared,
             clock: Clock::default(),
+            senders: Senders::new(),
             index: Index::new(),
             records: Vec::new(),
             free: Vec::new(),
@@ -95,8 +98,11 @@ impl<T: Default> FlowTable<T> {
         }
         let hash = self.shared.hashing.key(&segment.key);
         let found = self.find(&segment.key, hash);
+        if !self.believes(found, segment, sink) {
+            return;
+        }
         if let Some(slot) = self.slot_for(found, hash, segment, sink) {
-            self.continue_flow(slot, segment, sink);
+            let slot = self.continue_flow(slot, hash, segment, sink);
             self.keep(slot, sink);
         }
     }
@@ -132,6 +138,37 @@ impl<T: Default> FlowTable<T> {
     fn find(&self, key: &FlowKey, hash: u32) -> Option<u32> {
         let is_it = |slot: u32| self.record(slot).is_some_and(|record| record.info.key == *key);
         if is_it(self.last) { Some(self.last) } else { self.index.find(hash, is_it) }
+    }
+
+    /// Whether the segment's checksum lets it through. One that is stopped changes nothing.
+    fn believes<S: StreamSink<T>>(
+        &mut self,
+        found: Option<u32>,
+        segment: &Segment<'_>,
+        sink: &mut S,
+    ) -> bool {
+        if self.shared.config.accept_bad_checksums {
+            return true;
+        }
+        let mut record = found.and_then(|slot| self.records.get_mut(slot as usize)?.as_mut());
+        let hint = record.as_ref().map_or(u32::MAX, |record| record.halves.get(segment.side).sender);
+        let judgement = self.senders.judge(segment, hint, &self.shared.hashing);
+        let counters = &mut self.shared.counters;
+        counters.offloaded_senders += u64::from(judgement.offload_found);
+        if let Some(record) = &mut record {
+            record.halves.get_mut(segment.side).sender = judgement.sender;
+        }
+        if judgement.believed {
+            return true;
+        }
+        counters.bad_checksum += 1;
+        counters.dropped_bytes += segment.payload.len() as u64;
+        if let Some(record) = record.filter(|record| !record.is_dead()) {
+            let at = record.halves.get(segment.side).offset(segment.seq);
+            let evidence = StreamEvent::Evidence(segment.side, at, Evidence::BadChecksum);
+            sink.event(&record.info, &mut record.state, evidence);
+        }
+        false
     }
 
     /// Where the segment's connection is; `None` when the segment is counted and done with.
@@ -196,21 +233,41 @@ impl<T: Default> FlowTable<T> {
         u32::try_from(self.records.len() - 1).unwrap_or(u32::MAX)
     }
 
-    fn continue_flow<S: StreamSink<T>>(&mut self, slot: u32, segment: &Segment<'_>, sink: &mut S) {
-        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
-        self.last = slot;
-        record.active = self.shared.now;
-        record.info.vlan = record.info.vlan.or(segment.vlan);
-        let outcome = record.handle(segment, &mut self.shared, sink);
-        let (reason, phase) = match outcome {
-            Outcome::Open => return,
+    /// Hands the segment to its connection, and gives the slot of that, which may be a new one.
+    fn continue_flow<S: StreamSink<T>>(
+        &mut self,
+        slot: u32,
+        hash: u32,
+        segment: &Segment<'_>,
+        sink: &mut S,
+    ) -> u32 {
+        let (reason, phase) = match self.pass_on(slot, segment, sink) {
+            Outcome::Open => return slot,
             Outcome::Reset => (CloseReason::Reset, Phase::DeadByReset),
             Outcome::Finished => (CloseReason::Fin, Phase::DeadByFin),
+            Outcome::Replaced => {
+                self.close(slot, CloseReason::Replaced, sink);
+                self.forget(slot);
+                let slot = self.open(hash, segment);
+                self.pass_on(slot, segment, sink);
+                return slot;
+            }
         };
         self.close(slot, reason, sink);
         if let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) {
             record.phase = phase;
         }
+        slot
+    }
+
+    fn pass_on<S: StreamSink<T>>(&mut self, slot: u32, segment: &Segment<'_>, sink: &mut S) -> Outcome {
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else {
+            return Outcome::Open;
+        };
+        self.last = slot;
+        record.active = self.shared.now;
+        record.info.vlan = record.info.vlan.or(segment.vlan);
+        record.handle(segment, &mut self.shared, sink)
     }
 
     /// After events of a connection: its place in the queues, its waits and its share of the memory.

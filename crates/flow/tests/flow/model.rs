@@ -146,7 +146,17 @@ fn check(capture: &Capture, packets: &[Tcp], heard: &[(u64, Heard)]) -> [(u64, u
     totals
 }
 
-fn run(capture: &Capture, config: Config) -> ([(u64, u64); 2], [u32; 2], Tap, Vec<Tcp>) {
+/// A capture that was run through a table.
+struct Run {
+    /// Bytes delivered and bytes lost, for each side.
+    totals: [(u64, u64); 2],
+    /// Bytes sent.
+    lengths: [u32; 2],
+    tap: Tap,
+    packets: Vec<Tcp>,
+}
+
+fn run(capture: &Capture, config: Config) -> Run {
     let mut random = Random(capture.seed);
     let (sent, lengths) = capture.sent(&mut random);
     let packets = capture.seen(sent, &mut random);
@@ -156,7 +166,7 @@ fn run(capture: &Capture, config: Config) -> ([(u64, u64); 2], [u32; 2], Tap, Ve
     }
     tap.finish();
     let totals = check(capture, &packets, &tap.heard.events);
-    (totals, lengths, tap, packets)
+    Run { totals, lengths, tap, packets }
 }
 
 /// How many different bytes of a side were captured.
@@ -173,7 +183,7 @@ proptest! {
 
     #[test]
     fn without_loss_every_byte_is_delivered(capture in capture(0, 0)) {
-        let (totals, lengths, ..) = run(&capture, Config::default());
+        let Run { totals, lengths, .. } = run(&capture, Config::default());
         for ((delivered, lost), length) in totals.into_iter().zip(lengths) {
             prop_assert_eq!((delivered, lost), (u64::from(length), 0));
         }
@@ -182,7 +192,7 @@ proptest! {
     #[test]
     fn reordering_within_a_small_window_loses_nothing(mut capture in capture(3, 0)) {
         capture.handshake = true;
-        let (totals, lengths, tap, _) = run(&capture, Config::default());
+        let Run { totals, lengths, tap, .. } = run(&capture, Config::default());
         for ((delivered, lost), length) in totals.into_iter().zip(lengths) {
             prop_assert_eq!((delivered, lost), (u64::from(length), 0));
         }
@@ -193,7 +203,7 @@ proptest! {
     fn with_loss_only_what_was_not_captured_is_lost(mut capture in capture(0, 30)) {
         // Without retransmissions: bytes that come again after their hole was given up are not delivered.
         (capture.duplicates, capture.resegmented) = (0, 0);
-        let (totals, _, _, packets) = run(&capture, Config::default());
+        let Run { totals, packets, .. } = run(&capture, Config::default());
         for ((delivered, _), side) in totals.into_iter().zip([CLIENT, SERVER]) {
             prop_assert_eq!(delivered, captured(&capture, &packets, side));
         }
@@ -209,8 +219,8 @@ proptest! {
 
     #[test]
     fn the_hash_seed_changes_nothing(capture in capture(10, 10), seed in any::<u64>()) {
-        let (_, _, one, _) = run(&capture, Config::default());
-        let (_, _, other, _) = run(&capture, Config { hash_seed: seed, ..Config::default() });
+        let Run { tap: one, .. } = run(&capture, Config::default());
+        let Run { tap: other, .. } = run(&capture, Config { hash_seed: seed, ..Config::default() });
         prop_assert_eq!(one.heard.events, other.heard.events);
         prop_assert_eq!(one.table.counters(), other.table.counters());
     }
@@ -268,7 +278,7 @@ fn the_sequence_may_wrap_at_every_offset() {
             resegmented: 20,
             drops: 0,
         };
-        let (totals, lengths, ..) = run(&capture, Config::default());
+        let Run { totals, lengths, .. } = run(&capture, Config::default());
         for ((delivered, lost), length) in totals.into_iter().zip(lengths) {
             assert_eq!((delivered, lost), (u64::from(length), 0));
         }

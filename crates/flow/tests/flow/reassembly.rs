@@ -359,3 +359,62 @@ fn a_mirrors_second_copies_are_counted_for_their_source() {
     tap.wait(10 * MILLISECOND).send(&request);
     assert_eq!(tap.table.counters().retransmissions, 1);
 }
+
+#[test]
+fn another_connection_without_syn_replaces_the_old_one_after_three_segments() {
+    let mut tap = Tap::connected();
+    let far = 2_000_000_000;
+    tap.send(&client(far).ack(1_500_000_000).data(b"a")).send(&client(far + 1).ack(9).data(b"b"));
+    assert_eq!(tap.take(), []);
+    assert_eq!(tap.table.counters().out_of_window, 2);
+    tap.send(&client(far + 2).ack(1_500_000_000).data(b"GET c"));
+    assert_eq!(tap.take().first(), Some(&Heard::Close(CloseReason::Replaced)));
+    tap.send(&client(far + 7).ack(1_500_000_000).data(b"d"));
+    assert_eq!(tap.take_data(), [data(CLIENT, far + 7, b"d")]);
+}
+
+#[test]
+fn segments_far_ahead_that_fit_the_peer_follow_a_great_loss() {
+    let mut tap = Tap::connected();
+    let far = 101 + 100_000_000;
+    for nth in 0..3 {
+        tap.send(&client(far + nth).ack(501).data(b"x"));
+    }
+    let heard = tap.take();
+    assert_eq!(heard.first(), Some(&gap(CLIENT, 101, 100_000_002, 0)));
+    assert_eq!(heard.len(), 2);
+    assert_eq!(tap.table.counters().flows_opened, 1);
+}
+
+#[test]
+fn an_injected_segment_out_of_the_window_changes_nothing() {
+    let mut tap = Tap::connected();
+    for nth in 0..10 {
+        tap.send(&client(2_000_000_000 + nth * 50_000_000).ack(501).data(b"x"));
+    }
+    assert_eq!(tap.take(), []);
+}
+
+#[test]
+fn a_direction_that_is_never_seen_is_lost_up_to_what_was_acknowledged() {
+    let mut tap = Tap::file();
+    tap.send(&client(101).ack(501).data(b"GET /")).send(&client(106).ack(601).data(b"x"));
+    for nth in 0..63 {
+        tap.wait(20 * MILLISECOND).send(&client(107 + nth).ack(602 + nth).data(b"x"));
+    }
+    assert_eq!(tap.take_data().len(), 65);
+    tap.wait(20 * MILLISECOND).send(&client(170).ack(700).data(b"x"));
+    assert_eq!(tap.take().first(), Some(&gap(SERVER, 501, 100, 100)));
+}
+
+#[test]
+fn a_direction_that_is_only_delayed_loses_nothing() {
+    let mut tap = Tap::file();
+    tap.send(&client(101).ack(501).data(b"GET /"));
+    for nth in 0..500 {
+        tap.send(&client(106 + nth).ack(601 + nth).data(b"x"));
+    }
+    tap.take();
+    tap.send(&server(501).ack(106).data(&[b'y'; 100]));
+    assert_eq!(tap.take_data(), [data(SERVER, 501, &[b'y'; 100])]);
+}
