@@ -1,0 +1,170 @@
+//! What the lower layers make of a capture: wire, flow and protocol, on one thread and without files.
+
+use crate::Capture;
+use tapwire_flow::FlowTable;
+use tapwire_protocol::{
+    Anomaly, BodyPart, Connection, Exchange, ExchangeSink, Head, Message, Pairing, Protocols, Seen, Uid,
+};
+use tapwire_wire::FlowKey;
+
+/// An exchange as the sensor reported it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// The request's method, when its line was seen.
+    pub method: Option<String>,
+    /// The request's target as sent.
+    pub target: Option<String>,
+    /// The response's status.
+    pub status: Option<u16>,
+    /// The number the request carries: `X-Exchange`, or `n` in the query.
+    pub request: Option<u64>,
+    /// The number the response carries.
+    pub response: Option<u64>,
+    /// How well the request was seen; `Missing` without one.
+    pub request_seen: Seen,
+    /// How well the response was seen; `Missing` without one.
+    pub response_seen: Seen,
+    /// Body lengths of request and response.
+    pub body_len: [u64; 2],
+    /// Whether the sensor vouches for the pair.
+    pub pairing: Pairing,
+    /// Of the exchange and its halves.
+    pub anomalies: Vec<Anomaly>,
+    /// Its identity.
+    pub uid: Uid,
+    /// The connection's number and key.
+    pub flow: (u64, FlowKey),
+}
+
+impl Row {
+    /// Both halves are there.
+    pub fn is_pair(&self) -> bool {
+        self.request_seen != Seen::Missing && self.response_seen != Seen::Missing
+    }
+
+    /// Both halves are there and carry different numbers: one caller's answer given to another.
+    pub fn is_wrong(&self) -> bool {
+        self.is_pair() && self.request.is_some() && self.response.is_some() && self.request != self.response
+    }
+
+    /// What stays the same when a capture is changed without loss: all but frame, time and flow number.
+    pub fn facts(&self) -> Facts {
+        (
+            self.method.clone(),
+            self.target.clone(),
+            self.status,
+            self.request,
+            self.response,
+            self.body_len,
+            self.pairing == Pairing::Certain,
+        )
+    }
+}
+
+/// See [`Row::facts`].
+pub type Facts = (Option<String>, Option<String>, Option<u16>, Option<u64>, Option<u64>, [u64; 2], bool);
+
+/// Everything reported of a capture.
+#[derive(Debug, Default)]
+pub struct Sensed {
+    /// Exchanges in the order of their end.
+    pub rows: Vec<Row>,
+    /// Body bytes that went ahead of their exchange.
+    pub part_bytes: u64,
+    /// What the flow table counted.
+    pub flow: tapwire_flow::Counters,
+    /// What the protocols counted.
+    pub protocol: tapwire_protocol::Counters,
+}
+
+impl Sensed {
+    /// Pairs the sensor vouches for.
+    pub fn certain(&self) -> impl Iterator<Item = &Row> {
+        self.rows.iter().filter(|row| row.is_pair() && row.pairing == Pairing::Certain)
+    }
+
+    /// Certain pairs of strangers; must be empty always.
+    pub fn wrong(&self) -> Vec<&Row> {
+        self.certain().filter(|row| row.is_wrong()).collect()
+    }
+
+    /// The facts of every row, sorted: equal for captures that say the same.
+    pub fn facts(&self) -> Vec<Facts> {
+        let mut facts: Vec<Facts> = self.rows.iter().map(Row::facts).collect();
+        facts.sort();
+        facts
+    }
+}
+
+/// Senses with the product's defaults.
+pub fn sense(capture: &Capture) -> Sensed {
+    sense_with(capture, tapwire_flow::Config::default(), tapwire_protocol::Config::default())
+}
+
+/// Senses with other limits.
+pub fn sense_with(
+    capture: &Capture,
+    flow: tapwire_flow::Config,
+    protocol: tapwire_protocol::Config,
+) -> Sensed {
+    let mut table: FlowTable<Connection> = FlowTable::new(flow);
+    let mut protocols = Protocols::new(protocol, Rows::default());
+    for packet in &capture.packets {
+        if let Some(segment) = packet.segment() {
+            table.handle(&segment, &mut protocols);
+        }
+    }
+    table.finish(&mut protocols);
+    let (flow, protocol) = (table.counters().clone(), protocols.counters().clone());
+    let Rows { rows, part_bytes } = protocols.into_sink();
+    Sensed { rows, part_bytes, flow, protocol }
+}
+
+#[derive(Default)]
+struct Rows {
+    rows: Vec<Row>,
+    part_bytes: u64,
+}
+
+impl ExchangeSink for Rows {
+    fn exchange(&mut self, exchange: Exchange) {
+        self.rows.push(row(&exchange));
+    }
+
+    fn body_part(&mut self, part: BodyPart) {
+        self.part_bytes += part.bytes.len() as u64;
+    }
+}
+
+fn row(exchange: &Exchange) -> Row {
+    let (request, response) = (exchange.request.as_deref(), exchange.response.as_deref());
+    let seen = |half: Option<&Message>| half.map_or(Seen::Missing, |message| message.seen);
+    let length = |half: Option<&Message>| half.map_or(0, |message| message.body.len);
+    let anomalies = exchange.all_anomalies();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Row {
+        method: request.and_then(|message| message.head.method()).map(|method| text(method.bytes())),
+        target: request.and_then(|message| message.head.target()).map(|target| text(target.bytes())),
+        status: response.and_then(|message| message.head.status),
+        request: request.and_then(|message| number(&message.head)),
+        response: response.and_then(|message| number(&message.head)),
+        request_seen: seen(request),
+        response_seen: seen(response),
+        body_len: [length(request), length(response)],
+        pairing: exchange.pairing,
+        anomalies: Anomaly::ALL.iter().copied().filter(|anomaly| anomalies.contains(*anomaly)).collect(),
+        uid: exchange.uid(),
+        flow: (exchange.flow.id, exchange.flow.key),
+    }
+}
+
+fn number(head: &Head) -> Option<u64> {
+    let field = head.header(b"x-exchange").map(|value| value.bytes().to_vec());
+    let text = field.or_else(|| query_number(head.target()?.bytes()))?;
+    std::str::from_utf8(&text).ok()?.trim().parse().ok()
+}
+
+fn query_number(target: &[u8]) -> Option<Vec<u8>> {
+    let query = target.splitn(2, |byte| *byte == b'?').nth(1)?;
+    query.split(|byte| *byte == b'&').find_map(|pair| pair.strip_prefix(b"n=")).map(<[u8]>::to_vec)
+}
