@@ -46,9 +46,12 @@ impl FileSink {
         check_path(path).map_err(named)?;
         let mut file = open_file(path).map_err(|e| named(reason(&e)))?;
         let regular = file.metadata().is_ok_and(|m| m.is_file());
+        if regular && is_capture(&mut file) {
+            return Err(named("is a capture or a gzip file: name another file for the events".into()));
+        }
         let length = match (regular, pressure) {
             (false, _) => 0,
-            (true, Pressure::Block) => replace(&mut file).map_err(named)?,
+            (true, Pressure::Block) => replace(&mut file).map_err(|e| named(reason(&e)))?,
             (true, Pressure::Shed) => proceed(&mut file).map_err(|e| named(reason(&e)))?,
         };
         let rotates = regular && pressure == Pressure::Shed && rotation.bytes > 0;
@@ -194,12 +197,9 @@ fn check_path(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Empties a file of earlier events. Evidence given as an output by mistake is not destroyed.
-fn replace(file: &mut File) -> Result<u64, String> {
-    if is_capture(file) {
-        return Err("is a capture or a gzip file, not replaced: name another file for the events".into());
-    }
-    file.set_len(0).and_then(|()| file.rewind()).map_err(|e| reason(&e))?;
+fn replace(file: &mut File) -> io::Result<u64> {
+    file.set_len(0)?;
+    file.rewind()?;
     Ok(0)
 }
 
@@ -219,7 +219,8 @@ fn proceed(file: &mut File) -> io::Result<u64> {
     Ok(length + 1)
 }
 
-/// The magic numbers of pcap in both byte orders with µs and ns, of pcapng, and of gzip around either.
+/// Whether evidence was given as an output by mistake: it is neither replaced nor continued. The magic numbers
+/// are those of pcap in both byte orders with µs and ns, of pcapng, and of gzip around either.
 fn is_capture(file: &mut File) -> bool {
     let mut magic = [0u8; 4];
     let read = file.rewind().and_then(|()| file.read_exact(&mut magic));
@@ -229,6 +230,10 @@ fn is_capture(file: &mut File) -> bool {
 
 /// `NAME.2` to `NAME.3`, `NAME.1` to `NAME.2`, `NAME` to `NAME.1`; what was `NAME.keep` is overwritten.
 fn shift(path: &Path, keep: u32) -> io::Result<()> {
+    // Somebody else may have moved it already, or a former attempt ended half way.
+    if !path.exists() {
+        return Ok(());
+    }
     if keep == 0 {
         return std::fs::remove_file(path);
     }
@@ -305,6 +310,18 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_somebody_moved_away_is_made_anew_at_the_next_rotation() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("e");
+        let mut sink = open(&path, Pressure::Shed, 10, 1);
+        let _ = sink.write(&batch("line0000\n")).unwrap();
+        fs::remove_file(&path).unwrap();
+        let _ = sink.write(&batch("line0001\n")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "line0001\n");
+        assert_eq!(sink.finish().error, None);
+    }
+
+    #[test]
     fn operator_errors_name_the_path_and_what_to_try() {
         let dir = tempfile::tempdir().unwrap();
         assert!(refusal(&dir.path().join("none/e")).contains("none does not exist: create it first"));
@@ -316,10 +333,12 @@ mod tests {
     fn a_capture_is_never_overwritten() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("case.pcap");
-        let bytes = [0xd4, 0xc3, 0xb2, 0xa1, 2, 0, 4, 0];
-        fs::write(&path, bytes).unwrap();
-        assert!(refusal(&path).contains("is a capture or a gzip file"));
-        assert_eq!(fs::read(&path).unwrap(), bytes);
+        for magic in [[0xd4, 0xc3, 0xb2, 0xa1], [0x0a, 0x0d, 0x0d, 0x0a], [0x1f, 0x8b, 8, 0]] {
+            fs::write(&path, magic).unwrap();
+            assert!(refusal(&path).contains("is a capture or a gzip file"));
+            assert!(FileSink::at(&path, Pressure::Shed, &Rotation::default()).is_err());
+            assert_eq!(fs::read(&path).unwrap(), magic);
+        }
     }
 
     #[test]

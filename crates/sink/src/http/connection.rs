@@ -24,7 +24,9 @@ pub(crate) type Body = Full<Bytes>;
 /// Why one try did not deliver.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Miss {
-    /// No answer; a further try may help.
+    /// The peer closed the connection before a whole answer; a further try may help.
+    Closed,
+    /// No answer for another reason; a further try may help.
     NoAnswer { cause: String, hint: &'static str },
     /// No answer, and no further try will help.
     NoTrust { cause: String, hint: &'static str },
@@ -33,15 +35,11 @@ pub(crate) enum Miss {
 }
 
 impl Miss {
-    pub(crate) fn no_answer(cause: impl Into<String>) -> Self {
-        Miss::NoAnswer { cause: cause.into(), hint: "" }
-    }
-
     /// A 4xx means that the same request will fail again, but for 408 and 429 (RFC 9110 section 15.5.9,
     /// RFC 6585 section 4). Redirects are not followed: the token must not go where the operator did not send it.
     pub(crate) fn is_final(&self) -> bool {
         match self {
-            Miss::NoAnswer { .. } => false,
+            Miss::Closed | Miss::NoAnswer { .. } => false,
             Miss::NoTrust { .. } => true,
             Miss::Status { status, .. } => *status < 500 && !matches!(status, 408 | 429),
         }
@@ -149,8 +147,10 @@ pub(crate) fn broken(error: &(dyn Error + 'static)) -> Miss {
         Some(rustls::Error::InvalidMessage(_)) => {
             Miss::NoTrust { cause: "does not speak TLS there".into(), hint: ": is it an http:// address?" }
         }
-        Some(other) => Miss::no_answer(format!("broke the TLS session ({other})")),
-        None => Miss::no_answer("closed the connection without a whole answer"),
+        Some(other) => {
+            Miss::NoAnswer { cause: format!("broke the TLS session ({other})"), hint: ": see its own log" }
+        }
+        None => Miss::Closed,
     }
 }
 

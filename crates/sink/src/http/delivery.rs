@@ -85,7 +85,7 @@ impl Delivery {
             && kept.ready().await.is_ok()
         {
             match self.exchange(kept, body).await {
-                Err(Miss::NoAnswer { hint: "", .. }) => self.queue.count_retry(),
+                Err(Miss::Closed) => self.queue.count_retry(),
                 settled => return settled,
             }
         }
@@ -122,6 +122,13 @@ impl Delivery {
     fn explain(&self, miss: Miss, tries: u32) -> (DropReason, SinkError) {
         let url = self.target.shown.clone();
         match miss {
+            Miss::Closed => {
+                let cause = "closed the connection without a whole answer".into();
+                (
+                    DropReason::Unreachable,
+                    SinkError::Unreachable { url, cause, tries, hint: ": see its own log" },
+                )
+            }
             Miss::NoAnswer { cause, hint } | Miss::NoTrust { cause, hint } => {
                 (DropReason::Unreachable, SinkError::Unreachable { url, cause, tries, hint })
             }

@@ -24,13 +24,34 @@ use target::Target;
 
 /// The tokio runtime of all network sinks: one thread, started by the first sink. Cloning shares it.
 #[derive(Clone, Debug, Default)]
-pub struct Network(Arc<OnceLock<Runtime>>);
+pub struct Network(Arc<OnceLock<Running>>);
+
+#[derive(Debug)]
+struct Running(Option<Runtime>);
+
+impl Drop for Running {
+    /// An address look-up that hangs in the resolver must not keep the program from ending.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
 
 impl Network {
-    fn runtime(&self) -> io::Result<&Runtime> {
-        if let Some(runtime) = self.0.get() {
-            return Ok(runtime);
-        }
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> io::Result<JoinHandle<()>> {
+        let running = match self.0.get() {
+            Some(running) => running,
+            None => {
+                let started = Self::start()?;
+                self.0.get_or_init(|| started)
+            }
+        };
+        let runtime = running.0.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(runtime.spawn(task))
+    }
+
+    fn start() -> io::Result<Running> {
         let built = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .max_blocking_threads(4)
@@ -38,7 +59,7 @@ impl Network {
             .enable_io()
             .enable_time()
             .build()?;
-        Ok(self.0.get_or_init(|| built))
+        Ok(Running(Some(built)))
     }
 }
 
@@ -70,7 +91,7 @@ impl HttpSink {
             destination: "network".into(),
             reason: format!("its thread cannot be started: {e}"),
         };
-        let task = context.network.runtime().map_err(failed)?.spawn(delivery.run());
+        let task = context.network.spawn(delivery.run()).map_err(failed)?;
         Ok(Box::new(Self {
             queue,
             task,
