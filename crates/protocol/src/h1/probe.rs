@@ -1,6 +1,6 @@
 //! Could these bytes begin a message?
 
-use super::bytes::{is_separator, is_token_byte, split_before};
+use super::bytes::{is_ows, is_separator, is_token_byte, split_before};
 
 /// What bytes at a message boundary could be the beginning of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,7 +66,7 @@ const METHODS: [&[u8]; 35] = [
 /// on it, so that text, Base64, JSON and other line protocols are not taken for requests. `Request`, `Response` and
 /// `No` stay what they are when more bytes come.
 pub fn probe(bytes: &[u8]) -> Start {
-    let line = behind_empty_lines(bytes);
+    let line = split_before(behind_empty_lines(bytes), |byte| !is_ows(byte)).1;
     let Some(first) = line.first() else { return Start::Partial };
     if !is_token_byte(*first) {
         return Start::No;
@@ -187,6 +187,7 @@ mod tests {
             "OPTIONS * HTTP/1.1",
             "GET  /a",
             "GET\t/a",
+            " \tGET /a",
             "GET http://a/",
             "M-SEARCH * HTTP/1.1",
             "SOURCE /music ICE/1.0",
@@ -254,6 +255,8 @@ mod tests {
             b"*3\r\n$3\r\nSET\r\n",
             b"{\"a\": 1, \"b\": [2]}",
             b"[1, 2]",
+            b"    <div>",
+            b"  and so on",
             b"<!DOCTYPE html>",
             b"\"text\"",
             b"the quick brown fox",

@@ -2,7 +2,7 @@
 
 use super::start_line;
 
-/// Looks for a head's end without looking at a byte twice, over a buffer that grows or over bytes that are not kept.
+/// Looks for a head's end in a buffer that grows, without looking at a byte twice.
 ///
 /// A line ends in LF, with or without CR (RFC 9112, 2.2). Empty lines in front of the start line belong to the head. An
 /// HTTP/0.9 request is its one line.
@@ -42,23 +42,6 @@ impl HeadScan {
             }
         }
         None
-    }
-
-    /// Takes the next bytes of a head whose earlier ones are no longer kept. Says how many of them belong to the head
-    /// once its end is among them.
-    pub fn feed(&mut self, more: &[u8]) -> Option<usize> {
-        let from = self.seen;
-        while let Some(rest) = more.get(self.seen - from..).filter(|rest| !rest.is_empty()) {
-            if self.step(rest) {
-                return Some(self.seen - from);
-            }
-        }
-        None
-    }
-
-    /// Bytes looked at.
-    pub const fn seen(&self) -> usize {
-        self.seen
     }
 
     /// Whether the last step was the first to end a line.
@@ -129,15 +112,9 @@ mod tests {
         let head = b"\r\n\nHTTP/1.1 200 OK\r\nA: b\r\rc\r\nD: e\n\r\nbody";
         let whole = end(head).unwrap();
         for cut in 0..=head.len() {
-            let (mut grown, mut fed) = (HeadScan::new(), HeadScan::new());
+            let mut grown = HeadScan::new();
             let first = grown.find_end(&head[..cut]);
             assert_eq!(first.or_else(|| grown.find_end(head)), Some(whole), "cut at {cut}");
-            let first = fed.feed(&head[..cut]);
-            assert_eq!(
-                first.or_else(|| fed.feed(&head[cut..]).map(|n| cut + n)),
-                Some(whole),
-                "cut at {cut}"
-            );
         }
     }
 }
