@@ -108,7 +108,7 @@ impl Strays {
     /// How many segments in a row continue each other, with this one.
     pub(crate) fn add(&mut self, seq: SeqNumber, len: u32) -> u32 {
         let ahead = u64::try_from(seq.distance(self.next)).is_ok_and(|ahead| ahead <= NEAR);
-        self.count = if ahead { self.count + 1 } else { 1 };
+        self.count = if ahead { self.count.saturating_add(1) } else { 1 };
         self.next = seq.add(len);
         self.count
     }
@@ -167,7 +167,7 @@ impl Assembly<'_> {
         if !had_hole && self.has_hole() {
             self.notice(out.shared.now);
         } else if had_hole && fate == Fate::OutOfOrder && self.half.start != Start::Tentative {
-            self.cold.later += 1;
+            self.cold.later = self.cold.later.saturating_add(1);
         }
         self.settle(out);
         fate
@@ -190,7 +190,7 @@ impl Assembly<'_> {
             self.cold.silence = Silence { until: self.half.acked, since: now, acks: 0 };
             return;
         }
-        *acks += 1;
+        *acks = acks.saturating_add(1);
         let (enough, after) = match out.shared.config.gap_after_ms {
             Some(after) => (SILENT_ON_TAP, i64::from(after) * 1_000_000),
             None => SILENT,
@@ -444,7 +444,8 @@ impl Assembly<'_> {
         }
         let Held { at, peer_at, time, frame, source, .. } = piece;
         let chunk = Chunk { side: self.side, at, bytes: &piece.bytes, peer_at, time, frame, source };
-        out.shared.counters.held_bytes -= piece.bytes.len() as u64;
+        let held = &mut out.shared.counters.held_bytes;
+        *held = held.saturating_sub(piece.bytes.len() as u64);
         self.say(chunk, out);
         out.shared.pool.give_back(piece.bytes);
     }

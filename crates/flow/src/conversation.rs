@@ -28,6 +28,9 @@ impl<T> Record<T> {
     /// Whether the segment begins another connection on the same addresses and ports.
     pub(crate) fn is_replaced_by(&self, segment: &Segment<'_>) -> bool {
         let half = self.halves.get(segment.side);
+        if segment.flags.has(TcpFlags::RST) {
+            return false;
+        }
         if segment.flags.has(TcpFlags::SYN) {
             return !half.can_begin_with(segment.seq);
         }
@@ -84,8 +87,8 @@ impl<T> Record<T> {
 
     /// Takes a segment out of the window. `None` when it is believed after all: then it is in the window now.
     ///
-    /// A few that continue each other are the same connection after a great loss when they acknowledge bytes near those
-    /// of the peer, and else another connection whose SYN was not captured.
+    /// A sequence and an acknowledgement number that both fit nowhere are another connection whose SYN was not
+    /// captured. When only the sequence number is far ahead, a few segments that continue each other prove a great loss.
     fn handle_stray<S: StreamSink<T>>(
         &mut self,
         segment: &Segment<'_>,
@@ -95,15 +98,16 @@ impl<T> Record<T> {
     ) -> Option<Outcome> {
         let len = u32::try_from(segment.payload.len()).unwrap_or(u32::MAX);
         let peer = self.halves.get(segment.side.peer());
-        let same = segment.ack.is_some_and(|ack| peer.is_open() && peer.in_window(peer.offset(ack)));
+        let fits = segment.ack.map(|ack| peer.is_open() && peer.in_window(peer.offset(ack)));
         let (mut assembly, mut out) = self.split(segment.side, shared, sink);
-        let ahead = at > assembly.half.next;
-        if len > 0 && assembly.cold.strays.add(segment.seq, len) >= STRAYS_BELIEVED && (ahead || !same) {
-            if !same {
-                return Some(Outcome::Replaced);
+        let proven = len > 0 && assembly.cold.strays.add(segment.seq, len) >= STRAYS_BELIEVED;
+        match fits {
+            Some(false) if len > 0 => return Some(Outcome::Replaced),
+            Some(true) if proven && at > assembly.half.next => {
+                assembly.skip_to(at, &mut out);
+                return None;
             }
-            assembly.skip_to(at, &mut out);
-            return None;
+            _ => {}
         }
         shared.counters.out_of_window += 1;
         shared.counters.dropped_bytes += u64::from(len);
@@ -163,7 +167,7 @@ impl<T> Record<T> {
         let fin = segment.flags.has(TcpFlags::FIN);
         let len = segment.payload.len() as u64 + u64::from(segment.cut);
         let half = self.halves.get_mut(segment.side);
-        if len <= 1 && !fin && half.is_open() && at + 1 == half.next && !segment.flags.has(TcpFlags::SYN) {
+        if len <= 1 && !fin && half.is_probed_at(at) && !segment.flags.has(TcpFlags::SYN) {
             shared.counters.keep_alive += 1;
             shared.counters.dropped_bytes += segment.payload.len() as u64;
             return;
@@ -204,6 +208,11 @@ impl<T> Record<T> {
 }
 
 impl Half {
+    /// Whether a keep-alive probe would stand at `at`: one number before the next (RFC 9293, 3.8.4).
+    fn is_probed_at(&self, at: StreamOffset) -> bool {
+        matches!(self.start, Start::Expected | Start::Certain) && at + 1 == self.next
+    }
+
     /// Whether a SYN with this number can be the one of this direction: the same again, or one that comes late.
     fn can_begin_with(&self, isn: SeqNumber) -> bool {
         let at = self.offset(isn.add(1));

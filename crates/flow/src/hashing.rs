@@ -30,14 +30,21 @@ impl Hashing {
         high(hasher.finish())
     }
 
-    pub(crate) fn payload(&self, bytes: &[u8]) -> u64 {
+    /// The two halves of a hash.
+    pub(crate) fn payload(&self, bytes: &[u8]) -> [u32; 2] {
         let mut hasher = self.0.build_hasher();
         hasher.write(bytes);
-        hasher.finish()
+        let hash = hasher.finish();
+        [low(hash), high(hash)]
     }
 }
 
 #[allow(clippy::cast_possible_truncation, reason = "the upper half, which is the better mixed one")]
 const fn high(hash: u64) -> u32 {
     (hash >> 32) as u32
+}
+
+#[allow(clippy::cast_possible_truncation, reason = "the lower half")]
+const fn low(hash: u64) -> u32 {
+    hash as u32
 }

@@ -9,8 +9,8 @@ use tapwire_wire::SeqNumber;
 /// Segments remembered a direction.
 const KEPT: usize = 32;
 
-/// A copy within this time of the first, in nanoseconds, may come from a mirror of both directions.
-const SPAN_WITHIN: i64 = 5_000_000;
+/// A copy within this time of the first, in microseconds, may come from a mirror of both directions.
+const SPAN_WITHIN: u32 = 5_000;
 
 /// A fast retransmission needs three duplicate acknowledgements (RFC 5681, 3.2), so three segments follow the first
 /// copy before the second is sent. A mirror's second copy comes sooner.
@@ -25,13 +25,28 @@ pub(crate) struct Stamp {
     pub(crate) now: i64,
 }
 
+impl Stamp {
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "it wraps, as what is compared does"
+    )]
+    const fn micros(self) -> u32 {
+        (self.now / 1_000) as u32
+    }
+}
+
+/// 28 bytes: a busy connection keeps 64 of them.
 #[derive(Debug, Clone, Copy)]
 struct Entry {
-    hash: u64,
-    now: i64,
+    /// In two halves, so that no byte is lost to alignment.
+    hash: [u32; 2],
+    /// Microseconds of the table's time, wrapping.
+    now: u32,
     seq: SeqNumber,
     len: u32,
-    ack: Option<SeqNumber>,
+    /// Zero without the ACK bit, which is among the flags.
+    ack: SeqNumber,
     flags: u8,
     /// A conflict about this range was reported.
     disputed: bool,
@@ -59,8 +74,9 @@ impl Recent {
     /// Remembers a range of new bytes.
     pub(crate) fn push(&mut self, seq: SeqNumber, bytes: &[u8], stamp: Stamp, hashing: &Hashing) {
         let len = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let Stamp { ack, flags, now } = stamp;
-        let entry = Entry { hash: hashing.payload(bytes), now, seq, len, ack, flags, disputed: false };
+        let (hash, now) = (hashing.payload(bytes), stamp.micros());
+        let (ack, flags) = (stamp.ack.unwrap_or_default(), stamp.flags);
+        let entry = Entry { hash, now, seq, len, ack, flags, disputed: false };
         if self.ring.len() == KEPT {
             if let Some(oldest) = self.ring.get_mut(self.oldest) {
                 *oldest = entry;
@@ -102,7 +118,8 @@ impl Recent {
 
 impl Entry {
     fn mirrors(&self, stamp: Stamp) -> bool {
-        (self.ack, self.flags) == (stamp.ack, stamp.flags) && stamp.now.saturating_sub(self.now) < SPAN_WITHIN
+        let alike = (self.ack, self.flags) == (stamp.ack.unwrap_or_default(), stamp.flags);
+        alike && stamp.micros().wrapping_sub(self.now) < SPAN_WITHIN
     }
 }
 
@@ -143,7 +160,7 @@ mod tests {
         let last = SeqNumber(u32::MAX - 15).add(390);
         let mut copy = |seq: SeqNumber, stamp| recent.check(seq, &[b'a'; 10], stamp, &hashing).mirrored;
         assert!(copy(last, stamp(1_000)));
-        assert!(!copy(last, stamp(SPAN_WITHIN)));
+        assert!(!copy(last, stamp(5_000_000)));
         assert!(!copy(last, Stamp { ack: Some(SeqNumber(10)), ..stamp(0) }));
         assert!(copy(last.add(20_u32.wrapping_neg()), stamp(0)));
         assert!(!copy(last.add(30_u32.wrapping_neg()), stamp(0)));

@@ -194,9 +194,8 @@ impl<T: Default> FlowTable<T> {
             }
             self.forget(slot);
         }
-        let ends = segment.flags.has(TcpFlags::RST)
-            || (segment.flags.has(TcpFlags::FIN) && segment.payload.is_empty() && segment.cut == 0);
-        if ends && !segment.flags.has(TcpFlags::SYN) {
+        let bare = segment.payload.is_empty() && segment.cut == 0 && !segment.flags.has(TcpFlags::SYN);
+        if segment.flags.has(TcpFlags::RST) || (bare && segment.flags.has(TcpFlags::FIN)) {
             self.shared.counters.stray += 1;
             self.shared.counters.dropped_bytes += segment.payload.len() as u64;
             return None;
@@ -277,7 +276,7 @@ impl<T: Default> FlowTable<T> {
         let footprint = record.cold_footprint();
         let charged = std::mem::replace(&mut record.charged, footprint);
         let counters = &mut self.shared.counters;
-        counters.memory = counters.memory + footprint as u64 - charged as u64;
+        counters.memory = (counters.memory + footprint as u64).saturating_sub(charged as u64);
         counters.memory_peak = counters.memory_peak.max(counters.memory);
         counters.out_of_order_memory = self.shared.pool.lent() as u64;
         self.keep_waits(slot);
@@ -322,7 +321,8 @@ impl<T: Default> FlowTable<T> {
         if let Some(until) = record.waits_until {
             self.waits.remove(&(until, slot));
         }
-        self.shared.counters.memory -= (record.charged + Self::RECORD) as u64;
+        let freed = (record.charged + Self::RECORD) as u64;
+        self.shared.counters.memory = self.shared.counters.memory.saturating_sub(freed);
         self.shared.counters.out_of_order_memory = self.shared.pool.lent() as u64;
         self.free.push(slot);
     }

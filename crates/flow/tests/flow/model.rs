@@ -30,6 +30,7 @@ struct Capture {
     duplicates: u64,
     resegmented: u64,
     drops: u64,
+    fins: bool,
 }
 
 /// A sequence number, often close to the wrap.
@@ -47,8 +48,9 @@ prop_compose! {
         duplicates in 0..30_u64,
         resegmented in 0..20_u64,
         drops in 0..=drops,
+        fins in any::<bool>(),
     ) -> Capture {
-        Capture { seed, isns, segments, handshake, shuffle, duplicates, resegmented, drops }
+        Capture { seed, isns, segments, handshake, shuffle, duplicates, resegmented, drops, fins }
     }
 }
 
@@ -96,6 +98,15 @@ impl Capture {
             };
             sent[own] = sent[own].max(at + len);
             packets.push(self.tcp(side, at).ack(ack).data(&bytes(side, at, len)));
+        }
+        if self.fins {
+            let [from_client, from_server] = sent;
+            let (client_end, server_end) = (self.first(CLIENT), self.first(SERVER));
+            let (client_end, server_end) =
+                (client_end.wrapping_add(from_client), server_end.wrapping_add(from_server));
+            packets.push(client(client_end).ack(server_end).fin());
+            packets.push(server(server_end).ack(client_end.wrapping_add(1)).fin());
+            packets.push(client(client_end.wrapping_add(1)).ack(server_end.wrapping_add(1)));
         }
         (packets, sent)
     }
@@ -196,7 +207,10 @@ proptest! {
         for ((delivered, lost), length) in totals.into_iter().zip(lengths) {
             prop_assert_eq!((delivered, lost), (u64::from(length), 0));
         }
-        prop_assert_eq!(tap.table.counters().flows_opened, 1);
+        let counters = tap.table.counters();
+        prop_assert_eq!((counters.flows_opened, counters.closed_fin), (1, u64::from(capture.fins)));
+        let fins = tap.heard.events.iter().filter(|(_, heard)| matches!(heard, Heard::Fin(_))).count();
+        prop_assert_eq!(fins, if capture.fins { 2 } else { 0 });
     }
 
     #[test]
@@ -277,6 +291,7 @@ fn the_sequence_may_wrap_at_every_offset() {
             duplicates: 20,
             resegmented: 20,
             drops: 0,
+            fins: before % 3 == 0,
         };
         let Run { totals, lengths, .. } = run(&capture, Config::default());
         for ((delivered, lost), length) in totals.into_iter().zip(lengths) {

@@ -361,16 +361,29 @@ fn a_mirrors_second_copies_are_counted_for_their_source() {
 }
 
 #[test]
-fn another_connection_without_syn_replaces_the_old_one_after_three_segments() {
+fn numbers_that_both_fit_nowhere_are_another_connection_without_syn() {
     let mut tap = Tap::connected();
-    let far = 2_000_000_000;
-    tap.send(&client(far).ack(1_500_000_000).data(b"a")).send(&client(far + 1).ack(9).data(b"b"));
-    assert_eq!(tap.take(), []);
-    assert_eq!(tap.table.counters().out_of_window, 2);
-    tap.send(&client(far + 2).ack(1_500_000_000).data(b"GET c"));
+    let (far, ack) = (2_000_000_000, 1_500_000_000);
+    tap.send(&client(far).ack(ack).data(b"GET c")).send(&client(far + 5).ack(ack).data(b"d"));
     assert_eq!(tap.take().first(), Some(&Heard::Close(CloseReason::Replaced)));
-    tap.send(&client(far + 7).ack(1_500_000_000).data(b"d"));
-    assert_eq!(tap.take_data(), [data(CLIENT, far + 7, b"d")]);
+    assert_eq!((tap.table.counters().out_of_window, tap.table.counters().flows_opened), (0, 2));
+}
+
+#[test]
+fn a_connection_that_reuses_the_ports_of_a_closed_one_needs_no_syn() {
+    let mut tap = Tap::connected();
+    tap.send(&client(101).rst()).take();
+    tap.send(&client(2_000_000_000).ack(1_500_000_000).data(b"GET c"));
+    assert_eq!(tap.take_data(), [data(CLIENT, 2_000_000_000, b"GET c")]);
+}
+
+#[test]
+fn a_syn_with_a_reset_opens_and_replaces_nothing() {
+    let mut tap = Tap::connected();
+    tap.send(&client(77_000_000).syn().rst()).send(&client(101).data(b"a"));
+    assert_eq!(tap.take_data(), [data(CLIENT, 101, b"a")]);
+    tap.send(&client(100).syn().rst().port(9));
+    assert_eq!(tap.table.len(), 1);
 }
 
 #[test]
