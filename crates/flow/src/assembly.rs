@@ -1,11 +1,12 @@
 //! One direction of a connection: from segments in any order to bytes in order and gaps.
 
+use crate::cold::{ColdHalf, Silence};
 use crate::half::{Half, NEAR, Start};
-use crate::held::{Held, HeldList, head, tail};
+use crate::held::{Held, head, tail};
 use crate::outlet::Outlet;
-use crate::recent::{Recent, Stamp, Verdict};
+use crate::recent::{Stamp, Verdict};
 use crate::{Chunk, Evidence, Gap, StreamEvent, StreamOffset, StreamSink};
-use tapwire_wire::{SeqNumber, Side, SourceId, Timestamp};
+use tapwire_wire::{Side, SourceId, Timestamp};
 
 /// Segments after a hole that prove it lost, when the peer acknowledged beyond it.
 const LATER_ACKNOWLEDGED: u32 = 3;
@@ -63,78 +64,6 @@ pub(crate) enum Fate {
     SpanDuplicate,
     BeforeStart,
     AfterFin,
-}
-
-/// The part of a direction that only exists once payload or a FIN was seen.
-#[derive(Debug)]
-pub(crate) struct ColdHalf {
-    pub(crate) recent: Recent,
-    pub(crate) held: HeldList,
-    /// The position of the FIN.
-    pub(crate) fin: Option<StreamOffset>,
-    /// The capture cut the bytes up to here.
-    lost_until: StreamOffset,
-    /// Segments since the first hole was noticed.
-    pub(crate) later: u32,
-    /// The peer still acknowledges up to the hole.
-    pub(crate) awaited: bool,
-    /// When the first hole was noticed, in nanoseconds of the table's time.
-    pub(crate) noticed: i64,
-    /// Acknowledged bytes of which nothing was seen.
-    silence: Silence,
-    /// Segments out of the window.
-    pub(crate) strays: Strays,
-}
-
-/// A watch over bytes that were acknowledged while nothing of them was seen.
-#[derive(Debug, Clone, Copy)]
-struct Silence {
-    /// The bytes before this one; nothing is watched when they were reached.
-    until: StreamOffset,
-    /// The table's time of the first acknowledgement, in nanoseconds.
-    since: i64,
-    /// Acknowledgements after it.
-    acks: u32,
-}
-
-/// Segments out of the window, one after the other.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Strays {
-    next: SeqNumber,
-    count: u32,
-}
-
-impl Strays {
-    /// How many segments in a row continue each other, with this one.
-    pub(crate) fn add(&mut self, seq: SeqNumber, len: u32) -> u32 {
-        let ahead = u64::try_from(seq.distance(self.next)).is_ok_and(|ahead| ahead <= NEAR);
-        self.count = if ahead { self.count.saturating_add(1) } else { 1 };
-        self.next = seq.add(len);
-        self.count
-    }
-}
-
-impl Default for ColdHalf {
-    fn default() -> Self {
-        Self {
-            recent: Recent::default(),
-            held: HeldList::default(),
-            fin: None,
-            lost_until: Half::default().next,
-            later: 0,
-            awaited: false,
-            noticed: 0,
-            silence: Silence { until: Half::default().next, since: 0, acks: 0 },
-            strays: Strays::default(),
-        }
-    }
-}
-
-impl ColdHalf {
-    /// Bytes on the heap, without out-of-order payload.
-    pub(crate) fn footprint(&self) -> usize {
-        self.recent.footprint() + self.held.footprint()
-    }
 }
 
 /// One direction, both parts.

@@ -10,6 +10,7 @@
 
 mod assembly;
 mod clock;
+mod cold;
 mod config;
 mod conversation;
 mod counters;

@@ -1,6 +1,7 @@
 //! What the table keeps of one connection.
 
-use crate::assembly::{Assembly, ColdHalf};
+use crate::assembly::Assembly;
+use crate::cold::ColdHalf;
 use crate::half::{Half, Start};
 use crate::outlet::{Outlet, Shared};
 use crate::pair::Pair;

@@ -391,7 +391,8 @@ fn segments_far_ahead_that_fit_the_peer_follow_a_great_loss() {
     let mut tap = Tap::connected();
     let far = 101 + 100_000_000;
     for nth in 0..3 {
-        tap.send(&client(far + nth).ack(501).data(b"x"));
+        let packet = client(far + nth).ack(501).data(b"x");
+        tap.send(&packet).send(&packet);
     }
     let heard = tap.take();
     assert_eq!(heard.first(), Some(&gap(CLIENT, 101, 100_000_002, 0)));

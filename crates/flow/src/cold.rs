@@ -1,0 +1,83 @@
+//! What a direction needs once it carries payload.
+
+use crate::StreamOffset;
+use crate::half::{Half, NEAR};
+use crate::held::HeldList;
+use crate::recent::Recent;
+use tapwire_wire::SeqNumber;
+
+/// The part of a direction that only exists once payload or a FIN was seen.
+#[derive(Debug)]
+pub(crate) struct ColdHalf {
+    pub(crate) recent: Recent,
+    pub(crate) held: HeldList,
+    /// The position of the FIN.
+    pub(crate) fin: Option<StreamOffset>,
+    /// The capture cut the bytes up to here.
+    pub(crate) lost_until: StreamOffset,
+    /// Segments since the first hole was noticed.
+    pub(crate) later: u32,
+    /// The peer still acknowledges up to the hole.
+    pub(crate) awaited: bool,
+    /// When the first hole was noticed, in nanoseconds of the table's time.
+    pub(crate) noticed: i64,
+    /// Acknowledged bytes of which nothing was seen.
+    pub(crate) silence: Silence,
+    /// Segments out of the window.
+    pub(crate) strays: Strays,
+}
+
+/// A watch over bytes that were acknowledged while nothing of them was seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Silence {
+    /// The bytes before this one; nothing is watched when they were reached.
+    pub(crate) until: StreamOffset,
+    /// The table's time of the first acknowledgement, in nanoseconds.
+    pub(crate) since: i64,
+    /// Acknowledgements after it.
+    pub(crate) acks: u32,
+}
+
+/// Segments out of the window, one after the other.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Strays {
+    next: SeqNumber,
+    count: u32,
+}
+
+impl Strays {
+    /// How many segments in a row continue each other, with this one.
+    pub(crate) fn add(&mut self, seq: SeqNumber, len: u32) -> u32 {
+        let distance = i64::from(seq.distance(self.next));
+        let near = self.count > 0 && distance.unsigned_abs() <= NEAR;
+        // One that lies behind is a second copy.
+        if !near || distance >= 0 {
+            self.count = if near { self.count.saturating_add(1) } else { 1 };
+            self.next = seq.add(len);
+        }
+        self.count
+    }
+}
+
+impl Default for ColdHalf {
+    fn default() -> Self {
+        Self {
+            recent: Recent::default(),
+            held: HeldList::default(),
+            fin: None,
+            lost_until: Half::default().next,
+            later: 0,
+            awaited: false,
+            noticed: 0,
+            silence: Silence { until: Half::default().next, since: 0, acks: 0 },
+            strays: Strays::default(),
+        }
+    }
+}
+
+impl ColdHalf {
+    /// Bytes on the heap, without out-of-order payload.
+    pub(crate) fn footprint(&self) -> usize {
+        self.recent.footprint() + self.held.footprint()
+    }
+}
