@@ -241,6 +241,46 @@ fn behind_a_tap_the_end_does_not_wait_for_a_hanging_peer() {
     peer.release();
 }
 
+/// A small generator: the same seed gives the same script.
+fn random(seed: &mut u64) -> u32 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    u32::try_from(*seed >> 33).unwrap()
+}
+
+#[test]
+fn whatever_the_peer_does_the_ledger_says_what_arrived_and_order_holds() {
+    use Reply::{Answer, AnswerAndClose, CloseInBody, CloseUnanswered};
+    let replies =
+        [Answer(200, ""), Answer(500, ""), Answer(401, ""), AnswerAndClose, CloseInBody, CloseUnanswered];
+    for mut seed in 1..=30 {
+        let script: Vec<_> =
+            (0..40).map(|_| replies[usize::try_from(random(&mut seed)).unwrap() % replies.len()]).collect();
+        let peer = Peer::start(script);
+        let http = Http { tries: 2, batch_ms: 0, batch_events: 7, queue_bytes: 1000, ..Http::default() };
+        let mut sink = sink(&peer.url(), Pressure::Shed, http);
+        let mut next = 0;
+        for _ in 0..60 {
+            let more = random(&mut seed) % 10;
+            send(&mut sink, &batch(next..next + more));
+            next += more;
+            if random(&mut seed).is_multiple_of(3) {
+                thread::sleep(Duration::from_micros(200));
+            }
+        }
+        let report = sink.finish();
+        assert_conserved(&report);
+        assert_eq!(report.counts.accepted.events, u64::from(next));
+        let requests = peer.requests();
+        let numbers = |r: &peer::Request| -> Vec<u32> {
+            let number = |l: &str| l.trim_start_matches("{\"n\":").trim_end_matches('}').parse().unwrap();
+            r.text().lines().map(number).collect()
+        };
+        let taken: Vec<u32> = requests.iter().filter(|r| r.answered == 200).flat_map(numbers).collect();
+        assert!(taken.windows(2).all(|w| w[0] < w[1]), "in order, and none twice: {taken:?}");
+        assert_eq!(report.counts.delivered.events, taken.len() as u64);
+    }
+}
+
 #[test]
 fn idle_taps_flush_what_waits() {
     let peer = Peer::start([]);

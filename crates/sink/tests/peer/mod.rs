@@ -28,6 +28,8 @@ pub(crate) enum Reply {
 pub(crate) struct Request {
     pub(crate) head: String,
     pub(crate) body: Vec<u8>,
+    /// The status of the answer; 0 = none.
+    pub(crate) answered: u16,
 }
 
 impl Request {
@@ -129,7 +131,7 @@ fn serve(peer: &Shared, stream: impl Read + Write) {
 fn answer(peer: &Shared, stream: &mut BufReader<impl Read + Write>) -> Option<()> {
     let head = read_head(stream)?;
     let reply = peer.script.lock().unwrap().pop_front().unwrap_or(Reply::Answer(200, ""));
-    let mut request = Request { head, body: Vec::new() };
+    let mut request = Request { head, body: Vec::new(), answered: 0 };
     let length: usize = request.field("content-length")?.parse().ok()?;
     if matches!(reply, Reply::CloseInBody) {
         stream.read_exact(&mut vec![0; length / 2]).ok()?;
@@ -137,6 +139,11 @@ fn answer(peer: &Shared, stream: &mut BufReader<impl Read + Write>) -> Option<()
     }
     request.body = vec![0; length];
     stream.read_exact(&mut request.body).ok()?;
+    request.answered = match reply {
+        Reply::Answer(status, _) => status,
+        Reply::CloseUnanswered => 0,
+        _ => 200,
+    };
     peer.requests.lock().unwrap().push(request);
     let (status, fields) = match reply {
         Reply::Answer(status, fields) => (status, fields),
