@@ -162,11 +162,7 @@ mod tests {
             1,
             &["SHA256", "utf-8", "index.html", "app.3f2a.js", "line-items", "a", "%", "added", "facade"],
         );
-        all(
-            Word,
-            1,
-            &["getUserById", "accountHolders_v2", "ISO-8859", "b2b-customers", "covid19", "wp-login.php"],
-        );
+        all(Word, 1, &["getUserById", "accountHolders_v2", "b2b-customers", "covid19", "wp-login.php"]);
     }
 
     #[test]
@@ -182,7 +178,7 @@ mod tests {
         all(Integer, 1, &["0", "42", "18446744073709551615", "20240531"]);
         all(Identifier, 1, &["123456789012345678901"]);
         all(Uuid, 1, &["6ba7b810-9dad-11d1-80b4-00c04fd430c8", "6BA7B810-9DAD-11D1-80B4-00C04FD430C8"]);
-        all(Word, 1, &["zba7b810-aaad-aaaa-aaaa-zzzzzzzzzzzz"]);
+        all(Identifier, 1, &["6ba7b810-9dad-11d1-80b4-00c04fd430zz"]);
     }
 
     #[test]

@@ -83,9 +83,13 @@ pub(crate) fn normalise(authority: &[u8], https: bool) -> Option<String> {
     Some(name)
 }
 
-/// The typed segments of a path. Empty segments are left out, path parameters (`;jsessionid=`) belong to no segment.
+/// The typed segments of a path. Empty segments are left out, path parameters (`;jsessionid=`) belong to no segment. The
+/// asterisk form has none: it names the server.
 pub(crate) fn segments(head: &Head, path: Range) -> Vec<PathSegment> {
     let text = head.slice(path).bytes();
+    if text == b"*" {
+        return Vec::new();
+    }
     let mut found = Vec::with_capacity(text.iter().filter(|byte| **byte == b'/').count().min(MAX_SEGMENTS));
     let mut at = 0;
     for raw in text.split(|byte| *byte == b'/') {
@@ -205,6 +209,7 @@ mod tests {
         assert_eq!(kinds("//v1//orders/%34%32/"), [Version, Word, Integer]);
         assert_eq!(kinds("/orders/42;jsessionid=abc"), [Word, Integer]);
         assert_eq!(kinds("/"), []);
+        assert_eq!(kinds("*"), []);
         assert_eq!(kinds(&"/a".repeat(100)).len(), MAX_SEGMENTS);
     }
 

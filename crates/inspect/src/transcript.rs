@@ -25,7 +25,7 @@ pub(crate) fn exchange(number: u32, request: &[u8], response: &[u8]) -> Exchange
 }
 
 fn message(number: u32, id: u64, bytes: &[u8]) -> Message {
-    let split = memchr::memmem::find(bytes, b"\r\n\r\n").expect("an empty line") + 4;
+    let split = bytes.windows(4).position(|four| four == b"\r\n\r\n").expect("an empty line") + 4;
     let (head, content) = bytes.split_at(split);
     let body = Body { len: content.len() as u64, bytes: content.to_vec(), ..Body::default() };
     let time = Timestamp::from_parts(i64::from(number), 0);

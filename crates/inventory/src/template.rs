@@ -106,7 +106,7 @@ fn singular(word: &str) -> String {
     if SAME.iter().any(|same| lower.ends_with(same)) || lower.ends_with("ss") || lower.len() < 4 {
         return word.to_owned();
     }
-    for ending in ["sses", "xes", "ches", "shes", "zzes", "uses"] {
+    for ending in ["sses", "xes", "ches", "shes", "zzes", "tuses"] {
         if lower.ends_with(ending) {
             return cut("es").to_owned();
         }
@@ -145,4 +145,67 @@ fn hex(digits: &[u8]) -> Option<u8> {
         .all(|digit| digit.is_ascii_hexdigit())
         .then(|| u8::from_str_radix(digits, 16).ok())
         .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::transcript::exchange;
+    use tapwire_inspect::{Config, Inspector, TokenKey};
+
+    fn template(path: &str) -> String {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: shop\r\n\r\n");
+        let mut inspector = Inspector::new(Config::new(TokenKey::new([7; 32])));
+        let observation = inspector.exchange(exchange(1, request.as_bytes(), b""));
+        let head = &observation.exchange.request.as_deref().expect("a request").head;
+        text(&observation, head).to_string()
+    }
+
+    #[test]
+    fn parameters_are_named_from_their_parent() {
+        for (path, expected) in [
+            ("/orders/42", "/orders/{orderId}"),
+            ("/v1/line-items/42/", "/v1/line-items/{lineItemId}"),
+            ("/orders/42/lines/7", "/orders/{orderId}/lines/{lineId}"),
+            ("/orders/42/43", "/orders/{orderId}/{orderId2}"),
+            ("/42", "/{id}"),
+            ("/v2/42", "/v2/{id}"),
+            ("/reports/2024-05-31/2024-06-30", "/reports/{date}/{date2}"),
+            ("/users/a@b.example", "/users/{email}"),
+            ("/", "/"),
+            ("/a%20b", "/a%20b"),
+            ("/caf%c3%a9", "/caf%C3%A9"),
+        ] {
+            assert_eq!(template(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn singular_of_resource_names() {
+        for (plural, expected) in [
+            ("orders", "order"),
+            ("categories", "category"),
+            ("addresses", "address"),
+            ("boxes", "box"),
+            ("branches", "branch"),
+            ("statuses", "status"),
+            ("status", "status"),
+            ("cases", "case"),
+            ("people", "person"),
+            ("news", "news"),
+            ("bus", "bus"),
+            ("invoice", "invoice"),
+            ("movies", "movie"),
+            ("databases", "database"),
+            ("houses", "house"),
+        ] {
+            assert_eq!(singular(plural), expected, "{plural}");
+        }
+    }
+
+    #[test]
+    fn long_paths_say_that_they_go_on() {
+        assert!(template(&"/a".repeat(40)).ends_with("/a/…"));
+        assert!(!template(&"/a".repeat(31)).contains('…'));
+    }
 }

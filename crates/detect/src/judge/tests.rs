@@ -1,1 +1,66 @@
+use super::*;
+use crate::transcript::exchange;
+use tapwire_inspect::{Inspector, TokenKey};
+use tapwire_inventory::Inventory;
 
+const KEY: TokenKey = TokenKey::new([7; 32]);
+
+fn detectors() -> Detectors {
+    Detectors::new(Config::new(&KEY))
+}
+
+fn judge(detectors: &mut Detectors, request: &[u8], drop_request: bool) -> usize {
+    let mut exchange = exchange(1, request, b"HTTP/1.1 200 OK\r\n\r\n");
+    if drop_request {
+        exchange.request = None;
+    }
+    let observation = Inspector::new(tapwire_inspect::Config::new(KEY)).exchange(exchange);
+    let call = Inventory::new(tapwire_inventory::Config::new(KEY)).place(observation);
+    let mut out = Vec::new();
+    detectors.judge(&call, &mut out);
+    out.len()
+}
+
+#[test]
+fn registry_is_complete_and_names_are_unique() {
+    for (index, detector) in DETECTORS.iter().enumerate() {
+        assert!(
+            DETECTORS.iter().skip(index + 1).all(|other| other.name != detector.name),
+            "{}",
+            detector.name
+        );
+        assert!(
+            detector.name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'),
+            "{}",
+            detector.name
+        );
+        assert!(detector.owasp.starts_with("API") && detector.cwe.starts_with("CWE-"), "{}", detector.name);
+        assert!(detector.attack.0.starts_with('T') && !detector.next_steps.is_empty(), "{}", detector.name);
+        for text in [detector.title, detector.summary, detector.severity, detector.warm_up, detector.unjudged]
+        {
+            assert!(!text.is_empty() && !text.contains("  "), "{}: {text}", detector.name);
+        }
+    }
+}
+
+#[test]
+fn detector_that_saw_no_request_says_so() {
+    let mut detectors = detectors();
+    judge(&mut detectors, b"GET /a HTTP/1.1\r\n\r\n", true);
+    let reason = "no request with a visible URL was seen".to_owned();
+    assert_eq!(detectors.not_judged(), [NotJudged { detector: "credentials-in-url", reason }]);
+    assert_eq!(detectors.judged("credentials-in-url"), Some(0));
+    assert_eq!(judge(&mut detectors, b"GET /a HTTP/1.1\r\n\r\n", false), 0);
+    assert_eq!(detectors.not_judged(), []);
+    assert_eq!(detectors.judged("credentials-in-url"), Some(1));
+    assert_eq!(detectors.judged("no-such-detector"), None);
+}
+
+#[test]
+fn calls_that_concern_no_detector_cost_no_record() {
+    let mut detectors = detectors();
+    judge(&mut detectors, b"GET /a HTTP/1.1\r\n\r\n", false);
+    assert_eq!(detectors.counters(), Counters::default());
+    assert_eq!(judge(&mut detectors, b"GET /a?api_key=k HTTP/1.1\r\n\r\n", false), 1);
+    assert_eq!(detectors.counters().records, 1);
+}

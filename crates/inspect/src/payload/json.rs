@@ -36,13 +36,18 @@ fn matches(media_type: &[u8]) -> bool {
     NAMES.contains(&media_type) || media_type.ends_with(b"+json")
 }
 
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Containers inside one another that are followed.
 const MAX_DEPTH: usize = 64;
 
 /// What may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum State {
-    /// Between two documents, or before the first.
+    /// Before the first document, where a byte order mark may stand (RFC 8259, 8.1): bytes of it seen.
+    Start(u8),
+    /// Right behind a document: two scalars must not touch.
+    Ended,
+    /// Between two documents.
     Between,
     /// A value.
     Value,
@@ -139,7 +144,7 @@ struct Json {
 impl Default for Json {
     fn default() -> Self {
         Self {
-            state: State::Between,
+            state: State::Start(0),
             frames: [Frame::default(); MAX_DEPTH],
             depth: 0,
             path: PathHash::ROOT,
@@ -174,7 +179,7 @@ impl PayloadParser for Json {
 
     fn finish(&mut self, whole: bool) -> Reading {
         let ended = match self.state {
-            State::Between => self.documents > 0,
+            State::Between | State::Ended => self.documents > 0,
             State::Number(number) => self.depth == 0 && number.may_end(),
             _ => false,
         };
@@ -187,9 +192,10 @@ impl PayloadParser for Json {
         };
         let (fields, shape) = self.paths.take();
         let login = self.login.take();
-        self.state = State::Between;
+        self.state = State::Start(0);
         self.depth = 0;
         self.documents = 0;
+        self.surrogate = None;
         Reading { state, fields, shape, login }
     }
 }
@@ -201,13 +207,18 @@ impl Json {
         while let Some((&byte, tail)) = rest.split_first() {
             rest = tail;
             match (self.state, byte) {
-                (_, b' ' | b'\n' | b'\r' | b'\t') | (State::Between, 0x1e) => continue,
+                (State::Start(seen), _) if BYTE_ORDER_MARK.get(usize::from(seen)) == Some(&byte) => {
+                    self.state = if seen == 2 { State::Between } else { State::Start(seen + 1) };
+                }
+                (State::Start(1 | 2), _) => self.state = State::Invalid,
+                (State::Ended, b' ' | b'\n' | b'\r' | b'\t' | 0x1e) => self.state = State::Between,
+                (_, b' ' | b'\n' | b'\r' | b'\t') | (State::Between | State::Start(0), 0x1e) => {}
                 (State::FirstKey | State::Key, b'"') => return self.open_key(rest),
                 (State::Colon, b':') => self.state = State::Value,
                 (State::Next, b',') => self.next_member(),
                 (State::FirstElement | State::Next, b']') => self.close(false),
                 (State::FirstKey | State::Next, b'}') => self.close(true),
-                (State::Between, _) => {
+                (State::Between | State::Start(0), _) | (State::Ended, b'{' | b'[') => {
                     (self.path, self.names) = (PathHash::ROOT, 0);
                     self.paths.mark(self.path.kind(if matches!(byte, b'{' | b'[') { byte } else { 0 }));
                     self.value(byte);
@@ -274,7 +285,7 @@ impl Json {
         self.login.end();
         if self.depth == 0 {
             self.documents += 1;
-            self.state = State::Between;
+            self.state = State::Ended;
         } else {
             self.state = State::Next;
         }
