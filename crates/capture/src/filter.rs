@@ -55,22 +55,29 @@ pub(crate) fn bad_filter(text: &str, link: LinkType, error: &pcap::Error) -> Sou
     SourceError::BadFilter { filter: text.to_owned(), message, position }
 }
 
-/// libpcap names an unknown word but never a place. For mere syntax errors it is where the longest beginning ends that
-/// is a filter by itself.
+/// What may follow the beginning of a filter: a primitive, a port, an address, the end of a group.
+const CONTINUATIONS: [&str; 7] = ["", " ip", " 1", " 192.0.2.1", ")", " ip)", " 1)"];
+
+/// libpcap names an unknown word but never a place. A syntax error is at the word behind the longest beginning that
+/// could still become a filter.
 fn position(text: &str, link: LinkType, message: &str) -> Option<usize> {
     if let Some(word) = message.split('\'').nth(1) {
         return text.find(word);
     }
-    let starts = || {
-        text.char_indices().filter(|(at, c)| !c.is_whitespace() && begins_word(text, *at)).map(|(at, _)| at)
-    };
-    starts().filter(|at| *at > 0).take(64).filter(|at| is_filter(text.get(..*at), link)).last()
+    if !message.contains("syntax error") {
+        return None;
+    }
+    let continues = |at: &usize| text.get(..*at).is_some_and(|start| can_continue(start, link));
+    word_starts(text).chain([text.len()]).filter(continues).last().or(Some(0))
 }
 
-fn begins_word(text: &str, at: usize) -> bool {
-    text.get(..at).is_none_or(|before| before.is_empty() || before.ends_with(char::is_whitespace))
+/// Where words begin, but for the first; a hundred, so that a filter of any length is judged in bounded time.
+fn word_starts(text: &str) -> impl Iterator<Item = usize> {
+    let starts = text.char_indices().zip(text.chars().skip(1));
+    let starts = starts.filter(|((_, c), next)| c.is_whitespace() && !next.is_whitespace());
+    starts.map(|((at, c), _)| at + c.len_utf8()).take(100)
 }
 
-fn is_filter(text: Option<&str>, link: LinkType) -> bool {
-    text.is_some_and(|text| program(text, link).is_ok())
+fn can_continue(start: &str, link: LinkType) -> bool {
+    CONTINUATIONS.iter().any(|rest| program(&format!("{start}{rest}"), link).is_ok())
 }

@@ -1,7 +1,7 @@
 //! The one way in: from a packet to its TCP segment.
 
 use crate::view::View;
-use crate::{Layer, Packet, Segment, Skip, ip, link, tcp};
+use crate::{Layer, LinkType, Packet, Segment, Skip, fast, ip, link, tcp};
 
 /// What a packet turned out to be.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +42,17 @@ pub(crate) struct Network<'a> {
 /// ```
 #[inline]
 pub fn decode<'a>(packet: &Packet<'a>) -> Decoded<'a> {
+    if packet.link == LinkType::ETHERNET
+        && let Some(segment) = fast::ethernet(packet)
+    {
+        return Decoded::Segment(segment);
+    }
+    any(packet)
+}
+
+/// The long way, which every packet can take.
+#[inline(never)]
+fn any<'a>(packet: &Packet<'a>) -> Decoded<'a> {
     match segment(packet) {
         Ok(segment) => Decoded::Segment(segment),
         Err(skip) => Decoded::Skip(skip),

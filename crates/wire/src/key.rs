@@ -14,17 +14,27 @@ pub struct Endpoint {
 
 impl Endpoint {
     /// From an IPv4 address in network byte order.
+    #[inline]
     pub const fn v4(addr: [u8; 4], port: u16) -> Self {
         let [a, b, c, d] = addr;
         Self { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d], port }
     }
 
+    /// From an IPv4 address above a port.
+    #[inline]
+    #[allow(clippy::cast_possible_truncation, reason = "the port is the lowest 16 bits")]
+    fn of_number(number: u64) -> Self {
+        Self { addr: (0xffff_0000_0000 | u128::from(number >> 16)).to_be_bytes(), port: number as u16 }
+    }
+
     /// From an IPv6 address in network byte order.
+    #[inline]
     pub const fn v6(addr: [u8; 16], port: u16) -> Self {
         Self { addr, port }
     }
 
     /// From a standard library address.
+    #[inline]
     pub const fn from_ip(ip: IpAddr, port: u16) -> Self {
         match ip {
             IpAddr::V4(v4) => Self::v4(v4.octets(), port),
@@ -38,6 +48,7 @@ impl Endpoint {
     }
 
     /// The address as 16 bytes, IPv4 mapped into IPv6.
+    #[inline]
     pub const fn octets(&self) -> &[u8; 16] {
         &self.addr
     }
@@ -55,6 +66,7 @@ pub enum Side {
 impl Side {
     /// The other side.
     #[must_use]
+    #[inline]
     pub const fn peer(self) -> Self {
         match self {
             Self::Lower => Self::Upper,
@@ -76,15 +88,31 @@ pub struct FlowKey {
 
 impl FlowKey {
     /// The key of a segment from `src` to `dst`, and which side sent it.
+    #[inline]
     pub fn new(src: Endpoint, dst: Endpoint) -> (Self, Side) {
-        if src <= dst {
+        if (u128::from_be_bytes(src.addr), src.port) <= (u128::from_be_bytes(dst.addr), dst.port) {
             (Self { lower: src, upper: dst, tenant: 0 }, Side::Lower)
         } else {
             (Self { lower: dst, upper: src, tenant: 0 }, Side::Upper)
         }
     }
 
+    /// The same for IPv4 endpoints given as numbers, without a branch: which side sends is a coin toss to the processor.
+    #[inline]
+    pub(crate) fn v4(src: (u32, u16), dst: (u32, u16)) -> (Self, Side) {
+        let number = |(addr, port)| u64::from(addr) << 16 | u64::from(port);
+        let (src, dst): (u64, u64) = (number(src), number(dst));
+        let side = if src <= dst { Side::Lower } else { Side::Upper };
+        let key = Self {
+            lower: Endpoint::of_number(src.min(dst)),
+            upper: Endpoint::of_number(src.max(dst)),
+            tenant: 0,
+        };
+        (key, side)
+    }
+
     /// The endpoint on that side.
+    #[inline]
     pub const fn endpoint(&self, side: Side) -> &Endpoint {
         match side {
             Side::Lower => &self.lower,

@@ -8,6 +8,7 @@
 
 mod checksum;
 mod decode;
+mod fast;
 mod ip;
 mod key;
 mod link;

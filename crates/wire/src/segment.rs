@@ -17,6 +17,7 @@ impl TcpFlags {
     pub const ACK: u8 = 0x10;
 
     /// Whether every bit of `bits` is set.
+    #[inline]
     pub const fn has(self, bits: u8) -> bool {
         self.0 & bits == bits
     }

@@ -1,0 +1,8 @@
+//! Sources over real files that the tests write, over damage, and over the loopback interface.
+
+mod damage;
+mod formats;
+mod interfaces;
+mod merging;
+mod operator;
+mod samples;
