@@ -316,7 +316,7 @@ const fn after_extra(flags: u8) -> State {
 
 /// CM is 8 and the two bytes are a multiple of 31 (RFC 1950, 2.2).
 fn is_zlib(header: [u8; 2]) -> bool {
-    header[0] & 0x0f == 8 && u16::from_be_bytes(header) % 31 == 0
+    header[0] & 0x0f == 8 && u16::from_be_bytes(header).is_multiple_of(31)
 }
 
 /// The codings of one body, the outermost first.

@@ -86,8 +86,11 @@ const PARAMETERS: &[(&[u8], CredentialKind)] = &[
 /// Finds credentials, and remembers whom the last JSON Web Tokens named.
 pub(crate) struct Credentials {
     tokens: Tokens,
-    identities: Box<[Option<(Token, Option<Token>)>]>,
+    identities: Box<[Option<Named>]>,
 }
+
+/// A token of a JSON Web Token, with the token of the identity it names.
+type Named = (Token, Option<Token>);
 
 /// The credentials found so far in one request.
 struct Found<'a> {

@@ -85,6 +85,9 @@ pub struct Token(pub [u8; 16]);
 /// Slots of the cache of [`Tokens`]; a power of two.
 const SLOTS: usize = 2048;
 
+/// The keyed hash of a text, with the text's token.
+type Slot = ([u8; 16], Token);
+
 /// A [`TokenKey`] that remembers its last tokens: callers send the same credential with every request.
 ///
 /// A direct-mapped cache of 64 KiB. It is searched by a keyed 128-bit SipHash of the text, so it holds no secret, and
@@ -92,7 +95,7 @@ const SLOTS: usize = 2048;
 pub struct Tokens {
     key: TokenKey,
     table_key: [u8; 16],
-    slots: Box<[Option<([u8; 16], Token)>]>,
+    slots: Box<[Option<Slot>]>,
 }
 
 impl Tokens {
