@@ -47,7 +47,8 @@ fn data_link(link: LinkType) -> Linktype {
 pub(crate) fn bad_filter(text: &str, link: LinkType, error: &pcap::Error) -> SourceError {
     let message = match error {
         pcap::Error::PcapError(message) => {
-            message.trim_start_matches("can't parse filter expression: ").to_owned()
+            let message = message.trim_start_matches("can't parse filter expression: ");
+            message.trim_end_matches(" in filter expression").to_owned()
         }
         other => other.to_string(),
     };
