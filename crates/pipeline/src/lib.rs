@@ -1,1 +1,23 @@
-//! placeholder
+//! Threads, channels, routing, pressure and shutdown: the only place with data-path threads.
+//!
+//! The capture thread decodes, reassembles and parses; inspector threads read payloads; one analyst thread takes
+//! observations in the order of their numbers, learns, detects, renders and writes. `threads: 0` runs all of it on the
+//! capture thread: the reference that every other setting equals byte for byte.
+
+#![forbid(unsafe_code)]
+
+mod analyst;
+mod config;
+mod flight;
+mod outlet;
+mod report;
+mod route;
+mod run;
+mod sense;
+mod work;
+
+pub use config::Config;
+pub use flight::ShedLevel;
+pub use outlet::{Classes, Outlet};
+pub use report::{Report, Snapshot, Tally, WireCounters};
+pub use run::{Control, Watch, run};

@@ -56,6 +56,11 @@ impl<E: ExchangeSink> Protocols<E> {
         &mut self.sink
     }
 
+    /// The sink, when everything is done.
+    pub fn into_sink(self) -> E {
+        self.sink
+    }
+
     /// What came in and what became of it.
     pub const fn counters(&self) -> &Counters {
         &self.counters

@@ -365,6 +365,7 @@ mod tests {
             let fields = [&format!("Transfer-Encoding: {value}"), LENGTH];
             assert_eq!(request("1.1", &fields), (Framing::Length(5), odd.clone()), "{value:?}");
         }
+        assert_eq!(request("1.1", &["Transfer-Encoding: gzip, identity", LENGTH]), (Framing::None, odd));
     }
 
     #[test]

@@ -264,6 +264,7 @@ mod tests {
             b"VGhpcyBpcyBCYXNlNjQgd2l0aG91dCBhIGJyZWFr",
             b"key=value&other=value&more=of+the+same+kind",
             b"HTTP/x 200",
+            b"HTTP/2.0000000",
             b"HTTP/1.x",
             b"http/1.1 is a protocol",
             b"GET\r\n",

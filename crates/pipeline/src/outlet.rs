@@ -1,0 +1,129 @@
+//! Where rendered events go: one format, its filter, and the sinks that share its bytes.
+
+use tapwire_detect::Finding;
+use tapwire_event::{Renderer, View, value};
+use tapwire_expr::Expr;
+use tapwire_sink::{Batch, Notice, Reader, Sink, SinkError, SinkReport};
+
+/// Which classes of events an outlet carries.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Classes {
+    /// Every exchange.
+    pub exchanges: bool,
+    /// Findings.
+    pub findings: bool,
+    /// The sensor's own state.
+    pub sensor: bool,
+}
+
+impl Default for Classes {
+    fn default() -> Self {
+        Self { exchanges: true, findings: true, sensor: true }
+    }
+}
+
+/// Rendered bytes go to the sinks in batches of about this size.
+const BATCH_BYTES: usize = 128 << 10;
+
+/// One rendering, shared by every sink that wants it.
+pub struct Outlet {
+    renderer: Renderer,
+    classes: Classes,
+    filter: Option<Expr>,
+    sinks: Vec<Box<dyn Sink>>,
+    buffer: Vec<u8>,
+    events: u32,
+    sequence: u64,
+    pub(crate) error: Option<SinkError>,
+    pub(crate) reader_gone: bool,
+}
+
+impl Outlet {
+    /// Renders with `renderer` what `classes` and `filter` let through, for all of `sinks`.
+    pub fn new(renderer: Renderer, classes: Classes, filter: Option<Expr>, sinks: Vec<Box<dyn Sink>>) -> Self {
+        let mut buffer = Vec::with_capacity(BATCH_BYTES + (16 << 10));
+        renderer.header(&mut buffer);
+        Self {
+            renderer,
+            classes,
+            filter,
+            sinks,
+            buffer,
+            events: 0,
+            sequence: 0,
+            error: None,
+            reader_gone: false,
+        }
+    }
+
+    /// Whether the exchange passes this outlet's filter.
+    pub(crate) fn wants(&self, view: &View<'_>) -> bool {
+        self.filter.as_ref().is_none_or(|filter| filter.matches(&|field| value(view, field)))
+    }
+
+    pub(crate) fn exchange(&mut self, view: &View<'_>) {
+        if self.classes.exchanges {
+            self.sequence += 1;
+            self.renderer.exchange(view, self.sequence, &mut self.buffer);
+            self.rendered();
+        }
+    }
+
+    pub(crate) fn finding(&mut self, finding: &Finding, view: &View<'_>) {
+        if self.classes.findings {
+            self.sequence += 1;
+            self.renderer.finding(finding, view, self.sequence, &mut self.buffer);
+            self.rendered();
+        }
+    }
+
+    fn rendered(&mut self) {
+        self.events += 1;
+        if self.buffer.len() >= BATCH_BYTES {
+            self.write();
+        }
+    }
+
+    /// Hands what is rendered to the sinks; `push` also asks them to send it on.
+    pub(crate) fn flush(&mut self, push: bool) {
+        self.write();
+        if push {
+            for index in 0..self.sinks.len() {
+                let result = self.sinks.get_mut(index).map(|sink| sink.flush());
+                self.note(result);
+            }
+        }
+    }
+
+    fn write(&mut self) {
+        if self.buffer.is_empty() {
+            return;
+        }
+        let fresh = Vec::with_capacity(self.buffer.capacity());
+        let batch = Batch::new(std::mem::replace(&mut self.buffer, fresh), std::mem::take(&mut self.events));
+        for index in 0..self.sinks.len() {
+            let result = self.sinks.get_mut(index).map(|sink| sink.write(&batch));
+            self.note(result);
+        }
+    }
+
+    fn note(&mut self, result: Option<Result<Reader, SinkError>>) {
+        match result {
+            Some(Ok(Reader::Gone)) => self.reader_gone = true,
+            Some(Err(error)) => {
+                self.error.get_or_insert(error);
+            }
+            Some(Ok(Reader::Listening)) | None => {}
+        }
+    }
+
+    pub(crate) fn notices(&mut self) -> Vec<Notice> {
+        self.sinks.iter_mut().filter_map(|sink| sink.poll_notice()).collect()
+    }
+
+    pub(crate) fn finish(mut self) -> (Vec<SinkReport>, Option<SinkError>, bool) {
+        self.flush(false);
+        let reports = self.sinks.into_iter().map(|sink| sink.finish()).collect();
+        (reports, self.error, self.reader_gone)
+    }
+}

@@ -1,0 +1,154 @@
+//! What a run came to.
+
+use crate::ShedLevel;
+use std::collections::BTreeMap;
+use tapwire_capture::{Progress, SourceError, SourceStats};
+use tapwire_detect::{Finding, NotJudged};
+use tapwire_inventory::Inventory;
+use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
+use tapwire_sink::SinkReport;
+use tapwire_wire::{Packet, Skip, Timestamp};
+
+/// Packets in = segments + Σ skipped{layer, reason}.
+#[derive(Debug, Clone, Default)]
+pub struct WireCounters {
+    /// Packets taken.
+    pub packets: u64,
+    /// Captured bytes of them.
+    pub bytes: u64,
+    /// Packets that the capture cut.
+    pub cut_packets: u64,
+    /// Segments decoded.
+    pub segments: u64,
+    /// Packets that are no TCP segment, by layer and reason.
+    pub skipped: BTreeMap<(&'static str, &'static str), u64>,
+    /// Time of the earliest packet.
+    pub first: Option<Timestamp>,
+    /// Time of the latest packet.
+    pub last: Option<Timestamp>,
+}
+
+impl WireCounters {
+    pub(crate) fn packet(&mut self, packet: &Packet<'_>) {
+        self.packets += 1;
+        self.bytes += packet.data.len() as u64;
+        self.cut_packets += u64::from((packet.wire_len as usize) > packet.data.len());
+        self.first = Some(self.first.map_or(packet.time, |first| first.min(packet.time)));
+        self.last = self.last.max(Some(packet.time));
+    }
+
+    pub(crate) fn skip(&mut self, skip: Skip) {
+        *self.skipped.entry((skip.layer.name(), skip.reason.name())).or_default() += 1;
+    }
+
+    /// Whether nothing was lost silently.
+    pub fn conserved(&self) -> bool {
+        self.packets == self.segments + self.skipped.values().sum::<u64>()
+    }
+}
+
+/// What the analyst saw pass: the figures of the summary.
+#[derive(Debug, Clone, Default)]
+pub struct Tally {
+    /// Exchanges taken from the capture thread.
+    pub exchanges: u64,
+    /// Of those, reported: neither shed nor behind the limit of `-c`.
+    pub reported: u64,
+    /// Refused by every filter of the outputs.
+    pub filtered: u64,
+    /// Shed under pressure.
+    pub shed: u64,
+    /// Behind the limit of `-c`.
+    pub beyond_limit: u64,
+    /// With both halves, each complete.
+    pub whole: u64,
+    /// Request and response present, but bytes of one are missing.
+    pub truncated: u64,
+    /// Without response.
+    pub requests_alone: u64,
+    /// Without request.
+    pub responses_alone: u64,
+    /// Pairs that are not proven.
+    pub uncertain: u64,
+    /// On connections whose beginning was not captured.
+    pub joined_late: u64,
+    /// By first digit of the status; index 0 counts those without.
+    pub status: [u64; 6],
+    /// By anomaly, in the order of [`Anomaly::ALL`].
+    pub anomalies: Vec<u64>,
+    /// Findings made.
+    pub findings: u64,
+}
+
+impl Tally {
+    pub(crate) fn count(&mut self, exchange: &Exchange) {
+        self.reported += 1;
+        match (&exchange.request, &exchange.response) {
+            (Some(request), Some(response)) if request.seen == Seen::Complete && response.seen == Seen::Complete => {
+                self.whole += 1;
+            }
+            (Some(_), Some(_)) => self.truncated += 1,
+            (Some(_), None) => self.requests_alone += 1,
+            _ => self.responses_alone += 1,
+        }
+        self.uncertain += u64::from(exchange.pairing == Pairing::Uncertain);
+        self.joined_late += u64::from(exchange.flow.joined_late);
+        let status = exchange.response.as_ref().and_then(|response| response.head.status).unwrap_or(0);
+        if let Some(count) = self.status.get_mut(usize::from(status / 100)) {
+            *count += 1;
+        }
+        let anomalies = exchange.all_anomalies();
+        if !anomalies.is_empty() {
+            self.anomalies.resize(Anomaly::ALL.len(), 0);
+            for (count, anomaly) in self.anomalies.iter_mut().zip(Anomaly::ALL) {
+                *count += u64::from(anomalies.contains(*anomaly));
+            }
+        }
+    }
+}
+
+/// How far a run has come, for progress displays.
+#[derive(Debug, Clone, Copy)]
+pub struct Snapshot {
+    /// Bytes read of how many; `None` on interfaces.
+    pub progress: Option<Progress>,
+    /// Packets so far.
+    pub packets: u64,
+    /// Exchanges so far.
+    pub exchanges: u64,
+    /// What is being shed.
+    pub shedding: ShedLevel,
+}
+
+/// What a run came to: every counter of every stage, and what was learned.
+#[derive(Debug)]
+pub struct Report {
+    /// Names of the sources, by number.
+    pub sources: Vec<String>,
+    /// The source's counters.
+    pub source: SourceStats,
+    /// What went wrong with sources; what came before was sensed.
+    pub source_errors: Vec<SourceError>,
+    /// Decoding.
+    pub wire: WireCounters,
+    /// Reassembly.
+    pub flow: tapwire_flow::Counters,
+    /// Parsing.
+    pub protocol: tapwire_protocol::Counters,
+    /// What passed the analyst.
+    pub tally: Tally,
+    /// The worst level of shedding.
+    pub worst_shedding: ShedLevel,
+    /// What was learned; `None` with analysis off.
+    pub inventory: Option<Inventory>,
+    /// Findings, worst first, at most 1,000.
+    pub findings: Vec<Finding>,
+    /// Which detectors could not judge, and why.
+    pub not_judged: Vec<NotJudged>,
+    /// What became of the events.
+    pub sinks: Vec<SinkReport>,
+    /// Whether the program reading standard output went away.
+    pub reader_gone: bool,
+    /// Whether the run was stopped from outside.
+    pub interrupted: bool,
+}

@@ -1,0 +1,59 @@
+//! What travels between threads.
+
+use tapwire_inspect::Observation;
+use tapwire_protocol::{BodyPart, Exchange, Message};
+
+/// From the capture thread to an inspector, or straight to the analyst with analysis off.
+#[derive(Debug)]
+pub(crate) enum Work {
+    Exchange(Exchange),
+    Part(BodyPart),
+    /// Exchanges that were shed: their numbers must still be passed.
+    Shed(Shed),
+}
+
+/// A run of consecutive exchanges that were shed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Shed {
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+}
+
+/// From an inspector to the analyst.
+#[derive(Debug)]
+pub(crate) enum Seen {
+    Observed(Observation),
+    Plain(Exchange),
+    Shed(Shed),
+}
+
+impl Seen {
+    pub(crate) const fn number(&self) -> u64 {
+        match self {
+            Self::Observed(observation) => observation.exchange.number,
+            Self::Plain(exchange) => exchange.number,
+            Self::Shed(shed) => shed.first,
+        }
+    }
+}
+
+/// Heap bytes that an exchange keeps in use on its way.
+pub(crate) fn weight(exchange: &Exchange) -> usize {
+    const RECORD: usize = 1024;
+    let of = |half: &Option<Box<Message>>| {
+        half.as_ref().map_or(0, |message| {
+            message.head.text.capacity() + message.body.bytes.capacity() + message.head.fields.capacity() * 16 + RECORD
+        })
+    };
+    of(&exchange.request) + of(&exchange.response)
+}
+
+impl Work {
+    /// Adds `number` to the end of `batch`, as part of the run before where it continues it.
+    pub(crate) fn push_shed(batch: &mut Vec<Self>, number: u64) {
+        match batch.last_mut() {
+            Some(Self::Shed(shed)) if shed.first + shed.count == number => shed.count += 1,
+            _ => batch.push(Self::Shed(Shed { first: number, count: 1 })),
+        }
+    }
+}

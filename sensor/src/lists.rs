@@ -1,0 +1,97 @@
+//! `list` and `explain`: what this build knows, straight from the registries.
+
+use crate::cli::Listing;
+use crate::failure::{Exit, Failure};
+use crate::paper::Paper;
+use serde_json::json;
+use tapwire_detect::{DETECTORS, DetectorInfo};
+use tapwire_event::FIELDS;
+use tapwire_inspect::PAYLOADS;
+use tapwire_protocol::{Anomaly, PROTOCOLS};
+use tapwire_sink::SINKS;
+
+/// A line of a list.
+struct Entry {
+    name: String,
+    what: String,
+}
+
+fn entry(name: impl Into<String>, what: impl Into<String>) -> Entry {
+    Entry { name: name.into(), what: what.into() }
+}
+
+/// `tapwire list`.
+pub fn list(what: Listing, as_json: bool) -> Result<Exit, Failure> {
+    let entries = entries(what)?;
+    let mut paper = Paper::new(true);
+    let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    for entry in entries {
+        if as_json {
+            paper.line(&json!({"name": entry.name, "what": entry.what}).to_string());
+        } else {
+            paper.line(&format!("{:<width$}  {}", entry.name, entry.what));
+        }
+    }
+    print!("{}", paper.into_text());
+    Ok(Exit::Done)
+}
+
+fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
+    Ok(match what {
+        Listing::Detectors => DETECTORS.iter().map(|d| entry(d.name, format!("{} ({}, {})", d.title, d.owasp, d.cwe))).collect(),
+        Listing::Protocols => PROTOCOLS.iter().map(|p| entry(p.name, p.summary)).collect(),
+        Listing::Payloads => PAYLOADS.iter().map(|p| entry(p.name, p.media_types.join(", "))).collect(),
+        Listing::Sinks => SINKS.iter().map(|s| entry(s.example, s.summary)).collect(),
+        Listing::Fields => FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect(),
+        Listing::Anomalies => Anomaly::ALL.iter().map(|a| entry(a.name(), a.meaning().trim())).collect(),
+        Listing::Interfaces => tapwire_capture::interfaces()?
+            .into_iter()
+            .map(|interface| entry(interface.name.clone(), interface.to_string()))
+            .collect(),
+    })
+}
+
+/// `tapwire explain`.
+pub fn explain(name: &str) -> Result<Exit, Failure> {
+    let mut paper = Paper::new(true);
+    if let Some(detector) = DETECTORS.iter().find(|detector| detector.name == name) {
+        explain_detector(detector, &mut paper);
+    } else if let Some(anomaly) = Anomaly::ALL.iter().find(|anomaly| anomaly.name() == name) {
+        let title = paper.strong(anomaly.name());
+        paper.line(&format!("{title}, an anomaly: a fact about the bytes of an exchange"));
+        paper.line(&format!("  {}", anomaly.meaning().trim()));
+    } else if let Some(field) = FIELDS.iter().find(|field| field.name == name) {
+        let title = paper.strong(field.name);
+        paper.line(&format!("{title}, a field ({}) of --where and --fields", field.kind.name()));
+        paper.line(&format!("  {}", field.doc));
+    } else {
+        return Err(Failure::new(unknown(name)));
+    }
+    print!("{}", paper.into_text());
+    Ok(Exit::Done)
+}
+
+fn explain_detector(detector: &DetectorInfo, paper: &mut Paper) {
+    let title = paper.strong(detector.title);
+    paper.line(&format!("{title} ({}, a detector)", detector.name));
+    paper.line(&format!("  {}", detector.summary));
+    paper.line("");
+    let (number, technique) = detector.attack;
+    paper.row("OWASP", detector.owasp);
+    paper.row("CWE", detector.cwe);
+    paper.row("ATT&CK", &format!("{number} {technique}"));
+    paper.row("severity", detector.severity);
+    paper.row("judges after", detector.warm_up);
+    paper.heading("What to do");
+    for step in detector.next_steps {
+        paper.line(&format!("  - {step}"));
+    }
+}
+
+fn unknown(name: &str) -> String {
+    let detectors = DETECTORS.iter().map(|detector| detector.name);
+    let anomalies = Anomaly::ALL.iter().map(|anomaly| anomaly.name());
+    let names: Vec<&str> = detectors.chain(anomalies).chain(FIELDS.iter().map(|field| field.name)).collect();
+    let hint = tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+    format!("explain {name}: no detector, anomaly or field is named so{hint}")
+}

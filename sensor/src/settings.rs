@@ -1,0 +1,279 @@
+//! The configuration: defaults, then the file, then `--set`, then options, each value with where it came from.
+
+use crate::cli::ConfigArgs;
+use crate::failure::Failure;
+use crate::size::parse_bytes;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use toml::{Table, Value};
+
+/// Every key that can be set.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Settings {
+    /// Bound of this process's memory; the capture ring is outside it.
+    pub memory: String,
+    /// Inspector threads; -1 takes the machine's cores less two, at least one.
+    pub threads: i64,
+    /// This sensor's name, as events carry it; empty for none.
+    pub sensor: String,
+    /// The tenant that events name; empty for none.
+    pub tenant: String,
+    /// What leaves, and how.
+    pub redact: Redact,
+    /// Interfaces.
+    pub capture: Capture,
+    /// Timeouts and reassembly.
+    pub flow: tapwire_flow::Config,
+    /// Bodies.
+    pub body: Body,
+    /// Outputs.
+    pub sink: tapwire_sink::Config,
+}
+
+/// `[redact]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Redact {
+    /// `default`: identities and credentials are tokens, bodies stay here. `full`: everything leaves as it was sent.
+    pub fidelity: Fidelity,
+    /// Header names whose values leave in clear, beside the built-in list.
+    pub clear_headers: Vec<String>,
+}
+
+/// How much leaves.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fidelity {
+    /// Redacted.
+    #[default]
+    Default,
+    /// Everything.
+    Full,
+}
+
+/// `[capture]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Capture {
+    /// Ring between kernel and sensor, for each interface.
+    pub ring: String,
+    /// The user to become after interfaces are open.
+    pub user: String,
+}
+
+impl Default for Capture {
+    fn default() -> Self {
+        Self { ring: "64MiB".into(), user: "nobody".into() }
+    }
+}
+
+/// `[body]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Body {
+    /// Bytes of one body that are decoded from gzip or deflate.
+    pub max_decoded: String,
+    /// Decoded bytes for each coded byte, beyond the first 64 KiB; more is a bomb.
+    pub max_ratio: u64,
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self { max_decoded: "8MiB".into(), max_ratio: 100 }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            memory: "1GiB".into(),
+            threads: -1,
+            sensor: String::new(),
+            tenant: String::new(),
+            redact: Redact::default(),
+            capture: Capture::default(),
+            flow: tapwire_flow::Config::default(),
+            body: Body::default(),
+            sink: tapwire_sink::Config::default(),
+        }
+    }
+}
+
+/// The effective settings, and where values other than the defaults came from.
+#[derive(Debug)]
+pub struct Effective {
+    /// The settings.
+    pub settings: Settings,
+    origins: BTreeMap<String, String>,
+}
+
+impl Effective {
+    /// Reads what `args` name.
+    pub fn load(args: &ConfigArgs) -> Result<Self, Failure> {
+        let mut merged = Table::new();
+        let mut origins = BTreeMap::new();
+        if let Some(path) = args.config.clone().or_else(system_file) {
+            let overlay = read_file(&path)?;
+            check(&overlay, &path.display().to_string())?;
+            merge(&mut merged, overlay, "", &path.display().to_string(), &mut origins);
+        }
+        for setting in &args.set {
+            let overlay = one_setting(setting)?;
+            let origin = format!("--set {}", setting.split('=').next().unwrap_or_default());
+            check(&overlay, &origin)?;
+            merge(&mut merged, overlay, "", "--set", &mut origins);
+        }
+        let settings = check(&merged, "configuration")?;
+        Ok(Self { settings, origins })
+    }
+
+    /// The effective configuration as TOML, each value that is not the default with its origin.
+    pub fn show(&self) -> Result<String, Failure> {
+        let table = Table::try_from(&self.settings).map_err(|error| Failure::new(error.to_string()))?;
+        let mut text = String::new();
+        write_table(&table, "", &self.origins, &mut text);
+        Ok(text)
+    }
+
+    /// The memory bound in bytes.
+    pub fn memory(&self) -> Result<usize, Failure> {
+        size_of_key("memory", &self.settings.memory)
+    }
+}
+
+/// Reads a size, naming its key when it is none.
+pub fn size_of_key(key: &str, text: &str) -> Result<usize, Failure> {
+    parse_bytes(text)
+        .ok_or_else(|| Failure::new(format!("{key}: '{text}' is no size; write it like 512MiB or 2GiB")))
+}
+
+fn system_file() -> Option<PathBuf> {
+    let path = PathBuf::from("/etc/tapwire/tapwire.toml");
+    path.exists().then_some(path)
+}
+
+fn read_file(path: &Path) -> Result<Table, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    text.parse::<Table>().map_err(|error| {
+        let (line, column) = error.span().map_or((0, 0), |span| place(&text, span.start));
+        Failure::new(format!("{}:{line}:{column}: {}", path.display(), error.message()))
+    })
+}
+
+fn place(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or(text);
+    let line = before.matches('\n').count() + 1;
+    (line, offset - before.rfind('\n').map_or(0, |at| at + 1) + 1)
+}
+
+/// `a.b=c` as a table. A value that is not TOML is a string, so that nobody needs to quote twice.
+fn one_setting(setting: &str) -> Result<Table, Failure> {
+    let Some((key, value)) = setting.split_once('=') else {
+        return Err(Failure::new(format!("--set {setting}: write it as key=value, such as redact.fidelity=full")));
+    };
+    let key = key.trim();
+    if key.is_empty() || key.split('.').any(str::is_empty) {
+        return Err(Failure::new(format!("--set {setting}: '{key}' is no key")));
+    }
+    let parsed = format!("v = {value}").parse::<Table>().ok().and_then(|mut table| table.remove("v"));
+    let mut value = parsed.unwrap_or_else(|| Value::String(value.to_owned()));
+    let mut parts = key.split('.').rev();
+    let first = parts.next().unwrap_or(key);
+    for part in std::iter::once(first).chain(parts) {
+        value = Value::Table(Table::from_iter([(part.to_owned(), value)]));
+    }
+    match value {
+        Value::Table(table) => Ok(table),
+        _ => Err(Failure::new(format!("--set {setting}: '{key}' is no key"))),
+    }
+}
+
+/// Whether every key of `overlay` is known and of its type; the nearest known key is named where not.
+fn check(overlay: &Table, origin: &str) -> Result<Settings, Failure> {
+    Value::Table(overlay.clone()).try_into::<Settings>().map_err(|error| {
+        let message = error.message().to_owned();
+        let line = unknown_key(&message).unwrap_or(message);
+        Failure::new(format!("{origin}: {line}"))
+    })
+}
+
+fn unknown_key(message: &str) -> Option<String> {
+    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
+    let key = quoted.next()?;
+    let known: Vec<&str> = quoted.collect();
+    let hint = match tapwire_expr::nearest(key, &known) {
+        Some(nearest) => format!("did you mean '{nearest}'?"),
+        None => format!("known here: {}", known.join(", ")),
+    };
+    Some(format!("unknown key '{key}'; {hint}"))
+}
+
+fn merge(
+    into: &mut Table,
+    overlay: Table,
+    prefix: &str,
+    origin: &str,
+    origins: &mut BTreeMap<String, String>,
+) {
+    for (key, value) in overlay {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        match (into.get_mut(&key), value) {
+            (Some(Value::Table(below)), Value::Table(more)) => merge(below, more, &path, origin, origins),
+            (None, Value::Table(more)) => {
+                let mut below = Table::new();
+                merge(&mut below, more, &path, origin, origins);
+                into.insert(key, Value::Table(below));
+            }
+            (_, value) => {
+                origins.insert(path, origin.to_owned());
+                into.insert(key, value);
+            }
+        }
+    }
+}
+
+fn write_table(table: &Table, prefix: &str, origins: &BTreeMap<String, String>, out: &mut String) {
+    for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        let origin = origins.get(&path).map_or("default", String::as_str);
+        out.push_str(&format!("{:<40} # {origin}\n", format!("{key} = {value}")));
+    }
+    for (key, value) in table {
+        if let Value::Table(below) = value {
+            let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+            out.push_str(&format!("\n[{path}]\n"));
+            write_table(below, &path, origins, out);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn load(settings: &[&str]) -> Result<Effective, Failure> {
+        Effective::load(&ConfigArgs { config: None, set: settings.iter().map(|s| (*s).to_owned()).collect() })
+    }
+
+    #[test]
+    fn a_setting_needs_no_quotes_and_keeps_its_neighbours() {
+        let effective = load(&["redact.fidelity=full", "flow.idle_timeout=60"]).unwrap();
+        assert_eq!(effective.settings.redact.fidelity, Fidelity::Full);
+        assert_eq!(effective.settings.flow.idle_timeout, 60);
+        assert_eq!(effective.settings.flow.open_timeout, 900);
+        assert!(effective.show().unwrap().contains("idle_timeout = 60"));
+    }
+
+    #[test]
+    fn an_unknown_key_names_the_nearest() {
+        let error = load(&["flow.idle_timout=60"]).unwrap_err().to_string();
+        assert!(error.contains("unknown key 'idle_timout'") && error.contains("'idle_timeout'"), "{error}");
+    }
+
+    #[test]
+    fn a_wrong_type_is_said() {
+        assert!(load(&["threads=many"]).unwrap_err().to_string().starts_with("--set threads:"));
+    }
+}

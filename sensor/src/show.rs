@@ -1,0 +1,174 @@
+//! `show`: one exchange or finding with its evidence.
+
+use crate::cli::{OnOff, SenseArgs, ShowArgs};
+use crate::failure::{Exit, Failure};
+use crate::paper::Paper;
+use crate::sense::{load_key, pipeline_config, redactor};
+use crate::settings::Effective;
+use crate::watch::{Terminal, catch_signals};
+use serde_json::Value;
+use std::sync::{Arc, Mutex};
+use tapwire_capture::{Pressure, open_files};
+use tapwire_event::{Options, Renderer};
+use tapwire_pipeline::{Classes, Outlet, run};
+use tapwire_sink::{Batch, Notice, Reader as Listener, Sink, SinkError, SinkReport};
+use tapwire_store::{Directories, Piece, Reader};
+
+/// Fewer digits of a uid would match too much.
+const MIN_DIGITS: usize = 6;
+
+/// Matches that are shown; more means that the uid was cut too short.
+const MAX_MATCHES: usize = 16;
+
+/// `tapwire show`.
+pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
+    let uid = args.uid.to_ascii_lowercase();
+    if uid.len() < MIN_DIGITS || !uid.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(Failure::new(format!(
+            "show {}: give at least {MIN_DIGITS} hexadecimal digits of a uid, as metadata.uid has it",
+            args.uid
+        )));
+    }
+    let matches = if args.paths.is_empty() { from_data(args, &uid)? } else { from_captures(args, &uid)? };
+    let exact: Vec<&Value> = matches.iter().filter(|event| names_itself(event, &uid)).collect();
+    let shown = if exact.is_empty() { matches.iter().collect() } else { exact };
+    if shown.is_empty() {
+        return Err(Failure::new(format!("{}: no exchange or finding has this uid in what was searched", args.uid)));
+    }
+    for event in shown {
+        if args.json { println!("{event}") } else { print!("{}", page(event)) }
+    }
+    Ok(Exit::Done)
+}
+
+/// Keeps the events that mention a uid.
+struct Matching {
+    uid: String,
+    found: Arc<Mutex<Vec<Value>>>,
+}
+
+impl Matching {
+    fn take(&self, lines: &[u8]) {
+        let Ok(mut found) = self.found.lock() else {
+            return;
+        };
+        for line in lines.split(|byte| *byte == b'\n') {
+            if found.len() < MAX_MATCHES && memchr::memmem::find(line, self.uid.as_bytes()).is_some() {
+                found.extend(serde_json::from_slice::<Value>(line).ok().filter(|event| mentions(event, &self.uid)));
+            }
+        }
+    }
+}
+
+impl Sink for Matching {
+    fn write(&mut self, batch: &Batch) -> Result<Listener, SinkError> {
+        self.take(batch.bytes());
+        Ok(Listener::Listening)
+    }
+
+    fn flush(&mut self) -> Result<Listener, SinkError> {
+        Ok(Listener::Listening)
+    }
+
+    fn poll_notice(&mut self) -> Option<Notice> {
+        None
+    }
+
+    fn report(&self) -> SinkReport {
+        SinkReport { destination: "show".into(), counts: Default::default(), error: None }
+    }
+
+    fn finish(self: Box<Self>) -> SinkReport {
+        self.report()
+    }
+}
+
+fn from_captures(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
+    let effective = Effective::load(&args.config)?;
+    let key = load_key(args.token_key.as_deref(), None)?;
+    let mut source = open_files(&args.paths, None)?;
+    let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
+    let config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+    let found = Arc::new(Mutex::new(Vec::new()));
+    let sink: Box<dyn Sink> = Box::new(Matching { uid: uid.to_owned(), found: Arc::clone(&found) });
+    let options = Options { version: env!("CARGO_PKG_VERSION").into(), ..Options::default() };
+    let renderer = Renderer::new(options, redactor(&effective, key));
+    let outlet = Outlet::new(renderer, Classes::default(), None, vec![sink]);
+    let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
+    let report = run(&mut source, &config, vec![outlet], &mut terminal);
+    terminal.finish();
+    for error in &report.source_errors {
+        eprintln!("tapwire: {error}");
+    }
+    let events = found.lock().map(|found| found.clone()).unwrap_or_default();
+    Ok(events)
+}
+
+fn from_data(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
+    let data = args.data.clone().or_else(|| Directories::from_env().data);
+    let Some(data) = data else {
+        return Err(Failure::new("show: name captures to look in, or --data DIR"));
+    };
+    let reader = Reader::open(&data)?;
+    let matching = Matching { uid: uid.to_owned(), found: Arc::default() };
+    for day in reader.days()? {
+        for piece in reader.events(day.day)? {
+            if let Piece::Lines(lines) = piece? {
+                matching.take(&lines);
+            }
+        }
+    }
+    let events = matching.found.lock().map(|found| found.clone()).unwrap_or_default();
+    Ok(events)
+}
+
+fn text<'a>(event: &'a Value, path: &str) -> Option<&'a str> {
+    event.pointer(path).and_then(Value::as_str)
+}
+
+/// Whether the event is the one with that uid.
+fn names_itself(event: &Value, uid: &str) -> bool {
+    ["/metadata/uid", "/finding_info/uid"].iter().any(|path| text(event, path).is_some_and(|own| own.starts_with(uid)))
+}
+
+/// Whether the event is that one, or a finding about that exchange.
+fn mentions(event: &Value, uid: &str) -> bool {
+    let exchanges = event.pointer("/unmapped/exchanges").and_then(Value::as_array);
+    names_itself(event, uid)
+        || exchanges.into_iter().flatten().filter_map(Value::as_str).any(|exchange| exchange.starts_with(uid))
+}
+
+fn page(event: &Value) -> String {
+    let mut paper = Paper::new(true);
+    let title = text(event, "/finding_info/title").or_else(|| text(event, "/api/operation")).unwrap_or("exchange");
+    let title = paper.strong(title);
+    paper.line(&title);
+    walk(event, "", &mut paper);
+    paper.line("");
+    paper.into_text()
+}
+
+/// Every value with its path, in the order of the event.
+fn walk(value: &Value, path: &str, paper: &mut Paper) {
+    match value {
+        Value::Object(members) => {
+            for (name, member) in members {
+                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+                walk(member, &path, paper);
+            }
+        }
+        Value::Array(items) if items.iter().all(|item| item.get("name").is_some() && item.get("value").is_some()) => {
+            for item in items {
+                let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
+                walk(item.get("value").unwrap_or(&Value::Null), &format!("{path} {name}"), paper);
+            }
+        }
+        Value::Array(items) if items.iter().any(Value::is_object) => {
+            for (at, item) in items.iter().enumerate() {
+                walk(item, &format!("{path}[{at}]"), paper);
+            }
+        }
+        Value::String(text) => paper.line(&format!("  {path:<38} {text}")),
+        other => paper.line(&format!("  {path:<38} {other}")),
+    }
+}

@@ -1,0 +1,112 @@
+//! What a person sees while a run goes on, and how they end it.
+
+use crate::failure::Failure;
+use crate::size;
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use signal_hook::consts::{SIGINT, SIGTERM};
+use std::io::IsTerminal;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use tapwire_capture::Pressure;
+use tapwire_pipeline::{Control, ShedLevel, Snapshot, Watch};
+use tapwire_sink::Notice;
+
+/// A replay that is shorter than this shows no bar.
+const BAR_AFTER: Duration = Duration::from_millis(500);
+
+/// Set by SIGINT and SIGTERM; a second one ends the process at once.
+pub fn catch_signals() -> Result<Arc<AtomicBool>, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    for signal in [SIGINT, SIGTERM] {
+        signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
+        signal_hook::flag::register(signal, Arc::clone(&stop))?;
+    }
+    Ok(stop)
+}
+
+/// Progress on a terminal, warnings everywhere.
+pub struct Terminal {
+    stop: Arc<AtomicBool>,
+    bar: Option<ProgressBar>,
+    started: Instant,
+    shedding: ShedLevel,
+    shows_bar: bool,
+    deadline: Option<Instant>,
+}
+
+impl Terminal {
+    /// A bar is shown for files, when standard error is a terminal and nobody asked for quiet.
+    pub fn new(stop: Arc<AtomicBool>, quiet: bool, pressure: Pressure) -> Self {
+        let shows_bar = !quiet && pressure == Pressure::Block && std::io::stderr().is_terminal();
+        Self { stop, bar: None, started: Instant::now(), shedding: ShedLevel::None, shows_bar, deadline: None }
+    }
+
+    /// Ends the run after so long.
+    pub fn with_deadline(mut self, seconds: u64) -> Self {
+        self.deadline = Some(self.started + Duration::from_secs(seconds));
+        self
+    }
+
+    /// Takes the bar away.
+    pub fn finish(&mut self) {
+        if let Some(bar) = self.bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    fn draw(&mut self, snapshot: Snapshot) {
+        let Some(progress) = snapshot.progress.filter(|_| self.shows_bar && self.started.elapsed() > BAR_AFTER) else {
+            return;
+        };
+        let bar = self.bar.get_or_insert_with(|| new_bar(progress.bytes_total));
+        bar.set_position(progress.bytes_read);
+        bar.set_message(format!(
+            "{} packets, {} exchanges",
+            size::count(snapshot.packets),
+            size::count(snapshot.exchanges)
+        ));
+    }
+
+    fn say(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None => eprintln!("{line}"),
+        }
+    }
+}
+
+fn new_bar(total: Option<u64>) -> ProgressBar {
+    let bar = match total {
+        Some(total) => ProgressBar::new(total),
+        None => ProgressBar::new_spinner(),
+    };
+    bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(10));
+    let template = match total {
+        Some(_) => "{bar:30} {percent:>3} %  {msg}  {binary_bytes_per_sec}, {eta} left",
+        None => "{spinner} {msg}  {binary_bytes_per_sec}",
+    };
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style.progress_chars("━╸ "));
+    }
+    bar
+}
+
+impl Watch for Terminal {
+    fn tick(&mut self, snapshot: Snapshot) -> Control {
+        if snapshot.shedding != self.shedding {
+            self.shedding = snapshot.shedding;
+            match snapshot.shedding {
+                ShedLevel::None => self.say("tapwire: keeping up again: nothing is shed"),
+                level => self.say(&format!("tapwire: falling behind: shedding {} from here on", level.name())),
+            }
+        }
+        self.draw(snapshot);
+        let over = self.deadline.is_some_and(|deadline| Instant::now() >= deadline);
+        if over || self.stop.load(Ordering::Relaxed) { Control::Stop } else { Control::Continue }
+    }
+
+    fn notice(&mut self, notice: &Notice) {
+        self.say(&format!("tapwire: {notice}"));
+    }
+}
