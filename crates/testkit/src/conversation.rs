@@ -191,7 +191,7 @@ impl<'a> Wire<'a> {
             seq: self.next[from],
             ack: acknowledges.then_some(self.received[from]),
             flags,
-            window: 502,
+            window: 64_240,
             ttl: 64,
             payload: payload.to_vec(),
         };

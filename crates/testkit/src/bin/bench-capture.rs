@@ -203,7 +203,9 @@ impl<'a, W: Write> Load<'a, W> {
         *now += 200_000 + self.random.below(3_000_000) as i64;
         self.send(connection, SERVER, &response, now)?;
         // The answer is acknowledged by the next request, unless that is long in coming.
-        self.emit(connection, CLIENT, 0, &[], now)?;
+        if self.random.chance(0.7) {
+            self.emit(connection, CLIENT, 0, &[], now)?;
+        }
         connection.left -= 1;
         self.done += 1;
         Ok(())
@@ -249,7 +251,7 @@ impl<'a, W: Write> Load<'a, W> {
             seq: connection.next[from],
             ack: (!first).then_some(connection.received[from]),
             flags,
-            window: 502,
+            window: 64_240,
             ttl: 64,
             payload: payload.to_vec(),
         };

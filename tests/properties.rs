@@ -1,0 +1,376 @@
+//! Properties of the data path: a base capture, changed as mirrors and networks change it, gives the same exchanges.
+//!
+//! Bases are the recorded fixtures and scripted conversations. Every exchange carries its number in both halves, so a
+//! pair of strangers shows. The random-loss test prints how many pairs were checked.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use tapwire_capture::{ByteOrder, Resolution};
+use tapwire_protocol::Pairing;
+use tapwire_testkit::mutate::{self, Container, Link};
+use tapwire_testkit::{Capture, Conversation, Facts, Row, Sending, Sensed, sense, shop_turns, truth};
+use tapwire_wire::Side;
+
+/// A capture without loss, of ordinary exchanges.
+struct Base {
+    name: String,
+    capture: Capture,
+    facts: Vec<Facts>,
+}
+
+impl Base {
+    fn new(name: String, capture: Capture) -> Self {
+        let facts = sense(&capture).facts();
+        Self { name, capture, facts }
+    }
+
+    /// Checks that the changed capture says the same.
+    fn same(&self, change: &str, changed: &Capture) {
+        let sensed = sense(changed);
+        assert!(sensed.wrong().is_empty(), "{}: {change}: mispaired {:?}", self.name, sensed.wrong());
+        let facts = sensed.facts();
+        if facts != self.facts {
+            panic!("{}: {change}: {}", self.name, difference(&self.facts, &facts));
+        }
+    }
+}
+
+fn difference(wanted: &[Facts], got: &[Facts]) -> String {
+    let missing: Vec<&Facts> = wanted.iter().filter(|fact| !got.contains(fact)).take(4).collect();
+    let extra: Vec<&Facts> = got.iter().filter(|fact| !wanted.contains(fact)).take(4).collect();
+    format!("{} exchanges wanted, {} got\n missing {missing:?}\n extra {extra:?}", wanted.len(), got.len())
+}
+
+/// Fixtures recorded without loss, duplicates or cuts.
+const WHOLE: &[&str] = &[
+    "basic-rest",
+    "chunked",
+    "close-delimited",
+    "connect-upgrade",
+    "credentials-in-url",
+    "early-response",
+    "expect-100",
+    "gzip-deflate",
+    "head-204-304",
+    "ipv6",
+    "large-body",
+    "pipelined-batch",
+    "pipelined-rolling",
+    "proxy-v1",
+    "proxy-v2",
+    "secrets",
+    "tls-only",
+    "vlan",
+];
+
+fn fixture_path(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fixtures").join(name).join("in.pcap")
+}
+
+fn fixture(name: &str) -> Capture {
+    Capture::read(&fixture_path(name)).unwrap_or_else(|error| panic!("{name}: {error:?}"))
+}
+
+fn scripted(sending: Sending, count: u64, seed: u64) -> Capture {
+    Conversation { sending, ..Conversation::new(shop_turns(count, seed), seed) }.play()
+}
+
+const SENDINGS: [Sending; 3] = [Sending::AfterAnswer, Sending::Batch(3), Sending::Rolling(2)];
+
+fn bases() -> Vec<Base> {
+    let recorded = WHOLE.iter().map(|name| Base::new((*name).to_owned(), fixture(name)));
+    let made = SENDINGS.iter().map(|sending| Base::new(format!("{sending:?}"), scripted(*sending, 60, 21)));
+    recorded.chain(made).collect()
+}
+
+/// Numbers of request and response of every row, for comparing subsets.
+fn numbers(sensed: &Sensed) -> BTreeSet<(Option<u64>, Option<u64>)> {
+    sensed.rows.iter().map(|row| (row.request, row.response)).collect()
+}
+
+fn none_wrong(base: &Base, change: &str, changed: &Capture) -> Sensed {
+    let sensed = sense(changed);
+    assert!(sensed.wrong().is_empty(), "{}: {change}: mispaired {:?}", base.name, sensed.wrong());
+    sensed
+}
+
+#[test]
+fn every_base_is_seen_whole_and_paired_with_certainty() {
+    for base in bases() {
+        let sensed = none_wrong(&base, "nothing", &base.capture);
+        let pairs: BTreeSet<u64> = sensed.certain().filter_map(|row| row.request).collect();
+        for exchange in truth::exchanges(&base.capture) {
+            assert_eq!(exchange.number, exchange.response_number, "{}: the truth itself", base.name);
+            assert!(pairs.contains(&exchange.number), "{}: exchange {} not certain", base.name, exchange.number);
+        }
+    }
+}
+
+#[test]
+fn property_1_duplicates_change_nothing() {
+    for base in bases() {
+        for (apart, seed) in [(0, 1), (3, 2), (10, 3)] {
+            base.same(&format!("duplicate {apart}"), &mutate::duplicate(&base.capture, apart, seed));
+        }
+    }
+}
+
+#[test]
+fn property_2_segmentation_changes_nothing() {
+    for base in bases() {
+        for (smallest, largest) in [(1, 1), (1, 7), (1, 1_460), (500, 9_000), (65_000, 65_000)] {
+            let changed = mutate::resegment(&base.capture, smallest, largest, 5);
+            base.same(&format!("resegment {smallest}..={largest}"), &changed);
+        }
+    }
+}
+
+#[test]
+fn property_3_reordering_changes_nothing() {
+    for base in bases() {
+        for seed in 0..20 {
+            base.same(&format!("permute seed {seed}"), &mutate::permute(&base.capture, 3, seed));
+        }
+        for side in [Side::Lower, Side::Upper] {
+            base.same("delay", &mutate::delay_side(&base.capture, side, 1_000_000));
+        }
+    }
+}
+
+#[test]
+fn property_4_pure_acks_handshakes_and_fins_are_not_needed() {
+    for base in bases() {
+        base.same("no pure ACKs", &mutate::without_pure_acks(&base.capture));
+        base.same("no SYN", &mutate::without_syn(&base.capture));
+        if base.name != "close-delimited" {
+            base.same("no FIN", &mutate::without_fin(&base.capture));
+        }
+    }
+}
+
+#[test]
+fn property_5_joining_anywhere_gives_a_suffix() {
+    for base in bases() {
+        for start in 0..base.capture.packets.len().min(400) {
+            let sensed = none_wrong(&base, &format!("from {start}"), &mutate::from_packet(&base.capture, start));
+            assert!(sensed.rows.len() <= base.facts.len(), "{}: from {start}: invented an exchange", base.name);
+        }
+    }
+}
+
+#[test]
+fn property_6_stopping_anywhere_gives_a_prefix() {
+    for base in bases() {
+        let all = numbers(&sense(&base.capture));
+        for end in 0..base.capture.packets.len().min(400) {
+            let sensed = none_wrong(&base, &format!("until {end}"), &mutate::until_packet(&base.capture, end));
+            for row in sensed.rows.iter().filter(|row| row.is_pair() && row.request.is_some() && row.response.is_some()) {
+                assert!(all.contains(&(row.request, row.response)), "{}: until {end}: {row:?}", base.name);
+            }
+        }
+    }
+}
+
+#[test]
+fn property_7_losing_any_one_packet_leaves_the_others_unchanged() {
+    for base in bases().iter().filter(|base| !base.name.starts_with("pipelined")) {
+        let truth = truth::exchanges(&base.capture);
+        for index in 0..base.capture.packets.len().min(400) {
+            let lossy = mutate::without(&base.capture, index);
+            let sensed = none_wrong(base, &format!("without {index}"), &lossy);
+            let pairs: BTreeSet<u64> = sensed.certain().filter_map(|row| row.request).collect();
+            let possible = truth::possible(&truth, &lossy).plain;
+            let missing: Vec<&u64> = possible.difference(&pairs).collect();
+            assert!(missing.is_empty(), "{}: without {index}: {missing:?} not certain", base.name);
+        }
+    }
+}
+
+/// What random loss left of all bases.
+#[derive(Default)]
+struct Score {
+    possible: u64,
+    paired: u64,
+    pipelined_possible: u64,
+    pipelined_paired: u64,
+    checked: u64,
+    wrong: u64,
+    uncertain: u64,
+}
+
+impl Score {
+    fn add(&mut self, base: &[truth::TrueExchange], lossy: &Capture) -> Vec<Row> {
+        let possible = truth::possible(base, lossy);
+        let sensed = sense(lossy);
+        let pairs: BTreeSet<u64> =
+            sensed.certain().filter(|row| row.request == row.response).filter_map(|row| row.request).collect();
+        self.possible += possible.plain.len() as u64;
+        self.paired += possible.plain.intersection(&pairs).count() as u64;
+        self.pipelined_possible += possible.pipelined.len() as u64;
+        self.pipelined_paired += possible.pipelined.intersection(&pairs).count() as u64;
+        self.checked += sensed.certain().count() as u64;
+        self.uncertain += sensed.rows.iter().filter(|row| row.pairing == Pairing::Uncertain).count() as u64;
+        let wrong = sensed.wrong();
+        self.wrong += wrong.len() as u64;
+        wrong.into_iter().cloned().collect()
+    }
+}
+
+#[test]
+fn property_8_random_loss_never_mispairs_and_keeps_what_is_possible() {
+    let bases: Vec<(String, Capture, Vec<truth::TrueExchange>)> = bases()
+        .into_iter()
+        .filter(|base| base.name != "large-body")
+        .map(|base| (base.name, truth::exchanges(&base.capture), base.capture))
+        .map(|(name, exchanges, capture)| (name, capture, exchanges))
+        .collect();
+    let mut wrong: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    let mut low = Vec::new();
+    for loss in [0.001, 0.005, 0.01, 0.02, 0.05] {
+        let mut score = Score::default();
+        for (name, capture, exchanges) in &bases {
+            for seed in 0..200 {
+                let rows = score.add(exchanges, &mutate::lossy(capture, loss, seed));
+                if !rows.is_empty() {
+                    wrong.entry(format!("{name} loss {loss} seed {seed}")).or_default().extend(rows);
+                }
+            }
+        }
+        let share = score.paired as f64 / score.possible as f64;
+        println!(
+            "loss {:>4.1} %: {} certain pairs checked, {} wrong; possible {} paired {} ({:.3} %); pipelined possible {} \
+             paired {}; {} uncertain",
+            loss * 100.0,
+            score.checked,
+            score.wrong,
+            score.possible,
+            score.paired,
+            share * 100.0,
+            score.pipelined_possible,
+            score.pipelined_paired,
+            score.uncertain,
+        );
+        if share < 0.999 {
+            low.push((loss, share));
+        }
+    }
+    assert!(wrong.is_empty(), "mispaired: {wrong:#?}");
+    assert!(low.is_empty(), "less than 99.9 % of the possible: {low:?}");
+}
+
+#[test]
+fn property_8_bursty_loss_never_mispairs() {
+    for base in bases().iter().filter(|base| base.name != "large-body") {
+        for seed in 0..50 {
+            none_wrong(base, &format!("bursty seed {seed}"), &mutate::bursty(&base.capture, 0.03, 5, seed));
+        }
+    }
+}
+
+#[test]
+fn property_9_one_direction_gives_all_its_messages() {
+    for base in bases().iter().filter(|base| !["connect-upgrade", "early-response"].contains(&base.name.as_str())) {
+        let truth = truth::exchanges(&base.capture);
+        let mut seen = [BTreeSet::new(), BTreeSet::new()];
+        for side in [Side::Lower, Side::Upper] {
+            let sensed = sense(&mutate::one_side(&base.capture, side));
+            for row in &sensed.rows {
+                assert!(!row.is_pair(), "{}: a pair out of one direction: {row:?}", base.name);
+                seen[0].extend(row.request);
+                seen[1].extend(row.response);
+            }
+        }
+        for exchange in &truth {
+            assert!(seen[0].contains(&exchange.number), "{}: request {} missing", base.name, exchange.number);
+            assert!(seen[1].contains(&exchange.number), "{}: response {} missing", base.name, exchange.number);
+        }
+    }
+}
+
+#[test]
+fn property_10_the_sequence_may_wrap_anywhere() {
+    let base = Base::new("scripted".to_owned(), scripted(Sending::AfterAnswer, 12, 8));
+    for offset in (0..4_000).chain((4_000..60_000).step_by(997)) {
+        base.same(&format!("wrap at {offset}"), &mutate::wrap_at(&base.capture, offset));
+    }
+    for base in bases() {
+        for offset in [0, 1, 2, 100, 500, 1_460, 5_000] {
+            base.same(&format!("wrap at {offset}"), &mutate::wrap_at(&base.capture, offset));
+        }
+    }
+}
+
+#[test]
+fn property_11_the_link_layer_changes_nothing() {
+    for base in bases() {
+        for link in Link::ALL {
+            base.same(&format!("{link:?}"), &mutate::encapsulate(&base.capture, link));
+        }
+    }
+}
+
+#[test]
+fn property_12_the_file_format_changes_nothing() {
+    let orders = [ByteOrder::Little, ByteOrder::Big];
+    let pcap = orders.into_iter().flat_map(|order| {
+        [Resolution::Microseconds, Resolution::Nanoseconds].map(|resolution| Container::Pcap(order, resolution))
+    });
+    let containers: Vec<Container> = pcap.chain(orders.map(Container::Pcapng)).collect();
+    for base in bases() {
+        for container in &containers {
+            for gzip in [false, true] {
+                let read = mutate::through_file(&base.capture, *container, gzip).expect("a file in memory");
+                assert_eq!(read.packets.len(), base.capture.packets.len());
+                base.same(&format!("{container:?} gzip {gzip}"), &read);
+            }
+        }
+    }
+}
+
+#[test]
+fn property_13_connections_do_not_disturb_each_other() {
+    let bases = bases();
+    let captures: Vec<Capture> = bases.iter().map(|base| base.capture.clone()).collect();
+    let mut alone: Vec<Facts> = bases.iter().flat_map(|base| base.facts.clone()).collect();
+    alone.sort();
+    let together = sense(&mutate::interleave(&captures));
+    assert!(together.wrong().is_empty());
+    assert!(together.facts() == alone, "{}", difference(&alone, &together.facts()));
+}
+
+#[test]
+fn property_15_noise_changes_nothing() {
+    for base in bases() {
+        for seed in 0..10 {
+            base.same(&format!("noise seed {seed}"), &mutate::noise(&base.capture, 0.2, seed));
+        }
+    }
+}
+
+#[test]
+fn property_16_cut_packets_never_mispair() {
+    for base in bases() {
+        for length in [54, 66, 100, 200, 400, 1_000] {
+            none_wrong(&base, &format!("snap {length}"), &mutate::snap(&base.capture, length));
+        }
+        base.same("snap beyond every packet", &mutate::snap(&base.capture, 70_000));
+    }
+}
+
+#[test]
+fn property_17_time_may_run_faster_or_slower() {
+    for base in bases() {
+        base.same("time x10", &mutate::scale_time(&base.capture, 10, 1));
+        base.same("time /10", &mutate::scale_time(&base.capture, 1, 10));
+    }
+}
+
+#[test]
+fn property_21_flipped_bits_do_no_harm() {
+    for base in bases() {
+        for (probability, seed) in [(0.0001, 1), (0.001, 2), (0.01, 3)] {
+            let sensed = sense(&mutate::flip_bits(&base.capture, probability, seed));
+            assert!(sensed.flow.conserved(), "{}: flipped {probability}", base.name);
+        }
+    }
+}
