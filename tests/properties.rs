@@ -101,7 +101,12 @@ fn every_base_is_seen_whole_and_paired_with_certainty() {
         let pairs: BTreeSet<u64> = sensed.certain().filter_map(|row| row.request).collect();
         for exchange in truth::exchanges(&base.capture) {
             assert_eq!(exchange.number, exchange.response_number, "{}: the truth itself", base.name);
-            assert!(pairs.contains(&exchange.number), "{}: exchange {} not certain", base.name, exchange.number);
+            assert!(
+                pairs.contains(&exchange.number),
+                "{}: exchange {} not certain",
+                base.name,
+                exchange.number
+            );
         }
     }
 }
@@ -152,8 +157,13 @@ fn property_4_pure_acks_handshakes_and_fins_are_not_needed() {
 fn property_5_joining_anywhere_gives_a_suffix() {
     for base in bases() {
         for start in 0..base.capture.packets.len().min(400) {
-            let sensed = none_wrong(&base, &format!("from {start}"), &mutate::from_packet(&base.capture, start));
-            assert!(sensed.rows.len() <= base.facts.len(), "{}: from {start}: invented an exchange", base.name);
+            let sensed =
+                none_wrong(&base, &format!("from {start}"), &mutate::from_packet(&base.capture, start));
+            assert!(
+                sensed.rows.len() <= base.facts.len(),
+                "{}: from {start}: invented an exchange",
+                base.name
+            );
         }
     }
 }
@@ -163,8 +173,13 @@ fn property_6_stopping_anywhere_gives_a_prefix() {
     for base in bases() {
         let all = numbers(&sense(&base.capture));
         for end in 0..base.capture.packets.len().min(400) {
-            let sensed = none_wrong(&base, &format!("until {end}"), &mutate::until_packet(&base.capture, end));
-            for row in sensed.rows.iter().filter(|row| row.is_pair() && row.request.is_some() && row.response.is_some()) {
+            let sensed =
+                none_wrong(&base, &format!("until {end}"), &mutate::until_packet(&base.capture, end));
+            for row in sensed
+                .rows
+                .iter()
+                .filter(|row| row.is_pair() && row.request.is_some() && row.response.is_some())
+            {
                 assert!(all.contains(&(row.request, row.response)), "{}: until {end}: {row:?}", base.name);
             }
         }
@@ -202,8 +217,11 @@ impl Score {
     fn add(&mut self, base: &[truth::TrueExchange], lossy: &Capture) -> Vec<Row> {
         let possible = truth::possible(base, lossy);
         let sensed = sense(lossy);
-        let pairs: BTreeSet<u64> =
-            sensed.certain().filter(|row| row.request == row.response).filter_map(|row| row.request).collect();
+        let pairs: BTreeSet<u64> = sensed
+            .certain()
+            .filter(|row| row.request == row.response)
+            .filter_map(|row| row.request)
+            .collect();
         self.possible += possible.plain.len() as u64;
         self.paired += possible.plain.intersection(&pairs).count() as u64;
         self.pipelined_possible += possible.pipelined.len() as u64;
@@ -269,7 +287,9 @@ fn property_8_bursty_loss_never_mispairs() {
 
 #[test]
 fn property_9_one_direction_gives_all_its_messages() {
-    for base in bases().iter().filter(|base| !["connect-upgrade", "early-response"].contains(&base.name.as_str())) {
+    for base in
+        bases().iter().filter(|base| !["connect-upgrade", "early-response"].contains(&base.name.as_str()))
+    {
         let truth = truth::exchanges(&base.capture);
         let mut seen = [BTreeSet::new(), BTreeSet::new()];
         for side in [Side::Lower, Side::Upper] {
@@ -282,7 +302,12 @@ fn property_9_one_direction_gives_all_its_messages() {
         }
         for exchange in &truth {
             assert!(seen[0].contains(&exchange.number), "{}: request {} missing", base.name, exchange.number);
-            assert!(seen[1].contains(&exchange.number), "{}: response {} missing", base.name, exchange.number);
+            assert!(
+                seen[1].contains(&exchange.number),
+                "{}: response {} missing",
+                base.name,
+                exchange.number
+            );
         }
     }
 }
@@ -313,7 +338,8 @@ fn property_11_the_link_layer_changes_nothing() {
 fn property_12_the_file_format_changes_nothing() {
     let orders = [ByteOrder::Little, ByteOrder::Big];
     let pcap = orders.into_iter().flat_map(|order| {
-        [Resolution::Microseconds, Resolution::Nanoseconds].map(|resolution| Container::Pcap(order, resolution))
+        [Resolution::Microseconds, Resolution::Nanoseconds]
+            .map(|resolution| Container::Pcap(order, resolution))
     });
     let containers: Vec<Container> = pcap.chain(orders.map(Container::Pcapng)).collect();
     for base in bases() {
