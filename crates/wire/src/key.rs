@@ -20,11 +20,10 @@ impl Endpoint {
         Self { addr: [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, a, b, c, d], port }
     }
 
-    /// From an IPv4 address above a port.
-    #[inline]
-    #[allow(clippy::cast_possible_truncation, reason = "the port is the lowest 16 bits")]
-    fn of_number(number: u64) -> Self {
-        Self { addr: (0xffff_0000_0000 | u128::from(number >> 16)).to_be_bytes(), port: number as u16 }
+    /// From an address and a port as numbers.
+    #[inline(always)]
+    const fn of_numbers((addr, port): (u128, u16)) -> Self {
+        Self { addr: addr.to_be_bytes(), port }
     }
 
     /// From an IPv6 address in network byte order.
@@ -97,18 +96,10 @@ impl FlowKey {
         }
     }
 
-    /// The same for IPv4 endpoints given as numbers, without a branch: which side sends is a coin toss to the processor.
-    #[inline]
-    pub(crate) fn v4(src: (u32, u16), dst: (u32, u16)) -> (Self, Side) {
-        let number = |(addr, port)| u64::from(addr) << 16 | u64::from(port);
-        let (src, dst): (u64, u64) = (number(src), number(dst));
-        let side = if src <= dst { Side::Lower } else { Side::Upper };
-        let key = Self {
-            lower: Endpoint::of_number(src.min(dst)),
-            upper: Endpoint::of_number(src.max(dst)),
-            tenant: 0,
-        };
-        (key, side)
+    /// From addresses and ports as numbers that are already in order.
+    #[inline(always)]
+    pub(crate) const fn of_numbers(lower: (u128, u16), upper: (u128, u16)) -> Self {
+        Self { lower: Endpoint::of_numbers(lower), upper: Endpoint::of_numbers(upper), tenant: 0 }
     }
 
     /// The endpoint on that side.
