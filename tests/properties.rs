@@ -4,6 +4,7 @@
 //! pair of strangers shows. The random-loss test prints how many pairs were checked.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use tapwire_capture::{ByteOrder, Resolution};
 use tapwire_protocol::Pairing;
@@ -27,12 +28,17 @@ impl Base {
     /// Checks that the changed capture says the same.
     fn same(&self, change: &str, changed: &Capture) {
         let sensed = sense(changed);
-        assert!(sensed.wrong().is_empty(), "{}: {change}: mispaired {:?}", self.name, sensed.wrong());
+        assert!(sensed.wrong().is_empty(), "{}: {change}: mispaired {:?}", self.name, strangers(&sensed));
         let facts = sensed.facts();
         if facts != self.facts {
             panic!("{}: {change}: {}", self.name, difference(&self.facts, &facts));
         }
     }
+}
+
+/// Request and response numbers of certain pairs that do not belong together.
+fn strangers(sensed: &Sensed) -> Vec<(Option<u64>, Option<u64>)> {
+    sensed.wrong().iter().map(|row| (row.request, row.response)).collect()
 }
 
 fn difference(wanted: &[Facts], got: &[Facts]) -> String {
@@ -83,6 +89,16 @@ fn bases() -> Vec<Base> {
     recorded.chain(made).collect()
 }
 
+/// Runs a check over all bases and names every one that fails.
+fn for_each_base(check: impl Fn(&Base)) {
+    let failed: Vec<String> = bases()
+        .iter()
+        .filter(|base| catch_unwind(AssertUnwindSafe(|| check(base))).is_err())
+        .map(|base| base.name.clone())
+        .collect();
+    assert!(failed.is_empty(), "fails for {failed:?}");
+}
+
 /// Numbers of request and response of every row, for comparing subsets.
 fn numbers(sensed: &Sensed) -> BTreeSet<(Option<u64>, Option<u64>)> {
     sensed.rows.iter().map(|row| (row.request, row.response)).collect()
@@ -90,17 +106,23 @@ fn numbers(sensed: &Sensed) -> BTreeSet<(Option<u64>, Option<u64>)> {
 
 fn none_wrong(base: &Base, change: &str, changed: &Capture) -> Sensed {
     let sensed = sense(changed);
-    assert!(sensed.wrong().is_empty(), "{}: {change}: mispaired {:?}", base.name, sensed.wrong());
+    assert!(sensed.wrong().is_empty(), "{}: {change}: mispaired {:?}", base.name, strangers(&sensed));
     sensed
 }
 
 #[test]
 fn every_base_is_seen_whole_and_paired_with_certainty() {
-    for base in bases() {
-        let sensed = none_wrong(&base, "nothing", &base.capture);
+    for_each_base(|base| {
+        let sensed = none_wrong(base, "nothing", &base.capture);
         let pairs: BTreeSet<u64> = sensed.certain().filter_map(|row| row.request).collect();
         for exchange in truth::exchanges(&base.capture) {
-            assert_eq!(exchange.number, exchange.response_number, "{}: the truth itself", base.name);
+            // nginx refuses a target with userinfo before it knows the request's number.
+            let labelled = exchange.response_number != 0;
+            assert!(
+                !labelled || exchange.response_number == exchange.number,
+                "{}: the truth itself",
+                base.name
+            );
             assert!(
                 pairs.contains(&exchange.number),
                 "{}: exchange {} not certain",
@@ -108,73 +130,72 @@ fn every_base_is_seen_whole_and_paired_with_certainty() {
                 exchange.number
             );
         }
-    }
+    });
 }
 
 #[test]
 fn property_1_duplicates_change_nothing() {
-    for base in bases() {
+    for_each_base(|base| {
         for (apart, seed) in [(0, 1), (3, 2), (10, 3)] {
             base.same(&format!("duplicate {apart}"), &mutate::duplicate(&base.capture, apart, seed));
         }
-    }
+    });
 }
 
 #[test]
 fn property_2_segmentation_changes_nothing() {
-    for base in bases() {
+    for_each_base(|base| {
         for (smallest, largest) in [(1, 1), (1, 7), (1, 1_460), (500, 9_000), (65_000, 65_000)] {
             let changed = mutate::resegment(&base.capture, smallest, largest, 5);
             base.same(&format!("resegment {smallest}..={largest}"), &changed);
         }
-    }
+    });
 }
 
 #[test]
 fn property_3_reordering_changes_nothing() {
-    for base in bases() {
+    for_each_base(|base| {
         for seed in 0..20 {
             base.same(&format!("permute seed {seed}"), &mutate::permute(&base.capture, 3, seed));
         }
         for side in [Side::Lower, Side::Upper] {
             base.same("delay", &mutate::delay_side(&base.capture, side, 1_000_000));
         }
-    }
+    });
 }
 
 #[test]
 fn property_4_pure_acks_handshakes_and_fins_are_not_needed() {
-    for base in bases() {
+    for_each_base(|base| {
         base.same("no pure ACKs", &mutate::without_pure_acks(&base.capture));
         base.same("no SYN", &mutate::without_syn(&base.capture));
         if base.name != "close-delimited" {
             base.same("no FIN", &mutate::without_fin(&base.capture));
         }
-    }
+    });
 }
 
 #[test]
 fn property_5_joining_anywhere_gives_a_suffix() {
-    for base in bases() {
+    for_each_base(|base| {
         for start in 0..base.capture.packets.len().min(400) {
             let sensed =
-                none_wrong(&base, &format!("from {start}"), &mutate::from_packet(&base.capture, start));
+                none_wrong(base, &format!("from {start}"), &mutate::from_packet(&base.capture, start));
             assert!(
                 sensed.rows.len() <= base.facts.len(),
                 "{}: from {start}: invented an exchange",
                 base.name
             );
         }
-    }
+    });
 }
 
 #[test]
 fn property_6_stopping_anywhere_gives_a_prefix() {
-    for base in bases() {
+    for_each_base(|base| {
         let all = numbers(&sense(&base.capture));
         for end in 0..base.capture.packets.len().min(400) {
-            let sensed =
-                none_wrong(&base, &format!("until {end}"), &mutate::until_packet(&base.capture, end));
+            let sensed = none_wrong(base, &format!("until {end}"), &mutate::until_packet(&base.capture, end));
             for row in sensed
                 .rows
                 .iter()
@@ -183,12 +204,15 @@ fn property_6_stopping_anywhere_gives_a_prefix() {
                 assert!(all.contains(&(row.request, row.response)), "{}: until {end}: {row:?}", base.name);
             }
         }
-    }
+    });
 }
 
 #[test]
 fn property_7_losing_any_one_packet_leaves_the_others_unchanged() {
-    for base in bases().iter().filter(|base| !base.name.starts_with("pipelined")) {
+    for_each_base(|base| {
+        if base.name.starts_with("pipelined") {
+            return;
+        }
         let truth = truth::exchanges(&base.capture);
         for index in 0..base.capture.packets.len().min(400) {
             let lossy = mutate::without(&base.capture, index);
@@ -198,7 +222,7 @@ fn property_7_losing_any_one_packet_leaves_the_others_unchanged() {
             let missing: Vec<&u64> = possible.difference(&pairs).collect();
             assert!(missing.is_empty(), "{}: without {index}: {missing:?} not certain", base.name);
         }
-    }
+    });
 }
 
 /// What random loss left of all bases.
@@ -278,11 +302,14 @@ fn property_8_random_loss_never_mispairs_and_keeps_what_is_possible() {
 
 #[test]
 fn property_8_bursty_loss_never_mispairs() {
-    for base in bases().iter().filter(|base| base.name != "large-body") {
+    for_each_base(|base| {
+        if base.name == "large-body" {
+            return;
+        }
         for seed in 0..50 {
             none_wrong(base, &format!("bursty seed {seed}"), &mutate::bursty(&base.capture, 0.03, 5, seed));
         }
-    }
+    });
 }
 
 #[test]
@@ -318,20 +345,20 @@ fn property_10_the_sequence_may_wrap_anywhere() {
     for offset in (0..4_000).chain((4_000..60_000).step_by(997)) {
         base.same(&format!("wrap at {offset}"), &mutate::wrap_at(&base.capture, offset));
     }
-    for base in bases() {
+    for_each_base(|base| {
         for offset in [0, 1, 2, 100, 500, 1_460, 5_000] {
             base.same(&format!("wrap at {offset}"), &mutate::wrap_at(&base.capture, offset));
         }
-    }
+    });
 }
 
 #[test]
 fn property_11_the_link_layer_changes_nothing() {
-    for base in bases() {
+    for_each_base(|base| {
         for link in Link::ALL {
             base.same(&format!("{link:?}"), &mutate::encapsulate(&base.capture, link));
         }
-    }
+    });
 }
 
 #[test]
@@ -342,7 +369,7 @@ fn property_12_the_file_format_changes_nothing() {
             .map(|resolution| Container::Pcap(order, resolution))
     });
     let containers: Vec<Container> = pcap.chain(orders.map(Container::Pcapng)).collect();
-    for base in bases() {
+    for_each_base(|base| {
         for container in &containers {
             for gzip in [false, true] {
                 let read = mutate::through_file(&base.capture, *container, gzip).expect("a file in memory");
@@ -350,7 +377,7 @@ fn property_12_the_file_format_changes_nothing() {
                 base.same(&format!("{container:?} gzip {gzip}"), &read);
             }
         }
-    }
+    });
 }
 
 #[test]
@@ -366,37 +393,37 @@ fn property_13_connections_do_not_disturb_each_other() {
 
 #[test]
 fn property_15_noise_changes_nothing() {
-    for base in bases() {
+    for_each_base(|base| {
         for seed in 0..10 {
             base.same(&format!("noise seed {seed}"), &mutate::noise(&base.capture, 0.2, seed));
         }
-    }
+    });
 }
 
 #[test]
 fn property_16_cut_packets_never_mispair() {
-    for base in bases() {
+    for_each_base(|base| {
         for length in [54, 66, 100, 200, 400, 1_000] {
-            none_wrong(&base, &format!("snap {length}"), &mutate::snap(&base.capture, length));
+            none_wrong(base, &format!("snap {length}"), &mutate::snap(&base.capture, length));
         }
         base.same("snap beyond every packet", &mutate::snap(&base.capture, 70_000));
-    }
+    });
 }
 
 #[test]
 fn property_17_time_may_run_faster_or_slower() {
-    for base in bases() {
+    for_each_base(|base| {
         base.same("time x10", &mutate::scale_time(&base.capture, 10, 1));
         base.same("time /10", &mutate::scale_time(&base.capture, 1, 10));
-    }
+    });
 }
 
 #[test]
 fn property_21_flipped_bits_do_no_harm() {
-    for base in bases() {
+    for_each_base(|base| {
         for (probability, seed) in [(0.0001, 1), (0.001, 2), (0.01, 3)] {
             let sensed = sense(&mutate::flip_bits(&base.capture, probability, seed));
             assert!(sensed.flow.conserved(), "{}: flipped {probability}", base.name);
         }
-    }
+    });
 }

@@ -94,8 +94,8 @@ struct Wire<'a> {
     received: [u32; 2],
     /// Full segments an end has received and not acknowledged.
     unacknowledged: [u32; 2],
-    /// The client's last request and the server's next answer pass each other on the way.
-    crossing: bool,
+    /// Length of the client's last request, when the server's next answer passes it on the way.
+    crossing: Option<u32>,
     packets: Vec<OwnedPacket>,
 }
 
@@ -109,7 +109,7 @@ impl<'a> Wire<'a> {
             next: script.initial,
             received: [server, client],
             unacknowledged: [0, 0],
-            crossing: false,
+            crossing: None,
             packets: Vec::new(),
         }
     }
@@ -148,16 +148,15 @@ impl<'a> Wire<'a> {
             self.send(SERVER, &turn.response);
             if let Some(next) = turns.get(later) {
                 self.send(CLIENT, &next.request);
-                self.crossing = self.random.chance(0.3);
+                self.crossing = self.random.chance(0.3).then_some(next.request.len() as u32);
             }
         }
     }
 
     /// Writes `bytes`: segments of one MSS, the last one pushed.
     fn send(&mut self, from: usize, bytes: &[u8]) {
-        if from == CLIENT || !std::mem::take(&mut self.crossing) {
-            self.received[from] = self.next[1 - from];
-        }
+        let crossing = if from == SERVER { self.crossing.take() } else { None };
+        self.received[from] = self.next[1 - from].wrapping_sub(crossing.unwrap_or(0));
         let segments = bytes.len().div_ceil(self.script.mss);
         for (segment, index) in bytes.chunks(self.script.mss).zip(1..) {
             let push = if index == segments { PSH } else { 0 };
