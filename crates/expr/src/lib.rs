@@ -9,19 +9,29 @@
 //! or      = and ("or" and)*
 //! and     = not ("and" not)*
 //! not     = "not" not | "(" or ")" | test
-//! test    = FIELD [operator literal]               a bare field: it is known, and not false
+//! test    = FIELD [operator literal]               a bare field: it is known, not false and not empty
 //! operator = == != < <= > >= ~ !~ in contains starts_with ends_with
 //! literal = "text" | 'text' | 42 | 10ms | 3K | true | 10.0.0.0/8 | word | [literal, …]
 //! ```
 //!
-//! Text is compared without regard to ASCII case by none of the operators; `~` takes a regular expression, in which
-//! `(?i)` does that.
+//! Literals are read as the kind of their field, so `method == GET`, `latency > 10ms` and `client in 10.0.0.0/8` need no
+//! quotes. Text is compared byte for byte; `~` takes a regular expression, in which `(?i)` ignores case.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod error;
+mod expr;
+mod lex;
+mod literal;
+mod parse;
+mod pattern;
 mod value;
 
+pub use error::ParseError;
+pub use expr::Expr;
+pub use parse::parse;
 pub use value::{FieldId, FieldNames, Kind, Value};
 
 /// The name that is nearest to a mistyped one, when one is near: fewest insertions, deletions and changes.
@@ -51,3 +61,6 @@ fn distance(a: &[u8], b: &[u8]) -> usize {
     }
     row.last().copied().unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests;
