@@ -269,8 +269,7 @@ impl Assembly<'_> {
             let piece = head(tail(arrival.bytes, at.since(arrival.at)), stop.since(at));
             fresh += piece.len() as u64;
             self.remember(arrival, at, piece, out);
-            let placed = self.place_piece(arrival, at, piece, out);
-            fate = fate.filter(|fate| *fate == Fate::InOrder).or(Some(placed));
+            fate = Some(self.place_piece(arrival, at, piece, out));
             at = stop.max(self.half.next);
         }
         out.shared.counters.duplicate_bytes += (arrival.bytes.len() as u64).saturating_sub(fresh);

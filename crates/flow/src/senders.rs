@@ -83,7 +83,7 @@ impl Sender {
         let right = self.full.is_right() || (!full && self.bare.is_right());
         let found = !self.offloaded && self.full.is_offloaded();
         self.offloaded = self.full.is_offloaded();
-        self.skip = if self.offloaded { SAMPLE - 1 } else { 0 };
+        self.skip = SAMPLE - 1;
         (good || !right, found)
     }
 }

@@ -252,6 +252,7 @@ fn after_one_fin_the_other_side_still_delivers() {
     let heard = tap.take();
     assert_eq!(heard.get(1), Some(&Heard::Fin(CLIENT)));
     assert_eq!(heard.get(4..), Some(&[Heard::Fin(SERVER), Heard::Close(CloseReason::Fin)][..]));
+    assert_eq!(tap.table.counters().acknowledged_bytes, 5 + 9);
 }
 
 #[test]
@@ -334,7 +335,8 @@ fn the_same_range_with_other_bytes_is_evidence_once_and_the_first_bytes_stay() {
 #[test]
 fn held_bytes_are_compared_even_in_part() {
     let mut tap = Tap::connected();
-    tap.send(&client(110).data(b"good")).send(&client(112).data(b"xdly"));
+    let conflicting = client(112).data(b"xdly");
+    tap.send(&client(110).data(b"good")).send(&conflicting).send(&conflicting);
     assert_eq!(tap.take(), [Heard::Evidence(CLIENT, offset(112), Evidence::OverlapConflict)]);
     tap.send(&client(101).data(b"123456789"));
     let all: Vec<u8> = tap.take_data().into_iter().flat_map(|(_, _, bytes)| bytes).collect();
@@ -431,4 +433,28 @@ fn a_direction_that_is_only_delayed_loses_nothing() {
     tap.take();
     tap.send(&server(501).ack(106).data(&[b'y'; 100]));
     assert_eq!(tap.take_data(), [data(SERVER, 501, &[b'y'; 100])]);
+}
+
+#[test]
+fn a_reset_at_the_point_acknowledged_last_is_accepted() {
+    let mut tap = Tap::connected();
+    tap.send(&client(101).data(b"abc")).send(&server(501).ack(104)).send(&client(104).data(b"def"));
+    tap.send(&client(104).rst());
+    assert_eq!(tap.take().last(), Some(&Heard::Close(CloseReason::Reset)));
+}
+
+#[test]
+fn a_syn_that_comes_after_data_from_further_on_is_of_the_same_connection() {
+    let mut tap = Tap::file();
+    tap.send(&client(151).data(b"GET /")).send(&client(100).syn()).send(&client(156).data(b"x"));
+    assert_eq!(tap.take_data().len(), 2);
+    assert_eq!(tap.table.counters().flows_opened, 1);
+}
+
+#[test]
+fn an_acknowledgement_far_ahead_is_not_believed() {
+    let mut tap = Tap::connected();
+    tap.send(&client(101).ack(501).data(b"a")).send(&client(102).ack(200_000_000)).finish();
+    assert_eq!(tap.take().last(), Some(&Heard::Close(CloseReason::End)));
+    assert_eq!(tap.table.counters().gaps, 0);
 }

@@ -188,3 +188,30 @@ fn a_network_card_that_is_set_up_anew_is_learned_anew() {
     assert_eq!(tap.table.counters().offloaded_senders, 1);
     assert!(tap.table.counters().bad_checksum < 5);
 }
+
+#[test]
+fn a_packet_never_evicts_its_own_connection() {
+    let mut tap = Tap::new(Config { memory: 1, ..Config::default() });
+    tap.send(&request(1)).send(&client(705).ack(900).data(b"more").port(1));
+    assert_eq!(tap.take_data().len(), 2);
+    tap.send(&request(2));
+    assert_eq!(closes(&mut tap), [(1, CloseReason::Evicted)]);
+}
+
+#[test]
+fn of_too_many_senders_the_one_known_longest_is_forgotten() {
+    let mut tap = Tap::file();
+    let ask = |host: u32, port: u16| Tcp { client: host, ..request(port) };
+    for host in [1, 20_000] {
+        for other in 2..16_385 * u32::from(host != 1) {
+            tap.send(&ask(other, 1));
+        }
+        for port in 1..20 {
+            tap.send(&ask(host, port));
+        }
+    }
+    tap.take();
+    tap.send(&ask(1, 100).damaged()).send(&ask(20_000, 100).damaged());
+    assert_eq!(tap.table.counters().bad_checksum, 1);
+    assert_eq!(tap.take_data().len(), 1);
+}
