@@ -4,8 +4,8 @@ use crate::TokenKey;
 
 /// Limits of inspection.
 ///
-/// Memory is bounded by `max_open_messages` states of at most 80 KiB (two inflaters of 40 KiB), by the same number of
-/// idle ones kept for reuse up to 8, and by 128 KiB of token caches. The exchanges themselves are the caller's.
+/// Memory is bounded by `max_open_bytes` for messages still open, 1 MiB of idle parts of them that serve again, and 160 KiB of token
+/// caches. The exchanges themselves are the caller's.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The key of all tokens.
@@ -16,13 +16,22 @@ pub struct Config {
     pub max_decoded_bytes: u64,
     /// Decoded bytes for each coded byte, beyond the first 64 KiB; more is a bomb.
     pub max_ratio: u64,
-    /// Messages with body parts that may be open at once; the one that was heard of longest ago is evicted.
+    /// Messages with body parts that may be open at once; beyond, the one that was heard of longest ago is evicted.
     pub max_open_messages: usize,
+    /// Bytes that their states may take: 125 KiB with two content codings, 13 KiB for plain JSON, 1 KiB where nothing is
+    /// read.
+    pub max_open_bytes: usize,
 }
 
 impl Config {
-    /// The defaults with that key: 8 MiB, 100:1, 512 messages.
+    /// The defaults with that key: 8 MiB, 100:1, 4,096 messages, 16 MiB.
     pub const fn new(token_key: TokenKey) -> Self {
-        Self { token_key, max_decoded_bytes: 8 << 20, max_ratio: 100, max_open_messages: 512 }
+        Self {
+            token_key,
+            max_decoded_bytes: 8 << 20,
+            max_ratio: 100,
+            max_open_messages: 4096,
+            max_open_bytes: 16 << 20,
+        }
     }
 }

@@ -70,6 +70,8 @@ pub(crate) struct Caps {
 /// Undoes one coding, piece by piece. Reusable through [`Inflater::restart`].
 pub(crate) struct Inflater {
     raw: Decompress,
+    /// Where a step's output goes; 16 KiB.
+    out: Vec<u8>,
     coding: Coding,
     state: State,
     crc: Crc,
@@ -129,6 +131,7 @@ impl Inflater {
     pub(crate) fn new(coding: Coding) -> Self {
         Self {
             raw: Decompress::new(false),
+            out: vec![0; STEP],
             coding,
             state: Self::start(coding),
             crc: Crc::new(),
@@ -190,11 +193,23 @@ impl Inflater {
     }
 
     fn inflate<'a>(&mut self, bytes: &'a [u8], caps: Caps, take: &mut dyn FnMut(&[u8])) -> &'a [u8] {
-        let mut out = [0; STEP];
+        let mut out = std::mem::take(&mut self.out);
+        let rest = self.inflate_into(&mut out, bytes, caps, take);
+        self.out = out;
+        rest
+    }
+
+    fn inflate_into<'a>(
+        &mut self,
+        out: &mut [u8],
+        bytes: &'a [u8],
+        caps: Caps,
+        take: &mut dyn FnMut(&[u8]),
+    ) -> &'a [u8] {
         let mut rest = bytes;
         loop {
             let (before_in, before_out) = (self.raw.total_in(), self.raw.total_out());
-            let status = self.raw.decompress(rest, &mut out, FlushDecompress::None);
+            let status = self.raw.decompress(rest, out, FlushDecompress::None);
             let used = usize::try_from(self.raw.total_in() - before_in).unwrap_or(usize::MAX);
             let made = usize::try_from(self.raw.total_out() - before_out).unwrap_or(usize::MAX);
             rest = rest.get(used..).unwrap_or_default();
@@ -363,6 +378,11 @@ impl Decoder {
     /// Whether every coding came to its end.
     pub(crate) fn ended(&self) -> bool {
         [&self.outer, &self.inner].into_iter().flatten().all(Inflater::ended)
+    }
+
+    /// How many inflaters it holds.
+    pub(crate) fn inflaters(&self) -> usize {
+        usize::from(self.outer.is_some()) + usize::from(self.inner.is_some())
     }
 
     /// Gives the inflaters back for another body.

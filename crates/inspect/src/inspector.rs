@@ -3,11 +3,11 @@
 use crate::body::{BodyReader, Spares};
 use crate::content::Caps;
 use crate::credential::Credentials;
+use crate::open::OpenBodies;
 use crate::payload::Login;
 use crate::target::{self, Target};
 use crate::{Config, Observation, Payload, Tokens};
-use std::collections::BTreeMap;
-use tapwire_protocol::{Anomalies, BodyPart, Exchange, Head, Message, MessageId, Seen};
+use tapwire_protocol::{Anomalies, BodyPart, Exchange, Head, Message, Seen};
 
 /// Turns exchanges into observations. Its only state is that of messages whose body parts came ahead, and caches that
 /// change no result.
@@ -15,16 +15,8 @@ pub struct Inspector {
     config: Config,
     credentials: Credentials,
     spares: Spares,
-    open: BTreeMap<MessageId, Open>,
-    /// Counts parts, to tell which open message was heard of longest ago.
-    clock: u64,
+    open: OpenBodies,
     counters: Counters,
-}
-
-/// A message whose parts came ahead.
-struct Open {
-    body: BodyReader,
-    heard: u64,
 }
 
 /// What an inspector could not do. Each is counted once a message, orphan parts once a part.
@@ -49,10 +41,9 @@ impl Inspector {
     pub fn new(config: Config) -> Self {
         Self {
             credentials: Credentials::new(Tokens::new(config.token_key.clone())),
+            open: OpenBodies::new(config.max_open_messages, config.max_open_bytes),
             config,
             spares: Spares::default(),
-            open: BTreeMap::new(),
-            clock: 0,
             counters: Counters::default(),
         }
     }
@@ -64,19 +55,17 @@ impl Inspector {
 
     /// Takes a part of a long body. Parts of one message come in order, before their exchange.
     pub fn part(&mut self, part: &BodyPart) {
-        self.clock += 1;
         if let Some((content_type, content_encoding)) = &part.content {
-            self.make_room();
             let content_type = (!content_type.is_empty()).then_some(content_type.as_slice());
-            let body = BodyReader::new(content_type, content_encoding, &mut self.spares);
-            self.open.insert(part.message, Open { body, heard: self.clock });
+            self.open.insert(part.message, BodyReader::new(content_type, content_encoding, &mut self.spares));
+            while let Some(given_up) = self.open.excess() {
+                self.counters.evicted_messages += 1;
+                given_up.finish(false, &mut self.spares);
+            }
         }
         let caps = self.caps();
-        match self.open.get_mut(&part.message) {
-            Some(open) => {
-                open.heard = self.clock;
-                open.body.feed(&part.bytes, caps, &mut self.spares);
-            }
+        match self.open.get(part.message) {
+            Some(body) => body.feed(&part.bytes, caps, &mut self.spares),
             None => self.counters.orphan_parts += 1,
         }
     }
@@ -120,9 +109,9 @@ impl Inspector {
 
     fn message(&mut self, message: &mut Option<Box<Message>>, is_request: bool) -> Inspected {
         let Some(message) = message.as_deref() else { return Inspected::default() };
-        let ahead = message.body.parts.then(|| self.open.remove(&message.id));
+        let ahead = message.body.parts.then(|| self.open.remove(message.id));
         let body = match ahead {
-            Some(Some(open)) => open.body,
+            Some(Some(body)) => body,
             Some(None) => return Inspected { payload: lost(message), ..Inspected::default() },
             None if message.body.len == 0 && message.body.bytes.is_empty() => return Inspected::default(),
             None => self.begin(&message.head),
@@ -145,18 +134,6 @@ impl Inspector {
         let (payload, anomalies, login) = body.finish(whole, &mut self.spares);
         // Fields named like a password in an answer are no login.
         Inspected { payload, anomalies, login: login.filter(|_| is_request) }
-    }
-
-    /// Gives up the message that was heard of longest ago when there is no room for another.
-    fn make_room(&mut self) {
-        if self.open.len() < self.config.max_open_messages.max(1) {
-            return;
-        }
-        let oldest = self.open.iter().min_by_key(|(_, open)| open.heard).map(|(id, _)| *id);
-        if let Some(open) = oldest.and_then(|id| self.open.remove(&id)) {
-            self.counters.evicted_messages += 1;
-            open.body.finish(false, &mut self.spares);
-        }
     }
 
     const fn caps(&self) -> Caps {

@@ -14,6 +14,7 @@ mod content;
 mod credential;
 mod inspector;
 mod observation;
+mod open;
 pub mod payload;
 mod percent;
 mod segment;

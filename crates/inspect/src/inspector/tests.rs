@@ -2,7 +2,7 @@ use super::*;
 use crate::transcript::exchange;
 use crate::{CredentialKind, PayloadState, Place, TokenKey};
 use std::io::Write;
-use tapwire_protocol::Anomaly;
+use tapwire_protocol::{Anomaly, MessageId};
 
 fn inspector() -> Inspector {
     Inspector::new(Config { max_open_messages: 4, ..Config::new(TokenKey::new([7; 32])) })
@@ -150,7 +150,7 @@ fn parts_say_what_the_whole_says() {
                 "{encoding} {size}"
             );
         }
-        assert!(inspector.open.is_empty());
+        assert_eq!(inspector.open.len(), 0);
     }
 }
 
@@ -170,4 +170,15 @@ fn open_messages_are_bounded_and_counted() {
     let mut given_up = exchange(0, GET.as_bytes(), &answer("application/json", "", b"]"));
     given_up.response.as_mut().expect("a response").body.parts = true;
     assert_eq!(inspector.exchange(given_up).response_payload.state, PayloadState::Partial);
+}
+
+#[test]
+fn open_messages_are_bounded_in_bytes() {
+    let config = Config { max_open_bytes: 1 << 20, ..Config::new(TokenKey::new([7; 32])) };
+    let mut inspector = Inspector::new(config);
+    for id in 0..1000 {
+        let content = Some((b"application/json".to_vec(), b"gzip, gzip".to_vec()));
+        inspector.part(&BodyPart { message: MessageId(id), flow: 1, content, bytes: vec![0x1f] });
+    }
+    assert_eq!(inspector.open.len(), (1 << 20) / (2 * 56 * 1024 + 13 * 1024));
 }

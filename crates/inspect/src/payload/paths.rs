@@ -3,7 +3,7 @@
 /// Slots of the set; a power of two.
 const SLOTS: usize = 1024;
 /// Distinct paths kept. A body with more (a map with data for keys) is described by its first ones.
-const MOST: u32 = 768;
+const MOST: usize = 768;
 /// Slots looked at for one path, so that chosen collisions cost no more than this.
 const PROBES: usize = 16;
 /// Bytes of a key that count for its hash, with its length.
@@ -57,14 +57,15 @@ const fn fold(value: u64) -> u64 {
 /// A set of paths. Its hash does not depend on their order.
 pub(super) struct KeyPaths {
     slots: Box<[u64; SLOTS]>,
-    kept: u32,
+    /// The slots in use, so that emptying a small set does not clear them all.
+    used: Vec<u16>,
     fields: u32,
     shape: u64,
 }
 
 impl Default for KeyPaths {
     fn default() -> Self {
-        Self { slots: Box::new([0; SLOTS]), kept: 0, fields: 0, shape: 0 }
+        Self { slots: Box::new([0; SLOTS]), used: Vec::new(), fields: 0, shape: 0 }
     }
 }
 
@@ -88,10 +89,11 @@ impl KeyPaths {
 
     /// The number of fields and the shape; empties the set.
     pub(super) fn take(&mut self) -> (u32, u64) {
-        if self.kept > 0 {
-            self.slots.fill(0);
+        for index in self.used.drain(..) {
+            if let Some(slot) = self.slots.get_mut(usize::from(index)) {
+                *slot = 0;
+            }
         }
-        self.kept = 0;
         (std::mem::take(&mut self.fields), std::mem::take(&mut self.shape))
     }
 
@@ -100,19 +102,21 @@ impl KeyPaths {
     }
 
     /// Whether the path is new, and there was room for it.
-    #[allow(clippy::cast_possible_truncation, reason = "only the low bits choose the slot")]
+    #[allow(
+        clippy::cast_possible_truncation,
+        reason = "only the low bits choose the slot, of which there are 1024"
+    )]
     fn insert(&mut self, path: u64) -> bool {
         let path = path.max(1);
         for probe in 0..PROBES {
-            let Some(slot) = self.slots.get_mut((path as usize).wrapping_add(probe) % SLOTS) else {
-                return false;
-            };
-            if *slot == path || *slot == 0 && self.kept == MOST {
+            let index = (path as usize).wrapping_add(probe) % SLOTS;
+            let Some(slot) = self.slots.get_mut(index) else { return false };
+            if *slot == path || *slot == 0 && self.used.len() == MOST {
                 return false;
             }
             if *slot == 0 {
                 *slot = path;
-                self.kept += 1;
+                self.used.push(index as u16);
                 return true;
             }
         }
@@ -155,7 +159,7 @@ mod tests {
         for n in 0..10_000_u32 {
             set.field(path(&[&n.to_string()]), 1);
         }
-        assert!((700..=MOST).contains(&set.take().0));
+        assert!((700..=MOST).contains(&(set.take().0 as usize)));
         assert_eq!(set.take(), (0, 0));
     }
 }
