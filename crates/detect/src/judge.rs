@@ -9,7 +9,6 @@ use tapwire_inventory::Call;
 
 /// All detectors with their states.
 pub struct Detectors {
-    table_key: [u8; 16],
     records: Records,
     /// Calls judged, by the detector's index in the registry.
     judged: Vec<u64>,
@@ -38,7 +37,7 @@ pub struct Counters {
 impl Detectors {
     /// Every detector of [`DETECTORS`], without state.
     pub fn new(config: Config) -> Self {
-        Self { table_key: config.table_key, records: Records::new(config), judged: vec![0; DETECTORS.len()] }
+        Self { records: Records::new(config), judged: vec![0; DETECTORS.len()] }
     }
 
     /// Judges a call; what is wrong with it is added to `out`.
@@ -53,8 +52,7 @@ impl Detectors {
                 continue;
             }
             let case = Case { detector, call, judged: *judged };
-            let record =
-                key(&self.table_key, detector.scope, call).and_then(|key| self.records.record(key, time));
+            let record = key(detector.scope, call).and_then(|key| self.records.record(key, time));
             if let Some(state) = record.and_then(|record| record.state(index)) {
                 state.judge(&case, out);
             }
@@ -85,8 +83,8 @@ impl Detectors {
 }
 
 /// The record a call belongs to in a scope.
-fn key(table_key: &[u8; 16], scope: Scope, call: &Call) -> Option<Key> {
-    let mut hash = SipHasher24::new_with_key(table_key);
+fn key(scope: Scope, call: &Call) -> Option<Key> {
+    let mut hash = SipHasher24::new();
     hash.write_u8(scope as u8);
     match scope {
         Scope::Endpoint => {

@@ -2,15 +2,14 @@
 
 use crate::detector::Detector;
 use crate::{Config, DETECTORS};
-use std::collections::HashMap;
-use std::hash::{BuildHasherDefault, Hasher};
+use std::collections::BTreeMap;
 use tapwire_wire::Timestamp;
 
 /// Records looked at for expiry when a new one is made: twice as fast as they come.
 const SWEEP: usize = 2;
 
 /// The key of a record: a 128-bit hash of scope and what it names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(pub(crate) u128);
 
 /// The states of one scope key.
@@ -38,33 +37,17 @@ impl Record {
 pub(crate) struct Records {
     config: Config,
     slots: Vec<Record>,
-    by_key: HashMap<Key, usize, BuildHasherDefault<KeyHasher>>,
+    /// A tree, so that chosen keys cost no more than others.
+    by_key: BTreeMap<Key, usize>,
     /// Where the sweep for expired and unused records goes on.
     hand: usize,
     pub(crate) evicted: u64,
     pub(crate) expired: u64,
 }
 
-/// Keys are keyed hashes already.
-#[derive(Default)]
-struct KeyHasher(u64);
-
-impl Hasher for KeyHasher {
-    fn write(&mut self, _: &[u8]) {}
-
-    #[allow(clippy::cast_possible_truncation, reason = "the low half of a hash is a hash")]
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
 impl Records {
     pub(crate) fn new(config: Config) -> Self {
-        Self { config, slots: Vec::new(), by_key: HashMap::default(), hand: 0, evicted: 0, expired: 0 }
+        Self { config, slots: Vec::new(), by_key: BTreeMap::new(), hand: 0, evicted: 0, expired: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -143,7 +126,7 @@ mod tests {
     const HOUR: i64 = 3_600 * 1_000_000_000;
 
     fn records(max_records: usize) -> Records {
-        Records::new(Config { table_key: [1; 16], max_records, forget_after: HOUR })
+        Records::new(Config { max_records, forget_after: HOUR })
     }
 
     fn touch(records: &mut Records, key: u128, hours: i64) -> usize {

@@ -19,7 +19,7 @@ impl Sensor {
         Self {
             inspector: Inspector::new(tapwire_inspect::Config::new(KEY)),
             inventory: Inventory::new(tapwire_inventory::Config::new(KEY)),
-            detectors: Detectors::new(Config::new(&KEY)),
+            detectors: Detectors::new(Config::default()),
             number: 0,
         }
     }
