@@ -177,10 +177,13 @@ fn fragments_wait_for_reassembly_and_atomic_ones_do_not() {
         [(0x20, 0, true), (0, 1, true), (0x1f, 0xff, true), (0x40, 0, false), (0x80, 0, false)]
     {
         data[6..8].copy_from_slice(&[hi, lo]);
+        let framed = ethernet(&[0x0800], &data);
         if fragment {
             assert_eq!(skip(LinkType::RAW, &data), (Layer::Ipv4, SkipReason::Fragment));
+            assert_eq!(skip(ETHERNET, &framed), (Layer::Ipv4, SkipReason::Fragment));
         } else {
             assert_eq!(segment(LinkType::RAW, &data).payload, b"x");
+            assert_eq!(segment(ETHERNET, &framed).payload, b"x");
         }
     }
     for (offset, fragment) in [(0u16, false), (1, true), (8, true), (0xfff8, true), (6, false)] {
