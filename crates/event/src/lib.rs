@@ -5,6 +5,7 @@
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod community;
 mod eve;
@@ -21,8 +22,14 @@ mod time;
 mod tsv;
 mod view;
 
-pub use fields::{ExchangeFields, FIELDS, FieldInfo};
+pub use fields::{ExchangeFields, FIELDS, FieldInfo, UnknownField, choose, value};
 pub use redact::{Fidelity, Redactor};
 pub use render::{Class, Detail, Format, Options, Renderer};
 pub use sensor::{SensorCode, SensorReport};
 pub use view::View;
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+#[path = "../../inspect/src/transcript.rs"]
+mod transcript;

@@ -37,6 +37,7 @@ pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, colour:
     let paint = if finding.severity >= Severity::High { RED } else { YELLOW };
     painted(out, colour, DIM, |out| clock(out, finding.time));
     column(out, 15, |out| number::ip(out, view.client().0));
+    out.push(b' ');
     painted(out, colour, paint, |out| {
         out.extend_from_slice(b"! ");
         out.extend(finding.severity.name().bytes().map(|b| b.to_ascii_lowercase()));

@@ -4,7 +4,7 @@ use super::{Kind, Writer};
 use crate::json;
 use crate::number;
 use crate::view::View;
-use tapwire_detect::Finding;
+use tapwire_detect::{DETECTORS, DetectorInfo, Finding};
 
 /// `confidence_id` of a confidence in percent: Low, Medium, High.
 const fn confidence_id(percent: u8) -> i64 {
@@ -35,16 +35,19 @@ impl Writer<'_> {
     }
 
     fn finding_info(&mut self, finding: &Finding, out: &mut Vec<u8>) {
+        let info = detector(finding);
         json::object(out, "finding_info");
         json::key(out, "uid");
         uid(out, &finding.uid.0);
-        json::own(out, "title", finding.detector);
+        json::own(out, "title", info.map_or(finding.detector, |info| info.title));
         json::text(out, "desc", self.pen.prose(&finding.reason));
-        json::object(out, "analytic");
-        json::own(out, "name", finding.detector);
-        json::own(out, "uid", finding.detector);
-        json::integer(out, "type_id", 1);
-        json::close(out);
+        if let Some(info) = info {
+            json::words(out, "types", [info.owasp, info.cwe].into_iter());
+        }
+        analytic(finding, info, out);
+        if let Some(info) = info {
+            attacks(info.attack, out);
+        }
         json::close(out);
     }
 
@@ -63,6 +66,10 @@ impl Writer<'_> {
     fn finding_unmapped(&mut self, finding: &Finding, view: &View<'_>, out: &mut Vec<u8>) {
         json::object(out, "unmapped");
         json::own(out, "detector", finding.detector);
+        if let Some(info) = detector(finding) {
+            json::own(out, "owasp", info.owasp);
+            json::own(out, "cwe", info.cwe);
+        }
         json::own(out, "outcome", finding.outcome.name());
         json::text(out, "reason", self.pen.prose(&finding.reason));
         self.endpoint(view, out);
@@ -72,6 +79,9 @@ impl Writer<'_> {
             uid(out, &exchange.0);
         }
         json::close_list(out);
+        if let Some(info) = detector(finding) {
+            json::words(out, "next_steps", info.next_steps.iter().copied());
+        }
         json::own(out, "source", view.source);
         self.token_key(out);
         if self.pen.redactor.take_cut() {
@@ -79,6 +89,35 @@ impl Writer<'_> {
         }
         json::close(out);
     }
+}
+
+/// The registry's entry, which has what is the same for every finding of a detector.
+fn detector(finding: &Finding) -> Option<&'static DetectorInfo> {
+    DETECTORS.iter().find(|info| info.name == finding.detector)
+}
+
+/// `analytic`, of the type Rule.
+fn analytic(finding: &Finding, info: Option<&DetectorInfo>, out: &mut Vec<u8>) {
+    json::object(out, "analytic");
+    json::own(out, "name", finding.detector);
+    json::own(out, "uid", finding.detector);
+    json::integer(out, "type_id", 1);
+    if let Some(info) = info {
+        json::own(out, "desc", info.summary);
+    }
+    json::close(out);
+}
+
+fn attacks((number, name): (&str, &str), out: &mut Vec<u8>) {
+    json::list(out, "attacks");
+    json::element(out);
+    json::open(out);
+    json::object(out, "technique");
+    json::own(out, "uid", number);
+    json::own(out, "name", name);
+    json::close(out);
+    json::close(out);
+    json::close_list(out);
 }
 
 fn uid(out: &mut Vec<u8>, uid: &[u8]) {

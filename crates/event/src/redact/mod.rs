@@ -47,11 +47,11 @@ pub enum Fidelity {
 
 /// Text of traffic that may leave. Only a [`Redactor`] makes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Redacted<'a>(&'a [u8]);
+pub(crate) struct Redacted<'a>(&'a [u8]);
 
 impl<'a> Redacted<'a> {
     /// The bytes, not yet escaped for any format.
-    pub const fn bytes(self) -> &'a [u8] {
+    pub(crate) const fn bytes(self) -> &'a [u8] {
         self.0
     }
 
@@ -187,13 +187,21 @@ impl Redactor {
         Redacted(scratch)
     }
 
+    /// Cuts what is too long, by default behind a delimiter: the beginning of a secret may look harmless.
     fn capped<'t>(&mut self, text: &'t [u8]) -> &'t [u8] {
         let cap = match self.fidelity {
             Fidelity::Full => LONGEST_FULL_TEXT,
             Fidelity::Default => LONGEST_TEXT,
         };
-        self.cut |= text.len() > cap;
-        text.get(..cap).unwrap_or(text)
+        let Some((kept, _)) = text.split_at_checked(cap).filter(|(_, rest)| !rest.is_empty()) else {
+            return text;
+        };
+        self.cut = true;
+        let delimiter = kept.iter().rposition(|b| matches!(b, b'/' | b'&' | b';' | b',' | b' ')).unwrap_or(0);
+        match self.fidelity {
+            Fidelity::Full => kept,
+            Fidelity::Default => kept.get(..delimiter).unwrap_or_default(),
+        }
     }
 
     fn write_value(&mut self, policy: Policy, text: &[u8], out: &mut Vec<u8>) {

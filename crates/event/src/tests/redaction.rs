@@ -1,0 +1,192 @@
+//! What leaves and what does not.
+
+use super::*;
+
+/// Secrets, each where real clients put them.
+const PLANTED: &[(&str, &str)] = &[
+    ("s3cr3t-in-query", "/a?access_token=s3cr3t-in-query"),
+    ("s3cr3t/2", "/a?q=s3cr3t/2"),
+    ("hunter2", "/a?password=hunter2"),
+    ("hunter", "/a?pass%77ord=hunter"),
+    ("alice@example.com", "/a?who=alice@example.com"),
+    ("alice%40example.com", "/users/alice%40example.com/orders"),
+    ("alice@example.com", "/users/alice@example.com"),
+    ("alice", "/a?user=alice"),
+    ("4111111111111111", "/cards/4111111111111111"),
+    ("4111111111111111", "/a?n=4111111111111111"),
+    ("ghp_16C7e42F292c6912E7710c838347Ae178B4a", "/download/ghp_16C7e42F292c6912E7710c838347Ae178B4a"),
+    ("eyJhbGciOiJIUzI1NiJ9", "/verify/eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhbGljZSJ9.c2lnbmF0dXJl"),
+    ("Qx7", "/reset-password/Qx7"),
+    ("5E3F9AB01C22D4", "/a;jsessionid=5E3F9AB01C22D4"),
+    ("bob:pw", "http://bob:pw@shop.example/a"),
+    ("justavalueofsecret12345", "/a?justavalueofsecret12345"),
+    ("abcd1234efgh5678", "/%61bcd1234efgh5678"),
+];
+
+const HEADERS: &[(&str, &str)] = &[
+    ("dXNlcjpwYXNz", "Authorization: Basic dXNlcjpwYXNz"),
+    ("opaque-credential", "Authorization: opaque-credential"),
+    ("k-12345", "X-Api-Key: k-12345"),
+    ("Alice Smith", "X-Customer: Alice Smith"),
+    ("v4lue", "Cookie: theme=v4lue; sid=abc"),
+    ("lonely", "Cookie: lonely"),
+    ("alice@example.com", "User-Agent: bot (alice@example.com)"),
+    ("AKIAIOSFODNN7EXAMPLE", "User-Agent: tool AKIAIOSFODNN7EXAMPLE"),
+    ("t0k", "Referer: http://shop.example/a?token=t0k"),
+    ("fragile", "Referer: http://shop.example/a#access_token=fragile"),
+    ("me:too", "Referer: http://me:too@shop.example/a"),
+    ("W/\"5f\"", "If-None-Match: W/\"5f\""),
+    ("s3same", "Sec-WebSocket-Protocol: bearer.alice@s3same"),
+    ("n0tlisted", "x-very-long-header-name-that-is-in-no-list-at-all: n0tlisted"),
+    ("report-alice.pdf", "Content-Disposition: attachment; filename=\"report-alice.pdf\""),
+];
+
+fn everything(exchange: &Exchange) -> String {
+    let call = call(exchange.clone());
+    let mut all = String::new();
+    for (format, _, _) in Format::ALL {
+        let chosen = fields::FIELDS.iter().collect();
+        let mut renderer = renderer(Options { fields: chosen, ..options(*format) });
+        for call in [None, Some(&call)] {
+            all += &rendered(&mut renderer, &View { exchange, call, source: "eth0" });
+        }
+    }
+    all
+}
+
+#[test]
+fn secrets_in_targets_stay() {
+    for (secret, target) in PLANTED {
+        let request = format!("GET {target} HTTP/1.1\r\nHost: shop.example\r\n\r\n");
+        let text = everything(&exchange(1, request.as_bytes(), b"HTTP/1.1 200 OK\r\n\r\n"));
+        assert!(!text.contains(secret), "{secret} of {target} in {text}");
+        assert!(!text.contains(&secret.replace('/', "\\/")), "{secret} escaped");
+    }
+}
+
+#[test]
+fn secrets_in_headers_stay_in_both_directions() {
+    for (secret, header) in HEADERS {
+        let request = format!("GET /a HTTP/1.1\r\nHost: shop.example\r\n{header}\r\n\r\n");
+        let response = format!("HTTP/1.1 200 OK\r\n{header}\r\n\r\n");
+        let text = everything(&exchange(1, request.as_bytes(), response.as_bytes()));
+        assert!(
+            !text.contains(secret) && !text.contains(&secret.replace('"', "\\\"")),
+            "{secret} of {header} in {text}"
+        );
+    }
+}
+
+#[test]
+fn secrets_in_answers_stay() {
+    for (secret, header) in [
+        ("abc123", "Set-Cookie: sid=abc123; Path=/; HttpOnly; Comment=x"),
+        ("zzz", "Location: /callback?code=zzz&state=zzz"),
+        ("zzz", "Location: https://u:zzz@x.example/"),
+        ("zzz", "X-New-Token: zzz"),
+    ] {
+        let response = format!("HTTP/1.1 302 Found\r\n{header}\r\n\r\n");
+        let text = everything(&exchange(1, b"GET /a HTTP/1.1\r\nHost: x\r\n\r\n", response.as_bytes()));
+        assert!(!text.contains(secret), "{secret} of {header} in {text}");
+    }
+}
+
+#[test]
+fn methods_and_hosts_that_are_none_stay() {
+    let text = everything(&exchange(
+        1,
+        b"s3cr3tmethod /a HTTP/1.1\r\nHost: s3cr3t host!\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    ));
+    assert!(!text.contains("s3cr3t"), "{text}");
+}
+
+#[test]
+fn bodies_stay() {
+    let request = b"POST /a HTTP/1.1\r\nHost: x\r\n\r\nbody-of-request";
+    let text = everything(&exchange(1, request, b"HTTP/1.1 200 OK\r\n\r\nbody-of-response"));
+    assert!(!text.contains("body-of"), "{text}");
+}
+
+#[test]
+fn what_people_need_leaves() {
+    let call = call(exchange(
+        1,
+        b"GET /v1/orders/17/items?page=2&sort=created_at&since=2026-01-01 HTTP/1.1\r\nHost: shop.example\r\n\
+          User-Agent: Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/121.0\r\nCookie: theme=dark\r\n\
+          traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n\r\n",
+        b"HTTP/1.1 301 Moved\r\nLocation: https://shop.example/v2/orders?page=2\r\nSet-Cookie: sid=x; Path=/a; Max-Age=10\r\n\r\n",
+    ));
+    let view = View { exchange: &call.observation.exchange, call: None, source: "eth0" };
+    let text = rendered(&mut renderer(options(Format::Ocsf)), &view);
+    for kept in [
+        "/v1/orders/17/items",
+        "page=2&sort=created_at&since=2026-01-01",
+        "Mozilla/5.0 (X11; Linux x86_64) Gecko/20100101 Firefox/121.0",
+        "theme=tok:",
+        "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+        "https://shop.example/v2/orders?page=2",
+        "; Path=/a; Max-Age=10",
+    ] {
+        assert!(text.contains(kept), "{kept} not in {text}");
+    }
+}
+
+#[test]
+fn full_fidelity_leaves_everything_with_the_bodies() {
+    let exchange = exchange(
+        1,
+        b"POST /a?token=t0k HTTP/1.1\r\nHost: x\r\nCookie: a=b0b\r\n\r\n{\"asked\":1}",
+        b"HTTP/1.1 200 OK\r\n\r\n\xff\x00answered",
+    );
+    let mut renderer = Renderer::new(options(Format::Ocsf), Redactor::new(KEY, Fidelity::Full));
+    let event = json(&rendered(&mut renderer, &View { exchange: &exchange, call: None, source: "eth0" }));
+    assert_eq!(event["http_request"]["url"]["query_string"], "token=t0k");
+    assert_eq!(event["http_request"]["http_headers"][1]["value"], "a=b0b");
+    assert_eq!(event["api"]["request"]["data"], "{\"asked\":1}");
+    assert_eq!(event["api"]["response"]["data"], "%FF\0answered");
+}
+
+#[test]
+fn headers_that_the_operator_lists_leave() {
+    let redactor = Redactor::new(KEY, Fidelity::Default).clear_headers(["x-customer".to_owned()]);
+    let exchange = ordinary();
+    let mut renderer = Renderer::new(options(Format::Ocsf), redactor);
+    let text = rendered(&mut renderer, &View { exchange: &exchange, call: None, source: "eth0" });
+    assert!(text.contains("Alice Smith") && !text.contains("abcdefghijklmnop"));
+}
+
+#[test]
+fn equal_text_has_equal_tokens_and_another_key_other_ones() {
+    let token = |key: TokenKey| {
+        let exchange = ordinary();
+        let mut renderer = Renderer::new(options(Format::Ocsf), Redactor::new(key, Fidelity::Default));
+        let event = json(&rendered(&mut renderer, &View { exchange: &exchange, call: None, source: "eth0" }));
+        (event["http_request"]["url"]["query_string"].clone(), event["unmapped"]["token_key"].clone())
+    };
+    assert_eq!(token(KEY), token(KEY));
+    let (one, other) = (token(KEY), token(TokenKey::new([8; 32])));
+    assert!(one.0 != other.0 && one.1 != other.1);
+}
+
+#[test]
+fn huge_text_is_cut_and_said_so() {
+    let request = format!("GET /{} HTTP/1.1\r\nHost: x\r\n\r\n", "a/".repeat(100_000));
+    let exchange = exchange(1, request.as_bytes(), b"HTTP/1.1 200 OK\r\n\r\n");
+    for format in [Format::Ocsf, Format::Eve] {
+        let text = alone(format, &exchange);
+        assert!(text.len() < 8_000 && text.contains("\"text_cut\":true"), "{} bytes", text.len());
+    }
+    assert!(!alone(Format::Ocsf, &ordinary()).contains("text_cut"));
+}
+
+#[test]
+fn the_cut_leaves_no_beginning_of_a_secret() {
+    for beginning in ["/", "/a?list="] {
+        let filler = "a/".repeat(2043 - beginning.len() / 2);
+        let target = format!("{beginning}{filler}s3cr3tAPIkey0123456789abcdef{}", "/a".repeat(100));
+        let request = format!("GET {target} HTTP/1.1\r\nHost: x\r\n\r\n");
+        let text = everything(&exchange(1, request.as_bytes(), b"HTTP/1.1 200 OK\r\n\r\n"));
+        assert!(!text.contains("s3cr3t"), "{text}");
+    }
+}

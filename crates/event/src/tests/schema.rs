@@ -1,0 +1,223 @@
+//! Every event validates against the schema of its class.
+
+use super::*;
+use crate::{Class, Detail, SensorCode, SensorReport};
+use jsonschema::Validator;
+use proptest::prelude::*;
+use std::sync::LazyLock;
+use tapwire_protocol::{Anomaly, Pairing, ProxyHeader, Seen};
+use tapwire_wire::Endpoint;
+
+static API: LazyLock<Validator> =
+    LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/api_activity.json")));
+static HTTP: LazyLock<Validator> =
+    LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/http_activity.json")));
+static FINDING: LazyLock<Validator> =
+    LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/detection_finding.json")));
+static BASE: LazyLock<Validator> =
+    LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/base_event.json")));
+
+fn validator(schema: &str) -> Validator {
+    jsonschema::validator_for(&json(schema)).unwrap()
+}
+
+#[track_caller]
+fn assert_valid(validator: &Validator, text: &str) -> Value {
+    let event = json(text);
+    let errors: Vec<String> =
+        validator.iter_errors(&event).map(|e| format!("{} at {}", e, e.instance_path())).collect();
+    assert!(errors.is_empty(), "{errors:?}\n{text}");
+    event
+}
+
+/// The exchange in both classes, with analysis off and on, full and lean.
+#[track_caller]
+fn assert_all_valid(exchange: &Exchange) {
+    let call = call(exchange.clone());
+    for (class, validator) in [(Class::Api, &API), (Class::Http, &HTTP)] {
+        for detail in [Detail::Full, Detail::Lean] {
+            for fidelity in [Fidelity::Default, Fidelity::Full] {
+                let options = Options { class, detail, ..options(Format::Ocsf) };
+                let mut renderer = Renderer::new(options, Redactor::new(KEY, fidelity));
+                for call in [None, Some(&call)] {
+                    assert_valid(
+                        validator,
+                        &rendered(&mut renderer, &View { exchange, call, source: "a.pcap" }),
+                    );
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn the_schemas_refuse_what_ocsf_does_not_know() {
+    let mut event = json(&alone(Format::Ocsf, &ordinary()));
+    assert!(API.is_valid(&event));
+    event["http_request"]["endpoint"] = Value::from("x");
+    assert!(!API.is_valid(&event));
+}
+
+#[test]
+fn an_ordinary_exchange_is_as_the_contract_says() {
+    let call = call(ordinary());
+    let view = View { exchange: &call.observation.exchange, call: Some(&call), source: "a.pcap" };
+    let options = Options {
+        tenant: Some("north".to_owned()),
+        reporter: Some("sensor-1".to_owned()),
+        ..options(Format::Ocsf)
+    };
+    let event = assert_valid(&API, &rendered(&mut renderer(options), &view));
+    let at =
+        |pointer: &str| event.pointer(pointer).cloned().unwrap_or_else(|| panic!("{pointer} in {event}"));
+    assert_eq!(at("/class_uid"), 6003);
+    assert_eq!(at("/type_uid"), 600_302);
+    assert_eq!(at("/time"), 1_767_268_800_000_i64);
+    assert_eq!(at("/metadata/uid"), view.exchange.uid().to_string());
+    assert_eq!(at("/metadata/sequence"), 1);
+    assert_eq!(at("/metadata/tenant_uid"), "north");
+    assert_eq!(at("/metadata/reporter/name"), "sensor-1");
+    assert_eq!(at("/api/operation"), "GET /orders/{orderId}");
+    assert_eq!(at("/api/service/name"), "shop");
+    assert_eq!(at("/api/request/uid"), at("/metadata/uid"));
+    assert_eq!(at("/http_request/url/hostname"), "shop.example");
+    assert_eq!(at("/http_request/url/path"), "/orders/17");
+    assert_eq!(at("/http_response/code"), 200);
+    assert_eq!(at("/http_response/content_type"), "application/json; charset=utf-8");
+    assert_eq!(at("/http_response/body_length"), 13);
+    assert_eq!(at("/unmapped/source"), "a.pcap");
+    assert_eq!(at("/unmapped/endpoint/template"), "/orders/{orderId}");
+    assert_eq!(at("/unmapped/seen/response"), "complete");
+    assert_eq!(at("/unmapped/time_ns"), 1_767_268_800_000_000_000_i64);
+    assert_eq!(at("/actor/session/uid"), at("/unmapped/principal/token"));
+    let authorization = at("/http_request/http_headers/3/value");
+    assert_eq!(authorization.as_str().unwrap().strip_prefix("Bearer "), at("/actor/session/uid").as_str());
+}
+
+#[test]
+fn with_analysis_off_the_class_is_the_same() {
+    let event = assert_valid(&API, &alone(Format::Ocsf, &ordinary()));
+    assert_eq!(event["api"]["operation"], "GET");
+    assert_eq!(event["actor"]["app_name"], "curl/8.5.0");
+    assert!(event["unmapped"].get("endpoint").is_none());
+}
+
+#[test]
+fn halves_and_doubts_validate() {
+    let mut unanswered = ordinary();
+    unanswered.response = None;
+    assert_all_valid(&unanswered);
+    let event = json(&alone(Format::Ocsf, &unanswered));
+    assert!(event.get("http_response").is_none());
+    assert_eq!(event["unmapped"]["response_seen"], false);
+    assert_eq!(event["unmapped"]["seen"]["response"], "missing");
+    assert_eq!(event["status_id"], 0);
+
+    let mut unasked = ordinary();
+    unasked.request = None;
+    unasked.pairing = Pairing::Uncertain;
+    unasked.flow.vlan = Some(12);
+    unasked.flow.joined_late = true;
+    unasked.interim = [100, 103, 0, 0];
+    unasked.anomalies.insert(Anomaly::UnsolicitedResponse);
+    unasked.flow.proxy =
+        Some(ProxyHeader { version: 2, client: Some(Endpoint::v6([0x20; 16], 9)), destination: None });
+    unasked.response.as_mut().unwrap().seen = Seen::Truncated;
+    assert_all_valid(&unasked);
+    let event = json(&alone(Format::Ocsf, &unasked));
+    assert_eq!(event["api"]["operation"], "unknown");
+    assert_eq!(event["activity_id"], 0);
+    assert_eq!(event["unmapped"]["interim"], serde_json::json!([100, 103]));
+    assert_eq!(event["unmapped"]["proxy"]["peer"], "10.0.0.7");
+    assert_eq!(event["unmapped"]["anomalies"][0], "unsolicited-response");
+}
+
+#[test]
+fn a_method_ocsf_does_not_know_stands_under_unmapped() {
+    for (method, activity) in [("PROPFIND", 99), ("OPTIONS", 99), ("PATCH", 3), ("get", 99)] {
+        let request = format!("{method} /a HTTP/1.1\r\nHost: x\r\n\r\n");
+        let exchange = exchange(5, request.as_bytes(), b"HTTP/1.1 207 Multi-Status\r\n\r\n");
+        assert_all_valid(&exchange);
+        let event = json(&alone(Format::Ocsf, &exchange));
+        let known = event["http_request"].get("http_method").is_some();
+        assert_eq!(event["activity_id"], activity);
+        assert_ne!(known, event["unmapped"]["method"] == method, "{event}");
+    }
+}
+
+#[test]
+fn connect_has_no_path_and_validates() {
+    assert_all_valid(&exchange(5, b"CONNECT db.example:443 HTTP/1.1\r\n\r\n", b"HTTP/1.1 200 OK\r\n\r\n"));
+}
+
+#[test]
+fn lean_events_have_no_headers() {
+    let exchange = ordinary();
+    let options = Options { detail: Detail::Lean, ..options(Format::Ocsf) };
+    let text = rendered(&mut renderer(options), &View { exchange: &exchange, call: None, source: "eth0" });
+    assert!(!text.contains("http_headers"));
+}
+
+#[test]
+fn findings_validate_with_their_evidence() {
+    let call = call(ordinary());
+    let view = View { exchange: &call.observation.exchange, call: Some(&call), source: "a.pcap" };
+    let mut unanswered = call.clone();
+    unanswered.observation.exchange.response = None;
+    unanswered.observation.exchange.request = None;
+    let bare = View { exchange: &unanswered.observation.exchange, call: None, source: "a.pcap" };
+    for view in [view, bare] {
+        let mut out = Vec::new();
+        renderer(options(Format::Ocsf)).finding(&finding(), &view, 3, &mut out);
+        let event = assert_valid(&FINDING, &String::from_utf8(out).unwrap());
+        assert_eq!(event["type_uid"], 200_401);
+        assert_eq!(event["severity_id"], 4);
+        assert_eq!(event["unmapped"]["outcome"], "confirmed");
+        assert_eq!(event["unmapped"]["reason"], finding().reason);
+        assert_eq!(event["finding_info"]["title"], "Credentials in the URL");
+        assert_eq!(event["unmapped"]["exchanges"][0], Uid([1; 16]).to_string());
+    }
+}
+
+#[test]
+fn reports_of_the_sensor_validate() {
+    for code in [SensorCode::Heartbeat, SensorCode::Degraded, SensorCode::Silent, SensorCode::Summary] {
+        let report = SensorReport {
+            code,
+            time: Timestamp::from_parts(1, 0),
+            message: "bodies beyond 64 KiB are no longer read".to_owned(),
+            counters: vec![("packets", 7), ("dropped.ring", u64::from(u32::MAX))],
+        };
+        let mut out = Vec::new();
+        renderer(options(Format::Ocsf)).sensor(&report, 9, &mut out);
+        let event = assert_valid(&BASE, &String::from_utf8(out).unwrap());
+        assert_eq!(event["metadata"]["event_code"], code.name());
+        assert_eq!(event["unmapped"]["counters"]["packets"], 7);
+    }
+}
+
+proptest! {
+    /// Whatever stands in the heads, the event is one line of valid JSON that its schema accepts.
+    #[test]
+    fn any_bytes_make_a_valid_event(
+        request in prop::collection::vec(any::<u8>(), 0..300),
+        response in prop::collection::vec(any::<u8>(), 0..200),
+        body in prop::collection::vec(any::<u8>(), 0..50),
+        status in prop::option::of(any::<u16>()),
+    ) {
+        let mut exchange = ordinary();
+        if let (Some(asked), Some(answer)) = (exchange.request.as_mut(), exchange.response.as_mut()) {
+            asked.head.text = request;
+            asked.body.bytes.clone_from(&body);
+            answer.head.text = response;
+            answer.head.status = status;
+            answer.body.bytes = body;
+        }
+        assert_all_valid(&exchange);
+        for (format, _, _) in Format::ALL {
+            let text = alone(*format, &exchange);
+            prop_assert_eq!(text.matches('\n').count(), 1, "{}", text);
+            prop_assert!(!text.trim_end().chars().any(|c| c.is_control() && c != '\t'), "{}", text);
+        }
+    }
+}
