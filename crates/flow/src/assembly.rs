@@ -182,9 +182,9 @@ impl Assembly<'_> {
         self.find_start(&arrival, out);
         let verdict = self.compare(&arrival, out);
         let fresh = self.place(&arrival, out);
-        self.place_cut(&arrival, out);
+        let cut = self.place_cut(&arrival, out);
         self.drain(out);
-        fresh.unwrap_or_else(|| self.fate_of_old(&arrival, verdict))
+        fresh.or(cut).unwrap_or_else(|| self.fate_of_old(&arrival, verdict))
     }
 
     fn fate_of_old(&self, arrival: &Arrival<'_>, verdict: Verdict) -> Fate {
@@ -326,20 +326,28 @@ impl Assembly<'_> {
         true
     }
 
-    /// Bytes that the capture cut are lost as soon as they are reached.
-    fn place_cut<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) {
-        if arrival.cut == 0 || arrival.stated_end() <= self.half.next {
-            return;
+    /// Bytes that the capture cut are lost as soon as they are reached. `None` when they are nothing new.
+    fn place_cut<T, S: StreamSink<T>>(
+        &mut self,
+        arrival: &Arrival<'_>,
+        out: &mut Outlet<'_, T, S>,
+    ) -> Option<Fate> {
+        let known =
+            arrival.stated_end() <= self.half.next || self.cold.held.has_cut(arrival.end(), arrival.cut);
+        if arrival.cut == 0 || known {
+            return None;
         }
         let reached = self.half.start != Start::Tentative && arrival.end() <= self.half.next;
         let limit = out.shared.config.out_of_order_per_direction;
         if !reached && self.cold.held.cost().saturating_add(Held::cost(0)) <= limit {
-            return self.cold.held.insert(Held::new(arrival.end(), Vec::new(), arrival.cut, arrival));
+            self.cold.held.insert(Held::new(arrival.end(), Vec::new(), arrival.cut, arrival));
+            return Some(Fate::OutOfOrder);
         }
         if !reached {
             self.make_room(arrival.end(), out);
         }
         self.cold.lost_until = self.cold.lost_until.max(arrival.stated_end());
+        Some(Fate::InOrder)
     }
 
     /// Delivers held pieces that are in order now, and declares cut bytes lost.

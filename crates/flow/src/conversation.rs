@@ -103,6 +103,11 @@ impl<T> Record<T> {
         let proven = len > 0 && assembly.cold.strays.add(segment.seq, len) >= STRAYS_BELIEVED;
         match fits {
             Some(false) if len > 0 => return Some(Outcome::Replaced),
+            // The start was only the peer's word, and this is the sender's.
+            Some(true) if len > 0 && assembly.half.start == Start::Expected => {
+                assembly.half.open(at, Start::Expected);
+                return None;
+            }
             Some(true) if proven && at > assembly.half.next => {
                 assembly.skip_to(at, &mut out);
                 return None;

@@ -148,6 +148,19 @@ impl Counters {
         ]
     }
 
+    /// Every connection that is no longer open is counted in one of these.
+    pub const fn flow_fates(&self) -> [(&'static str, u64); 7] {
+        [
+            ("fin", self.closed_fin),
+            ("reset", self.closed_reset),
+            ("idle", self.closed_idle),
+            ("replaced", self.closed_replaced),
+            ("evicted_syn", self.evicted_syn),
+            ("evicted", self.evicted),
+            ("end", self.closed_end),
+        ]
+    }
+
     /// Whether nothing was lost silently.
     pub fn conserved(&self) -> bool {
         self.segments == self.segment_fates().iter().map(|(_, count)| count).sum::<u64>()

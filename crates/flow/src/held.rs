@@ -83,6 +83,12 @@ impl HeldList {
         self.pieces.insert(at, piece);
     }
 
+    /// Whether so many bytes at `at` are known to be cut.
+    pub(crate) fn has_cut(&self, at: StreamOffset, cut: u32) -> bool {
+        let after = self.pieces.partition_point(|piece| piece.at < at);
+        self.pieces.iter().skip(after).take_while(|piece| piece.at == at).any(|piece| piece.cut >= cut)
+    }
+
     /// The end of the held bytes that cover `at`.
     pub(crate) fn covers(&self, at: StreamOffset) -> Option<StreamOffset> {
         let after = self.pieces.partition_point(|piece| piece.at <= at);

@@ -230,6 +230,8 @@ impl Tap {
         self.table.finish(&mut self.heard);
         let counters = self.table.counters();
         assert!(counters.conserved(), "{counters:?}");
+        let closed: u64 = counters.flow_fates().iter().map(|(_, count)| count).sum();
+        assert_eq!(counters.flows_opened, closed, "{counters:?}");
         assert_eq!((counters.held_bytes, counters.out_of_order_memory, counters.memory), (0, 0, 0));
         self
     }

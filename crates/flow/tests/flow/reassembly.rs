@@ -458,3 +458,24 @@ fn an_acknowledgement_far_ahead_is_not_believed() {
     assert_eq!(tap.take().last(), Some(&Heard::Close(CloseReason::End)));
     assert_eq!(tap.table.counters().gaps, 0);
 }
+
+#[test]
+fn segments_without_captured_payload_count_as_later_ones() {
+    let mut tap = Tap::connected();
+    for nth in 0..40 {
+        let packet = client(111 + nth * 4).data(b"abcd").cut(4);
+        tap.send(&packet).send(&packet);
+    }
+    let heard = tap.take();
+    assert_eq!(heard.first(), Some(&gap(CLIENT, 101, 10, 0)));
+    assert_eq!(tap.table.counters().out_of_order, 32);
+    assert_eq!(tap.table.counters().gap_bytes, 10 + 40 * 4);
+}
+
+#[test]
+fn a_senders_own_numbers_outweigh_a_forged_acknowledgement() {
+    let mut tap = Tap::file();
+    tap.send(&client(700).ack(3_000_000_000).data(b"GET /")).send(&server(900).ack(705).data(b"HTTP/"));
+    let seen: Vec<_> = tap.take_data().into_iter().map(|(_, at, bytes)| (at.seq().0, bytes)).collect();
+    assert_eq!(seen, [(700, b"GET /".into()), (900, b"HTTP/".into())]);
+}
