@@ -115,7 +115,7 @@ pub fn sense_with(
         }
     }
     table.finish(&mut protocols);
-    let (flow, protocol) = (table.counters().clone(), protocols.counters().clone());
+    let (flow, protocol) = (table.counters().clone(), *protocols.counters());
     let Rows { rows, part_bytes } = protocols.into_sink();
     Sensed { rows, part_bytes, flow, protocol }
 }
