@@ -7,19 +7,19 @@ use tapwire_inspect::{Observation, Token};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EndpointId(pub u64);
 
-/// By what a caller is known, strongest first.
+/// By what a caller is known, strongest first: what names a person or a program before what names a session or a string.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum PrincipalKind {
     /// Issuer and subject of a JSON Web Token.
     JwtSubject,
     /// An API key.
     ApiKey,
-    /// An opaque bearer token.
-    Bearer,
     /// A session cookie.
     Session,
     /// A Basic user name.
     BasicUser,
+    /// An opaque bearer token, or another `Authorization`.
+    Bearer,
     /// Network and User-Agent: who cannot be told better.
     Network,
 }

@@ -7,8 +7,7 @@ use tapwire_inspect::{Credential, CredentialKind, Domain, Observation, Tokens};
 /// names who logs in, which is not yet who calls.
 pub(crate) fn principal(observation: &Observation, tokens: &mut Tokens) -> Option<Principal> {
     let request = observation.exchange.request.as_deref()?;
-    let strongest =
-        observation.credentials.iter().filter_map(named).min_by_key(|principal| rank(principal.kind));
+    let strongest = observation.credentials.iter().filter_map(named).min_by_key(|principal| principal.kind);
     Some(strongest.unwrap_or_else(|| {
         let user_agent = request.head.header(b"user-agent").map_or(&b""[..], |value| value.bytes());
         let mut text = Vec::with_capacity(user_agent.len() + 16);
@@ -30,16 +29,4 @@ fn named(credential: &Credential) -> Option<Principal> {
         (CredentialKind::Basic | CredentialKind::Password, _) => return None,
     };
     Some(Principal { kind, token })
-}
-
-/// Strongest first: what names a person or a program before what names a session or a string.
-const fn rank(kind: PrincipalKind) -> u8 {
-    match kind {
-        PrincipalKind::JwtSubject => 0,
-        PrincipalKind::ApiKey => 1,
-        PrincipalKind::Session => 2,
-        PrincipalKind::BasicUser => 3,
-        PrincipalKind::Bearer => 4,
-        PrincipalKind::Network => 5,
-    }
 }

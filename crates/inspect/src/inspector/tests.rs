@@ -1,6 +1,7 @@
 use super::*;
 use crate::transcript::exchange;
 use crate::{CredentialKind, PayloadState, Place, TokenKey};
+use proptest::prelude::*;
 use std::io::Write;
 use tapwire_protocol::{Anomaly, MessageId};
 
@@ -181,4 +182,26 @@ fn open_messages_are_bounded_in_bytes() {
         inspector.part(&BodyPart { message: MessageId(id), flow: 1, content, bytes: vec![0x1f] });
     }
     assert_eq!(inspector.open.len(), (1 << 20) / (2 * 56 * 1024 + 13 * 1024));
+}
+
+proptest! {
+    #[test]
+    fn ranges_of_any_request_lie_within_its_head(
+        target in "[/?#&=;:@%a-z0-9.\\PC]{0,80}",
+        cookie in "[;= a-z\\PC]{0,40}",
+        authorization in "(Basic |Bearer |eyJ)?[!-~]{0,60}",
+    ) {
+        let target = target.replace(' ', "");
+        let request =
+            format!("GET {target} HTTP/1.1\r\nHost: {cookie}\r\nCookie: sid=1;{cookie}\r\nAuthorization: {authorization}\r\n\r\n");
+        let observation = inspector().exchange(exchange(1, request.as_bytes(), b""));
+        let text = &observation.exchange.request.as_ref().expect("a request").head.text;
+        let ranges = observation.path.into_iter().chain(observation.query);
+        let ranges = ranges.chain(observation.segments.iter().map(|segment| segment.range));
+        let ranges = ranges.chain(observation.parameters.iter().flat_map(|parameter| [parameter.name, parameter.value]));
+        let ranges = ranges.chain(observation.credentials.iter().filter_map(|credential| credential.name));
+        for range in ranges {
+            prop_assert!(range.start <= range.end && range.end as usize <= text.len(), "{:?}", range);
+        }
+    }
 }
