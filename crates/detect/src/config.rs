@@ -5,7 +5,7 @@
 /// Memory: a record costs about 100 bytes and the states of the detectors that were concerned, at most 1 KiB each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Config {
-    /// Scope keys with a record, all scopes together; beyond, the one that was quiet longest makes room.
+    /// Scope keys with a record, all scopes together; beyond, one that was not used lately makes room.
     pub max_records: usize,
     /// Nanoseconds of packet time after which a quiet record is forgotten.
     pub forget_after: i64,

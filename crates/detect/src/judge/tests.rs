@@ -64,3 +64,20 @@ fn calls_that_concern_no_detector_cost_no_record() {
     assert_eq!(judge(&mut detectors, b"GET /a?api_key=k HTTP/1.1\r\n\r\n", false), 1);
     assert_eq!(detectors.counters().records, 1);
 }
+
+#[test]
+fn scopes_name_what_they_say() {
+    let call = |request: &str| {
+        let observation =
+            Inspector::new(tapwire_inspect::Config::new(KEY)).exchange(exchange(1, request.as_bytes(), b""));
+        Inventory::new(tapwire_inventory::Config::new(KEY)).place(observation)
+    };
+    let alice = call("GET /orders/1 HTTP/1.1\r\nHost: shop\r\nX-API-Key: a\r\n\r\n");
+    let bob = call("GET /orders/2 HTTP/1.1\r\nHost: shop\r\nX-API-Key: b\r\n\r\n");
+    let elsewhere = call("PUT /orders/1 HTTP/1.1\r\nHost: shop\r\nX-API-Key: a\r\n\r\n");
+    assert_eq!(key(Scope::Endpoint, &alice), key(Scope::Endpoint, &bob));
+    assert_ne!(key(Scope::Endpoint, &alice), key(Scope::Endpoint, &elsewhere));
+    assert_eq!(key(Scope::Principal, &alice), key(Scope::Principal, &elsewhere));
+    assert_ne!(key(Scope::Principal, &alice), key(Scope::Principal, &bob));
+    assert_ne!(key(Scope::Principal, &alice), key(Scope::Endpoint, &alice));
+}
