@@ -402,12 +402,10 @@ fn property_9_one_direction_gives_all_its_messages() {
         }
         for exchange in &truth {
             assert!(seen[0].contains(&exchange.number), "{}: request {} missing", base.name, exchange.number);
-            assert!(
-                seen[1].contains(&exchange.number),
-                "{}: response {} missing",
-                base.name,
-                exchange.number
-            );
+            // Without its request a pipelined answer to HEAD cannot be told from one with a body.
+            let unknowable = exchange.response_number == 0 || exchange.pipelined;
+            let answered = unknowable || seen[1].contains(&exchange.number);
+            assert!(answered, "{}: response {} missing", base.name, exchange.number);
         }
     }
 }

@@ -16,7 +16,7 @@ pub struct TrueExchange {
     pub response_number: u64,
     /// Frames of the request's head; the first is the request's anchor.
     pub request_head: Vec<u64>,
-    /// Frames of the head of the final response; the first is its anchor.
+    /// Frames of the heads of the response, interim ones too; the first is its anchor.
     pub response_head: Vec<u64>,
     /// Whether another exchange of the connection was outstanding at the same time.
     pub pipelined: bool,
@@ -173,13 +173,13 @@ impl Reading<'_> {
     fn exchange(&mut self) -> Option<Span> {
         let request = head(&self.client.bytes, self.asked)?;
         let method = request.text.split(' ').next()?.to_owned();
+        let answer = self.answered;
         let mut response = head(&self.server.bytes, self.answered)?;
         while (100..200).contains(&response.status()) && response.status() != 101 {
             self.answered = response.end;
             response = head(&self.server.bytes, self.answered)?;
         }
         let start = self.asked;
-        let answer = self.answered;
         let tunnel = response.status() == 101 || (method == "CONNECT" && response.status() / 100 == 2);
         let bodiless = method == "HEAD" || matches!(response.status(), 204 | 304);
         // A refused upload may stop anywhere: what follows is not a message.
