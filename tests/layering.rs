@@ -330,7 +330,7 @@ fn names(line: &str, path: &str) -> bool {
 }
 
 fn pure_sources() -> Vec<PathBuf> {
-    let is_test = |file: &Path| file.file_stem().is_some_and(|stem| stem == "tests");
+    let is_test = |file: &Path| file.iter().any(|part| part == "tests" || part == "tests.rs");
     PURE.iter()
         .flat_map(|name| files_below(&workspace().join("crates").join(name).join("src"), &is_rust))
         .filter(|file| !is_test(file))
