@@ -330,7 +330,8 @@ fn names(line: &str, path: &str) -> bool {
 }
 
 fn pure_sources() -> Vec<PathBuf> {
-    let is_test = |file: &Path| file.iter().any(|part| part == "tests" || part == "tests.rs");
+    let below = |file: &Path| file.strip_prefix(workspace()).unwrap_or(file).to_owned();
+    let is_test = |file: &Path| below(file).iter().any(|part| part == "tests" || part == "tests.rs");
     PURE.iter()
         .flat_map(|name| files_below(&workspace().join("crates").join(name).join("src"), &is_rust))
         .filter(|file| !is_test(file))

@@ -1,7 +1,7 @@
 //! Events kept under `--data`, by day of their own time.
 
 use memchr::memmem;
-use tapwire_sink::{Batch, Counts, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_sink::{Batch, Counts, DropReason, Reader, Sink, SinkError, SinkReport, Tally};
 use tapwire_store::{Day, Store};
 
 /// Appended in pieces of this size: each becomes one compressed member.
@@ -73,7 +73,10 @@ impl Sink for KeptEvents {
         let tally = Tally::of(batch.events(), batch.bytes().len());
         self.counts.accept(tally);
         let result = batch.bytes().split_inclusive(|byte| *byte == b'\n').try_for_each(|line| self.line(line));
-        self.counts.settle(tally, result.is_ok());
+        match &result {
+            Ok(()) => self.counts.deliver(tally),
+            Err(_) => self.counts.drop_for(DropReason::WriteFailed, tally),
+        }
         self.note(result)
     }
 

@@ -4,6 +4,7 @@ use crate::cli::Listing;
 use crate::failure::{Exit, Failure};
 use crate::paper::Paper;
 use serde_json::json;
+use tapwire_capture::InterfaceInfo;
 use tapwire_detect::{DETECTORS, DetectorInfo};
 use tapwire_event::FIELDS;
 use tapwire_inspect::PAYLOADS;
@@ -46,9 +47,16 @@ fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
         Listing::Anomalies => Anomaly::ALL.iter().map(|a| entry(a.name(), a.meaning().trim())).collect(),
         Listing::Interfaces => tapwire_capture::interfaces()?
             .into_iter()
-            .map(|interface| entry(interface.name.clone(), interface.to_string()))
+            .map(|interface| entry(interface.name.clone(), describe(&interface)))
             .collect(),
     })
+}
+
+fn describe(interface: &InterfaceInfo) -> String {
+    let state = if interface.up { "up" } else { "down" };
+    let addresses = interface.addresses.iter().map(ToString::to_string);
+    let described = interface.description.iter().cloned();
+    std::iter::once(state.to_owned()).chain(addresses).chain(described).collect::<Vec<_>>().join(", ")
 }
 
 /// `tapwire explain`.

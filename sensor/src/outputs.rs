@@ -71,7 +71,7 @@ pub fn open(
     plan: &Plan,
     args: &SenseArgs,
     effective: &Effective,
-    redactor: &Redactor,
+    redactor: &dyn Fn() -> Redactor,
     pressure: Pressure,
     store: Option<Store>,
 ) -> Result<Vec<Outlet>, Failure> {
@@ -96,7 +96,7 @@ pub fn open(
         let ocsf = Options { format: Format::Ocsf, colour: false, ..options.clone() };
         let kept: Box<dyn Sink> = Box::new(KeptEvents::new(store));
         outlets.push(Outlet::new(
-            Renderer::new(ocsf, redactor.clone()),
+            Renderer::new(ocsf, redactor()),
             Classes::default(),
             filter.clone(),
             vec![kept],
@@ -104,7 +104,7 @@ pub fn open(
     }
     // Without any destination the filter still decides what -c and the summary count.
     if !sinks.is_empty() || filter.is_some() && args.data.is_none() {
-        outlets.push(Outlet::new(Renderer::new(options, redactor.clone()), plan.classes, filter, sinks));
+        outlets.push(Outlet::new(Renderer::new(options, redactor()), plan.classes, filter, sinks));
     }
     Ok(outlets)
 }

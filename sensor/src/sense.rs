@@ -30,7 +30,7 @@ pub fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let ring = size_of_key("capture.ring", &effective.settings.capture.ring)?;
     let mut source = InterfaceSource::open_many(&args.interfaces, bpf.as_deref(), ring)?;
     let directories = Directories::from_env();
-    let data = args.sense.data.clone().or_else(|| directories.data());
+    let data = args.sense.data.clone().or_else(|| directories.data.clone());
     let store = data.as_deref().map(Store::open).transpose()?;
     sense(&mut source, &args.sense, store)
 }
@@ -49,7 +49,7 @@ fn sense(source: &mut dyn Source, args: &SenseArgs, store: Option<Store>) -> Res
     let threshold = args.fail_on.as_deref().map(severity).transpose()?;
     let key = load_key(args.token_key.as_deref(), store.as_ref())?;
     let config = pipeline_config(&effective, args, key.clone(), source.pressure())?;
-    let redactor = redactor(&effective, key);
+    let redactor = || redactor(&effective, key.clone());
     let plan = Plan::new(args, source.pressure())?;
     let stdout_carries_events = plan.stdout_carries_events();
     let outlets = outputs::open(&plan, args, &effective, &redactor, source.pressure(), store)?;
@@ -66,7 +66,7 @@ fn sense(source: &mut dyn Source, args: &SenseArgs, store: Option<Store>) -> Res
         let text = if args.json { summary.json() } else { summary.text(!stdout_carries_events) };
         print(&text, stdout_carries_events)?;
     }
-    Ok(exit(&report, threshold))
+    Ok(exit(&report, source.pressure(), threshold))
 }
 
 /// Says, before the first packet, who the process is now.
@@ -81,11 +81,11 @@ fn announce(effective: &Effective, quiet: bool) -> Result<(), Failure> {
 /// The key of all tokens.
 pub fn load_key(explicit: Option<&Path>, store: Option<&Store>) -> Result<TokenKey, Failure> {
     let directories = Directories::from_env();
-    let key = token_key(explicit, store.map(Store::path), &directories)?;
-    if let Some(warning) = &key.warning {
-        eprintln!("tapwire: {warning}");
+    let key = token_key(explicit, store.map(|store| store.reader().directory()), &directories)?;
+    if key.readable_by_others {
+        eprintln!("tapwire: {}: others can read the token key; make it private: chmod 600", key.path.display());
     }
-    Ok(TokenKey::new(key.bytes))
+    Ok(TokenKey::new(*key.bytes()))
 }
 
 /// The redactor that the configuration asks for.
@@ -134,8 +134,8 @@ pub fn pipeline_config(
         flow,
         protocol,
         inspect,
-        inventory: tapwire_inventory::Config::new(key),
         detect: tapwire_detect::Config::default(),
+        inventory: tapwire_inventory::Config::new(key),
     })
 }
 
@@ -169,10 +169,10 @@ fn print(text: &str, to_stderr: bool) -> Result<(), Failure> {
     }
 }
 
-fn exit(report: &Report, threshold: Option<Severity>) -> Exit {
+fn exit(report: &Report, pressure: Pressure, threshold: Option<Severity>) -> Exit {
     let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
-    let undelivered = report.source.dropped_kernel == 0
-        && report.sinks.iter().any(|sink| sink.error.is_some() && sink.counts.dropped_total().events > 0);
+    // On a tap what a collector refused is a counter; of a file it is a result that did not arrive.
+    let undelivered = pressure == Pressure::Block && report.sinks.iter().any(|sink| sink.error.is_some());
     if nothing_read || undelivered {
         Exit::Operator
     } else if report.interrupted {

@@ -112,7 +112,7 @@ fn from_data(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
     let reader = Reader::open(&data)?;
     let matching = Matching { uid: uid.to_owned(), found: Arc::default() };
     for day in reader.days()? {
-        for piece in reader.events(day.day)? {
+        for piece in reader.day(day.day)? {
             if let Piece::Lines(lines) = piece? {
                 matching.take(&lines);
             }

@@ -61,7 +61,13 @@ const fn nibble(value: u8) -> u8 {
 
 /// Two lower-case hexadecimal digits a byte.
 pub(crate) fn hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.extend(bytes.iter().flat_map(|b| [nibble(b >> 4), nibble(*b)]));
+    for part in bytes.chunks(16) {
+        let mut digits = [0; 32];
+        for (pair, byte) in digits.as_chunks_mut::<2>().0.iter_mut().zip(part) {
+            *pair = [nibble(byte >> 4), nibble(*byte)];
+        }
+        out.extend_from_slice(digits.get(..part.len() * 2).unwrap_or_default());
+    }
 }
 
 /// `%XX`, as URIs escape a byte.

@@ -8,6 +8,7 @@ use crate::sensor::SensorReport;
 use crate::view::View;
 use crate::{eve, line, ocsf, tsv};
 use tapwire_detect::Finding;
+use tapwire_protocol::Uid;
 
 /// An outside format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -131,7 +132,7 @@ impl Renderer {
     /// Appends an exchange. `sequence` counts the events of this output from 1.
     pub fn exchange(&mut self, view: &View<'_>, sequence: u64, out: &mut Vec<u8>) {
         match self.options.format {
-            Format::Ocsf => self.ocsf(sequence).exchange(view, out),
+            Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).exchange(view, out),
             Format::Eve => eve::exchange(view, &mut self.pen, out),
             Format::Line => line::exchange(view, &mut self.pen, self.options.colour, out),
             Format::Tsv => tsv::exchange(view, &self.options.fields, &mut self.pen, out),
@@ -142,7 +143,7 @@ impl Renderer {
     /// Appends a finding with the exchange that raised it. TSV has columns for exchanges only and stays silent.
     pub fn finding(&mut self, finding: &Finding, view: &View<'_>, sequence: u64, out: &mut Vec<u8>) {
         match self.options.format {
-            Format::Ocsf => self.ocsf(sequence).finding(finding, view, out),
+            Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).finding(finding, view, out),
             Format::Eve => eve::finding(finding, view, &mut self.pen, out),
             Format::Line => line::finding(finding, view, &mut self.pen, self.options.colour, out),
             Format::Tsv => return,
@@ -153,7 +154,7 @@ impl Renderer {
     /// Appends what the sensor says about itself. TSV stays silent.
     pub fn sensor(&mut self, report: &SensorReport, sequence: u64, out: &mut Vec<u8>) {
         match self.options.format {
-            Format::Ocsf => self.ocsf(sequence).sensor(report, out),
+            Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).sensor(report, out),
             Format::Eve => eve::sensor(report, out),
             Format::Line => line::sensor(report, out),
             Format::Tsv => return,
@@ -161,12 +162,13 @@ impl Renderer {
         out.push(b'\n');
     }
 
-    const fn ocsf(&mut self, sequence: u64) -> ocsf::Writer<'_> {
+    const fn ocsf(&mut self, sequence: u64, exchange: Uid) -> ocsf::Writer<'_> {
         ocsf::Writer {
             metadata: self.metadata.as_slice(),
             class: self.options.class,
             detail: self.options.detail,
             sequence,
+            exchange,
             pen: &mut self.pen,
             community: &mut self.community,
         }

@@ -121,7 +121,6 @@ pub struct Snapshot {
 }
 
 /// What a run came to: every counter of every stage, and what was learned.
-#[derive(Debug)]
 pub struct Report {
     /// Names of the sources, by number.
     pub sources: Vec<String>,

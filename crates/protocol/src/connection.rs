@@ -4,8 +4,8 @@ use crate::h1::{Start, probe};
 use crate::http1::Conversation;
 use crate::proxy::{self, ProxyOutcome};
 use crate::{Kind, ProxyHeader};
-use tapwire_flow::{Chunk, Gap};
-use tapwire_wire::Side;
+use tapwire_flow::{Chunk, Gap, StreamOffset};
+use tapwire_wire::{Side, SourceId, Timestamp};
 
 /// What a connection speaks, as its bytes tell; never by port.
 #[derive(Debug, Default)]
@@ -30,8 +30,8 @@ impl Default for State {
 /// A connection whose protocol has not shown yet.
 #[derive(Debug, Default)]
 pub(crate) struct Unknown {
-    /// The beginning of a PROXY header that came in pieces.
-    preface: Option<(Side, Vec<u8>)>,
+    /// The first bytes of a stream, too few to tell a PROXY header from something else.
+    held: Option<Held>,
     pub(crate) proxy: Option<ProxyHeader>,
     /// A PROXY header was there and could not be read.
     pub(crate) invalid_proxy: bool,
@@ -41,12 +41,56 @@ pub(crate) struct Unknown {
     misses: u16,
 }
 
+/// Bytes that came in chunks before, with what their first chunk said. Its `Debug` shows no content.
+pub(crate) struct Held {
+    bytes: Vec<u8>,
+    side: Side,
+    at: StreamOffset,
+    peer_at: Option<StreamOffset>,
+    time: Timestamp,
+    frame: u64,
+    source: SourceId,
+}
+
+impl std::fmt::Debug for Held {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Held({} bytes)", self.bytes.len())
+    }
+}
+
+impl Held {
+    fn new(chunk: &Chunk<'_>) -> Self {
+        Self {
+            bytes: chunk.bytes.to_vec(),
+            side: chunk.side,
+            at: chunk.at,
+            peer_at: chunk.peer_at,
+            time: chunk.time,
+            frame: chunk.frame,
+            source: chunk.source,
+        }
+    }
+
+    /// As the chunk it might have been.
+    pub(crate) fn chunk(&self) -> Chunk<'_> {
+        Chunk {
+            side: self.side,
+            at: self.at,
+            bytes: &self.bytes,
+            peer_at: self.peer_at,
+            time: self.time,
+            frame: self.frame,
+            source: self.source,
+        }
+    }
+}
+
 /// What an unknown connection makes of a chunk.
 pub(crate) enum Verdict {
     /// Nothing yet; the chunk's bytes are consumed.
     Wait,
-    /// HTTP/1 begins `skip` bytes into the chunk, sent by its side; `client` is the client's side.
-    Http1 { skip: usize, client: Side },
+    /// HTTP/1: what was held is its beginning, and of the chunk all behind the first `skip` bytes.
+    Http1 { held: Option<Held>, skip: usize, client: Side },
     /// It is something that is only counted.
     Opaque(Kind),
 }
@@ -57,7 +101,7 @@ const MAX_MISSES: u16 = 512;
 impl Unknown {
     pub(crate) fn gap(&mut self, gap: &Gap) {
         self.mark_passed(gap.side);
-        self.preface = None;
+        self.held = None;
     }
 
     /// Whether that side's next byte is the first of its stream, as far as this connection was watched.
@@ -71,23 +115,34 @@ impl Unknown {
         }
     }
 
-    /// Looks at the next chunk.
+    /// Looks at the next chunk. Bytes held from before are part of the answer, or were a PROXY header.
     pub(crate) fn data(&mut self, chunk: &Chunk<'_>, initiator: Option<Side>) -> Verdict {
-        let skip = match self.proxy_header(chunk) {
-            ProxyStep::Consumed => return Verdict::Wait,
-            ProxyStep::Behind(skip) => skip,
+        let held = self.held.take().filter(|held| held.side == chunk.side);
+        let before = held.as_ref().map_or(0, |held| held.bytes.len());
+        let joined = held.as_ref().map(|held| [held.bytes.as_slice(), chunk.bytes].concat());
+        let bytes = joined.as_deref().unwrap_or(chunk.bytes);
+        let header = match self.proxy_header(bytes, chunk.side) {
+            Some(header) => header,
+            None => {
+                self.held = Some(match (held, joined) {
+                    (Some(held), Some(bytes)) => Held { bytes, ..held },
+                    _ => Held::new(chunk),
+                });
+                return Verdict::Wait;
+            }
         };
-        let rest = chunk.bytes.get(skip..).unwrap_or_default();
+        let rest = bytes.get(header..).unwrap_or_default();
         if rest.is_empty() {
             return Verdict::Wait;
         }
+        let (held, skip) = if header == 0 { (held, 0) } else { (None, header.saturating_sub(before)) };
         let at_start = self.is_at_start(chunk.side);
         match probe(rest) {
-            Start::Request => return Verdict::Http1 { skip, client: chunk.side },
-            Start::Response => return Verdict::Http1 { skip, client: chunk.side.peer() },
-            // A request line cut after its first bytes, at the very start of the stream.
+            Start::Request => return Verdict::Http1 { held, skip, client: chunk.side },
+            Start::Response => return Verdict::Http1 { held, skip, client: chunk.side.peer() },
+            // A start line cut after its first bytes, at the very start of the stream.
             Start::Partial if at_start => {
-                return Verdict::Http1 { skip, client: initiator.unwrap_or(chunk.side) };
+                return Verdict::Http1 { held, skip, client: initiator.unwrap_or(chunk.side) };
             }
             Start::Partial | Start::No => {}
         }
@@ -100,42 +155,22 @@ impl Unknown {
         }
     }
 
-    fn proxy_header(&mut self, chunk: &Chunk<'_>) -> ProxyStep {
-        if !self.is_at_start(chunk.side) || self.proxy.is_some() {
-            return ProxyStep::Behind(0);
+    /// Length of the PROXY header that the stream begins with, 0 without one; `None` when that cannot be told yet.
+    fn proxy_header(&mut self, bytes: &[u8], side: Side) -> Option<usize> {
+        if !self.is_at_start(side) || self.proxy.is_some() {
+            return Some(0);
         }
-        let held = self.preface.take().filter(|(side, _)| *side == chunk.side).map(|(_, bytes)| bytes);
-        let before = held.as_ref().map_or(0, Vec::len);
-        let joined;
-        let bytes = match held {
-            Some(mut held) => {
-                held.extend_from_slice(chunk.bytes);
-                joined = held;
-                joined.as_slice()
-            }
-            None => chunk.bytes,
-        };
         match proxy::parse(bytes) {
-            ProxyOutcome::NotProxy => ProxyStep::Behind(0),
-            ProxyOutcome::Partial => {
-                self.preface = Some((chunk.side, bytes.to_vec()));
-                ProxyStep::Consumed
-            }
+            ProxyOutcome::NotProxy => Some(0),
+            ProxyOutcome::Partial => None,
             ProxyOutcome::Complete { header, len } => {
                 self.proxy = Some(header);
-                ProxyStep::Behind(len.saturating_sub(before))
+                Some(len)
             }
             ProxyOutcome::Invalid { len } => {
                 self.invalid_proxy = true;
-                len.map_or(ProxyStep::Behind(0), |len| ProxyStep::Behind(len.saturating_sub(before)))
+                Some(len.unwrap_or(0).min(bytes.len()))
             }
         }
     }
-}
-
-enum ProxyStep {
-    /// All bytes belong to a header that is not whole yet.
-    Consumed,
-    /// The stream proper begins so many bytes into the chunk.
-    Behind(usize),
 }

@@ -14,6 +14,9 @@ use crate::{
 use tapwire_flow::{Chunk, CloseReason, Evidence, Gap, Patience, StreamOffset};
 use tapwire_wire::{Side, Timestamp};
 
+/// A start that is not told by so many bytes is told by the end of its line.
+const PROBE_BYTES: usize = 4096;
+
 /// The state of an HTTP/1 connection.
 #[derive(Debug)]
 pub(crate) struct Conversation {
@@ -182,12 +185,12 @@ impl Conversation {
         };
         let before = reader.held.len();
         let room = MAX_HEAD.saturating_sub(before).min(rest.len());
-        let first_line =
-            memchr::memchr(b'\n', rest).is_some() && memchr::memchr(b'\n', &reader.held).is_none();
         reader.held.extend_from_slice(rest.get(..room).unwrap_or_default());
         let ended = reader.scan.find_end(&reader.held).is_some();
         let full = reader.held.len() >= MAX_HEAD;
-        if !ended && !full && !first_line {
+        // What was too short to tell may have become telling: garbage is not held up to the limit.
+        let telling = before < PROBE_BYTES && probe(&reader.held) == Start::No;
+        if !ended && !full && !telling {
             return room;
         }
         let held = std::mem::take(&mut reader.held);

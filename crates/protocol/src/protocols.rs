@@ -84,7 +84,7 @@ impl<E: ExchangeSink> Protocols<E> {
                     self.count_opaque(kind, chunk.bytes.len());
                     return;
                 }
-                Verdict::Http1 { skip, client } => {
+                Verdict::Http1 { held, skip, client } => {
                     let handshake = flow.initiator.is_some();
                     let mut http = Conversation::new(client, unknown.proxy, |side| {
                         handshake && unknown.is_at_start(side)
@@ -93,6 +93,11 @@ impl<E: ExchangeSink> Protocols<E> {
                         http.note_invalid_proxy();
                     }
                     self.count_opaque(Kind::Unknown, skip);
+                    if let Some(held) = held {
+                        let chunk = held.chunk();
+                        self.recount_as_http(chunk.bytes.len());
+                        http.data(&mut self.output(flow), &chunk, 0);
+                    }
                     *state = State::Http1(Box::new(http));
                     skip
                 }
@@ -109,6 +114,15 @@ impl<E: ExchangeSink> Protocols<E> {
     fn count_opaque(&mut self, kind: Kind, bytes: usize) {
         self.counters.opaque_bytes += bytes as u64;
         self.add_flow_bytes(kind, bytes);
+    }
+
+    /// Held bytes were counted when they came, as nothing known.
+    fn recount_as_http(&mut self, bytes: usize) {
+        let bytes = bytes as u64;
+        self.counters.opaque_bytes = self.counters.opaque_bytes.saturating_sub(bytes);
+        let [unknown, http, ..] = &mut self.counters.flow_bytes;
+        *unknown = unknown.saturating_sub(bytes);
+        *http += bytes;
     }
 
     fn add_flow_bytes(&mut self, kind: Kind, bytes: usize) {

@@ -19,7 +19,8 @@ impl Tally {
         Self { events: u64::from(events), bytes: bytes as u64 }
     }
 
-    pub(crate) fn add(&mut self, more: Tally) {
+    /// Adds to it.
+    pub fn add(&mut self, more: Tally) {
         self.events += more.events;
         self.bytes += more.bytes;
     }
@@ -101,7 +102,18 @@ impl Counts {
         self.accepted.minus(self.delivered).minus(self.dropped_total())
     }
 
-    pub(crate) fn drop_for(&mut self, reason: DropReason, amount: Tally) {
+    /// Counts what was handed to the sink.
+    pub fn accept(&mut self, amount: Tally) {
+        self.accepted.add(amount);
+    }
+
+    /// Counts what was written.
+    pub fn deliver(&mut self, amount: Tally) {
+        self.delivered.add(amount);
+    }
+
+    /// Counts what will not arrive.
+    pub fn drop_for(&mut self, reason: DropReason, amount: Tally) {
         if let Some(tally) = self.dropped.get_mut(reason as usize) {
             tally.add(amount);
         }

@@ -35,7 +35,7 @@ impl Writer<'_> {
         times(view, out);
         self.kind(view).write(out);
         json::integer(out, "status_id", status_id(view.status()));
-        self.open_metadata(&view.exchange.uid().0, out);
+        self.open_metadata(&self.exchange.0, out);
         json::close(out);
         self.endpoints(view, out);
         if self.class == Class::Api {

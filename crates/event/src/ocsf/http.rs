@@ -92,7 +92,7 @@ impl Writer<'_> {
         json::object(out, "request");
         json::key(out, "uid");
         out.push(b'"');
-        number::hex(out, &view.exchange.uid().0);
+        number::hex(out, &self.exchange.0);
         out.push(b'"');
         self.body(view.request(), out);
         json::close(out);
@@ -192,9 +192,10 @@ impl Writer<'_> {
         for (name, value) in message.head.headers().take(MOST_HEADERS) {
             let (name, value) = self.pen.field(name, value);
             json::element(out);
-            json::open(out);
-            json::text(out, "name", name);
-            json::text(out, "value", value);
+            out.extend_from_slice(b"{\"name\":");
+            json::string(out, name.bytes());
+            out.extend_from_slice(b",\"value\":");
+            json::string(out, value.bytes());
             json::close(out);
         }
         json::close_list(out);

@@ -13,6 +13,7 @@ use crate::json;
 use crate::number;
 use crate::pen::Pen;
 use crate::render::{Class, Detail, Options};
+use tapwire_protocol::Uid;
 
 /// Everything an OCSF event is written with.
 pub(crate) struct Writer<'w> {
@@ -20,6 +21,8 @@ pub(crate) struct Writer<'w> {
     pub class: Class,
     pub detail: Detail,
     pub sequence: u64,
+    /// The exchange's identity, computed once.
+    pub exchange: Uid,
     pub pen: &'w mut Pen,
     pub community: &'w mut CommunityIds,
 }

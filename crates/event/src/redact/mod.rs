@@ -15,14 +15,18 @@
 //! one key, whose id stands in each event. Bytes that are no UTF-8 are percent-encoded. Longer text than the limits below
 //! is cut, and the event says so. [`Fidelity::Full`] is the documented opt-out: text leaves as it was.
 
+mod facts;
 mod headers;
 mod names;
+mod remembered;
 mod shape;
 
 use crate::number;
 use crate::view::{Target, without_user};
+use facts::KnownNames;
 use headers::Policy;
 use memchr::memchr;
+use remembered::Remembered;
 use tapwire_inspect::{Domain, Token, TokenKey, Tokens};
 use tapwire_protocol::Untrusted;
 
@@ -69,6 +73,8 @@ pub struct Redactor {
     fidelity: Fidelity,
     clear_headers: Vec<String>,
     decoded: Vec<u8>,
+    names: KnownNames,
+    remembered: Remembered,
     cut: bool,
 }
 
@@ -77,7 +83,16 @@ impl Redactor {
     pub fn new(key: TokenKey, fidelity: Fidelity) -> Self {
         let key_id = key.id();
         let tokens = Tokens::new(key);
-        Self { tokens, key_id, fidelity, clear_headers: Vec::new(), decoded: Vec::new(), cut: false }
+        Self {
+            tokens,
+            key_id,
+            fidelity,
+            clear_headers: Vec::new(),
+            decoded: Vec::new(),
+            names: KnownNames::new(),
+            remembered: Remembered::new(),
+            cut: false,
+        }
     }
 
     /// Also lets the values of these headers leave as they are; names in any case.
@@ -158,9 +173,9 @@ impl Redactor {
         scratch: &'s mut Vec<u8>,
     ) -> Redacted<'s> {
         let listed = self.clear_headers.iter().any(|clear| clear.as_bytes().eq_ignore_ascii_case(name));
-        let policy = headers::policy(name);
+        let policy = self.names.facts(name).policy;
         self.fill(value, scratch, |this, text, out| {
-            if listed { out.extend_from_slice(text) } else { this.write_value(policy, text, out) }
+            if listed { out.extend_from_slice(text) } else { this.write_header(policy, text, out) }
         })
     }
 
@@ -202,6 +217,15 @@ impl Redactor {
             Fidelity::Full => kept,
             Fidelity::Default => kept.get(..delimiter).unwrap_or_default(),
         }
+    }
+
+    fn write_header(&mut self, policy: Policy, text: &[u8], out: &mut Vec<u8>) {
+        if let Some(redacted) = self.remembered.get(policy, text) {
+            return out.extend_from_slice(redacted);
+        }
+        let from = out.len();
+        self.write_value(policy, text, out);
+        self.remembered.put(policy, text, out.get(from..).unwrap_or_default());
     }
 
     fn write_value(&mut self, policy: Policy, text: &[u8], out: &mut Vec<u8>) {
@@ -315,11 +339,7 @@ impl Redactor {
         self.write_name(name, out);
         out.push(b'=');
         let decoded = self.decode(name);
-        let domain = if names::is_secret(&decoded) {
-            Some(Domain::Credential)
-        } else {
-            names::is_identity(&decoded).then_some(Domain::Identity)
-        };
+        let domain = self.names.facts(&decoded).domain;
         self.decoded = decoded;
         match domain {
             Some(domain) => self.replace_decoded(domain, value, out),
@@ -335,7 +355,11 @@ impl Redactor {
 
     /// A parameter's, cookie's or header's name.
     fn write_name(&mut self, name: &[u8], out: &mut Vec<u8>) {
-        self.write_if(name, out, shape::is_open);
+        if memchr(b'%', name).is_none() && self.names.facts(name).open {
+            out.extend_from_slice(name);
+        } else {
+            self.write_if(name, out, shape::is_open);
+        }
     }
 
     fn write_url(&mut self, url: &[u8], out: &mut Vec<u8>) {

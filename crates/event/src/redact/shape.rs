@@ -12,6 +12,15 @@ const LONGEST: usize = 256;
 /// Whether the (percent-decoded) text may leave: short words and numbers, no e-mail address, card number, phone number
 /// or run that could be a key.
 pub(super) fn is_open(text: &[u8]) -> bool {
+    is_short_word(text) || is_open_at_length(text)
+}
+
+/// Most text is this: too short for a card number or a key, and nothing but letters and digits.
+fn is_short_word(text: &[u8]) -> bool {
+    text.len() <= 12 && text.iter().all(u8::is_ascii_alphanumeric)
+}
+
+fn is_open_at_length(text: &[u8]) -> bool {
     text.len() <= LONGEST
         && !text.contains(&b'@')
         && !is_phone(text)

@@ -1,0 +1,82 @@
+//! What a name says about itself and its value, remembered: the same few names come with every exchange.
+
+use super::headers::{self, Policy};
+use super::{names, shape};
+use std::hash::BuildHasher;
+use tapwire_inspect::Domain;
+
+/// Slots; a power of two.
+const SLOTS: usize = 512;
+/// Longest name that is remembered, in bytes.
+const LONGEST: usize = 64;
+
+/// What a name of a header or parameter says.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct NameFacts {
+    /// How a header's value leaves.
+    pub(super) policy: Policy,
+    /// Whether the name itself may leave.
+    pub(super) open: bool,
+    /// What a parameter's value is, when the name says secret or person.
+    pub(super) domain: Option<Domain>,
+}
+
+impl NameFacts {
+    fn of(name: &[u8]) -> Self {
+        let domain = if names::is_secret(name) {
+            Some(Domain::Credential)
+        } else {
+            names::is_identity(name).then_some(Domain::Identity)
+        };
+        Self { policy: headers::policy(name), open: shape::is_open(name), domain }
+    }
+}
+
+/// A direct-mapped table of names. It only saves time.
+pub(super) struct KnownNames {
+    slots: Box<[Option<(Vec<u8>, NameFacts)>]>,
+    state: foldhash::fast::FixedState,
+}
+
+impl KnownNames {
+    pub(super) fn new() -> Self {
+        Self { slots: vec![None; SLOTS].into(), state: foldhash::fast::FixedState::with_seed(2) }
+    }
+
+    /// What the name says.
+    pub(super) fn facts(&mut self, name: &[u8]) -> NameFacts {
+        let [low, high, ..] = self.state.hash_one(name).to_le_bytes();
+        let place = usize::from(u16::from_le_bytes([low, high])) % SLOTS;
+        let Some(slot) = self.slots.get_mut(place).filter(|_| name.len() <= LONGEST) else {
+            return NameFacts::of(name);
+        };
+        match slot {
+            Some((known, facts)) if known == name => *facts,
+            _ => slot.insert((name.to_vec(), NameFacts::of(name))).1,
+        }
+    }
+}
+
+impl std::fmt::Debug for KnownNames {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("KnownNames(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn remembered_names_say_what_they_said() {
+        let mut known = KnownNames::new();
+        for _ in 0..2 {
+            for n in 0..2_000 {
+                assert_eq!(known.facts(format!("token{n}").as_bytes()).domain, Some(Domain::Credential));
+                assert_eq!(known.facts(format!("page{n}").as_bytes()).domain, None);
+            }
+            assert_eq!(known.facts(b"Cookie").policy, Policy::Cookies);
+            assert!(!known.facts(b"alice@example.com").open);
+        }
+    }
+}
