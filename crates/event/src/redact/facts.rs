@@ -32,9 +32,12 @@ impl NameFacts {
     }
 }
 
+/// A name with what it says.
+type Known = (Vec<u8>, NameFacts);
+
 /// A direct-mapped table of names. It only saves time.
 pub(super) struct KnownNames {
-    slots: Box<[Option<(Vec<u8>, NameFacts)>]>,
+    slots: Box<[Option<Known>]>,
     state: foldhash::fast::FixedState,
 }
 
@@ -55,6 +58,14 @@ impl KnownNames {
             _ => slot.insert((name.to_vec(), NameFacts::of(name))).1,
         }
     }
+
+    /// Whether the path segment after one of that name is a secret: `/reset-password/…`, `/invite/…`. A plural names a
+    /// collection (`/tokens/17`), whose ids follow the usual rules.
+    pub(super) fn leads_to_secret(&mut self, segment: &[u8]) -> bool {
+        !segment.is_empty()
+            && !segment.ends_with(b"s")
+            && self.facts(segment).domain == Some(Domain::Credential)
+    }
 }
 
 impl std::fmt::Debug for KnownNames {
@@ -66,6 +77,15 @@ impl std::fmt::Debug for KnownNames {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn plural_segments_are_collections() {
+        let mut known = KnownNames::new();
+        assert!(known.leads_to_secret(b"reset-password"));
+        assert!(!known.leads_to_secret(b"tokens"));
+        assert!(!known.leads_to_secret(b"orders"));
+        assert!(!known.leads_to_secret(b""));
+    }
 
     #[test]
     fn remembered_names_say_what_they_said() {

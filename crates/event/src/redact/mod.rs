@@ -289,7 +289,7 @@ impl Redactor {
         let word = base.len() <= 24 && base.iter().all(|b| b.is_ascii_lowercase() || *b == b'-');
         if word {
             out.extend_from_slice(base);
-        } else if names::leads_to_secret(before) {
+        } else if self.names.leads_to_secret(before) {
             self.replace(Domain::Credential, base, out);
         } else {
             self.write_if(base, out, shape::is_open);

@@ -129,12 +129,6 @@ pub(super) fn is_identity(name: &[u8]) -> bool {
     IDENTITY_WHOLE.contains(&Folded::new(name).bytes())
 }
 
-/// Whether the path segment after one of that name is a secret: `/reset-password/…`, `/invite/…`. A plural names a
-/// collection (`/tokens/17`), whose ids follow the usual rules.
-pub(super) fn leads_to_secret(segment: &[u8]) -> bool {
-    !segment.is_empty() && !segment.ends_with(b"s") && is_secret(segment)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,12 +155,5 @@ mod tests {
     #[test]
     fn a_name_too_long_to_read_is_taken_for_a_secret() {
         assert!(is_secret(&[b'a'; 100]));
-    }
-
-    #[test]
-    fn plural_segments_are_collections() {
-        assert!(leads_to_secret(b"reset-password"));
-        assert!(!leads_to_secret(b"tokens"));
-        assert!(!leads_to_secret(b"orders"));
     }
 }
