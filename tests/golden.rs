@@ -8,6 +8,9 @@ use serde_json::Value;
 use tapwire_capture::CaptureReader;
 use tapwire_tests::{Fixture, Ran, Tapwire, files_below, fixtures, workspace};
 
+/// Travels in Basic credentials, whose encoded form is planted too.
+const IN_BASE64: &str = "planted-basic-d4e5f6";
+
 const FORMATS: &[&str] = &["ocsf", "eve", "line", "tsv"];
 
 /// Runs `check` over every fixture and shows all that failed, not only the first.
@@ -130,7 +133,10 @@ const LAWS: &[(&[&str], &[&str])] = &[
         &["/protocol/paired", "/protocol/requests_alone", "/protocol/responses_alone"],
     ),
     (&["/protocol/exchanges"], &["/analyst/exchanges"]),
-    (&["/analyst/exchanges"], &["/analyst/reported", "/analyst/shed", "/analyst/beyond_limit"]),
+    (
+        &["/analyst/exchanges"],
+        &["/analyst/reported", "/analyst/filtered", "/analyst/shed", "/analyst/beyond_limit"],
+    ),
     (&["/sinks/0/accepted"], &["/sinks/0/delivered", "/sinks/0/dropped"]),
 ];
 
@@ -151,7 +157,7 @@ fn nothing_is_lost_silently() {
                 .map_err(|error| format!("{arguments:?}: {error}"))?;
             let lines =
                 fs::read_to_string(&events).map_err(|error| error.to_string())?.lines().count() as u64;
-            let told = total(stages, &["/analyst/reported"])? - total(stages, &["/analyst/filtered"])?;
+            let told = total(stages, &["/analyst/reported"])?;
             if lines != told {
                 return Err(format!(
                     "{arguments:?}: {lines} events are in the file, the summary says {told}"
@@ -190,7 +196,7 @@ fn every_planted_secret_is_in_a_capture() {
     let seen: Vec<u8> = fixtures().iter().flat_map(packets).collect();
     let absent: Vec<String> = planted_secrets()
         .into_iter()
-        .filter(|secret| leaks(&seen, std::slice::from_ref(secret)).is_ok())
+        .filter(|secret| secret != IN_BASE64 && leaks(&seen, std::slice::from_ref(secret)).is_ok())
         .collect();
     assert!(absent.is_empty(), "in no capture: {absent:?}");
 }
@@ -207,18 +213,11 @@ fn without_source(ran: &Ran) -> Vec<Value> {
 
 fn holds(stages: &Value, (came, went): &(&[&str], &[&str])) -> Result<(), String> {
     let (left, right) = (total(stages, came)?, total(stages, went)?);
-    if left == right {
-        Ok(())
-    } else {
-        Err(format!("{came:?} is {left}, {went:?} together {right}: {stages}"))
-    }
+    if left == right { Ok(()) } else { Err(format!("{came:?} is {left}, {went:?} together {right}")) }
 }
 
 fn total(stages: &Value, paths: &[&str]) -> Result<u64, String> {
-    paths
-        .iter()
-        .map(|path| stages.pointer(path).and_then(sum).ok_or_else(|| format!("no {path}: {stages}")))
-        .sum()
+    paths.iter().map(|path| stages.pointer(path).and_then(sum).ok_or_else(|| format!("no {path}"))).sum()
 }
 
 fn sum(value: &Value) -> Option<u64> {

@@ -1,7 +1,12 @@
 //! What the tests of the whole product share: where things are, and how the real binary is run.
 
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+
+/// 32 bytes in hexadecimal that protect nothing: whoever has the tree has the tokens of its fixtures.
+const TOKEN_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
 
 /// The root of the workspace.
 ///
@@ -98,6 +103,19 @@ fn text(name: Option<&std::ffi::OsStr>) -> String {
     name.unwrap_or_default().to_string_lossy().into_owned()
 }
 
+/// Writes the key that the expected events were made with into a folder, readable by nobody else.
+///
+/// # Panics
+/// When it cannot be written.
+#[must_use]
+pub fn token_key(folder: &Path) -> PathBuf {
+    let path = folder.join("token.key");
+    let mut options = std::fs::OpenOptions::new();
+    let mut file = options.write(true).create_new(true).mode(0o600).open(&path).expect("a file for the key");
+    file.write_all(TOKEN_KEY.as_bytes()).expect("the key can be written");
+    path
+}
+
 /// A run of the real binary in a home of its own, with the tests' token key.
 #[derive(Debug)]
 pub struct Tapwire {
@@ -146,10 +164,13 @@ impl Tapwire {
     }
 
     /// With the key that the expected events were made with.
+    ///
+    /// # Panics
+    /// When it cannot be written.
     #[must_use]
     pub fn key(self) -> Self {
-        let key = workspace().join("tests/token.key");
-        self.args(["--token-key", &key.to_string_lossy()])
+        let key = token_key(self.home.path());
+        self.args(["--token-key".as_ref(), key.as_os_str()])
     }
 
     /// With more arguments.

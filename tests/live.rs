@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 
 use serde_json::Value;
-use tapwire_tests::{binary, workspace};
+use tapwire_tests::{binary, token_key};
 
 /// Longest wait for something that has to happen; far beyond what it takes, so that a busy machine fails no test.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -132,9 +132,9 @@ impl Sensor {
         let mut child = wire
             .on_server(&binary().to_string_lossy())
             .args(["run", "--events", "-", "--only", "exchanges", "--token-key"])
-            .arg(workspace().join("tests/token.key"))
+            .arg(token_key(data.path()))
             .arg("--data")
-            .arg(data.path())
+            .arg(data.path().join("data"))
             .args(arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
