@@ -5,9 +5,9 @@
 //! - Header *names*, parameter names and cookie names, unless they look like a value themselves.
 //! - Header values of an allow-list (see `headers`); in those, words that could be a key or an e-mail address are
 //!   replaced. `Authorization` keeps its scheme. Everything else is a token.
-//! - Path segments that are words, numbers, dates or UUIDs. E-mail addresses, card and phone numbers, long mixed runs,
-//!   and what follows a segment like `reset-password` are replaced. A person's name that is a plain word (`/users/alice`)
-//!   cannot be told from a word of the API and stays.
+//! - Path segments that are words, numbers, dates or UUIDs, or that mix letters and digits in at most 15 characters. E-mail
+//!   addresses, card and phone numbers, longer mixed runs, and what follows a segment like `reset-password` are replaced.
+//!   A person's name that is a plain word (`/users/alice`) cannot be told from a word of the API and stays.
 //! - Query values that are whole numbers, truth values, dates, UUIDs or one short word, unless the parameter's name says
 //!   secret (`token`, `code`) or person (`email`, `user`). User information in URLs is dropped.
 //!

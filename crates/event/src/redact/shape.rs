@@ -2,6 +2,8 @@
 
 /// Longest run of letters and digits mixed that is taken for an identifier people chose, not for a secret.
 const LONGEST_MIXED: usize = 15;
+/// Longest such runs may be together.
+const LONGEST_GROUPS: usize = 20;
 /// Longest run of letters that is taken for words, `batchGetEffectiveIamPolicies`.
 const LONGEST_WORDS: usize = 40;
 /// Longest run of digits that is taken for a number.
@@ -26,7 +28,7 @@ fn is_open_at_length(text: &[u8]) -> bool {
         && !is_phone(text)
         && !is_card(text)
         && !is_social_security(text)
-        && (is_uuid(text) || runs(text).all(is_open_run))
+        && (is_uuid(text) || (runs(text).all(is_open_run) && !is_in_groups(text)))
 }
 
 /// Runs of letters and digits. Bytes beyond ASCII count as letters: percent-decoded words of other languages.
@@ -47,6 +49,12 @@ pub(super) fn is_open_run(run: &[u8]) -> bool {
         n if n == run.len() => run.len() <= LONGEST_NUMBER,
         _ => run.len() <= LONGEST_MIXED,
     }
+}
+
+/// Whether runs that each mix letters and digits are many: licence keys come in groups, `AB12-CD34-EF56-GH78-IJ90-KL12`.
+fn is_in_groups(text: &[u8]) -> bool {
+    let mixed = |run: &&[u8]| run.iter().any(u8::is_ascii_digit) && !run.iter().all(u8::is_ascii_digit);
+    runs(text).filter(mixed).map(<[u8]>::len).sum::<usize>() > LONGEST_GROUPS
 }
 
 /// Words begin with a capital at most every fifth letter; base64 does so every fourth.
@@ -165,6 +173,7 @@ mod tests {
             "d41d8cd98f00b204e9800998ecf8427e",
             "qWeRtYuIoPaSdFgHjKlZxCvBnM",
             "1234567890123456789",
+            "AB12-CD34-EF56-GH78-IJ90-KL12",
         ] {
             assert!(!is_open(text.as_bytes()), "{text}");
         }
@@ -192,6 +201,7 @@ mod tests {
             "4111111111111111",
             "1.5",
             "1234567890123456789",
+            "AB12-CD34-EF56-GH78-IJ90-KL12",
             "2026-01-01secret",
         ] {
             assert!(!is_open_value(value.as_bytes()), "{value}");
