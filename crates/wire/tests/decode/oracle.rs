@@ -60,13 +60,13 @@ fn lax(data: &[u8]) -> Option<Facts> {
     }
 }
 
-/// Layers that we follow and the oracle does not: SNAP, a hop-by-hop header in another place, RFC 6275 and its like.
+/// Layers that we follow and the oracle does not: SNAP, extension headers that repeat or change places, RFC 6275 and its like.
 fn beyond_the_oracle(data: &[u8]) -> bool {
     let Ok(sliced) = LaxSlicedPacket::from_ethernet(data) else { return false };
     let snap = sliced.link_exts.is_empty() && data.get(12).is_some_and(|high| *high < 6);
     let tagged_snap = sliced.ether_payload().is_some_and(|payload| payload.ether_type < EtherType(0x600));
     let stopped_at = sliced.ip_payload().map(|payload| payload.ip_number.0);
-    snap || tagged_snap || matches!(stopped_at, Some(0 | 135 | 139 | 140))
+    snap || tagged_snap || matches!(stopped_at, Some(0 | 43 | 44 | 51 | 60 | 135 | 139 | 140))
 }
 
 /// Everything a segment says, as text; its payload by address, which tells more than by content.
