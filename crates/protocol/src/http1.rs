@@ -2,7 +2,7 @@
 
 use crate::h1::{
     ChunkPart, HeadOutcome, MAX_HEAD, MAX_TRAILERS, Start, append_trailers, parse_capped, parse_partial,
-    parse_request, parse_response, probe, request_framing, response_framing,
+    parse_request, parse_response, probe, request_framing, response_framing, upgrade,
 };
 use crate::output::Output;
 use crate::pairing::{Ended, Half, Method, Paired, Pairer, Progress};
@@ -295,6 +295,7 @@ impl Conversation {
         }
         reader.serial += 1;
         reader.contiguous = true;
+        reader.missing_message = false;
         let first = std::mem::take(&mut reader.interim);
         let start = first.origin.unwrap_or(origin);
         let half = Half {
@@ -304,7 +305,10 @@ impl Conversation {
             boundary: start.at,
             peer_at: start.peer_at,
             previous_peer_at: start.previous_peer_at,
+            head_end,
             contiguous: start.contiguous,
+            after_missing_message: start.after_missing_message,
+            switches: switches(&message),
             method: method_of(&message),
             interim: first.codes,
             ended: None,
@@ -613,7 +617,10 @@ impl Conversation {
         reader.next = Some(gap.at);
         let origin = reader.origin;
         match &mut reader.place {
-            Place::Boundary => reader.lose(),
+            Place::Boundary => {
+                reader.missing_message = reader.contiguous;
+                reader.lose();
+            }
             Place::Head => self.gap_in_head(out, direction, origin, gap),
             Place::Length(remaining) if gap.len <= *remaining => {
                 *remaining -= gap.len;
@@ -745,6 +752,7 @@ impl Conversation {
         }
         let progress = Progress {
             client: self.requests.boundary(),
+            client_intact: self.requests.is_intact(),
             server: self.responses.boundary(),
             server_intact: self.responses.is_intact(),
             server_finished: self.responses.finished,
@@ -795,6 +803,14 @@ fn miss(reader: &mut Reader, bytes: u64, body: u64) {
         open.body.len += body;
         open.body.cut = true;
         open.seen = Seen::Truncated;
+    }
+}
+
+/// Whether a request asks to leave HTTP, or a response does.
+fn switches(message: &Message) -> bool {
+    match message.head.status {
+        Some(status) => status == 101 || (200..300).contains(&status),
+        None => method_of(message) == Method::Connect || upgrade(&message.head).is_some(),
     }
 }
 

@@ -28,8 +28,15 @@ pub(crate) struct Half {
     pub(crate) peer_at: Option<StreamOffset>,
     /// The acknowledgement of the same direction's bytes just before it.
     pub(crate) previous_peer_at: Option<StreamOffset>,
+    /// One past the last byte of its head.
+    pub(crate) head_end: StreamOffset,
     /// Whether the message before ended exactly here, or the stream began here.
     pub(crate) contiguous: bool,
+    /// Whether it is not contiguous because bytes are missing behind a message that was complete: a whole message is
+    /// missing.
+    pub(crate) after_missing_message: bool,
+    /// Whether it ends HTTP on the connection: a request that asks for it, a response that does it.
+    pub(crate) switches: bool,
     /// What the response to it needs to know of a request's method.
     pub(crate) method: Method,
     /// Status codes of the interim responses before it.
@@ -96,6 +103,8 @@ enum Relation {
 pub(crate) struct Progress {
     /// Where the message that the client is sending began, or the client's next byte.
     pub(crate) client: Option<StreamOffset>,
+    /// Whether the client's framing is known up to `client`.
+    pub(crate) client_intact: bool,
     /// The same for the server.
     pub(crate) server: Option<StreamOffset>,
     /// Whether the server's framing is known up to `server`.
@@ -118,12 +127,8 @@ pub(crate) struct Pairer {
     last_request: Option<(u64, Option<StreamOffset>)>,
     /// Serial and anchor of the request paired last.
     last_paired: Option<(u64, Option<StreamOffset>)>,
-    /// Two requests shared an anchor.
-    shares_anchors: bool,
-    /// A group that shared an anchor was answered whole before the client went on.
-    waits_for_groups: bool,
-    /// A request left while an earlier one, with another anchor, was open: anchors prove nothing here.
-    rolling: bool,
+    /// The client was seen not to wait for answers: anchors prove nothing on this connection.
+    pipelines: bool,
     /// A request of HTTP/0.9 was sent.
     awaits_http09: bool,
 }
@@ -159,7 +164,7 @@ impl Pairer {
             && half.serial == serial + 1
             && anchor == half.peer_at
         {
-            self.shares_anchors = true;
+            self.pipelines = true;
         }
         self.last_request = Some((half.serial, half.peer_at));
         self.requests.push_back(half);
@@ -239,8 +244,8 @@ impl Pairer {
     }
 
     fn relate(&self, request: &Half, response: &Half) -> Relation {
-        // A server that had not received the first byte of a request cannot have answered it.
-        let received = response.peer_at.is_none_or(|acknowledged| acknowledged > request.at);
+        // A server that had not received a request's head cannot have answered it.
+        let received = response.peer_at.is_none_or(|acknowledged| acknowledged >= request.head_end);
         if self.is_next_in_sequence(request, response) {
             return if received {
                 Relation::Pair(Verdict::Certain)
@@ -252,7 +257,7 @@ impl Pairer {
             None if received => Relation::Pair(Verdict::Uncertain),
             Some(anchor) if anchor < response.boundary => Relation::RequestAlone,
             Some(anchor) if anchor == response.boundary && received => {
-                if self.rolling {
+                if self.answers_a_missing_one(request, response) {
                     Relation::RequestAlone
                 } else {
                     Relation::Pair(self.verdict_by_anchor(request, response))
@@ -272,9 +277,17 @@ impl Pairer {
         self.synced.is_some_and(|(_, serial)| serial == response.serial - 1)
     }
 
+    /// The response directly follows the last certain one, and a whole request is missing behind the one that it
+    /// answered: it answers the missing one.
+    fn answers_a_missing_one(&self, request: &Half, response: &Half) -> bool {
+        request.after_missing_message
+            && response.contiguous
+            && self.synced == Some((request.serial - 1, response.serial - 1))
+    }
+
     /// The anchor matches: is this request surely the first of those that share it?
     fn verdict_by_anchor(&self, request: &Half, response: &Half) -> Verdict {
-        if self.shares_anchors && !self.waits_for_groups {
+        if self.pipelines {
             return Verdict::Uncertain;
         }
         let first_of_stream = request.contiguous && request.serial == 1;
@@ -283,7 +296,9 @@ impl Pairer {
                 .last_paired
                 .is_some_and(|(serial, anchor)| serial == request.serial - 1 && anchor < request.peer_at);
         let nothing_unseen_before = response.previous_peer_at.is_some_and(|peer_at| peer_at >= request.at);
-        if first_of_stream || follows_older_anchor || nothing_unseen_before {
+        // Nobody sends more HTTP in front of a request to end HTTP without waiting for what becomes of it.
+        let switches = request.switches && response.switches;
+        if first_of_stream || follows_older_anchor || nothing_unseen_before || switches {
             Verdict::Certain
         } else {
             Verdict::NeedsSuccessor
@@ -310,17 +325,10 @@ impl Pairer {
             serial == request.serial - 1 && request.contiguous && anchor == request.peer_at
         });
         let before_its_turn = request.peer_at.is_some_and(|anchor| anchor < response.boundary);
-        if verdict == Verdict::Certain {
-            if before_its_turn && !shares && self.last_paired.is_some() {
-                self.rolling = true;
-            }
-            if self.shares_anchors && !before_its_turn && !shares {
-                self.waits_for_groups = true;
-            }
-            self.synced = Some((request.serial, response.serial));
-        } else {
-            self.synced = None;
-        }
+        let end = request.ended.as_ref().and_then(|ended| ended.end);
+        let more_received = matches!((end, response.peer_at), (Some(end), Some(received)) if received > end);
+        self.pipelines |= shares || more_received || before_its_turn && self.last_paired.is_some();
+        self.synced = (verdict == Verdict::Certain).then_some((request.serial, response.serial));
         self.last_paired = Some((request.serial, request.peer_at));
         let pipelined = shares || before_its_turn;
         self.entries.push_back(Entry {
@@ -366,22 +374,32 @@ impl Pairer {
         }
     }
 
-    /// Decides pairs that waited to see whether another response follows.
+    /// Decides pairs that waited to see what follows: the next request must have been sent when exactly this response
+    /// had been received, and its own answer must begin right there; or nothing follows at all.
     fn judge_successors(&mut self, progress: Progress) {
-        let anchors = &self.requests;
-        let mut next_anchor = anchors.front().and_then(|request| request.peer_at);
-        for entry in self.entries.iter_mut().rev() {
-            if entry.verdict == Verdict::NeedsSuccessor {
-                let end = entry.response.as_ref().and_then(|half| half.ended.as_ref()?.end);
-                let followed = end.is_some() && next_anchor == end;
-                let last = progress.server_finished && end.is_some() && end == progress.server;
-                if followed || last {
-                    entry.verdict = Verdict::Certain;
-                } else if progress.closed || next_anchor.is_some() && entry.is_ended() {
-                    entry.verdict = Verdict::Uncertain;
+        let pipelines = self.pipelines;
+        let waits = !self.requests.is_empty() || !self.responses.is_empty();
+        for at in 0..self.entries.len() {
+            let next = self.entries.get(at + 1).map(Entry::begins_at);
+            let Some(entry) =
+                self.entries.get_mut(at).filter(|entry| entry.verdict == Verdict::NeedsSuccessor)
+            else {
+                continue;
+            };
+            let end = entry.response.as_ref().and_then(|half| half.ended.as_ref()?.end);
+            let last = progress.server_finished && !waits && end.is_some() && end == progress.server;
+            entry.verdict = match next {
+                _ if pipelines => Verdict::Uncertain,
+                Some((asked, answered))
+                    if end.is_some() && asked == end && answered.is_none_or(|at| Some(at) == end) =>
+                {
+                    Verdict::Certain
                 }
-            }
-            next_anchor = entry.request.as_ref().and_then(|request| request.peer_at).or(next_anchor);
+                Some(_) if entry.is_ended() => Verdict::Uncertain,
+                None if last => Verdict::Certain,
+                None if progress.closed => Verdict::Uncertain,
+                _ => Verdict::NeedsSuccessor,
+            };
         }
     }
 }
@@ -396,6 +414,12 @@ fn is_unasked(response: &Half, progress: Progress) -> bool {
 impl Entry {
     fn alone(request: Option<Half>, response: Option<Half>, unsolicited: bool) -> Self {
         Self { request, response, verdict: Verdict::Certain, pipelined: false, unsolicited }
+    }
+
+    /// Its request's anchor, and where its response begins.
+    fn begins_at(&self) -> (Option<StreamOffset>, Option<StreamOffset>) {
+        let anchor = self.request.as_ref().and_then(|request| request.peer_at);
+        (anchor, self.response.as_ref().map(|response| response.boundary))
     }
 
     fn is_ended(&self) -> bool {

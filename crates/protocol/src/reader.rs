@@ -34,6 +34,7 @@ pub(crate) struct Origin {
     pub(crate) peer_at: Option<StreamOffset>,
     pub(crate) previous_peer_at: Option<StreamOffset>,
     pub(crate) contiguous: bool,
+    pub(crate) after_missing_message: bool,
     pub(crate) time: Timestamp,
     pub(crate) frame: u64,
     pub(crate) source: SourceId,
@@ -61,6 +62,8 @@ pub(crate) struct Reader {
     pub(crate) next: Option<StreamOffset>,
     /// Whether the next message directly follows the one before, or the stream's start.
     pub(crate) contiguous: bool,
+    /// Whether bytes are missing behind a message that was complete, or at the stream's start.
+    pub(crate) missing_message: bool,
     /// Messages so far, interim responses not counted.
     pub(crate) serial: u64,
     /// The acknowledgement of the last bytes seen.
@@ -109,6 +112,7 @@ impl Reader {
             peer_at: chunk.peer_at,
             previous_peer_at: self.previous_peer_at,
             contiguous: self.contiguous,
+            after_missing_message: self.missing_message,
             time: chunk.time,
             frame: chunk.frame,
             source: chunk.source,
