@@ -227,7 +227,7 @@ fn sum(value: &Value) -> Option<u64> {
     }
 }
 
-/// The first line that differs, from both sides.
+/// The first line that differs, from both sides, from shortly before the difference on.
 fn same(expected: &[u8], seen: &[u8]) -> Result<(), String> {
     if expected == seen {
         return Ok(());
@@ -237,8 +237,14 @@ fn same(expected: &[u8], seen: &[u8]) -> Result<(), String> {
     for number in 1.. {
         let (expected, seen) = (left.next(), right.next());
         if expected != seen || expected.is_none() {
-            let show = |line: Option<&str>| line.unwrap_or("(no such line)").to_owned();
-            return Err(format!("line {number}\n  expected {}\n  seen     {}", show(expected), show(seen)));
+            let (expected, seen) = (expected.unwrap_or("(no such line)"), seen.unwrap_or("(no such line)"));
+            let equal = expected.chars().zip(seen.chars()).take_while(|(left, right)| left == right).count();
+            let from = |line: &str| line.chars().skip(equal.saturating_sub(60)).take(200).collect::<String>();
+            return Err(format!(
+                "line {number}\n  expected …{}…\n  seen     …{}…",
+                from(expected),
+                from(seen)
+            ));
         }
     }
     Ok(())
