@@ -2,6 +2,7 @@
 
 use crate::h1::{Start, probe};
 use crate::http1::Conversation;
+use crate::http1::MAX_PROXY_HEADER;
 use crate::proxy::{self, ProxyOutcome};
 use crate::{Kind, ProxyHeader};
 use tapwire_flow::{Chunk, Gap, StreamOffset};
@@ -37,6 +38,8 @@ pub(crate) struct Unknown {
     pub(crate) invalid_proxy: bool,
     /// Per side: bytes have passed or are missing, so what comes next is not the stream's start.
     passed: [bool; 2],
+    /// Per side: what is missing at its start, when nothing else has passed.
+    missing: [u64; 2],
     /// Data chunks that were nothing known.
     misses: u16,
 }
@@ -85,6 +88,17 @@ impl Held {
     }
 }
 
+/// Where a direction's stream begins, for its reader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beginning {
+    /// The next byte is its first.
+    Here,
+    /// Its first bytes were not captured.
+    Missing,
+    /// It began before the capture did, or with something else.
+    Unknown,
+}
+
 /// What an unknown connection makes of a chunk.
 pub(crate) enum Verdict {
     /// Nothing yet; the chunk's bytes are consumed.
@@ -100,6 +114,11 @@ const MAX_MISSES: u16 = 512;
 
 impl Unknown {
     pub(crate) fn gap(&mut self, gap: &Gap) {
+        if self.is_at_start(gap.side)
+            && let Some(missing) = self.missing.get_mut(gap.side as usize)
+        {
+            *missing = gap.len;
+        }
         self.mark_passed(gap.side);
         self.held = None;
     }
@@ -107,6 +126,21 @@ impl Unknown {
     /// Whether that side's next byte is the first of its stream, as far as this connection was watched.
     pub(crate) fn is_at_start(&self, side: Side) -> bool {
         !self.passed.get(side as usize).copied().unwrap_or(true)
+    }
+
+    /// What that side's stream begins with, as far as this connection was watched; `handshake` says that it was watched
+    /// from its beginning, `expects_proxy` that a PROXY header should come first.
+    pub(crate) fn beginning(&self, side: Side, handshake: bool, expects_proxy: bool) -> Beginning {
+        let missing = self.missing.get(side as usize).copied().unwrap_or(0);
+        let only_missing = self.misses == 0 && missing > 0;
+        match (self.is_at_start(side), only_missing) {
+            _ if !handshake => Beginning::Unknown,
+            (true, _) => Beginning::Here,
+            // A small hole where a PROXY header should have been is taken for that header.
+            (false, true) if expects_proxy && missing <= MAX_PROXY_HEADER => Beginning::Here,
+            (false, true) => Beginning::Missing,
+            (false, false) => Beginning::Unknown,
+        }
     }
 
     fn mark_passed(&mut self, side: Side) {

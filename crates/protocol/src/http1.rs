@@ -1,5 +1,6 @@
 //! An HTTP/1 connection: two readers and the pairing between them.
 
+use crate::connection::Beginning;
 use crate::h1::{
     ChunkPart, HeadOutcome, MAX_HEAD, MAX_TRAILERS, Start, append_trailers, parse_capped, parse_partial,
     parse_request, parse_response, probe, request_framing, response_framing, upgrade,
@@ -17,11 +18,16 @@ use tapwire_wire::{Side, Timestamp};
 /// A start that is not told by so many bytes is told by the end of its line.
 const PROBE_BYTES: usize = 4096;
 
+/// Version 1 has at most 107 bytes, version 2 with addresses and the usual TLVs no more than this.
+pub(crate) const MAX_PROXY_HEADER: u64 = 232;
+
 /// The state of an HTTP/1 connection.
 #[derive(Debug)]
 pub(crate) struct Conversation {
     client: Side,
     proxy: Option<ProxyHeader>,
+    /// A PROXY header should have come first and did not: what is missing at the client's start is taken for it.
+    expects_proxy: bool,
     requests: Reader,
     responses: Reader,
     pairer: Pairer,
@@ -32,13 +38,19 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    /// `at_start` says, per direction, whether the next byte is the first of its stream.
-    pub(crate) fn new(client: Side, proxy: Option<ProxyHeader>, at_start: impl Fn(Side) -> bool) -> Self {
+    /// `expects_proxy`: this server is spoken to through a proxy that sends PROXY headers.
+    pub(crate) fn new(
+        client: Side,
+        proxy: Option<ProxyHeader>,
+        expects_proxy: bool,
+        beginning: impl Fn(Side) -> Beginning,
+    ) -> Self {
         Self {
+            expects_proxy: expects_proxy && proxy.is_none(),
             client,
             proxy,
-            requests: Reader::new(at_start(client)),
-            responses: Reader::new(at_start(client.peer())),
+            requests: Reader::new(beginning(client)),
+            responses: Reader::new(beginning(client.peer())),
             pairer: Pairer::new(),
             next_request_at: None,
             tunnelled: false,
@@ -95,7 +107,11 @@ impl Conversation {
     ) -> usize {
         let reader = self.reader(direction);
         reader.next = Some(at);
-        match reader.place {
+        if direction == Direction::ToClient && self.is_bodiless_after_all(chunk, rest) {
+            self.finish(out, direction, Some(at));
+            return 0;
+        }
+        match self.reader(direction).place {
             Place::Boundary => self.boundary(out, direction, chunk, at, rest),
             Place::Head => self.more_head(out, direction, chunk, rest),
             Place::Length(0) => {
@@ -287,6 +303,7 @@ impl Conversation {
         let reader = self.reader(direction);
         message.anomalies |= std::mem::take(&mut reader.pending);
         reader.origin = None;
+        reader.place = Place::Boundary;
         let interim = direction == Direction::ToClient
             && message.head.status.is_some_and(|status| (100..200).contains(&status) && status != 101);
         if interim {
@@ -429,11 +446,6 @@ impl Conversation {
         rest: &[u8],
         remaining: u64,
     ) -> usize {
-        if self.is_bodiless_after_all(direction, chunk, rest) {
-            let at = self.reader(direction).next;
-            self.finish(out, direction, at);
-            return 0;
-        }
         let take = usize::try_from(remaining).unwrap_or(usize::MAX).min(rest.len());
         self.body(out, direction, chunk, rest.get(..take).unwrap_or_default());
         let reader = self.reader(direction);
@@ -446,17 +458,31 @@ impl Conversation {
         take
     }
 
-    /// An answer whose request was not seen may answer HEAD: it states a length and has no body. It shows when the server,
-    /// having received more from the client, begins with another status line.
-    fn is_bodiless_after_all(&self, direction: Direction, chunk: &Chunk<'_>, rest: &[u8]) -> bool {
-        direction == Direction::ToClient
-            && rest.len() == chunk.bytes.len()
-            && self.responses.open.as_ref().is_some_and(|open| {
-                open.body.len == 0
+    /// An answer may have been framed before its request was known, or without ever knowing it. One to HEAD states a
+    /// length and has no body. Without the request it shows when the server, having received more from the client,
+    /// begins with another status line.
+    fn is_bodiless_after_all(&self, chunk: &Chunk<'_>, rest: &[u8]) -> bool {
+        let Some(open) = self.responses.open.as_ref().filter(|open| open.body.len == 0) else {
+            return false;
+        };
+        match self.pairer.method_answered_by(open.id) {
+            Some((method, _)) => method == Method::Head,
+            None => {
+                rest.len() == chunk.bytes.len()
                     && open.peer_at < chunk.peer_at
-                    && self.pairer.method_answered_by(open.id).is_none()
                     && probe(rest) == Start::Response
-            })
+            }
+        }
+    }
+
+    /// At the end: an answer to HEAD, framed before its request was known, is complete.
+    fn finish_bodiless<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>) {
+        let open = self.responses.open.as_ref().filter(|open| open.body.len == 0);
+        let asked = open.and_then(|open| self.pairer.method_answered_by(open.id));
+        if matches!(asked, Some((Method::Head, _))) {
+            let end = self.responses.next;
+            self.finish(out, Direction::ToClient, end);
+        }
     }
 
     fn chunked<E: ExchangeSink>(
@@ -613,10 +639,12 @@ impl Conversation {
     pub(crate) fn gap<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, gap: &Gap) {
         let direction = self.direction(gap.side);
         let end = gap.at + gap.len;
+        let may_be_proxy_header = self.expects_proxy && gap.len <= MAX_PROXY_HEADER;
         let reader = self.reader(direction);
         reader.next = Some(gap.at);
         let origin = reader.origin;
         match &mut reader.place {
+            Place::Boundary if may_be_proxy_header && reader.serial == 0 && reader.contiguous => {}
             Place::Boundary => {
                 reader.missing_message = reader.contiguous;
                 reader.lose();
@@ -677,6 +705,7 @@ impl Conversation {
     /// That side sends nothing more.
     pub(crate) fn fin<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, side: Side) {
         let direction = self.direction(side);
+        self.finish_bodiless(out);
         let reader = self.reader(direction);
         reader.finished = true;
         let (next, origin) = (reader.next, reader.origin);
@@ -721,6 +750,7 @@ impl Conversation {
 
     /// The connection is over: everything open is reported as far as it is known.
     pub(crate) fn close<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, reason: CloseReason) {
+        self.finish_bodiless(out);
         for direction in [Direction::ToServer, Direction::ToClient] {
             let reader = self.reader(direction);
             let (next, origin) = (reader.next, reader.origin);

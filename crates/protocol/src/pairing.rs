@@ -231,13 +231,18 @@ impl Pairer {
             (Some(request), Some(response)) => self.relate(request, response),
             (Some(request), None) if self.is_unanswered(request, progress) => Relation::RequestAlone,
             (None, Some(response)) if is_unasked(response, progress) => Relation::ResponseAlone {
-                unsolicited: response.contiguous && self.is_synced_before(response),
+                unsolicited: progress.client_intact && self.is_next_response(response),
             },
             _ => return false,
         };
         match relation {
             Relation::Pair(verdict) => self.pair(verdict),
-            Relation::RequestAlone => self.release_request(),
+            Relation::RequestAlone => {
+                let overtaken = self.requests.front().is_some_and(|request| request.after_missing_message)
+                    && self.responses.front().is_some_and(|response| self.is_next_response(response));
+                self.pipelines |= overtaken;
+                self.release_request();
+            }
             Relation::ResponseAlone { unsolicited } => self.release_response(unsolicited),
         }
         true
@@ -273,8 +278,9 @@ impl Pairer {
             && self.synced == Some((request.serial - 1, response.serial - 1))
     }
 
-    fn is_synced_before(&self, response: &Half) -> bool {
-        self.synced.is_some_and(|(_, serial)| serial == response.serial - 1)
+    /// Whether the response directly follows the last one that was paired with certainty.
+    fn is_next_response(&self, response: &Half) -> bool {
+        response.contiguous && self.synced.is_some_and(|(_, serial)| serial == response.serial - 1)
     }
 
     /// The response directly follows the last certain one, and a whole request is missing behind the one that it

@@ -5,7 +5,9 @@ use crate::h1::{Start, probe};
 use crate::http1::Conversation;
 use crate::output::{Config, Counters, Output};
 use crate::{ExchangeSink, Kind, Message};
+use std::collections::BTreeSet;
 use tapwire_flow::{Chunk, FlowInfo, Patience, StreamEvent, StreamSink};
+use tapwire_wire::Endpoint;
 
 /// A wire protocol, as `tapwire list protocols` shows it.
 #[derive(Debug, Clone, Copy)]
@@ -43,12 +45,25 @@ pub struct Protocols<E> {
     exchanges: u64,
     messages: u64,
     spare: Option<Box<Message>>,
+    /// Servers in front of which PROXY headers were seen.
+    proxied: BTreeSet<Endpoint>,
 }
+
+/// Servers behind PROXY headers that are remembered; further ones are treated as if they had none.
+const MAX_PROXIED: usize = 1_024;
 
 impl<E: ExchangeSink> Protocols<E> {
     /// With `sink` to take what ends.
     pub fn new(config: Config, sink: E) -> Self {
-        Self { sink, config, counters: Counters::default(), exchanges: 0, messages: 0, spare: None }
+        Self {
+            sink,
+            config,
+            counters: Counters::default(),
+            exchanges: 0,
+            messages: 0,
+            spare: None,
+            proxied: BTreeSet::new(),
+        }
     }
 
     /// The sink.
@@ -86,8 +101,13 @@ impl<E: ExchangeSink> Protocols<E> {
                 }
                 Verdict::Http1 { held, skip, client } => {
                     let handshake = flow.initiator.is_some();
-                    let mut http = Conversation::new(client, unknown.proxy, |side| {
-                        handshake && unknown.is_at_start(side)
+                    let server = *flow.key.endpoint(client.peer());
+                    if unknown.proxy.is_some() && self.proxied.len() < MAX_PROXIED {
+                        self.proxied.insert(server);
+                    }
+                    let expects_proxy = self.proxied.contains(&server);
+                    let mut http = Conversation::new(client, unknown.proxy, expects_proxy, |side| {
+                        unknown.beginning(side, handshake, expects_proxy)
                     });
                     if unknown.invalid_proxy {
                         http.note_invalid_proxy();

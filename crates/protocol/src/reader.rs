@@ -1,5 +1,6 @@
 //! One direction of an HTTP/1 connection: where its reader stands and what it holds.
 
+use crate::connection::Beginning;
 use crate::h1::{ChunkedDecoder, HeadScan};
 use crate::{Anomalies, Message};
 use tapwire_flow::{Chunk, StreamOffset};
@@ -85,9 +86,10 @@ impl std::fmt::Debug for Reader {
 }
 
 impl Reader {
-    pub(crate) fn new(at_start: bool) -> Self {
-        let place = if at_start { Place::Boundary } else { Place::Lost };
-        Self { place, contiguous: at_start, ..Self::default() }
+    pub(crate) fn new(beginning: Beginning) -> Self {
+        let here = beginning == Beginning::Here;
+        let place = if here { Place::Boundary } else { Place::Lost };
+        Self { place, contiguous: here, missing_message: beginning == Beginning::Missing, ..Self::default() }
     }
 
     /// Where the message that is arriving began, or the next byte.
