@@ -1,5 +1,6 @@
 //! One direction of a connection: from segments in any order to bytes in order and gaps.
 
+use crate::causality::{Causality, Due};
 use crate::cold::{ColdHalf, Silence};
 use crate::half::{Half, NEAR, Start};
 use crate::held::{Held, head, tail};
@@ -71,12 +72,15 @@ pub(crate) struct Assembly<'a> {
     pub(crate) side: Side,
     pub(crate) half: &'a mut Half,
     pub(crate) cold: &'a mut ColdHalf,
+    /// The other direction.
+    pub(crate) peer: &'a Half,
+    pub(crate) causality: &'a mut Causality,
 }
 
 impl Assembly<'_> {
-    /// Whether something waits behind a hole.
-    pub(crate) fn has_hole(&self) -> bool {
-        !self.cold.held.is_empty() || self.cold.fin.is_some_and(|fin| self.half.next < fin)
+    /// Whether something waits.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.cold.held.is_empty() || (self.cold.fin.is_some() && !self.half.finished)
     }
 
     /// Takes a segment with payload or FIN.
@@ -86,14 +90,15 @@ impl Assembly<'_> {
         out: &mut Outlet<'_, T, S>,
     ) -> Fate {
         let plain = arrival.cut == 0 && !arrival.fin && !arrival.bytes.is_empty();
-        if plain && self.half.next == arrival.at && self.is_unobstructed() {
+        let next = plain && self.half.next == arrival.at && self.is_unobstructed();
+        if next && !self.must_wait(arrival.peer_at, out.shared.now) {
             self.remember(arrival, arrival.at, arrival.bytes, out);
             self.deliver(arrival, arrival.at, arrival.bytes, out);
             return Fate::InOrder;
         }
-        let had_hole = self.has_hole();
+        let had_hole = self.cold.has_hole(self.half);
         let fate = self.accept_any(arrival, out);
-        if !had_hole && self.has_hole() {
+        if !had_hole && self.cold.has_hole(self.half) {
             self.notice(out.shared.now);
         } else if had_hole && fate == Fate::OutOfOrder && self.half.start != Start::Tentative {
             self.cold.later = self.cold.later.saturating_add(1);
@@ -149,10 +154,13 @@ impl Assembly<'_> {
         self.reach_fin(out);
     }
 
-    /// Gives up the first hole, or a tentative start, because its time is over.
+    /// Gives up the first hole, a tentative start or a wait for the other direction, because its time is over.
     pub(crate) fn give_up<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         if self.half.start == Start::Tentative {
             self.begin(self.half.next, out);
+        } else if self.cold.blocked(self.half).is_some() {
+            self.give_up_wait(out);
+            self.drain(out);
         } else if let Some(end) = self.cold.held.first().or(self.cold.fin) {
             self.lose(end, out);
             self.drain(out);
@@ -162,15 +170,20 @@ impl Assembly<'_> {
 
     /// Delivers everything held, holes as gaps, and then what was acknowledged and never seen.
     pub(crate) fn flush<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
-        while self.has_hole() {
+        while self.is_waiting() {
             self.give_up(out);
         }
+        self.lose_unseen(out);
+        self.reach_fin(out);
+    }
+
+    /// Declares lost what was acknowledged and never seen.
+    pub(crate) fn lose_unseen<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         let unseen = self.half.acked.since(self.half.next);
         // One unseen number after the last byte is a FIN that was not captured: it takes a number and is no byte.
         if self.cold.fin.is_none() && unseen > 1 {
             self.lose(self.half.acked, out);
         }
-        self.reach_fin(out);
     }
 
     fn is_unobstructed(&self) -> bool {
@@ -208,6 +221,7 @@ impl Assembly<'_> {
         }
         if arrival.fin && self.cold.fin.is_none() && arrival.stated_end() >= self.half.next {
             self.cold.fin = Some(arrival.stated_end());
+            self.cold.fin_due = Due { peer_at: arrival.peer_at, since: arrival.stamp.now };
         }
         Some(*arrival)
     }
@@ -284,7 +298,8 @@ impl Assembly<'_> {
         out: &mut Outlet<'_, T, S>,
     ) -> Fate {
         loop {
-            if at == self.half.next && self.half.start != Start::Tentative {
+            let in_order = at == self.half.next && self.half.start != Start::Tentative;
+            if in_order && !self.must_wait(arrival.peer_at, out.shared.now) {
                 self.deliver(arrival, at, piece, out);
                 self.drain(out);
                 return Fate::InOrder;
@@ -292,13 +307,21 @@ impl Assembly<'_> {
             if self.hold(arrival, at, piece, out) {
                 return Fate::OutOfOrder;
             }
-            out.shared.counters.gaps_for_memory += 1;
-            self.make_room(at, out);
+            if in_order {
+                self.waive(arrival.peer_at, out);
+            } else {
+                self.make_room(at, out);
+            }
         }
     }
 
-    /// Gives up the first hole, as far as `at`.
+    /// Gives up what delays the held bytes: a wait for the other direction, or the first hole as far as `at`.
     fn make_room<T, S: StreamSink<T>>(&mut self, at: StreamOffset, out: &mut Outlet<'_, T, S>) {
+        if let Some(due) = self.cold.blocked(self.half) {
+            self.waive(due.peer_at, out);
+            return self.drain(out);
+        }
+        out.shared.counters.gaps_for_memory += 1;
         if self.half.start == Start::Tentative {
             return self.begin(self.half.next, out);
         }
@@ -337,7 +360,9 @@ impl Assembly<'_> {
         if arrival.cut == 0 || known {
             return None;
         }
-        let reached = self.half.start != Start::Tentative && arrival.end() <= self.half.next;
+        let reached = self.half.start != Start::Tentative
+            && arrival.end() <= self.half.next
+            && !self.must_wait(arrival.peer_at, out.shared.now);
         let limit = out.shared.config.out_of_order_per_direction;
         if !reached && self.cold.held.cost().saturating_add(Held::cost(0)) <= limit {
             self.cold.held.insert(Held::new(arrival.end(), Vec::new(), arrival.cut, arrival));
@@ -351,7 +376,7 @@ impl Assembly<'_> {
     }
 
     /// Delivers held pieces that are in order now, and declares cut bytes lost.
-    fn drain<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
+    pub(crate) fn drain<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         if self.half.start == Start::Tentative {
             return;
         }
@@ -359,6 +384,9 @@ impl Assembly<'_> {
         loop {
             let first = self.cold.held.first();
             if first.is_some_and(|first| first <= self.half.next) {
+                if self.holds_back(out) {
+                    break;
+                }
                 self.deliver_first_held(out);
             } else if self.cold.lost_until > self.half.next {
                 let end = self.cold.lost_until;
@@ -423,7 +451,8 @@ impl Assembly<'_> {
 
     /// The end of the first hole, when the evidence suffices.
     fn hole_proven_lost(&self) -> Option<StreamOffset> {
-        let end = self.cold.held.first().filter(|_| self.half.start != Start::Tentative)?;
+        let in_order = self.half.start != Start::Tentative;
+        let end = self.cold.held.first().filter(|first| in_order && *first > self.half.next)?;
         let enough = if self.half.acked >= end {
             LATER_ACKNOWLEDGED
         } else if self.cold.awaited {
@@ -444,7 +473,8 @@ impl Assembly<'_> {
 
     fn reach_fin<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         let reached = self.cold.fin.is_some_and(|fin| self.half.next >= fin);
-        if reached && self.half.start != Start::Tentative && !self.half.finished {
+        let due = reached && self.half.start != Start::Tentative && !self.half.finished;
+        if due && !self.must_wait(self.cold.fin_due.peer_at, out.shared.now) {
             self.half.finished = true;
             out.event(StreamEvent::Fin(self.side));
         }

@@ -1,6 +1,7 @@
 //! What a direction needs once it carries payload.
 
 use crate::StreamOffset;
+use crate::causality::Due;
 use crate::half::{Half, NEAR};
 use crate::held::HeldList;
 use crate::recent::Recent;
@@ -13,6 +14,12 @@ pub(crate) struct ColdHalf {
     pub(crate) held: HeldList,
     /// The position of the FIN.
     pub(crate) fin: Option<StreamOffset>,
+    /// What the FIN waits for once it is reached.
+    pub(crate) fin_due: Due,
+    /// Acknowledgements of the other direction up to here are not waited for, or not any more.
+    pub(crate) waived: StreamOffset,
+    /// What would be waited for if waiting had not proven vain.
+    pub(crate) forgone: Due,
     /// The capture cut the bytes up to here.
     pub(crate) lost_until: StreamOffset,
     /// Segments since the first hole was noticed.
@@ -65,6 +72,9 @@ impl Default for ColdHalf {
             recent: Recent::default(),
             held: HeldList::default(),
             fin: None,
+            fin_due: Due::default(),
+            waived: Half::default().next,
+            forgone: Due::default(),
             lost_until: Half::default().next,
             later: 0,
             awaited: false,

@@ -57,9 +57,13 @@ impl<T> Record<T> {
         {
             return outcome;
         }
+        self.causality.show(segment.side);
         let peer_at = segment.ack.map(|ack| self.take_ack(segment.side, ack, shared, sink));
         self.count_for_tentative(shared, sink);
         self.take_payload(segment, at, peer_at, shared, sink);
+        if self.causality.waiting {
+            self.release(shared, sink);
+        }
         self.progress(segment)
     }
 
@@ -190,6 +194,9 @@ impl<T> Record<T> {
         let arrival = Arrival { at, bytes, cut, fin, peer_at, time, frame, source, stamp };
         let (mut assembly, mut out) = self.split(segment.side, shared, sink);
         let fate = assembly.accept(&arrival, &mut out);
+        if self.causality.waiting && matches!(fate, Fate::InOrder | Fate::OutOfOrder) {
+            self.hear_late(segment.side, at, shared.now);
+        }
         count(segment, fate, shared);
     }
 

@@ -12,7 +12,8 @@ pub struct Counters {
     pub segments: u64,
     /// Payload delivered at once, at least in part.
     pub in_order: u64,
-    /// Payload held because of a hole before it, or because the start of its direction was not known yet.
+    /// Payload held because of a hole before it, because the start of its direction was not known yet, or because its
+    /// sender had heard more of the other direction than the capture has shown.
     pub out_of_order: u64,
     /// Payload that came before, sent again by its sender.
     pub retransmissions: u64,
@@ -65,6 +66,9 @@ pub struct Counters {
     pub acknowledged_bytes: u64,
     /// Gaps declared because the out-of-order memory was full, in one direction or in all.
     pub gaps_for_memory: u64,
+    /// Times that payload or a FIN stopped waiting for bytes of the other direction that its sender had heard: they
+    /// were late by more than the wait allows, or lost.
+    pub waits_given_up: u64,
 
     /// Ranges that came twice with different bytes.
     pub overlap_conflicts: u64,

@@ -1,7 +1,8 @@
-//! Out-of-order payload that waits for a hole to fill.
+//! Payload that waits for a hole to fill, or for the other direction to come as far as its sender had heard.
 
 use crate::StreamOffset;
 use crate::assembly::Arrival;
+use crate::causality::Due;
 use crate::pool::Pool;
 use std::collections::VecDeque;
 use tapwire_wire::{SourceId, Timestamp};
@@ -19,6 +20,8 @@ pub(crate) struct Held {
     pub(crate) time: Timestamp,
     pub(crate) frame: u64,
     pub(crate) source: SourceId,
+    /// When it was held, in nanoseconds of the table's time.
+    since: i64,
     /// A conflict about these bytes was reported.
     disputed: bool,
 }
@@ -26,7 +29,12 @@ pub(crate) struct Held {
 impl Held {
     pub(crate) fn new(at: StreamOffset, bytes: Vec<u8>, cut: u32, arrival: &Arrival<'_>) -> Self {
         let Arrival { peer_at, time, frame, source, .. } = *arrival;
-        Self { at, bytes, cut, peer_at, time, frame, source, disputed: false }
+        Self { at, bytes, cut, peer_at, time, frame, source, since: arrival.stamp.now, disputed: false }
+    }
+
+    /// What it waits for once it is in order.
+    pub(crate) const fn due(&self) -> Due {
+        Due { peer_at: self.peer_at, since: self.since }
     }
 
     /// The end of its bytes; cut bytes hold no place, since a copy with more of them may come.
@@ -66,9 +74,14 @@ impl HeldList {
         self.pieces.capacity() * size_of::<Held>()
     }
 
+    /// The first piece.
+    pub(crate) fn front(&self) -> Option<&Held> {
+        self.pieces.front()
+    }
+
     /// Where the first piece begins.
     pub(crate) fn first(&self) -> Option<StreamOffset> {
-        self.pieces.front().map(|piece| piece.at)
+        self.front().map(|piece| piece.at)
     }
 
     pub(crate) fn pop(&mut self) -> Option<Held> {

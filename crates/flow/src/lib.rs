@@ -3,12 +3,17 @@
 //! A pure crate: deterministic, no clock, no threads, no I/O. Time is the packets' own. [`FlowTable::handle`] takes a
 //! segment and pushes [`StreamEvent`]s into a [`StreamSink`]; in-order payload is lent on, never copied. A SYN is never
 //! required, and bytes on the two sides of a hole are never joined.
+//!
+//! Chunks keep the causal order of the two directions, although mirrors do not: a chunk is delivered once the other
+//! direction was delivered or declared lost up to its `peer_at`. The wait for that is bounded, so after real loss a
+//! response may come before the gap that stands for its request.
 
 #![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod assembly;
+mod causality;
 mod clock;
 mod cold;
 mod config;

@@ -23,4 +23,12 @@ impl<V> Pair<V> {
             Side::Upper => &mut self.upper,
         }
     }
+
+    /// The value of that side to change, and that of its peer.
+    pub(crate) const fn split(&mut self, side: Side) -> (&mut V, &V) {
+        match side {
+            Side::Lower => (&mut self.lower, &self.upper),
+            Side::Upper => (&mut self.upper, &self.lower),
+        }
+    }
 }

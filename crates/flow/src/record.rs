@@ -1,6 +1,7 @@
 //! What the table keeps of one connection.
 
 use crate::assembly::Assembly;
+use crate::causality::{Causality, PATIENCE};
 use crate::cold::ColdHalf;
 use crate::half::{Half, Start};
 use crate::outlet::{Outlet, Shared};
@@ -40,6 +41,7 @@ pub(crate) struct Record<T> {
     /// Bytes counted against the budget.
     pub(crate) charged: usize,
     pub(crate) phase: Phase,
+    pub(crate) causality: Causality,
 }
 
 impl<T> Record<T> {
@@ -83,12 +85,16 @@ impl<T> Record<T> {
         lower.into_iter().chain(upper).min()
     }
 
-    /// When the wait of a direction is over, in the table's time: that of a tentative start, or on a tap that of a hole.
+    /// When the wait of a direction is over, in the table's time: that of a tentative start, that for the other
+    /// direction, or on a tap that of a hole.
     pub(crate) fn wait_of(&self, side: Side, gap_after: Option<i64>) -> Option<i64> {
         let cold = self.cold.as_ref()?.get(side);
-        let tentative = self.halves.get(side).start == Start::Tentative;
-        let hole = !cold.held.is_empty() || cold.fin.is_some_and(|fin| self.halves.get(side).next < fin);
-        let after = if tentative { Some(TENTATIVE_WAIT) } else { gap_after.filter(|_| hole) };
+        let half = self.halves.get(side);
+        if let Some(due) = cold.blocked(half) {
+            return Some(due.since.saturating_add(PATIENCE));
+        }
+        let tentative = half.start == Start::Tentative;
+        let after = if tentative { Some(TENTATIVE_WAIT) } else { gap_after.filter(|_| cold.has_hole(half)) };
         after.map(|after| cold.noticed.saturating_add(after))
     }
 
@@ -99,17 +105,19 @@ impl<T> Record<T> {
         shared: &'a mut Shared,
         sink: &'a mut S,
     ) -> (Assembly<'a>, Outlet<'a, T, S>) {
-        let Self { info, halves, cold, state, .. } = self;
+        let Self { info, halves, cold, state, causality, .. } = self;
         let cold = cold.get_or_insert_default().get_mut(side);
-        (Assembly { side, half: halves.get_mut(side), cold }, Outlet { info, state, sink, shared })
+        let (half, peer) = halves.split(side);
+        (Assembly { side, half, cold, peer, causality }, Outlet { info, state, sink, shared })
     }
 
-    /// Delivers everything held, the initiator's bytes first, then `Close`. The record is without state afterwards.
+    /// Delivers everything held, where nothing else orders it the initiator's bytes first, then `Close`. The record is without state afterwards.
     pub(crate) fn close<S: StreamSink<T>>(&mut self, reason: CloseReason, shared: &mut Shared, sink: &mut S)
     where
         T: Default,
     {
         let first = self.info.initiator.unwrap_or(Side::Lower);
+        self.give_up_in_turn(first, shared, sink);
         for side in [first, first.peer()] {
             let unseen = self.halves.get(side).acked > self.halves.get(side).next;
             if self.cold.is_some() || unseen {

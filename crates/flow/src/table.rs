@@ -1,5 +1,6 @@
 //! The table of connections: which one a segment belongs to, and how long each is kept.
 
+use crate::causality::Causality;
 use crate::clock::Clock;
 use crate::conversation::Outcome;
 use crate::counters::Counters;
@@ -218,6 +219,7 @@ impl<T: Default> FlowTable<T> {
             waits_until: None,
             charged: 0,
             phase: Phase::Embryonic,
+            causality: Causality::default(),
         };
         let slot = self.free.pop().unwrap_or_else(|| self.add_slot());
         if let Some(place) = self.records.get_mut(slot as usize) {
@@ -343,7 +345,7 @@ impl<T: Default> FlowTable<T> {
         }
     }
 
-    /// Gives up the holes and tentative starts of a connection whose time is over.
+    /// Gives up the waits of a connection whose time is over.
     fn end_wait<S: StreamSink<T>>(&mut self, slot: u32, sink: &mut S) {
         let gap_after = self.shared.config.gap_after_ms.map(|ms| i64::from(ms) * 1_000_000);
         let now = self.shared.now;
@@ -355,6 +357,7 @@ impl<T: Default> FlowTable<T> {
                 assembly.give_up(&mut out);
             }
         }
+        record.release(&mut self.shared, sink);
         self.keep(slot, sink);
     }
 
