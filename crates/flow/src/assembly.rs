@@ -120,18 +120,17 @@ impl Assembly<'_> {
     pub(crate) fn acknowledged_unseen<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         let (next, now) = (self.half.next, out.shared.now);
         let Silence { until, since, acks } = &mut self.cold.silence;
-        if *until <= next {
-            self.cold.silence = Silence { until: self.half.acked, since: now, acks: 0 };
+        let Some(end) = until.filter(|until| *until > next) else {
+            self.cold.silence = Silence { until: Some(self.half.acked), since: now, acks: 0 };
             return;
-        }
+        };
         *acks = acks.saturating_add(1);
         let (enough, after) = match out.shared.config.gap_after_ms {
             Some(after) => (SILENT_ON_TAP, i64::from(after) * 1_000_000),
             None => SILENT,
         };
         // One number alone may be a FIN that was not captured.
-        if *acks >= enough && now.saturating_sub(*since) >= after && until.since(next) > 1 {
-            let end = *until;
+        if *acks >= enough && now.saturating_sub(*since) >= after && end.since(next) > 1 {
             self.lose(end, out);
         }
     }
@@ -371,7 +370,7 @@ impl Assembly<'_> {
         if !reached {
             self.make_room(arrival.end(), out);
         }
-        self.cold.lost_until = self.cold.lost_until.max(arrival.stated_end());
+        self.cold.lost_until = self.cold.lost_until.max(Some(arrival.stated_end()));
         Some(Fate::InOrder)
     }
 
@@ -388,8 +387,7 @@ impl Assembly<'_> {
                     break;
                 }
                 self.deliver_first_held(out);
-            } else if self.cold.lost_until > self.half.next {
-                let end = self.cold.lost_until;
+            } else if let Some(end) = self.cold.lost_until.filter(|end| *end > self.half.next) {
                 self.lose(first.map_or(end, |first| first.min(end)), out);
             } else {
                 break;
@@ -403,7 +401,7 @@ impl Assembly<'_> {
     fn deliver_first_held<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         let Some(piece) = self.cold.held.pop() else { return };
         if piece.cut > 0 {
-            self.cold.lost_until = self.cold.lost_until.max(piece.at + u64::from(piece.cut));
+            self.cold.lost_until = self.cold.lost_until.max(Some(piece.at + u64::from(piece.cut)));
             return;
         }
         let Held { at, peer_at, time, frame, source, .. } = piece;

@@ -81,7 +81,7 @@ impl Assembly<'_> {
             && self.peer.is_open()
             && !self.peer.finished
             && at.since(self.peer.next) <= NEAR
-            && at > self.cold.waived;
+            && Some(at) > self.cold.waived;
         self.causality.waiting |= expected;
         if expected && self.causality.vain >= VAIN {
             self.cold.forgone = Due { peer_at: Some(at), since: now };
@@ -118,7 +118,7 @@ impl Assembly<'_> {
         out: &mut Outlet<'_, T, S>,
     ) {
         out.shared.counters.waits_given_up += 1;
-        self.cold.waived = peer_at.map_or(self.cold.waived, |at| at.max(self.cold.waived));
+        self.cold.waived = self.cold.waived.max(peer_at);
     }
 
     /// Delivers what need not wait any longer; whether that was anything.

@@ -2,7 +2,7 @@
 
 use crate::StreamOffset;
 use crate::causality::Due;
-use crate::half::{Half, NEAR};
+use crate::half::NEAR;
 use crate::held::HeldList;
 use crate::recent::Recent;
 use tapwire_wire::SeqNumber;
@@ -17,11 +17,11 @@ pub(crate) struct ColdHalf {
     /// What the FIN waits for once it is reached.
     pub(crate) fin_due: Due,
     /// Acknowledgements of the other direction up to here are not waited for, or not any more.
-    pub(crate) waived: StreamOffset,
+    pub(crate) waived: Option<StreamOffset>,
     /// What would be waited for if waiting had not proven vain.
     pub(crate) forgone: Due,
     /// The capture cut the bytes up to here.
-    pub(crate) lost_until: StreamOffset,
+    pub(crate) lost_until: Option<StreamOffset>,
     /// Segments since the first hole was noticed.
     pub(crate) later: u32,
     /// The peer still acknowledges up to the hole.
@@ -38,7 +38,7 @@ pub(crate) struct ColdHalf {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Silence {
     /// The bytes before this one; nothing is watched when they were reached.
-    pub(crate) until: StreamOffset,
+    pub(crate) until: Option<StreamOffset>,
     /// The table's time of the first acknowledgement, in nanoseconds.
     pub(crate) since: i64,
     /// Acknowledgements after it.
@@ -73,13 +73,13 @@ impl Default for ColdHalf {
             held: HeldList::default(),
             fin: None,
             fin_due: Due::default(),
-            waived: Half::default().next,
+            waived: None,
             forgone: Due::default(),
-            lost_until: Half::default().next,
+            lost_until: None,
             later: 0,
             awaited: false,
             noticed: 0,
-            silence: Silence { until: Half::default().next, since: 0, acks: 0 },
+            silence: Silence { until: None, since: 0, acks: 0 },
             strays: Strays::default(),
         }
     }

@@ -1,5 +1,6 @@
 //! The flow table from packets to events.
 
+mod causality;
 mod common;
 mod model;
 mod reassembly;

@@ -7,25 +7,25 @@ use tapwire_flow::{Config, StreamOffset};
 use tapwire_wire::{SeqNumber, Side};
 
 /// A small generator, so that one number names a whole capture.
-struct Random(u64);
+pub(crate) struct Random(pub(crate) u64);
 
 impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
+    pub(crate) fn below(&mut self, limit: u64) -> u64 {
         self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         (self.0 >> 33) % limit.max(1)
     }
 
-    fn chance(&mut self, percent: u64) -> bool {
+    pub(crate) fn chance(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }
 }
 
 #[derive(Debug, Clone)]
-struct Capture {
-    seed: u64,
+pub(crate) struct Capture {
+    pub(crate) seed: u64,
     isns: [u32; 2],
     segments: u64,
-    handshake: bool,
+    pub(crate) handshake: bool,
     shuffle: u64,
     duplicates: u64,
     resegmented: u64,
@@ -39,7 +39,7 @@ fn isn() -> impl Strategy<Value = u32> {
 }
 
 prop_compose! {
-    fn capture(shuffle: u64, drops: u64)(
+    pub(crate) fn capture(shuffle: u64, drops: u64)(
         seed in any::<u64>(),
         isns in [isn(), isn()],
         segments in 1..60_u64,
@@ -65,7 +65,7 @@ fn bytes(side: Side, from: u32, len: u32) -> Vec<u8> {
 }
 
 impl Capture {
-    fn first(&self, side: Side) -> u32 {
+    pub(crate) fn first(&self, side: Side) -> u32 {
         self.isns[usize::from(side == SERVER)].wrapping_add(1)
     }
 
@@ -75,7 +75,7 @@ impl Capture {
     }
 
     /// The packets as they pass, and how many bytes each side sent.
-    fn sent(&self, random: &mut Random) -> (Vec<Tcp>, [u32; 2]) {
+    pub(crate) fn sent(&self, random: &mut Random) -> (Vec<Tcp>, [u32; 2]) {
         let mut packets = Vec::new();
         if self.handshake {
             packets.push(self.tcp(CLIENT, 0).syn());
@@ -112,7 +112,7 @@ impl Capture {
     }
 
     /// What a capture makes of them.
-    fn seen(&self, sent: Vec<Tcp>, random: &mut Random) -> Vec<Tcp> {
+    pub(crate) fn seen(&self, sent: Vec<Tcp>, random: &mut Random) -> Vec<Tcp> {
         let mut seen: Vec<(u64, Tcp)> = Vec::new();
         for (nth, packet) in (0..).zip(sent) {
             for _ in 0..1 + u64::from(random.chance(self.duplicates)) {
@@ -127,7 +127,7 @@ impl Capture {
 }
 
 /// Checks what holds for every capture, and gives the bytes delivered and the bytes lost of each side.
-fn check(capture: &Capture, packets: &[Tcp], heard: &[(u64, Heard)]) -> [(u64, u64); 2] {
+pub(crate) fn check(capture: &Capture, packets: &[Tcp], heard: &[(u64, Heard)]) -> [(u64, u64); 2] {
     let mut totals = [(0, 0); 2];
     let mut next: BTreeMap<(u64, bool), StreamOffset> = BTreeMap::new();
     for (flow, event) in heard {

@@ -126,6 +126,16 @@ fn a_payload_larger_than_the_cap_is_delivered_after_a_gap() {
 }
 
 #[test]
+fn a_hole_before_the_wrap_of_a_stream_that_was_opened_after_it_is_waited_for() {
+    let mut tap = Tap::file();
+    tap.send(&server(500).ack(20)).send(&client(u32::MAX - 9).syn()).send(&client(10).data(b"late"));
+    assert_eq!(tap.take(), []);
+    tap.send(&client(u32::MAX - 8).data(b"nineteen bytes here"));
+    let all: Vec<u8> = tap.take_data().into_iter().flat_map(|(_, _, bytes)| bytes).collect();
+    assert_eq!(all, b"nineteen bytes herelate");
+}
+
+#[test]
 fn cut_bytes_are_a_gap_at_once() {
     let mut tap = Tap::connected();
     tap.send(&client(101).data(b"abcdefgh").cut(5));
