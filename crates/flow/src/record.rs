@@ -90,6 +90,9 @@ impl<T> Record<T> {
     pub(crate) fn wait_of(&self, side: Side, gap_after: Option<i64>) -> Option<i64> {
         let cold = self.cold.as_ref()?.get(side);
         let half = self.halves.get(side);
+        if cold.held.is_empty() && cold.fin.is_none() {
+            return None;
+        }
         if let Some(due) = cold.blocked(half) {
             return Some(due.since.saturating_add(PATIENCE));
         }
