@@ -1,8 +1,8 @@
 //! The state of one connection, inside the flow's record.
 
+use crate::h1::conversation::Conversation;
+use crate::h1::conversation::MAX_PROXY_HEADER;
 use crate::h1::{Start, probe};
-use crate::http1::Conversation;
-use crate::http1::MAX_PROXY_HEADER;
 use crate::proxy::{self, ProxyOutcome};
 use crate::{Kind, ProxyHeader};
 use tapwire_flow::{Chunk, Gap, StreamOffset};

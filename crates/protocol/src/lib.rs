@@ -15,13 +15,10 @@ mod connection;
 mod exchange;
 pub mod h1;
 mod head;
-mod http1;
 mod kind;
 mod output;
-mod pairing;
 mod protocols;
 pub mod proxy;
-mod reader;
 
 pub use anomaly::{Anomalies, Anomaly};
 pub use body::{Body, BodyPart, Framing, MessageId};

@@ -1,6 +1,6 @@
 //! What leaves this crate, and what it counts.
 
-use crate::reader::Origin;
+use crate::h1::reader::Origin;
 use crate::{
     Anomalies, Body, BodyPart, Exchange, ExchangeSink, Frames, Head, Message, MessageId, Pairing, Seen,
 };

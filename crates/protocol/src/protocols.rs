@@ -1,8 +1,8 @@
 //! The sink of stream events: probes each connection and hands it to its protocol.
 
 use crate::connection::{Connection, State, Verdict};
+use crate::h1::conversation::Conversation;
 use crate::h1::{Start, probe};
-use crate::http1::Conversation;
 use crate::output::{Config, Counters, Output};
 use crate::{ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;

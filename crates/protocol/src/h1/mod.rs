@@ -6,12 +6,16 @@
 
 mod body;
 mod bytes;
+pub(crate) mod conversation;
 mod framing;
 mod head;
 mod lenient;
+pub(crate) mod pairing;
 mod probe;
 #[cfg(test)]
 mod properties;
+mod queue;
+pub(crate) mod reader;
 mod scan;
 mod start_line;
 mod trailers;

@@ -7,8 +7,8 @@
 //! acknowledgements (nothing unseen lies before the request) or by what follows (exactly one answer came).
 //! What neither proves is reported as two halves or as `uncertain`; nothing is guessed.
 
+use crate::h1::queue::Queue;
 use crate::{Anomaly, Direction, Message, MessageId, Pairing};
-use std::collections::VecDeque;
 use tapwire_flow::StreamOffset;
 
 /// Halves that may wait on one connection; beyond it the oldest is reported alone.
@@ -118,9 +118,9 @@ pub(crate) struct Progress {
 /// The pairing state of one connection.
 #[derive(Debug, Default)]
 pub(crate) struct Pairer {
-    requests: VecDeque<Half>,
-    responses: VecDeque<Half>,
-    entries: VecDeque<Entry>,
+    requests: Queue<Half>,
+    responses: Queue<Half>,
+    entries: Queue<Entry>,
     /// Serials of the last certain pair; (0, 0) at the stream's start.
     synced: Option<(u64, u64)>,
     /// Serial and anchor of the request that arrived last.
@@ -129,6 +129,10 @@ pub(crate) struct Pairer {
     last_paired: Option<(u64, Option<StreamOffset>)>,
     /// The client was seen not to wait for answers: anchors prove nothing on this connection.
     pipelines: bool,
+    /// Something came or ended since the last decision.
+    changed: bool,
+    /// Entries that wait for their successor.
+    unjudged: usize,
     /// A request of HTTP/0.9 was sent.
     awaits_http09: bool,
 }
@@ -136,6 +140,11 @@ pub(crate) struct Pairer {
 impl Pairer {
     pub(crate) fn new() -> Self {
         Self { synced: Some((0, 0)), ..Self::default() }
+    }
+
+    /// Whether a decision may be possible: something changed, or a half waits for its side to move on.
+    pub(crate) fn may_settle(&self) -> bool {
+        self.changed || self.unjudged > 0 || !self.requests.is_empty() || !self.responses.is_empty()
     }
 
     /// Whether nothing is open.
@@ -159,6 +168,7 @@ impl Pairer {
     /// A request's head was read.
     pub(crate) fn request(&mut self, half: Half, http09: bool) {
         self.awaits_http09 |= http09;
+        self.changed = true;
         if let Some((serial, anchor)) = self.last_request
             && half.contiguous
             && half.serial == serial + 1
@@ -196,6 +206,7 @@ impl Pairer {
 
     /// A final response's head was read.
     pub(crate) fn response(&mut self, half: Half) {
+        self.changed = true;
         self.responses.push_back(half);
     }
 
@@ -203,16 +214,21 @@ impl Pairer {
     pub(crate) fn end(&mut self, id: MessageId, ended: Ended) {
         let entries =
             self.entries.iter_mut().flat_map(|entry| entry.request.iter_mut().chain(&mut entry.response));
-        let half = entries.chain(&mut self.requests).chain(&mut self.responses).find(|half| half.id == id);
+        let waiting = self.requests.iter_mut().chain(self.responses.iter_mut());
+        let half = entries.chain(waiting).find(|half| half.id == id);
         if let Some(half) = half {
             half.ended = Some(ended);
+            self.changed = true;
         }
     }
 
     /// Decides what can be decided and hands out the exchanges that are complete.
     pub(crate) fn settle(&mut self, progress: Progress, mut done: impl FnMut(Paired)) {
+        self.changed = false;
         while self.step(progress) {}
-        self.judge_successors(progress);
+        if self.unjudged > 0 {
+            self.judge_successors(progress);
+        }
         let mut kept = 0;
         while let Some(entry) = self.entries.get(kept) {
             if entry.is_ready() {
@@ -337,6 +353,7 @@ impl Pairer {
         self.synced = (verdict == Verdict::Certain).then_some((request.serial, response.serial));
         self.last_paired = Some((request.serial, request.peer_at));
         let pipelined = shares || before_its_turn;
+        self.unjudged += usize::from(verdict == Verdict::NeedsSuccessor);
         self.entries.push_back(Entry {
             request: Some(request),
             response: Some(response),
@@ -376,6 +393,7 @@ impl Pairer {
         if last.verdict == Verdict::NeedsSuccessor && ends_here {
             let earlier = last.response.take();
             last.verdict = Verdict::Uncertain;
+            self.unjudged -= 1;
             self.entries.push_back(Entry::alone(None, earlier, false));
         }
     }
@@ -404,8 +422,9 @@ impl Pairer {
                 Some(_) if entry.is_ended() => Verdict::Uncertain,
                 None if last => Verdict::Certain,
                 None if progress.closed => Verdict::Uncertain,
-                _ => Verdict::NeedsSuccessor,
+                _ => continue,
             };
+            self.unjudged -= 1;
         }
     }
 }

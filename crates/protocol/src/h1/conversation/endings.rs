@@ -1,0 +1,161 @@
+//! Gaps, FIN and close: what becomes of what was open.
+
+use super::{Conversation, MAX_PROXY_HEADER};
+use crate::h1::reader::{Interim, Origin, Place, Reader};
+use crate::output::Output;
+use crate::{Anomaly, Direction, ExchangeSink, Seen};
+use tapwire_flow::{CloseReason, Evidence, Gap};
+use tapwire_wire::Side;
+
+impl Conversation {
+    /// Bytes that will not come.
+    pub(crate) fn gap<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, gap: &Gap) {
+        let direction = self.direction(gap.side);
+        let end = gap.at + gap.len;
+        let may_be_proxy_header = self.expects_proxy && gap.len <= MAX_PROXY_HEADER;
+        let reader = self.reader(direction);
+        reader.next = Some(gap.at);
+        let origin = reader.origin;
+        match &mut reader.place {
+            Place::Boundary if may_be_proxy_header && reader.serial == 0 && reader.contiguous => {}
+            Place::Boundary => {
+                reader.missing_message = reader.contiguous;
+                reader.lose();
+            }
+            Place::Head => self.gap_in_head(out, direction, origin, gap),
+            Place::Length(remaining) if gap.len <= *remaining => {
+                *remaining -= gap.len;
+                let ended = *remaining == 0;
+                miss(reader, gap.len, gap.len);
+                if ended {
+                    self.finish(direction, Some(end));
+                }
+            }
+            Place::Length(remaining) => {
+                let tail = *remaining;
+                miss(reader, tail, tail);
+                self.finish(direction, Some(gap.at + tail));
+                self.reader(direction).lose();
+            }
+            Place::Chunked(decoder) => {
+                let exact = decoder.skip_gap(gap.len);
+                miss(reader, gap.len, if exact { gap.len } else { 0 });
+                if !exact {
+                    self.truncate(direction);
+                }
+            }
+            Place::UntilClose => miss(reader, gap.len, gap.len),
+            Place::Undecided | Place::Lost | Place::Tunnel => {}
+        }
+        self.reader(direction).interim = Interim::default();
+        self.reader(direction).next = Some(end);
+        self.settle(out, false);
+    }
+
+    pub(super) fn gap_in_head<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        origin: Option<Origin>,
+        gap: &Gap,
+    ) {
+        let held = std::mem::take(&mut self.reader(direction).held);
+        if let Some(origin) = origin {
+            self.cut_head(out, direction, &held, origin, Seen::Truncated, gap.time, origin.frame);
+        }
+        self.reader(direction).lose();
+    }
+
+    /// The open message ends here with its end unknown.
+    pub(super) fn truncate(&mut self, direction: Direction) {
+        if let Some(open) = &mut self.reader(direction).open {
+            open.seen = Seen::Truncated;
+        }
+        self.close_open(direction, None);
+        self.reader(direction).lose();
+    }
+
+    /// That side sends nothing more.
+    pub(crate) fn fin<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, side: Side) {
+        let direction = self.direction(side);
+        self.finish_bodiless();
+        let reader = self.reader(direction);
+        reader.finished = true;
+        let (next, origin) = (reader.next, reader.origin);
+        match reader.place {
+            Place::UntilClose => self.finish(direction, next),
+            Place::Length(_) | Place::Chunked(_) => {
+                if let Some(open) = &mut reader.open {
+                    open.anomalies.insert(Anomaly::ShortBody);
+                }
+                self.truncate(direction);
+            }
+            Place::Head => {
+                let held = std::mem::take(&mut reader.held);
+                if let Some(origin) = origin {
+                    self.cut_head(out, direction, &held, origin, Seen::Truncated, origin.time, origin.frame);
+                }
+            }
+            Place::Boundary | Place::Undecided | Place::Lost | Place::Tunnel => {}
+        }
+        self.settle(out, false);
+    }
+
+    /// A fact about the bytes of one side.
+    pub(crate) fn evidence(&mut self, side: Side, evidence: Evidence) {
+        let anomaly = match evidence {
+            Evidence::OverlapConflict => Anomaly::OverlapConflict,
+            Evidence::ResetOutOfWindow => Anomaly::ResetOutOfWindow,
+            Evidence::BadChecksum => Anomaly::BadChecksum,
+        };
+        let direction = self.direction(side);
+        let noted = match &mut self.reader(direction).open {
+            Some(open) => {
+                open.anomalies.insert(anomaly);
+                true
+            }
+            None => self.pairer.note(direction, anomaly),
+        };
+        if !noted {
+            self.reader(direction).pending.insert(anomaly);
+        }
+    }
+
+    /// The connection is over: everything open is reported as far as it is known.
+    pub(crate) fn close<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, reason: CloseReason) {
+        self.finish_bodiless();
+        for direction in [Direction::ToServer, Direction::ToClient] {
+            let reader = self.reader(direction);
+            let (next, origin) = (reader.next, reader.origin);
+            match reader.place {
+                Place::UntilClose if reason == CloseReason::Fin => self.finish(direction, next),
+                Place::Head => {
+                    let held = std::mem::take(&mut reader.held);
+                    if let Some(origin) = origin {
+                        self.cut_head(
+                            out,
+                            direction,
+                            &held,
+                            origin,
+                            Seen::Truncated,
+                            origin.time,
+                            origin.frame,
+                        );
+                    }
+                }
+                _ => self.truncate(direction),
+            }
+        }
+        self.settle(out, true);
+    }
+}
+
+fn miss(reader: &mut Reader, bytes: u64, body: u64) {
+    if let Some(open) = &mut reader.open {
+        open.missed_bytes += bytes;
+        open.body.missed += body;
+        open.body.len += body;
+        open.body.cut = true;
+        open.seen = Seen::Truncated;
+    }
+}

@@ -1,0 +1,317 @@
+//! Start lines and fields: where messages begin.
+
+use super::{Conversation, PROBE_BYTES};
+use crate::h1::pairing::{Half, Method};
+use crate::h1::reader::{Origin, Place};
+use crate::h1::{
+    HeadOutcome, MAX_HEAD, Start, parse_capped, parse_partial, parse_request, parse_response, probe,
+    request_framing, response_framing, upgrade,
+};
+use crate::output::Output;
+use crate::{Anomaly, Direction, ExchangeSink, Framing, Message, Seen, Version};
+use tapwire_flow::{Chunk, StreamOffset};
+use tapwire_wire::Timestamp;
+
+impl Conversation {
+    pub(super) fn boundary<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        at: StreamOffset,
+        rest: &[u8],
+    ) -> usize {
+        let blank = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n')).count();
+        let reader = self.reader(direction);
+        if blank > 0 {
+            reader.pending.insert(Anomaly::LeadingEmptyLines);
+            out.counters.blank_bytes += blank as u64;
+            return blank;
+        }
+        let expected = matches!(
+            (direction, probe(rest)),
+            (Direction::ToServer, Start::Request)
+                | (Direction::ToClient, Start::Response)
+                | (_, Start::Partial)
+        );
+        let origin = reader.origin_at(chunk, at);
+        if !expected {
+            if direction == Direction::ToClient && self.pairer.awaits_http09() {
+                self.headless_response(out, origin);
+                return 0;
+            }
+            return self.garbage(out, direction, rest);
+        }
+        match self.parse(out, direction, rest, origin) {
+            HeadOutcome::Complete { len } => len.max(1).min(rest.len()),
+            HeadOutcome::NotHttp => self.garbage(out, direction, rest),
+            HeadOutcome::Partial | HeadOutcome::TooLong => {
+                let reader = self.reader(direction);
+                reader.origin = Some(origin);
+                reader.place = Place::Head;
+                0
+            }
+        }
+    }
+
+    /// Bytes that are no message where one should begin.
+    pub(super) fn garbage<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        rest: &[u8],
+    ) -> usize {
+        let reader = self.reader(direction);
+        reader.pending.insert(Anomaly::TrailingGarbage);
+        reader.lose();
+        out.counters.lost_bytes += rest.len() as u64;
+        rest.len()
+    }
+
+    pub(super) fn more_head<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        rest: &[u8],
+    ) -> usize {
+        let reader = self.reader(direction);
+        let Some(origin) = reader.origin else {
+            reader.place = Place::Boundary;
+            return 0;
+        };
+        let before = reader.held.len();
+        let room = MAX_HEAD.saturating_sub(before).min(rest.len());
+        reader.held.extend_from_slice(rest.get(..room).unwrap_or_default());
+        let ended = reader.scan.find_end(&reader.held).is_some();
+        let full = reader.held.len() >= MAX_HEAD;
+        // What was too short to tell may have become telling: garbage is not held up to the limit.
+        let telling = before < PROBE_BYTES && probe(&reader.held) == Start::No;
+        if !ended && !full && !telling {
+            return room;
+        }
+        let held = std::mem::take(&mut reader.held);
+        let outcome =
+            if full && !ended { HeadOutcome::TooLong } else { self.parse(out, direction, &held, origin) };
+        match outcome {
+            HeadOutcome::Complete { len } => {
+                let reader = self.reader(direction);
+                reader.drop_held();
+                if let Some(open) = &mut reader.open {
+                    open.frames.last = chunk.frame;
+                    open.ended = chunk.time;
+                }
+                len.saturating_sub(before).min(rest.len())
+            }
+            HeadOutcome::Partial => {
+                self.reader(direction).held = held;
+                room
+            }
+            HeadOutcome::NotHttp => {
+                let lost = held.len().saturating_sub(room) as u64;
+                out.counters.lost_bytes += lost;
+                self.garbage(out, direction, rest)
+            }
+            HeadOutcome::TooLong => {
+                self.cut_head(out, direction, &held, origin, Seen::Capped, chunk.time, chunk.frame);
+                room
+            }
+        }
+    }
+
+    /// Parses a head and, where it is whole, opens its message.
+    pub(super) fn parse<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        bytes: &[u8],
+        origin: Origin,
+    ) -> HeadOutcome {
+        let mut message = out.message(origin);
+        let outcome = match direction {
+            Direction::ToServer => parse_request(bytes, &mut message.head, &mut message.anomalies),
+            Direction::ToClient => parse_response(bytes, &mut message.head, &mut message.anomalies),
+        };
+        match outcome {
+            HeadOutcome::Complete { len } => {
+                out.counters.head_bytes += len as u64;
+                self.open(out, direction, message, origin, origin.at + len as u64);
+            }
+            _ => out.give_back(message),
+        }
+        outcome
+    }
+
+    /// A head that will not become whole: what can be read of it is reported.
+    #[allow(clippy::too_many_arguments, reason = "the facts of one head, from two call sites")]
+    pub(super) fn cut_head<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        held: &[u8],
+        origin: Origin,
+        seen: Seen,
+        time: Timestamp,
+        frame: u64,
+    ) {
+        let mut message = out.message(origin);
+        let read = match seen {
+            Seen::Capped => parse_capped(held, direction, &mut message.head, &mut message.anomalies),
+            _ => parse_partial(held, direction, &mut message.head, &mut message.anomalies),
+        };
+        out.counters.head_bytes += held.len() as u64;
+        if read {
+            message.seen = seen;
+            message.ended = time;
+            message.frames.last = frame;
+            self.open(out, direction, message, origin, origin.at + held.len() as u64);
+            self.close_open(direction, None);
+        } else {
+            out.give_back(message);
+        }
+        self.reader(direction).lose();
+    }
+
+    /// A head was read: the message takes its place in the pairing, and its framing decides what follows.
+    pub(super) fn open<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        mut message: Box<Message>,
+        origin: Origin,
+        head_end: StreamOffset,
+    ) {
+        let reader = self.reader(direction);
+        message.anomalies |= std::mem::take(&mut reader.pending);
+        reader.origin = None;
+        reader.place = Place::Boundary;
+        let interim = direction == Direction::ToClient
+            && message.head.status.is_some_and(|status| (100..200).contains(&status) && status != 101);
+        if interim {
+            self.interim(out, message, origin);
+            return;
+        }
+        reader.serial += 1;
+        reader.contiguous = true;
+        reader.missing_message = false;
+        let first = std::mem::take(&mut reader.interim);
+        let start = first.origin.unwrap_or(origin);
+        let half = Half {
+            id: message.id,
+            serial: reader.serial,
+            at: origin.at,
+            boundary: start.at,
+            peer_at: start.peer_at,
+            previous_peer_at: start.previous_peer_at,
+            head_end,
+            contiguous: start.contiguous,
+            after_missing_message: start.after_missing_message,
+            switches: switches(&message),
+            method: method_of(&message),
+            interim: first.codes,
+            ended: None,
+        };
+        match direction {
+            Direction::ToServer => self.open_request(out, message, half, head_end),
+            Direction::ToClient => self.open_response(out, message, half, head_end),
+        }
+    }
+
+    /// An interim response belongs to the final one that follows (RFC 9110, 15.2).
+    pub(super) fn interim<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        message: Box<Message>,
+        origin: Origin,
+    ) {
+        let reader = &mut self.responses;
+        let status = message.head.status.unwrap_or_default();
+        if let Some(free) = reader.interim.codes.iter_mut().find(|code| **code == 0) {
+            *free = status;
+        }
+        reader.interim.origin.get_or_insert(origin);
+        reader.place = Place::Boundary;
+        reader.contiguous = true;
+        reader.pending |= message.anomalies;
+        out.counters.interim_responses += 1;
+        out.give_back(message);
+    }
+
+    pub(super) fn open_request<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        mut message: Box<Message>,
+        half: Half,
+        head_end: StreamOffset,
+    ) {
+        let framing = request_framing(&message.head, &mut message.anomalies);
+        let connect = half.method == Method::Connect;
+        self.pairer.request(half, message.head.version == Version::Http09);
+        self.begin_body(Direction::ToServer, message, framing, head_end);
+        if connect {
+            self.requests.place = Place::Undecided;
+        }
+    }
+
+    pub(super) fn open_response<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        mut message: Box<Message>,
+        half: Half,
+        head_end: StreamOffset,
+    ) {
+        let id = half.id;
+        self.next_request_at = half.peer_at.or(self.next_request_at);
+        self.pairer.response(half);
+        self.settle(out, false);
+        let asked = self.pairer.method_answered_by(id);
+        let method = asked.map(|(method, _)| match method {
+            Method::Head => b"HEAD".as_slice(),
+            Method::Connect => b"CONNECT",
+            Method::Other => b"",
+        });
+        let framing = response_framing(&message.head, method, &mut message.anomalies);
+        if matches!(asked, Some((Method::Connect, _))) && framing != Framing::Tunnel {
+            // The tunnel was refused: what the client sends next is HTTP again, from wherever it begins.
+            self.requests.lose();
+        }
+        if framing == Framing::Tunnel {
+            message.anomalies.insert(Anomaly::Tunnel);
+            self.tunnel(out);
+        }
+        self.begin_body(Direction::ToClient, message, framing, head_end);
+    }
+
+    /// HTTP ends for both directions; a request whose body was still open ends with it.
+    pub(super) fn tunnel<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>) {
+        self.close_open(Direction::ToServer, self.requests.next);
+        self.requests.drop_held();
+        self.requests.place = Place::Tunnel;
+        self.tunnelled = true;
+        out.counters.tunnels += 1;
+    }
+
+    /// An answer without head, to a request of HTTP/0.9.
+    pub(super) fn headless_response<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, origin: Origin) {
+        let mut message = out.message(origin);
+        message.head.version = Version::Http09;
+        self.open(out, Direction::ToClient, message, origin, origin.at);
+        self.responses.place = Place::UntilClose;
+    }
+}
+
+/// Whether a request asks to leave HTTP, or a response does.
+fn switches(message: &Message) -> bool {
+    match message.head.status {
+        Some(status) => status == 101 || (200..300).contains(&status),
+        None => method_of(message) == Method::Connect || upgrade(&message.head).is_some(),
+    }
+}
+
+fn method_of(message: &Message) -> Method {
+    match message.head.method().map(|method| method.bytes()) {
+        Some(b"HEAD") => Method::Head,
+        Some(b"CONNECT") => Method::Connect,
+        _ => Method::Other,
+    }
+}

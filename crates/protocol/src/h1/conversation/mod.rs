@@ -1,0 +1,181 @@
+//! An HTTP/1 connection: two readers and the pairing between them.
+
+mod bodies;
+mod endings;
+mod heads;
+mod resync;
+
+use crate::connection::Beginning;
+use crate::h1::pairing::{Paired, Pairer, Progress};
+use crate::h1::reader::{Place, Reader};
+use crate::output::Output;
+use crate::{Anomalies, Anomaly, Direction, Exchange, ExchangeSink, FlowStamp, ProxyHeader};
+use tapwire_flow::{Chunk, Patience, StreamOffset};
+use tapwire_wire::Side;
+
+/// A start that is not told by so many bytes is told by the end of its line.
+const PROBE_BYTES: usize = 4096;
+
+/// Version 1 has at most 107 bytes, version 2 with addresses and the usual TLVs no more than this.
+pub(crate) const MAX_PROXY_HEADER: u64 = 232;
+
+/// The state of an HTTP/1 connection.
+#[derive(Debug)]
+pub(crate) struct Conversation {
+    client: Side,
+    proxy: Option<ProxyHeader>,
+    /// A PROXY header should have come first and did not: what is missing at the client's start is taken for it.
+    expects_proxy: bool,
+    requests: Reader,
+    responses: Reader,
+    pairer: Pairer,
+    /// Where the answer seen last says that the next request begins.
+    next_request_at: Option<StreamOffset>,
+    /// HTTP has given way to something else for good.
+    tunnelled: bool,
+}
+
+impl Conversation {
+    /// `expects_proxy`: this server is spoken to through a proxy that sends PROXY headers.
+    pub(crate) fn new(
+        client: Side,
+        proxy: Option<ProxyHeader>,
+        expects_proxy: bool,
+        beginning: impl Fn(Side) -> Beginning,
+    ) -> Self {
+        Self {
+            expects_proxy: expects_proxy && proxy.is_none(),
+            client,
+            proxy,
+            requests: Reader::new(beginning(client)),
+            responses: Reader::new(beginning(client.peer())),
+            pairer: Pairer::new(),
+            next_request_at: None,
+            tunnelled: false,
+        }
+    }
+
+    pub(crate) fn note_invalid_proxy(&mut self) {
+        self.requests.pending.insert(Anomaly::InvalidProxyHeader);
+    }
+
+    pub(crate) fn patience(&self) -> Patience {
+        if self.tunnelled {
+            Patience::LongLived
+        } else if self.pairer.is_idle() {
+            Patience::Idle
+        } else {
+            Patience::Open
+        }
+    }
+
+    fn direction(&self, side: Side) -> Direction {
+        if side == self.client { Direction::ToServer } else { Direction::ToClient }
+    }
+
+    fn reader(&mut self, direction: Direction) -> &mut Reader {
+        match direction {
+            Direction::ToServer => &mut self.requests,
+            Direction::ToClient => &mut self.responses,
+        }
+    }
+
+    /// Takes the bytes of `chunk` from `skip` on.
+    pub(crate) fn data<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, chunk: &Chunk<'_>, skip: usize) {
+        let direction = self.direction(chunk.side);
+        let mut used = skip;
+        while let Some(rest) = chunk.bytes.get(used..).filter(|rest| !rest.is_empty()) {
+            let at = chunk.at + used as u64;
+            used += self.step(out, direction, chunk, at, rest);
+        }
+        let reader = self.reader(direction);
+        reader.next = Some(chunk.at + chunk.bytes.len() as u64);
+        reader.previous_peer_at = chunk.peer_at.or(reader.previous_peer_at);
+        self.settle(out, false);
+    }
+
+    /// Consumes some of `rest` or moves to another place; returns the bytes consumed.
+    fn step<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        chunk: &Chunk<'_>,
+        at: StreamOffset,
+        rest: &[u8],
+    ) -> usize {
+        let reader = self.reader(direction);
+        reader.next = Some(at);
+        if direction == Direction::ToClient && self.is_bodiless_after_all(chunk, rest) {
+            self.finish(direction, Some(at));
+            return 0;
+        }
+        match self.reader(direction).place {
+            Place::Boundary => self.boundary(out, direction, chunk, at, rest),
+            Place::Head => self.more_head(out, direction, chunk, rest),
+            Place::Length(0) => {
+                self.finish(direction, Some(at));
+                0
+            }
+            Place::Length(remaining) => self.length(out, direction, chunk, rest, remaining),
+            Place::Chunked(_) => self.chunked(out, direction, chunk, at, rest),
+            Place::UntilClose => {
+                self.body(out, direction, chunk, rest);
+                rest.len()
+            }
+            Place::Undecided | Place::Tunnel => {
+                out.counters.tunnel_bytes += rest.len() as u64;
+                rest.len()
+            }
+            Place::Lost => self.lost(out, direction, chunk, at, rest),
+        }
+    }
+
+    fn settle<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, closed: bool) {
+        if !closed && !self.pairer.may_settle() {
+            return;
+        }
+        let progress = Progress {
+            client: self.requests.boundary(),
+            client_intact: self.requests.is_intact(),
+            server: self.responses.boundary(),
+            server_intact: self.responses.is_intact(),
+            server_finished: self.responses.finished,
+            closed,
+        };
+        let (client, proxy) = (self.client, self.proxy);
+        self.pairer.settle(progress, |paired| {
+            let flow = FlowStamp {
+                id: out.flow.id,
+                key: out.flow.key,
+                client,
+                vlan: out.flow.vlan,
+                proxy,
+                joined_late: out.flow.initiator.is_none(),
+            };
+            out.exchange(exchange_of(flow, paired));
+        });
+    }
+}
+
+fn exchange_of(flow: FlowStamp, paired: Paired) -> Exchange {
+    let mut anomalies = Anomalies::default();
+    for (holds, anomaly) in [
+        (paired.pipelined, Anomaly::Pipelined),
+        (paired.early, Anomaly::EarlyResponse),
+        (paired.unsolicited, Anomaly::UnsolicitedResponse),
+    ] {
+        if holds {
+            anomalies.insert(anomaly);
+        }
+    }
+    Exchange {
+        number: 0,
+        flow,
+        request: paired.request,
+        response: paired.response,
+        interim: paired.interim,
+        pairing: paired.pairing,
+        anomalies,
+        protocols: &["http/1.1"],
+    }
+}
