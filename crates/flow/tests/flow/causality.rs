@@ -234,7 +234,7 @@ fn two_directions_that_wait_for_each_other_are_released() {
     assert_eq!(tap.take_data().len(), 2);
 }
 
-/// A request that is lost, its response, and both once more without loss.
+/// A request that is lost, its response, and enough of what follows to prove the loss; whether the response waited.
 fn lose_one(tap: &mut Tap, at: &mut [u32; 2]) -> bool {
     let [from_client, from_server] = *at;
     tap.wait(30 * MILLISECOND).send(&server(from_server).ack(from_client + 6).data(b"HTTP/1.1"));
