@@ -2,16 +2,16 @@
 
 use crate::outlet::Outlet;
 use crate::report::Tally;
-use crate::work::{Seen, Shed};
+use crate::work::{Landed, Seen, Shed, weight};
 use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tapwire_detect::{Detectors, Finding};
-use tapwire_event::View;
+use tapwire_event::{SensorReport, View};
 use tapwire_inspect::Observation;
 use tapwire_inventory::Inventory;
-use tapwire_protocol::{Exchange, Message};
+use tapwire_protocol::Exchange;
 use tapwire_sink::Notice;
 
 /// Findings kept for the summary.
@@ -27,9 +27,11 @@ pub(crate) struct Analyst {
     sources: Arc<Vec<String>>,
     limit: u64,
     stop: Arc<AtomicBool>,
-    /// Number of the exchange at the front of `waiting`.
+    /// Number of the exchange whose turn it is.
     next: u64,
-    waiting: VecDeque<Option<Seen>>,
+    /// What came before its turn, by lane. Numbers rise within a lane, so that only the first of each is looked at; what
+    /// waits still counts as in flight, which bounds it.
+    waiting: Vec<VecDeque<Seen>>,
     fresh: Vec<Finding>,
 }
 
@@ -42,7 +44,7 @@ impl Analyst {
     ) -> Self {
         Self {
             inventory: Inventory::new(config.inventory.clone()),
-            detectors: Detectors::new(config.detect.clone()),
+            detectors: Detectors::new(config.detect),
             outlets,
             tally: Tally::default(),
             findings: Vec::new(),
@@ -50,66 +52,65 @@ impl Analyst {
             limit: config.max_exchanges.unwrap_or(u64::MAX),
             stop,
             next: 1,
-            waiting: VecDeque::new(),
+            waiting: Vec::new(),
             fresh: Vec::new(),
         }
     }
 
-    /// Takes what an inspector made of one exchange and works off all that is next in order. Used messages go to
-    /// `spares`.
-    pub(crate) fn take(&mut self, seen: Seen, spares: &mut Vec<Box<Message>>) {
-        if seen.number() == self.next && self.waiting.front().is_none_or(Option::is_none) {
-            self.waiting.pop_front();
-            self.process(seen, spares);
-        } else {
-            self.keep(seen);
+    /// Takes what a lane's inspector made of one exchange and works off all whose turn it is. What is used up goes to
+    /// `landed`.
+    pub(crate) fn take(&mut self, lane: usize, seen: Seen, landed: &mut Landed) {
+        if seen.number() != self.next {
+            self.keep(lane, seen);
+            return;
         }
-        while let Some(Some(_)) = self.waiting.front() {
-            if let Some(Some(seen)) = self.waiting.pop_front() {
-                self.process(seen, spares);
-            }
+        self.process(seen, landed);
+        while let Some(seen) = self.next_waiting() {
+            self.process(seen, landed);
         }
     }
 
-    fn keep(&mut self, seen: Seen) {
-        let place = usize::try_from(seen.number().saturating_sub(self.next)).unwrap_or(usize::MAX);
-        if self.waiting.len() <= place {
-            self.waiting.resize_with(place + 1, || None);
+    fn keep(&mut self, lane: usize, seen: Seen) {
+        if self.waiting.len() <= lane {
+            self.waiting.resize_with(lane + 1, VecDeque::new);
         }
-        if let Some(slot) = self.waiting.get_mut(place) {
-            *slot = Some(seen);
+        if let Some(waiting) = self.waiting.get_mut(lane) {
+            waiting.push_back(seen);
         }
     }
 
-    fn process(&mut self, seen: Seen, spares: &mut Vec<Box<Message>>) {
-        if let Seen::Shed(shed) = seen {
-            self.pass(shed);
-            return;
-        }
-        self.next += 1;
-        self.tally.exchanges += 1;
-        if self.tally.reported >= self.limit {
-            self.tally.beyond_limit += 1;
-            return;
-        }
+    fn next_waiting(&mut self) -> Option<Seen> {
+        let next = self.next;
+        let turn = |waiting: &&mut VecDeque<Seen>| waiting.front().is_some_and(|seen| seen.number() == next);
+        self.waiting.iter_mut().find(turn)?.pop_front()
+    }
+
+    fn process(&mut self, seen: Seen, landed: &mut Landed) {
+        let over = self.is_over();
         let exchange = match seen {
-            Seen::Shed(_) => return,
+            Seen::Shed(shed) => return self.pass(shed),
+            Seen::Plain(exchange) if over => exchange,
+            Seen::Observed(observation) if over => observation.exchange,
             Seen::Plain(exchange) => self.report_plain(exchange),
             Seen::Observed(observation) => self.judge(observation),
         };
-        spares.extend([exchange.request, exchange.response].into_iter().flatten());
-        if self.tally.reported >= self.limit {
-            self.stop.store(true, Ordering::Relaxed);
-        }
+        self.next += 1;
+        self.tally.exchanges += 1;
+        self.tally.beyond_limit += u64::from(over);
+        landed.bytes += weight(&exchange);
+        landed.spares.extend([exchange.request, exchange.response].into_iter().flatten());
     }
 
-    /// Shed exchanges are only numbers; the places kept for them go with them.
-    fn pass(&mut self, shed: Shed) {
+    /// Whether the limit of `-c` is reached; what follows is only counted.
+    const fn is_over(&self) -> bool {
+        self.tally.reported >= self.limit
+    }
+
+    /// Shed exchanges are only numbers.
+    const fn pass(&mut self, shed: Shed) {
         self.next += shed.count;
         self.tally.exchanges += shed.count;
         self.tally.shed += shed.count;
-        let places = usize::try_from(shed.count - 1).unwrap_or(usize::MAX).min(self.waiting.len());
-        self.waiting.drain(..places);
     }
 
     fn report_plain(&mut self, exchange: Exchange) -> Exchange {
@@ -153,9 +154,16 @@ impl Analyst {
     fn count(&mut self, exchange: &Exchange, wanted: bool) {
         if wanted || self.outlets.is_empty() {
             self.tally.count(exchange);
+            if self.is_over() {
+                self.stop.store(true, Ordering::Relaxed);
+            }
         } else {
             self.tally.filtered += 1;
         }
+    }
+
+    pub(crate) fn sensor(&mut self, report: &SensorReport) {
+        self.outlets.iter_mut().for_each(|outlet| outlet.sensor(report));
     }
 
     pub(crate) fn flush(&mut self, push: bool) {
@@ -179,4 +187,143 @@ impl Analyst {
 fn source_of<'a>(sources: &'a [String], exchange: &Exchange) -> &'a str {
     let half = exchange.request.as_ref().or(exchange.response.as_ref());
     half.and_then(|message| sources.get(usize::from(message.source.0))).map_or("", String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Classes, Config};
+    use std::sync::Mutex;
+    use tapwire_event::{Fidelity, Format, Options, Redactor, Renderer, choose};
+    use tapwire_inspect::TokenKey;
+    use tapwire_protocol::{BodyPart, ExchangeSink, Protocols};
+    use tapwire_sink::{Batch, Reader, Sink, SinkError, SinkReport};
+    use tapwire_testkit::{Conversation, Random, shop_turns};
+    use tapwire_wire::{Decoded, decode};
+
+    #[derive(Default)]
+    struct Exchanges(Vec<Exchange>);
+
+    impl ExchangeSink for Exchanges {
+        fn exchange(&mut self, exchange: Exchange) {
+            self.0.push(exchange);
+        }
+
+        fn body_part(&mut self, _part: BodyPart) {}
+    }
+
+    struct Lines(Arc<Mutex<Vec<u8>>>);
+
+    impl Sink for Lines {
+        fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
+            self.0.lock().unwrap().extend_from_slice(batch.bytes());
+            Ok(Reader::Listening)
+        }
+
+        fn flush(&mut self) -> Result<Reader, SinkError> {
+            Ok(Reader::Listening)
+        }
+
+        fn poll_notice(&mut self) -> Option<Notice> {
+            None
+        }
+
+        fn report(&self) -> SinkReport {
+            SinkReport { destination: "lines".into(), counts: Default::default(), error: None }
+        }
+
+        fn finish(self: Box<Self>) -> SinkReport {
+            self.report()
+        }
+    }
+
+    /// Numbered from 1.
+    fn exchanges(count: u64) -> Vec<Exchange> {
+        let capture = Conversation::new(shop_turns(count, 1), 1).play();
+        let mut flows = tapwire_flow::FlowTable::new(tapwire_flow::Config::default());
+        let mut protocols = Protocols::new(tapwire_protocol::Config::default(), Exchanges::default());
+        for packet in &capture.packets {
+            if let Decoded::Segment(segment) = decode(&packet.packet()) {
+                flows.handle(&segment, &mut protocols);
+            }
+        }
+        flows.finish(&mut protocols);
+        protocols.into_sink().0
+    }
+
+    fn analyst(limit: Option<u64>) -> (Analyst, Arc<Mutex<Vec<u8>>>) {
+        let key = TokenKey::new([7; 32]);
+        let config = Config {
+            threads: 2,
+            analysis: false,
+            max_exchanges: limit,
+            in_flight_bytes: 1 << 20,
+            flow: tapwire_flow::Config::default(),
+            protocol: tapwire_protocol::Config::default(),
+            inspect: tapwire_inspect::Config::new(key.clone()),
+            inventory: tapwire_inventory::Config::new(key.clone()),
+            detect: tapwire_detect::Config::default(),
+        };
+        let fields = choose("time").unwrap();
+        let options = Options { format: Format::Tsv, fields, ..Options::default() };
+        let lines = Arc::new(Mutex::new(Vec::new()));
+        let renderer = Renderer::new(options, Redactor::new(key, Fidelity::Default));
+        let outlet =
+            Outlet::new(renderer, Classes::default(), None, vec![Box::new(Lines(Arc::clone(&lines)))]);
+        (Analyst::new(&config, vec![outlet], Arc::default(), Arc::default()), lines)
+    }
+
+    /// Spreads exchanges over lanes as the router does, some of them shed, in runs, by the first lane.
+    fn lanes(count: usize, shed_share: f64, random: &mut Random) -> Vec<VecDeque<Seen>> {
+        let mut lanes: Vec<VecDeque<Seen>> = (0..count).map(|_| VecDeque::new()).collect();
+        for exchange in exchanges(400) {
+            if !random.chance(shed_share) {
+                lanes[random.below(count)].push_back(Seen::Plain(exchange));
+                continue;
+            }
+            match lanes[0].back_mut() {
+                Some(Seen::Shed(run)) if run.first + run.count == exchange.number => run.count += 1,
+                _ => lanes[0].push_back(Seen::Shed(Shed { first: exchange.number, count: 1 })),
+            }
+        }
+        lanes
+    }
+
+    #[test]
+    fn exchanges_are_reported_by_number_however_the_lanes_interleave() {
+        for seed in 1..=30 {
+            let mut random = Random::new(seed);
+            let shed_share = [0.0, 0.1, 0.6][random.below(3)];
+            let count = 1 + random.below(4);
+            let mut lanes = lanes(count, shed_share, &mut random);
+            let (mut analyst, lines) = analyst(None);
+            let mut landed = Landed::default();
+            while lanes.iter().any(|lane| !lane.is_empty()) {
+                let lane = random.below(lanes.len());
+                if let Some(seen) = lanes[lane].pop_front() {
+                    analyst.take(lane, seen, &mut landed);
+                }
+            }
+            analyst.flush(false);
+            let tally = &analyst.tally;
+            assert_eq!((tally.exchanges, tally.reported + tally.shed), (400, 400), "seed {seed}");
+            let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
+            let times: Vec<&str> = text.lines().skip(1).collect();
+            assert_eq!(times.len() as u64, tally.reported, "seed {seed}");
+            assert!(times.is_sorted(), "seed {seed}: out of order");
+            assert!(landed.bytes > 0 && landed.spares.len() >= times.len(), "used messages come back");
+        }
+    }
+
+    #[test]
+    fn behind_the_limit_exchanges_are_only_counted() {
+        let (mut analyst, _) = analyst(Some(3));
+        let mut landed = Landed::default();
+        for exchange in exchanges(10) {
+            analyst.take(0, Seen::Plain(exchange), &mut landed);
+        }
+        let tally = &analyst.tally;
+        assert_eq!((tally.exchanges, tally.reported, tally.beyond_limit), (10, 3, 7));
+        assert!(analyst.stop.load(Ordering::Relaxed));
+    }
 }

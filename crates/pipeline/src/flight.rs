@@ -35,6 +35,17 @@ impl ShedLevel {
         }
     }
 
+    /// What is shed, in words.
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::None => "nothing",
+            Self::LongBodies => "bodies beyond 64 KiB",
+            Self::MostBodies => "bodies beyond 4 KiB",
+            Self::Bodies => "all bodies",
+            Self::Exchanges => "exchanges without error, refusal or anomaly",
+        }
+    }
+
     /// Bytes of a body that are copied, and whether the rest goes ahead in parts.
     pub const fn body_limit(self, usual: usize) -> (usize, bool) {
         match self {
@@ -49,7 +60,12 @@ impl ShedLevel {
     pub fn at(self, percent: usize) -> Self {
         const ENTRY: [usize; 5] = [0, 50, 65, 80, 92];
         let entered = |margin: usize| {
-            Self::ALL.into_iter().zip(ENTRY).rev().find(|(_, entry)| percent + margin >= *entry).map(|(level, _)| level)
+            Self::ALL
+                .into_iter()
+                .zip(ENTRY)
+                .rev()
+                .find(|(_, entry)| percent + margin >= *entry)
+                .map(|(level, _)| level)
         };
         entered(0).unwrap_or_default().max(self.min(entered(15).unwrap_or_default()))
     }
@@ -67,8 +83,9 @@ impl Flight {
         Self { bytes: Arc::default(), limit: limit.max(1) }
     }
 
-    pub(crate) fn took_off(&self, bytes: usize) {
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    /// Counts bytes in; gives all that are on their way with them.
+    pub(crate) fn took_off(&self, bytes: usize) -> usize {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed) + bytes
     }
 
     pub(crate) fn landed(&self, bytes: usize) {

@@ -11,13 +11,15 @@ mod config;
 mod flight;
 mod outlet;
 mod report;
+mod reports;
 mod route;
 mod run;
 mod sense;
+mod threads;
 mod work;
 
 pub use config::Config;
 pub use flight::ShedLevel;
 pub use outlet::{Classes, Outlet};
-pub use report::{Report, Snapshot, Tally, WireCounters};
+pub use report::{Report, Shedding, Snapshot, Tally, WireCounters};
 pub use run::{Control, Watch, run};

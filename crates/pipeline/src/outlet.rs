@@ -1,7 +1,7 @@
 //! Where rendered events go: one format, its filter, and the sinks that share its bytes.
 
 use tapwire_detect::Finding;
-use tapwire_event::{Renderer, View, value};
+use tapwire_event::{Renderer, SensorReport, View, value};
 use tapwire_expr::Expr;
 use tapwire_sink::{Batch, Notice, Reader, Sink, SinkError, SinkReport};
 
@@ -40,7 +40,12 @@ pub struct Outlet {
 
 impl Outlet {
     /// Renders with `renderer` what `classes` and `filter` let through, for all of `sinks`.
-    pub fn new(renderer: Renderer, classes: Classes, filter: Option<Expr>, sinks: Vec<Box<dyn Sink>>) -> Self {
+    pub fn new(
+        renderer: Renderer,
+        classes: Classes,
+        filter: Option<Expr>,
+        sinks: Vec<Box<dyn Sink>>,
+    ) -> Self {
         let mut buffer = Vec::with_capacity(BATCH_BYTES + (16 << 10));
         renderer.header(&mut buffer);
         Self {
@@ -73,6 +78,14 @@ impl Outlet {
         if self.classes.findings {
             self.sequence += 1;
             self.renderer.finding(finding, view, self.sequence, &mut self.buffer);
+            self.rendered();
+        }
+    }
+
+    pub(crate) fn sensor(&mut self, report: &SensorReport) {
+        if self.classes.sensor {
+            self.sequence += 1;
+            self.renderer.sensor(report, self.sequence, &mut self.buffer);
             self.rendered();
         }
     }
@@ -121,9 +134,10 @@ impl Outlet {
         self.sinks.iter_mut().filter_map(|sink| sink.poll_notice()).collect()
     }
 
-    pub(crate) fn finish(mut self) -> (Vec<SinkReport>, Option<SinkError>, bool) {
+    /// Hands on the rest; gives what became of the events, and whether a reader went away.
+    pub(crate) fn finish(mut self) -> (Vec<SinkReport>, bool) {
         self.flush(false);
         let reports = self.sinks.into_iter().map(|sink| sink.finish()).collect();
-        (reports, self.error, self.reader_gone)
+        (reports, self.reader_gone)
     }
 }

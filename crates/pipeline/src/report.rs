@@ -84,7 +84,9 @@ impl Tally {
     pub(crate) fn count(&mut self, exchange: &Exchange) {
         self.reported += 1;
         match (&exchange.request, &exchange.response) {
-            (Some(request), Some(response)) if request.seen == Seen::Complete && response.seen == Seen::Complete => {
+            (Some(request), Some(response))
+                if request.seen == Seen::Complete && response.seen == Seen::Complete =>
+            {
                 self.whole += 1;
             }
             (Some(_), Some(_)) => self.truncated += 1,
@@ -104,6 +106,29 @@ impl Tally {
                 *count += u64::from(anomalies.contains(*anomaly));
             }
         }
+    }
+}
+
+/// How a tap kept up. A file never sheds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Shedding {
+    /// The level now.
+    pub level: ShedLevel,
+    /// The worst level.
+    pub worst: ShedLevel,
+    /// Times that the level changed.
+    pub changes: u64,
+    /// Of the exchanges shed, those that are kept while there is any room: refusals, server errors, anomalies.
+    pub precious: u64,
+    /// The most bytes that were on their way between threads.
+    pub peak_bytes: u64,
+}
+
+impl Shedding {
+    pub(crate) fn enter(&mut self, level: ShedLevel) {
+        self.changes += u64::from(level != self.level);
+        self.worst = self.worst.max(level);
+        self.level = level;
     }
 }
 
@@ -136,8 +161,12 @@ pub struct Report {
     pub protocol: tapwire_protocol::Counters,
     /// What passed the analyst.
     pub tally: Tally,
-    /// The worst level of shedding.
-    pub worst_shedding: ShedLevel,
+    /// What inspectors could not do, all of them together.
+    pub inspect: tapwire_inspect::Counters,
+    /// What became of detectors' records.
+    pub detect: tapwire_detect::Counters,
+    /// What was shed, and why.
+    pub shedding: Shedding,
     /// What was learned; `None` with analysis off.
     pub inventory: Option<Inventory>,
     /// Findings, worst first, at most 1,000.

@@ -3,7 +3,8 @@
 use crate::ShedLevel;
 use crate::analyst::Analyst;
 use crate::flight::Flight;
-use crate::work::{Seen, Work, weight};
+use crate::report::Shedding;
+use crate::work::{Landed, Seen, Spares, Work, weight};
 use crossbeam_channel::{Receiver, Sender, TrySendError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -19,12 +20,12 @@ const BATCH: usize = 32;
 pub(crate) struct Inline {
     pub(crate) inspector: Option<Inspector>,
     pub(crate) analyst: Analyst,
-    spares: Vec<Box<Message>>,
+    landed: Landed,
 }
 
 impl Inline {
     pub(crate) fn new(inspector: Option<Inspector>, analyst: Analyst) -> Self {
-        Self { inspector, analyst, spares: Vec::new() }
+        Self { inspector, analyst, landed: Landed::default() }
     }
 }
 
@@ -34,7 +35,7 @@ impl ExchangeSink for Inline {
             Some(inspector) => Seen::Observed(inspector.exchange(exchange)),
             None => Seen::Plain(exchange),
         };
-        self.analyst.take(seen, &mut self.spares);
+        self.analyst.take(0, seen, &mut self.landed);
     }
 
     fn body_part(&mut self, part: BodyPart) {
@@ -44,7 +45,7 @@ impl ExchangeSink for Inline {
     }
 
     fn spare(&mut self) -> Option<Box<Message>> {
-        self.spares.pop()
+        self.landed.spares.pop()
     }
 }
 
@@ -53,7 +54,13 @@ pub(crate) enum Lanes {
     /// One channel an inspector thread; a flow always takes the same.
     Inspectors(Vec<Sender<Vec<Work>>>),
     /// Analysis is off.
-    Analyst(Sender<Vec<Seen>>),
+    Analyst(Sender<LaneBatch>),
+}
+
+/// What came of a batch, and by which lane.
+pub(crate) struct LaneBatch {
+    pub(crate) lane: usize,
+    pub(crate) seen: Vec<Seen>,
 }
 
 /// Batches exchanges and hands them to other threads.
@@ -63,10 +70,9 @@ pub(crate) struct Router {
     pending: Vec<Vec<Work>>,
     flight: Flight,
     pressure: Pressure,
-    level: ShedLevel,
-    worst: ShedLevel,
-    recycled: Receiver<Vec<Box<Message>>>,
-    spares: Vec<Box<Message>>,
+    shedding: Shedding,
+    recycled: Receiver<Spares>,
+    spares: Spares,
     stop: Arc<AtomicBool>,
 }
 
@@ -75,7 +81,7 @@ impl Router {
         lanes: Lanes,
         flight: Flight,
         pressure: Pressure,
-        recycled: Receiver<Vec<Box<Message>>>,
+        recycled: Receiver<Spares>,
         stop: Arc<AtomicBool>,
     ) -> Self {
         let count = match &lanes {
@@ -87,8 +93,7 @@ impl Router {
             pending: (0..count).map(|_| Vec::with_capacity(BATCH)).collect(),
             flight,
             pressure,
-            level: ShedLevel::None,
-            worst: ShedLevel::None,
+            shedding: Shedding::default(),
             recycled,
             spares: Vec::new(),
             stop,
@@ -96,21 +101,25 @@ impl Router {
     }
 
     pub(crate) const fn level(&self) -> ShedLevel {
-        self.level
+        self.shedding.level
     }
 
-    pub(crate) const fn worst(&self) -> ShedLevel {
-        self.worst
+    pub(crate) const fn shedding(&self) -> Shedding {
+        self.shedding
     }
 
-    /// Sends what is pending and, on a tap, looks how full the way is.
+    /// Sends what is pending and looks how full the way is: it may have emptied while nothing came.
     pub(crate) fn flush(&mut self) {
         for lane in 0..self.pending.len() {
             self.send(lane);
         }
+        self.look();
+    }
+
+    /// On a tap, sets the level by how full the way is.
+    fn look(&mut self) {
         if self.pressure == Pressure::Shed {
-            self.level = self.level.at(self.flight.percent());
-            self.worst = self.worst.max(self.level);
+            self.shedding.enter(self.shedding.level.at(self.flight.percent()));
         }
     }
 
@@ -159,7 +168,8 @@ impl Router {
             Lanes::Inspectors(lanes) => lanes.get(lane).and_then(|lane| post(lane, batch, self.pressure)),
             Lanes::Analyst(analyst) => {
                 let seen = batch.into_iter().filter_map(plain).collect();
-                post(analyst, seen, self.pressure).map(|seen| seen.into_iter().map(work).collect())
+                let unsent = post(analyst, LaneBatch { lane, seen }, self.pressure);
+                unsent.map(|batch| batch.seen.into_iter().map(work).collect())
             }
         };
         if let (Some(unsent), Some(pending)) = (unsent, self.pending.get_mut(lane)) {
@@ -167,9 +177,25 @@ impl Router {
         }
     }
 
+    /// Under [`ShedLevel::Exchanges`] the rest of the way is kept for what is precious; only when that is used up too,
+    /// everything is shed.
     fn sheds(&self, exchange: &Exchange) -> bool {
-        self.pressure == Pressure::Shed
-            && (self.flight.is_full() || self.level == ShedLevel::Exchanges && !is_precious(exchange))
+        let level = self.shedding.level;
+        level == ShedLevel::Exchanges && (self.flight.is_full() || !is_precious(exchange))
+    }
+
+    fn shed(&mut self, exchange: Exchange) {
+        self.shedding.precious += u64::from(is_precious(&exchange));
+        // All shed numbers take one lane, where consecutive ones become one run.
+        if let Some(pending) = self.pending.first_mut() {
+            Work::push_shed(pending, exchange.number);
+        }
+        self.recycle(exchange);
+    }
+
+    fn took_off(&mut self, bytes: usize) {
+        let in_flight = self.flight.took_off(bytes);
+        self.shedding.peak_bytes = self.shedding.peak_bytes.max(in_flight as u64);
     }
 
     fn recycle(&mut self, exchange: Exchange) {
@@ -177,11 +203,14 @@ impl Router {
     }
 }
 
-/// Sends a batch; gives it back when a tap finds no room. A receiver that is gone takes everything and keeps nothing: the
-/// run is ending.
-fn post<T>(lane: &Sender<Vec<T>>, batch: Vec<T>, pressure: Pressure) -> Option<Vec<T>> {
+/// Sends a batch; gives it back when a tap finds no room. Receivers stay until the senders are gone, or a panic ends the
+/// run.
+fn post<T>(lane: &Sender<T>, batch: T, pressure: Pressure) -> Option<T> {
     match pressure {
-        Pressure::Block => lane.send(batch).err().map(|_| Vec::new()),
+        Pressure::Block => {
+            let _ = lane.send(batch);
+            None
+        }
         Pressure::Shed => match lane.try_send(batch) {
             Err(TrySendError::Full(batch)) => Some(batch),
             _ => None,
@@ -205,23 +234,24 @@ fn work(seen: Seen) -> Work {
     }
 }
 
-/// What is never shed while there is any room: refusals, rate limits, server errors, and anything odd.
+/// What is never shed while there is any room: refusals, rate limits, server errors, anything odd, and what an inspector
+/// already holds the body of.
 fn is_precious(exchange: &Exchange) -> bool {
     let status = exchange.response.as_ref().and_then(|response| response.head.status);
-    matches!(status, Some(401 | 403 | 429 | 500..=599)) || !exchange.all_anomalies().is_empty()
+    let mut halves = [&exchange.request, &exchange.response].into_iter().flatten();
+    matches!(status, Some(401 | 403 | 429 | 500..=599))
+        || !exchange.all_anomalies().is_empty()
+        || halves.any(|half| half.body.parts)
 }
 
 impl ExchangeSink for Router {
     fn exchange(&mut self, exchange: Exchange) {
+        self.look();
         if self.sheds(&exchange) {
-            // All shed numbers take one lane, where consecutive ones become one run.
-            if let Some(pending) = self.pending.first_mut() {
-                Work::push_shed(pending, exchange.number);
-            }
-            self.recycle(exchange);
+            self.shed(exchange);
             return;
         }
-        self.flight.took_off(weight(&exchange));
+        self.took_off(weight(&exchange));
         let lane = self.lane_of(exchange.flow.id);
         self.push(lane, Work::Exchange(exchange));
     }
@@ -230,9 +260,10 @@ impl ExchangeSink for Router {
         if matches!(self.lanes, Lanes::Analyst(_)) {
             return;
         }
-        self.flight.took_off(part.bytes.capacity());
+        self.took_off(part.bytes.capacity());
         let lane = self.lane_of(part.flow);
         self.push(lane, Work::Part(part));
+        self.look();
     }
 
     fn spare(&mut self) -> Option<Box<Message>> {

@@ -1,21 +1,43 @@
 //! The capture thread's work: packets in, exchanges out.
 
+use crate::ShedLevel;
 use crate::report::WireCounters;
 use tapwire_flow::FlowTable;
 use tapwire_protocol::{Connection, ExchangeSink, Protocols};
+use tapwire_sink::Notice;
 use tapwire_wire::{Decoded, Packet, Timestamp, decode};
 
-/// Decoding, reassembly and parsing, one after the other on one thread.
-pub(crate) struct Sensing<E> {
-    flows: FlowTable<Connection>,
-    protocols: Protocols<E>,
-    wire: WireCounters,
-    clock: Timestamp,
+/// The way out behind the parsers.
+pub(crate) trait Way: ExchangeSink {
+    /// What it sheds now.
+    fn level(&self) -> ShedLevel;
+
+    /// The level changed at this packet time.
+    fn degraded(&mut self, from: ShedLevel, time: Timestamp);
+
+    /// The source was asked once: sends on what waits.
+    fn between_batches(&mut self);
+
+    /// What outputs have to tell.
+    fn notices(&mut self) -> Vec<Notice>;
 }
 
-impl<E: ExchangeSink> Sensing<E> {
-    pub(crate) fn new(flow: tapwire_flow::Config, protocol: tapwire_protocol::Config, sink: E) -> Self {
+/// Decoding, reassembly and parsing, one after the other on one thread.
+pub(crate) struct Sensing<W> {
+    flows: FlowTable<Connection>,
+    protocols: Protocols<W>,
+    wire: WireCounters,
+    clock: Timestamp,
+    /// What the parsers were told to shed.
+    level: ShedLevel,
+    body_bytes: usize,
+}
+
+impl<W: Way> Sensing<W> {
+    pub(crate) fn new(flow: tapwire_flow::Config, protocol: tapwire_protocol::Config, sink: W) -> Self {
         Self {
+            level: ShedLevel::None,
+            body_bytes: protocol.body_bytes,
             flows: FlowTable::new(flow),
             protocols: Protocols::new(protocol, sink),
             wire: WireCounters::default(),
@@ -33,6 +55,25 @@ impl<E: ExchangeSink> Sensing<E> {
             }
             Decoded::Skip(skip) => self.wire.skip(skip),
         }
+        self.follow();
+    }
+
+    /// Tells the parsers what to copy of bodies when the level has changed: between any two packets, so that no batch of
+    /// the source can carry more in than there is room for.
+    pub(crate) fn follow(&mut self) {
+        let level = self.protocols.sink().level();
+        if level == self.level {
+            return;
+        }
+        let from = std::mem::replace(&mut self.level, level);
+        let (bytes, parts) = level.body_limit(self.body_bytes);
+        self.protocols.limit_bodies(bytes, parts);
+        let clock = self.clock;
+        self.protocols.sink().degraded(from, clock);
+    }
+
+    pub(crate) const fn level(&self) -> ShedLevel {
+        self.level
     }
 
     /// Time passed without packets.
@@ -46,12 +87,8 @@ impl<E: ExchangeSink> Sensing<E> {
         self.flows.finish(&mut self.protocols);
     }
 
-    pub(crate) fn sink(&mut self) -> &mut E {
+    pub(crate) fn sink(&mut self) -> &mut W {
         self.protocols.sink()
-    }
-
-    pub(crate) fn limit_bodies(&mut self, bytes: usize, parts: bool) {
-        self.protocols.limit_bodies(bytes, parts);
     }
 
     pub(crate) const fn wire(&self) -> &WireCounters {
@@ -66,7 +103,7 @@ impl<E: ExchangeSink> Sensing<E> {
         (self.wire.clone(), self.flows.counters().clone(), *self.protocols.counters())
     }
 
-    pub(crate) fn into_sink(self) -> E {
+    pub(crate) fn into_sink(self) -> W {
         self.protocols.into_sink()
     }
 }

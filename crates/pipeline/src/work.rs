@@ -21,6 +21,10 @@ pub(crate) struct Shed {
 
 /// From an inspector to the analyst.
 #[derive(Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "nearly all are of the large kind, and a box would cost each an allocation"
+)]
 pub(crate) enum Seen {
     Observed(Observation),
     Plain(Exchange),
@@ -37,12 +41,31 @@ impl Seen {
     }
 }
 
+/// What the analyst is done with.
+#[derive(Debug, Default)]
+pub(crate) struct Landed {
+    /// Messages that can be filled again.
+    pub(crate) spares: Spares,
+    /// What their exchanges weighed.
+    pub(crate) bytes: usize,
+}
+
+/// Used messages on their way back to the parsers, in the boxes that exchanges carry them in.
+#[allow(
+    clippy::vec_box,
+    reason = "an exchange holds its messages in boxes: they are handed on, not moved out"
+)]
+pub(crate) type Spares = Vec<Box<Message>>;
+
 /// Heap bytes that an exchange keeps in use on its way.
 pub(crate) fn weight(exchange: &Exchange) -> usize {
     const RECORD: usize = 1024;
     let of = |half: &Option<Box<Message>>| {
         half.as_ref().map_or(0, |message| {
-            message.head.text.capacity() + message.body.bytes.capacity() + message.head.fields.capacity() * 16 + RECORD
+            message.head.text.capacity()
+                + message.body.bytes.capacity()
+                + message.head.fields.capacity() * 16
+                + RECORD
         })
     };
     of(&exchange.request) + of(&exchange.response)

@@ -1,0 +1,67 @@
+//! What a run says about itself, as events of the sensor.
+
+use crate::report::{Report, Shedding};
+use crate::{ShedLevel, Tally};
+use tapwire_event::{SensorCode, SensorReport};
+use tapwire_wire::Timestamp;
+
+/// The level of shedding changed.
+pub(crate) fn degraded(from: ShedLevel, shedding: &Shedding, time: Timestamp) -> SensorReport {
+    let level = shedding.level;
+    let message = match level {
+        ShedLevel::None => format!("keeping up again: nothing is shed any more, after {}", from.meaning()),
+        _ if level < from => format!("catching up: from here on only {} are shed", level.meaning()),
+        _ => format!("falling behind: from here on {} are shed", level.meaning()),
+    };
+    SensorReport {
+        code: SensorCode::Degraded,
+        time,
+        message,
+        counters: vec![
+            ("level", level as u64),
+            ("level_before", from as u64),
+            ("level_changes", shedding.changes),
+            ("in_flight_bytes_peak", shedding.peak_bytes),
+        ],
+    }
+}
+
+/// The end of the run, at the time of its last packet. A run without packets has no time to say it at.
+pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
+    let (source, wire, flow, tally) = (&report.source, &report.wire, &report.flow, &report.tally);
+    let counters = vec![
+        ("packets_received", source.received),
+        ("packets_filtered", source.filtered),
+        ("packets_dropped_kernel", source.dropped_kernel),
+        ("packets_dropped_interface", source.dropped_interface),
+        ("packets", wire.packets),
+        ("packets_cut", wire.cut_packets),
+        ("packets_skipped", wire.skipped.values().sum()),
+        ("segments", wire.segments),
+        ("connections", flow.flows_opened),
+        ("connections_one_sided", flow.flows_one_sided),
+        ("bytes_acknowledged", flow.acknowledged_bytes),
+        ("bytes_missed", flow.missed_bytes),
+        ("exchanges", tally.exchanges),
+        ("exchanges_reported", tally.reported),
+        ("exchanges_filtered", tally.filtered),
+        ("exchanges_shed", tally.shed),
+        ("exchanges_beyond_limit", tally.beyond_limit),
+        ("exchanges_whole", tally.whole),
+        ("exchanges_truncated", tally.truncated),
+        ("requests_alone", tally.requests_alone),
+        ("responses_alone", tally.responses_alone),
+        ("pairs_uncertain", tally.uncertain),
+        ("findings", tally.findings),
+        ("level_changes", report.shedding.changes),
+        ("level_worst", report.shedding.worst as u64),
+    ];
+    Some(SensorReport { code: SensorCode::Summary, time: wire.last?, message: sentence(tally), counters })
+}
+
+fn sentence(tally: &Tally) -> String {
+    format!(
+        "the run ended: {} exchanges reported, {} of them whole, {} shed; {} findings",
+        tally.reported, tally.whole, tally.shed, tally.findings
+    )
+}
