@@ -4,7 +4,9 @@ use crate::h1::reader::Origin;
 use crate::{
     Anomalies, Body, BodyPart, Exchange, ExchangeSink, Frames, Head, Message, MessageId, Pairing, Seen,
 };
+use std::collections::BTreeSet;
 use tapwire_flow::FlowInfo;
+use tapwire_wire::Endpoint;
 
 /// What an operator can set about protocols.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,7 +74,11 @@ pub(crate) struct Output<'a, E> {
     pub(crate) exchanges: &'a mut u64,
     pub(crate) messages: &'a mut u64,
     pub(crate) spare: &'a mut Option<Box<Message>>,
+    pub(crate) pipelining: &'a mut BTreeSet<[u8; 16]>,
 }
+
+/// Clients that pipeline which are remembered; what is not remembered is found out again on each connection.
+const MAX_PIPELINING: usize = 1_024;
 
 /// Body buffers larger than this are not kept for reuse.
 const KEEP_BODY: usize = 64 << 10;
@@ -113,6 +119,13 @@ impl<E: ExchangeSink> Output<'_, E> {
                 missed_bytes: 0,
                 anomalies: Anomalies::default(),
             }),
+        }
+    }
+
+    /// A client that does not wait on one connection is not trusted to wait on another.
+    pub(crate) fn remember_pipelining(&mut self, client: &Endpoint) {
+        if self.pipelining.len() < MAX_PIPELINING {
+            self.pipelining.insert(*client.octets());
         }
     }
 

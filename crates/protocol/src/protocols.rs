@@ -47,6 +47,8 @@ pub struct Protocols<E> {
     spare: Option<Box<Message>>,
     /// Servers in front of which PROXY headers were seen.
     proxied: BTreeSet<Endpoint>,
+    /// Addresses of clients that were seen not to wait for answers.
+    pipelining: BTreeSet<[u8; 16]>,
 }
 
 /// Servers behind PROXY headers that are remembered; further ones are treated as if they had none.
@@ -63,6 +65,7 @@ impl<E: ExchangeSink> Protocols<E> {
             messages: 0,
             spare: None,
             proxied: BTreeSet::new(),
+            pipelining: BTreeSet::new(),
         }
     }
 
@@ -109,6 +112,9 @@ impl<E: ExchangeSink> Protocols<E> {
                     let mut http = Conversation::new(client, unknown.proxy, expects_proxy, |side| {
                         unknown.beginning(side, handshake, expects_proxy)
                     });
+                    if self.pipelining.contains(flow.key.endpoint(client).octets()) {
+                        http.expect_pipelining();
+                    }
                     if unknown.invalid_proxy {
                         http.note_invalid_proxy();
                     }
@@ -171,6 +177,7 @@ impl<E: ExchangeSink> Protocols<E> {
             exchanges: &mut self.exchanges,
             messages: &mut self.messages,
             spare: &mut self.spare,
+            pipelining: &mut self.pipelining,
         }
     }
 }

@@ -142,6 +142,16 @@ impl Pairer {
         Self { synced: Some((0, 0)), ..Self::default() }
     }
 
+    /// Whether the client was seen not to wait for answers.
+    pub(crate) fn pipelines(&self) -> bool {
+        self.pipelines
+    }
+
+    /// The client was seen elsewhere not to wait for answers.
+    pub(crate) fn expect_pipelining(&mut self) {
+        self.pipelines = true;
+    }
+
     /// Whether a decision may be possible: something changed, or a half waits for its side to move on.
     pub(crate) fn may_settle(&self) -> bool {
         self.changed || self.unjudged > 0 || !self.requests.is_empty() || !self.responses.is_empty()
@@ -160,7 +170,8 @@ impl Pairer {
     /// What is known of the request that this response was paired with.
     pub(crate) fn method_answered_by(&self, response: MessageId) -> Option<(Method, MessageId)> {
         self.entries.iter().rev().find_map(|entry| {
-            let request = entry.request.as_ref()?;
+            // An unproven pair may be another's: its method must not frame this response.
+            let request = entry.request.as_ref().filter(|_| entry.verdict != Verdict::Uncertain)?;
             (entry.response.as_ref()?.id == response).then_some((request.method, request.id))
         })
     }

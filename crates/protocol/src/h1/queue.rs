@@ -87,9 +87,10 @@ mod tests {
         assert_eq!(queue.remove(2), Some(2));
         assert_eq!(queue.remove(0), Some(0));
         assert_eq!(queue.iter().copied().collect::<Vec<_>>(), [1, 3, 4]);
-        assert_eq!((queue.pop_front(), queue.front(), queue.len()), (Some(1), Some(&3), 2));
-        assert_eq!((queue.get(1), queue.get(2), queue.back_mut()), (Some(&4), None, Some(&mut 4)));
-        assert_eq!((queue.pop_front(), queue.pop_front(), queue.pop_front()), (Some(3), Some(4), None));
+        assert_eq!(queue.pop_front(), Some(1));
+        assert_eq!((queue.front(), queue.len(), queue.get(1), queue.get(2)), (Some(&3), 2, Some(&4), None));
+        assert_eq!(queue.back_mut(), Some(&mut 4));
+        assert_eq!([queue.pop_front(), queue.pop_front(), queue.pop_front()], [Some(3), Some(4), None]);
         assert!(queue.is_empty());
     }
 }

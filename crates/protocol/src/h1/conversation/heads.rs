@@ -212,7 +212,7 @@ impl Conversation {
             ended: None,
         };
         match direction {
-            Direction::ToServer => self.open_request(out, message, half, head_end),
+            Direction::ToServer => self.open_request(message, half, head_end),
             Direction::ToClient => self.open_response(out, message, half, head_end),
         }
     }
@@ -237,13 +237,7 @@ impl Conversation {
         out.give_back(message);
     }
 
-    pub(super) fn open_request<E: ExchangeSink>(
-        &mut self,
-        out: &mut Output<'_, E>,
-        mut message: Box<Message>,
-        half: Half,
-        head_end: StreamOffset,
-    ) {
+    pub(super) fn open_request(&mut self, mut message: Box<Message>, half: Half, head_end: StreamOffset) {
         let framing = request_framing(&message.head, &mut message.anomalies);
         let connect = half.method == Method::Connect;
         self.pairer.request(half, message.head.version == Version::Http09);

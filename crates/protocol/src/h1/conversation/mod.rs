@@ -33,6 +33,8 @@ pub(crate) struct Conversation {
     next_request_at: Option<StreamOffset>,
     /// HTTP has given way to something else for good.
     tunnelled: bool,
+    /// What is known of the client's pipelining has been passed on.
+    known_to_pipeline: bool,
 }
 
 impl Conversation {
@@ -52,7 +54,13 @@ impl Conversation {
             pairer: Pairer::new(),
             next_request_at: None,
             tunnelled: false,
+            known_to_pipeline: false,
         }
+    }
+
+    pub(crate) fn expect_pipelining(&mut self) {
+        self.pairer.expect_pipelining();
+        self.known_to_pipeline = true;
     }
 
     pub(crate) fn note_invalid_proxy(&mut self) {
@@ -142,6 +150,10 @@ impl Conversation {
             server_finished: self.responses.finished,
             closed,
         };
+        if self.pairer.pipelines() && !self.known_to_pipeline {
+            out.remember_pipelining(out.flow.key.endpoint(self.client));
+            self.known_to_pipeline = true;
+        }
         let (client, proxy) = (self.client, self.proxy);
         self.pairer.settle(progress, |paired| {
             let flow = FlowStamp {
