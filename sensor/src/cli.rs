@@ -5,17 +5,25 @@ use std::path::PathBuf;
 
 /// Listens to a copy of API traffic, understands every HTTP exchange in it, and says what is wrong.
 #[derive(Debug, Parser)]
-#[command(name = "tapwire", version, max_term_width = 100, subcommand_required = true, arg_required_else_help = true)]
-#[command(after_help = "`tapwire -r FILE` is short for `tapwire replay FILE`, `tapwire -i IFACE` for `tapwire run -i IFACE`.")]
-pub struct Cli {
+#[command(
+    name = "tapwire",
+    version,
+    max_term_width = 100,
+    subcommand_required = true,
+    arg_required_else_help = true
+)]
+#[command(
+    after_help = "`tapwire -r FILE` is short for `tapwire replay FILE`, `tapwire -i IFACE` for `tapwire run -i IFACE`."
+)]
+pub(crate) struct Cli {
     /// What to do.
     #[command(subcommand)]
-    pub command: Command,
+    pub(crate) command: Command,
 }
 
 /// The commands.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(crate) enum Command {
     /// Sense live traffic of a SPAN port, a tap, a cloud mirror or loopback
     Run(RunArgs),
     /// Sense captures: files, directories, or - for standard input
@@ -55,7 +63,7 @@ pub enum Command {
 
 /// What `list` can list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Listing {
+pub(crate) enum Listing {
     /// Detectors
     Detectors,
     /// Wire protocols
@@ -74,7 +82,7 @@ pub enum Listing {
 
 /// What `config` can do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ConfigAction {
+pub(crate) enum ConfigAction {
     /// Print the effective configuration, with where each value came from
     Show,
     /// Say whether the configuration is good
@@ -83,79 +91,79 @@ pub enum ConfigAction {
 
 /// Where the configuration comes from.
 #[derive(Debug, Clone, Default, Args)]
-pub struct ConfigArgs {
+pub(crate) struct ConfigArgs {
     /// Configuration file (TOML)
     #[arg(long, value_name = "FILE")]
-    pub config: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
     /// Set one key of the configuration, such as redact.fidelity=full
     #[arg(long = "set", value_name = "KEY=VALUE")]
-    pub set: Vec<String>,
+    pub(crate) set: Vec<String>,
+    /// Inspector threads; 0 runs everything on the capture thread
+    #[arg(long, value_name = "N")]
+    pub(crate) threads: Option<usize>,
+    /// Bound of this process's memory, such as 1GiB
+    #[arg(long, value_name = "SIZE")]
+    pub(crate) memory: Option<String>,
 }
 
 /// What `run`, `replay` and `doctor` share.
 #[derive(Debug, Clone, Default, Args)]
-pub struct SenseArgs {
+pub(crate) struct SenseArgs {
     /// Where events go: - for standard output, a path, or a URL (repeatable; see `tapwire list sinks`)
     #[arg(long, value_name = "DEST")]
-    pub events: Vec<String>,
-    /// Only these classes of events: exchanges, findings, sensor
+    pub(crate) events: Vec<String>,
+    /// Only these classes of events: exchanges, findings, sensor; by default all of `run`, the first two of `replay`
     #[arg(long, value_name = "CLASS,…", value_delimiter = ',')]
-    pub only: Vec<String>,
+    pub(crate) only: Vec<String>,
     /// Format of events: ocsf, eve, line, tsv
     #[arg(long, value_name = "FORMAT")]
-    pub format: Option<String>,
+    pub(crate) format: Option<String>,
     /// Columns of tsv, such as time,method,path,status (see `tapwire list fields`)
     #[arg(long, value_name = "A,B,…")]
-    pub fields: Option<String>,
+    pub(crate) fields: Option<String>,
     /// Only exchanges for which this holds, such as 'status >= 500 and method == "POST"'
     #[arg(long = "where", value_name = "EXPR")]
-    pub filter: Option<String>,
+    pub(crate) filter: Option<String>,
     /// OCSF class of exchanges: api (6003) or http (4002)
     #[arg(long, value_name = "CLASS", default_value = "api")]
-    pub class: String,
+    pub(crate) class: String,
     /// How much an event tells: full, or lean (without headers)
     #[arg(long, value_name = "DETAIL", default_value = "full")]
-    pub detail: String,
+    pub(crate) detail: String,
     /// Capture filter, in tcpdump's syntax
     #[arg(short = 'f', long = "filter", value_name = "BPF")]
-    pub bpf: Option<String>,
+    pub(crate) bpf: Option<String>,
     /// Stop after so many exchanges
     #[arg(short = 'c', long = "count", value_name = "N")]
-    pub count: Option<u64>,
+    pub(crate) count: Option<u64>,
     /// off: exchanges only, no inspection, no learning and no detection
     #[arg(long, value_name = "on|off", default_value = "on")]
-    pub analysis: OnOff,
-    /// Inspector threads; 0 runs everything on the capture thread
-    #[arg(long, value_name = "N")]
-    pub threads: Option<usize>,
-    /// Bound of this process's memory, such as 1GiB
-    #[arg(long, value_name = "SIZE")]
-    pub memory: Option<String>,
+    pub(crate) analysis: OnOff,
     /// Keep state and events here
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Key of all tokens: 32 bytes, raw or in hexadecimal
     #[arg(long, value_name = "FILE")]
-    pub token_key: Option<PathBuf>,
+    pub(crate) token_key: Option<PathBuf>,
     /// Exit with 1 when there is a finding of this severity or worse: informational, low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
-    pub fail_on: Option<String>,
+    pub(crate) fail_on: Option<String>,
     /// The summary as JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     /// No progress and no summary
     #[arg(short, long)]
-    pub quiet: bool,
+    pub(crate) quiet: bool,
     /// More: every counter in the summary
     #[arg(short, long)]
-    pub verbose: bool,
+    pub(crate) verbose: bool,
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub(crate) config: ConfigArgs,
 }
 
 /// On or off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, ValueEnum)]
-pub enum OnOff {
+pub(crate) enum OnOff {
     /// On.
     #[default]
     On,
@@ -165,74 +173,75 @@ pub enum OnOff {
 
 /// `tapwire run`.
 #[derive(Debug, Args)]
-pub struct RunArgs {
+pub(crate) struct RunArgs {
     /// Interface to listen on (repeatable: the two ports of a tap feed one flow table)
     #[arg(short = 'i', long = "interface", value_name = "IFACE", required = true)]
-    pub interfaces: Vec<String>,
+    pub(crate) interfaces: Vec<String>,
     #[command(flatten)]
-    pub sense: SenseArgs,
+    pub(crate) sense: SenseArgs,
     /// Capture filter, in tcpdump's syntax; the same as -f
     #[arg(value_name = "BPF")]
-    pub bpf_words: Vec<String>,
+    pub(crate) bpf_words: Vec<String>,
 }
 
 /// `tapwire replay`.
 #[derive(Debug, Args)]
-pub struct ReplayArgs {
+pub(crate) struct ReplayArgs {
     /// Capture files, directories of them, or - for standard input
     #[arg(value_name = "PATH", required = true)]
-    pub paths: Vec<PathBuf>,
+    pub(crate) paths: Vec<PathBuf>,
     #[command(flatten)]
-    pub sense: SenseArgs,
+    pub(crate) sense: SenseArgs,
 }
 
 /// `tapwire doctor`.
 #[derive(Debug, Args)]
-pub struct DoctorArgs {
+pub(crate) struct DoctorArgs {
     /// Interface to look at (repeatable)
     #[arg(short = 'i', long = "interface", value_name = "IFACE")]
-    pub interfaces: Vec<String>,
+    pub(crate) interfaces: Vec<String>,
     /// Capture files or directories to look at
     #[arg(value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
+    pub(crate) paths: Vec<PathBuf>,
     /// How long to look at interfaces, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub seconds: u64,
+    pub(crate) seconds: u64,
     /// Capture filter, in tcpdump's syntax
     #[arg(short = 'f', long = "filter", value_name = "BPF")]
-    pub bpf: Option<String>,
+    pub(crate) bpf: Option<String>,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub(crate) config: ConfigArgs,
 }
 
 /// `tapwire show`.
 #[derive(Debug, Args)]
-pub struct ShowArgs {
+pub(crate) struct ShowArgs {
     /// The uid of an exchange or finding, or its first 6 or more digits
-    pub uid: String,
+    pub(crate) uid: String,
     /// Captures to look in; without any, the events kept under --data
     #[arg(value_name = "PATH")]
-    pub paths: Vec<PathBuf>,
+    pub(crate) paths: Vec<PathBuf>,
     /// Where state and events are kept
     #[arg(long, value_name = "DIR")]
-    pub data: Option<PathBuf>,
+    pub(crate) data: Option<PathBuf>,
     /// Key of all tokens
     #[arg(long, value_name = "FILE")]
-    pub token_key: Option<PathBuf>,
+    pub(crate) token_key: Option<PathBuf>,
     /// As JSON
     #[arg(long)]
-    pub json: bool,
+    pub(crate) json: bool,
     #[command(flatten)]
-    pub config: ConfigArgs,
+    pub(crate) config: ConfigArgs,
 }
 
 /// Puts the command in where only its option was typed: `-r FILE` is `replay FILE`, `-i IFACE` is `run -i IFACE`.
-pub fn spell_out(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
+pub(crate) fn spell_out(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsString> {
     let option = |arg: &std::ffi::OsString, name: &str| arg.to_str().is_some_and(|arg| arg == name);
-    let starts_with_option = args.get(1).is_some_and(|arg| arg.to_str().is_some_and(|arg| arg.starts_with('-')));
+    let starts_with_option =
+        args.get(1).is_some_and(|arg| arg.to_str().is_some_and(|arg| arg.starts_with('-')));
     if !starts_with_option {
         return args;
     }

@@ -2,7 +2,7 @@
 
 use crate::cli::{DoctorArgs, OnOff, SenseArgs};
 use crate::failure::{Exit, Failure};
-use crate::paper::Paper;
+use crate::paper::{Paper, print};
 use crate::sense::pipeline_config;
 use crate::settings::{Effective, size_of_key};
 use crate::size;
@@ -26,7 +26,7 @@ struct Ailment {
 const NOTABLE: u64 = 1;
 
 /// `tapwire doctor`.
-pub fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(&args.config)?;
     let stop = catch_signals()?;
     let (report, pressure) = match (args.interfaces.is_empty(), args.paths.is_empty()) {
@@ -50,13 +50,19 @@ pub fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
         eprintln!("tapwire: {error}");
     }
     let ailments = diagnose(&report, pressure);
-    print!("{}", if args.json { as_json(&report, &ailments) } else { as_text(&report, &ailments) });
-    let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
-    Ok(if nothing_read { Exit::Operator } else { Exit::Done })
+    if !report.source_errors.is_empty() && report.wire.packets == 0 {
+        return Ok(Exit::Operator);
+    }
+    print(&if args.json { as_json(&report, &ailments) } else { as_text(&report, &ailments) }, true)?;
+    Ok(Exit::Done)
 }
 
-fn examine(source: &mut dyn Source, effective: &Effective, terminal: &mut Terminal) -> Result<Report, Failure> {
-    let args = SenseArgs { analysis: OnOff::Off, threads: Some(0), ..SenseArgs::default() };
+fn examine(
+    source: &mut dyn Source,
+    effective: &Effective,
+    terminal: &mut Terminal,
+) -> Result<Report, Failure> {
+    let args = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
     // Nothing that needs a token leaves, so no key is looked for and none is made.
     let config = pipeline_config(effective, &args, TokenKey::new([0; 32]), source.pressure())?;
     let report = run(source, &config, Vec::new(), terminal);
@@ -224,21 +230,36 @@ fn encrypted(report: &Report, found: &mut Vec<Ailment>) {
     if bytes(Kind::Http2) > 0 {
         found.push(Ailment {
             name: "http2",
-            what: format!("{} of the payload is HTTP/2, which this version counts and does not read", size::share(bytes(Kind::Http2), total)),
+            what: format!(
+                "{} of the payload is HTTP/2, which this version counts and does not read",
+                size::share(bytes(Kind::Http2), total)
+            ),
             remedy: "mirror a place where the same calls travel as HTTP/1.1",
         });
     }
 }
 
 fn undecoded(report: &Report, found: &mut Vec<Ailment>) {
-    let telling = ["mpls", "pppoe", "gre", "vxlan", "geneve", "ip-in-ip", "ppp", "nflog", "esp", "macsec", "link"];
+    let telling =
+        ["mpls", "pppoe", "gre", "vxlan", "geneve", "ip-in-ip", "ppp", "nflog", "esp", "macsec", "link"];
     let of = |wanted: &dyn Fn(&str, &str) -> bool| -> u64 {
-        report.wire.skipped.iter().filter(|((layer, reason), _)| wanted(layer, reason)).map(|(_, count)| count).sum()
+        report
+            .wire
+            .skipped
+            .iter()
+            .filter(|((layer, reason), _)| wanted(layer, reason))
+            .map(|(_, count)| count)
+            .sum()
     };
     let tunnels = of(&|layer, _| telling.contains(&layer));
     if notable(tunnels, report.wire.packets) {
-        let names: Vec<&str> =
-            report.wire.skipped.keys().map(|(layer, _)| *layer).filter(|layer| telling.contains(layer)).collect();
+        let names: Vec<&str> = report
+            .wire
+            .skipped
+            .keys()
+            .map(|(layer, _)| *layer)
+            .filter(|layer| telling.contains(layer))
+            .collect();
         found.push(Ailment {
             name: "encapsulated",
             what: format!(
@@ -254,7 +275,11 @@ fn undecoded(report: &Report, found: &mut Vec<Ailment>) {
     if notable(fragments, report.wire.packets) {
         found.push(Ailment {
             name: "fragments",
-            what: format!("{} of {} packets are IP fragments and are not decoded", size::count(fragments), size::count(report.wire.packets)),
+            what: format!(
+                "{} of {} packets are IP fragments and are not decoded",
+                size::count(fragments),
+                size::count(report.wire.packets)
+            ),
             remedy: "find the hop whose MTU is too small; often the tunnel of the mirror itself",
         });
     }
@@ -300,8 +325,12 @@ fn as_text(report: &Report, ailments: &[Ailment]) -> String {
 }
 
 fn as_json(report: &Report, ailments: &[Ailment]) -> String {
-    let skipped: serde_json::Map<String, serde_json::Value> =
-        report.wire.skipped.iter().map(|((layer, reason), count)| (format!("{layer}/{reason}"), json!(count))).collect();
+    let skipped: serde_json::Map<String, serde_json::Value> = report
+        .wire
+        .skipped
+        .iter()
+        .map(|((layer, reason), count)| (format!("{layer}/{reason}"), json!(count)))
+        .collect();
     let ailments: Vec<_> =
         ailments.iter().map(|a| json!({"name": a.name, "what": a.what, "remedy": a.remedy})).collect();
     let flow = &report.flow;

@@ -4,11 +4,11 @@ use std::fmt;
 
 /// An operator's mistake or a broken environment: one line that says what, where, and what to try.
 #[derive(Debug)]
-pub struct Failure(String);
+pub(crate) struct Failure(String);
 
 impl Failure {
     /// With that line.
-    pub fn new(line: impl Into<String>) -> Self {
+    pub(crate) fn new(line: impl Into<String>) -> Self {
         Self(line.into())
     }
 }
@@ -48,7 +48,7 @@ fn chain(error: &dyn std::error::Error) -> String {
 
 /// How the program ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     /// All is done.
     Done,
     /// There were findings at or above `--fail-on`.

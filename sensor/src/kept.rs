@@ -1,25 +1,39 @@
 //! Events kept under `--data`, by day of their own time.
 
 use memchr::memmem;
-use tapwire_sink::{Batch, Counts, DropReason, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_capture::Pressure;
+use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally};
 use tapwire_store::{Day, Store};
 
 /// Appended in pieces of this size: each becomes one compressed member.
 const PIECE: usize = 1 << 20;
 
 /// A sink that appends to the store's day files.
-pub struct KeptEvents {
+pub(crate) struct KeptEvents {
     store: Store,
+    pressure: Pressure,
     pending: Vec<u8>,
+    /// What is in `pending`.
+    amount: Tally,
     day: Option<Day>,
     counts: Counts,
     error: Option<SinkError>,
+    notice: Option<Notice>,
 }
 
 impl KeptEvents {
     /// Into that store.
-    pub fn new(store: Store) -> Self {
-        Self { store, pending: Vec::new(), day: None, counts: Counts::default(), error: None }
+    pub(crate) fn new(store: Store, pressure: Pressure) -> Self {
+        Self {
+            store,
+            pressure,
+            pending: Vec::new(),
+            amount: Tally::default(),
+            day: None,
+            counts: Counts::default(),
+            error: None,
+            notice: None,
+        }
     }
 
     fn append(&mut self) -> Result<(), SinkError> {
@@ -28,33 +42,46 @@ impl KeptEvents {
         };
         let result = self.store.append_events(day, &self.pending);
         self.pending.clear();
+        let amount = std::mem::take(&mut self.amount);
         match result {
             Ok(recovered) => {
+                self.counts.deliver(amount);
                 if let Some(cut) = recovered {
-                    eprintln!("tapwire: events of {}: cut off {} bytes that a kill left torn", cut.day, cut.cut_bytes);
+                    eprintln!(
+                        "tapwire: events of {}: cut off {} bytes that a kill left torn",
+                        cut.day, cut.cut_bytes
+                    );
                 }
                 Ok(())
             }
-            Err(error) => Err(SinkError::Write { destination: "--data".into(), cause: error.to_string() }),
+            Err(error) => {
+                self.counts.drop_for(DropReason::WriteFailed, amount);
+                Err(SinkError::Write { destination: "--data".into(), cause: error.to_string() })
+            }
         }
     }
 
     fn line(&mut self, line: &[u8]) -> Result<(), SinkError> {
         let day = time_of(line).map(Day::from_unix_ms).or(self.day);
+        let mut result = Ok(());
         if day != self.day || self.pending.len() >= PIECE {
-            self.append()?;
+            result = self.append();
             self.day = day;
         }
         self.pending.extend_from_slice(line);
-        Ok(())
+        self.amount.add(Tally::of(1, line.len()));
+        result
     }
 
     fn note(&mut self, result: Result<(), SinkError>) -> Result<Reader, SinkError> {
         match result {
             Ok(()) => Ok(Reader::Listening),
             Err(error) => {
-                self.error = Some(error.clone());
-                Err(error)
+                if self.error.replace(error.clone()).is_none() {
+                    self.notice = Some(Notice::Failing(error.clone()));
+                }
+                // A tap goes on sensing for its other outputs; what is lost here is counted.
+                if self.pressure == Pressure::Shed { Ok(Reader::Listening) } else { Err(error) }
             }
         }
     }
@@ -70,12 +97,10 @@ fn time_of(line: &[u8]) -> Option<i64> {
 
 impl Sink for KeptEvents {
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
-        let tally = Tally::of(batch.events(), batch.bytes().len());
-        self.counts.accept(tally);
-        let result = batch.bytes().split_inclusive(|byte| *byte == b'\n').try_for_each(|line| self.line(line));
-        match &result {
-            Ok(()) => self.counts.deliver(tally),
-            Err(_) => self.counts.drop_for(DropReason::WriteFailed, tally),
+        self.counts.accept(Tally::of(batch.events(), batch.bytes().len()));
+        let mut result = Ok(());
+        for line in batch.bytes().split_inclusive(|byte| *byte == b'\n') {
+            result = result.and(self.line(line));
         }
         self.note(result)
     }
@@ -85,8 +110,8 @@ impl Sink for KeptEvents {
         self.note(result)
     }
 
-    fn poll_notice(&mut self) -> Option<tapwire_sink::Notice> {
-        None
+    fn poll_notice(&mut self) -> Option<Notice> {
+        self.notice.take()
     }
 
     fn report(&self) -> SinkReport {
@@ -95,7 +120,9 @@ impl Sink for KeptEvents {
 
     fn finish(mut self: Box<Self>) -> SinkReport {
         let result = self.append().and_then(|()| {
-            self.store.sync().map_err(|error| SinkError::Write { destination: "--data".into(), cause: error.to_string() })
+            self.store
+                .sync()
+                .map_err(|error| SinkError::Write { destination: "--data".into(), cause: error.to_string() })
         });
         let _ = self.note(result);
         self.report()

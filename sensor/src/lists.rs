@@ -2,7 +2,7 @@
 
 use crate::cli::Listing;
 use crate::failure::{Exit, Failure};
-use crate::paper::Paper;
+use crate::paper::{Paper, print};
 use serde_json::json;
 use tapwire_capture::InterfaceInfo;
 use tapwire_detect::{DETECTORS, DetectorInfo};
@@ -22,7 +22,7 @@ fn entry(name: impl Into<String>, what: impl Into<String>) -> Entry {
 }
 
 /// `tapwire list`.
-pub fn list(what: Listing, as_json: bool) -> Result<Exit, Failure> {
+pub(crate) fn list(what: Listing, as_json: bool) -> Result<Exit, Failure> {
     let entries = entries(what)?;
     let mut paper = Paper::new(true);
     let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
@@ -33,17 +33,21 @@ pub fn list(what: Listing, as_json: bool) -> Result<Exit, Failure> {
             paper.line(&format!("{:<width$}  {}", entry.name, entry.what));
         }
     }
-    print!("{}", paper.into_text());
+    print(&paper.into_text(), true)?;
     Ok(Exit::Done)
 }
 
 fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
     Ok(match what {
-        Listing::Detectors => DETECTORS.iter().map(|d| entry(d.name, format!("{} ({}, {})", d.title, d.owasp, d.cwe))).collect(),
+        Listing::Detectors => {
+            DETECTORS.iter().map(|d| entry(d.name, format!("{} ({}, {})", d.title, d.owasp, d.cwe))).collect()
+        }
         Listing::Protocols => PROTOCOLS.iter().map(|p| entry(p.name, p.summary)).collect(),
         Listing::Payloads => PAYLOADS.iter().map(|p| entry(p.name, p.media_types.join(", "))).collect(),
         Listing::Sinks => SINKS.iter().map(|s| entry(s.example, s.summary)).collect(),
-        Listing::Fields => FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect(),
+        Listing::Fields => {
+            FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect()
+        }
         Listing::Anomalies => Anomaly::ALL.iter().map(|a| entry(a.name(), a.meaning().trim())).collect(),
         Listing::Interfaces => tapwire_capture::interfaces()?
             .into_iter()
@@ -60,7 +64,7 @@ fn describe(interface: &InterfaceInfo) -> String {
 }
 
 /// `tapwire explain`.
-pub fn explain(name: &str) -> Result<Exit, Failure> {
+pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
     let mut paper = Paper::new(true);
     if let Some(detector) = DETECTORS.iter().find(|detector| detector.name == name) {
         explain_detector(detector, &mut paper);
@@ -75,7 +79,7 @@ pub fn explain(name: &str) -> Result<Exit, Failure> {
     } else {
         return Err(Failure::new(unknown(name)));
     }
-    print!("{}", paper.into_text());
+    print(&paper.into_text(), true)?;
     Ok(Exit::Done)
 }
 
@@ -100,6 +104,7 @@ fn unknown(name: &str) -> String {
     let detectors = DETECTORS.iter().map(|detector| detector.name);
     let anomalies = Anomaly::ALL.iter().map(|anomaly| anomaly.name());
     let names: Vec<&str> = detectors.chain(anomalies).chain(FIELDS.iter().map(|field| field.name)).collect();
-    let hint = tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
+    let hint =
+        tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
     format!("explain {name}: no detector, anomaly or field is named so{hint}")
 }

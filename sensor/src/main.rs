@@ -1,11 +1,16 @@
 //! The `tapwire` binary: command line, configuration, assembly. Nothing else.
 
+mod apis;
 mod cli;
 mod doctor;
 mod failure;
+mod handover;
 mod kept;
+mod ledger;
 mod lists;
+mod next;
 mod outputs;
+mod page;
 mod paper;
 mod sense;
 mod settings;
@@ -44,22 +49,29 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::List { what, json } => lists::list(what, json),
         Command::Config { action, config } => configuration(action, &config),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "tapwire", &mut std::io::stdout());
-            Ok(Exit::Done)
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "tapwire", &mut script);
+            print_generated(&script)
         }
         Command::Man => {
-            clap_mangen::Man::new(Cli::command()).render(&mut std::io::stdout())?;
-            Ok(Exit::Done)
+            let mut page = Vec::new();
+            clap_mangen::Man::new(Cli::command()).render(&mut page)?;
+            print_generated(&page)
         }
     }
+}
+
+fn print_generated(text: &[u8]) -> Result<Exit, Failure> {
+    paper::print(&String::from_utf8_lossy(text), true)?;
+    Ok(Exit::Done)
 }
 
 fn configuration(action: ConfigAction, args: &ConfigArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(args)?;
     effective.memory()?;
     match action {
-        ConfigAction::Show => print!("{}", effective.show()?),
-        ConfigAction::Check => println!("the configuration is good"),
+        ConfigAction::Show => paper::print(&effective.show()?, true)?,
+        ConfigAction::Check => paper::print("the configuration is good\n", true)?,
     }
     Ok(Exit::Done)
 }

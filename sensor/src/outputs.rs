@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::kept::KeptEvents;
 use crate::settings::Effective;
 use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
 use tapwire_capture::Pressure;
 use tapwire_event::{Class, Detail, ExchangeFields, Format, Options, Redactor, Renderer, choose};
 use tapwire_expr::Expr;
@@ -13,7 +14,7 @@ use tapwire_sink::{Context, Sink};
 use tapwire_store::Store;
 
 /// What the options ask for, before anything is opened.
-pub struct Plan {
+pub(crate) struct Plan {
     /// Destinations that share the chosen format.
     destinations: Vec<String>,
     options: Options,
@@ -24,7 +25,8 @@ pub struct Plan {
 impl Plan {
     /// Reads the options. Without `--events`, events go to standard output when that is a pipe or a format was asked for,
     /// and `run` prints a line an exchange on a terminal.
-    pub fn new(args: &SenseArgs, pressure: Pressure) -> Result<Self, Failure> {
+    pub(crate) fn new(args: &SenseArgs, pressure: Pressure) -> Result<Self, Failure> {
+        agree(args)?;
         let terminal = std::io::stdout().is_terminal();
         let live = pressure == Pressure::Shed;
         let asked = args.format.is_some() || args.fields.is_some() || !args.only.is_empty();
@@ -45,9 +47,15 @@ impl Plan {
                 .ok_or_else(|| Failure::new(format!("--class {}: there are api and http", args.class)))?,
             detail: Detail::parse(&args.detail)
                 .ok_or_else(|| Failure::new(format!("--detail {}: there are full and lean", args.detail)))?,
-            fields: args.fields.as_deref().map(choose).transpose().map_err(|error| {
-                Failure::new(format!("--fields: {error} `tapwire list fields` has them all"))
-            })?.unwrap_or_default(),
+            fields: args
+                .fields
+                .as_deref()
+                .map(choose)
+                .transpose()
+                .map_err(|error| {
+                    Failure::new(format!("--fields: {error} `tapwire list fields` has them all"))
+                })?
+                .unwrap_or_default(),
             colour: to_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()),
             version: env!("CARGO_PKG_VERSION").into(),
             ..Options::default()
@@ -55,19 +63,62 @@ impl Plan {
         Ok(Self {
             destinations,
             options,
-            classes: classes(&args.only)?,
+            classes: classes(&args.only, live)?,
             filter: args.filter.as_deref().map(expression).transpose()?,
         })
     }
 
     /// Whether events are written to standard output, so that nothing else may be.
-    pub fn stdout_carries_events(&self) -> bool {
+    pub(crate) fn stdout_carries_events(&self) -> bool {
         self.destinations.iter().any(|destination| destination == "-")
+    }
+
+    /// Destinations that are files, as typed.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.destinations.iter().filter_map(|destination| file_of(destination)).collect()
     }
 }
 
+/// Options that contradict each other.
+fn agree(args: &SenseArgs) -> Result<(), Failure> {
+    let tsv = args.format.as_deref().map_or(args.fields.is_some(), |format| format == "tsv");
+    if args.fields.is_some() && !tsv {
+        return Err(Failure::new("--fields are the columns of --format tsv, and no other format has any"));
+    }
+    if tsv && !args.only.is_empty() && args.only.iter().all(|class| class.trim() != "exchanges") {
+        return Err(Failure::new(
+            "--format tsv has columns for exchanges only: leave --only out, or take another format",
+        ));
+    }
+    let mut seen: Vec<String> = Vec::new();
+    for destination in &args.events {
+        let place = place(destination);
+        if seen.contains(&place) {
+            return Err(Failure::new(format!(
+                "--events {destination}: given twice; each event is written there once"
+            )));
+        }
+        seen.push(place);
+    }
+    Ok(())
+}
+
+fn file_of(destination: &str) -> Option<PathBuf> {
+    let path = destination.strip_prefix("file://").unwrap_or(destination);
+    (destination != "-" && !path.contains("://")).then(|| PathBuf::from(path))
+}
+
+/// One name for each destination, however it is spelled.
+fn place(destination: &str) -> String {
+    let Some(path) = file_of(destination) else { return destination.to_owned() };
+    let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
+    let whole = path.canonicalize().unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()));
+    whole.display().to_string()
+}
+
 /// Opens every destination.
-pub fn open(
+pub(crate) fn open(
     plan: &Plan,
     args: &SenseArgs,
     effective: &Effective,
@@ -94,10 +145,10 @@ pub fn open(
     let mut outlets = Vec::new();
     if let Some(store) = store {
         let ocsf = Options { format: Format::Ocsf, colour: false, ..options.clone() };
-        let kept: Box<dyn Sink> = Box::new(KeptEvents::new(store));
+        let kept: Box<dyn Sink> = Box::new(KeptEvents::new(store, pressure));
         outlets.push(Outlet::new(
             Renderer::new(ocsf, redactor()),
-            Classes::default(),
+            usual_classes(pressure == Pressure::Shed),
             filter.clone(),
             vec![kept],
         ));
@@ -116,9 +167,11 @@ fn format(name: &str) -> Result<Format, Failure> {
     })
 }
 
-fn classes(only: &[String]) -> Result<Classes, Failure> {
+/// What a tap says about itself goes with its events. Of a capture it is in the summary, and the events stay those of the
+/// capture alone.
+fn classes(only: &[String], live: bool) -> Result<Classes, Failure> {
     if only.is_empty() {
-        return Ok(Classes::default());
+        return Ok(usual_classes(live));
     }
     let mut classes = Classes { exchanges: false, findings: false, sensor: false };
     for name in only {
@@ -136,8 +189,12 @@ fn classes(only: &[String]) -> Result<Classes, Failure> {
     Ok(classes)
 }
 
+const fn usual_classes(live: bool) -> Classes {
+    Classes { exchanges: true, findings: true, sensor: live }
+}
+
 /// An expression over exchanges; its error points at the place.
-pub fn expression(text: &str) -> Result<Expr, Failure> {
+pub(crate) fn expression(text: &str) -> Result<Expr, Failure> {
     tapwire_expr::parse(text, &ExchangeFields).map_err(|error| {
         let caret = " ".repeat(text.get(..error.offset).unwrap_or(text).chars().count());
         Failure::new(format!("--where: {error}\n    {text}\n    {caret}^"))

@@ -2,14 +2,16 @@
 
 use crate::cli::{OnOff, ReplayArgs, RunArgs, SenseArgs};
 use crate::failure::{Exit, Failure};
+use crate::handover::{become_user, unrotatable};
+use crate::next::Asked;
 use crate::outputs::{self, Plan};
+use crate::paper::print;
 use crate::settings::{Effective, Fidelity, size_of_key};
 use crate::summary::Summary;
-use crate::watch::{Terminal, catch_signals};
+use crate::watch::{Terminal, catch_signals, ignore_hangup};
 use std::hash::{BuildHasher, RandomState};
-use std::io::Write;
-use std::path::Path;
-use tapwire_capture::{InterfaceSource, Pressure, Source, drop_privileges, open_files};
+use std::path::{Path, PathBuf};
+use tapwire_capture::{InterfaceSource, Pressure, Source, open_files};
 use tapwire_detect::Severity;
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
@@ -17,79 +19,127 @@ use tapwire_pipeline::{Config, Report, run};
 use tapwire_store::{Directories, Store, token_key};
 
 /// `tapwire replay`.
-pub fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
+pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
+    let effective = Effective::load(&args.sense.config)?;
+    let plan = Plan::new(&args.sense, Pressure::Block)?;
     let mut source = open_files(&args.paths, args.sense.bpf.as_deref())?;
-    let store = args.sense.data.as_deref().map(Store::open).transpose()?;
-    sense(&mut source, &args.sense, store)
+    let data = args.sense.data.clone();
+    let asked = Asked {
+        paths: args.paths.iter().map(|path| path.display().to_string()).collect(),
+        ..asked(&args.sense, &plan, data.as_deref())
+    };
+    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut source)
 }
 
 /// `tapwire run`.
-pub fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
+pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(&args.sense.config)?;
+    let plan = Plan::new(&args.sense, Pressure::Shed)?;
     let bpf = filter_of(args)?;
     let ring = size_of_key("capture.ring", &effective.settings.capture.ring)?;
     let mut source = InterfaceSource::open_many(&args.interfaces, bpf.as_deref(), ring)?;
-    let directories = Directories::from_env();
-    let data = args.sense.data.clone().or_else(|| directories.data.clone());
-    let store = data.as_deref().map(Store::open).transpose()?;
-    sense(&mut source, &args.sense, store)
+    let data = args.sense.data.clone().or_else(|| Directories::from_env().data);
+    let interfaces = args.interfaces.clone();
+    let asked = Asked { interfaces, ..asked(&args.sense, &plan, data.as_deref()) };
+    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut source)
+}
+
+fn asked(args: &SenseArgs, plan: &Plan, data: Option<&Path>) -> Asked {
+    Asked {
+        data: args.data.as_ref().map(|data| data.display().to_string()),
+        kept: data.is_some(),
+        files: plan.files().iter().map(|file| file.display().to_string()).collect(),
+        ..Asked::default()
+    }
 }
 
 fn filter_of(args: &RunArgs) -> Result<Option<String>, Failure> {
     match (&args.sense.bpf, args.bpf_words.is_empty()) {
-        (Some(_), false) => Err(Failure::new("two capture filters: give it once, with -f or behind the options")),
+        (Some(_), false) => {
+            Err(Failure::new("two capture filters: give it once, with -f or behind the options"))
+        }
         (Some(filter), true) => Ok(Some(filter.clone())),
         (None, true) => Ok(None),
         (None, false) => Ok(Some(args.bpf_words.join(" "))),
     }
 }
 
-fn sense(source: &mut dyn Source, args: &SenseArgs, store: Option<Store>) -> Result<Exit, Failure> {
-    let effective = Effective::load(&args.config)?;
-    let threshold = args.fail_on.as_deref().map(severity).transpose()?;
-    let key = load_key(args.token_key.as_deref(), store.as_ref())?;
-    let config = pipeline_config(&effective, args, key.clone(), source.pressure())?;
-    let redactor = || redactor(&effective, key.clone());
-    let plan = Plan::new(args, source.pressure())?;
-    let stdout_carries_events = plan.stdout_carries_events();
-    let outlets = outputs::open(&plan, args, &effective, &redactor, source.pressure(), store)?;
-    if source.pressure() == Pressure::Shed {
-        announce(&effective, args.quiet)?;
-    }
-    let stop = catch_signals()?;
-    let mut terminal = Terminal::new(stop, args.quiet, source.pressure());
-    let report = run(source, &config, outlets, &mut terminal);
-    terminal.finish();
-    report_errors(&report);
-    if !args.quiet || args.json {
-        let summary = Summary::new(&report, args.verbose);
-        let text = if args.json { summary.json() } else { summary.text(!stdout_carries_events) };
-        print(&text, stdout_carries_events)?;
-    }
-    Ok(exit(&report, source.pressure(), threshold))
+/// Everything that was asked for, before anything is written.
+struct Run<'a> {
+    args: &'a SenseArgs,
+    effective: Effective,
+    plan: Plan,
+    data: Option<PathBuf>,
+    asked: Asked,
 }
 
-/// Says, before the first packet, who the process is now.
-fn announce(effective: &Effective, quiet: bool) -> Result<(), Failure> {
-    let dropped = drop_privileges(Some(effective.settings.capture.user.as_str()))?;
-    if let (Some(user), false) = (dropped.user, quiet) {
-        eprintln!("tapwire: capturing; privileges dropped to user {user}");
+impl Run<'_> {
+    fn sense(self, source: &mut dyn Source) -> Result<Exit, Failure> {
+        let Self { args, effective, plan, data, asked } = &self;
+        let pressure = source.pressure();
+        let threshold = args.fail_on.as_deref().map(severity).transpose()?;
+        let store = data.as_deref().map(Store::open).transpose()?;
+        let key = load_key(args.token_key.as_deref(), store.as_ref())?;
+        let config = pipeline_config(effective, args, key.clone(), pressure)?;
+        let redactor = || redactor(effective, key.clone());
+        let outlets = outputs::open(plan, args, effective, &redactor, pressure, store)?;
+        if pressure == Pressure::Shed {
+            self.give_up_privileges()?;
+            ignore_hangup()?;
+        }
+        let stop = catch_signals()?;
+        let mut terminal = Terminal::new(stop, args.quiet, pressure);
+        let report = run(source, &config, outlets, &mut terminal);
+        terminal.finish();
+        report_errors(&report);
+        let exit = exit(&report, pressure, threshold);
+        if exit == Exit::Operator && report.wire.packets == 0 || report.reader_gone {
+            // Figures of nothing help nobody, nor do figures that nobody waits for.
+            return Ok(exit);
+        }
+        if !args.quiet || args.json {
+            let summary = Summary::new(&report, asked, args.verbose);
+            let to_stdout = !plan.stdout_carries_events();
+            print(&if args.json { summary.json() } else { summary.text(to_stdout) }, to_stdout)?;
+        }
+        Ok(exit)
     }
-    Ok(())
+
+    /// Interfaces and outputs are open. Says, before the first packet, who the process is from here on.
+    fn give_up_privileges(&self) -> Result<(), Failure> {
+        let user = become_user(&self.effective.settings.capture.user, self.data.as_deref())?;
+        let Some(user) = user else { return Ok(()) };
+        if !self.args.quiet {
+            eprintln!("tapwire: capturing; privileges dropped to user {user}");
+        }
+        let rotates = self.effective.settings.sink.rotate.bytes > 0;
+        if let Some(file) = unrotatable(&self.plan.files()).filter(|_| rotates) {
+            eprintln!(
+                "tapwire: {}: user {user} may not rename files there, so when the file has reached its size events are \
+                 dropped and counted: give the directory to {user}, name another user with --set capture.user=USER, or \
+                 let it grow with --set sink.rotate.bytes=0",
+                file.display()
+            );
+        }
+        Ok(())
+    }
 }
 
 /// The key of all tokens.
-pub fn load_key(explicit: Option<&Path>, store: Option<&Store>) -> Result<TokenKey, Failure> {
+pub(crate) fn load_key(explicit: Option<&Path>, store: Option<&Store>) -> Result<TokenKey, Failure> {
     let directories = Directories::from_env();
     let key = token_key(explicit, store.map(|store| store.reader().directory()), &directories)?;
     if key.readable_by_others {
-        eprintln!("tapwire: {}: others can read the token key; make it private: chmod 600", key.path.display());
+        eprintln!(
+            "tapwire: {}: others can read the token key; make it private: chmod 600",
+            key.path.display()
+        );
     }
     Ok(TokenKey::new(*key.bytes()))
 }
 
 /// The redactor that the configuration asks for.
-pub fn redactor(effective: &Effective, key: TokenKey) -> Redactor {
+pub(crate) fn redactor(effective: &Effective, key: TokenKey) -> Redactor {
     let fidelity = match effective.settings.redact.fidelity {
         Fidelity::Default => tapwire_event::Fidelity::Default,
         Fidelity::Full => tapwire_event::Fidelity::Full,
@@ -98,17 +148,14 @@ pub fn redactor(effective: &Effective, key: TokenKey) -> Redactor {
 }
 
 /// What the pipeline is built from; `--memory` is shared out here and nowhere else.
-pub fn pipeline_config(
+pub(crate) fn pipeline_config(
     effective: &Effective,
     args: &SenseArgs,
     key: TokenKey,
     pressure: Pressure,
 ) -> Result<Config, Failure> {
     let settings = &effective.settings;
-    let memory = match &args.memory {
-        Some(size) => size_of_key("--memory", size)?,
-        None => effective.memory()?,
-    };
+    let memory = effective.memory()?;
     let percent = |share: usize| memory / 100 * share;
     let analysis = args.analysis == OnOff::On;
     let full = settings.redact.fidelity == Fidelity::Full;
@@ -124,10 +171,8 @@ pub fn pipeline_config(
     let mut inspect = tapwire_inspect::Config::new(key.clone());
     inspect.max_decoded_bytes = size_of_key("body.max_decoded", &settings.body.max_decoded)? as u64;
     inspect.max_ratio = settings.body.max_ratio;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let threads = args.threads.or_else(|| usize::try_from(settings.threads).ok());
     Ok(Config {
-        threads: threads.unwrap_or_else(|| cores.saturating_sub(2).max(1)),
+        threads: effective.threads().unwrap_or_else(|| usual_threads(analysis, pressure)),
         analysis,
         max_exchanges: args.count,
         in_flight_bytes: percent(10).min(32 << 20),
@@ -137,6 +182,16 @@ pub fn pipeline_config(
         detect: tapwire_detect::Config::default(),
         inventory: tapwire_inventory::Config::new(key),
     })
+}
+
+/// A file without analysis leaves nothing to do for a second thread that is worth handing it over. A tap keeps its own
+/// thread free of outputs.
+fn usual_threads(analysis: bool, pressure: Pressure) -> usize {
+    if !analysis && pressure == Pressure::Block {
+        return 0;
+    }
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    cores.saturating_sub(2).max(1)
 }
 
 fn severity(name: &str) -> Result<Severity, Failure> {
@@ -154,18 +209,6 @@ fn report_errors(report: &Report) {
     }
     for error in report.sinks.iter().filter_map(|sink| sink.error.as_ref()) {
         eprintln!("tapwire: {error}");
-    }
-}
-
-fn print(text: &str, to_stderr: bool) -> Result<(), Failure> {
-    let written = if to_stderr {
-        std::io::stderr().write_all(text.as_bytes())
-    } else {
-        std::io::stdout().write_all(text.as_bytes())
-    };
-    match written {
-        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(Failure::from),
     }
 }
 

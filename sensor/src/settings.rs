@@ -11,41 +11,41 @@ use toml::{Table, Value};
 /// Every key that can be set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// Bound of this process's memory; the capture ring is outside it.
-    pub memory: String,
-    /// Inspector threads; -1 takes the machine's cores less two, at least one.
-    pub threads: i64,
+    pub(crate) memory: String,
+    /// Inspector threads; -1 takes the machine's cores less two, at least one, and none where there is nothing to inspect.
+    pub(crate) threads: i64,
     /// This sensor's name, as events carry it; empty for none.
-    pub sensor: String,
+    pub(crate) sensor: String,
     /// The tenant that events name; empty for none.
-    pub tenant: String,
+    pub(crate) tenant: String,
     /// What leaves, and how.
-    pub redact: Redact,
+    pub(crate) redact: Redact,
     /// Interfaces.
-    pub capture: Capture,
+    pub(crate) capture: Capture,
     /// Timeouts and reassembly.
-    pub flow: tapwire_flow::Config,
+    pub(crate) flow: tapwire_flow::Config,
     /// Bodies.
-    pub body: Body,
+    pub(crate) body: Body,
     /// Outputs.
-    pub sink: tapwire_sink::Config,
+    pub(crate) sink: tapwire_sink::Config,
 }
 
 /// `[redact]`.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Redact {
+pub(crate) struct Redact {
     /// `default`: identities and credentials are tokens, bodies stay here. `full`: everything leaves as it was sent.
-    pub fidelity: Fidelity,
+    pub(crate) fidelity: Fidelity,
     /// Header names whose values leave in clear, beside the built-in list.
-    pub clear_headers: Vec<String>,
+    pub(crate) clear_headers: Vec<String>,
 }
 
 /// How much leaves.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fidelity {
+pub(crate) enum Fidelity {
     /// Redacted.
     #[default]
     Default,
@@ -56,11 +56,11 @@ pub enum Fidelity {
 /// `[capture]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Capture {
+pub(crate) struct Capture {
     /// Ring between kernel and sensor, for each interface.
-    pub ring: String,
+    pub(crate) ring: String,
     /// The user to become after interfaces are open.
-    pub user: String,
+    pub(crate) user: String,
 }
 
 impl Default for Capture {
@@ -72,11 +72,11 @@ impl Default for Capture {
 /// `[body]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
-pub struct Body {
+pub(crate) struct Body {
     /// Bytes of one body that are decoded from gzip or deflate.
-    pub max_decoded: String,
+    pub(crate) max_decoded: String,
     /// Decoded bytes for each coded byte, beyond the first 64 KiB; more is a bomb.
-    pub max_ratio: u64,
+    pub(crate) max_ratio: u64,
 }
 
 impl Default for Body {
@@ -103,15 +103,15 @@ impl Default for Settings {
 
 /// The effective settings, and where values other than the defaults came from.
 #[derive(Debug)]
-pub struct Effective {
+pub(crate) struct Effective {
     /// The settings.
-    pub settings: Settings,
+    pub(crate) settings: Settings,
     origins: BTreeMap<String, String>,
 }
 
 impl Effective {
     /// Reads what `args` name.
-    pub fn load(args: &ConfigArgs) -> Result<Self, Failure> {
+    pub(crate) fn load(args: &ConfigArgs) -> Result<Self, Failure> {
         let mut merged = Table::new();
         let mut origins = BTreeMap::new();
         if let Some(path) = args.config.clone().or_else(system_file) {
@@ -125,12 +125,15 @@ impl Effective {
             check(&overlay, &origin)?;
             merge(&mut merged, overlay, "", "--set", &mut origins);
         }
+        for (option, overlay) in options(args) {
+            merge(&mut merged, overlay, "", option, &mut origins);
+        }
         let settings = check(&merged, "configuration")?;
         Ok(Self { settings, origins })
     }
 
     /// The effective configuration as TOML, each value that is not the default with its origin.
-    pub fn show(&self) -> Result<String, Failure> {
+    pub(crate) fn show(&self) -> Result<String, Failure> {
         let table = Table::try_from(&self.settings).map_err(|error| Failure::new(error.to_string()))?;
         let mut text = String::new();
         write_table(&table, "", &self.origins, &mut text);
@@ -138,15 +141,31 @@ impl Effective {
     }
 
     /// The memory bound in bytes.
-    pub fn memory(&self) -> Result<usize, Failure> {
-        size_of_key("memory", &self.settings.memory)
+    pub(crate) fn memory(&self) -> Result<usize, Failure> {
+        let origin = self.origins.get("memory").map(String::as_str);
+        size_of_key(origin.filter(|origin| *origin == "--memory").unwrap_or("memory"), &self.settings.memory)
+    }
+
+    /// How many inspector threads, where somebody said so.
+    pub(crate) fn threads(&self) -> Option<usize> {
+        usize::try_from(self.settings.threads).ok()
     }
 }
 
 /// Reads a size, naming its key when it is none.
-pub fn size_of_key(key: &str, text: &str) -> Result<usize, Failure> {
+pub(crate) fn size_of_key(key: &str, text: &str) -> Result<usize, Failure> {
     parse_bytes(text)
         .ok_or_else(|| Failure::new(format!("{key}: '{text}' is no size; write it like 512MiB or 2GiB")))
+}
+
+/// What options of their own set.
+fn options(args: &ConfigArgs) -> Vec<(&'static str, Table)> {
+    let one = |key: &str, value: Value| Table::from_iter([(key.to_owned(), value)]);
+    let memory = args.memory.iter().map(|size| ("--memory", one("memory", Value::String(size.clone()))));
+    let threads = args.threads.iter().map(|count| {
+        ("--threads", one("threads", Value::Integer(i64::try_from(*count).unwrap_or(i64::MAX))))
+    });
+    memory.chain(threads).collect()
 }
 
 fn system_file() -> Option<PathBuf> {
@@ -155,7 +174,8 @@ fn system_file() -> Option<PathBuf> {
 }
 
 fn read_file(path: &Path) -> Result<Table, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
     text.parse::<Table>().map_err(|error| {
         let (line, column) = error.span().map_or((0, 0), |span| place(&text, span.start));
         Failure::new(format!("{}:{line}:{column}: {}", path.display(), error.message()))
@@ -171,7 +191,9 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
 /// `a.b=c` as a table. A value that is not TOML is a string, so that nobody needs to quote twice.
 fn one_setting(setting: &str) -> Result<Table, Failure> {
     let Some((key, value)) = setting.split_once('=') else {
-        return Err(Failure::new(format!("--set {setting}: write it as key=value, such as redact.fidelity=full")));
+        return Err(Failure::new(format!(
+            "--set {setting}: write it as key=value, such as redact.fidelity=full"
+        )));
     };
     let key = key.trim();
     if key.is_empty() || key.split('.').any(str::is_empty) {
@@ -254,7 +276,10 @@ mod tests {
     use super::*;
 
     fn load(settings: &[&str]) -> Result<Effective, Failure> {
-        Effective::load(&ConfigArgs { config: None, set: settings.iter().map(|s| (*s).to_owned()).collect() })
+        Effective::load(&ConfigArgs {
+            set: settings.iter().map(|s| (*s).to_owned()).collect(),
+            ..ConfigArgs::default()
+        })
     }
 
     #[test]

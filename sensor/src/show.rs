@@ -2,7 +2,8 @@
 
 use crate::cli::{OnOff, SenseArgs, ShowArgs};
 use crate::failure::{Exit, Failure};
-use crate::paper::Paper;
+use crate::page;
+use crate::paper::print;
 use crate::sense::{load_key, pipeline_config, redactor};
 use crate::settings::Effective;
 use crate::watch::{Terminal, catch_signals};
@@ -21,7 +22,7 @@ const MIN_DIGITS: usize = 6;
 const MAX_MATCHES: usize = 16;
 
 /// `tapwire show`.
-pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
+pub(crate) fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     let uid = args.uid.to_ascii_lowercase();
     if uid.len() < MIN_DIGITS || !uid.bytes().all(|byte| byte.is_ascii_hexdigit()) {
         return Err(Failure::new(format!(
@@ -30,14 +31,18 @@ pub fn show(args: &ShowArgs) -> Result<Exit, Failure> {
         )));
     }
     let matches = if args.paths.is_empty() { from_data(args, &uid)? } else { from_captures(args, &uid)? };
-    let exact: Vec<&Value> = matches.iter().filter(|event| names_itself(event, &uid)).collect();
-    let shown = if exact.is_empty() { matches.iter().collect() } else { exact };
-    if shown.is_empty() {
-        return Err(Failure::new(format!("{}: no exchange or finding has this uid in what was searched", args.uid)));
+    if matches.is_empty() {
+        return Err(Failure::new(format!(
+            "{}: no exchange or finding has this uid in what was searched",
+            args.uid
+        )));
     }
-    for event in shown {
-        if args.json { println!("{event}") } else { print!("{}", page(event)) }
-    }
+    let text = if args.json {
+        matches.iter().map(|event| format!("{event}\n")).collect()
+    } else {
+        page::pages(&matches)
+    };
+    print(&text, true)?;
     Ok(Exit::Done)
 }
 
@@ -54,7 +59,9 @@ impl Matching {
         };
         for line in lines.split(|byte| *byte == b'\n') {
             if found.len() < MAX_MATCHES && memchr::memmem::find(line, self.uid.as_bytes()).is_some() {
-                found.extend(serde_json::from_slice::<Value>(line).ok().filter(|event| mentions(event, &self.uid)));
+                found.extend(
+                    serde_json::from_slice::<Value>(line).ok().filter(|event| mentions(event, &self.uid)),
+                );
             }
         }
     }
@@ -128,7 +135,9 @@ fn text<'a>(event: &'a Value, path: &str) -> Option<&'a str> {
 
 /// Whether the event is the one with that uid.
 fn names_itself(event: &Value, uid: &str) -> bool {
-    ["/metadata/uid", "/finding_info/uid"].iter().any(|path| text(event, path).is_some_and(|own| own.starts_with(uid)))
+    ["/metadata/uid", "/finding_info/uid"]
+        .iter()
+        .any(|path| text(event, path).is_some_and(|own| own.starts_with(uid)))
 }
 
 /// Whether the event is that one, or a finding about that exchange.
@@ -136,39 +145,4 @@ fn mentions(event: &Value, uid: &str) -> bool {
     let exchanges = event.pointer("/unmapped/exchanges").and_then(Value::as_array);
     names_itself(event, uid)
         || exchanges.into_iter().flatten().filter_map(Value::as_str).any(|exchange| exchange.starts_with(uid))
-}
-
-fn page(event: &Value) -> String {
-    let mut paper = Paper::new(true);
-    let title = text(event, "/finding_info/title").or_else(|| text(event, "/api/operation")).unwrap_or("exchange");
-    let title = paper.strong(title);
-    paper.line(&title);
-    walk(event, "", &mut paper);
-    paper.line("");
-    paper.into_text()
-}
-
-/// Every value with its path, in the order of the event.
-fn walk(value: &Value, path: &str, paper: &mut Paper) {
-    match value {
-        Value::Object(members) => {
-            for (name, member) in members {
-                let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
-                walk(member, &path, paper);
-            }
-        }
-        Value::Array(items) if items.iter().all(|item| item.get("name").is_some() && item.get("value").is_some()) => {
-            for item in items {
-                let name = item.get("name").and_then(Value::as_str).unwrap_or_default();
-                walk(item.get("value").unwrap_or(&Value::Null), &format!("{path} {name}"), paper);
-            }
-        }
-        Value::Array(items) if items.iter().any(Value::is_object) => {
-            for (at, item) in items.iter().enumerate() {
-                walk(item, &format!("{path}[{at}]"), paper);
-            }
-        }
-        Value::String(text) => paper.line(&format!("  {path:<38} {text}")),
-        other => paper.line(&format!("  {path:<38} {other}")),
-    }
 }

@@ -1,7 +1,7 @@
 //! Sizes and counts as people write and read them.
 
 /// Reads `1GiB`, `256M`, `64k`, `4096`: powers of 1,024.
-pub fn parse_bytes(text: &str) -> Option<usize> {
+pub(crate) fn parse_bytes(text: &str) -> Option<usize> {
     let text = text.trim();
     let digits = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
     let (number, unit) = text.split_at_checked(digits)?;
@@ -26,7 +26,7 @@ pub fn parse_bytes(text: &str) -> Option<usize> {
 
 /// `3.1 MiB`.
 #[allow(clippy::cast_precision_loss, reason = "for people, three digits")]
-pub fn bytes(count: u64) -> String {
+pub(crate) fn bytes(count: u64) -> String {
     let units = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut value = count as f64;
     let mut unit = 0;
@@ -39,7 +39,7 @@ pub fn bytes(count: u64) -> String {
 }
 
 /// `12,345`.
-pub fn count(count: u64) -> String {
+pub(crate) fn count(count: u64) -> String {
     let digits = count.to_string();
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
@@ -51,9 +51,24 @@ pub fn count(count: u64) -> String {
     grouped
 }
 
+/// `1 connection`, `1,234 connections`.
+pub(crate) fn counted(count: u64, one: &str) -> String {
+    let grouped = self::count(count);
+    match (count, one.strip_suffix('y')) {
+        (1, _) => format!("1 {one}"),
+        (_, Some(stem)) => format!("{grouped} {stem}ies"),
+        (_, None) => format!("{grouped} {one}s"),
+    }
+}
+
+/// Whether `part` is more than half of `whole`.
+pub(crate) const fn most(part: u64, whole: u64) -> bool {
+    part.saturating_mul(2) > whole
+}
+
 /// `12.3 %`, or `not seen` where there was nothing to share; never 100.0 % or 0.0 % for what is not quite that.
 #[allow(clippy::cast_precision_loss, reason = "for people, three digits")]
-pub fn share(part: u64, whole: u64) -> String {
+pub(crate) fn share(part: u64, whole: u64) -> String {
     if whole == 0 {
         return "not seen".into();
     }
@@ -69,7 +84,7 @@ pub fn share(part: u64, whole: u64) -> String {
 
 /// `3 h 12 min`, `4.2 s`, `310 ms` from nanoseconds.
 #[allow(clippy::cast_precision_loss, reason = "for people, three digits")]
-pub fn duration(nanos: i64) -> String {
+pub(crate) fn duration(nanos: i64) -> String {
     let seconds = nanos.max(0) as f64 / 1e9;
     match seconds {
         s if s >= 172_800.0 => format!("{:.1} days", s / 86_400.0),
@@ -107,5 +122,7 @@ mod tests {
     fn counts_are_grouped() {
         assert_eq!(count(1_234_567), "1,234,567");
         assert_eq!(count(12), "12");
+        assert_eq!(counted(1, "connection"), "1 connection");
+        assert_eq!(counted(1_000, "anomaly"), "1,000 anomalies");
     }
 }

@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::size;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -16,7 +16,7 @@ use tapwire_sink::Notice;
 const BAR_AFTER: Duration = Duration::from_millis(500);
 
 /// Set by SIGINT and SIGTERM; a second one ends the process at once.
-pub fn catch_signals() -> Result<Arc<AtomicBool>, Failure> {
+pub(crate) fn catch_signals() -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     for signal in [SIGINT, SIGTERM] {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
@@ -25,8 +25,14 @@ pub fn catch_signals() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
+/// A tap outlives the terminal and whoever asks it to read its files again.
+pub(crate) fn ignore_hangup() -> Result<(), Failure> {
+    signal_hook::flag::register(SIGHUP, Arc::default())?;
+    Ok(())
+}
+
 /// Progress on a terminal, warnings everywhere.
-pub struct Terminal {
+pub(crate) struct Terminal {
     stop: Arc<AtomicBool>,
     bar: Option<ProgressBar>,
     started: Instant,
@@ -37,26 +43,35 @@ pub struct Terminal {
 
 impl Terminal {
     /// A bar is shown for files, when standard error is a terminal and nobody asked for quiet.
-    pub fn new(stop: Arc<AtomicBool>, quiet: bool, pressure: Pressure) -> Self {
+    pub(crate) fn new(stop: Arc<AtomicBool>, quiet: bool, pressure: Pressure) -> Self {
         let shows_bar = !quiet && pressure == Pressure::Block && std::io::stderr().is_terminal();
-        Self { stop, bar: None, started: Instant::now(), shedding: ShedLevel::None, shows_bar, deadline: None }
+        Self {
+            stop,
+            bar: None,
+            started: Instant::now(),
+            shedding: ShedLevel::None,
+            shows_bar,
+            deadline: None,
+        }
     }
 
     /// Ends the run after so long.
-    pub fn with_deadline(mut self, seconds: u64) -> Self {
+    pub(crate) fn with_deadline(mut self, seconds: u64) -> Self {
         self.deadline = Some(self.started + Duration::from_secs(seconds));
         self
     }
 
     /// Takes the bar away.
-    pub fn finish(&mut self) {
+    pub(crate) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
     }
 
     fn draw(&mut self, snapshot: Snapshot) {
-        let Some(progress) = snapshot.progress.filter(|_| self.shows_bar && self.started.elapsed() > BAR_AFTER) else {
+        let Some(progress) =
+            snapshot.progress.filter(|_| self.shows_bar && self.started.elapsed() > BAR_AFTER)
+        else {
             return;
         };
         let bar = self.bar.get_or_insert_with(|| new_bar(progress.bytes_total));
@@ -98,7 +113,9 @@ impl Watch for Terminal {
             self.shedding = snapshot.shedding;
             match snapshot.shedding {
                 ShedLevel::None => self.say("tapwire: keeping up again: nothing is shed"),
-                level => self.say(&format!("tapwire: falling behind: shedding {} from here on", level.name())),
+                level => {
+                    self.say(&format!("tapwire: falling behind: shedding {} from here on", level.name()))
+                }
             }
         }
         self.draw(snapshot);

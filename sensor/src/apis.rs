@@ -1,0 +1,163 @@
+//! The APIs of a summary: services with their busiest endpoints, as one table.
+
+use crate::paper::{Paper, fit, plain};
+use crate::size::{self, counted};
+use std::cmp::Reverse;
+use tapwire_inventory::{Endpoint, Inventory, Service};
+
+/// Services, and endpoints of one that stands alone, that are shown; the rest is counted.
+const SHOWN: usize = 10;
+
+/// Endpoints of each service where there are many.
+const SHOWN_OF_MANY: usize = 5;
+
+/// A template is not cut below this, however narrow the screen.
+const NARROWEST: usize = 16;
+
+/// A line of the table.
+struct Row {
+    method: String,
+    template: String,
+    calls: String,
+    answers: String,
+    auth: String,
+}
+
+/// Widths of the columns, the same for all services.
+struct Columns {
+    method: usize,
+    template: usize,
+    calls: usize,
+    answers: usize,
+    auth: usize,
+}
+
+/// Writes the table.
+pub(crate) fn page(inventory: &Inventory, paper: &mut Paper) {
+    paper.heading("APIs");
+    let mut services: Vec<&Service> = inventory.services().collect();
+    services.sort_by_key(|service| Reverse(service.calls));
+    if services.is_empty() {
+        paper.line("  not seen");
+        return;
+    }
+    let limit = if services.len() > 2 { SHOWN_OF_MANY } else { SHOWN };
+    let shown: Vec<(&Service, Vec<Row>)> =
+        services.iter().take(SHOWN).map(|service| (*service, rows(inventory, service, limit))).collect();
+    let columns = Columns::of(shown.iter().flat_map(|(_, rows)| rows), paper.width());
+    for (service, rows) in &shown {
+        let name = paper.strong(&plain(&service.name));
+        let endpoints = u64::from(service.endpoints);
+        paper.line(&format!(
+            "  {name}  {}, {}",
+            counted(service.calls, "call"),
+            counted(endpoints, "endpoint")
+        ));
+        rows.iter().for_each(|row| paper.line(&columns.line(row)));
+        let more = endpoints.saturating_sub(rows.len() as u64);
+        if more > 0 {
+            paper.line(&format!("    and {}", counted(more, "more endpoint")));
+        }
+    }
+    let more = services.len().saturating_sub(SHOWN) as u64;
+    if more > 0 {
+        paper.line(&format!("  and {}", counted(more, "more service")));
+    }
+}
+
+fn rows(inventory: &Inventory, service: &Service, limit: usize) -> Vec<Row> {
+    let mut endpoints: Vec<&Endpoint> =
+        inventory.endpoints().filter(|endpoint| endpoint.service == service.name).collect();
+    endpoints.sort_by_key(|endpoint| Reverse(endpoint.calls));
+    endpoints.into_iter().take(limit).map(row).collect()
+}
+
+fn row(endpoint: &Endpoint) -> Row {
+    Row {
+        method: plain(&endpoint.method),
+        template: plain(&endpoint.template),
+        calls: size::count(endpoint.calls),
+        answers: answers(endpoint),
+        auth: auth(endpoint),
+    }
+}
+
+fn answers(endpoint: &Endpoint) -> String {
+    let [_, ok, redirected, refused, failed] = endpoint.status.classes;
+    let answers = [
+        (ok, "2xx"),
+        (redirected, "3xx"),
+        (refused, "4xx"),
+        (failed, "5xx"),
+        (endpoint.status.unseen, "not seen"),
+    ];
+    let some = answers.into_iter().filter(|(count, _)| *count > 0);
+    some.map(|(count, class)| format!("{} {class}", size::count(count))).collect::<Vec<_>>().join(", ")
+}
+
+fn auth(endpoint: &Endpoint) -> String {
+    let kinds: Vec<&str> =
+        endpoint.auth.iter().filter(|(_, calls)| *calls > 0).map(|(kind, _)| kind.name()).collect();
+    match (kinds.is_empty(), endpoint.auth.none) {
+        (true, _) => "no credentials".into(),
+        (false, 0) => kinds.join(", "),
+        (false, without) => format!("{}, {} without", kinds.join(", "), size::count(without)),
+    }
+}
+
+impl Columns {
+    fn of<'r>(rows: impl Iterator<Item = &'r Row> + Clone, width: usize) -> Self {
+        let widest = |of: fn(&Row) -> &str| {
+            rows.clone().map(|row| console::measure_text_width(of(row))).max().unwrap_or(0)
+        };
+        let (method, calls) = (widest(|row| &row.method).min(10), widest(|row| &row.calls));
+        let (answers, auth) = (widest(|row| &row.answers).min(32), widest(|row| &row.auth).min(32));
+        let fixed = 4 + method + 2 + calls + 2 + 2 + answers + 2 + auth;
+        let template = widest(|row| &row.template).min(width.saturating_sub(fixed)).max(NARROWEST);
+        Self { method, template, calls, answers, auth }
+    }
+
+    fn line(&self, row: &Row) -> String {
+        format!(
+            "    {} {}  {:>calls$}  {}  {}",
+            pad(&row.method, self.method),
+            pad(&row.template, self.template),
+            row.calls,
+            pad(&row.answers, self.answers),
+            fit(&row.auth, self.auth),
+            calls = self.calls,
+        )
+    }
+}
+
+fn pad(text: &str, width: usize) -> String {
+    console::pad_str(&fit(text, width), width, console::Alignment::Left, None).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(template: &str, answers: &str) -> Row {
+        Row {
+            method: "GET".into(),
+            template: template.into(),
+            calls: "1,244".into(),
+            answers: answers.into(),
+            auth: "jwt".into(),
+        }
+    }
+
+    #[test]
+    fn a_long_template_is_cut_and_keeps_the_columns() {
+        let rows = [row("/orders/{orderId}", "836 2xx, 3 not seen"), row(&"/very/long".repeat(20), "1 2xx")];
+        let columns = Columns::of(rows.iter(), 80);
+        let lines: Vec<String> = rows.iter().map(|row| columns.line(row)).collect();
+        let place = |line: &String| {
+            line.chars().collect::<String>().find("1,244").map(|at| line[..at].chars().count())
+        };
+        assert_eq!(place(&lines[0]), place(&lines[1]));
+        assert!(lines.iter().all(|line| line.chars().count() <= 80), "{lines:#?}");
+        assert!(lines[1].contains('…'));
+    }
+}

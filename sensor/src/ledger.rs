@@ -1,0 +1,139 @@
+//! Every counter of every stage, so that conservation can be checked from outside.
+
+use crate::paper::Paper;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use tapwire_pipeline::Report;
+
+/// In and out of each stage.
+pub(crate) fn stages(report: &Report) -> Value {
+    json!({
+        "capture": capture(report),
+        "wire": wire(report),
+        "flow": flow(report),
+        "protocol": protocol(report),
+        "inspect": {
+            "evicted_messages": report.inspect.evicted_messages, "orphan_parts": report.inspect.orphan_parts,
+        },
+        "inventory": inventory(report),
+        "detect": {
+            "findings": report.tally.findings, "records": report.detect.records,
+            "evicted_records": report.detect.evicted_records, "expired_records": report.detect.expired_records,
+        },
+        "analyst": analyst(report),
+        "sinks": sinks(report),
+    })
+}
+
+/// The counters that are not 0, by stage.
+pub(crate) fn page(report: &Report, paper: &mut Paper) {
+    paper.heading("Counters");
+    let Value::Object(stages) = stages(report) else { return };
+    let mut rows = Vec::new();
+    for (stage, counters) in &stages {
+        flatten(stage, counters, &mut rows);
+    }
+    let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+    for (name, value) in rows {
+        paper.line(&format!("  {name:<width$}  {:>15}", value));
+    }
+}
+
+fn flatten(path: &str, value: &Value, rows: &mut Vec<(String, String)>) {
+    match value {
+        Value::Object(members) => {
+            members.iter().for_each(|(name, member)| flatten(&format!("{path}.{name}"), member, rows));
+        }
+        Value::Array(items) => {
+            items.iter().enumerate().for_each(|(at, item)| flatten(&format!("{path}.{at}"), item, rows));
+        }
+        Value::Number(number) if number.as_u64() != Some(0) => {
+            rows.push((path.to_owned(), crate::size::count(number.as_u64().unwrap_or(0))));
+        }
+        Value::String(text) => rows.push((path.to_owned(), text.clone())),
+        _ => {}
+    }
+}
+
+fn capture(report: &Report) -> Value {
+    let source = &report.source;
+    json!({
+        "received": source.received, "delivered": source.delivered, "filtered": source.filtered,
+        "bytes": source.bytes,
+        "dropped_kernel": source.dropped_kernel, "dropped_interface": source.dropped_interface,
+    })
+}
+
+fn wire(report: &Report) -> Value {
+    let wire = &report.wire;
+    let skipped: BTreeMap<String, u64> =
+        wire.skipped.iter().map(|((layer, reason), count)| (format!("{layer}/{reason}"), *count)).collect();
+    json!({
+        "packets": wire.packets, "bytes": wire.bytes, "cut_packets": wire.cut_packets, "segments": wire.segments,
+        "skipped": skipped,
+    })
+}
+
+fn flow(report: &Report) -> Value {
+    let flow = &report.flow;
+    json!({
+        "segments": flow.segments, "segment_fates": fates(&flow.segment_fates()),
+        "payload_bytes": flow.payload_bytes, "byte_fates": fates(&flow.byte_fates()),
+        "gaps": flow.gaps, "gap_bytes": flow.gap_bytes, "missed_bytes": flow.missed_bytes,
+        "acknowledged_bytes": flow.acknowledged_bytes, "cut_bytes": flow.cut_bytes,
+        "gaps_for_memory": flow.gaps_for_memory, "waits_given_up": flow.waits_given_up,
+        "overlap_conflicts": flow.overlap_conflicts, "rst_out_of_window": flow.rst_out_of_window,
+        "offloaded_senders": flow.offloaded_senders,
+        "flows_opened": flow.flows_opened, "flows_without_syn": flow.flows_without_syn,
+        "flows_one_sided": flow.flows_one_sided, "flow_fates": fates(&flow.flow_fates()),
+        "memory_peak": flow.memory_peak,
+    })
+}
+
+fn protocol(report: &Report) -> Value {
+    let protocol = &report.protocol;
+    json!({
+        "bytes_in": protocol.bytes_in, "head_bytes": protocol.head_bytes, "body_bytes": protocol.body_bytes,
+        "framing_bytes": protocol.framing_bytes, "blank_bytes": protocol.blank_bytes,
+        "tunnel_bytes": protocol.tunnel_bytes, "lost_bytes": protocol.lost_bytes,
+        "opaque_bytes": protocol.opaque_bytes, "exchanges": protocol.exchanges,
+        "paired": protocol.paired, "uncertain": protocol.uncertain, "requests_alone": protocol.requests_alone,
+        "responses_alone": protocol.responses_alone, "interim_responses": protocol.interim_responses,
+        "truncated_messages": protocol.truncated_messages, "tunnels": protocol.tunnels,
+    })
+}
+
+fn inventory(report: &Report) -> Value {
+    let Some(inventory) = &report.inventory else { return json!({}) };
+    let counters = inventory.counters();
+    json!({
+        "services": inventory.services().count(), "endpoints": inventory.endpoints().count(),
+        "without_request": counters.without_request, "unvouched": counters.unvouched,
+        "beyond_services": counters.beyond_services, "beyond_endpoints": counters.beyond_endpoints,
+    })
+}
+
+fn analyst(report: &Report) -> Value {
+    let (tally, shedding) = (&report.tally, &report.shedding);
+    json!({
+        "exchanges": tally.exchanges, "reported": tally.reported, "filtered": tally.filtered,
+        "shed": tally.shed, "shed_precious": shedding.precious, "beyond_limit": tally.beyond_limit,
+        "findings": tally.findings, "shed_level_worst": shedding.worst as u64, "shed_level_changes": shedding.changes,
+        "in_flight_bytes_peak": shedding.peak_bytes,
+    })
+}
+
+fn sinks(report: &Report) -> Value {
+    let sink = |sink: &tapwire_sink::SinkReport| {
+        json!({
+            "destination": sink.destination, "accepted": sink.counts.accepted.events,
+            "delivered": sink.counts.delivered.events, "dropped": sink.counts.dropped_total().events,
+            "retries": sink.counts.retries,
+        })
+    };
+    report.sinks.iter().map(sink).collect()
+}
+
+fn fates(fates: &[(&'static str, u64)]) -> BTreeMap<&'static str, u64> {
+    fates.iter().copied().collect()
+}

@@ -1,0 +1,230 @@
+//! An event as a page that a person reads: what it is, who asked, what was asked and answered, how well it was seen, and
+//! what is wrong with it.
+
+use crate::paper::{Paper, plain};
+use crate::size::{self, counted};
+use crate::summary::milliseconds;
+use serde_json::Value;
+
+/// A page for each exchange, with the findings about it; findings whose exchange is not among the events stand alone.
+pub(crate) fn pages(events: &[Value]) -> String {
+    let (findings, exchanges): (Vec<&Value>, Vec<&Value>) =
+        events.iter().partition(|event| is_finding(event));
+    let mut paper = Paper::new(true);
+    for (at, event) in exchanges.iter().enumerate() {
+        if at > 0 {
+            paper.line("");
+        }
+        let about = findings.iter().filter(|finding| is_about(finding, event));
+        exchange(event, &about.copied().collect::<Vec<_>>(), &mut paper);
+    }
+    let alone = findings.iter().filter(|finding| !exchanges.iter().any(|event| is_about(finding, event)));
+    for (at, event) in alone.enumerate() {
+        if at + exchanges.len() > 0 {
+            paper.line("");
+        }
+        finding(event, &mut paper);
+    }
+    paper.into_text()
+}
+
+fn is_finding(event: &Value) -> bool {
+    event.get("finding_info").is_some()
+}
+
+fn is_about(finding: &Value, exchange: &Value) -> bool {
+    let uid = text(exchange, "/metadata/uid");
+    let named = finding.pointer("/unmapped/exchanges").and_then(Value::as_array);
+    uid.is_some() && named.into_iter().flatten().any(|named| named.as_str() == uid)
+}
+
+fn exchange(event: &Value, findings: &[&Value], paper: &mut Paper) {
+    let title = format!("Exchange {}", text(event, "/metadata/uid").unwrap_or_default());
+    paper.line(&paper.strong(&title));
+    paper.hang("  ", &line(event));
+    who(event, paper);
+    request(event, paper);
+    response(event, paper);
+    seen(event, paper);
+    if !findings.is_empty() {
+        paper.heading("Findings");
+        for event in findings {
+            let what = format!("{}: {}", told(event, "/finding_info/title"), told(event, "/unmapped/reason"));
+            paper.row(&told(event, "/severity"), &what);
+            steps(event, paper);
+        }
+    }
+}
+
+fn finding(event: &Value, paper: &mut Paper) {
+    let title = format!("Finding {}", text(event, "/finding_info/uid").unwrap_or_default());
+    paper.line(&paper.strong(&title));
+    paper.hang("  ", &format!("{}: {}", told(event, "/severity"), told(event, "/finding_info/title")));
+    paper.heading("What");
+    rows(
+        event,
+        paper,
+        &[
+            ("reason", "/unmapped/reason"),
+            ("outcome", "/unmapped/outcome"),
+            ("detector", "/unmapped/detector"),
+        ],
+    );
+    rows(
+        event,
+        paper,
+        &[("OWASP", "/unmapped/owasp"), ("CWE", "/unmapped/cwe"), ("exchanges", "/unmapped/exchanges")],
+    );
+    paper.row("time", &time(event));
+    steps(event, paper);
+    if let Some(evidence) = event.pointer("/evidences/0") {
+        who(evidence, paper);
+        request(evidence, paper);
+        response(evidence, paper);
+    }
+}
+
+fn steps(event: &Value, paper: &mut Paper) {
+    let steps = event.pointer("/unmapped/next_steps").and_then(Value::as_array);
+    for step in steps.into_iter().flatten().filter_map(Value::as_str) {
+        paper.row("what to do", &plain(step));
+    }
+}
+
+/// The exchange in a line, as `--format line` has it.
+fn line(event: &Value) -> String {
+    let mut parts =
+        vec![time(event), told(event, "/src_endpoint/ip"), told(event, "/http_request/http_method")];
+    parts.push(told(event, "/api/service/name"));
+    parts.push(
+        text(event, "/unmapped/endpoint/template")
+            .map_or_else(|| told(event, "/http_request/url/path"), plain),
+    );
+    parts.push(told(event, "/http_response/code"));
+    parts.extend(number(event, "/http_response/latency").map(|millis| format!("{millis} ms")));
+    parts.extend(number(event, "/http_response/body_length").map(size::bytes));
+    parts.join(" ")
+}
+
+fn who(event: &Value, paper: &mut Paper) {
+    paper.heading("Who");
+    paper.row("client", &endpoint(event, "/src_endpoint"));
+    paper.row("server", &endpoint(event, "/dst_endpoint"));
+    let principal = (text(event, "/unmapped/principal/kind"), text(event, "/unmapped/principal/token"));
+    if let (Some(kind), Some(token)) = principal {
+        paper.row("principal", &format!("{kind}, {}", plain(token)));
+    }
+    rows(event, paper, &[("user agent", "/http_request/user_agent"), ("through", "/unmapped/proxy")]);
+}
+
+fn endpoint(event: &Value, path: &str) -> String {
+    match (text(event, &format!("{path}/ip")), number(event, &format!("{path}/port"))) {
+        (Some(ip), Some(port)) => format!("{ip} port {port}"),
+        _ => "not seen".into(),
+    }
+}
+
+fn request(event: &Value, paper: &mut Paper) {
+    paper.heading("Request");
+    let Some(request) = event.get("http_request") else {
+        paper.line("  not seen");
+        return;
+    };
+    let query = text(request, "/url/query_string").map(|query| format!("?{query}")).unwrap_or_default();
+    let target = format!("{}{query}", text(request, "/url/path").unwrap_or_default());
+    paper.row("target", &format!("{} {}", told(request, "/http_method"), plain(&target)));
+    rows(
+        event,
+        paper,
+        &[("host", "/http_request/url/hostname"), ("endpoint", "/unmapped/endpoint/template")],
+    );
+    body(request, paper);
+    headers(request, paper);
+}
+
+fn response(event: &Value, paper: &mut Paper) {
+    paper.heading("Response");
+    let Some(response) = event.get("http_response") else {
+        paper.line("  not seen");
+        return;
+    };
+    let latency =
+        number(response, "/latency").map(|millis| format!(", after {millis} ms")).unwrap_or_default();
+    paper.row("status", &format!("{}{latency}", told(response, "/code")));
+    body(response, paper);
+    headers(response, paper);
+}
+
+fn body(half: &Value, paper: &mut Paper) {
+    let length = match number(half, "/body_length") {
+        Some(0) => "none".into(),
+        Some(length) => size::bytes(length),
+        None => "not seen".into(),
+    };
+    paper.row("body", &length);
+}
+
+fn headers(half: &Value, paper: &mut Paper) {
+    let headers = half.get("http_headers").and_then(Value::as_array);
+    for header in headers.into_iter().flatten() {
+        let name = plain(text(header, "/name").unwrap_or_default());
+        paper.hang(&format!("    {}", paper.faint(&format!("{name}: "))), &told(header, "/value"));
+    }
+}
+
+fn seen(event: &Value, paper: &mut Paper) {
+    paper.heading("How well it was seen");
+    rows(event, paper, &[("request", "/unmapped/seen/request"), ("response", "/unmapped/seen/response")]);
+    rows(event, paper, &[("pairing", "/unmapped/seen/pairing"), ("anomalies", "/unmapped/anomalies")]);
+    match number(event, "/unmapped/seen/missed_bytes") {
+        Some(0) | None => {}
+        Some(missed) => paper.row("missed", &counted(missed, "byte")),
+    }
+    if event.pointer("/unmapped/seen/joined_late").and_then(Value::as_bool) == Some(true) {
+        paper.row("connection", "was open before the capture began");
+    }
+    let of = |half: &str| {
+        let frame = |at: usize| number(event, &format!("/unmapped/packets/{half}/{at}"));
+        Some(format!("{half} {}-{}", frame(0)?, frame(1)?))
+    };
+    let frames: Vec<String> = ["request", "response"].into_iter().filter_map(of).collect();
+    if !frames.is_empty() {
+        paper.row("packets", &format!("{} of {}", frames.join(", "), told(event, "/unmapped/source")));
+    }
+    rows(event, paper, &[("flow", "/unmapped/community_id"), ("protocols", "/unmapped/protocols")]);
+}
+
+/// A row for each value that is there.
+fn rows(event: &Value, paper: &mut Paper, wanted: &[(&str, &str)]) {
+    for (name, path) in wanted {
+        if event.pointer(path).is_some_and(|value| !value.is_null()) {
+            paper.row(name, &told(event, path));
+        }
+    }
+}
+
+fn text<'e>(event: &'e Value, path: &str) -> Option<&'e str> {
+    event.pointer(path).and_then(Value::as_str)
+}
+
+fn number(event: &Value, path: &str) -> Option<u64> {
+    event.pointer(path).and_then(Value::as_u64)
+}
+
+/// A value for people.
+fn told(event: &Value, path: &str) -> String {
+    match event.pointer(path) {
+        None | Some(Value::Null) => "not seen".into(),
+        Some(Value::String(text)) => plain(text),
+        Some(Value::Array(items)) => items
+            .iter()
+            .map(|item| item.as_str().map_or_else(|| item.to_string(), plain))
+            .collect::<Vec<_>>()
+            .join(", "),
+        Some(other) => plain(&other.to_string()),
+    }
+}
+
+fn time(event: &Value) -> String {
+    event.get("time").and_then(Value::as_i64).map_or_else(|| "not seen".into(), milliseconds)
+}
