@@ -91,7 +91,7 @@ impl Assembly<'_> {
     ) -> Fate {
         let plain = arrival.cut == 0 && !arrival.fin && !arrival.bytes.is_empty();
         let next = plain && self.half.next == arrival.at && self.is_unobstructed();
-        if next && !self.must_wait(arrival.peer_at, out.shared.now) {
+        if next && !self.must_wait(arrival.peer_at, out.shared) {
             self.remember(arrival, arrival.at, arrival.bytes, out);
             self.deliver(arrival, arrival.at, arrival.bytes, out);
             return Fate::InOrder;
@@ -298,7 +298,7 @@ impl Assembly<'_> {
     ) -> Fate {
         loop {
             let in_order = at == self.half.next && self.half.start != Start::Tentative;
-            if in_order && !self.must_wait(arrival.peer_at, out.shared.now) {
+            if in_order && !self.must_wait(arrival.peer_at, out.shared) {
                 self.deliver(arrival, at, piece, out);
                 self.drain(out);
                 return Fate::InOrder;
@@ -361,7 +361,7 @@ impl Assembly<'_> {
         }
         let reached = self.half.start != Start::Tentative
             && arrival.end() <= self.half.next
-            && !self.must_wait(arrival.peer_at, out.shared.now);
+            && !self.must_wait(arrival.peer_at, out.shared);
         let limit = out.shared.config.out_of_order_per_direction;
         if !reached && self.cold.held.cost().saturating_add(Held::cost(0)) <= limit {
             self.cold.held.insert(Held::new(arrival.end(), Vec::new(), arrival.cut, arrival));
@@ -472,7 +472,7 @@ impl Assembly<'_> {
     fn reach_fin<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         let reached = self.cold.fin.is_some_and(|fin| self.half.next >= fin);
         let due = reached && self.half.start != Start::Tentative && !self.half.finished;
-        if due && !self.must_wait(self.cold.fin_due.peer_at, out.shared.now) {
+        if due && !self.must_wait(self.cold.fin_due.peer_at, out.shared) {
             self.half.finished = true;
             out.event(StreamEvent::Fin(self.side));
         }

@@ -5,6 +5,10 @@
 //! acknowledges more of the other direction than was delivered or declared lost is held, under the budgets of
 //! out-of-order payload, until the other direction is there. Loss in the capture looks the same; therefore the wait
 //! is short, and a connection on which it proves vain again and again is not made to wait.
+//!
+//! A direction of which a connection has shown nothing may be late too: then the first exchange would come in the wrong
+//! order. Or an asymmetric route hides it, and then it is hidden on every connection. So it is waited for until the
+//! whole table has done so in vain several times in a row.
 
 use crate::assembly::Assembly;
 use crate::cold::ColdHalf;
@@ -22,7 +26,8 @@ pub(crate) const PATIENCE: i64 = 20_000_000;
 /// Pieces that one direction holds while it waits for the other.
 const CROWD: usize = 32;
 
-/// Waits in vain, one after the other, after which a connection does not wait.
+/// Waits in vain, one after the other, after which a connection does not wait, and after which no connection of the
+/// table waits for a side of which it has seen nothing.
 const VAIN: u8 = 8;
 
 /// What something that is held waits for.
@@ -37,7 +42,7 @@ pub(crate) struct Due {
 /// What a connection remembers of waiting for its other direction. Part of the hot record.
 #[derive(Debug, Default)]
 pub(crate) struct Causality {
-    /// Sides of which a packet was seen. Nobody waits for the side that an asymmetric route hides.
+    /// Sides of which a packet was seen.
     shown: Pair<bool>,
     /// A direction may wait for the other.
     pub(crate) waiting: bool,
@@ -46,8 +51,17 @@ pub(crate) struct Causality {
 }
 
 impl Causality {
-    pub(crate) const fn show(&mut self, side: Side) {
-        *self.shown.get_mut(side) = true;
+    /// Sees a packet of that side; whether it is the first.
+    pub(crate) const fn show(&mut self, side: Side) -> bool {
+        !std::mem::replace(self.shown.get_mut(side), true)
+    }
+
+    /// Counts a wait in vain for that side.
+    const fn despair(&mut self, of: Side, shared: &mut Shared) {
+        self.vain = next_vain(self.vain);
+        if !*self.shown.get(of) {
+            shared.vain_unheard = next_vain(shared.vain_unheard);
+        }
     }
 }
 
@@ -71,29 +85,33 @@ impl ColdHalf {
 
 impl Assembly<'_> {
     /// Whether what acknowledges `peer_at` has to wait for the other direction.
-    pub(crate) fn must_wait(&mut self, peer_at: Option<StreamOffset>, now: i64) -> bool {
-        peer_at.is_some_and(|at| at > self.peer.next && self.should_wait(at, now))
+    pub(crate) fn must_wait(&mut self, peer_at: Option<StreamOffset>, shared: &Shared) -> bool {
+        peer_at.is_some_and(|at| at > self.peer.next && self.should_wait(at, shared))
     }
 
     #[cold]
-    fn should_wait(&mut self, at: StreamOffset, now: i64) -> bool {
-        let expected = *self.causality.shown.get(self.side.peer())
-            && self.peer.is_open()
+    fn should_wait(&mut self, at: StreamOffset, shared: &Shared) -> bool {
+        let expected = self.peer.is_open()
             && !self.peer.finished
             && at.since(self.peer.next) <= NEAR
             && Some(at) > self.cold.waived;
-        self.causality.waiting |= expected;
-        if expected && self.causality.vain >= VAIN {
-            self.cold.forgone = Due { peer_at: Some(at), since: now };
+        if !expected {
             return false;
         }
-        expected
+        let heard = *self.causality.shown.get(self.side.peer());
+        let patient = self.causality.vain < VAIN && (heard || shared.vain_unheard < VAIN);
+        // What is forgone for an unheard side is looked at when its first packet comes, and at no packet before.
+        self.causality.waiting |= heard || patient;
+        if !patient {
+            self.cold.forgone = Due { peer_at: Some(at), since: shared.now };
+        }
+        patient
     }
 
     /// Whether the first piece held, which is in order, has to wait for the other direction.
     pub(crate) fn holds_back<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) -> bool {
         let Some(due) = self.cold.held.front().map(|piece| piece.due()) else { return false };
-        if !self.must_wait(due.peer_at, out.shared.now) {
+        if !self.must_wait(due.peer_at, out.shared) {
             return false;
         }
         let crowded = self.cold.held.len() > CROWD;
@@ -106,7 +124,7 @@ impl Assembly<'_> {
     /// Waits no longer for what delays the first bytes: it was in vain.
     pub(crate) fn give_up_wait<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         if let Some(due) = self.cold.blocked(self.half) {
-            self.causality.vain = self.causality.vain.saturating_add(1).min(VAIN);
+            self.causality.despair(self.side.peer(), out.shared);
             self.waive(due.peer_at, out);
         }
     }
@@ -131,16 +149,32 @@ impl Assembly<'_> {
 }
 
 impl<T> Record<T> {
+    /// Hears the first packet of a side: what waits for it, on whatever connection, does not wait in vain.
+    #[cold]
+    pub(crate) fn hear_first(&mut self, side: Side, at: StreamOffset, shared: &mut Shared) {
+        if self.is_awaited(side, at, shared.now) {
+            shared.vain_unheard = 0;
+        }
+    }
+
     /// Hears fresh bytes at `at`: what waits for them does not wait in vain.
     pub(crate) fn hear_late(&mut self, side: Side, at: StreamOffset, now: i64) {
+        if !self.is_awaited(side, at, now) {
+            return;
+        }
+        self.causality.vain = 0;
+        if let Some(cold) = &mut self.cold {
+            cold.get_mut(side.peer()).forgone = Due::default();
+        }
+    }
+
+    /// Whether the other side waits for what is at `at`, or would if waiting had not proven vain.
+    fn is_awaited(&self, side: Side, at: StreamOffset, now: i64) -> bool {
         let half = self.halves.get(side.peer());
-        let Some(cold) = self.cold.as_mut().map(|cold| cold.get_mut(side.peer())) else { return };
+        let Some(cold) = self.cold.as_ref().map(|cold| cold.get(side.peer())) else { return false };
         let timely = |due: &Due| now.saturating_sub(due.since) < PATIENCE;
         let due = cold.blocked(half).or(Some(cold.forgone).filter(timely));
-        if due.and_then(|due| due.peer_at).is_some_and(|until| at < until) {
-            self.causality.vain = 0;
-            cold.forgone = Due::default();
-        }
+        due.and_then(|due| due.peer_at).is_some_and(|until| at < until)
     }
 
     /// Delivers in causal order what waited for the other direction and need not any longer.
@@ -177,7 +211,8 @@ impl<T> Record<T> {
     }
 
     fn forgoes(&self, side: Side, now: i64) -> bool {
-        let forgone = self.cold.as_ref().map(|cold| cold.get(side).forgone);
+        let heard = *self.causality.shown.get(side.peer());
+        let forgone = self.cold.as_ref().filter(|_| heard).map(|cold| cold.get(side).forgone);
         forgone.is_some_and(|due| due.peer_at.is_some() && now.saturating_sub(due.since) < PATIENCE)
     }
 
@@ -195,6 +230,7 @@ impl<T> Record<T> {
         while let Some(side) = self.stuck(first) {
             // At the end, what was acknowledged and never seen is lost; only then is the wait for it in vain.
             if self.blocked(side).is_some() {
+                self.end_unheard(side.peer(), shared);
                 let (mut peer, mut out) = self.split(side.peer(), shared, sink);
                 peer.lose_unseen(&mut out);
                 self.release(shared, sink);
@@ -204,6 +240,13 @@ impl<T> Record<T> {
                 assembly.give_up(&mut out);
                 self.release(shared, sink);
             }
+        }
+    }
+
+    /// Nothing is left to be heard of that side. If nothing was, what waits for it did so in vain.
+    fn end_unheard(&mut self, side: Side, shared: &mut Shared) {
+        if !*self.causality.shown.get(side) {
+            self.causality.despair(side, shared);
         }
     }
 
@@ -217,4 +260,9 @@ impl<T> Record<T> {
     fn has_hole(&self, side: Side) -> bool {
         self.cold.as_ref().is_some_and(|cold| cold.get(side).has_hole(self.halves.get(side)))
     }
+}
+
+/// Counts one more, as far as it matters.
+const fn next_vain(vain: u8) -> u8 {
+    if vain < VAIN { vain + 1 } else { VAIN }
 }

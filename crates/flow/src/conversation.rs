@@ -57,7 +57,9 @@ impl<T> Record<T> {
         {
             return outcome;
         }
-        self.causality.show(segment.side);
+        if self.causality.show(segment.side) {
+            self.hear_first(segment.side, at, shared);
+        }
         let peer_at = segment.ack.map(|ack| self.take_ack(segment.side, ack, shared, sink));
         self.count_for_tentative(shared, sink);
         self.take_payload(segment, at, peer_at, shared, sink);

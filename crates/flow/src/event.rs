@@ -23,7 +23,7 @@ pub struct FlowInfo {
 /// Bytes of one direction, in order and without a hole to the chunk before.
 ///
 /// Chunks of both directions come in causal order: the other direction was delivered or declared lost up to `peer_at`,
-/// unless the wait for that was given up, or nothing at all was seen of it.
+/// unless the wait for that was given up, or the capture proved to hold one side of every connection only.
 ///
 /// One chunk never mixes bytes of two segments, so `time`, `frame` and `peer_at` are those of the segment that first
 /// carried every byte in it. Its `Debug` shows no payload.

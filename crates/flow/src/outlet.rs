@@ -13,6 +13,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Counters,
     pub(crate) pool: Pool,
     pub(crate) hashing: Hashing,
+    /// Waits in vain, one after the other, for sides of which their connection had shown no packet.
+    pub(crate) vain_unheard: u8,
     /// Capture time of the packet being handled.
     pub(crate) time: Timestamp,
     /// The table's time in nanoseconds.

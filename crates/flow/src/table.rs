@@ -51,6 +51,7 @@ impl<T: Default> FlowTable<T> {
             counters: Counters::default(),
             time: Timestamp::MIN,
             now: i64::MIN,
+            vain_unheard: 0,
             config,
         };
         Self {

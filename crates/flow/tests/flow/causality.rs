@@ -5,6 +5,7 @@ use crate::common::{
 };
 use crate::model::{Capture, Random, capture, check};
 use proptest::prelude::*;
+use std::collections::{BTreeMap, BTreeSet};
 use tapwire_flow::{CloseReason, Config, StreamOffset};
 use tapwire_wire::{Side, TcpFlags};
 
@@ -193,14 +194,88 @@ fn a_lost_request_with_a_later_one_is_declared_by_the_same_evidence_and_releases
 }
 
 #[test]
-fn a_capture_of_one_direction_waits_for_nothing_and_copies_nothing() {
+fn a_connection_that_begins_with_the_syn_ack_waits_for_its_first_request() {
+    let mut tap = Tap::file();
+    tap.send(&server(500).syn().ack(101)).send(&response()).send(&server(509).ack(108).fin());
+    assert_eq!(tap.take(), []);
+    tap.send(&client(100).syn()).send(&client(101).ack(501));
+    assert_eq!(tap.take(), []);
+    tap.send(&request());
+    assert_eq!(tap.take_data(), [data(CLIENT, 101, b"HEAD /"), data(SERVER, 501, b"HTTP/1.1")]);
+    assert_eq!((tap.table.counters().waits_given_up, tap.heard.initiators[0].1), (0, Some(CLIENT)));
+}
+
+#[test]
+fn without_a_handshake_only_what_a_later_acknowledgement_adds_is_waited_for() {
+    let mut tap = Tap::file();
+    tap.send(&response());
+    assert_eq!(tap.take_data(), [data(SERVER, 501, b"HTTP/1.1")], "how much came before it is unknown");
+    tap.send(&server(509).ack(113).data(b"HTTP/1.1"));
+    assert_eq!(tap.take(), []);
+    tap.send(&client(107).ack(509).data(b"HEAD /"));
+    assert_eq!(tap.take_data(), [data(CLIENT, 107, b"HEAD /"), data(SERVER, 509, b"HTTP/1.1")]);
+}
+
+/// The server's side of a connection; whether its response waited.
+fn answer(tap: &mut Tap, port: u16) -> bool {
+    tap.send(&server(500).syn().ack(101).port(port)).send(&response().port(port));
+    tap.take_data().is_empty()
+}
+
+#[test]
+fn a_capture_of_one_direction_delivers_everything_and_waits_8_times_in_all() {
+    let mut tap = Tap::file();
+    for port in 1..=12 {
+        assert_eq!(answer(&mut tap, port), port <= 8);
+        tap.wait(20 * MILLISECOND);
+        assert_eq!(tap.take_data().len(), usize::from(port <= 8));
+    }
+    for nth in 0..100 {
+        tap.send(&server(509 + nth * 5).ack(113 + nth * 200).data(b"HTTP/").port(1));
+        assert_eq!(tap.take_data(), [data(SERVER, 509 + nth * 5, b"HTTP/")]);
+    }
+    let counters = tap.table.counters();
+    assert_eq!((counters.out_of_order, counters.waits_given_up), (8, 8), "after that nothing is copied");
+}
+
+#[test]
+fn one_connection_of_one_direction_waits_8_times() {
     let mut tap = Tap::file();
     tap.send(&server(500).syn().ack(101));
-    for nth in 0..100 {
-        tap.send(&server(501 + nth * 5).ack(107 + nth * 200).data(b"HTTP/"));
+    for nth in 0..20 {
+        tap.send(&server(501 + nth * 5).ack(107 + nth * 200).data(b"HTTP/")).wait(20 * MILLISECOND);
         assert_eq!(tap.take_data(), [data(SERVER, 501 + nth * 5, b"HTTP/")]);
     }
-    assert_eq!(tap.table.counters().out_of_order, 0);
+    assert_eq!(tap.table.counters().out_of_order, 8);
+}
+
+#[test]
+fn connections_of_one_direction_that_are_reset_at_once_count_as_waits_in_vain() {
+    let mut tap = Tap::file();
+    for port in 1..=12 {
+        assert_eq!(answer(&mut tap, port), port <= 8);
+        tap.send(&server(509).ack(107).rst().port(port));
+        tap.take();
+    }
+}
+
+#[test]
+fn a_side_that_is_late_on_one_connection_is_waited_for_on_all() {
+    let mut tap = Tap::file();
+    for port in 1..=9 {
+        answer(&mut tap, port);
+        tap.wait(30 * MILLISECOND).take();
+    }
+    tap.send(&client(100).syn().port(9));
+    assert!(!answer(&mut tap, 10), "30 ms are too late to have helped");
+    tap.send(&client(100).syn().port(10));
+    assert!(answer(&mut tap, 11), "a wait would have helped");
+    tap.send(&client(100).syn().port(11));
+    for port in 12..20 {
+        assert!(answer(&mut tap, port), "the wait for 11 was not in vain");
+        tap.wait(20 * MILLISECOND).take();
+    }
+    assert!(!answer(&mut tap, 20));
 }
 
 #[test]
@@ -303,7 +378,7 @@ fn run(packets: &[(i64, Tcp)]) -> (Vec<Heard>, Tap) {
     for (time, packet) in packets {
         tap.now = start + time - MILLISECOND;
         tap.send(packet);
-        order.hear(packet, &tap);
+        order.hear(&tap);
     }
     tap.finish();
     let mut heard: Vec<Heard> = tap.heard.events.iter().map(|(_, heard)| heard.clone()).collect();
@@ -315,50 +390,54 @@ fn run(packets: &[(i64, Tcp)]) -> (Vec<Heard>, Tap) {
     (heard, tap)
 }
 
+/// What was heard of each connection, in its order.
+fn by_connection(tap: &Tap) -> Vec<(u64, Heard)> {
+    let mut heard = tap.heard.events.clone();
+    heard.sort_by_key(|(flow, _)| *flow);
+    for (_, heard) in &mut heard {
+        if let Heard::Data { frame, .. } = heard {
+            *frame = 0;
+        }
+    }
+    heard
+}
+
 /// Checks that no chunk comes before what its sender had heard, as long as no wait was given up.
 #[derive(Default)]
 struct CausalOrder {
-    known: [Option<StreamOffset>; 2],
-    ended: [bool; 2],
-    shown: [bool; 2],
+    /// By connection and whether it is the server's, how far a direction is delivered or lost.
+    known: BTreeMap<(u64, bool), StreamOffset>,
+    ended: BTreeSet<(u64, bool)>,
     /// Events looked at.
     heard: usize,
-    /// Chunks of which the order was checked.
-    checked: usize,
 }
 
 impl CausalOrder {
     /// Looks at the events since the last packet.
-    fn hear(&mut self, packet: &Tcp, tap: &Tap) {
-        if packet.flags & TcpFlags::RST == 0 {
-            self.shown[usize::from(packet.from == SERVER)] = true;
-        }
-        for (_, event) in &tap.heard.events[self.heard..] {
-            self.take(event, tap.table.counters().waits_given_up == 0);
+    fn hear(&mut self, tap: &Tap) {
+        for (flow, event) in &tap.heard.events[self.heard..] {
+            self.take(*flow, event, tap.table.counters().waits_given_up == 0);
         }
         self.heard = tap.heard.events.len();
     }
 
-    fn take(&mut self, event: &Heard, strict: bool) {
+    fn take(&mut self, flow: u64, event: &Heard, strict: bool) {
         let (side, end) = match event {
             Heard::Data { side, at, bytes, peer_at, .. } => {
-                let other = usize::from(*side == CLIENT);
-                if let (Some(peer_at), Some(known), true, true) =
-                    (*peer_at, self.known[other], self.shown[other], strict)
-                {
-                    self.checked += 1;
-                    assert!(peer_at <= known || self.ended[other], "{event:?} before {known:?}");
+                let other = (flow, *side == CLIENT);
+                if let (Some(peer_at), Some(known), true) = (*peer_at, self.known.get(&other), strict) {
+                    assert!(peer_at <= *known || self.ended.contains(&other), "{event:?} before {known:?}");
                 }
                 (*side, *at + bytes.len() as u64)
             }
             Heard::Gap { side, at, len, .. } => (*side, *at + *len),
             Heard::Fin(side) => {
-                self.ended[usize::from(*side == SERVER)] = true;
+                self.ended.insert((flow, *side == SERVER));
                 return;
             }
             Heard::Evidence(..) | Heard::Close(_) => return,
         };
-        self.known[usize::from(side == SERVER)] = Some(end);
+        self.known.insert((flow, side == SERVER), end);
     }
 }
 
@@ -382,6 +461,35 @@ proptest! {
         let (heard, tap) = run(&seen);
         prop_assert_eq!(tap.table.counters().waits_given_up, 0);
         prop_assert_eq!(heard, expected);
+    }
+
+    #[test]
+    fn a_direction_that_is_late_from_the_first_packet_on_changes_nothing(
+        seed in any::<u64>(),
+        connections in 1..12_u16,
+        delay in 0..5_000_i64,
+        late in prop::sample::select(vec![CLIENT, SERVER]),
+    ) {
+        let mut sent = Vec::new();
+        for nth in 0..connections {
+            let begin = i64::from(nth) * 700 * MICROSECOND;
+            let hasty = conversation(seed ^ u64::from(nth), 3).into_iter().enumerate().map(|(at, (time, packet))| {
+                // The first request follows the handshake at once.
+                let early = if at < 3 { 0 } else { 20 * MILLISECOND - 250 * MICROSECOND };
+                (begin + time - early, packet.port(nth + 1))
+            });
+            sent.extend(hasty);
+        }
+        sent.sort_by_key(|(time, _)| *time);
+        let expected = by_connection(&run(&sent).1);
+        let mut seen = sent;
+        for (time, packet) in &mut seen {
+            *time += if packet.from == late { delay * MICROSECOND } else { 0 };
+        }
+        seen.sort_by_key(|(time, _)| *time);
+        let (_, tap) = run(&seen);
+        prop_assert_eq!(tap.table.counters().waits_given_up, 0);
+        prop_assert_eq!(by_connection(&tap), expected);
     }
 
     #[test]
@@ -419,10 +527,11 @@ fn follow(capture: &Capture, step: i64) {
     for packet in &packets {
         tap.now += step - MILLISECOND;
         tap.send(packet);
-        order.hear(packet, &tap);
+        order.hear(&tap);
     }
     tap.wait(20 * MILLISECOND);
-    let (mut live, counters) = (order.known, tap.table.counters());
+    let counters = tap.table.counters();
+    let mut live = [false, true].map(|server| order.known.get(&(1, server)).copied());
     for (_, event) in &tap.heard.events[order.heard..] {
         if let Heard::Data { side, at, bytes, .. } = event {
             live[usize::from(*side == SERVER)] = Some(*at + bytes.len() as u64);
