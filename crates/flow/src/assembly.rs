@@ -444,7 +444,9 @@ impl Assembly<'_> {
         out.shared.counters.gaps += 1;
         out.shared.counters.gap_bytes += len;
         out.shared.counters.missed_bytes += acknowledged;
-        out.event(StreamEvent::Gap(Gap { side: self.side, at, len, acknowledged, time: out.shared.time }));
+        let acked_at = self.cold.receipts.find(end);
+        let gap = Gap { side: self.side, at, len, acknowledged, acked_at, time: out.shared.time };
+        out.event(StreamEvent::Gap(gap));
     }
 
     /// The end of the first hole, when the evidence suffices.

@@ -32,6 +32,52 @@ pub(crate) struct ColdHalf {
     pub(crate) silence: Silence,
     /// Segments out of the window.
     pub(crate) strays: Strays,
+    /// Where the peer stood when it acknowledged bytes that are not delivered.
+    pub(crate) receipts: Receipts,
+}
+
+/// Where the peer stood when it acknowledged bytes of a direction that were not delivered yet: the first time and the
+/// last. Between them it is forgotten.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Receipts {
+    first: Option<Receipt>,
+    latest: Option<Receipt>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Receipt {
+    /// Up to here an earlier one acknowledged.
+    after: StreamOffset,
+    until: StreamOffset,
+    /// The peer's position.
+    at: StreamOffset,
+}
+
+impl Receipts {
+    /// At `at`, the peer raises its acknowledgement, beyond `next`, which is not delivered.
+    pub(crate) fn add(
+        &mut self,
+        after: StreamOffset,
+        until: StreamOffset,
+        at: StreamOffset,
+        next: StreamOffset,
+    ) {
+        let current = |receipt: &Receipt| receipt.until > next;
+        let latest = self.latest.filter(current);
+        // A peer that is silent acknowledges many segments from one position.
+        let fresh = match latest {
+            Some(latest) if latest.at == at => Receipt { until, ..latest },
+            _ => Receipt { after, until, at },
+        };
+        let first = self.first.filter(current).or(latest).filter(|first| first.after != fresh.after);
+        *self = Self { first: first.or(Some(fresh)), latest: Some(fresh) };
+    }
+
+    /// Where the peer stood when it first acknowledged everything before `end`.
+    pub(crate) fn find(&self, end: StreamOffset) -> Option<StreamOffset> {
+        let mut receipts = self.first.iter().chain(&self.latest);
+        receipts.find(|receipt| receipt.after < end && end <= receipt.until).map(|receipt| receipt.at)
+    }
 }
 
 /// A watch over bytes that were acknowledged while nothing of them was seen.
@@ -81,6 +127,7 @@ impl Default for ColdHalf {
             noticed: 0,
             silence: Silence { until: None, since: 0, acks: 0 },
             strays: Strays::default(),
+            receipts: Receipts::default(),
         }
     }
 }

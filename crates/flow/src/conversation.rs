@@ -60,7 +60,7 @@ impl<T> Record<T> {
         if self.causality.show(segment.side) {
             self.hear_first(segment.side, at, shared);
         }
-        let peer_at = segment.ack.map(|ack| self.take_ack(segment.side, ack, shared, sink));
+        let peer_at = segment.ack.map(|ack| self.take_ack(segment, at, ack, shared, sink));
         self.count_for_tentative(shared, sink);
         self.take_payload(segment, at, peer_at, shared, sink);
         if self.causality.waiting {
@@ -138,22 +138,45 @@ impl<T> Record<T> {
     /// Gives the acknowledgement number as an offset of the peer's direction.
     fn take_ack<S: StreamSink<T>>(
         &mut self,
-        side: Side,
+        segment: &Segment<'_>,
+        own_at: StreamOffset,
         ack: SeqNumber,
         shared: &mut Shared,
         sink: &mut S,
     ) -> StreamOffset {
-        let side = side.peer();
+        let side = segment.side.peer();
         let fin = self.fin(side);
         let half = self.halves.get_mut(side);
+        let before = half.acked;
         shared.counters.acknowledged_bytes += half.acknowledge(ack, fin);
         let (at, unseen) = (half.offset(ack), half.acked > half.next);
-        let Some(held) = self.cold.as_ref().map(|cold| !cold.get(side).held.is_empty()) else { return at };
+        let held = self.cold.as_ref().map(|cold| !cold.get(side).held.is_empty());
+        // An acknowledgement alone is no reason to make the cold part.
+        if unseen && (held.is_some() || !segment.payload.is_empty() || segment.cut > 0) {
+            self.sign(side, before, own_at);
+        }
+        let Some(held) = held else { return at };
         if held || unseen {
             let (mut assembly, mut out) = self.split(side, shared, sink);
             if held { assembly.acknowledged(at, &mut out) } else { assembly.acknowledged_unseen(&mut out) }
         }
         at
+    }
+
+    /// Remembers where the peer of that side stood when it raised its acknowledgement from `before`.
+    #[cold]
+    fn sign(&mut self, side: Side, before: StreamOffset, peer_at: StreamOffset) {
+        let (half, peer) = (self.halves.get(side), self.halves.get(side.peer()));
+        // Until a connection shows payload, nothing is remembered. If the first is the first of its sender, then all
+        // its acknowledgements came from there.
+        let first = self.cold.is_none() && peer_at == peer.next;
+        let before = if first { half.next } else { before };
+        if half.acked > before {
+            // What the peer sends again is old, and its acknowledgement is not.
+            let peer_at = peer_at.max(peer.next);
+            let cold = self.cold.get_or_insert_default().get_mut(side);
+            cold.receipts.add(before, half.acked, peer_at, half.next);
+        }
     }
 
     /// Each later segment of the connection makes it less likely that earlier bytes than the held ones follow.

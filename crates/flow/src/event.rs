@@ -68,6 +68,9 @@ pub struct Gap {
     pub len: u64,
     /// How many of them the receiver acknowledged: the sensor missed them, the network did not.
     pub acknowledged: u64,
+    /// Where the receiver's own stream stood when it first acknowledged all of them: what it sent from there on came
+    /// after it had heard these bytes. `None` when it did not, or when that was not seen or is not remembered.
+    pub acked_at: Option<StreamOffset>,
     /// Capture time of the packet that proved it.
     pub time: Timestamp,
 }

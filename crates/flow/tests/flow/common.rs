@@ -142,6 +142,8 @@ pub(crate) fn offset(seq: u32) -> StreamOffset {
 pub(crate) struct Recorder {
     pub(crate) events: Vec<(u64, Heard)>,
     pub(crate) initiators: Vec<(u64, Option<Side>)>,
+    /// Where the receivers of lost bytes stood when they acknowledged them.
+    pub(crate) acked_at: Vec<Option<StreamOffset>>,
     pub(crate) patience: Patience,
 }
 
@@ -159,7 +161,8 @@ impl StreamSink<()> for Recorder {
                 peer_at: chunk.peer_at,
                 frame: chunk.frame,
             },
-            StreamEvent::Gap(Gap { side, at, len, acknowledged, .. }) => {
+            StreamEvent::Gap(Gap { side, at, len, acknowledged, acked_at, .. }) => {
+                self.acked_at.push(acked_at);
                 Heard::Gap { side, at, len, acknowledged }
             }
             StreamEvent::Fin(side) => Heard::Fin(side),

@@ -2,6 +2,7 @@
 
 mod causality;
 mod common;
+mod loss;
 mod model;
 mod reassembly;
 mod table;
