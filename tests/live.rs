@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -123,12 +124,14 @@ impl Drop for Wire {
 struct Sensor {
     child: Child,
     events: Receiver<Value>,
-    _data: tempfile::TempDir,
+    data: tempfile::TempDir,
 }
 
 impl Sensor {
     fn start(wire: &Wire, arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
+        // The sensor becomes a user who has to get at its data directory below this one.
+        fs::set_permissions(data.path(), fs::Permissions::from_mode(0o711)).expect("a folder of our own");
         let mut child = wire
             .on_server(&binary().to_string_lossy())
             .args(["run", "--events", "-", "--only", "exchanges", "--token-key"])
@@ -142,7 +145,7 @@ impl Sensor {
             .spawn()
             .expect("tapwire can be started");
         let events = lines(child.stdout.take().expect("a pipe"));
-        Self { child, events, _data: data }
+        Self { child, events, data }
     }
 
     /// Requests `/probe` until the first is reported: from then on the sensor listens.
@@ -299,4 +302,94 @@ fn a_capture_filter_and_a_limit_hold_live() {
     let status = sensor.child.wait().expect("a child");
     assert_eq!(status.code(), Some(0), "-c 5 ends the run: {}", sensor.stderr());
     assert_eq!(sensor.events.iter().count(), 4, "five with the probe");
+}
+
+#[test]
+fn what_is_kept_belongs_to_the_user_that_the_sensor_becomes() {
+    let Some(mut wire) = Wire::lay("kept") else { return };
+    wire.serve();
+    let mut sensor = Sensor::start(&wire, &["-i", "veth1", "--only", "sensor,exchanges", "-c", "5"]);
+    sensor.wait_until_it_listens(&wire);
+    assert!(wire.get(&requests(&orders(0, 10))));
+    let status = sensor.child.wait().expect("a child");
+    assert_eq!(status.code(), Some(0), "{}", sensor.stderr());
+    let codes: Vec<Value> =
+        sensor.events.iter().filter_map(|event| event.pointer("/metadata/event_code").cloned()).collect();
+    assert_eq!(codes, ["sensor.summary"], "the run's own last event");
+    let data = sensor.data.path().join("data");
+    let kept = tapwire_tests::files_below(&data, &|_| true);
+    assert!(kept.iter().any(|file| file.to_string_lossy().ends_with(".ndjson.gz")), "{kept:?}");
+    for file in kept.iter().chain([&data]) {
+        let owner = fs::metadata(file).expect("a file of the run").uid();
+        assert_ne!(owner, 0, "{} is still root's", file.display());
+    }
+}
+
+#[test]
+fn a_data_directory_that_the_user_cannot_reach_is_said_at_the_start() {
+    let Some(mut wire) = Wire::lay("closed") else { return };
+    wire.serve();
+    let closed = tempfile::tempdir().expect("a temporary folder");
+    let data = closed.path().join("data");
+    let output = wire
+        .on_server(&binary().to_string_lossy())
+        .args(["run", "-i", "veth1", "--token-key"])
+        .arg(token_key(closed.path()))
+        .arg("--data")
+        .arg(&data)
+        .output()
+        .expect("tapwire can be started");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{stderr}");
+    assert!(
+        stderr.contains("capture.user") && stderr.contains(&*closed.path().to_string_lossy()),
+        "{stderr}"
+    );
+}
+
+#[test]
+fn a_hangup_ends_no_tap_and_a_second_interrupt_ends_any_run_at_once() {
+    let Some(mut wire) = Wire::lay("signals") else { return };
+    wire.serve();
+    let mut sensor = Sensor::start(&wire, &["-i", "veth1"]);
+    sensor.wait_until_it_listens(&wire);
+    let sent = Command::new("kill").args(["-HUP", &sensor.child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    assert!(wire.get(&["/orders/1"]));
+    assert!(sensor.paths_until("/orders/1").contains(&"/orders/1".to_owned()), "it senses on");
+
+    // A replay that waits for its input sees the first signal only when something comes.
+    let mut waiting = Command::new(binary())
+        .args(["replay", "-", "--token-key"])
+        .arg(token_key(tempfile::tempdir().expect("a temporary folder").path()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("tapwire can be started");
+    let id = waiting.id().to_string();
+    let ended = (0..200).find_map(|_| {
+        let _ = Command::new("kill").args(["-INT", &id]).status();
+        pause();
+        waiting.try_wait().expect("a child")
+    });
+    assert!(ended.is_some(), "two interrupts did not end it");
+}
+
+#[test]
+fn doctor_looks_at_an_interface() {
+    let Some(mut wire) = Wire::lay("doctor") else { return };
+    wire.serve();
+    let mut doctor = wire.on_server(&binary().to_string_lossy());
+    doctor.args(["doctor", "-i", "veth1", "--json", "--seconds", "4"]).stderr(Stdio::piped());
+    let mut doctor = doctor.stdout(Stdio::piped()).spawn().expect("tapwire can be started");
+    while doctor.try_wait().expect("a child").is_none() {
+        assert!(wire.get(&requests(&orders(0, 20))), "the server went away");
+    }
+    let output = doctor.wait_with_output().expect("a child");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
+    assert!(report.get("exchanges").and_then(Value::as_u64) > Some(0), "{report}");
+    assert_eq!(report.pointer("/sources/0").and_then(Value::as_str), Some("veth1"));
 }

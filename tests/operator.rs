@@ -203,6 +203,66 @@ fn an_output_in_a_folder_that_is_not_there() {
 }
 
 #[test]
+fn an_output_that_is_given_twice() {
+    let (folder, path) = file("events.jsonl", b"");
+    let spelled = format!("file://{}/./events.jsonl", folder.path().display());
+    refused(&replay(&[&capture(), "--events", &path, "--events", &spelled]), &["events.jsonl", "twice"]);
+}
+
+#[test]
+fn columns_of_a_format_that_has_none() {
+    refused(&replay(&[&capture(), "--format", "eve", "--fields", "method"]), &["--fields", "tsv"]);
+    refused(&replay(&[&capture(), "--format", "tsv", "--only", "findings"]), &["tsv", "--only"]);
+}
+
+#[test]
+fn a_setting_without_a_value() {
+    refused(&replay(&[&capture(), "--set", "memory"]), &["--set memory", "key=value"]);
+}
+
+#[test]
+fn the_configuration_says_where_each_value_came_from() {
+    let (_folder, path) = file("tapwire.toml", b"sensor = \"edge\"\n");
+    let arguments =
+        ["config", "show", "--config", &path, "--set", "tenant=acme", "--memory", "512MiB", "--threads", "3"];
+    let ran = Tapwire::new(arguments).run().ok("config show");
+    let text = String::from_utf8(ran.stdout).expect("UTF-8");
+    let origin = |key: &str| {
+        let line =
+            text.lines().find(|line| line.starts_with(&format!("{key} = "))).expect("the key is shown");
+        line.split('#').nth(1).unwrap_or_default().trim().to_owned()
+    };
+    let origins = ["memory", "threads", "sensor", "tenant"].map(origin);
+    assert_eq!(origins, ["--memory", "--threads", path.as_str(), "--set"]);
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_error() {
+    let demo = fixture("demo").path().to_string_lossy().into_owned();
+    let mut child = Command::new(binary())
+        .args(["-r", &demo, "--token-key"])
+        .arg(tapwire_tests::token_key(tempfile::tempdir().expect("a temporary folder").path()))
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .expect("tapwire can be started");
+    drop(child.stdout.take());
+    let output = child.wait_with_output().expect("a child");
+    assert_eq!(output.status.code(), Some(0));
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "", "it ends quietly");
+}
+
+#[test]
+fn the_sensors_own_events_of_a_capture_come_when_they_are_asked_for() {
+    let events = replay(&[&capture(), "--events", "-", "--only", "sensor"]).ok("replay").events();
+    let codes: Vec<_> =
+        events.iter().filter_map(|event| event.pointer("/metadata/event_code")?.as_str()).collect();
+    assert_eq!(codes, ["sensor.summary"]);
+    let usual = replay(&[&capture(), "--events", "-"]).ok("replay").events();
+    assert!(usual.iter().all(|event| event.pointer("/metadata/event_code").is_none()));
+}
+
+#[test]
 fn a_collector_that_refuses() {
     // Bound and never accepting more than its queue would hold: closed at once, so that the port is free and refuses.
     let port = std::net::TcpListener::bind("127.0.0.1:0")

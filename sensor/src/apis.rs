@@ -76,7 +76,7 @@ fn row(endpoint: &Endpoint) -> Row {
     Row {
         method: plain(&endpoint.method),
         template: plain(&endpoint.template),
-        calls: size::count(endpoint.calls),
+        calls: counted(endpoint.calls, "call"),
         answers: answers(endpoint),
         auth: auth(endpoint),
     }
@@ -91,7 +91,10 @@ fn answers(endpoint: &Endpoint) -> String {
         (failed, "5xx"),
         (endpoint.status.unseen, "not seen"),
     ];
-    let some = answers.into_iter().filter(|(count, _)| *count > 0);
+    let mut some = answers.into_iter().filter(|(count, _)| *count > 0).peekable();
+    if let Some((_, class)) = some.peek().filter(|(count, _)| *count == endpoint.calls && *count > 1) {
+        return format!("all {class}");
+    }
     some.map(|(count, class)| format!("{} {class}", size::count(count))).collect::<Vec<_>>().join(", ")
 }
 
@@ -142,7 +145,7 @@ mod tests {
         Row {
             method: "GET".into(),
             template: template.into(),
-            calls: "1,244".into(),
+            calls: "1,244 calls".into(),
             answers: answers.into(),
             auth: "jwt".into(),
         }

@@ -1,5 +1,6 @@
 //! The `tapwire` binary: command line, configuration, assembly. Nothing else.
 
+mod ailments;
 mod apis;
 mod cli;
 mod doctor;

@@ -3,6 +3,7 @@
 use crate::paper::Paper;
 use crate::size;
 use tapwire_pipeline::Report;
+use tapwire_protocol::Kind;
 
 /// What the operator asked for, as far as it goes into the commands that follow.
 #[derive(Debug, Default)]
@@ -81,7 +82,14 @@ fn is_doubtful(report: &Report) -> bool {
         || flow.missed_bytes > 0
         || report.wire.cut_packets > 0
         || report.source.dropped_kernel > 0
+        || is_mostly_unread(report)
         || size::most(tally.requests_alone + tally.responses_alone, tally.reported)
+}
+
+fn is_mostly_unread(report: &Report) -> bool {
+    let read = report.protocol.flow_bytes.get(Kind::Http1 as usize).copied().unwrap_or(0);
+    let all: u64 = report.protocol.flow_bytes.iter().sum();
+    size::most(all.saturating_sub(read), all)
 }
 
 /// Side by side where that fits, else the reason below its command.

@@ -86,8 +86,10 @@ fn finding(event: &Value, paper: &mut Paper) {
 
 fn steps(event: &Value, paper: &mut Paper) {
     let steps = event.pointer("/unmapped/next_steps").and_then(Value::as_array);
+    let mut name = "what to do";
     for step in steps.into_iter().flatten().filter_map(Value::as_str) {
-        paper.row("what to do", &plain(step));
+        paper.row(name, &plain(step));
+        name = "";
     }
 }
 

@@ -80,14 +80,10 @@ impl<'a> Summary<'a> {
             );
         }
         if report.wire.cut_packets > 0 {
-            paper.row(
-                "cut short",
-                &format!(
-                    "{} of {}",
-                    size::count(report.wire.cut_packets),
-                    counted(report.wire.packets, "packet")
-                ),
-            );
+            let packets = counted(report.wire.packets, "packet");
+            let missing = size::bytes(report.flow.cut_bytes);
+            let cut = size::count(report.wire.cut_packets);
+            paper.row("cut short", &format!("{cut} of {packets}; {missing} of payload are missing"));
         }
         if report.shedding.worst != ShedLevel::None {
             paper.row("shed", &self.shed());
@@ -95,7 +91,7 @@ impl<'a> Summary<'a> {
         for (kind, flows, bytes) in self.unread() {
             paper.row(
                 "not read",
-                &format!("{} of {kind}, {}", counted(flows, "connection"), size::bytes(bytes)),
+                &format!("{kind}: {}, {}", counted(flows, "connection"), size::bytes(bytes)),
             );
         }
         for (what, packets) in self.skipped() {
@@ -119,11 +115,10 @@ impl<'a> Summary<'a> {
                 others => format!("none reported; {} filtered out or shed", counted(others, "exchange")),
             };
         }
-        let mut parts = vec![format!(
-            "{} whole ({})",
-            size::count(tally.whole),
-            size::share(tally.whole, tally.reported)
-        )];
+        let mut parts = vec![match tally.whole {
+            0 => "none whole".to_owned(),
+            whole => format!("{} whole ({})", size::count(whole), size::share(whole, tally.reported)),
+        }];
         let rest = [
             (tally.truncated, "with missing bytes"),
             (tally.requests_alone, "without response"),
@@ -144,14 +139,14 @@ impl<'a> Summary<'a> {
         if pairs == 0 {
             return "not judged: no pair was seen".into();
         }
-        match tally.uncertain {
-            0 => {
-                format!("all {} proven by their sequence and acknowledgement numbers", counted(pairs, "pair"))
-            }
-            uncertain => format!(
-                "{} of {} proven by their sequence and acknowledgement numbers; {} marked uncertain",
-                size::count(pairs.saturating_sub(uncertain)),
+        let proof = "proven by sequence and acknowledgement numbers";
+        match (pairs, tally.uncertain) {
+            (1, 0) => format!("1 pair, {proof}"),
+            (_, 0) => format!("{}, all {proof}", counted(pairs, "pair")),
+            (_, uncertain) => format!(
+                "{}, {} {proof}, {} marked uncertain",
                 counted(pairs, "pair"),
+                size::count(pairs.saturating_sub(uncertain)),
                 size::count(uncertain)
             ),
         }
@@ -162,6 +157,7 @@ impl<'a> Summary<'a> {
         let acknowledged = size::bytes(flow.acknowledged_bytes);
         match (flow.acknowledged_bytes, flow.missed_bytes) {
             (0, _) => "not judged: no acknowledged byte was seen".into(),
+            (_, 0) if flow.cut_bytes > 0 => "none beyond what was cut short".into(),
             (_, 0) => format!("none: all of {acknowledged} that receivers acknowledged"),
             (whole, missed) => format!(
                 "{} of {acknowledged} that receivers acknowledged are not in the capture ({})",
