@@ -251,7 +251,10 @@ fn property_4_pure_acks_handshakes_and_fins_are_not_needed() {
             // One server sends a body after its answer to HEAD, so that nothing tells that no other answer follows.
             // Without the handshake an earlier request may share the first anchor: halves, none of them lost.
             let (requests, responses) = halves(&sense(&no_syn));
-            assert_eq!((requests, responses), halves(&sense(&base.capture)), "{}: no SYN", base.name);
+            let whole = halves(&sense(&base.capture));
+            assert_eq!(requests, whole.0, "{}: no SYN", base.name);
+            // An answer to HEAD whose request is not proven is taken to have its body.
+            assert!(rolls(&base.name) || responses == whole.1, "{}: no SYN", base.name);
         } else {
             base.same("no SYN", &no_syn);
         }

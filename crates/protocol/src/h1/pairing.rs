@@ -147,6 +147,13 @@ impl Pairer {
         self.pipelines
     }
 
+    /// A whole request is missing, and the server acknowledged it when it stood at `acked_at`: where that is not beyond
+    /// the anchor of the request before, the missing one did not wait for the answer to that.
+    pub(crate) fn miss_request(&mut self, acked_at: StreamOffset) {
+        let before = self.last_request.and_then(|(_, anchor)| anchor);
+        self.pipelines |= before.is_some_and(|anchor| acked_at <= anchor);
+    }
+
     /// The client was seen elsewhere not to wait for answers.
     pub(crate) fn expect_pipelining(&mut self) {
         self.pipelines = true;

@@ -20,7 +20,11 @@ impl Conversation {
             Place::Boundary if may_be_proxy_header && reader.serial == 0 && reader.contiguous => {}
             Place::Boundary => {
                 reader.missing_message = reader.contiguous;
+                let missing = reader.missing_message && direction == Direction::ToServer;
                 reader.lose();
+                if let (true, Some(acked_at)) = (missing, gap.acked_at) {
+                    self.pairer.miss_request(acked_at);
+                }
             }
             Place::Head => self.gap_in_head(out, direction, origin, gap),
             Place::Length(remaining) if gap.len <= *remaining => {
