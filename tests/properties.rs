@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use tapwire_capture::{ByteOrder, Resolution};
 use tapwire_protocol::Pairing;
 use tapwire_testkit::mutate::{self, Container, Link};
-use tapwire_testkit::{OwnedPacket, Capture, Conversation, Facts, Row, Sending, Sensed, sense, shop_turns, truth};
+use tapwire_testkit::{
+    Capture, Conversation, Facts, OwnedPacket, Row, Sending, Sensed, sense, shop_turns, truth,
+};
 use tapwire_wire::Side;
 
 /// A capture without loss, of ordinary exchanges.
@@ -356,7 +358,13 @@ struct Score {
 
 impl Score {
     /// Counts one lossy capture; exchanges of clients that pipeline anywhere are counted apart.
-    fn add(&mut self, name: &str, capture: &Capture, base: &[truth::TrueExchange], lossy: &Capture) -> Vec<Row> {
+    fn add(
+        &mut self,
+        name: &str,
+        capture: &Capture,
+        base: &[truth::TrueExchange],
+        lossy: &Capture,
+    ) -> Vec<Row> {
         let mut possible = truth::possible(base, lossy);
         if pipelines(name) {
             possible.pipelined.append(&mut possible.plain);
