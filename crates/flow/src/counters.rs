@@ -81,6 +81,9 @@ pub struct Counters {
     pub flows_opened: u64,
     /// Of those, by a first packet without SYN.
     pub flows_without_syn: u64,
+    /// Of those, the rest of a connection that went on after a reset, which its receiver must have ignored. It is opened
+    /// without SYN, by the first segment that answers bytes sent after the reset; these are counted in `after_close`.
+    pub revived: u64,
     /// Connections closed in which only one side was seen to send payload.
     pub flows_one_sided: u64,
     /// Closed after both FINs.

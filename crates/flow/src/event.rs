@@ -80,7 +80,7 @@ pub struct Gap {
 pub enum CloseReason {
     /// Both sides sent FIN.
     Fin,
-    /// A reset inside the window.
+    /// A reset inside the window. If its receiver ignored it, the rest of the connection is another one, joined late.
     Reset,
     /// No packet for its timeout.
     Idle,

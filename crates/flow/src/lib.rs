@@ -33,6 +33,7 @@ mod recent;
 mod record;
 mod senders;
 mod table;
+mod tombstone;
 
 pub use config::Config;
 pub use counters::{Counters, SourceCounters};

@@ -22,7 +22,7 @@ pub(crate) enum Phase {
     Live,
     /// Both FINs are known.
     Closing,
-    /// Reset; late packets are ignored.
+    /// Reset; late packets are ignored, until one proves that the receiver ignored the reset.
     DeadByReset,
     /// Closed by both FINs; late packets are ignored.
     DeadByFin,

@@ -182,12 +182,15 @@ impl<T: Default> FlowTable<T> {
         sink: &mut S,
     ) -> Option<u32> {
         if let Some(slot) = found {
-            let record = self.record(slot)?;
+            let record = self.records.get_mut(slot as usize)?.as_mut()?;
             let dead = record.is_dead();
-            if !record.is_replaced_by(segment) {
+            let counters = &mut self.shared.counters;
+            let revived = dead && record.outlives_reset(segment);
+            counters.revived += u64::from(revived);
+            if !revived && !record.is_replaced_by(segment) {
                 if dead {
-                    self.shared.counters.after_close += 1;
-                    self.shared.counters.dropped_bytes += segment.payload.len() as u64;
+                    counters.after_close += 1;
+                    counters.dropped_bytes += segment.payload.len() as u64;
                 }
                 return (!dead).then_some(slot);
             }
@@ -243,10 +246,10 @@ impl<T: Default> FlowTable<T> {
         segment: &Segment<'_>,
         sink: &mut S,
     ) -> u32 {
-        let (reason, phase) = match self.pass_on(slot, segment, sink) {
+        let reason = match self.pass_on(slot, segment, sink) {
             Outcome::Open => return slot,
-            Outcome::Reset => (CloseReason::Reset, Phase::DeadByReset),
-            Outcome::Finished => (CloseReason::Fin, Phase::DeadByFin),
+            Outcome::Reset => CloseReason::Reset,
+            Outcome::Finished => CloseReason::Fin,
             Outcome::Replaced => {
                 self.close(slot, CloseReason::Replaced, sink);
                 self.forget(slot);
@@ -257,7 +260,10 @@ impl<T: Default> FlowTable<T> {
         };
         self.close(slot, reason, sink);
         if let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) {
-            record.phase = phase;
+            match reason {
+                CloseReason::Reset => record.entomb(segment),
+                _ => record.phase = Phase::DeadByFin,
+            }
         }
         slot
     }

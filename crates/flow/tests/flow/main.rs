@@ -6,3 +6,4 @@ mod loss;
 mod model;
 mod reassembly;
 mod table;
+mod tombstone;
