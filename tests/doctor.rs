@@ -6,7 +6,6 @@ use tapwire_tests::{Fixture, Tapwire, fixtures};
 /// What is wrong with the captures that were made to be wrong. A mirror with harmless ailments only is good.
 const SICK: &[(&str, &[&str])] = &[
     ("demo", &["capture-loss"]),
-    ("joined-middle", &["joined-late"]),
     ("lost-packets", &["capture-loss"]),
     ("offloaded-checksums", &["offloaded-checksums"]),
     ("one-sided-requests", &["one-sided"]),

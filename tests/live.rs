@@ -130,8 +130,6 @@ struct Sensor {
 impl Sensor {
     fn start(wire: &Wire, arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
-        // The sensor becomes a user who has to get at its data directory below this one.
-        fs::set_permissions(data.path(), fs::Permissions::from_mode(0o711)).expect("a folder of our own");
         let mut child = wire
             .on_server(&binary().to_string_lossy())
             .args(["run", "--events", "-", "--only", "exchanges", "--token-key"])
@@ -330,10 +328,11 @@ fn a_data_directory_that_the_user_cannot_reach_is_said_at_the_start() {
     let Some(mut wire) = Wire::lay("closed") else { return };
     wire.serve();
     let closed = tempfile::tempdir().expect("a temporary folder");
+    fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).expect("a folder of our own");
     let data = closed.path().join("data");
     let output = wire
         .on_server(&binary().to_string_lossy())
-        .args(["run", "-i", "veth1", "--token-key"])
+        .args(["run", "-i", "veth1", "-c", "1", "--token-key"])
         .arg(token_key(closed.path()))
         .arg("--data")
         .arg(&data)
@@ -358,10 +357,11 @@ fn a_hangup_ends_no_tap_and_a_second_interrupt_ends_any_run_at_once() {
     assert!(wire.get(&["/orders/1"]));
     assert!(sensor.paths_until("/orders/1").contains(&"/orders/1".to_owned()), "it senses on");
 
+    let folder = tempfile::tempdir().expect("a temporary folder");
     // A replay that waits for its input sees the first signal only when something comes.
     let mut waiting = Command::new(binary())
         .args(["replay", "-", "--token-key"])
-        .arg(token_key(tempfile::tempdir().expect("a temporary folder").path()))
+        .arg(token_key(folder.path()))
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
@@ -373,7 +373,7 @@ fn a_hangup_ends_no_tap_and_a_second_interrupt_ends_any_run_at_once() {
         pause();
         waiting.try_wait().expect("a child")
     });
-    assert!(ended.is_some(), "two interrupts did not end it");
+    assert_eq!(ended.map(|status| status.code()), Some(Some(130)), "two interrupts did not end it");
 }
 
 #[test]

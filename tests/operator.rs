@@ -238,10 +238,11 @@ fn the_configuration_says_where_each_value_came_from() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_error() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
     let demo = fixture("demo").path().to_string_lossy().into_owned();
     let mut child = Command::new(binary())
         .args(["-r", &demo, "--token-key"])
-        .arg(tapwire_tests::token_key(tempfile::tempdir().expect("a temporary folder").path()))
+        .arg(tapwire_tests::token_key(folder.path()))
         .stdout(std::process::Stdio::piped())
         .stderr(std::process::Stdio::piped())
         .spawn()
