@@ -31,6 +31,30 @@ fn acknowledgements_without_payload_count_and_several_of_them_make_one() {
 }
 
 #[test]
+fn several_acknowledgements_from_one_position_stay_one_when_the_receiver_goes_on() {
+    let mut tap = Tap::connected();
+    tap.send(&server(501).ack(101).data(b"greeting"));
+    tap.send(&server(509).ack(201)).send(&server(509).ack(301).data(b"HTTP/1.1"));
+    tap.send(&server(517).ack(601).data(b"HTTP/1.1")).send(&client(301).ack(525).data(&[b'x'; 300]));
+    tap.finish();
+    assert_eq!(losses(&mut tap), [(gap(CLIENT, 101, 200, 200), Some(offset(509)))]);
+}
+
+#[test]
+fn acknowledgements_of_what_is_no_longer_missing_are_forgotten() {
+    let mut tap = Tap::connected();
+    tap.send(&server(501).ack(107).data(b"HTTP/1.1"));
+    for later in 0..3 {
+        tap.send(&client(107 + later).ack(509).data(b"x"));
+    }
+    assert_eq!(losses(&mut tap), [(gap(CLIENT, 101, 6, 6), Some(offset(501)))]);
+    tap.send(&server(509).ack(116).data(b"HTTP/1.1")).send(&client(116).ack(517).data(b"HEAD /"));
+    tap.send(&server(517).ack(128).data(b"HTTP/1.1")).finish();
+    let expected = [(gap(CLIENT, 110, 6, 6), Some(offset(509))), (gap(CLIENT, 122, 6, 6), Some(offset(517)))];
+    assert_eq!(losses(&mut tap), expected);
+}
+
+#[test]
 fn a_gap_that_its_receiver_acknowledged_in_parts_tells_the_last_part() {
     let mut tap = Tap::connected();
     for nth in 0..6 {

@@ -91,7 +91,7 @@ fn a_connection_that_both_fins_closed_is_not_revived() {
     tap.send(&client(101).ack(501).fin()).send(&server(501).ack(102).fin()).send(&client(102).ack(502));
     assert_eq!(tap.take().last(), Some(&Heard::Close(CloseReason::Fin)));
     tap.send(&client(102).ack(502).data(b"x")).send(&server(502).ack(103).data(b"y"));
-    tap.send(&client(101).ack(501).data(b"x")).send(&server(501).ack(102).data(b"y"));
+    tap.send(&client(101).ack(501).data(b"xyz")).send(&server(501).ack(104).data(b"y"));
     assert!(is_silent(&mut tap));
 }
 
