@@ -16,7 +16,9 @@ use tapwire_wire::Timestamp;
 
 /// Writes an `http` record, without a line end.
 pub(crate) fn exchange(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
-    preamble(view, view.exchange.started(), "http", out);
+    preamble(view, view.exchange.started(), pen, out);
+    json::raw(out, r#","event_type":"http""#);
+    ends(view, out);
     http(view, pen, out);
     doubts(view, pen, out);
     json::close(out);
@@ -24,7 +26,9 @@ pub(crate) fn exchange(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
 
 /// Writes an `alert` record with its exchange, without a line end.
 pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
-    preamble(view, finding.time, "alert", out);
+    preamble(view, finding.time, pen, out);
+    json::raw(out, r#","event_type":"alert""#);
+    ends(view, out);
     json::object(out, "alert");
     json::own(out, "action", "allowed");
     json::integer(out, "gid", 1);
@@ -46,9 +50,9 @@ pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, out: &m
 
 /// Writes a `stats` record, without a line end.
 pub(crate) fn sensor(report: &SensorReport, out: &mut Vec<u8>) {
-    json::open(out);
-    timestamp(out, report.time);
-    json::own(out, "event_type", "stats");
+    json::raw(out, r#"{"timestamp":""#);
+    Civil::new(report.time).date_time(out, 6);
+    json::raw(out, r#"+0000","event_type":"stats""#);
     json::object(out, "tapwire");
     json::own(out, "event", report.code.name());
     json::own(out, "message", &report.message);
@@ -59,61 +63,61 @@ pub(crate) fn sensor(report: &SensorReport, out: &mut Vec<u8>) {
     json::close(out);
 }
 
-fn timestamp(out: &mut Vec<u8>, time: Timestamp) {
-    json::key(out, "timestamp");
-    out.push(b'"');
-    Civil::new(time).date_time(out, 6);
-    out.extend_from_slice(b"+0000\"");
+fn preamble(view: &View<'_>, time: Timestamp, pen: &mut Pen, out: &mut Vec<u8>) {
+    json::raw(out, r#"{"timestamp":""#);
+    pen.calendar.micros(out, time);
+    json::raw(out, r#"+0000","flow_id":"#);
+    number::unsigned(out, view.exchange.flow.id);
 }
 
-fn preamble(view: &View<'_>, time: Timestamp, event_type: &str, out: &mut Vec<u8>) {
-    json::open(out);
-    timestamp(out, time);
-    json::count(out, "flow_id", view.exchange.flow.id);
-    json::own(out, "event_type", event_type);
+/// The two ends of the connection.
+fn ends(view: &View<'_>, out: &mut Vec<u8>) {
     let (client, server) = (view.client(), view.server());
-    json::key(out, "src_ip");
-    address(out, client.0);
-    json::count(out, "src_port", client.1.into());
-    json::key(out, "dest_ip");
-    address(out, server.0);
-    json::count(out, "dest_port", server.1.into());
-    json::own(out, "proto", "TCP");
-}
-
-fn address(out: &mut Vec<u8>, ip: std::net::IpAddr) {
-    out.push(b'"');
-    number::ip(out, ip);
-    out.push(b'"');
+    json::raw(out, r#","src_ip":""#);
+    number::ip(out, client.0);
+    json::raw(out, r#"","src_port":"#);
+    number::unsigned(out, client.1.into());
+    json::raw(out, r#","dest_ip":""#);
+    number::ip(out, server.0);
+    json::raw(out, r#"","dest_port":"#);
+    number::unsigned(out, server.1.into());
+    json::raw(out, r#","proto":"TCP""#);
 }
 
 fn http(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
-    json::object(out, "http");
+    json::raw(out, r#","http":{"#);
+    let (request, response) = (view.request(), view.response());
     if let Some(host) = pen.host(view) {
-        json::text(out, "hostname", host);
+        json::member(out, r#""hostname":"#);
+        json::string(out, host.bytes());
     }
     if let Some(url) = pen.target(view) {
-        json::text(out, "url", url);
+        json::member(out, r#""url":"#);
+        json::string(out, url.bytes());
     }
-    if let Some(agent) = view.request().and_then(|request| pen.header(request, b"user-agent")) {
-        json::text(out, "http_user_agent", agent);
+    if let Some(agent) = request.and_then(|request| pen.user_agent(request)) {
+        json::member(out, r#""http_user_agent":"#);
+        json::string(out, agent.bytes());
     }
-    if let Some(media_type) = view.response().and_then(|response| pen.header(response, b"content-type")) {
-        json::text(out, "http_content_type", without_parameters(media_type));
+    if let Some(media_type) = response.and_then(|response| pen.media_type(response)) {
+        json::member(out, r#""http_content_type":"#);
+        json::string(out, without_parameters(media_type).bytes());
     }
     if let Some(method) = pen.method(view) {
-        json::text(out, "http_method", method);
+        json::member(out, r#""http_method":"#);
+        json::string(out, method.bytes());
     }
     if let Some(first) = view.first() {
-        json::key(out, "protocol");
-        out.extend_from_slice(b"\"HTTP/");
+        json::member(out, r#""protocol":"HTTP/"#);
         out.extend_from_slice(first.head.version.number().as_bytes());
         out.push(b'"');
     }
     if let Some(status) = view.status() {
-        json::count(out, "status", status.into());
+        json::member(out, r#""status":"#);
+        number::unsigned(out, status.into());
     }
-    json::count(out, "length", view.response().map_or(0, |response| response.body.len));
+    json::member(out, r#""length":"#);
+    number::unsigned(out, response.map_or(0, |response| response.body.len));
     json::close(out);
 }
 

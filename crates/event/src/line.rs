@@ -133,7 +133,7 @@ fn operation(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
 }
 
 fn path(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
-    printable(out, pen.path(view).map_or(b"-", |path| path.bytes()));
+    printable(out, view.target().path.map_or(b"-", |path| pen.path(path).bytes()));
 }
 
 fn column_text(out: &mut Vec<u8>, width: usize, text: &[u8]) {

@@ -2,25 +2,57 @@
 
 use std::net::IpAddr;
 
-const PAIRS: &[u8; 200] = b"0001020304050607080910111213141516171819\
-2021222324252627282930313233343536373839\
-4041424344454647484950515253545556575859\
-6061626364656667686970717273747576777879\
-8081828384858687888990919293949596979899";
+/// Ten to the eighth: eight digits are written at a time.
+const EIGHT_DIGITS: u64 = 100_000_000;
+
+/// The digits of an octet and a dot behind them, with how many bytes that is.
+const OCTETS: [([u8; 4], usize); 256] = octets();
+
+const fn octets() -> [([u8; 4], usize); 256] {
+    let mut table = [([b'.'; 4], 0); 256];
+    let mut rest: &mut [([u8; 4], usize)] = &mut table;
+    let mut octet = 0_u8;
+    while let Some((entry, tail)) = rest.split_first_mut() {
+        let [hundreds, tens, ones] = [b'0' + octet / 100, b'0' + octet / 10 % 10, b'0' + octet % 10];
+        *entry = match octet {
+            0..10 => ([ones, b'.', b'.', b'.'], 2),
+            10..100 => ([tens, ones, b'.', b'.'], 3),
+            _ => ([hundreds, tens, ones, b'.'], 4),
+        };
+        octet = octet.wrapping_add(1);
+        rest = tail;
+    }
+    table
+}
+
+/// Eight decimal digits of a value below ten to the eighth as one number, the first digit in its lowest byte. All digits
+/// are found at once: halves, quarters and eighths lie side by side, divided by multiplication.
+const fn eight(value: u64) -> u64 {
+    let halves = (value / 10_000) | ((value % 10_000) << 32);
+    let hundreds = ((halves * 10_486) >> 20) & 0x0000_007f_0000_007f;
+    let quarters = ((halves - hundreds * 100) << 16) | hundreds;
+    let tens = ((quarters * 103) >> 10) & 0x000f_000f_000f_000f;
+    ((quarters - tens * 10) << 8) | tens
+}
+
+/// Writes the last `width` (at most 8) of the eight digits. A copy of fixed length and a cut are cheaper than a copy of
+/// unknown length.
+fn put(out: &mut Vec<u8>, digits: u64, width: u32) {
+    let unused = 8_u32.saturating_sub(width);
+    let text = (digits | 0x3030_3030_3030_3030) >> (unused * 8);
+    out.extend_from_slice(&text.to_le_bytes());
+    out.truncate(out.len().saturating_sub(unused as usize));
+}
 
 /// Decimal digits.
-pub(crate) fn unsigned(out: &mut Vec<u8>, mut value: u64) {
-    let mut digits = [0_u8; 20];
-    let mut used = 0;
-    for slot in digits.iter_mut().rev() {
-        *slot = digit(value % 10);
-        value /= 10;
-        used += 1;
-        if value == 0 {
-            break;
-        }
+pub(crate) fn unsigned(out: &mut Vec<u8>, value: u64) {
+    if value >= EIGHT_DIGITS {
+        unsigned(out, value / EIGHT_DIGITS);
+        return put(out, eight(value % EIGHT_DIGITS), 8);
     }
-    out.extend_from_slice(digits.last_chunk::<20>().and_then(|d| d.get(20 - used..)).unwrap_or_default());
+    let digits = eight(value);
+    // Zero has one digit too.
+    put(out, digits, 8 - (digits.trailing_zeros() / 8).min(7));
 }
 
 /// Decimal digits with a sign where it is negative.
@@ -31,25 +63,9 @@ pub(crate) fn signed(out: &mut Vec<u8>, value: i64) {
     unsigned(out, value.unsigned_abs());
 }
 
-/// Exactly `width` decimal digits, with zeros in front.
-pub(crate) fn padded(out: &mut Vec<u8>, value: u64, width: usize) {
-    let from = out.len();
-    out.resize(from + width, b'0');
-    let mut rest = value;
-    for slot in out.iter_mut().skip(from).rev() {
-        *slot = digit(rest % 10);
-        rest /= 10;
-    }
-}
-
-/// Two decimal digits.
-pub(crate) fn two(out: &mut Vec<u8>, value: u8) {
-    let at = usize::from(value % 100) * 2;
-    out.extend_from_slice(PAIRS.get(at..at + 2).unwrap_or_default());
-}
-
-fn digit(value: u64) -> u8 {
-    b'0' + u8::try_from(value).unwrap_or(0)
+/// Exactly `width` decimal digits, at most 8, with zeros in front; further digits are left away.
+pub(crate) fn padded(out: &mut Vec<u8>, value: u64, width: u32) {
+    put(out, eight(value % EIGHT_DIGITS), width.min(8));
 }
 
 const fn nibble(value: u8) -> u8 {
@@ -79,12 +95,12 @@ pub(crate) fn percent(out: &mut Vec<u8>, byte: u8) {
 pub(crate) fn ip(out: &mut Vec<u8>, address: IpAddr) {
     match address {
         IpAddr::V4(v4) => {
-            let [a, b, c, d] = v4.octets();
-            unsigned(out, a.into());
-            for octet in [b, c, d] {
-                out.push(b'.');
-                unsigned(out, octet.into());
+            for (digits, used) in v4.octets().iter().filter_map(|octet| OCTETS.get(usize::from(*octet))) {
+                out.extend_from_slice(digits);
+                out.truncate(out.len().saturating_sub(digits.len() - used));
             }
+            // The dot behind the last.
+            out.pop();
         }
         // Rare enough for the standard library's RFC 5952 form.
         IpAddr::V6(v6) => out.extend_from_slice(v6.to_string().as_bytes()),
@@ -103,14 +119,19 @@ mod tests {
 
     #[test]
     fn numbers_read_as_the_standard_library_writes_them() {
-        for value in [0, 9, 10, 99, 100, 65_535, u64::from(u32::MAX), u64::MAX] {
+        let powers =
+            (0..20).map(|n| 10_u64.pow(n)).flat_map(|power| [power - 1, power, power + 1, power / 7 * 3]);
+        for value in powers.chain(0..=10_000).chain([65_535, u64::from(u32::MAX), u64::MAX]) {
             assert_eq!(written(|out| unsigned(out, value)), value.to_string());
+        }
+        for value in (0..EIGHT_DIGITS).step_by(9_973) {
+            assert_eq!(written(|out| padded(out, value, 8)), format!("{value:08}"));
         }
         for value in [i64::MIN, -1, 0, i64::MAX] {
             assert_eq!(written(|out| signed(out, value)), value.to_string());
         }
         assert_eq!(written(|out| padded(out, 42, 6)), "000042");
-        assert_eq!(written(|out| two(out, 7)), "07");
+        assert_eq!(written(|out| padded(out, 7, 2)), "07");
         assert_eq!(written(|out| hex(out, &[0, 0xaf])), "00af");
         assert_eq!(written(|out| percent(out, 0xaf)), "%AF");
     }
@@ -118,6 +139,10 @@ mod tests {
     #[test]
     fn addresses_read_as_the_standard_library_writes_them() {
         for text in ["0.0.0.0", "10.0.0.255", "2001:db8::1", "::1"] {
+            assert_eq!(written(|out| ip(out, text.parse().unwrap())), text);
+        }
+        for octet in 0..=u8::MAX {
+            let text = format!("{octet}.1.{octet}.{octet}");
             assert_eq!(written(|out| ip(out, text.parse().unwrap())), text);
         }
     }

@@ -2,6 +2,7 @@
 
 use crate::fields::Leaves;
 use crate::redact::{Redacted, Redactor};
+use crate::time::Calendar;
 use crate::view::View;
 use tapwire_protocol::{Message, Untrusted};
 
@@ -9,13 +10,14 @@ use tapwire_protocol::{Message, Untrusted};
 #[derive(Debug)]
 pub(crate) struct Pen {
     pub redactor: Redactor,
+    pub calendar: Calendar,
     scratch: Vec<u8>,
     second: Vec<u8>,
 }
 
 impl Pen {
-    pub(crate) const fn new(redactor: Redactor) -> Self {
-        Self { redactor, scratch: Vec::new(), second: Vec::new() }
+    pub(crate) fn new(redactor: Redactor) -> Self {
+        Self { redactor, calendar: Calendar::default(), scratch: Vec::new(), second: Vec::new() }
     }
 
     pub(crate) fn method(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
@@ -27,12 +29,12 @@ impl Pen {
         Some(self.redactor.host_name(view.host()?, &mut self.scratch))
     }
 
-    pub(crate) fn path(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
-        Some(self.redactor.path(Untrusted::new(view.target().path?), &mut self.scratch))
+    pub(crate) fn path(&mut self, path: &[u8]) -> Redacted<'_> {
+        self.redactor.path(Untrusted::new(path), &mut self.scratch)
     }
 
-    pub(crate) fn query(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
-        Some(self.redactor.query(Untrusted::new(view.target().query?), &mut self.scratch))
+    pub(crate) fn query(&mut self, query: &[u8]) -> Redacted<'_> {
+        self.redactor.query(Untrusted::new(query), &mut self.scratch)
     }
 
     /// The request target as it stands in the request line.
@@ -58,9 +60,16 @@ impl Pen {
         Some(self.redactor.host_name(service, &mut self.scratch))
     }
 
-    /// The first header of that name in lower case.
-    pub(crate) fn header(&mut self, message: &Message, name: &[u8]) -> Option<Redacted<'_>> {
-        Some(self.redactor.header(name, message.head.header(name)?, &mut self.scratch))
+    /// The first `User-Agent`.
+    pub(crate) fn user_agent(&mut self, message: &Message) -> Option<Redacted<'_>> {
+        let value = message.head.header(b"user-agent")?;
+        Some(self.redactor.user_agent(value, &mut self.scratch))
+    }
+
+    /// The first `Content-Type`.
+    pub(crate) fn media_type(&mut self, message: &Message) -> Option<Redacted<'_>> {
+        let value = message.head.header(b"content-type")?;
+        Some(self.redactor.media_type(value, &mut self.scratch))
     }
 
     /// A header's name and value.

@@ -41,27 +41,71 @@ impl Civil {
     }
 
     /// `2026-01-01T12:00:00`, then the fraction to `digits` places.
-    pub(crate) fn date_time(self, out: &mut Vec<u8>, digits: usize) {
-        number::padded(out, self.year.unsigned_abs(), 4);
-        out.push(b'-');
-        number::two(out, self.month);
-        out.push(b'-');
-        number::two(out, self.day);
-        out.push(b'T');
-        self.clock(out, digits);
+    pub(crate) fn date_time(self, out: &mut Vec<u8>, digits: u32) {
+        self.seconds(out);
+        fraction(out, self.nanos, digits);
     }
 
-    /// `12:00:00.123`, with the fraction to `digits` places (at most 9).
-    pub(crate) fn clock(self, out: &mut Vec<u8>, digits: usize) {
-        number::two(out, self.hour);
+    fn seconds(self, out: &mut Vec<u8>) {
+        number::padded(out, self.year.unsigned_abs(), 4);
+        out.push(b'-');
+        number::padded(out, self.month.into(), 2);
+        out.push(b'-');
+        number::padded(out, self.day.into(), 2);
+        out.push(b'T');
+        self.of_day(out);
+    }
+
+    fn of_day(self, out: &mut Vec<u8>) {
+        number::padded(out, self.hour.into(), 2);
         out.push(b':');
-        number::two(out, self.minute);
+        number::padded(out, self.minute.into(), 2);
         out.push(b':');
-        number::two(out, self.second);
+        number::padded(out, self.second.into(), 2);
         out.push(b'.');
-        let from = out.len();
-        number::padded(out, self.nanos.into(), 9);
-        out.truncate(from + digits.min(9));
+    }
+
+    /// `12:00:00.123`, with the fraction to `digits` places (at most 8).
+    pub(crate) fn clock(self, out: &mut Vec<u8>, digits: u32) {
+        self.of_day(out);
+        fraction(out, self.nanos, digits);
+    }
+}
+
+/// The first `digits` places, at most 8, of a part of a second.
+fn fraction(out: &mut Vec<u8>, nanos: u32, digits: u32) {
+    let digits = digits.min(8);
+    number::padded(out, u64::from(nanos / 10_u32.pow(9 - digits)), digits);
+}
+
+/// Writes dates and remembers the last second's: most events share it with the one before.
+#[derive(Debug)]
+pub(crate) struct Calendar {
+    second: i64,
+    /// `2026-01-01T12:00:00.`
+    text: [u8; 20],
+}
+
+impl Default for Calendar {
+    fn default() -> Self {
+        Self { second: 0, text: *b"1970-01-01T00:00:00." }
+    }
+}
+
+impl Calendar {
+    /// As [`Civil::date_time`], to the microsecond.
+    pub(crate) fn micros(&mut self, out: &mut Vec<u8>, time: Timestamp) {
+        let second = time.nanos().div_euclid(1_000_000_000);
+        let nanos = time.nanos().rem_euclid(1_000_000_000);
+        if second != self.second {
+            self.second = second;
+            let mut text = Vec::with_capacity(self.text.len());
+            Civil::new(time).seconds(&mut text);
+            // Timestamps end in the year 2262: four digits always.
+            self.text = text.first_chunk().copied().unwrap_or(self.text);
+        }
+        out.extend_from_slice(&self.text);
+        fraction(out, u32::try_from(nanos).unwrap_or(0), 6);
     }
 }
 
@@ -89,10 +133,22 @@ mod tests {
     }
 
     #[test]
+    fn a_remembered_second_reads_as_a_computed_one() {
+        let mut calendar = Calendar::default();
+        for nanos in [0, 1, -1, 999_999_999, 1_000_000_000, 1_767_268_800_123_456_789, i64::MIN, i64::MAX] {
+            let (mut remembered, mut computed, time) = (Vec::new(), Vec::new(), Timestamp::from_nanos(nanos));
+            calendar.micros(&mut remembered, time);
+            calendar.micros(&mut remembered, time);
+            Civil::new(time).date_time(&mut computed, 6);
+            assert_eq!(remembered, computed.repeat(2));
+        }
+    }
+
+    #[test]
     fn the_ends_of_time_do_not_panic() {
         for nanos in [i64::MIN, i64::MAX] {
             let mut out = Vec::new();
-            Civil::new(Timestamp::from_nanos(nanos)).date_time(&mut out, 9);
+            Civil::new(Timestamp::from_nanos(nanos)).date_time(&mut out, 8);
             assert!(!out.is_empty());
         }
     }

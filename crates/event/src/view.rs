@@ -36,6 +36,13 @@ impl<'a> Target<'a> {
         Self::parse(target)
     }
 
+    /// The authority alone. An origin-form target, the usual one, has none.
+    fn authority_of(head: &'a Head) -> Option<&'a [u8]> {
+        let is_connect = head.method().is_some_and(|method| method.bytes() == b"CONNECT");
+        let is_path = head.target()?.bytes().starts_with(b"/");
+        if is_path && !is_connect { None } else { Self::of(head).authority }
+    }
+
     /// Splits an origin-form or absolute-form target.
     pub(crate) fn parse(target: &'a [u8]) -> Self {
         let (authority, rest) = split_authority(target);
@@ -104,7 +111,8 @@ impl<'a> View<'a> {
     /// Where the request was sent to: the target's authority, else `Host`, without user information.
     pub(crate) fn authority(&self) -> Option<Untrusted<'a>> {
         let host = || self.request_header(b"host").map(Untrusted::bytes);
-        let authority = self.target().authority.or_else(host)?;
+        let named = self.request().and_then(|request| Target::authority_of(&request.head));
+        let authority = named.or_else(host)?;
         Some(Untrusted::new(without_user(authority))).filter(|text| !text.bytes().is_empty())
     }
 

@@ -72,7 +72,7 @@ impl Writer<'_> {
     }
 
     fn app_name(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
-        let agent = view.request().and_then(|request| self.pen.header(request, b"user-agent"));
+        let agent = view.request().and_then(|request| self.pen.user_agent(request));
         match agent.filter(|agent| !agent.bytes().is_empty()) {
             Some(agent) => json::text(out, "app_name", agent),
             None => json::own(out, "app_name", "unknown"),
@@ -142,7 +142,7 @@ impl Writer<'_> {
             json::own(out, "version", request.head.version.number());
         }
         self.url(view, out);
-        if let Some(agent) = self.pen.header(request, b"user-agent") {
+        if let Some(agent) = self.pen.user_agent(request) {
             json::text(out, "user_agent", agent);
         }
         self.headers(request, out);
@@ -152,18 +152,15 @@ impl Writer<'_> {
 
     /// `url`, which OCSF wants to have a path.
     fn url(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
-        if view.target().path.is_none() {
-            return;
-        }
+        let target = view.target();
+        let Some(path) = target.path else { return };
         json::object(out, "url");
         if let Some(host) = self.pen.host(view) {
             json::text(out, "hostname", host);
         }
-        if let Some(path) = self.pen.path(view) {
-            json::text(out, "path", path);
-        }
-        if let Some(query) = self.pen.query(view) {
-            json::text(out, "query_string", query);
+        json::text(out, "path", self.pen.path(path));
+        if let Some(query) = target.query {
+            json::text(out, "query_string", self.pen.query(query));
         }
         json::close(out);
     }
@@ -173,7 +170,7 @@ impl Writer<'_> {
         let (Some(response), Some(code)) = (view.response(), view.status()) else { return };
         json::object(out, "http_response");
         json::count(out, "code", code.into());
-        if let Some(media_type) = self.pen.header(response, b"content-type") {
+        if let Some(media_type) = self.pen.media_type(response) {
             json::text(out, "content_type", media_type);
         }
         self.headers(response, out);

@@ -6,7 +6,7 @@ use std::hash::BuildHasher;
 use tapwire_inspect::Domain;
 
 /// Slots; a power of two.
-const SLOTS: usize = 512;
+const SLOTS: usize = 4096;
 /// Longest name that is remembered, in bytes.
 const LONGEST: usize = 64;
 
@@ -62,7 +62,8 @@ impl KnownNames {
     /// Whether the path segment after one of that name is a secret: `/reset-password/…`, `/invite/…`. A plural names a
     /// collection (`/tokens/17`), whose ids follow the usual rules.
     pub(super) fn leads_to_secret(&mut self, segment: &[u8]) -> bool {
-        !segment.is_empty()
+        // Every secret's name has letters, and ids stand where names do; only one of great length is taken for a secret.
+        (segment.len() >= 64 || segment.iter().any(u8::is_ascii_alphabetic))
             && !segment.ends_with(b"s")
             && self.facts(segment).domain == Some(Domain::Credential)
     }

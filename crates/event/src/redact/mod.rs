@@ -172,11 +172,35 @@ impl Redactor {
         value: Untrusted<'_>,
         scratch: &'s mut Vec<u8>,
     ) -> Redacted<'s> {
-        let listed = self.clear_headers.iter().any(|clear| clear.as_bytes().eq_ignore_ascii_case(name));
         let policy = self.names.facts(name).policy;
+        self.header_by(policy, name, value, scratch)
+    }
+
+    /// The value of `User-Agent`.
+    pub(crate) fn user_agent<'s>(&mut self, value: Untrusted<'_>, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
+        self.header_by(Policy::Text, b"user-agent", value, scratch)
+    }
+
+    /// The value of `Content-Type`.
+    pub(crate) fn media_type<'s>(&mut self, value: Untrusted<'_>, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
+        self.header_by(Policy::MediaType, b"content-type", value, scratch)
+    }
+
+    fn header_by<'s>(
+        &mut self,
+        policy: Policy,
+        name: &[u8],
+        value: Untrusted<'_>,
+        scratch: &'s mut Vec<u8>,
+    ) -> Redacted<'s> {
+        let listed = self.is_clear(name);
         self.fill(value, scratch, |this, text, out| {
             if listed { out.extend_from_slice(text) } else { this.write_header(policy, text, out) }
         })
+    }
+
+    fn is_clear(&self, name: &[u8]) -> bool {
+        self.clear_headers.iter().any(|clear| clear.as_bytes().eq_ignore_ascii_case(name))
     }
 
     /// A keyed token as text.
@@ -255,9 +279,13 @@ impl Redactor {
 
     fn write_host(&mut self, text: &[u8], out: &mut Vec<u8>) {
         let host = without_user(text);
-        let plain =
-            |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']');
-        if host.len() <= LONGEST_HOST && host.iter().all(plain) {
+        // No early exit, so that the compiler makes it a vector loop.
+        let plain = |all: bool, b: &u8| {
+            let (letter, digit) = ((b | 0x20).wrapping_sub(b'a') < 26, b.wrapping_sub(b'0') < 11);
+            let mark = (*b == b'.') | (*b == b'-') | (*b == b'_') | (*b == b'[') | (*b == b']');
+            all & (letter | digit | mark)
+        };
+        if host.len() <= LONGEST_HOST && host.iter().fold(true, plain) {
             out.extend_from_slice(host);
         } else {
             self.value(host, out);
@@ -276,6 +304,9 @@ impl Redactor {
     }
 
     fn write_segment(&mut self, before: &[u8], segment: &[u8], out: &mut Vec<u8>) {
+        if is_word(segment) {
+            return out.extend_from_slice(segment);
+        }
         let base = memchr(b';', segment).unwrap_or(segment.len());
         let (base, parameters) = segment.split_at_checked(base).unwrap_or((segment, b""));
         self.write_segment_base(before, base, out);
@@ -286,8 +317,7 @@ impl Redactor {
     }
 
     fn write_segment_base(&mut self, before: &[u8], base: &[u8], out: &mut Vec<u8>) {
-        let word = base.len() <= 24 && base.iter().all(|b| b.is_ascii_lowercase() || *b == b'-');
-        if word {
+        if is_word(base) {
             out.extend_from_slice(base);
         } else if self.names.leads_to_secret(before) {
             self.replace(Domain::Credential, base, out);
@@ -467,6 +497,11 @@ impl Redactor {
             }
         }
     }
+}
+
+/// Most segments of paths are words.
+fn is_word(segment: &[u8]) -> bool {
+    segment.len() <= 24 && segment.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
 }
 
 /// The attributes of RFC 6265bis.
