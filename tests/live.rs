@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
@@ -373,7 +374,9 @@ fn a_hangup_ends_no_tap_and_a_second_interrupt_ends_any_run_at_once() {
         pause();
         waiting.try_wait().expect("a child")
     });
-    assert_eq!(ended.map(|status| status.code()), Some(Some(130)), "two interrupts did not end it");
+    // Before it listens to signals the system ends it, which a shell reports as 130 too.
+    let status = ended.expect("two interrupts did not end it");
+    assert!(status.code() == Some(130) || status.signal() == Some(2), "{status}");
 }
 
 #[test]
