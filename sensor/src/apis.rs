@@ -11,6 +11,9 @@ const SHOWN: usize = 10;
 /// Endpoints of each service where there are many.
 const SHOWN_OF_MANY: usize = 5;
 
+/// Templates of this width are worth more than the column of credentials.
+const USUAL: usize = 32;
+
 /// A template is not cut below this, however narrow the screen.
 const NARROWEST: usize = 16;
 
@@ -115,8 +118,11 @@ impl Columns {
         };
         let (method, calls) = (widest(|row| &row.method).min(10), widest(|row| &row.calls));
         let (answers, auth) = (widest(|row| &row.answers).min(32), widest(|row| &row.auth).min(32));
-        let fixed = 4 + method + 2 + calls + 2 + 2 + answers + 2 + auth;
-        let template = widest(|row| &row.template).min(width.saturating_sub(fixed)).max(NARROWEST);
+        // On a narrow screen credentials go first, then the ends of templates.
+        let fixed = 4 + method + 1 + 2 + calls + 2 + answers + 2;
+        let wanted = widest(|row| &row.template);
+        let auth = if fixed + wanted.min(USUAL) + auth > width { 0 } else { auth };
+        let template = wanted.min(width.saturating_sub(fixed + auth)).max(NARROWEST);
         Self { method, template, calls, answers, auth }
     }
 
@@ -127,7 +133,7 @@ impl Columns {
             pad(&row.template, self.template),
             row.calls,
             pad(&row.answers, self.answers),
-            fit(&row.auth, self.auth),
+            if self.auth == 0 { String::new() } else { fit(&row.auth, self.auth) },
             calls = self.calls,
         )
     }
