@@ -143,18 +143,21 @@ impl<E: ExchangeSink> Output<'_, E> {
             body.cut = true;
             return;
         }
-        let room = self.config.body_bytes.saturating_sub(body.bytes.len());
-        let (fits, more) = bytes.split_at_checked(room).unwrap_or((bytes, &[]));
-        body.bytes.extend_from_slice(fits);
-        if more.is_empty() {
-            return;
+        let mut rest = bytes;
+        loop {
+            let room = self.config.body_bytes.saturating_sub(message.body.bytes.len());
+            let (fits, more) = rest.split_at_checked(room).unwrap_or((rest, &[]));
+            message.body.bytes.extend_from_slice(fits);
+            if more.is_empty() {
+                return;
+            }
+            if !self.config.body_parts {
+                message.body.cut = true;
+                return;
+            }
+            self.send_part(message);
+            rest = more;
         }
-        if !self.config.body_parts {
-            body.cut = true;
-            return;
-        }
-        self.send_part(message);
-        message.body.bytes.extend_from_slice(more);
     }
 
     fn send_part(&mut self, message: &mut Message) {
