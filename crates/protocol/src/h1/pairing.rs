@@ -267,6 +267,9 @@ impl Pairer {
             (None, Some(response)) if is_unasked(response, progress) => Relation::ResponseAlone {
                 unsolicited: progress.client_intact && self.is_next_response(response),
             },
+            (None, Some(_)) if self.responses.len() > MAX_WAITING => {
+                Relation::ResponseAlone { unsolicited: false }
+            }
             _ => return false,
         };
         match relation {
