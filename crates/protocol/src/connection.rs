@@ -36,6 +36,8 @@ pub(crate) struct Unknown {
     pub(crate) proxy: Option<ProxyHeader>,
     /// A PROXY header was there and could not be read.
     pub(crate) invalid_proxy: bool,
+    /// Per side: bytes of that header that are still to come.
+    skip: [usize; 2],
     /// Per side: bytes have passed or are missing, so what comes next is not the stream's start.
     passed: [bool; 2],
     /// Per side: what is missing at its start, when nothing else has passed.
@@ -120,7 +122,10 @@ impl Unknown {
             *missing = gap.len;
         }
         self.mark_passed(gap.side);
-        self.held = None;
+        if let Some(skip) = self.skip.get_mut(gap.side as usize) {
+            *skip = skip.saturating_sub(usize::try_from(gap.len).unwrap_or(usize::MAX));
+        }
+        self.held.take_if(|held| held.side == gap.side);
     }
 
     /// Whether that side's next byte is the first of its stream, as far as this connection was watched.
@@ -151,7 +156,7 @@ impl Unknown {
 
     /// Looks at the next chunk. Bytes held from before are part of the answer, or were a PROXY header.
     pub(crate) fn data(&mut self, chunk: &Chunk<'_>, initiator: Option<Side>) -> Verdict {
-        let held = self.held.take().filter(|held| held.side == chunk.side);
+        let held = self.held.take_if(|held| held.side == chunk.side);
         let before = held.as_ref().map_or(0, |held| held.bytes.len());
         let joined = held.as_ref().map(|held| [held.bytes.as_slice(), chunk.bytes].concat());
         let bytes = joined.as_deref().unwrap_or(chunk.bytes);
@@ -175,8 +180,8 @@ impl Unknown {
             Start::Request => return Verdict::Http1 { held, skip, client: chunk.side },
             Start::Response => return Verdict::Http1 { held, skip, client: chunk.side.peer() },
             // A start line cut after its first bytes, at the very start of the stream.
-            Start::Partial if at_start => {
-                return Verdict::Http1 { held, skip, client: initiator.unwrap_or(chunk.side) };
+            Start::Partial if at_start && let Some(client) = initiator => {
+                return Verdict::Http1 { held, skip, client };
             }
             Start::Partial | Start::No => {}
         }
@@ -191,7 +196,12 @@ impl Unknown {
 
     /// Length of the PROXY header that the stream begins with, 0 without one; `None` when that cannot be told yet.
     fn proxy_header(&mut self, bytes: &[u8], side: Side) -> Option<usize> {
-        if !self.is_at_start(side) || self.proxy.is_some() {
+        if let Some(skip) = self.skip.get_mut(side as usize).filter(|skip| **skip > 0) {
+            let now = bytes.len().min(*skip);
+            *skip -= now;
+            return Some(now);
+        }
+        if !self.is_at_start(side) || self.proxy.is_some() || self.invalid_proxy {
             return Some(0);
         }
         match proxy::parse(bytes) {
@@ -203,7 +213,12 @@ impl Unknown {
             }
             ProxyOutcome::Invalid { len } => {
                 self.invalid_proxy = true;
-                Some(len.unwrap_or(0).min(bytes.len()))
+                let len = len.unwrap_or(0);
+                let now = len.min(bytes.len());
+                if let Some(skip) = self.skip.get_mut(side as usize) {
+                    *skip = len - now;
+                }
+                Some(now)
             }
         }
     }
