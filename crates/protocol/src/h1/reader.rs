@@ -20,8 +20,8 @@ pub(crate) enum Place {
     Chunked(ChunkedDecoder),
     /// Within a body that ends with the connection.
     UntilClose,
-    /// After a CONNECT request: what follows is a tunnel or not, as the answer says.
-    Undecided,
+    /// After a CONNECT request whose head ended there: what follows is a tunnel or not, as the answer says.
+    Undecided(StreamOffset),
     /// Behind a hole or garbage: the next boundary is not known.
     Lost,
     /// HTTP has ended here.
@@ -67,8 +67,10 @@ pub(crate) struct Reader {
     pub(crate) missing_message: bool,
     /// Messages so far, interim responses not counted.
     pub(crate) serial: u64,
-    /// The acknowledgement of the last bytes seen.
+    /// The acknowledgement of the chunk before.
     pub(crate) previous_peer_at: Option<StreamOffset>,
+    /// Capture time and frame of the last bytes seen.
+    pub(crate) seen: (Timestamp, u64),
     pub(crate) interim: Interim,
     /// Facts that belong to the next message.
     pub(crate) pending: Anomalies,
@@ -103,7 +105,7 @@ impl Reader {
             Place::Boundary => self.contiguous,
             Place::Head => self.origin.is_some_and(|origin| origin.contiguous),
             Place::Length(_) | Place::Chunked(_) | Place::UntilClose => true,
-            Place::Undecided | Place::Lost | Place::Tunnel => false,
+            Place::Undecided(_) | Place::Lost | Place::Tunnel => false,
         }
     }
 

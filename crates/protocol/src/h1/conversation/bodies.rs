@@ -18,7 +18,13 @@ impl Conversation {
     ) {
         message.body.framing = framing;
         let reader = self.reader(direction);
+        let cut = message.seen != Seen::Complete;
         reader.open = Some(message);
+        if cut {
+            // Where a message ends whose head was cut is not known, whatever is left of the head says.
+            self.close_open(direction, None);
+            return;
+        }
         reader.place = match framing {
             Framing::None | Framing::Tunnel | Framing::Length(0) => {
                 self.finish(direction, Some(head_end));
@@ -37,12 +43,11 @@ impl Conversation {
         &mut self,
         out: &mut Output<'_, E>,
         direction: Direction,
-        chunk: &Chunk<'_>,
         rest: &[u8],
         remaining: u64,
     ) -> usize {
         let take = usize::try_from(remaining).unwrap_or(usize::MAX).min(rest.len());
-        self.body(out, direction, chunk, rest.get(..take).unwrap_or_default());
+        self.body(out, direction, rest.get(..take).unwrap_or_default());
         let reader = self.reader(direction);
         let end = reader.next.map(|at| at + take as u64);
         let left = remaining - take as u64;
@@ -84,7 +89,6 @@ impl Conversation {
         &mut self,
         out: &mut Output<'_, E>,
         direction: Direction,
-        chunk: &Chunk<'_>,
         at: StreamOffset,
         rest: &[u8],
     ) -> usize {
@@ -93,8 +97,7 @@ impl Conversation {
             reader.lose();
             return 0;
         };
-        open.frames.last = chunk.frame;
-        open.ended = chunk.time;
+        (open.ended, open.frames.last) = reader.seen;
         let step = decoder.feed(rest, &mut open.anomalies);
         let used = step.consumed.min(rest.len());
         match step.part {
@@ -110,7 +113,7 @@ impl Conversation {
             }
             ChunkPart::Data(bytes) => {
                 out.counters.framing_bytes += (used - bytes.len().min(used)) as u64;
-                self.body(out, direction, chunk, bytes);
+                self.body(out, direction, bytes);
                 used
             }
             ChunkPart::End => {
@@ -123,9 +126,8 @@ impl Conversation {
                 used
             }
             ChunkPart::Broken => {
-                open.seen = Seen::Truncated;
-                self.close_open(direction, None);
-                self.reader(direction).lose();
+                out.counters.framing_bytes += used as u64;
+                self.truncate(direction);
                 used
             }
         }
@@ -136,13 +138,11 @@ impl Conversation {
         &mut self,
         out: &mut Output<'_, E>,
         direction: Direction,
-        chunk: &Chunk<'_>,
         bytes: &[u8],
     ) {
         let reader = self.reader(direction);
         if let Some(open) = &mut reader.open {
-            open.frames.last = chunk.frame;
-            open.ended = chunk.time;
+            (open.ended, open.frames.last) = reader.seen;
             out.body(open, bytes);
         }
     }

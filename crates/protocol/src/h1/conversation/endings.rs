@@ -1,7 +1,7 @@
 //! Gaps, FIN and close: what becomes of what was open.
 
 use super::{Conversation, MAX_PROXY_HEADER};
-use crate::h1::reader::{Interim, Origin, Place, Reader};
+use crate::h1::reader::{Interim, Place, Reader};
 use crate::output::Output;
 use crate::{Anomaly, Direction, ExchangeSink, Seen};
 use tapwire_flow::{CloseReason, Evidence, Gap};
@@ -15,7 +15,6 @@ impl Conversation {
         let may_be_proxy_header = self.expects_proxy && gap.len <= MAX_PROXY_HEADER;
         let reader = self.reader(direction);
         reader.next = Some(gap.at);
-        let origin = reader.origin;
         match &mut reader.place {
             Place::Boundary if may_be_proxy_header && reader.serial == 0 && reader.contiguous => {}
             Place::Boundary => {
@@ -26,7 +25,7 @@ impl Conversation {
                     self.pairer.miss_request(acked_at);
                 }
             }
-            Place::Head => self.gap_in_head(out, direction, origin, gap),
+            Place::Head => self.cut_held(out, direction),
             Place::Length(remaining) if gap.len <= *remaining => {
                 *remaining -= gap.len;
                 let ended = *remaining == 0;
@@ -49,23 +48,22 @@ impl Conversation {
                 }
             }
             Place::UntilClose => miss(reader, gap.len, gap.len),
-            Place::Undecided | Place::Lost | Place::Tunnel => {}
+            Place::Undecided(_) | Place::Lost | Place::Tunnel => {}
+        }
+        if matches!(self.responses.place, Place::Lost) {
+            self.stay_in_http();
         }
         self.reader(direction).interim = Interim::default();
         self.reader(direction).next = Some(end);
         self.settle(out, false);
     }
 
-    pub(super) fn gap_in_head<E: ExchangeSink>(
-        &mut self,
-        out: &mut Output<'_, E>,
-        direction: Direction,
-        origin: Option<Origin>,
-        gap: &Gap,
-    ) {
-        let held = std::mem::take(&mut self.reader(direction).held);
+    /// The head that was arriving will not become whole.
+    fn cut_held<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, direction: Direction) {
+        let reader = self.reader(direction);
+        let (held, origin) = (std::mem::take(&mut reader.held), reader.origin);
         if let Some(origin) = origin {
-            self.cut_head(out, direction, &held, origin, Seen::Truncated, gap.time, origin.frame);
+            self.cut_head(out, direction, &held, origin, Seen::Truncated);
         }
         self.reader(direction).lose();
     }
@@ -85,7 +83,7 @@ impl Conversation {
         self.finish_bodiless();
         let reader = self.reader(direction);
         reader.finished = true;
-        let (next, origin) = (reader.next, reader.origin);
+        let next = reader.next;
         match reader.place {
             Place::UntilClose => self.finish(direction, next),
             Place::Length(_) | Place::Chunked(_) => {
@@ -94,13 +92,8 @@ impl Conversation {
                 }
                 self.truncate(direction);
             }
-            Place::Head => {
-                let held = std::mem::take(&mut reader.held);
-                if let Some(origin) = origin {
-                    self.cut_head(out, direction, &held, origin, Seen::Truncated, origin.time, origin.frame);
-                }
-            }
-            Place::Boundary | Place::Undecided | Place::Lost | Place::Tunnel => {}
+            Place::Head => self.cut_held(out, direction),
+            Place::Boundary | Place::Undecided(_) | Place::Lost | Place::Tunnel => {}
         }
         self.settle(out, false);
     }
@@ -130,23 +123,10 @@ impl Conversation {
         self.finish_bodiless();
         for direction in [Direction::ToServer, Direction::ToClient] {
             let reader = self.reader(direction);
-            let (next, origin) = (reader.next, reader.origin);
+            let next = reader.next;
             match reader.place {
                 Place::UntilClose if reason == CloseReason::Fin => self.finish(direction, next),
-                Place::Head => {
-                    let held = std::mem::take(&mut reader.held);
-                    if let Some(origin) = origin {
-                        self.cut_head(
-                            out,
-                            direction,
-                            &held,
-                            origin,
-                            Seen::Truncated,
-                            origin.time,
-                            origin.frame,
-                        );
-                    }
-                }
+                Place::Head => self.cut_held(out, direction),
                 _ => self.truncate(direction),
             }
         }

@@ -10,7 +10,6 @@ use crate::h1::{
 use crate::output::Output;
 use crate::{Anomaly, Direction, ExchangeSink, Framing, Message, Seen, Version};
 use tapwire_flow::{Chunk, StreamOffset};
-use tapwire_wire::Timestamp;
 
 impl Conversation {
     pub(super) fn boundary<E: ExchangeSink>(
@@ -28,15 +27,9 @@ impl Conversation {
             out.counters.blank_bytes += blank as u64;
             return blank;
         }
-        let expected = matches!(
-            (direction, probe(rest)),
-            (Direction::ToServer, Start::Request)
-                | (Direction::ToClient, Start::Response)
-                | (_, Start::Partial)
-        );
         let origin = reader.origin_at(chunk, at);
-        if !expected {
-            if direction == Direction::ToClient && self.pairer.awaits_http09() {
+        if !may_begin(direction, rest) {
+            if self.may_be_headless(direction) {
                 self.headless_response(out, origin);
                 return 0;
             }
@@ -72,7 +65,6 @@ impl Conversation {
         &mut self,
         out: &mut Output<'_, E>,
         direction: Direction,
-        chunk: &Chunk<'_>,
         rest: &[u8],
     ) -> usize {
         let reader = self.reader(direction);
@@ -86,21 +78,19 @@ impl Conversation {
         let ended = reader.scan.find_end(&reader.held).is_some();
         let full = reader.held.len() >= MAX_HEAD;
         // What was too short to tell may have become telling: garbage is not held up to the limit.
-        let telling = before < PROBE_BYTES && probe(&reader.held) == Start::No;
+        let telling = before < PROBE_BYTES && !may_begin(direction, &reader.held);
         if !ended && !full && !telling {
             return room;
         }
         let held = std::mem::take(&mut reader.held);
-        let outcome =
-            if full && !ended { HeadOutcome::TooLong } else { self.parse(out, direction, &held, origin) };
+        let outcome = match () {
+            () if telling => HeadOutcome::NotHttp,
+            () if full && !ended => HeadOutcome::TooLong,
+            () => self.parse(out, direction, &held, origin),
+        };
         match outcome {
             HeadOutcome::Complete { len } => {
-                let reader = self.reader(direction);
-                reader.drop_held();
-                if let Some(open) = &mut reader.open {
-                    open.frames.last = chunk.frame;
-                    open.ended = chunk.time;
-                }
+                self.reader(direction).drop_held();
                 len.saturating_sub(before).min(rest.len())
             }
             HeadOutcome::Partial => {
@@ -108,12 +98,17 @@ impl Conversation {
                 room
             }
             HeadOutcome::NotHttp => {
-                let lost = held.len().saturating_sub(room) as u64;
-                out.counters.lost_bytes += lost;
+                self.reader(direction).drop_held();
+                if self.may_be_headless(direction) {
+                    self.headless_response(out, origin);
+                    self.body(out, direction, held.get(..before).unwrap_or_default());
+                    return 0;
+                }
+                out.counters.lost_bytes += before as u64;
                 self.garbage(out, direction, rest)
             }
             HeadOutcome::TooLong => {
-                self.cut_head(out, direction, &held, origin, Seen::Capped, chunk.time, chunk.frame);
+                self.cut_head(out, direction, &held, origin, Seen::Capped);
                 room
             }
         }
@@ -143,7 +138,6 @@ impl Conversation {
     }
 
     /// A head that will not become whole: what can be read of it is reported.
-    #[allow(clippy::too_many_arguments, reason = "the facts of one head, from two call sites")]
     pub(super) fn cut_head<E: ExchangeSink>(
         &mut self,
         out: &mut Output<'_, E>,
@@ -151,8 +145,6 @@ impl Conversation {
         held: &[u8],
         origin: Origin,
         seen: Seen,
-        time: Timestamp,
-        frame: u64,
     ) {
         let mut message = out.message(origin);
         let read = match seen {
@@ -162,10 +154,7 @@ impl Conversation {
         out.counters.head_bytes += held.len() as u64;
         if read {
             message.seen = seen;
-            message.ended = time;
-            message.frames.last = frame;
             self.open(out, direction, message, origin, origin.at + held.len() as u64);
-            self.close_open(direction, None);
         } else {
             out.give_back(message);
         }
@@ -183,6 +172,7 @@ impl Conversation {
     ) {
         let reader = self.reader(direction);
         message.anomalies |= std::mem::take(&mut reader.pending);
+        (message.ended, message.frames.last) = reader.seen;
         reader.origin = None;
         reader.place = Place::Boundary;
         let interim = direction == Direction::ToClient
@@ -243,7 +233,7 @@ impl Conversation {
         self.pairer.request(half, message.head.version == Version::Http09);
         self.begin_body(Direction::ToServer, message, framing, head_end);
         if connect {
-            self.requests.place = Place::Undecided;
+            self.requests.place = Place::Undecided(head_end);
         }
     }
 
@@ -266,8 +256,7 @@ impl Conversation {
         });
         let framing = response_framing(&message.head, method, &mut message.anomalies);
         if matches!(asked, Some((Method::Connect, _))) && framing != Framing::Tunnel {
-            // The tunnel was refused: what the client sends next is HTTP again, from wherever it begins.
-            self.requests.lose();
+            self.stay_in_http();
         }
         if framing == Framing::Tunnel {
             message.anomalies.insert(Anomaly::Tunnel);
@@ -279,10 +268,25 @@ impl Conversation {
     /// HTTP ends for both directions; a request whose body was still open ends with it.
     pub(super) fn tunnel<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>) {
         self.close_open(Direction::ToServer, self.requests.next);
+        out.counters.tunnel_bytes += self.requests.held.len() as u64;
         self.requests.drop_held();
         self.requests.place = Place::Tunnel;
         self.tunnelled = true;
         out.counters.tunnels += 1;
+    }
+
+    /// The tunnel was refused, or its answer is missing: what the client sends next is HTTP again, from wherever it
+    /// begins.
+    pub(super) fn stay_in_http(&mut self) {
+        match self.requests.place {
+            Place::Undecided(end) if self.requests.next == Some(end) => self.requests.place = Place::Boundary,
+            Place::Undecided(_) => self.requests.lose(),
+            _ => {}
+        }
+    }
+
+    fn may_be_headless(&self, direction: Direction) -> bool {
+        direction == Direction::ToClient && self.pairer.awaits_http09()
     }
 
     /// An answer without head, to a request of HTTP/0.9.
@@ -291,6 +295,18 @@ impl Conversation {
         message.head.version = Version::Http09;
         self.open(out, Direction::ToClient, message, origin, origin.at);
         self.responses.place = Place::UntilClose;
+    }
+}
+
+/// Whether a message of that direction begins with these bytes, or may begin when more come.
+fn may_begin(direction: Direction, bytes: &[u8]) -> bool {
+    match (direction, probe(bytes)) {
+        (Direction::ToServer, start) => matches!(start, Start::Request | Start::Partial),
+        (Direction::ToClient, Start::Partial) => {
+            let line = bytes.iter().skip_while(|byte| matches!(byte, b' ' | b'\t' | b'\r' | b'\n'));
+            line.zip(b"HTTP/").all(|(byte, expected)| byte.eq_ignore_ascii_case(expected))
+        }
+        (Direction::ToClient, start) => start == Start::Response,
     }
 }
 

@@ -91,6 +91,7 @@ impl Conversation {
     /// Takes the bytes of `chunk` from `skip` on.
     pub(crate) fn data<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, chunk: &Chunk<'_>, skip: usize) {
         let direction = self.direction(chunk.side);
+        self.reader(direction).seen = (chunk.time, chunk.frame);
         let mut used = skip;
         while let Some(rest) = chunk.bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let at = chunk.at + used as u64;
@@ -119,18 +120,18 @@ impl Conversation {
         }
         match self.reader(direction).place {
             Place::Boundary => self.boundary(out, direction, chunk, at, rest),
-            Place::Head => self.more_head(out, direction, chunk, rest),
+            Place::Head => self.more_head(out, direction, rest),
             Place::Length(0) => {
                 self.finish(direction, Some(at));
                 0
             }
-            Place::Length(remaining) => self.length(out, direction, chunk, rest, remaining),
-            Place::Chunked(_) => self.chunked(out, direction, chunk, at, rest),
+            Place::Length(remaining) => self.length(out, direction, rest, remaining),
+            Place::Chunked(_) => self.chunked(out, direction, at, rest),
             Place::UntilClose => {
-                self.body(out, direction, chunk, rest);
+                self.body(out, direction, rest);
                 rest.len()
             }
-            Place::Undecided | Place::Tunnel => {
+            Place::Undecided(_) | Place::Tunnel => {
                 out.counters.tunnel_bytes += rest.len() as u64;
                 rest.len()
             }
