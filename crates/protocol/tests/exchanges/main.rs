@@ -1,0 +1,155 @@
+//! Whole connections through `Protocols`: which exchanges come out, however the bytes are cut, with every byte counted.
+
+mod driver;
+mod transcripts;
+
+use driver::Transcript;
+use proptest::prelude::*;
+use tapwire_protocol::{Anomaly, Config, Kind};
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_segmentation_gives_the_same_exchanges(
+        cuts in proptest::collection::vec(prop_oneof![Just(1_usize), 1_usize..40, 1_usize..9_000], 1..60),
+    ) {
+        for (name, text) in transcripts::ALL {
+            let transcript = Transcript::read(text);
+            let mut cuts = cuts.iter().copied().cycle();
+            let shortest = transcript.shortest_start();
+            let other = transcript.resegmented(|| cuts.next().unwrap_or(1).max(shortest));
+            prop_assert_eq!(transcript.play().exchanges, other.play().exchanges, "{}", name);
+        }
+    }
+}
+
+#[test]
+fn the_smallest_segments_give_the_same_exchanges() {
+    for (name, text) in transcripts::ALL {
+        let transcript = Transcript::read(text);
+        let other = transcript.resegmented(|| transcript.shortest_start());
+        assert_eq!(transcript.play().exchanges, other.play().exchanges, "{name}");
+    }
+}
+
+fn kinds(text: &str) -> Vec<(Kind, u64)> {
+    let flows = Transcript::read(text).play().counters.flows;
+    Kind::ALL.into_iter().zip(flows).filter(|(_, count)| *count > 0).collect()
+}
+
+#[test]
+fn what_is_no_http_is_counted_by_its_kind() {
+    assert_eq!(kinds(r">>> \x16\x03\x01\0\x05hello"), [(Kind::Tls, 1)]);
+    assert_eq!(kinds(r"<<< SSH-2.0-OpenSSH_9.2\r\n"), [(Kind::Ssh, 1)]);
+    assert_eq!(kinds(r">>> PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), [(Kind::Http2, 1)]);
+    assert_eq!(kinds(r">>> \x01\x02"), [(Kind::Unknown, 1)]);
+    assert_eq!(kinds(r">>> GET / HTTP/1.1\r\n"), [(Kind::Http1, 1)]);
+}
+
+#[test]
+fn requests_that_are_never_answered_are_reported_alone() {
+    let played = Transcript::read(r">>> {300*GET /a HTTP/1.1\r\nHost: a\r\n\r\n}").play();
+    assert_eq!(played.counters.requests_alone, 300);
+    let waiting = Transcript::read(r">>> {300*GET /a HTTP/1.1\r\nHost: a\r\n\r\n}").exchanges_while_open();
+    assert_eq!(waiting, 300 - 256, "only so many wait for their answers");
+}
+
+#[test]
+fn responses_to_requests_that_never_show_do_not_pile_up() {
+    let text = r"<<- {1000*HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n}";
+    let waiting = Transcript::read(text).exchanges_while_open();
+    assert_eq!(waiting, 1_000 - 256, "only so many wait for their requests");
+}
+
+#[test]
+fn a_head_in_two_segments_ends_with_the_second() {
+    let played = Transcript::read(
+        r"
+        >>> GET /a HTTP/1.1\r\nHo
+        >>> st: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nContent-
+        <<< Length: 0\r\n\r\n
+        ",
+    )
+    .play();
+    let [request, response] = played.messages.as_slice() else { panic!("one exchange") };
+    assert_eq!((request.frames.first, request.frames.last), (0, 1));
+    assert_eq!((response.frames.first, response.frames.last), (2, 3));
+    assert_eq!((request.ended.nanos(), response.ended.nanos()), (1, 3));
+    assert_eq!(played.latencies, [Some(1)]);
+}
+
+#[test]
+fn a_cut_head_ends_where_its_last_byte_was_seen() {
+    let played = Transcript::read(
+        r"
+        >>> GET /a HTTP/1.1\r\nHo
+        >>> st: a\r\n
+        <<< HTTP/1.1 200 OK\r\n
+        >>? \r\n
+        ",
+    )
+    .play();
+    let request = &played.messages[0];
+    assert_eq!((request.frames.last, request.ended.nanos()), (1, 1));
+}
+
+const LONG: &str = r"
+    >>> POST /a HTTP/1.1\r\nHost: a\r\nContent-Type: text/plain\r\nContent-Length: 35\r\n\r\n{10*a}{10*b}{10*c}{5*d}
+    <<< HTTP/1.1 200 OK\r\nContent-Length: 30\r\n\r\n{10*a}{5*b}
+    <<? {5*b}
+    <<< {10*c}
+";
+
+#[test]
+fn a_long_body_goes_ahead_in_parts() {
+    let config = Config { body_bytes: 10, body_parts: true };
+    let played = Transcript::read(LONG).play_with(config.clone());
+    let [request, response] = played.messages.as_slice() else { panic!("one exchange") };
+    let parts = |id| played.parts.iter().filter(move |part| part.message == id);
+    let bytes: Vec<&[u8]> = parts(request.id).map(|part| part.bytes.as_slice()).collect();
+    assert_eq!(bytes, [&b"aaaaaaaaaa"[..], b"bbbbbbbbbb", b"cccccccccc"]);
+    let content: Vec<bool> = parts(request.id).map(|part| part.content.is_some()).collect();
+    assert_eq!(content, [true, false, false], "the first says what it is a part of");
+    assert_eq!(played.parts[0].content.clone().unwrap().0, b"text/plain");
+    assert_eq!(
+        (request.body.bytes.as_slice(), request.body.parts, request.body.cut),
+        (&b"ddddd"[..], true, false)
+    );
+    assert_eq!(parts(response.id).map(|part| part.bytes.as_slice()).collect::<Vec<_>>(), [b"aaaaaaaaaa"]);
+    assert_eq!((response.body.bytes.as_slice(), response.body.cut), (&b"bbbbb"[..], true), "up to the hole");
+    assert_eq!((response.body.len, response.body.missed), (30, 5));
+    let single = Transcript::read(LONG).resegmented(|| 1).play_with(config);
+    let all = |parts: &[tapwire_protocol::BodyPart]| {
+        parts.iter().map(|part| part.bytes.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(all(&single.parts), all(&played.parts));
+}
+
+#[test]
+fn without_parts_a_long_body_is_cut() {
+    let played = Transcript::read(LONG).play_with(Config { body_bytes: 10, body_parts: false });
+    let request = &played.messages[0];
+    assert!(played.parts.is_empty());
+    assert_eq!(
+        (request.body.bytes.as_slice(), request.body.len, request.body.cut),
+        (&b"aaaaaaaaaa"[..], 35, true)
+    );
+}
+
+#[test]
+fn with_no_body_bytes_none_is_copied() {
+    let played = Transcript::read(LONG).play_with(Config { body_bytes: 0, body_parts: true });
+    assert!(played.parts.is_empty());
+    assert!(played.messages.iter().all(|message| message.body.bytes.is_empty() && message.body.cut));
+    assert_eq!(played.counters.body_bytes, 60);
+}
+
+#[test]
+fn a_tunnel_is_told_once() {
+    let (_, text) = transcripts::ALL.iter().find(|(name, _)| *name == "upgrade_leaves_http").unwrap();
+    let played = Transcript::read(text).play();
+    assert_eq!((played.counters.tunnels, played.counters.tunnel_bytes), (1, 12));
+    assert!(played.messages[1].anomalies.contains(Anomaly::Tunnel));
+}
