@@ -3,7 +3,7 @@
 use crate::fields::Leaves;
 use crate::redact::{Redacted, Redactor};
 use crate::time::Calendar;
-use crate::view::View;
+use crate::view::{View, header};
 use tapwire_protocol::{Message, Untrusted};
 
 /// Redacts the parts of a view, one at a time.
@@ -62,13 +62,13 @@ impl Pen {
 
     /// The first `User-Agent`.
     pub(crate) fn user_agent(&mut self, message: &Message) -> Option<Redacted<'_>> {
-        let value = message.head.header(b"user-agent")?;
+        let value = header(&message.head, b"user-agent")?;
         Some(self.redactor.user_agent(value, &mut self.scratch))
     }
 
     /// The first `Content-Type`.
     pub(crate) fn media_type(&mut self, message: &Message) -> Option<Redacted<'_>> {
-        let value = message.head.header(b"content-type")?;
+        let value = header(&message.head, b"content-type")?;
         Some(self.redactor.media_type(value, &mut self.scratch))
     }
 

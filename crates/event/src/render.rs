@@ -110,6 +110,7 @@ pub struct Renderer {
     metadata: Vec<u8>,
     pen: Pen,
     community: CommunityIds,
+    repeated: ocsf::RepeatedFields,
 }
 
 impl Renderer {
@@ -119,7 +120,13 @@ impl Renderer {
             options.fields = usual();
         }
         let metadata = ocsf::metadata_prefix(&options);
-        Self { options, metadata, pen: Pen::new(redactor), community: CommunityIds::default() }
+        Self {
+            options,
+            metadata,
+            pen: Pen::new(redactor),
+            community: CommunityIds::default(),
+            repeated: ocsf::RepeatedFields::new(),
+        }
     }
 
     /// What stands before the first event: TSV's header line.
@@ -171,6 +178,7 @@ impl Renderer {
             exchange,
             pen: &mut self.pen,
             community: &mut self.community,
+            repeated: &mut self.repeated,
         }
     }
 }

@@ -3,7 +3,7 @@
 use memchr::{memchr, memmem, memrchr};
 use std::net::IpAddr;
 use tapwire_inventory::Call;
-use tapwire_protocol::{Anomalies, Exchange, Head, Message, Untrusted};
+use tapwire_protocol::{Anomalies, Exchange, Head, Message, Range, Untrusted};
 
 /// An exchange as every format sees it.
 #[derive(Debug, Clone, Copy)]
@@ -68,6 +68,17 @@ fn split_authority(target: &[u8]) -> (Option<&[u8]>, &[u8]) {
     (Some(authority), rest)
 }
 
+/// The first header of that name. Almost every other name differs in length already, so no text is looked at.
+pub(crate) fn header<'a>(head: &'a Head, name: &[u8]) -> Option<Untrusted<'a>> {
+    let is_it = |range: Range| {
+        range.end.wrapping_sub(range.start) as usize == name.len() && head.slice(range).is(name)
+    };
+    let end = head.trailers_from.unwrap_or(head.fields.len());
+    let mut fields = head.fields.iter().take(end);
+    let value = fields.find_map(|field| field.value.filter(|_| field.name.is_some_and(is_it)))?;
+    Some(head.slice(value))
+}
+
 /// An authority without user information.
 pub(crate) fn without_user(authority: &[u8]) -> &[u8] {
     memrchr(b'@', authority).and_then(|at| authority.get(at + 1..)).unwrap_or(authority)
@@ -123,12 +134,12 @@ impl<'a> View<'a> {
 
     /// The first request header of that name.
     pub(crate) fn request_header(&self, name: &[u8]) -> Option<Untrusted<'a>> {
-        self.request()?.head.header(name)
+        header(&self.request()?.head, name)
     }
 
     /// The first response header of that name.
     pub(crate) fn response_header(&self, name: &[u8]) -> Option<Untrusted<'a>> {
-        self.response()?.head.header(name)
+        header(&self.response()?.head, name)
     }
 
     /// The response's status code.

@@ -1,6 +1,7 @@
 //! The objects that exchanges and findings share: `http_request`, `http_response`, endpoints, `api`, `actor`.
 
 use super::Writer;
+use super::repeated::fields;
 use crate::json;
 use crate::number;
 use crate::redact::Fidelity;
@@ -8,7 +9,7 @@ use crate::render::Detail;
 use crate::view::View;
 use std::net::IpAddr;
 use tapwire_inventory::PrincipalKind;
-use tapwire_protocol::{Message, Untrusted, Version};
+use tapwire_protocol::{Head, Message, Range, Untrusted, Version};
 
 /// Header fields of one message that an event tells.
 const MOST_HEADERS: usize = 64;
@@ -186,15 +187,27 @@ impl Writer<'_> {
             return;
         }
         json::list(out, "http_headers");
-        for (name, value) in message.head.headers().take(MOST_HEADERS) {
-            let (name, value) = self.pen.field(name, value);
+        for (name, value) in fields(&message.head).take(MOST_HEADERS) {
             json::element(out);
-            out.extend_from_slice(b"{\"name\":");
-            json::string(out, name.bytes());
-            out.extend_from_slice(b",\"value\":");
-            json::string(out, value.bytes());
-            json::close(out);
+            self.header(&message.head, name, value, out);
         }
         json::close_list(out);
+    }
+
+    fn header(&mut self, head: &Head, name: Range, value: Range, out: &mut Vec<u8>) {
+        let line = self.repeated.line(head, name, value);
+        if let Some(json) = line.as_ref().and_then(|line| self.repeated.get(line)) {
+            return out.extend_from_slice(json);
+        }
+        let from = out.len();
+        let (name, value) = self.pen.field(head.slice(name), head.slice(value));
+        json::raw(out, r#"{"name":"#);
+        json::string(out, name.bytes());
+        json::raw(out, r#","value":"#);
+        json::string(out, value.bytes());
+        json::close(out);
+        if let (Some(line), Some(json)) = (line, out.get(from..)) {
+            self.repeated.put(&line, json);
+        }
     }
 }

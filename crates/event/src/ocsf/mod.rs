@@ -6,7 +6,10 @@
 mod exchange;
 mod finding;
 mod http;
+mod repeated;
 mod sensor;
+
+pub(crate) use repeated::RepeatedFields;
 
 use crate::community::CommunityIds;
 use crate::json;
@@ -25,6 +28,7 @@ pub(crate) struct Writer<'w> {
     pub exchange: Uid,
     pub pen: &'w mut Pen,
     pub community: &'w mut CommunityIds,
+    pub repeated: &'w mut RepeatedFields,
 }
 
 /// The members that say what an event is.
