@@ -52,6 +52,8 @@ pub(crate) enum Method {
     Other,
     Head,
     Connect,
+    /// A request line of HTTP/0.9, whatever its method says.
+    Http09,
 }
 
 /// A half that has ended.
@@ -133,8 +135,6 @@ pub(crate) struct Pairer {
     changed: bool,
     /// Entries that wait for their successor.
     unjudged: usize,
-    /// A request of HTTP/0.9 was sent.
-    awaits_http09: bool,
 }
 
 impl Pairer {
@@ -184,8 +184,7 @@ impl Pairer {
     }
 
     /// A request's head was read.
-    pub(crate) fn request(&mut self, half: Half, http09: bool) {
-        self.awaits_http09 |= http09;
+    pub(crate) fn request(&mut self, half: Half) {
         self.changed = true;
         if let Some((serial, anchor)) = self.last_request
             && half.contiguous
@@ -200,7 +199,7 @@ impl Pairer {
 
     /// Whether an answer without head may come.
     pub(crate) fn awaits_http09(&self) -> bool {
-        self.awaits_http09 && !self.requests.is_empty()
+        self.requests.front().is_some_and(|request| request.method == Method::Http09)
     }
 
     /// Adds a fact to the latest half of that direction that has not been handed out; false when there is none.

@@ -3,9 +3,11 @@
 mod driver;
 mod transcripts;
 
-use driver::Transcript;
+use driver::{Line, Transcript};
 use proptest::prelude::*;
+use tapwire_flow::CloseReason;
 use tapwire_protocol::{Anomaly, Config, Kind};
+use tapwire_wire::Side;
 
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, cases: 64, ..ProptestConfig::default() })]
@@ -20,6 +22,72 @@ proptest! {
             let shortest = transcript.shortest_start();
             let other = transcript.resegmented(|| cuts.next().unwrap_or(1).max(shortest));
             prop_assert_eq!(transcript.play().exchanges, other.play().exchanges, "{}", name);
+        }
+    }
+}
+
+/// Pieces of connections, whole and broken.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    let known = prop::sample::select(vec![
+        "GET /a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "HEAD /a HTTP/1.1\r\nHost: a\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 20\r\n\r\n",
+        "POST /a HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n",
+        "GET /a HTTP/1.1\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n",
+        "GET /a HTTP/1.1\r\nHo",
+        "GET /a\r\n",
+        "BREW /pot",
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n",
+        "HTTP/1.1 200 OK\r\n\r\n",
+        "HTTP/1.1 403 No\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\n",
+        "HTTP/1.1 101 Switching\r\nUpgrade: x\r\n\r\n",
+        "HTTP/1.1 2",
+        "0\r\n\r\n",
+        "5\r\nabcde\r\n",
+        "0\r\nX-T: 1",
+        "\r\n",
+        "abcde",
+        "P",
+        "HT",
+        "PROXY UNKNOWN\r\n",
+        "PROXY TCP9 x\r\n",
+    ]);
+    prop_oneof![
+        8 => known.prop_map(|text| text.as_bytes().to_vec()),
+        1 => proptest::collection::vec(any::<u8>(), 1..40),
+    ]
+}
+
+fn line() -> impl Strategy<Value = Line> {
+    let side = prop::sample::select(vec![Side::Lower, Side::Upper]);
+    (side, piece(), 0..24).prop_map(|(side, bytes, kind)| match kind {
+        0 | 1 => Line::Lost(side, bytes),
+        2 => Line::Unacknowledging(side, bytes),
+        3 => Line::Evidence(side),
+        4 => Line::Fin(side),
+        _ => Line::Segment(side, bytes),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn any_connection_has_every_byte_counted(
+        mut lines in proptest::collection::vec(line(), 0..24),
+        joined_late: bool,
+        reset: bool,
+        body_bytes in prop::sample::select(vec![0, 3, 100]),
+    ) {
+        lines.push(Line::Close(if reset { CloseReason::Reset } else { CloseReason::End }));
+        let played = Transcript { joined_late, lines }.play_with(Config { body_bytes, body_parts: true });
+        for message in &played.messages {
+            prop_assert!(message.body.bytes.len() <= body_bytes);
+            prop_assert!(message.body.missed <= message.body.len);
+            prop_assert!(message.frames.first <= message.frames.last);
         }
     }
 }

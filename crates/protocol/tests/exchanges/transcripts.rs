@@ -145,6 +145,22 @@ transcripts! {
         >>.
     " => ["GET /old !http09 | headless +27"];
 
+    only_http09_is_answered_without_a_head: r"
+        >>> GET /old\r\n
+        <<< <html>hello</html>
+        <<.
+        >>> CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n
+        <<< <html>not again</html>
+    " => ["GET /old !http09 | headless +18", "CONNECT a:443 | -"];
+
+    a_status_line_within_trailers_begins_no_response: r"
+        >>? GET /a HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n
+        <<< 0\r\nX-T: 1
+        >>? GET /b HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 : \r\n\r\n
+    " => ["- | 200 trailers 1"];
+
     http10_closes_with_fin: r"
         >>> GET /a HTTP/1.0\r\n\r\n
         <<< HTTP/1.0 200 OK\r\n\r\nall of it

@@ -3,7 +3,7 @@
 use super::Conversation;
 use crate::h1::pairing::{Ended, Method};
 use crate::h1::reader::Place;
-use crate::h1::{ChunkPart, MAX_TRAILERS, Start, append_trailers, probe};
+use crate::h1::{ChunkPart, ChunkedDecoder, MAX_TRAILERS, Start, append_trailers, probe};
 use crate::output::Output;
 use crate::{Direction, ExchangeSink, Framing, Message, Seen};
 use tapwire_flow::{Chunk, StreamOffset};
@@ -62,9 +62,7 @@ impl Conversation {
     /// length and has no body. Without the request it shows when the server, having received more from the client,
     /// begins with another status line.
     pub(super) fn is_bodiless_after_all(&self, chunk: &Chunk<'_>, rest: &[u8]) -> bool {
-        let Some(open) = self.responses.open.as_ref().filter(|open| open.body.len == 0) else {
-            return false;
-        };
+        let Some(open) = self.unbegun_response() else { return false };
         match self.pairer.method_answered_by(open.id) {
             Some((method, _)) => method == Method::Head,
             None => {
@@ -75,10 +73,16 @@ impl Conversation {
         }
     }
 
+    /// The open response, when not a byte of its body has come.
+    fn unbegun_response(&self) -> Option<&Message> {
+        let begun =
+            matches!(self.responses.place, Place::Chunked(decoder) if decoder != ChunkedDecoder::new());
+        self.responses.open.as_deref().filter(|open| open.body.len == 0 && !begun)
+    }
+
     /// At the end: an answer to HEAD, framed before its request was known, is complete.
     pub(super) fn finish_bodiless(&mut self) {
-        let open = self.responses.open.as_ref().filter(|open| open.body.len == 0);
-        let asked = open.and_then(|open| self.pairer.method_answered_by(open.id));
+        let asked = self.unbegun_response().and_then(|open| self.pairer.method_answered_by(open.id));
         if matches!(asked, Some((Method::Head, _))) {
             let end = self.responses.next;
             self.finish(Direction::ToClient, end);
@@ -141,9 +145,12 @@ impl Conversation {
         bytes: &[u8],
     ) {
         let reader = self.reader(direction);
-        if let Some(open) = &mut reader.open {
-            (open.ended, open.frames.last) = reader.seen;
-            out.body(open, bytes);
+        match &mut reader.open {
+            Some(open) => {
+                (open.ended, open.frames.last) = reader.seen;
+                out.body(open, bytes);
+            }
+            None => out.counters.lost_bytes += bytes.len() as u64,
         }
     }
 

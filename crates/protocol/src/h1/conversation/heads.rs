@@ -230,7 +230,7 @@ impl Conversation {
     pub(super) fn open_request(&mut self, mut message: Box<Message>, half: Half, head_end: StreamOffset) {
         let framing = request_framing(&message.head, &mut message.anomalies);
         let connect = half.method == Method::Connect;
-        self.pairer.request(half, message.head.version == Version::Http09);
+        self.pairer.request(half);
         self.begin_body(Direction::ToServer, message, framing, head_end);
         if connect {
             self.requests.place = Place::Undecided(head_end);
@@ -252,7 +252,7 @@ impl Conversation {
         let method = asked.map(|(method, _)| match method {
             Method::Head => b"HEAD".as_slice(),
             Method::Connect => b"CONNECT",
-            Method::Other => b"",
+            Method::Other | Method::Http09 => b"",
         });
         let framing = response_framing(&message.head, method, &mut message.anomalies);
         if matches!(asked, Some((Method::Connect, _))) && framing != Framing::Tunnel {
@@ -268,7 +268,9 @@ impl Conversation {
     /// HTTP ends for both directions; a request whose body was still open ends with it.
     pub(super) fn tunnel<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>) {
         self.close_open(Direction::ToServer, self.requests.next);
-        out.counters.tunnel_bytes += self.requests.held.len() as u64;
+        if matches!(self.requests.place, Place::Head) {
+            out.counters.tunnel_bytes += self.requests.held.len() as u64;
+        }
         self.requests.drop_held();
         self.requests.place = Place::Tunnel;
         self.tunnelled = true;
@@ -320,6 +322,7 @@ fn switches(message: &Message) -> bool {
 
 fn method_of(message: &Message) -> Method {
     match message.head.method().map(|method| method.bytes()) {
+        _ if message.head.version == Version::Http09 => Method::Http09,
         Some(b"HEAD") => Method::Head,
         Some(b"CONNECT") => Method::Connect,
         _ => Method::Other,
