@@ -304,7 +304,8 @@ impl Redactor {
     }
 
     fn write_segment(&mut self, before: &[u8], segment: &[u8], out: &mut Vec<u8>) {
-        if is_word(segment) {
+        // Neither holds a parameter or an escape.
+        if is_word(segment) || (shape::is_short_word(segment) && !self.names.leads_to_secret(before)) {
             return out.extend_from_slice(segment);
         }
         let base = memchr(b';', segment).unwrap_or(segment.len());
@@ -366,15 +367,30 @@ impl Redactor {
         let Some((name, value)) = split_at_byte(b'=', parameter) else {
             return self.write_name(parameter, out);
         };
-        self.write_name(name, out);
+        let domain = self.write_parameter_name(name, out);
         out.push(b'=');
-        let decoded = self.decode(name);
-        let domain = self.names.facts(&decoded).domain;
-        self.decoded = decoded;
         match domain {
             Some(domain) => self.replace_decoded(domain, value, out),
             None => self.write_if(value, out, shape::is_open_value),
         }
+    }
+
+    /// Writes the name and tells what the value is, when the name says so.
+    fn write_parameter_name(&mut self, name: &[u8], out: &mut Vec<u8>) -> Option<Domain> {
+        if memchr(b'%', name).is_none() {
+            let facts = self.names.facts(name);
+            if facts.open {
+                out.extend_from_slice(name)
+            } else {
+                self.value(name, out)
+            }
+            return facts.domain;
+        }
+        self.write_name(name, out);
+        let decoded = self.decode(name);
+        let domain = self.names.facts(&decoded).domain;
+        self.decoded = decoded;
+        domain
     }
 
     fn replace_decoded(&mut self, domain: Domain, text: &[u8], out: &mut Vec<u8>) {

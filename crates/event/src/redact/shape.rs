@@ -18,7 +18,7 @@ pub(super) fn is_open(text: &[u8]) -> bool {
 }
 
 /// Most text is this: too short for a card number or a key, and nothing but letters and digits.
-fn is_short_word(text: &[u8]) -> bool {
+pub(super) fn is_short_word(text: &[u8]) -> bool {
     text.len() <= 12 && text.iter().all(u8::is_ascii_alphanumeric)
 }
 
