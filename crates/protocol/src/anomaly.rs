@@ -121,7 +121,7 @@ anomalies! {
     TooManyContentCodings = "too-many-content-codings",
     /// A body that is not what its Content-Type says.
     InvalidPayload = "invalid-payload",
-    /// An Upgrade or CONNECT left HTTP: what follows is counted, not read.
+    /// An Upgrade or CONNECT left HTTP: what follows is counted, not read, unless it is HTTP in clear text.
     Tunnel = "tunnel",
 }
 

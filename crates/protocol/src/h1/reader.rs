@@ -24,6 +24,8 @@ pub(crate) enum Place {
     Undecided(StreamOffset),
     /// Behind a hole or garbage: the next boundary is not known.
     Lost,
+    /// At the first byte of a tunnel that CONNECT opened: HTTP in clear text, or something else.
+    TunnelStart,
     /// HTTP has ended here.
     Tunnel,
 }
@@ -102,7 +104,7 @@ impl Reader {
     /// Whether framing is known up to the boundary.
     pub(crate) fn is_intact(&self) -> bool {
         match self.place {
-            Place::Boundary => self.contiguous,
+            Place::Boundary | Place::TunnelStart => self.contiguous,
             Place::Head => self.origin.is_some_and(|origin| origin.contiguous),
             Place::Length(_) | Place::Chunked(_) | Place::UntilClose => true,
             Place::Undecided(_) | Place::Lost | Place::Tunnel => false,

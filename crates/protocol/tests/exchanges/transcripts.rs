@@ -88,6 +88,24 @@ transcripts! {
         <<.
     " => ["CONNECT a:443 | 200 !tunnel"];
 
+    http_within_a_tunnel_is_read_on: r"
+        >>> CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n
+        <<< HTTP/1.1 200 Established\r\n\r\n
+        >>> GET /a HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok
+        >>> GET /b HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n
+        --- rst
+    " => ["CONNECT a:80 | 200 !tunnel", "GET /a | 200 +2", "GET /b | 404"];
+
+    text_within_a_tunnel_is_no_http: r"
+        >>> CONNECT a:22 HTTP/1.1\r\nHost: a:22\r\n\r\n
+        <<< HTTP/1.1 200 Established\r\n\r\n
+        <<< SSH-2.0-OpenSSH_9.2\r\n
+        >>> SSH-2.0-OpenSSH_9.2\r\n
+        >>> GET /not HTTP/1.1\r\n\r\n
+    " => ["CONNECT a:22 | 200 !tunnel"];
+
     connect_with_bytes_sent_before_the_answer: r"
         >>> CONNECT a:443 HTTP/1.1\r\nHost: a:443\r\n\r\n\x16\x03\x01\x00\x05hello
         <<< HTTP/1.1 200 Established\r\n\r\n

@@ -29,7 +29,8 @@ impl Conversation {
             Framing::None | Framing::Tunnel | Framing::Length(0) => {
                 self.finish(direction, Some(head_end));
                 if framing == Framing::Tunnel {
-                    self.reader(direction).place = Place::Tunnel;
+                    let inner = matches!(self.requests.place, Place::TunnelStart);
+                    self.responses.place = if inner { Place::TunnelStart } else { Place::Tunnel };
                 }
                 return;
             }

@@ -48,6 +48,7 @@ impl Conversation {
                 }
             }
             Place::UntilClose => miss(reader, gap.len, gap.len),
+            Place::TunnelStart => reader.place = Place::Tunnel,
             Place::Undecided(_) | Place::Lost | Place::Tunnel => {}
         }
         if matches!(self.responses.place, Place::Lost) {
@@ -93,7 +94,7 @@ impl Conversation {
                 self.truncate(direction);
             }
             Place::Head => self.cut_held(out, direction),
-            Place::Boundary | Place::Undecided(_) | Place::Lost | Place::Tunnel => {}
+            Place::Boundary | Place::Undecided(_) | Place::Lost | Place::TunnelStart | Place::Tunnel => {}
         }
         self.settle(out, false);
     }

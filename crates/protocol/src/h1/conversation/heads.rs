@@ -54,10 +54,17 @@ impl Conversation {
         direction: Direction,
         rest: &[u8],
     ) -> usize {
+        let tunnelled = self.tunnelled;
         let reader = self.reader(direction);
-        reader.pending.insert(Anomaly::TrailingGarbage);
-        reader.lose();
-        out.counters.lost_bytes += rest.len() as u64;
+        if tunnelled {
+            reader.drop_held();
+            reader.place = Place::Tunnel;
+            out.counters.tunnel_bytes += rest.len() as u64;
+        } else {
+            reader.pending.insert(Anomaly::TrailingGarbage);
+            reader.lose();
+            out.counters.lost_bytes += rest.len() as u64;
+        }
         rest.len()
     }
 
@@ -104,7 +111,7 @@ impl Conversation {
                     self.body(out, direction, held.get(..before).unwrap_or_default());
                     return 0;
                 }
-                out.counters.lost_bytes += before as u64;
+                self.garbage(out, direction, held.get(..before).unwrap_or_default());
                 self.garbage(out, direction, rest)
             }
             HeadOutcome::TooLong => {
@@ -170,6 +177,7 @@ impl Conversation {
         origin: Origin,
         head_end: StreamOffset,
     ) {
+        self.tunnelled = false;
         let reader = self.reader(direction);
         message.anomalies |= std::mem::take(&mut reader.pending);
         (message.ended, message.frames.last) = reader.seen;
@@ -267,14 +275,21 @@ impl Conversation {
 
     /// HTTP ends for both directions; a request whose body was still open ends with it.
     pub(super) fn tunnel<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>) {
+        let inner = matches!(self.requests.place, Place::Undecided(end) if self.requests.next == Some(end));
         self.close_open(Direction::ToServer, self.requests.next);
         if matches!(self.requests.place, Place::Head) {
             out.counters.tunnel_bytes += self.requests.held.len() as u64;
         }
         self.requests.drop_held();
-        self.requests.place = Place::Tunnel;
+        self.requests.place = if inner { Place::TunnelStart } else { Place::Tunnel };
         self.tunnelled = true;
         out.counters.tunnels += 1;
+    }
+
+    /// The first bytes of a tunnel: HTTP in clear text is read on as if there were none, anything else is counted.
+    pub(super) fn enter_tunnel(&mut self, direction: Direction, rest: &[u8]) {
+        let inner = may_begin(direction, rest);
+        self.reader(direction).place = if inner { Place::Boundary } else { Place::Tunnel };
     }
 
     /// The tunnel was refused, or its answer is missing: what the client sends next is HTTP again, from wherever it

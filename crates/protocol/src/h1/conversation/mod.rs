@@ -31,7 +31,7 @@ pub(crate) struct Conversation {
     pairer: Pairer,
     /// Where the answer seen last says that the next request begins.
     next_request_at: Option<StreamOffset>,
-    /// HTTP has given way to something else for good.
+    /// HTTP has given way to something else, unless a message shows within.
     tunnelled: bool,
     /// What is known of the client's pipelining has been passed on.
     known_to_pipeline: bool,
@@ -134,6 +134,10 @@ impl Conversation {
             Place::Undecided(_) | Place::Tunnel => {
                 out.counters.tunnel_bytes += rest.len() as u64;
                 rest.len()
+            }
+            Place::TunnelStart => {
+                self.enter_tunnel(direction, rest);
+                0
             }
             Place::Lost => self.lost(out, direction, chunk, at, rest),
         }
