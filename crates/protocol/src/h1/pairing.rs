@@ -14,6 +14,9 @@ use tapwire_flow::StreamOffset;
 /// Halves that may wait on one connection; beyond it the oldest is reported alone.
 const MAX_WAITING: usize = 256;
 
+/// Bytes of heads and bodies that may wait with them: several usual bodies, never 256 of the longest.
+const MAX_WAITING_BYTES: usize = 1 << 20;
+
 /// A half as pairing sees it.
 #[derive(Debug)]
 pub(crate) struct Half {
@@ -43,6 +46,19 @@ pub(crate) struct Half {
     pub(crate) interim: [u16; 4],
     /// Its end, when it has ended.
     pub(crate) ended: Option<Ended>,
+}
+
+impl Half {
+    fn bytes(&self) -> usize {
+        self.ended.as_ref().map_or(0, Ended::bytes)
+    }
+}
+
+impl Ended {
+    /// Bytes of text and body that it holds.
+    fn bytes(&self) -> usize {
+        self.message.head.text.len() + self.message.body.bytes.len()
+    }
 }
 
 /// What framing a response needs to know of its request.
@@ -135,6 +151,8 @@ pub(crate) struct Pairer {
     changed: bool,
     /// Entries that wait for their successor.
     unjudged: usize,
+    /// Bytes that the messages in `requests` and `responses` hold.
+    waiting_bytes: usize,
 }
 
 impl Pairer {
@@ -229,11 +247,11 @@ impl Pairer {
 
     /// A message ended; it waits here until its exchange is decided.
     pub(crate) fn end(&mut self, id: MessageId, ended: Ended) {
-        let entries =
+        let waiting = self.requests.iter_mut().chain(self.responses.iter_mut()).find(|half| half.id == id);
+        let paired =
             self.entries.iter_mut().flat_map(|entry| entry.request.iter_mut().chain(&mut entry.response));
-        let waiting = self.requests.iter_mut().chain(self.responses.iter_mut());
-        let half = entries.chain(waiting).find(|half| half.id == id);
-        if let Some(half) = half {
+        self.waiting_bytes += if waiting.is_some() { ended.bytes() } else { 0 };
+        if let Some(half) = waiting.or_else(|| paired.rev().find(|half| half.id == id)) {
             half.ended = Some(ended);
             self.changed = true;
         }
@@ -266,7 +284,7 @@ impl Pairer {
             (None, Some(response)) if is_unasked(response, progress) => Relation::ResponseAlone {
                 unsolicited: progress.client_intact && self.is_next_response(response),
             },
-            (None, Some(_)) if self.responses.len() > MAX_WAITING => {
+            (None, Some(_)) if self.is_full(&self.responses) => {
                 Relation::ResponseAlone { unsolicited: false }
             }
             _ => return false,
@@ -349,7 +367,7 @@ impl Pairer {
 
     /// Whether the server has moved past where the answer would begin.
     fn is_unanswered(&self, request: &Half, progress: Progress) -> bool {
-        if progress.closed || self.requests.len() > MAX_WAITING {
+        if progress.closed || self.is_full(&self.requests) {
             return true;
         }
         let in_sequence = request.contiguous
@@ -359,8 +377,21 @@ impl Pairer {
             && request.peer_at.is_some_and(|anchor| progress.server.is_some_and(|server| server > anchor))
     }
 
+    /// Whether more waits than may. One alone may always wait, however long its body.
+    fn is_full(&self, waiting: &Queue<Half>) -> bool {
+        waiting.len() > MAX_WAITING || waiting.len() > 1 && self.waiting_bytes > MAX_WAITING_BYTES
+    }
+
+    fn take_request(&mut self) -> Option<Half> {
+        self.requests.pop_front().inspect(|half| self.waiting_bytes -= half.bytes())
+    }
+
+    fn take_response(&mut self) -> Option<Half> {
+        self.responses.pop_front().inspect(|half| self.waiting_bytes -= half.bytes())
+    }
+
     fn pair(&mut self, verdict: Verdict) {
-        let (Some(request), Some(response)) = (self.requests.pop_front(), self.responses.pop_front()) else {
+        let (Some(request), Some(response)) = (self.take_request(), self.take_response()) else {
             return;
         };
         let shares = self.last_paired.is_some_and(|(serial, anchor)| {
@@ -384,7 +415,7 @@ impl Pairer {
     }
 
     fn release_request(&mut self) {
-        if let Some(request) = self.requests.pop_front() {
+        if let Some(request) = self.take_request() {
             self.synced = None;
             self.last_paired = Some((request.serial, request.peer_at));
             self.entries.push_back(Entry::alone(Some(request), None, false));
@@ -392,7 +423,7 @@ impl Pairer {
     }
 
     fn release_response(&mut self, unsolicited: bool) {
-        let Some(response) = self.responses.pop_front() else {
+        let Some(response) = self.take_response() else {
             return;
         };
         self.split_before(&response);

@@ -2,6 +2,9 @@
 
 use std::collections::VecDeque;
 
+/// Room that an empty queue keeps: connections live long, and one burst on each must not stay.
+const KEPT: usize = 8;
+
 /// First in, first out. The first element lies inline; only pipelining ever allocates.
 #[derive(Debug)]
 pub(crate) struct Queue<T> {
@@ -42,6 +45,9 @@ impl<T> Queue<T> {
     pub(crate) fn pop_front(&mut self) -> Option<T> {
         let first = self.first.take();
         self.first = self.rest.pop_front();
+        if self.rest.is_empty() && self.rest.capacity() > KEPT {
+            self.rest = VecDeque::new();
+        }
         first
     }
 
@@ -79,6 +85,14 @@ impl<T> Queue<T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_empty_queue_keeps_little_room() {
+        let mut queue = Queue::default();
+        (0..100).for_each(|number| queue.push_back(number));
+        while queue.pop_front().is_some() {}
+        assert!(queue.rest.capacity() <= KEPT);
+    }
 
     #[test]
     fn it_keeps_the_order_across_its_two_parts() {

@@ -124,6 +124,15 @@ fn requests_that_are_never_answered_are_reported_alone() {
 }
 
 #[test]
+fn long_requests_that_are_never_answered_are_reported_sooner() {
+    let text = r">>> {200*POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10000\r\n\r\n{10000*x}}";
+    let played = Transcript::read(&text.replace("{10000*x}", &"x".repeat(10_000)));
+    let waiting = 200 - played.clone().exchanges_while_open();
+    assert!((100..110).contains(&waiting), "a mebibyte, and {waiting} are");
+    assert_eq!(played.play().counters.requests_alone, 200);
+}
+
+#[test]
 fn responses_to_requests_that_never_show_do_not_pile_up() {
     let text = r"<<- {1000*HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n}";
     let waiting = Transcript::read(text).exchanges_while_open();
