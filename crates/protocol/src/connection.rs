@@ -37,7 +37,7 @@ pub(crate) struct Unknown {
     /// A PROXY header was there and could not be read.
     pub(crate) invalid_proxy: bool,
     /// Per side: bytes of that header that are still to come.
-    skip: [usize; 2],
+    skip: [u16; 2],
     /// Per side: bytes have passed or are missing, so what comes next is not the stream's start.
     passed: [bool; 2],
     /// Per side: what is missing at its start, when nothing else has passed.
@@ -123,7 +123,7 @@ impl Unknown {
         }
         self.mark_passed(gap.side);
         if let Some(skip) = self.skip.get_mut(gap.side as usize) {
-            *skip = skip.saturating_sub(usize::try_from(gap.len).unwrap_or(usize::MAX));
+            *skip = skip.saturating_sub(u16::try_from(gap.len).unwrap_or(u16::MAX));
         }
         self.held.take_if(|held| held.side == gap.side);
     }
@@ -197,9 +197,9 @@ impl Unknown {
     /// Length of the PROXY header that the stream begins with, 0 without one; `None` when that cannot be told yet.
     fn proxy_header(&mut self, bytes: &[u8], side: Side) -> Option<usize> {
         if let Some(skip) = self.skip.get_mut(side as usize).filter(|skip| **skip > 0) {
-            let now = bytes.len().min(*skip);
+            let now = (*skip).min(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
             *skip -= now;
-            return Some(now);
+            return Some(usize::from(now));
         }
         if !self.is_at_start(side) || self.proxy.is_some() || self.invalid_proxy {
             return Some(0);
@@ -216,7 +216,7 @@ impl Unknown {
                 let len = len.unwrap_or(0);
                 let now = len.min(bytes.len());
                 if let Some(skip) = self.skip.get_mut(side as usize) {
-                    *skip = len - now;
+                    *skip = u16::try_from(len - now).unwrap_or(u16::MAX);
                 }
                 Some(now)
             }

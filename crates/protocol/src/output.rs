@@ -61,7 +61,7 @@ pub struct Counters {
     pub tunnels: u64,
     /// Connections by [`crate::Kind`], in its order; counted when they close.
     pub flows: [u64; 6],
-    /// Stream bytes by [`crate::Kind`], in its order; counted when they close.
+    /// Stream bytes by [`crate::Kind`], in its order; counted when they come.
     pub flow_bytes: [u64; 6],
 }
 

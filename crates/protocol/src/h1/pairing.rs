@@ -25,7 +25,7 @@ pub(crate) struct Half {
     pub(crate) serial: u64,
     /// Its first byte.
     pub(crate) at: StreamOffset,
-    /// Where what belongs to it begins: interim responses and stray empty lines included.
+    /// Where what belongs to it begins: interim responses included.
     pub(crate) boundary: StreamOffset,
     /// The acknowledgement its boundary travelled with.
     pub(crate) peer_at: Option<StreamOffset>,

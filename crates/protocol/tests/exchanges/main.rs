@@ -92,6 +92,50 @@ proptest! {
     }
 }
 
+/// Exchanges that carry their number in both halves, in groups that a client sends without waiting, with holes.
+fn numbered() -> impl Strategy<Value = Vec<Line>> {
+    let group =
+        (1_u16..4, prop::bool::weighted(0.2), proptest::collection::vec(prop::bool::weighted(0.2), 12));
+    proptest::collection::vec(group, 1..12).prop_map(|groups| {
+        let (mut lines, mut number) = (Vec::new(), 0);
+        for (size, pipelines, lost) in groups {
+            let numbers: Vec<u16> = (number..number + if pipelines { size } else { 1 }).collect();
+            number += numbers.len() as u16;
+            let heads = |line: &dyn Fn(u16) -> String| numbers.iter().map(|at| line(*at)).collect::<Vec<_>>();
+            let requests =
+                heads(&|at| format!("POST /{at} HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n"));
+            let answers = heads(&|at| format!("HTTP/1.1 {} OK\r\nContent-Length: 40\r\n\r\n", 400 + at));
+            let mut lost = lost.into_iter();
+            for (side, messages) in [(Side::Lower, requests), (Side::Upper, answers)] {
+                for text in messages.into_iter().flat_map(|head| [head, "b".repeat(40)]) {
+                    let line = if lost.next() == Some(true) { Line::Lost } else { Line::Segment };
+                    lines.push(line(side, text.into_bytes()));
+                }
+            }
+        }
+        lines
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, cases: 2_000, ..ProptestConfig::default() })]
+
+    #[test]
+    fn no_pair_that_is_called_certain_is_wrong(mut lines in numbered(), joined_late: bool) {
+        lines.push(Line::Fin(Side::Lower));
+        lines.push(Line::Fin(Side::Upper));
+        lines.push(Line::Close(CloseReason::Fin));
+        let played = Transcript { joined_late, lines }.play();
+        for line in played.exchanges.iter().filter(|line| !line.contains("uncertain")) {
+            let (request, answer) = line.split_once(" | ").unwrap();
+            let number = |half: &str, from: &str| half.strip_prefix(from)?.split(' ').next()?.parse::<u16>().ok();
+            if let (Some(asked), Some(answered)) = (number(request, "POST /"), number(answer, "")) {
+                prop_assert_eq!(400 + asked, answered, "{}", line);
+            }
+        }
+    }
+}
+
 #[test]
 fn the_smallest_segments_give_the_same_exchanges() {
     for (name, text) in transcripts::ALL {

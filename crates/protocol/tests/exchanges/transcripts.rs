@@ -45,6 +45,18 @@ transcripts! {
         <<< HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n
     " => ["PUT /a +3 | 201 interim 100", "GET /b | 200"];
 
+    the_final_answer_tells_where_the_next_request_begins: r"
+        >>> PUT /a HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nTransfer-Encoding: chunked\r\n\r\n
+        <<< HTTP/1.1 100 Continue\r\n\r\n
+        >>? 3\r\nabc\r\n0\r\n\r\n
+        <<< HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n
+        >>> GE
+        >>> T /b HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n
+        >>.
+        <<.
+    " => ["PUT /a ?13 truncated | 201 interim 100", "GET /b | 200"];
+
     rfc8297_early_hints: r"
         >>> GET /a HTTP/1.1\r\nHost: a\r\n\r\n
         <<< HTTP/1.1 103 Early Hints\r\nLink: </s>\r\n\r\n

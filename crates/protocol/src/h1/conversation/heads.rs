@@ -253,7 +253,7 @@ impl Conversation {
         head_end: StreamOffset,
     ) {
         let id = half.id;
-        self.next_request_at = half.peer_at.or(self.next_request_at);
+        self.next_request_at = message.peer_at.or(self.next_request_at);
         self.pairer.response(half);
         self.settle(out, false);
         let asked = self.pairer.method_answered_by(id);
