@@ -90,7 +90,8 @@ fn a_collector_gets_every_event_in_order() {
 #[test]
 fn a_collector_that_stumbles_twice_loses_nothing() {
     let (url, posts) = collector(&[500, 503]);
-    replay_to(&url, "t").ok("replay");
+    let ran = replay_to(&url, "t").ok("replay");
+    assert!(!ran.stderr.contains("refused"), "{}", ran.stderr);
     let delivered: Vec<Post> = posts.try_iter().skip(2).collect();
     let sent: Vec<u8> = delivered.into_iter().flat_map(|post| post.lines).collect();
     assert!(sent == std::fs::read(fixture("basic-rest").expected()).expect("expected events"));
