@@ -95,7 +95,7 @@ proptest! {
 /// Exchanges that carry their number in both halves, in groups that a client sends without waiting, with holes.
 fn numbered() -> impl Strategy<Value = Vec<Line>> {
     let group =
-        (1_u16..4, prop::bool::weighted(0.2), proptest::collection::vec(prop::bool::weighted(0.2), 12));
+        (1_u16..4, prop::bool::weighted(0.2), proptest::collection::vec(prop::bool::weighted(0.15), 18));
     proptest::collection::vec(group, 1..12).prop_map(|groups| {
         let (mut lines, mut number) = (Vec::new(), 0);
         for (size, pipelines, lost) in groups {
@@ -107,7 +107,10 @@ fn numbered() -> impl Strategy<Value = Vec<Line>> {
             let answers = heads(&|at| format!("HTTP/1.1 {} OK\r\nContent-Length: 40\r\n\r\n", 400 + at));
             let mut lost = lost.into_iter();
             for (side, messages) in [(Side::Lower, requests), (Side::Upper, answers)] {
-                for text in messages.into_iter().flat_map(|head| [head, "b".repeat(40)]) {
+                for text in messages
+                    .into_iter()
+                    .flat_map(|head| [head[..20].into(), head[20..].into(), "b".repeat(40)])
+                {
                     let line = if lost.next() == Some(true) { Line::Lost } else { Line::Segment };
                     lines.push(line(side, text.into_bytes()));
                 }
