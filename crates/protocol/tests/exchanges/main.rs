@@ -99,8 +99,9 @@ fn numbered() -> impl Strategy<Value = Vec<Line>> {
     proptest::collection::vec(group, 1..12).prop_map(|groups| {
         let (mut lines, mut number) = (Vec::new(), 0);
         for (size, pipelines, lost) in groups {
-            let numbers: Vec<u16> = (number..number + if pipelines { size } else { 1 }).collect();
-            number += numbers.len() as u16;
+            let end = number + if pipelines { size } else { 1 };
+            let numbers: Vec<u16> = (number..end).collect();
+            number = end;
             let heads = |line: &dyn Fn(u16) -> String| numbers.iter().map(|at| line(*at)).collect::<Vec<_>>();
             let requests =
                 heads(&|at| format!("POST /{at} HTTP/1.1\r\nHost: a\r\nContent-Length: 40\r\n\r\n"));
