@@ -303,3 +303,23 @@ fn is_root() -> bool {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
     status.lines().any(|line| line.split_whitespace().take(3).eq(["Uid:", "0", "0"]))
 }
+
+#[test]
+fn a_named_pipe_is_read_like_standard_input() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let pipe = folder.path().join("pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status().expect("mkfifo");
+    assert!(made.success());
+    let mut writer = Command::new("sh")
+        .args(["-c", "cat \"$1\" > \"$2\"", "sh", &capture()])
+        .arg(&pipe)
+        .spawn()
+        .expect("a writer");
+    let piped = Tapwire::new(["replay".as_ref(), pipe.as_os_str()])
+        .key()
+        .args(["--fields", "method,path,status"])
+        .run();
+    writer.wait().expect("the writer ends");
+    let plain = Tapwire::new(["replay", &capture()]).key().args(["--fields", "method,path,status"]).run();
+    assert!(piped.ok("pipe").stdout == plain.ok("file").stdout, "a pipe gives other exchanges than the file");
+}

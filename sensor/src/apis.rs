@@ -3,6 +3,7 @@
 use crate::paper::{Paper, fit, plain};
 use crate::size::{self, counted};
 use std::cmp::Reverse;
+use tapwire_event::Redactor;
 use tapwire_inventory::{Endpoint, Inventory, Service};
 
 /// Services, and endpoints of one that stands alone, that are shown; the rest is counted.
@@ -36,7 +37,7 @@ struct Columns {
 }
 
 /// Writes the table.
-pub(crate) fn page(inventory: &Inventory, paper: &mut Paper) {
+pub(crate) fn page(inventory: &Inventory, redactor: &mut Redactor, paper: &mut Paper) {
     paper.heading("APIs");
     let mut services: Vec<&Service> = inventory.services().collect();
     services.sort_by_key(|service| Reverse(service.calls));
@@ -45,11 +46,14 @@ pub(crate) fn page(inventory: &Inventory, paper: &mut Paper) {
         return;
     }
     let limit = if services.len() > 2 { SHOWN_OF_MANY } else { SHOWN };
-    let shown: Vec<(&Service, Vec<Row>)> =
-        services.iter().take(SHOWN).map(|service| (*service, rows(inventory, service, limit))).collect();
+    let shown: Vec<(&Service, Vec<Row>)> = services
+        .iter()
+        .take(SHOWN)
+        .map(|service| (*service, rows(inventory, service, limit, redactor)))
+        .collect();
     let columns = Columns::of(shown.iter().flat_map(|(_, rows)| rows), paper.width());
     for (service, rows) in &shown {
-        let name = paper.strong(&plain(&service.name));
+        let name = paper.strong(&plain(&redactor.shown_host(&service.name)));
         let endpoints = u64::from(service.endpoints);
         paper.line(&format!(
             "  {name}  {}, {}",
@@ -68,17 +72,17 @@ pub(crate) fn page(inventory: &Inventory, paper: &mut Paper) {
     }
 }
 
-fn rows(inventory: &Inventory, service: &Service, limit: usize) -> Vec<Row> {
+fn rows(inventory: &Inventory, service: &Service, limit: usize, redactor: &mut Redactor) -> Vec<Row> {
     let mut endpoints: Vec<&Endpoint> =
         inventory.endpoints().filter(|endpoint| endpoint.service == service.name).collect();
     endpoints.sort_by_key(|endpoint| Reverse(endpoint.calls));
-    endpoints.into_iter().take(limit).map(row).collect()
+    endpoints.into_iter().take(limit).map(|endpoint| row(endpoint, redactor)).collect()
 }
 
-fn row(endpoint: &Endpoint) -> Row {
+fn row(endpoint: &Endpoint, redactor: &mut Redactor) -> Row {
     Row {
-        method: plain(&endpoint.method),
-        template: plain(&endpoint.template),
+        method: plain(&redactor.shown_method(&endpoint.method)),
+        template: plain(&redactor.shown_path(&endpoint.template)),
         calls: counted(endpoint.calls, "call"),
         answers: answers(endpoint),
         auth: auth(endpoint),

@@ -98,7 +98,7 @@ impl Run<'_> {
             return Ok(exit);
         }
         if !args.quiet || args.json {
-            let summary = Summary::new(&report, asked, args.verbose);
+            let summary = Summary::new(&report, asked, args.verbose, redactor());
             let to_stdout = !plan.stdout_carries_events();
             print(&if args.json { summary.json() } else { summary.text(to_stdout) }, to_stdout)?;
         }
@@ -172,7 +172,7 @@ pub(crate) fn pipeline_config(
     inspect.max_decoded_bytes = size_of_key("body.max_decoded", &settings.body.max_decoded)? as u64;
     inspect.max_ratio = settings.body.max_ratio;
     Ok(Config {
-        threads: effective.threads().unwrap_or_else(|| usual_threads(analysis, pressure)),
+        threads: effective.threads()?.unwrap_or_else(|| usual_threads(analysis, pressure)),
         analysis,
         max_exchanges: args.count,
         in_flight_bytes: percent(10).min(32 << 20),

@@ -109,6 +109,12 @@ pub(crate) struct Effective {
     origins: BTreeMap<String, String>,
 }
 
+/// Below this the shares of the stages hold nothing.
+const LEAST_MEMORY: usize = 16 << 20;
+
+/// More inspector threads than any machine of today can use for one mirror port.
+const MOST_THREADS: usize = 256;
+
 impl Effective {
     /// Reads what `args` name.
     pub(crate) fn load(args: &ConfigArgs) -> Result<Self, Failure> {
@@ -143,12 +149,25 @@ impl Effective {
     /// The memory bound in bytes.
     pub(crate) fn memory(&self) -> Result<usize, Failure> {
         let origin = self.origins.get("memory").map(String::as_str);
-        size_of_key(origin.filter(|origin| *origin == "--memory").unwrap_or("memory"), &self.settings.memory)
+        let key = origin.filter(|origin| *origin == "--memory").unwrap_or("memory");
+        let bytes = size_of_key(key, &self.settings.memory)?;
+        if bytes < LEAST_MEMORY {
+            return Err(Failure::new(format!(
+                "{key}: {} is too little to sense with; give at least 16MiB",
+                self.settings.memory
+            )));
+        }
+        Ok(bytes)
     }
 
     /// How many inspector threads, where somebody said so.
-    pub(crate) fn threads(&self) -> Option<usize> {
-        usize::try_from(self.settings.threads).ok()
+    pub(crate) fn threads(&self) -> Result<Option<usize>, Failure> {
+        match usize::try_from(self.settings.threads) {
+            Ok(count) if count > MOST_THREADS => {
+                Err(Failure::new(format!("threads: {count} are too many; give 0 to {MOST_THREADS}")))
+            }
+            count => Ok(count.ok()),
+        }
     }
 }
 

@@ -5,8 +5,10 @@ use crate::paper::Paper;
 use crate::size::{self, counted};
 use crate::{apis, ledger};
 use serde_json::{Value, json};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use tapwire_detect::{DETECTORS, Finding};
+use tapwire_event::Redactor;
 use tapwire_inventory::{Inventory, Service};
 use tapwire_pipeline::{Report, ShedLevel};
 use tapwire_protocol::{Anomaly, Kind};
@@ -20,12 +22,14 @@ pub(crate) struct Summary<'a> {
     report: &'a Report,
     asked: &'a Asked,
     verbose: bool,
+    /// What people read about traffic is redacted as events are.
+    redactor: RefCell<Redactor>,
 }
 
 impl<'a> Summary<'a> {
     /// `verbose` adds every counter.
-    pub(crate) const fn new(report: &'a Report, asked: &'a Asked, verbose: bool) -> Self {
-        Self { report, asked, verbose }
+    pub(crate) const fn new(report: &'a Report, asked: &'a Asked, verbose: bool, redactor: Redactor) -> Self {
+        Self { report, asked, verbose, redactor: RefCell::new(redactor) }
     }
 
     /// As text: what was seen and how well, which APIs, what was found and what could not be judged, what to do next.
@@ -34,7 +38,7 @@ impl<'a> Summary<'a> {
         self.head(&mut paper);
         self.seen(&mut paper);
         if let Some(inventory) = &self.report.inventory {
-            apis::page(inventory, &mut paper);
+            apis::page(inventory, &mut self.redactor.borrow_mut(), &mut paper);
         }
         self.found(&mut paper);
         if self.verbose {
@@ -110,9 +114,16 @@ impl<'a> Summary<'a> {
     fn exchanges(&self) -> String {
         let tally = &self.report.tally;
         if tally.reported == 0 {
-            return match tally.filtered + tally.shed {
-                0 => "not seen: no HTTP/1 request or response".into(),
-                others => format!("none reported; {} filtered out or shed", counted(others, "exchange")),
+            return match (tally.filtered, tally.shed) {
+                (0, 0) => "not seen: no HTTP/1 request or response".into(),
+                (filtered, 0) => format!("none reported; {} filtered out", counted(filtered, "exchange")),
+                (filtered, shed) => {
+                    format!(
+                        "none reported; {} filtered out, {} shed",
+                        counted(filtered, "exchange"),
+                        size::count(shed)
+                    )
+                }
             };
         }
         let mut parts = vec![match tally.whole {
@@ -187,7 +198,7 @@ impl<'a> Summary<'a> {
         let counts = counters.flows.iter().zip(&counters.flow_bytes);
         let kinds = Kind::ALL.into_iter().zip(counts).filter(|(kind, _)| *kind != Kind::Http1);
         let mut unread: Vec<_> = kinds
-            .filter(|(_, (_, bytes))| **bytes > 0)
+            .filter(|(_, (flows, bytes))| **flows > 0 && **bytes > 0)
             .map(|(kind, (flows, bytes))| (kind.name(), *flows, *bytes))
             .collect();
         unread.sort_by_key(|(_, _, bytes)| std::cmp::Reverse(*bytes));
@@ -230,7 +241,13 @@ impl<'a> Summary<'a> {
             ));
         }
         for finding in report.findings.iter().take(SHOWN) {
-            let what = format!("{}, {}: {}", title(finding), finding.outcome.name(), finding.reason);
+            let what = format!(
+                "{}, {}{}: {}",
+                title(finding),
+                finding.outcome.name(),
+                self.place(finding),
+                self.reason(finding)
+            );
             paper.row(finding.severity.name(), &what);
         }
         let more = report.tally.findings.saturating_sub(SHOWN as u64);
@@ -242,11 +259,40 @@ impl<'a> Summary<'a> {
         }
     }
 
+    fn service_json(&self, service: &Service) -> Value {
+        json!({"service": self.redactor.borrow_mut().shown_host(&service.name), "calls": service.calls, "endpoints": service.endpoints})
+    }
+
+    fn finding_json(&self, finding: &Finding) -> Value {
+        json!({
+            "uid": finding.uid.to_string(), "detector": finding.detector, "severity": finding.severity.name(),
+            "outcome": finding.outcome.name(), "reason": self.reason(finding), "time": rfc3339(finding.time),
+            "exchanges": finding.exchanges.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        })
+    }
+
+    /// A finding's sentence, redacted.
+    fn reason(&self, finding: &Finding) -> String {
+        self.redactor.borrow_mut().shown_sentence(&finding.reason)
+    }
+
+    /// The operation a finding is about, where it has an endpoint.
+    fn place(&self, finding: &Finding) -> String {
+        let endpoint = finding.endpoint.and_then(|id| self.report.inventory.as_ref()?.endpoint(id));
+        endpoint.map_or(String::new(), |endpoint| {
+            let mut redactor = self.redactor.borrow_mut();
+            let method = redactor.shown_method(&endpoint.method);
+            let service = redactor.shown_host(&endpoint.service);
+            format!(", {method} {service}{}", redactor.shown_path(&endpoint.template))
+        })
+    }
+
     /// As one JSON object: every counter of every stage, so that conservation can be checked from outside.
     pub(crate) fn json(&self) -> String {
         let report = self.report;
-        let services = report.inventory.iter().flat_map(Inventory::services).map(service_json);
-        let findings = report.findings.iter().map(finding_json);
+        let services =
+            report.inventory.iter().flat_map(Inventory::services).map(|service| self.service_json(service));
+        let findings = report.findings.iter().map(|finding| self.finding_json(finding));
         let unjudged = report.not_judged.iter().map(|n| json!({"detector": n.detector, "reason": n.reason}));
         let value = json!({
             "sources": report.sources,
@@ -279,18 +325,6 @@ fn title(finding: &Finding) -> &'static str {
         .iter()
         .find(|known| known.name == finding.detector)
         .map_or(finding.detector, |known| known.title)
-}
-
-fn service_json(service: &Service) -> Value {
-    json!({"service": &*service.name, "calls": service.calls, "endpoints": service.endpoints})
-}
-
-fn finding_json(finding: &Finding) -> Value {
-    json!({
-        "uid": finding.uid.to_string(), "detector": finding.detector, "severity": finding.severity.name(),
-        "outcome": finding.outcome.name(), "reason": finding.reason, "time": rfc3339(finding.time),
-        "exchanges": finding.exchanges.iter().map(ToString::to_string).collect::<Vec<_>>(),
-    })
 }
 
 /// RFC 3339, in UTC, to the millisecond.

@@ -227,8 +227,9 @@ impl Listed {
     }
 }
 
+/// Whether the path can be read only once and from front to back: standard input, a named pipe, `<(…)`.
 fn is_stream(path: &Path) -> bool {
-    path.as_os_str() == "-"
+    path.as_os_str() == "-" || fs::metadata(path).is_ok_and(|meta| !meta.is_file() && !meta.is_dir())
 }
 
 /// A file's name as events show it: without its directory, so that the same capture gives the same events anywhere.

@@ -117,6 +117,36 @@ impl Redactor {
         std::mem::replace(&mut self.cut, false)
     }
 
+    /// A path or path template for people, redacted as events are.
+    pub fn shown_path(&mut self, path: &str) -> String {
+        self.shown(path, Self::path)
+    }
+
+    /// A host or authority for people, redacted as events are.
+    pub fn shown_host(&mut self, host: &str) -> String {
+        self.shown(host, Self::host)
+    }
+
+    /// A method for people, redacted as events are.
+    pub fn shown_method(&mut self, method: &str) -> String {
+        self.shown(method, Self::method)
+    }
+
+    /// A sentence of the sensor that may name parts of traffic, for people, redacted as events are.
+    pub fn shown_sentence(&mut self, sentence: &str) -> String {
+        self.shown(sentence, Self::prose)
+    }
+
+    fn shown(
+        &mut self,
+        text: &str,
+        redact: for<'s> fn(&mut Self, Untrusted<'_>, &'s mut Vec<u8>) -> Redacted<'s>,
+    ) -> String {
+        let mut scratch = Vec::new();
+        String::from_utf8_lossy(redact(self, Untrusted::new(text.as_bytes()), &mut scratch).bytes())
+            .into_owned()
+    }
+
     /// A method: letters and dashes in clear, anything else as a token.
     pub(crate) fn method<'s>(&mut self, method: Untrusted<'_>, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
         let plain = |text: &[u8]| {
@@ -160,9 +190,15 @@ impl Redactor {
         self.fill(query, scratch, Self::write_query)
     }
 
-    /// A header's name.
+    /// A header's name. What is no token (RFC 9110, 5.6.2) may be a value whose colon was left out.
     pub(crate) fn header_name<'s>(&mut self, name: Untrusted<'_>, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
-        self.fill(name, scratch, Self::write_name)
+        self.fill(name, scratch, |this, text, out| {
+            if text.iter().all(|byte| byte.is_ascii_graphic()) {
+                this.write_name(text, out);
+            } else {
+                this.value(text, out);
+            }
+        })
     }
 
     /// A header's value.
