@@ -110,6 +110,13 @@ transcripts! {
         --- rst
     " => ["CONNECT a:80 | 200 !tunnel", "GET /a | 200 +2", "GET /b | 404"];
 
+    empty_lines_in_front_of_a_tunnel_are_no_part_of_it: r"
+        >>> CONNECT a:80 HTTP/1.1\r\nHost: a:80\r\n\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\n\r\n\r\n
+        >>> GET /a HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 204 No Content\r\n\r\n
+    " => ["CONNECT a:80 | 200 !tunnel", "GET /a | 204"];
+
     text_within_a_tunnel_is_no_http: r"
         >>> CONNECT a:22 HTTP/1.1\r\nHost: a:22\r\n\r\n
         <<< HTTP/1.1 200 Established\r\n\r\n

@@ -131,6 +131,16 @@ impl Conversation {
                 self.body(out, direction, rest);
                 rest.len()
             }
+            // Empty lines behind a CONNECT or its answer belong to neither HTTP nor the tunnel.
+            Place::Undecided(end) if end == at && is_blank(rest) => {
+                self.reader(direction).place = Place::Undecided(at + rest.len() as u64);
+                out.counters.blank_bytes += rest.len() as u64;
+                rest.len()
+            }
+            Place::TunnelStart if is_blank(rest) => {
+                out.counters.blank_bytes += rest.len() as u64;
+                rest.len()
+            }
             Place::Undecided(_) | Place::Tunnel => {
                 out.counters.tunnel_bytes += rest.len() as u64;
                 rest.len()
@@ -195,4 +205,8 @@ fn exchange_of(flow: FlowStamp, paired: Paired) -> Exchange {
         anomalies,
         protocols: &["http/1.1"],
     }
+}
+
+fn is_blank(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| matches!(byte, b'\r' | b'\n'))
 }
