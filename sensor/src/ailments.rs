@@ -113,7 +113,9 @@ fn duplicates(report: &Report, found: &mut Vec<Ailment>) {
 
 fn loss(report: &Report, found: &mut Vec<Ailment>) {
     let flow = &report.flow;
-    if notable(flow.missed_bytes, flow.acknowledged_bytes) {
+    // What is wrapped and not decoded looks like loss, and may be all of it.
+    let judged = !notable(wrapped(report), report.wire.packets);
+    if judged && notable(flow.missed_bytes, flow.acknowledged_bytes) {
         found.push(Ailment {
             harmless: false,
             name: "capture-loss",
@@ -216,9 +218,21 @@ fn encrypted(report: &Report, found: &mut Vec<Ailment>) {
     }
 }
 
+/// Layers that carry packets within packets, and are not decoded.
+const WRAPPERS: [&str; 11] =
+    ["mpls", "pppoe", "gre", "vxlan", "geneve", "ip-in-ip", "ppp", "nflog", "esp", "macsec", "link"];
+
+fn wrapped(report: &Report) -> u64 {
+    report
+        .wire
+        .skipped
+        .iter()
+        .filter(|((layer, _), _)| WRAPPERS.contains(layer))
+        .map(|(_, count)| count)
+        .sum()
+}
+
 fn undecoded(report: &Report, found: &mut Vec<Ailment>) {
-    let telling =
-        ["mpls", "pppoe", "gre", "vxlan", "geneve", "ip-in-ip", "ppp", "nflog", "esp", "macsec", "link"];
     let of = |wanted: &dyn Fn(&str, &str) -> bool| -> u64 {
         report
             .wire
@@ -228,14 +242,14 @@ fn undecoded(report: &Report, found: &mut Vec<Ailment>) {
             .map(|(_, count)| count)
             .sum()
     };
-    let tunnels = of(&|layer, _| telling.contains(&layer));
+    let tunnels = wrapped(report);
     if notable(tunnels, report.wire.packets) {
         let names: Vec<&str> = report
             .wire
             .skipped
             .keys()
             .map(|(layer, _)| *layer)
-            .filter(|layer| telling.contains(layer))
+            .filter(|layer| WRAPPERS.contains(layer))
             .collect();
         found.push(Ailment {
             harmless: false,
