@@ -466,19 +466,24 @@ impl Redactor {
         }
     }
 
-    /// Words between the delimiters of header values, each replaced where it could be a key or an address.
+    /// Words between the delimiters of header values, each replaced where it could be a key or an address, and where the
+    /// word before it says that it is a secret: `token=…`.
     fn write_words(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        let mut is_secret = false;
         for piece in text.split_inclusive(|b| is_delimiter(*b)) {
             let (word, end) = match piece.split_last() {
                 Some((last, word)) if is_delimiter(*last) => (word, Some(*last)),
                 _ => (piece, None),
             };
-            if shape::is_open(word) {
+            if is_secret && !word.is_empty() {
+                self.replace(Domain::Credential, word, out);
+            } else if shape::is_open(word) {
                 out.extend_from_slice(word)
             } else {
                 self.value(word, out)
             }
             out.extend(end);
+            is_secret = end == Some(b'=') && names::is_secret(word);
         }
     }
 

@@ -190,3 +190,18 @@ fn the_cut_leaves_no_beginning_of_a_secret() {
         assert!(!text.contains("s3cr3t"), "{text}");
     }
 }
+
+#[test]
+fn what_a_sentence_calls_a_secret_is_one() {
+    let mut redactor = Redactor::new(KEY, Fidelity::Default);
+    let shown = redactor.shown_sentence("curl/8.5 (token=abc123; lang=en) password=hunter2");
+    assert!(shown.starts_with("curl/8.5 (token=tok:") && shown.contains("lang=en"), "{shown}");
+    assert!(!shown.contains("abc123") && !shown.contains("hunter2"), "{shown}");
+}
+
+#[test]
+fn a_path_is_shown_to_people_as_events_show_it() {
+    let mut redactor = Redactor::new(KEY, Fidelity::Default);
+    let shown = redactor.shown_path("/reset-password/SECRETvalue99/done");
+    assert!(shown.starts_with("/reset-password/") && !shown.contains("SECRETvalue99"), "{shown}");
+}
