@@ -22,10 +22,10 @@ mod window;
 mod write;
 
 pub use error::SourceError;
-pub use format::{ByteOrder, MAX_PACKET};
+pub use format::{ByteOrder, FileInterface, MAX_PACKET};
 pub use interface::{InterfaceInfo, InterfaceSource, SMALLEST_RING, interfaces};
 pub use merge::{MergedFiles, open_files};
 pub use privileges::{Dropped, drop_privileges};
 pub use reader::CaptureReader;
 pub use source::{Pressure, Progress, Source, SourceStats, Status};
-pub use write::{InterfaceDescription, PcapWriter, PcapngWriter, Resolution};
+pub use write::{InterfaceDescription, Labels, PcapWriter, PcapngWriter, Resolution};

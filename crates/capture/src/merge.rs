@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
 use crate::filter::Filter;
+use crate::format::FileInterface;
 use crate::reader::{CaptureReader, READ_AHEAD, Stop};
 use crate::{Pressure, Progress, Source, SourceError, SourceStats, Status, files};
 
@@ -63,28 +64,14 @@ struct Listed {
 
 impl Source for MergedFiles {
     fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError> {
-        if let Some(error) = self.deferred.pop() {
-            return Err(error);
-        }
-        let mut left = BATCH;
-        while left > 0 {
-            let Some((id, until)) = self.current.take().or_else(|| self.next_file()) else {
-                return Ok(Status::End);
-            };
-            match self.read(id, until, &mut left, deliver) {
-                Ok(Stop::Bound(time)) => self.heads.push(Reverse((time, id))),
-                Ok(Stop::Batch) => {
-                    self.current = Some((id, until));
-                    return Ok(Status::More);
-                }
-                Ok(Stop::End) => self.close(id),
-                Err(error) => {
-                    self.close(id);
-                    return Err(error);
-                }
-            }
-        }
-        Ok(Status::More)
+        self.pass_on(&mut |packet, _| deliver(packet))
+    }
+
+    fn dispatch_described(
+        &mut self,
+        deliver: &mut dyn FnMut(Packet<'_>, &FileInterface),
+    ) -> Result<Status, SourceError> {
+        self.pass_on(&mut |packet, interface| deliver(packet, interface))
     }
 
     fn stats(&self) -> SourceStats {
@@ -111,6 +98,35 @@ impl Source for MergedFiles {
 }
 
 impl MergedFiles {
+    /// Hands on a batch, merged by time.
+    fn pass_on<D: FnMut(Packet<'_>, &FileInterface)>(
+        &mut self,
+        deliver: &mut D,
+    ) -> Result<Status, SourceError> {
+        if let Some(error) = self.deferred.pop() {
+            return Err(error);
+        }
+        let mut left = BATCH;
+        while left > 0 {
+            let Some((id, until)) = self.current.take().or_else(|| self.next_file()) else {
+                return Ok(Status::End);
+            };
+            match self.read(id, until, &mut left, deliver) {
+                Ok(Stop::Bound(time)) => self.heads.push(Reverse((time, id))),
+                Ok(Stop::Batch) => {
+                    self.current = Some((id, until));
+                    return Ok(Status::More);
+                }
+                Ok(Stop::End) => self.close(id),
+                Err(error) => {
+                    self.close(id);
+                    return Err(error);
+                }
+            }
+        }
+        Ok(Status::More)
+    }
+
     fn new(paths: &[PathBuf], filter: Option<&str>) -> Result<Self, SourceError> {
         Ok(Self {
             files: Vec::with_capacity(paths.len()),
@@ -172,25 +188,25 @@ impl MergedFiles {
         Some((id, until))
     }
 
-    fn read(
+    fn read<D: FnMut(Packet<'_>, &FileInterface)>(
         &mut self,
         id: u16,
         until: Timestamp,
         left: &mut usize,
-        deliver: &mut dyn FnMut(Packet<'_>),
+        deliver: &mut D,
     ) -> Result<Stop, SourceError> {
         let Self { files, open, filter, stats, .. } = self;
         let Some(file) = files.get_mut(usize::from(id)) else { return Ok(Stop::End) };
         let reader = file.open(SourceId(id), open)?;
         let mut refused = None;
-        let stop = reader.run(until, *left, |packet| {
+        let stop = reader.run(until, *left, |packet, interface| {
             *left -= 1;
             stats.received += 1;
             match filter.as_mut().map_or(Ok(true), |filter| filter.accepts(&packet)) {
                 Ok(true) => {
                     stats.delivered += 1;
                     stats.bytes += packet.data.len() as u64;
-                    deliver(packet);
+                    deliver(packet, interface);
                 }
                 Ok(false) => stats.filtered += 1,
                 Err(error) => {

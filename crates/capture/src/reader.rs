@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use tapwire_wire::{Packet, SourceId, Timestamp};
 
 use crate::SourceError;
-use crate::format::{Format, MAGIC_LEN, Step};
+use crate::format::{FileInterface, Format, MAGIC_LEN, Step};
 use crate::input::Input;
 use crate::window::Window;
 
@@ -93,13 +93,15 @@ impl CaptureReader {
     /// # Errors
     /// When the file is cut or damaged, after all packets before that place.
     pub fn for_each(&mut self, mut deliver: impl FnMut(Packet<'_>)) -> Result<(), SourceError> {
-        while self.run(Timestamp::from_nanos(i64::MAX), usize::MAX, &mut deliver)? != Stop::End {}
+        while self.run(Timestamp::from_nanos(i64::MAX), usize::MAX, |packet, _| deliver(packet))? != Stop::End
+        {
+        }
         Ok(())
     }
 
     /// The time of the next packet; `None` at the end.
     pub(crate) fn peek(&mut self) -> Result<Option<Timestamp>, SourceError> {
-        Ok(match self.run(Timestamp::MIN, 0, |_| ())? {
+        Ok(match self.run(Timestamp::MIN, 0, |_, _| ())? {
             Stop::Bound(time) => Some(time),
             Stop::Batch | Stop::End => None,
         })
@@ -111,7 +113,7 @@ impl CaptureReader {
         &mut self,
         until: Timestamp,
         most: usize,
-        mut deliver: impl FnMut(Packet<'_>),
+        mut deliver: impl FnMut(Packet<'_>, &FileInterface),
     ) -> Result<Stop, SourceError> {
         let mut left = most;
         loop {
@@ -124,14 +126,15 @@ impl CaptureReader {
                     left -= 1;
                     self.packets += 1;
                     let data = self.window.bytes().get(record.start..record.start + record.len);
-                    deliver(Packet {
+                    let packet = Packet {
                         time: record.time,
                         link: record.link,
                         data: data.unwrap_or_default(),
                         wire_len: record.wire_len,
                         frame: self.packets,
                         source: self.source,
-                    });
+                    };
+                    deliver(packet, self.format.interface(record.interface));
                     self.window.consume(record.next);
                 }
                 Step::Pass(bytes) => self.pass(bytes)?,

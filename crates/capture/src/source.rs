@@ -2,7 +2,7 @@
 
 use tapwire_wire::{Packet, SourceId};
 
-use crate::SourceError;
+use crate::{FileInterface, SourceError};
 
 /// What a call of [`Source::dispatch`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,6 +60,18 @@ pub trait Source: Send {
     /// When a file is damaged or an interface fails. What came before was delivered. Where
     /// [`SourceError::is_partial`] holds, the source may be called again and goes on with its other files.
     fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError>;
+
+    /// The same, with the interface that each packet was captured on as its file describes it. Sources that describe none
+    /// have one, without a name.
+    ///
+    /// # Errors
+    /// Those of [`Source::dispatch`].
+    fn dispatch_described(
+        &mut self,
+        deliver: &mut dyn FnMut(Packet<'_>, &FileInterface),
+    ) -> Result<Status, SourceError> {
+        self.dispatch(&mut |packet| deliver(packet, &FileInterface::UNNAMED))
+    }
 
     /// Counters so far.
     fn stats(&self) -> SourceStats;

@@ -78,12 +78,32 @@ impl ByteOrder {
     }
 }
 
+/// The interface that a packet was captured on, as its file describes it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct FileInterface {
+    /// Counts the interfaces of a file, through all its sections, from 0.
+    pub number: u32,
+    /// `if_name`; `None` where the file names none, and in the classic format.
+    pub name: Option<String>,
+    /// `if_description`.
+    pub description: Option<String>,
+    /// Most bytes captured of a packet; 0 is no limit, or unknown.
+    pub snap_len: u32,
+}
+
+impl FileInterface {
+    /// The one interface of a source that describes none.
+    pub const UNNAMED: Self = Self { number: 0, name: None, description: None, snap_len: 0 };
+}
+
 /// Where a packet lies in the bytes that a step was given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Record {
     pub(crate) time: Timestamp,
     pub(crate) link: LinkType,
     pub(crate) wire_len: u32,
+    /// Which interface it came through, counted through all sections of the file.
+    pub(crate) interface: u32,
     /// First byte of the packet.
     pub(crate) start: usize,
     /// Captured bytes.
@@ -119,6 +139,15 @@ impl Format {
             Some(Self::Pcapng(Pcapng::new()))
         } else {
             Pcap::new(magic).map(Self::Pcap)
+        }
+    }
+
+    /// What the file says about an interface.
+    #[inline]
+    pub(crate) fn interface(&self, number: u32) -> &FileInterface {
+        match self {
+            Self::Pcap(_) => &FileInterface::UNNAMED,
+            Self::Pcapng(pcapng) => pcapng.described(number),
         }
     }
 

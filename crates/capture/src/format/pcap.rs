@@ -76,6 +76,7 @@ impl Pcap {
             time: Timestamp::from_parts(i64::from(order.u32([s0, s1, s2, s3])), fraction),
             link,
             wire_len: order.u32([w0, w1, w2, w3]),
+            interface: 0,
             start: self.packet_header,
             len,
             next,

@@ -4,7 +4,7 @@
 
 use tapwire_wire::{LinkType, Timestamp};
 
-use super::{ByteOrder, MAX_PACKET, Record, Step};
+use super::{ByteOrder, FileInterface, MAX_PACKET, Record, Step};
 
 /// The type of a section header reads the same in both byte orders.
 pub(crate) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -14,7 +14,10 @@ pub(crate) const INTERFACE: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 pub(crate) const SIMPLE_PACKET: u32 = 3;
 pub(crate) const ENHANCED_PACKET: u32 = 6;
+pub(crate) const DECRYPTION_SECRETS: u32 = 10;
 
+pub(crate) const OPTION_IF_NAME: u16 = 2;
+pub(crate) const OPTION_IF_DESCRIPTION: u16 = 3;
 pub(crate) const OPTION_TSRESOL: u16 = 9;
 pub(crate) const OPTION_TSOFFSET: u16 = 14;
 
@@ -24,6 +27,8 @@ const SMALLEST_BLOCK: usize = 12;
 const LARGEST_BLOCK: usize = MAX_PACKET + (1 << 20);
 /// Interfaces are numbered by two bytes in packet blocks of old; nobody has more.
 const MAX_INTERFACES: usize = 1 << 16;
+/// Bytes kept of an interface's name or description.
+const LONGEST_TEXT: usize = 256;
 
 /// An interface description.
 #[derive(Debug, Clone, Copy)]
@@ -78,6 +83,10 @@ impl Resolution {
 pub(crate) struct Pcapng {
     order: ByteOrder,
     interfaces: Vec<Interface>,
+    /// Those of all sections so far, at most [`MAX_INTERFACES`].
+    described: Vec<FileInterface>,
+    /// Interfaces of earlier sections.
+    earlier: u32,
     /// Simple packet blocks have no time of their own.
     last_time: Timestamp,
 }
@@ -85,7 +94,25 @@ pub(crate) struct Pcapng {
 impl Pcapng {
     /// Before the first section header.
     pub(crate) const fn new() -> Self {
-        Self { order: ByteOrder::Little, interfaces: Vec::new(), last_time: Timestamp::from_nanos(0) }
+        Self {
+            order: ByteOrder::Little,
+            interfaces: Vec::new(),
+            described: Vec::new(),
+            earlier: 0,
+            last_time: Timestamp::from_nanos(0),
+        }
+    }
+
+    /// What the file says about an interface.
+    #[inline]
+    pub(crate) fn described(&self, number: u32) -> &FileInterface {
+        self.described.get(number as usize).unwrap_or(&FileInterface::UNNAMED)
+    }
+
+    /// The number through all sections of the section's own `number`.
+    #[inline]
+    const fn through_all(&self, number: u32) -> u32 {
+        self.earlier.saturating_add(number)
     }
 
     /// Looks at the next block.
@@ -146,6 +173,7 @@ impl Pcapng {
             return Step::Corrupt("a section header with a length that cannot be");
         }
         self.order = order;
+        self.earlier = self.through_all(u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX));
         self.interfaces.clear();
         Step::Pass(length)
     }
@@ -161,18 +189,33 @@ impl Pcapng {
             offset_nanos: 0,
         };
         let options = block.get(16..block.len() - 4)?;
-        self.interface_options(options, &mut interface);
+        let mut described = FileInterface {
+            number: self.through_all(u32::try_from(self.interfaces.len()).ok()?),
+            snap_len: interface.snap_len,
+            ..FileInterface::default()
+        };
+        self.interface_options(options, &mut interface, &mut described);
         self.interfaces.push(interface);
+        if self.described.len() < MAX_INTERFACES {
+            self.described.push(described);
+        }
         Some(Step::Pass(block.len()))
     }
 
-    /// Reads the options that bear on time; anything odd ends the list, as a reader of old would.
-    fn interface_options(&self, mut options: &[u8], interface: &mut Interface) {
+    /// Reads the options that bear on time, and names; anything odd ends the list, as a reader of old would.
+    fn interface_options(
+        &self,
+        mut options: &[u8],
+        interface: &mut Interface,
+        described: &mut FileInterface,
+    ) {
         while let (Some(code), Some(len)) = (self.order.u16_at(options, 0), self.order.u16_at(options, 2)) {
             let len = usize::from(len);
             let Some(value) = options.get(4..4 + len) else { return };
             match (code, value) {
                 (0, _) => return,
+                (OPTION_IF_NAME, name) => described.name = text(name),
+                (OPTION_IF_DESCRIPTION, words) => described.description = text(words),
                 (OPTION_TSRESOL, [resolution]) => interface.resolution = Resolution::from_option(*resolution),
                 (OPTION_TSOFFSET, value) => {
                     if let Ok(seconds) = <[u8; 8]>::try_from(value) {
@@ -189,6 +232,7 @@ impl Pcapng {
     /// An enhanced or obsolete packet block: both have time and lengths from byte 12, and the packet from byte 28.
     #[inline]
     fn packet(&mut self, block: &[u8], lengths: usize, interface: u32) -> Option<Step> {
+        let number = self.through_all(interface);
         let Some(interface) = self.interfaces.get(interface as usize) else {
             return Some(Step::Corrupt("a packet of an interface that was not described"));
         };
@@ -203,7 +247,8 @@ impl Pcapng {
         let time =
             Timestamp::from_nanos(interface.resolution.nanos(high << 32 | low)) + interface.offset_nanos;
         self.last_time = time;
-        Some(Step::Packet(Record { time, link: interface.link, wire_len, start: 28, len, next: block.len() }))
+        let (link, next) = (interface.link, block.len());
+        Some(Step::Packet(Record { time, link, wire_len, interface: number, start: 28, len, next }))
     }
 
     /// A simple packet block: of the first interface, cut at its snap length, without a time.
@@ -214,7 +259,16 @@ impl Pcapng {
         let wire_len = self.order.u32_at(block, 8)?;
         let snapped = if interface.snap_len == 0 { wire_len } else { wire_len.min(interface.snap_len) };
         let len = (snapped as usize).min(block.len().checked_sub(16)?);
-        let (link, time) = (interface.link, self.last_time);
-        Some(Step::Packet(Record { time, link, wire_len, start: 12, len, next: block.len() }))
+        let (link, time, next) = (interface.link, self.last_time, block.len());
+        let interface = self.through_all(0);
+        Some(Step::Packet(Record { time, link, wire_len, interface, start: 12, len, next }))
     }
+}
+
+/// An option's text. Nobody needs a longer one; options of 64 KiB in each of 65,536 interfaces would be 4 GiB.
+fn text(bytes: &[u8]) -> Option<String> {
+    let bytes = bytes.get(..bytes.len().min(LONGEST_TEXT))?;
+    let text = String::from_utf8_lossy(bytes);
+    let text = text.trim_end_matches('\0');
+    (!text.is_empty()).then(|| text.to_owned())
 }

@@ -4,4 +4,4 @@ mod pcap;
 mod pcapng;
 
 pub use self::pcap::{PcapWriter, Resolution};
-pub use self::pcapng::{InterfaceDescription, PcapngWriter};
+pub use self::pcapng::{InterfaceDescription, Labels, PcapngWriter};

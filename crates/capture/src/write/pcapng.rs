@@ -6,8 +6,8 @@ use tapwire_wire::{LinkType, Packet};
 
 use crate::ByteOrder;
 use crate::format::pcapng::{
-    BYTE_ORDER_MAGIC, ENHANCED_PACKET, INTERFACE, OPTION_TSOFFSET, OPTION_TSRESOL, SECTION_HEADER,
-    SIMPLE_PACKET,
+    BYTE_ORDER_MAGIC, DECRYPTION_SECRETS, ENHANCED_PACKET, INTERFACE, OPTION_IF_DESCRIPTION, OPTION_IF_NAME,
+    OPTION_TSOFFSET, OPTION_TSRESOL, SECTION_HEADER, SIMPLE_PACKET,
 };
 
 /// What packets of one interface have in common.
@@ -30,6 +30,20 @@ impl InterfaceDescription {
     }
 }
 
+/// What an interface is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Labels<'a> {
+    /// `if_name`.
+    pub name: Option<&'a str>,
+    /// `if_description`.
+    pub description: Option<&'a str>,
+}
+
+/// `opt_comment`, which any block may carry, several times too.
+const OPTION_COMMENT: u16 = 1;
+/// `shb_userappl`: the program that wrote the section.
+const OPTION_APPLICATION: u16 = 4;
+
 /// Writes a pcapng file: a section, its interfaces, then packets. Wrap a file in a [`io::BufWriter`].
 #[derive(Debug)]
 pub struct PcapngWriter<W> {
@@ -49,19 +63,34 @@ impl<W: Write> PcapngWriter<W> {
         Ok(writer)
     }
 
+    /// Begins the first section, which names the program that wrote it.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn by(out: W, order: ByteOrder, application: &str) -> io::Result<Self> {
+        let mut writer = Self { out, order, interfaces: Vec::new() };
+        writer.begin(order, application)?;
+        Ok(writer)
+    }
+
     /// Begins another section, which has no interfaces yet.
     ///
     /// # Errors
     /// Those of `out`.
     pub fn section(&mut self, order: ByteOrder) -> io::Result<()> {
+        self.begin(order, "")
+    }
+
+    fn begin(&mut self, order: ByteOrder, application: &str) -> io::Result<()> {
         self.order = order;
         self.interfaces.clear();
-        let mut body = Vec::with_capacity(16);
+        let mut body = Vec::with_capacity(64);
         body.extend(order.u32_bytes(BYTE_ORDER_MAGIC));
         body.extend(order.u16_bytes(1));
         body.extend(order.u16_bytes(0));
         // The section's length is not known.
         body.extend([0xff; 8]);
+        self.options(&mut body, &[(OPTION_APPLICATION, application)]);
         self.block(u32::from_le_bytes(SECTION_HEADER), &[&body])
     }
 
@@ -70,12 +99,27 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// Those of `out`; and `InvalidInput` for a link type that two bytes do not hold.
     pub fn interface(&mut self, interface: InterfaceDescription) -> io::Result<u32> {
+        self.labelled_interface(interface, Labels::default())
+    }
+
+    /// The same, with what the interface is called.
+    ///
+    /// # Errors
+    /// Those of [`PcapngWriter::interface`].
+    pub fn labelled_interface(
+        &mut self,
+        interface: InterfaceDescription,
+        labels: Labels<'_>,
+    ) -> io::Result<u32> {
         let link = u16::try_from(interface.link.0).map_err(|_| invalid())?;
         let (order, number) = (self.order, u32::try_from(self.interfaces.len()).map_err(|_| invalid())?);
         let mut body = Vec::with_capacity(40);
         body.extend(order.u16_bytes(link));
         body.extend([0; 2]);
         body.extend(order.u32_bytes(interface.snap_len));
+        for (code, text) in [(OPTION_IF_NAME, labels.name), (OPTION_IF_DESCRIPTION, labels.description)] {
+            self.option(&mut body, code, text.unwrap_or_default());
+        }
         body.extend(order.u16_bytes(OPTION_TSRESOL));
         body.extend(order.u16_bytes(1));
         body.extend([interface.resolution, 0, 0, 0]);
@@ -93,6 +137,19 @@ impl<W: Write> PcapngWriter<W> {
     /// # Errors
     /// Those of `out`; and `InvalidInput` for an interface that was not described, or a packet of 4 GiB.
     pub fn packet(&mut self, interface: u32, packet: &Packet<'_>) -> io::Result<()> {
+        self.commented_packet(interface, packet, &[])
+    }
+
+    /// The same, with comments that readers show beside it.
+    ///
+    /// # Errors
+    /// Those of [`PcapngWriter::packet`].
+    pub fn commented_packet(
+        &mut self,
+        interface: u32,
+        packet: &Packet<'_>,
+        comments: &[&str],
+    ) -> io::Result<()> {
         let description = self.interfaces.get(interface as usize).ok_or_else(invalid)?;
         let units = units(description, packet);
         let len = u32::try_from(packet.data.len()).map_err(|_| invalid())?;
@@ -104,7 +161,44 @@ impl<W: Write> PcapngWriter<W> {
             number(len.into()),
             number(packet.wire_len.into()),
         ];
-        self.block(ENHANCED_PACKET, &[header.as_flattened(), packet.data])
+        if comments.is_empty() {
+            return self.block(ENHANCED_PACKET, &[header.as_flattened(), packet.data]);
+        }
+        let padding = packet.data.len().next_multiple_of(4) - packet.data.len();
+        let mut options = vec![0; padding];
+        let comments: Vec<(u16, &str)> = comments.iter().map(|text| (OPTION_COMMENT, *text)).collect();
+        self.options(&mut options, &comments);
+        self.block(ENHANCED_PACKET, &[header.as_flattened(), packet.data, &options])
+    }
+
+    /// Writes secrets that decrypt packets behind them, such as a TLS key log (`secrets_type` 0x544c534b).
+    ///
+    /// # Errors
+    /// Those of [`PcapngWriter::block`].
+    pub fn secrets(&mut self, kind: u32, secrets: &[u8]) -> io::Result<()> {
+        let len = u32::try_from(secrets.len()).map_err(|_| invalid())?;
+        let header = [self.order.u32_bytes(kind), self.order.u32_bytes(len)];
+        self.block(DECRYPTION_SECRETS, &[header.as_flattened(), secrets])
+    }
+
+    /// Appends the options that have a text, and the end of options where there is one.
+    fn options(&self, body: &mut Vec<u8>, options: &[(u16, &str)]) {
+        options.iter().for_each(|(code, text)| self.option(body, *code, text));
+        if options.iter().any(|(_, text)| !text.is_empty()) {
+            body.extend([0; 4]);
+        }
+    }
+
+    fn option(&self, body: &mut Vec<u8>, code: u16, text: &str) {
+        let text = text.get(..text.floor_char_boundary(LONGEST_OPTION)).unwrap_or_default();
+        let Ok(len) = u16::try_from(text.len()) else { return };
+        if len == 0 {
+            return;
+        }
+        body.extend(self.order.u16_bytes(code));
+        body.extend(self.order.u16_bytes(len));
+        body.extend(text.as_bytes());
+        body.resize(body.len().next_multiple_of(4), 0);
     }
 
     /// Writes a packet of the first interface, without a time.
@@ -138,6 +232,9 @@ impl<W: Write> PcapngWriter<W> {
     }
 }
 
+/// Bytes that the length of an option can state.
+const LONGEST_OPTION: usize = 65_535;
+
 /// The packet's time in units of its interface.
 fn units(interface: &InterfaceDescription, packet: &Packet<'_>) -> u64 {
     let offset = i128::from(interface.offset_seconds) * 1_000_000_000;
@@ -160,4 +257,81 @@ fn units(interface: &InterfaceDescription, packet: &Packet<'_>) -> u64 {
 
 fn invalid() -> io::Error {
     io::Error::from(io::ErrorKind::InvalidInput)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{CaptureReader, FileInterface, Source};
+    use tapwire_wire::{SourceId, Timestamp};
+
+    fn packet(data: &[u8]) -> Packet<'_> {
+        Packet {
+            time: Timestamp::from_nanos(1_700_000_000_123_456_789),
+            link: LinkType::ETHERNET,
+            data,
+            wire_len: 90,
+            frame: 1,
+            source: SourceId(0),
+        }
+    }
+
+    fn written(order: ByteOrder) -> Vec<u8> {
+        let mut writer = PcapngWriter::by(Vec::new(), order, "tapwire test").unwrap();
+        for (name, link) in [("east", LinkType::ETHERNET), ("west \u{1f50c}", LinkType::RAW)] {
+            let labels = Labels { name: Some(name), description: Some("a tap's port") };
+            writer.labelled_interface(InterfaceDescription::new(link), labels).unwrap();
+        }
+        writer.secrets(0x544c_534b, b"CLIENT_RANDOM 00 11\n").unwrap();
+        for (at, data) in [[1_u8].as_slice(), &[1, 2], &[1, 2, 3], &[1, 2, 3, 4], &[]].iter().enumerate() {
+            let comments = ["one", "another", ""];
+            writer.commented_packet(1, &packet(data), comments.get(..at.min(3)).unwrap()).unwrap();
+        }
+        writer.section(order).unwrap();
+        writer.interface(InterfaceDescription::new(LinkType::IPV4)).unwrap();
+        writer.packet(0, &packet(&[9; 7])).unwrap();
+        writer.into_inner()
+    }
+
+    #[test]
+    fn names_comments_and_secrets_leave_packets_as_they_are() {
+        for order in [ByteOrder::Little, ByteOrder::Big] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.pcapng");
+            std::fs::write(&path, written(order)).unwrap();
+            let mut seen = Vec::new();
+            let mut source = crate::open_files(&[path.clone()], None).unwrap();
+            let mut keep = |packet: Packet<'_>, interface: &FileInterface| {
+                let name = interface.name.clone().unwrap_or_default();
+                seen.push((
+                    packet.data.len(),
+                    packet.link,
+                    packet.time.nanos(),
+                    packet.wire_len,
+                    interface.number,
+                    name,
+                ));
+            };
+            while source.dispatch_described(&mut keep).unwrap() != crate::Status::End {}
+            let time = 1_700_000_000_123_456_789;
+            let west = |len| (len, LinkType::RAW, time, 90, 1, "west \u{1f50c}".to_owned());
+            let mut expected: Vec<_> = [1, 2, 3, 4, 0].map(west).into();
+            expected.push((7, LinkType::IPV4, time, 90, 2, String::new()));
+            assert_eq!(seen, expected, "{order:?}");
+            assert_eq!(CaptureReader::open(&path).unwrap().packets(), 0);
+        }
+    }
+
+    #[test]
+    fn comments_stand_in_the_block_one_option_each() {
+        let bytes = written(ByteOrder::Little);
+        let option = |text: &str| {
+            let mut option = vec![1, 0, u8::try_from(text.len()).unwrap(), 0];
+            option.extend(text.as_bytes());
+            option.resize(option.len().next_multiple_of(4), 0);
+            option
+        };
+        let both = [option("one"), option("another"), vec![0; 4]].concat();
+        assert_eq!(bytes.windows(both.len()).filter(|window| *window == both).count(), 3);
+    }
 }
