@@ -109,6 +109,13 @@ impl<T: Default> FlowTable<T> {
         }
     }
 
+    /// The number of the connection that holds these addresses and ports now, also when it has just ended. Asked right
+    /// after [`FlowTable::handle`], it is the one that the segment belongs to; `None` for a segment of no connection.
+    pub fn connection(&self, key: &FlowKey) -> Option<u64> {
+        let slot = self.find(key, self.shared.hashing.key(key))?;
+        self.record(slot).map(|record| record.info.id)
+    }
+
     /// Lets time pass until `now` without a packet: a live capture calls it when it is quiet. Packet time, as the source
     /// of the last packet stamps it.
     pub fn advance<S: StreamSink<T>>(&mut self, now: Timestamp, sink: &mut S) {

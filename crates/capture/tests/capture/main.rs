@@ -6,3 +6,4 @@ mod interfaces;
 mod merging;
 mod operator;
 mod samples;
+mod written;
