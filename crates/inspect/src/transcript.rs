@@ -3,6 +3,7 @@
 use tapwire_flow::StreamOffset;
 use tapwire_protocol::{
     Anomalies, Body, Exchange, Field, FlowStamp, Frames, Head, Message, MessageId, Pairing, Range, Seen,
+    Unseen,
 };
 use tapwire_wire::{Endpoint, FlowKey, SeqNumber, Side, SourceId, Timestamp};
 
@@ -21,6 +22,8 @@ pub(crate) fn exchange(number: u32, request: &[u8], response: &[u8]) -> Exchange
         pairing: Pairing::Certain,
         anomalies: Anomalies::default(),
         protocols: &["http/1.1"],
+        unseen: Unseen::default(),
+        ends: Vec::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use crate::h1::conversation::Conversation;
 use crate::h1::conversation::MAX_PROXY_HEADER;
 use crate::h1::{Start, probe};
 use crate::proxy::{self, ProxyOutcome};
-use crate::{Kind, ProxyHeader};
+use crate::{Kind, ProxyHeader, Unseen};
 use tapwire_flow::{Chunk, Gap, StreamOffset};
 use tapwire_wire::{Side, SourceId, Timestamp};
 
@@ -42,6 +42,12 @@ pub(crate) struct Unknown {
     passed: [bool; 2],
     /// Per side: what is missing at its start, when nothing else has passed.
     missing: [u64; 2],
+    /// Per side: bytes that were nothing known or are missing.
+    unread: [u64; 2],
+    /// Per side: where the first hole begins.
+    hole_at: [Option<StreamOffset>; 2],
+    /// When the last hole was proven.
+    hole_time: Timestamp,
     /// Data chunks that were nothing known.
     misses: u16,
 }
@@ -121,6 +127,11 @@ impl Unknown {
         {
             *missing = gap.len;
         }
+        if let Some(hole_at) = self.hole_at.get_mut(gap.side as usize) {
+            hole_at.get_or_insert(gap.at);
+        }
+        self.hole_time = gap.time;
+        self.leave_unread(gap.side, gap.len);
         self.mark_passed(gap.side);
         if let Some(skip) = self.skip.get_mut(gap.side as usize) {
             *skip = skip.saturating_sub(u16::try_from(gap.len).unwrap_or(u16::MAX));
@@ -146,6 +157,33 @@ impl Unknown {
             (false, true) => Beginning::Missing,
             (false, false) => Beginning::Unknown,
         }
+    }
+
+    fn leave_unread(&mut self, side: Side, bytes: u64) {
+        if let Some(unread) = self.unread.get_mut(side as usize) {
+            *unread += bytes;
+        }
+    }
+
+    /// Where the stream's missing first bytes begin, when it was watched from its beginning and they could be HTTP.
+    pub(crate) fn missing_from(
+        &self,
+        side: Side,
+        handshake: bool,
+        expects_proxy: bool,
+    ) -> Option<StreamOffset> {
+        let missing = self.beginning(side, handshake, expects_proxy) == Beginning::Missing;
+        self.hole_at.get(side as usize).copied().flatten().filter(|_| missing)
+    }
+
+    /// At the end: what was asked and answered on a connection of which nothing could be read because the beginnings of
+    /// both its streams are missing.
+    pub(crate) fn unseen(&self, client: Side) -> Option<(Unseen, Timestamp)> {
+        let [lower, upper] = self.unread;
+        let (client, server) = if client == Side::Lower { (lower, upper) } else { (upper, lower) };
+        let holes = self.hole_at.iter().all(Option::is_some);
+        let unseen = Unseen { client, server, ..Unseen::default() };
+        (holes && client > 0 && server > 0).then_some((unseen, self.hole_time))
     }
 
     fn mark_passed(&mut self, side: Side) {
@@ -185,6 +223,7 @@ impl Unknown {
             }
             Start::Partial | Start::No => {}
         }
+        self.leave_unread(chunk.side, rest.len() as u64);
         self.mark_passed(chunk.side);
         self.misses = self.misses.saturating_add(1);
         match Kind::of_first_bytes(rest) {

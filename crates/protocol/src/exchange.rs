@@ -1,6 +1,6 @@
 //! An exchange: a request with its response, and how well both were seen.
 
-use crate::{Anomalies, Body, BodyPart, Head, MessageId};
+use crate::{Anomalies, Body, BodyPart, ConnectionEnd, Head, MessageId, Unseen};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
 use tapwire_flow::StreamOffset;
@@ -171,6 +171,11 @@ pub struct Exchange {
     pub anomalies: Anomalies,
     /// Protocols, outermost first.
     pub protocols: &'static [&'static str],
+    /// What of its connection is missing between the exchange before and this one.
+    pub unseen: Unseen,
+    /// Connections that ended with something missing since the exchange before was reported, of whatever connection:
+    /// so they travel in order without a number of their own.
+    pub ends: Vec<ConnectionEnd>,
 }
 
 impl Exchange {

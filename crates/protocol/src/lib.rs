@@ -19,6 +19,7 @@ mod kind;
 mod output;
 mod protocols;
 pub mod proxy;
+mod unseen;
 
 pub use anomaly::{Anomalies, Anomaly};
 pub use body::{Body, BodyPart, Framing, MessageId};
@@ -30,3 +31,4 @@ pub use head::{Field, Head, Range, Untrusted, Version};
 pub use kind::Kind;
 pub use output::{Config, Counters};
 pub use protocols::{PROTOCOLS, ProtocolInfo, Protocols};
+pub use unseen::{Answer, ConnectionEnd, Unseen};

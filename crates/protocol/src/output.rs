@@ -2,11 +2,12 @@
 
 use crate::h1::reader::Origin;
 use crate::{
-    Anomalies, Body, BodyPart, Exchange, ExchangeSink, Frames, Head, Message, MessageId, Pairing, Seen,
+    Anomalies, Body, BodyPart, ConnectionEnd, Exchange, ExchangeSink, FlowStamp, Frames, Head, Message,
+    MessageId, Pairing, ProxyHeader, Seen, Unseen,
 };
 use std::collections::BTreeSet;
 use tapwire_flow::FlowInfo;
-use tapwire_wire::Endpoint;
+use tapwire_wire::{Endpoint, Side, Timestamp};
 
 /// What an operator can set about protocols.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +58,8 @@ pub struct Counters {
     pub interim_responses: u64,
     /// Heads or bodies of which bytes are missing.
     pub truncated_messages: u64,
+    /// Ends of connections with something missing that found no room to wait for the next exchange.
+    pub ends_dropped: u64,
     /// Connections that left HTTP.
     pub tunnels: u64,
     /// Connections by [`crate::Kind`], in its order; counted when they close.
@@ -75,7 +78,11 @@ pub(crate) struct Output<'a, E> {
     pub(crate) messages: &'a mut u64,
     pub(crate) spare: &'a mut Option<Box<Message>>,
     pub(crate) pipelining: &'a mut BTreeSet<[u8; 16]>,
+    pub(crate) ends: &'a mut Vec<ConnectionEnd>,
 }
+
+/// Ends that wait for the next exchange.
+const MAX_ENDS: usize = 4_096;
 
 /// Clients that pipeline which are remembered; what is not remembered is found out again on each connection.
 const MAX_PIPELINING: usize = 1_024;
@@ -170,10 +177,36 @@ impl<E: ExchangeSink> Output<'_, E> {
         self.sink.body_part(BodyPart { message: message.id, flow: self.flow.id, content, bytes });
     }
 
+    /// The connection as an exchange of it carries it.
+    pub(crate) fn stamp(&self, client: Side, proxy: Option<ProxyHeader>) -> FlowStamp {
+        FlowStamp {
+            id: self.flow.id,
+            key: self.flow.key,
+            client,
+            vlan: self.flow.vlan,
+            proxy,
+            joined_late: self.flow.initiator.is_none(),
+        }
+    }
+
+    /// The connection ended; what is missing at its end travels with the next exchange of any connection.
+    pub(crate) fn end(&mut self, client: Side, proxy: Option<ProxyHeader>, unseen: Unseen, time: Timestamp) {
+        if unseen.is_nothing() {
+            return;
+        }
+        if self.ends.len() >= MAX_ENDS {
+            self.counters.ends_dropped += 1;
+            return;
+        }
+        let flow = self.stamp(client, proxy);
+        self.ends.push(ConnectionEnd { flow, unseen, time });
+    }
+
     /// Numbers an exchange and sends it on.
     pub(crate) fn exchange(&mut self, mut exchange: Exchange) {
         *self.exchanges += 1;
         exchange.number = *self.exchanges;
+        exchange.ends = std::mem::take(self.ends);
         self.count(&exchange);
         self.sink.exchange(exchange);
     }

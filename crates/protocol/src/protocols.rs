@@ -4,7 +4,7 @@ use crate::connection::{Connection, State, Verdict};
 use crate::h1::conversation::Conversation;
 use crate::h1::{Start, probe};
 use crate::output::{Config, Counters, Output};
-use crate::{ExchangeSink, Kind, Message};
+use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;
 use tapwire_flow::{Chunk, FlowInfo, Patience, StreamEvent, StreamSink};
 use tapwire_wire::Endpoint;
@@ -49,6 +49,8 @@ pub struct Protocols<E> {
     proxied: BTreeSet<Endpoint>,
     /// Addresses of clients that were seen not to wait for answers.
     pipelining: BTreeSet<[u8; 16]>,
+    /// Ended with something missing since the last exchange.
+    ends: Vec<ConnectionEnd>,
 }
 
 /// Servers behind PROXY headers that are remembered; further ones are treated as if they had none.
@@ -66,6 +68,7 @@ impl<E: ExchangeSink> Protocols<E> {
             spare: None,
             proxied: BTreeSet::new(),
             pipelining: BTreeSet::new(),
+            ends: Vec::new(),
         }
     }
 
@@ -82,6 +85,11 @@ impl<E: ExchangeSink> Protocols<E> {
     /// What came in and what became of it.
     pub const fn counters(&self) -> &Counters {
         &self.counters
+    }
+
+    /// Connections that ended with something missing after the last exchange: asked once, when everything is done.
+    pub fn take_ends(&mut self) -> Vec<ConnectionEnd> {
+        std::mem::take(&mut self.ends)
     }
 
     /// How much of bodies is copied from now on: the pipeline turns it down under pressure.
@@ -109,9 +117,13 @@ impl<E: ExchangeSink> Protocols<E> {
                         self.proxied.insert(server);
                     }
                     let expects_proxy = self.proxied.contains(&server);
-                    let mut http = Conversation::new(client, unknown.proxy, expects_proxy, |side| {
-                        unknown.beginning(side, handshake, expects_proxy)
-                    });
+                    let mut http = Conversation::new(
+                        client,
+                        unknown.proxy,
+                        expects_proxy,
+                        |side| unknown.beginning(side, handshake, expects_proxy),
+                        |side| unknown.missing_from(side, handshake, expects_proxy),
+                    );
                     if self.pipelining.contains(flow.key.endpoint(client).octets()) {
                         http.expect_pipelining();
                     }
@@ -178,6 +190,7 @@ impl<E: ExchangeSink> Protocols<E> {
             messages: &mut self.messages,
             spare: &mut self.spare,
             pipelining: &mut self.pipelining,
+            ends: &mut self.ends,
         }
     }
 }
@@ -205,6 +218,11 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
             }
         }
         if let StreamEvent::Close(_) = event {
+            if let (State::Unknown(unknown), Some(client)) = (&connection.0, flow.initiator)
+                && let Some((unseen, time)) = unknown.unseen(client)
+            {
+                self.output(flow).end(client, unknown.proxy, unseen, time);
+            }
             self.close(&connection.0);
         }
     }

@@ -85,6 +85,10 @@ pub(crate) struct Ended {
 pub(crate) struct Paired {
     pub(crate) request: Option<Box<Message>>,
     pub(crate) response: Option<Box<Message>>,
+    /// One past the request's last byte, where framing tells.
+    pub(crate) request_end: Option<StreamOffset>,
+    /// The same for the response.
+    pub(crate) response_end: Option<StreamOffset>,
     pub(crate) interim: [u16; 4],
     pub(crate) pairing: Pairing,
     pub(crate) pipelined: bool,
@@ -508,7 +512,8 @@ impl Entry {
     }
 
     fn into_paired(self) -> Paired {
-        let request_end = self.request.as_ref().and_then(|half| half.ended.as_ref()?.end);
+        let end = |half: &Option<Half>| half.as_ref().and_then(|half| half.ended.as_ref()?.end);
+        let (request_end, response_end) = (end(&self.request), end(&self.response));
         let answered_from = self.response.as_ref().and_then(|half| half.ended.as_ref()?.message.peer_at);
         let interim = self.response.as_ref().map_or([0; 4], |half| half.interim);
         let early = matches!((request_end, answered_from), (Some(end), Some(from)) if from < end);
@@ -516,6 +521,8 @@ impl Entry {
         Paired {
             request: message(self.request),
             response: message(self.response),
+            request_end,
+            response_end,
             interim,
             pairing: if self.verdict == Verdict::Certain { Pairing::Certain } else { Pairing::Uncertain },
             pipelined: self.pipelined,

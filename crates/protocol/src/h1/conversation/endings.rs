@@ -13,6 +13,7 @@ impl Conversation {
         let direction = self.direction(gap.side);
         let end = gap.at + gap.len;
         let may_be_proxy_header = self.expects_proxy && gap.len <= MAX_PROXY_HEADER;
+        self.account_gap(direction, gap, may_be_proxy_header);
         let reader = self.reader(direction);
         reader.next = Some(gap.at);
         match &mut reader.place {
@@ -57,6 +58,18 @@ impl Conversation {
         self.reader(direction).interim = Interim::default();
         self.reader(direction).next = Some(end);
         self.settle(out, false);
+    }
+
+    /// A direction that was watched from its beginning begins with a hole.
+    fn account_gap(&mut self, direction: Direction, gap: &Gap, may_be_proxy_header: bool) {
+        let reader = self.reader(direction);
+        if reader.next.is_some() || !reader.contiguous || may_be_proxy_header {
+            return;
+        }
+        match direction {
+            Direction::ToServer => self.account.begin_client(gap.at),
+            Direction::ToClient => self.account.begin_server(gap.at),
+        }
     }
 
     /// The head that was arriving will not become whole.
@@ -132,6 +145,11 @@ impl Conversation {
             }
         }
         self.settle(out, true);
+        let tunnel = matches!(self.requests.place, Place::Tunnel | Place::TunnelStart | Place::Undecided(_));
+        if !self.tunnelled && !tunnel {
+            let unseen = self.account.until(self.requests.next, self.responses.next);
+            out.end(self.client, self.proxy, unseen, self.requests.seen.0.max(self.responses.seen.0));
+        }
     }
 }
 

@@ -1,15 +1,17 @@
 //! An HTTP/1 connection: two readers and the pairing between them.
 
+mod account;
 mod bodies;
 mod endings;
 mod heads;
 mod resync;
 
+use self::account::Account;
 use crate::connection::Beginning;
 use crate::h1::pairing::{Paired, Pairer, Progress};
 use crate::h1::reader::{Place, Reader};
 use crate::output::Output;
-use crate::{Anomalies, Anomaly, Direction, Exchange, ExchangeSink, FlowStamp, ProxyHeader};
+use crate::{Anomalies, Anomaly, Direction, Exchange, ExchangeSink, FlowStamp, ProxyHeader, Unseen};
 use tapwire_flow::{Chunk, Patience, StreamOffset};
 use tapwire_wire::Side;
 
@@ -29,6 +31,7 @@ pub(crate) struct Conversation {
     requests: Reader,
     responses: Reader,
     pairer: Pairer,
+    account: Account,
     /// Where the answer seen last says that the next request begins.
     next_request_at: Option<StreamOffset>,
     /// HTTP has given way to something else, unless a message shows within.
@@ -44,6 +47,7 @@ impl Conversation {
         proxy: Option<ProxyHeader>,
         expects_proxy: bool,
         beginning: impl Fn(Side) -> Beginning,
+        missing_from: impl Fn(Side) -> Option<StreamOffset>,
     ) -> Self {
         Self {
             expects_proxy: expects_proxy && proxy.is_none(),
@@ -52,6 +56,7 @@ impl Conversation {
             requests: Reader::new(beginning(client)),
             responses: Reader::new(beginning(client.peer())),
             pairer: Pairer::new(),
+            account: Account::new(missing_from(client), missing_from(client.peer())),
             next_request_at: None,
             tunnelled: false,
             known_to_pipeline: false,
@@ -169,22 +174,15 @@ impl Conversation {
             out.remember_pipelining(out.flow.key.endpoint(self.client));
             self.known_to_pipeline = true;
         }
-        let (client, proxy) = (self.client, self.proxy);
+        let (client, proxy, account) = (self.client, self.proxy, &mut self.account);
         self.pairer.settle(progress, |paired| {
-            let flow = FlowStamp {
-                id: out.flow.id,
-                key: out.flow.key,
-                client,
-                vlan: out.flow.vlan,
-                proxy,
-                joined_late: out.flow.initiator.is_none(),
-            };
-            out.exchange(exchange_of(flow, paired));
+            let unseen = account.enter(&paired);
+            out.exchange(exchange_of(out.stamp(client, proxy), paired, unseen));
         });
     }
 }
 
-fn exchange_of(flow: FlowStamp, paired: Paired) -> Exchange {
+fn exchange_of(flow: FlowStamp, paired: Paired, unseen: Unseen) -> Exchange {
     let mut anomalies = Anomalies::default();
     for (holds, anomaly) in [
         (paired.pipelined, Anomaly::Pipelined),
@@ -204,6 +202,8 @@ fn exchange_of(flow: FlowStamp, paired: Paired) -> Exchange {
         pairing: paired.pairing,
         anomalies,
         protocols: &["http/1.1"],
+        unseen,
+        ends: Vec::new(),
     }
 }
 
