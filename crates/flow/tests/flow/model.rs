@@ -23,14 +23,14 @@ impl Random {
 #[derive(Debug, Clone)]
 pub(crate) struct Capture {
     pub(crate) seed: u64,
-    isns: [u32; 2],
-    segments: u64,
+    pub(crate) isns: [u32; 2],
+    pub(crate) segments: u64,
     pub(crate) handshake: bool,
-    shuffle: u64,
-    duplicates: u64,
-    resegmented: u64,
-    drops: u64,
-    fins: bool,
+    pub(crate) shuffle: u64,
+    pub(crate) duplicates: u64,
+    pub(crate) resegmented: u64,
+    pub(crate) drops: u64,
+    pub(crate) fins: bool,
 }
 
 /// A sequence number, often close to the wrap.
