@@ -43,6 +43,8 @@ pub(crate) struct Arrival<'a> {
     pub(crate) frame: u64,
     pub(crate) source: SourceId,
     pub(crate) stamp: Stamp,
+    /// Its TTL is clearly other than its sender's.
+    pub(crate) odd_ttl: bool,
 }
 
 impl Arrival<'_> {
@@ -102,6 +104,9 @@ impl Assembly<'_> {
             self.notice(out.shared.now);
         } else if had_hole && fate == Fate::OutOfOrder && self.half.start != Start::Tentative {
             self.cold.later = self.cold.later.saturating_add(1);
+        }
+        if fate == Fate::Retransmission {
+            self.cold.doubts.repeat();
         }
         self.settle(out);
         fate
@@ -190,6 +195,7 @@ impl Assembly<'_> {
     }
 
     fn accept_any<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) -> Fate {
+        self.withdraw_fin(arrival, out);
         let Some(arrival) = self.before_fin(arrival, out) else { return Fate::AfterFin };
         self.find_start(&arrival, out);
         let verdict = self.compare(&arrival, out);
@@ -208,7 +214,7 @@ impl Assembly<'_> {
     }
 
     /// Notes the FIN, and trims what lies after one that was noted before. `None` when nothing is left.
-    fn before_fin<'a, T, S>(
+    fn before_fin<'a, T, S: StreamSink<T>>(
         &mut self,
         arrival: &Arrival<'a>,
         out: &mut Outlet<'_, T, S>,
@@ -221,8 +227,35 @@ impl Assembly<'_> {
         if arrival.fin && self.cold.fin.is_none() && arrival.stated_end() >= self.half.next {
             self.cold.fin = Some(arrival.stated_end());
             self.cold.fin_due = Due { peer_at: arrival.peer_at, since: arrival.stamp.now };
+        } else if arrival.fin
+            && self.cold.fin.is_none()
+            && !self.cold.doubts.fin_withdrawn
+            && self.half.next.since(arrival.stated_end()) > 1
+        {
+            // What was delivered from here on is nothing that the sender knows of. One number is the FIN's own.
+            self.say_never_acknowledged(arrival.stated_end(), out);
         }
         Some(*arrival)
+    }
+
+    /// A sender that goes on behind its FIN did not send that FIN, or is not the one that goes on. Which of them is
+    /// true cannot be told here; taking the bytes shows both. One byte alone is a keep-alive probe of a half-closed
+    /// connection.
+    fn withdraw_fin<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) {
+        let goes_on = |fin: &StreamOffset| arrival.at <= *fin && arrival.end().since(*fin) > 1;
+        let Some(fin) = self.cold.fin.take_if(|fin| goes_on(fin)) else { return };
+        self.half.finished = false;
+        self.cold.doubts.fin_withdrawn = true;
+        out.shared.counters.fins_withdrawn += 1;
+        out.event(StreamEvent::Evidence(self.side, fin, Evidence::DataAfterFin));
+    }
+
+    fn say_never_acknowledged<T, S: StreamSink<T>>(&self, at: StreamOffset, out: &mut Outlet<'_, T, S>) {
+        out.shared.counters.never_acknowledged += 1;
+        out.event(StreamEvent::Evidence(self.side, at, Evidence::NeverAcknowledged));
+        if self.cold.doubts.is_odd(at, self.half.next) {
+            out.event(StreamEvent::Evidence(self.side, at, Evidence::TtlOutlier));
+        }
     }
 
     /// Adjusts the start of a direction of which nothing was delivered.
@@ -255,12 +288,23 @@ impl Assembly<'_> {
 
     fn compare<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) -> Verdict {
         let Arrival { at, bytes, stamp, .. } = *arrival;
-        let verdict = self.cold.recent.check(at.seq(), bytes, stamp, &out.shared.hashing);
+        let known = if self.half.spoke { self.half.next.since(at).min(bytes.len() as u64) } else { 0 };
+        let verdict = self.cold.recent.check(at.seq(), bytes, known, stamp, &out.shared.hashing);
+        if verdict.compared < known {
+            let Arrival { peer_at, time, frame, source, odd_ttl, .. } = *arrival;
+            let bytes = head(bytes, known);
+            let chunk = Chunk { side: self.side, at, bytes, peer_at, time, frame, source };
+            let odd_ttl = odd_ttl || self.cold.doubts.is_odd(at, at + known);
+            out.event(StreamEvent::Again { chunk, odd_ttl });
+        }
         let held = self.cold.held.conflict(at, bytes);
         let delivered = verdict.conflict.map(|distance| at + u64::from(distance));
         if let Some(at) = held.or(delivered) {
             out.shared.counters.overlap_conflicts += 1;
             out.event(StreamEvent::Evidence(self.side, at, Evidence::OverlapConflict));
+            if arrival.odd_ttl || self.cold.doubts.is_odd(arrival.at, arrival.end()) {
+                out.event(StreamEvent::Evidence(self.side, at, Evidence::TtlOutlier));
+            }
         }
         verdict
     }

@@ -5,6 +5,7 @@ use crate::causality::Due;
 use crate::half::NEAR;
 use crate::held::HeldList;
 use crate::recent::Recent;
+use crate::unusual::Doubts;
 use tapwire_wire::SeqNumber;
 
 /// The part of a direction that only exists once payload or a FIN was seen.
@@ -34,6 +35,8 @@ pub(crate) struct ColdHalf {
     pub(crate) strays: Strays,
     /// Where the peer stood when it acknowledged bytes that are not delivered.
     pub(crate) receipts: Receipts,
+    /// Bytes that their receiver may never have had.
+    pub(crate) doubts: Doubts,
 }
 
 /// Where the peer stood when it acknowledged bytes of a direction that were not delivered yet: the first time and the
@@ -128,6 +131,7 @@ impl Default for ColdHalf {
             silence: Silence { until: None, since: 0, acks: 0 },
             strays: Strays::default(),
             receipts: Receipts::default(),
+            doubts: Doubts::default(),
         }
     }
 }

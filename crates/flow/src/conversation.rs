@@ -57,12 +57,16 @@ impl<T> Record<T> {
         {
             return outcome;
         }
+        let odd_ttl = !self.halves.get(segment.side).ttls.has(segment.ttl) && self.watch_ttl(segment, at);
+        if segment.flags.0 & (TcpFlags::SYN | TcpFlags::URG) != 0 && !segment.payload.is_empty() {
+            self.note_unusual(segment, at, sink);
+        }
         if self.causality.show(segment.side) {
             self.hear_first(segment.side, at, shared);
         }
         let peer_at = segment.ack.map(|ack| self.take_ack(segment, at, ack, shared, sink));
         self.count_for_tentative(shared, sink);
-        self.take_payload(segment, at, peer_at, shared, sink);
+        self.take_payload(segment, at, peer_at, odd_ttl, shared, sink);
         if self.causality.waiting {
             self.release(shared, sink);
         }
@@ -82,7 +86,12 @@ impl<T> Record<T> {
         // A refused connection is reset with sequence number 0 and an acknowledgement of the SYN (RFC 9293, 3.10.7.1).
         let refused =
             || segment.ack.is_some_and(|ack| peer.is_open() && peer.accepts_reset(peer.offset(ack)));
+        let other_ttl = half.ttls.is_odd(segment.ttl);
         if if half.is_open() { half.accepts_reset(at) } else { refused() } {
+            if other_ttl {
+                let evidence = StreamEvent::Evidence(segment.side, at, Evidence::ResetWithOtherTtl);
+                sink.event(&self.info, &mut self.state, evidence);
+            }
             return Outcome::Reset;
         }
         shared.counters.rst_out_of_window += 1;
@@ -122,6 +131,10 @@ impl<T> Record<T> {
         }
         shared.counters.out_of_window += 1;
         shared.counters.dropped_bytes += u64::from(len);
+        if len > 0 {
+            let evidence = StreamEvent::Evidence(segment.side, at, Evidence::DataOutOfWindow);
+            sink.event(&self.info, &mut self.state, evidence);
+        }
         Some(Outcome::Open)
     }
 
@@ -149,13 +162,16 @@ impl<T> Record<T> {
         let half = self.halves.get_mut(side);
         let before = half.acked;
         shared.counters.acknowledged_bytes += half.acknowledge(ack, fin);
-        let (at, unseen) = (half.offset(ack), half.acked > half.next);
+        let (at, unseen, half_next) = (half.offset(ack), half.acked > half.next, half.next);
         let held = self.cold.as_ref().map(|cold| !cold.get(side).held.is_empty());
         // An acknowledgement alone is no reason to make the cold part.
         if unseen && (held.is_some() || !segment.payload.is_empty() || segment.cut > 0) {
             self.sign(side, before, own_at);
         }
         let Some(held) = held else { return at };
+        if at < half_next {
+            self.watch_stall(side, shared, sink);
+        }
         if held || unseen {
             let (mut assembly, mut out) = self.split(side, shared, sink);
             if held { assembly.acknowledged(at, &mut out) } else { assembly.acknowledged_unseen(&mut out) }
@@ -195,6 +211,7 @@ impl<T> Record<T> {
         segment: &Segment<'_>,
         at: StreamOffset,
         peer_at: Option<StreamOffset>,
+        odd_ttl: bool,
         shared: &mut Shared,
         sink: &mut S,
     ) {
@@ -216,7 +233,7 @@ impl<T> Record<T> {
         }
         let Segment { payload: bytes, cut, time, frame, source, .. } = *segment;
         let stamp = Stamp { ack: segment.ack, flags: segment.flags.0, now: shared.now };
-        let arrival = Arrival { at, bytes, cut, fin, peer_at, time, frame, source, stamp };
+        let arrival = Arrival { at, bytes, cut, fin, peer_at, time, frame, source, stamp, odd_ttl };
         let (mut assembly, mut out) = self.split(segment.side, shared, sink);
         let fate = assembly.accept(&arrival, &mut out);
         if self.causality.waiting && matches!(fate, Fate::InOrder | Fate::OutOfOrder) {
@@ -234,7 +251,12 @@ impl<T> Record<T> {
             self.phase = Phase::Live;
         }
         let [lower, upper] = [Side::Lower, Side::Upper].map(|side| self.fin(side).map(|fin| (side, fin)));
-        let (Some(lower), Some(upper)) = (lower, upper) else { return Outcome::Open };
+        let (Some(lower), Some(upper)) = (lower, upper) else {
+            if self.phase == Phase::Closing {
+                self.phase = Phase::Live;
+            }
+            return Outcome::Open;
+        };
         self.phase = Phase::Closing;
         let done = |(side, fin): (Side, StreamOffset)| {
             let half = self.halves.get(side);

@@ -72,6 +72,10 @@ pub struct Counters {
 
     /// Ranges that came twice with different bytes.
     pub overlap_conflicts: u64,
+    /// Times that a receiver went on without acknowledging bytes that were delivered here.
+    pub never_acknowledged: u64,
+    /// FINs after which their sender went on.
+    pub fins_withdrawn: u64,
     /// RSTs that were ignored.
     pub rst_out_of_window: u64,
     /// Senders whose checksums were found to be filled in by their network card.

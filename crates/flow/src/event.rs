@@ -99,8 +99,25 @@ pub enum Evidence {
     OverlapConflict,
     /// A reset outside the window was ignored.
     ResetOutOfWindow,
+    /// A reset was believed here, and the connection went on: its receiver had ignored it.
+    ResetIgnored,
+    /// A reset came with a TTL clearly other than that of its sender's segments: something on the path may have sent it.
+    ResetWithOtherTtl,
     /// A segment with a wrong checksum from a sender whose checksums are otherwise right was ignored.
     BadChecksum,
+    /// Bytes that conflict, or were never acknowledged, came with a TTL clearly other than that of their sender.
+    TtlOutlier,
+    /// Bytes that were delivered and that their receiver never had: it went on without acknowledging them and nobody sent
+    /// them again, or its sender ended its stream before them.
+    NeverAcknowledged,
+    /// A SYN with payload. Whether its receiver took the payload depends on both hosts (RFC 7413).
+    DataInSyn,
+    /// Payload far outside the window was ignored.
+    DataOutOfWindow,
+    /// Payload after a FIN of its sender. It is delivered, since the FIN may be forged.
+    DataAfterFin,
+    /// Urgent data, which some hosts take out of the stream (RFC 6093).
+    UrgentData,
 }
 
 /// One thing that happened on a connection.
@@ -111,7 +128,16 @@ pub enum StreamEvent<'a> {
     /// Bytes that will not come.
     Gap(Gap),
     /// That side will send nothing more: its FIN was reached in order (everything before was delivered or declared lost).
+    /// If it sends more all the same, [`Evidence::DataAfterFin`] says so before the data.
     Fin(Side),
+    /// Bytes that came before, cut into segments in another way or too long ago to be compared here. A listener that still
+    /// has them may compare them with its own: others are an overlap conflict.
+    Again {
+        /// The bytes as they came again.
+        chunk: Chunk<'a>,
+        /// Their TTL is clearly other than that of their sender's segments.
+        odd_ttl: bool,
+    },
     /// A fact about the bytes of that side around that offset.
     Evidence(Side, StreamOffset, Evidence),
     /// The connection ended. What was held back has been delivered, holes as gaps.

@@ -1,6 +1,7 @@
 //! Where one direction of a connection stands.
 
 use crate::StreamOffset;
+use crate::ttl::Ttls;
 use tapwire_wire::SeqNumber;
 
 /// A sequence number further than this from the bytes of its direction belongs to another connection. Larger than
@@ -39,7 +40,9 @@ pub(crate) struct Half {
     /// The first byte of the direction as far as known.
     pub(crate) base: StreamOffset,
     /// Where the sender's record was in the table of senders.
-    pub(crate) sender: u32,
+    pub(crate) sender: u16,
+    /// The usual TTLs of its segments.
+    pub(crate) ttls: Ttls,
     pub(crate) start: Start,
     /// The SYN was seen; its number is `base` - 1.
     pub(crate) syn: bool,
@@ -53,8 +56,18 @@ impl Default for Half {
     fn default() -> Self {
         let zero = StreamOffset::first(SeqNumber(0));
         let start = Start::Unknown;
-        let sender = u32::MAX;
-        Self { next: zero, acked: zero, base: zero, sender, start, syn: false, spoke: false, finished: false }
+        let (sender, ttls) = (u16::MAX, Ttls::default());
+        Self {
+            next: zero,
+            acked: zero,
+            base: zero,
+            sender,
+            ttls,
+            start,
+            syn: false,
+            spoke: false,
+            finished: false,
+        }
     }
 }
 

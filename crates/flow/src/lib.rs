@@ -34,6 +34,8 @@ mod record;
 mod senders;
 mod table;
 mod tombstone;
+mod ttl;
+mod unusual;
 
 pub use config::Config;
 pub use counters::{Counters, SourceCounters};

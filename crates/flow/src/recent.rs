@@ -59,6 +59,8 @@ pub(crate) struct Verdict {
     pub(crate) conflict: Option<u32>,
     /// The bytes are a mirror's second copy.
     pub(crate) mirrored: bool,
+    /// How many of the bytes asked about were compared, among those up to the limit given.
+    pub(crate) compared: u64,
 }
 
 /// A ring of (sequence, length, hash) that grows on demand. Ranges in it never overlap: only bytes that were new when
@@ -90,13 +92,23 @@ impl Recent {
         self.ring.push(entry);
     }
 
-    /// Compares bytes that came before, as far as they cover remembered ranges whole.
-    pub(crate) fn check(&mut self, seq: SeqNumber, bytes: &[u8], stamp: Stamp, hashing: &Hashing) -> Verdict {
+    /// Compares bytes that came before, as far as they cover remembered ranges whole. The first `old` of them were
+    /// delivered.
+    pub(crate) fn check(
+        &mut self,
+        seq: SeqNumber,
+        bytes: &[u8],
+        old: u64,
+        stamp: Stamp,
+        hashing: &Hashing,
+    ) -> Verdict {
         let mut verdict = Verdict::default();
         let (len, oldest) = (self.ring.len(), self.oldest);
         for (at, entry) in self.ring.iter_mut().enumerate() {
             let Ok(start) = u32::try_from(entry.seq.distance(seq)) else { continue };
             let Some(again) = slice(bytes, start, entry.len) else { continue };
+            let within = u64::from(start) + u64::from(entry.len) <= old;
+            verdict.compared += if within { u64::from(entry.len) } else { 0 };
             if hashing.payload(again) != entry.hash {
                 if !entry.disputed {
                     verdict.conflict.get_or_insert(start);
@@ -148,17 +160,17 @@ mod tests {
         let (mut recent, hashing) = filled(4);
         let mut forged = [b'a'; 25];
         forged[17] = b'b';
-        let conflict = recent.check(SeqNumber(u32::MAX - 15), &forged, stamp(9), &hashing).conflict;
+        let conflict = recent.check(SeqNumber(u32::MAX - 15), &forged, 25, stamp(9), &hashing).conflict;
         assert_eq!(conflict, Some(10));
-        let again = recent.check(SeqNumber(u32::MAX - 15), &forged, stamp(9), &hashing);
-        assert_eq!(again, Verdict::default());
+        let again = recent.check(SeqNumber(u32::MAX - 15), &forged, 25, stamp(9), &hashing);
+        assert_eq!(again, Verdict { compared: 20, ..Verdict::default() });
     }
 
     #[test]
     fn a_mirrors_copy_is_soon_and_alike_and_a_retransmission_is_not() {
         let (mut recent, hashing) = filled(40);
         let last = SeqNumber(u32::MAX - 15).add(390);
-        let mut copy = |seq: SeqNumber, stamp| recent.check(seq, &[b'a'; 10], stamp, &hashing).mirrored;
+        let mut copy = |seq: SeqNumber, stamp| recent.check(seq, &[b'a'; 10], 10, stamp, &hashing).mirrored;
         assert!(copy(last, stamp(1_000)));
         assert!(!copy(last, stamp(5_000_000)));
         assert!(!copy(last, Stamp { ack: Some(SeqNumber(10)), ..stamp(0) }));
@@ -173,7 +185,7 @@ mod tests {
         let (mut recent, hashing) = filled(40);
         assert_eq!(recent.ring.capacity(), 32);
         let conflict = |recent: &mut Recent, nth: u32| {
-            recent.check(SeqNumber(u32::MAX - 15).add(nth * 10), &[b'x'; 10], stamp(0), &hashing).conflict
+            recent.check(SeqNumber(u32::MAX - 15).add(nth * 10), &[b'x'; 10], 10, stamp(0), &hashing).conflict
         };
         assert_eq!(conflict(&mut recent, 7), None);
         assert_eq!(conflict(&mut recent, 8), Some(0));

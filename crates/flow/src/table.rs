@@ -12,7 +12,7 @@ use crate::pool::Pool;
 use crate::queues::{Class, Queues};
 use crate::record::{Phase, Record};
 use crate::senders::Senders;
-use crate::{CloseReason, Config, Evidence, FlowInfo, StreamEvent, StreamSink};
+use crate::{CloseReason, Config, Evidence, FlowInfo, StreamEvent, StreamOffset, StreamSink};
 use std::collections::BTreeSet;
 use tapwire_wire::{FlowKey, Segment, Side, TcpFlags, Timestamp};
 
@@ -160,12 +160,12 @@ impl<T: Default> FlowTable<T> {
             return true;
         }
         let mut record = found.and_then(|slot| self.records.get_mut(slot as usize)?.as_mut());
-        let hint = record.as_ref().map_or(u32::MAX, |record| record.halves.get(segment.side).sender);
-        let judgement = self.senders.judge(segment, hint, &self.shared.hashing);
+        let hint = record.as_ref().map_or(u16::MAX, |record| record.halves.get(segment.side).sender);
+        let judgement = self.senders.judge(segment, u32::from(hint), &self.shared.hashing);
         let counters = &mut self.shared.counters;
         counters.offloaded_senders += u64::from(judgement.offload_found);
         if let Some(record) = &mut record {
-            record.halves.get_mut(segment.side).sender = judgement.sender;
+            record.halves.get_mut(segment.side).sender = u16::try_from(judgement.sender).unwrap_or(u16::MAX);
         }
         if judgement.believed {
             return true;
@@ -188,12 +188,14 @@ impl<T: Default> FlowTable<T> {
         segment: &Segment<'_>,
         sink: &mut S,
     ) -> Option<u32> {
+        let mut outlived = None;
         if let Some(slot) = found {
             let record = self.records.get_mut(slot as usize)?.as_mut()?;
             let dead = record.is_dead();
             let counters = &mut self.shared.counters;
-            let revived = dead && record.outlives_reset(segment);
+            let revived = dead && record.outlives_its_end(segment);
             counters.revived += u64::from(revived);
+            outlived = revived.then(|| record.end_that_was_ignored());
             if !revived && !record.is_replaced_by(segment) {
                 if dead {
                     counters.after_close += 1;
@@ -212,7 +214,12 @@ impl<T: Default> FlowTable<T> {
             self.shared.counters.dropped_bytes += segment.payload.len() as u64;
             return None;
         }
-        Some(self.open(hash, segment))
+        let slot = self.open(hash, segment);
+        if let Some((evidence, record)) = outlived.zip(self.records.get_mut(slot as usize)?.as_mut()) {
+            let at = StreamOffset::first(segment.seq);
+            sink.event(&record.info, &mut record.state, StreamEvent::Evidence(segment.side, at, evidence));
+        }
+        Some(slot)
     }
 
     fn open(&mut self, hash: u32, segment: &Segment<'_>) -> u32 {
@@ -269,7 +276,7 @@ impl<T: Default> FlowTable<T> {
         if let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) {
             match reason {
                 CloseReason::Reset => record.entomb(segment),
-                _ => record.phase = Phase::DeadByFin,
+                _ => record.entomb_finished(),
             }
         }
         slot

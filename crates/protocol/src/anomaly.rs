@@ -111,6 +111,26 @@ anomalies! {
     ResetOutOfWindow = "reset-out-of-window",
     /// A segment with a wrong checksum was ignored.
     BadChecksum = "bad-checksum",
+    /// A reset was ignored by its receiver: the connection went on. Somebody on the path may have forged it.
+    ResetIgnored = "reset-ignored",
+    /// A reset came with a TTL clearly other than that of its sender's segments: somebody on the path may have sent it.
+    ResetWithOtherTtl = "reset-with-other-ttl",
+    /// Bytes that conflict, or were never acknowledged, came with a TTL clearly other than that of their sender.
+    TtlOutlier = "ttl-outlier",
+    /// Bytes that the sensor read and their receiver never acknowledged, although it went on.
+    NeverAcknowledged = "never-acknowledged",
+    /// A head that came in many segments of a few bytes.
+    TinySegments = "tiny-segments",
+    /// A SYN with payload, which its receiver may have taken or not.
+    DataInSyn = "data-in-syn",
+    /// Payload far outside the receive window was ignored.
+    DataOutOfWindow = "data-out-of-window",
+    /// Payload after a FIN of its sender: the FIN or the payload may be forged.
+    DataAfterFin = "data-after-fin",
+    /// Urgent data, which some hosts take out of the stream.
+    UrgentData = "urgent-data",
+    /// More requests without answers than the sensor keeps: which answer belongs to which is lost.
+    TooManyOutstanding = "too-many-outstanding",
     /// A PROXY protocol header that could not be read.
     InvalidProxyHeader = "invalid-proxy-header",
     /// The content coding could not be decoded.

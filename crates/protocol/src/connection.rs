@@ -2,10 +2,11 @@
 
 use crate::h1::conversation::Conversation;
 use crate::h1::conversation::MAX_PROXY_HEADER;
+use crate::h1::conversation::anomaly_of;
 use crate::h1::{Start, probe};
 use crate::proxy::{self, ProxyOutcome};
-use crate::{Kind, ProxyHeader, Unseen};
-use tapwire_flow::{Chunk, Gap, StreamOffset};
+use crate::{Anomalies, Kind, ProxyHeader, Unseen};
+use tapwire_flow::{Chunk, Evidence, Gap, StreamOffset};
 use tapwire_wire::{Side, SourceId, Timestamp};
 
 /// What a connection speaks, as its bytes tell; never by port.
@@ -50,6 +51,8 @@ pub(crate) struct Unknown {
     hole_time: Timestamp,
     /// Data chunks that were nothing known.
     misses: u16,
+    /// Per side: facts about segments, for the first message. Hardly any connection has some.
+    noted: Option<Box<[Anomalies; 2]>>,
 }
 
 /// Bytes that came in chunks before, with what their first chunk said. Its `Debug` shows no content.
@@ -121,6 +124,18 @@ pub(crate) enum Verdict {
 const MAX_MISSES: u16 = 512;
 
 impl Unknown {
+    /// A fact about the bytes of that side.
+    pub(crate) fn evidence(&mut self, side: Side, evidence: Evidence) {
+        if let Some(noted) = self.noted.get_or_insert_default().get_mut(side as usize) {
+            noted.insert(anomaly_of(evidence));
+        }
+    }
+
+    /// The facts about the bytes of that side.
+    pub(crate) fn noted(&self, side: Side) -> Anomalies {
+        self.noted.as_ref().and_then(|noted| noted.get(side as usize).copied()).unwrap_or_default()
+    }
+
     pub(crate) fn gap(&mut self, gap: &Gap) {
         if self.is_at_start(gap.side)
             && let Some(missing) = self.missing.get_mut(gap.side as usize)

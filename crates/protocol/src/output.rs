@@ -2,8 +2,8 @@
 
 use crate::h1::reader::Origin;
 use crate::{
-    Anomalies, Body, BodyPart, ConnectionEnd, Exchange, ExchangeSink, FlowStamp, Frames, Head, Message,
-    MessageId, Pairing, ProxyHeader, Seen, Unseen,
+    Anomalies, Anomaly, Body, BodyPart, ConnectionEnd, Exchange, ExchangeSink, FlowStamp, Frames, Head,
+    Message, MessageId, Pairing, ProxyHeader, Seen, Unseen,
 };
 use std::collections::BTreeSet;
 use tapwire_flow::FlowInfo;
@@ -54,6 +54,8 @@ pub struct Counters {
     pub requests_alone: u64,
     /// Responses without their request.
     pub responses_alone: u64,
+    /// Of the halves alone, those that were given up because too many waited.
+    pub too_many_outstanding: u64,
     /// Interim responses, which are part of an exchange.
     pub interim_responses: u64,
     /// Heads or bodies of which bytes are missing.
@@ -214,6 +216,11 @@ impl<E: ExchangeSink> Output<'_, E> {
     fn count(&mut self, exchange: &Exchange) {
         let counters = &mut *self.counters;
         counters.exchanges += 1;
+        let overflow = [&exchange.request, &exchange.response]
+            .into_iter()
+            .flatten()
+            .any(|half| half.anomalies.contains(Anomaly::TooManyOutstanding));
+        counters.too_many_outstanding += u64::from(overflow);
         match (&exchange.request, &exchange.response) {
             (Some(_), Some(_)) => counters.paired += 1,
             (Some(_), None) => counters.requests_alone += 1,

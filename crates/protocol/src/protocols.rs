@@ -7,7 +7,7 @@ use crate::output::{Config, Counters, Output};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;
 use tapwire_flow::{Chunk, FlowInfo, Patience, StreamEvent, StreamSink};
-use tapwire_wire::Endpoint;
+use tapwire_wire::{Endpoint, Side};
 
 /// A wire protocol, as `tapwire list protocols` shows it.
 #[derive(Debug, Clone, Copy)]
@@ -130,6 +130,9 @@ impl<E: ExchangeSink> Protocols<E> {
                     if unknown.invalid_proxy {
                         http.note_invalid_proxy();
                     }
+                    for side in [Side::Lower, Side::Upper] {
+                        http.expect(side, unknown.noted(side));
+                    }
                     self.count_opaque(Kind::Unknown, skip);
                     if let Some(held) = held {
                         let chunk = held.chunk();
@@ -204,15 +207,20 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
         if let StreamEvent::Data(chunk) = event {
             return self.data(flow, &mut connection.0, &chunk);
         }
-        if let (State::Unknown(unknown), StreamEvent::Gap(gap)) = (&mut connection.0, &event) {
-            unknown.gap(gap);
+        if let State::Unknown(unknown) = &mut connection.0 {
+            match &event {
+                StreamEvent::Gap(gap) => unknown.gap(gap),
+                StreamEvent::Evidence(side, _, evidence) => unknown.evidence(*side, *evidence),
+                _ => {}
+            }
         }
         if let State::Http1(http) = &mut connection.0 {
             let mut out = self.output(flow);
             match event {
                 StreamEvent::Gap(gap) => http.gap(&mut out, &gap),
                 StreamEvent::Fin(side) => http.fin(&mut out, side),
-                StreamEvent::Evidence(side, _, evidence) => http.evidence(side, evidence),
+                StreamEvent::Evidence(side, at, evidence) => http.evidence(side, at, evidence),
+                StreamEvent::Again { chunk, odd_ttl } => http.again(&chunk, odd_ttl),
                 StreamEvent::Close(reason) => http.close(&mut out, reason),
                 StreamEvent::Data(_) => {}
             }

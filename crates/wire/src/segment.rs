@@ -15,6 +15,8 @@ impl TcpFlags {
     pub const RST: u8 = 0x04;
     /// The acknowledgement field is significant.
     pub const ACK: u8 = 0x10;
+    /// The urgent pointer is significant.
+    pub const URG: u8 = 0x20;
 
     /// Whether every bit of `bits` is set.
     #[inline]

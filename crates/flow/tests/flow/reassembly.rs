@@ -406,7 +406,8 @@ fn segments_far_ahead_that_fit_the_peer_follow_a_great_loss() {
         let packet = client(far + nth).ack(501).data(b"x");
         tap.send(&packet).send(&packet);
     }
-    let heard = tap.take();
+    let mut heard = tap.take();
+    heard.retain(|heard| !matches!(heard, Heard::Evidence(_, _, Evidence::DataOutOfWindow)));
     assert_eq!(heard.first(), Some(&gap(CLIENT, 101, 100_000_002, 0)));
     assert_eq!(heard.len(), 2);
     assert_eq!(tap.table.counters().flows_opened, 1);
@@ -418,7 +419,8 @@ fn an_injected_segment_out_of_the_window_changes_nothing() {
     for nth in 0..10 {
         tap.send(&client(2_000_000_000 + nth * 50_000_000).ack(501).data(b"x"));
     }
-    assert_eq!(tap.take(), []);
+    let named = |heard: &Heard| matches!(heard, Heard::Evidence(CLIENT, _, Evidence::DataOutOfWindow));
+    assert!(tap.take().iter().all(named), "it is named, and nothing else");
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Connections after a reset that closed them here.
 
 use crate::common::{CLIENT, Heard, SECOND, SERVER, Tap, Tcp, client, data, server};
-use tapwire_flow::CloseReason;
+use tapwire_flow::{CloseReason, Evidence};
 
 /// A connection after an exchange and a reset in the name of the client: the client's bytes go on at 106, the server's
 /// at 509.
@@ -85,14 +85,30 @@ fn bytes_that_do_not_continue_where_the_direction_stood_open_nothing() {
     assert!(is_silent(&mut tap));
 }
 
-#[test]
-fn a_connection_that_both_fins_closed_is_not_revived() {
+/// A connection that both FINs closed, at 101 and at 501.
+fn finished() -> Tap {
     let mut tap = Tap::connected();
     tap.send(&client(101).ack(501).fin()).send(&server(501).ack(102).fin()).send(&client(102).ack(502));
     assert_eq!(tap.take().last(), Some(&Heard::Close(CloseReason::Fin)));
+    tap
+}
+
+#[test]
+fn a_connection_that_both_fins_closed_is_not_revived() {
+    let mut tap = finished();
     tap.send(&client(102).ack(502).data(b"x")).send(&server(502).ack(103).data(b"y"));
-    tap.send(&client(101).ack(501).data(b"xyz")).send(&server(501).ack(104).data(b"y"));
+    tap.send(&client(101).ack(501).data(b"x")).send(&server(501).ack(102)).send(&client(102).ack(502));
     assert!(is_silent(&mut tap));
+}
+
+#[test]
+fn an_answer_to_bytes_in_the_place_of_the_fin_proves_the_fins_forged() {
+    let mut tap = finished();
+    tap.send(&client(101).ack(501).data(b"GET /")).send(&server(501).ack(106).data(b"HTTP/1.1"));
+    let heard = tap.take();
+    assert!(matches!(heard.first(), Some(Heard::Evidence(SERVER, _, Evidence::DataAfterFin))));
+    assert!(matches!(heard.get(1), Some(Heard::Data { side: SERVER, .. })));
+    assert_eq!((tap.table.counters().revived, tap.table.counters().flows_opened), (1, 2));
 }
 
 #[test]

@@ -243,6 +243,20 @@ impl Pairer {
         }
     }
 
+    /// The messages of that direction that have ended and wait here.
+    pub(crate) fn messages_mut(&mut self, direction: Direction) -> impl Iterator<Item = &mut Message> {
+        let waiting = match direction {
+            Direction::ToServer => &mut self.requests,
+            Direction::ToClient => &mut self.responses,
+        };
+        let paired = self.entries.iter_mut().filter_map(move |entry| match direction {
+            Direction::ToServer => entry.request.as_mut(),
+            Direction::ToClient => entry.response.as_mut(),
+        });
+        let ended = waiting.iter_mut().chain(paired).filter_map(|half| half.ended.as_mut());
+        ended.map(|ended| ended.message.as_mut())
+    }
+
     /// A final response's head was read.
     pub(crate) fn response(&mut self, half: Half) {
         self.changed = true;
@@ -289,10 +303,14 @@ impl Pairer {
                 unsolicited: progress.client_intact && self.is_next_response(response),
             },
             (None, Some(_)) if self.is_full(&self.responses) => {
+                note_overflow(self.responses.front_mut());
                 Relation::ResponseAlone { unsolicited: false }
             }
             _ => return false,
         };
+        if self.responses.is_empty() && !progress.closed && self.is_full(&self.requests) {
+            note_overflow(self.requests.front_mut());
+        }
         match relation {
             Relation::Pair(verdict) => self.pair(verdict),
             Relation::RequestAlone => {
@@ -481,6 +499,13 @@ impl Pairer {
             };
             self.unjudged -= 1;
         }
+    }
+}
+
+/// A half leaves because more wait than are kept.
+fn note_overflow(half: Option<&mut Half>) {
+    if let Some(ended) = half.and_then(|half| half.ended.as_mut()) {
+        ended.message.anomalies.insert(Anomaly::TooManyOutstanding);
     }
 }
 

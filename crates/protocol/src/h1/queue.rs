@@ -31,6 +31,10 @@ impl<T> Queue<T> {
         self.first.as_ref()
     }
 
+    pub(crate) fn front_mut(&mut self) -> Option<&mut T> {
+        self.first.as_mut()
+    }
+
     pub(crate) fn back_mut(&mut self) -> Option<&mut T> {
         self.rest.back_mut().or(self.first.as_mut())
     }

@@ -2,9 +2,15 @@
 
 use crate::connection::Beginning;
 use crate::h1::{ChunkedDecoder, HeadScan};
-use crate::{Anomalies, Message};
+use crate::{Anomalies, Anomaly, Message};
 use tapwire_flow::{Chunk, StreamOffset};
 use tapwire_wire::{SourceId, Timestamp};
+
+/// A segment of a head with no more bytes than this is tiny.
+const TINY: usize = 8;
+
+/// So many of them in one head are not chance.
+const MANY_TINY: u8 = 8;
 
 /// Where a direction's reader stands.
 #[derive(Debug, Default)]
@@ -76,6 +82,8 @@ pub(crate) struct Reader {
     pub(crate) interim: Interim,
     /// Facts that belong to the next message.
     pub(crate) pending: Anomalies,
+    /// Segments of a few bytes that the head that is arriving came in.
+    pub(crate) tiny: u8,
     /// The side said it sends nothing more.
     pub(crate) finished: bool,
 }
@@ -136,5 +144,15 @@ impl Reader {
         self.held = Vec::new();
         self.scan = HeadScan::default();
         self.origin = None;
+        self.tiny = 0;
+    }
+
+    /// Part of a head came. An application that writes its head in pieces writes lines; pieces of a few bytes, one after
+    /// the other, are made by tools that hide from sensors, or typed by a person.
+    pub(crate) fn note_piece(&mut self, len: usize) {
+        self.tiny = self.tiny.saturating_add(u8::from(len <= TINY));
+        if self.tiny >= MANY_TINY {
+            self.pending.insert(Anomaly::TinySegments);
+        }
     }
 }

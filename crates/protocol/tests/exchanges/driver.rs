@@ -8,7 +8,8 @@
 use std::fmt::Write;
 use tapwire_flow::{Chunk, CloseReason, Evidence, FlowInfo, Gap, StreamEvent, StreamOffset, StreamSink};
 use tapwire_protocol::{
-    BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Message, Pairing, Protocols, Seen,
+    Anomaly, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Message, Pairing, Protocols,
+    Seen,
 };
 use tapwire_wire::{Endpoint, FlowKey, SeqNumber, Side, SourceId, Timestamp};
 
@@ -148,7 +149,11 @@ fn play(transcript: &Transcript, protocols: &mut Protocols<Sink>) {
                 time,
             }),
             Line::Fin(side) => StreamEvent::Fin(*side),
-            Line::Evidence(side) => StreamEvent::Evidence(*side, at(*side), Evidence::OverlapConflict),
+            Line::Evidence(side) => {
+                // About the byte that came last.
+                let at = at(*side).nearest(at(*side).seq().add(u32::MAX));
+                StreamEvent::Evidence(*side, at, Evidence::OverlapConflict)
+            }
             Line::Close(reason) => StreamEvent::Close(*reason),
         };
         protocols.event(&flow, &mut connection, event);
@@ -289,6 +294,8 @@ fn half_of(message: Option<&Message>) -> String {
     if trailers > 0 {
         add(format!(" trailers {trailers}"));
     }
-    message.anomalies.iter().for_each(|anomaly| add(format!(" !{}", anomaly.name())));
+    // How a head was cut is a fact about its segments, which are cut anew here.
+    let said = message.anomalies.iter().filter(|anomaly| *anomaly != Anomaly::TinySegments);
+    said.for_each(|anomaly| add(format!(" !{}", anomaly.name())));
     line
 }

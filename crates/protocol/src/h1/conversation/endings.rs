@@ -4,7 +4,7 @@ use super::{Conversation, MAX_PROXY_HEADER};
 use crate::h1::reader::{Interim, Place, Reader};
 use crate::output::Output;
 use crate::{Anomaly, Direction, ExchangeSink, Seen};
-use tapwire_flow::{CloseReason, Evidence, Gap};
+use tapwire_flow::{CloseReason, Gap};
 use tapwire_wire::Side;
 
 impl Conversation {
@@ -110,26 +110,6 @@ impl Conversation {
             Place::Boundary | Place::Undecided(_) | Place::Lost | Place::TunnelStart | Place::Tunnel => {}
         }
         self.settle(out, false);
-    }
-
-    /// A fact about the bytes of one side.
-    pub(crate) fn evidence(&mut self, side: Side, evidence: Evidence) {
-        let anomaly = match evidence {
-            Evidence::OverlapConflict => Anomaly::OverlapConflict,
-            Evidence::ResetOutOfWindow => Anomaly::ResetOutOfWindow,
-            Evidence::BadChecksum => Anomaly::BadChecksum,
-        };
-        let direction = self.direction(side);
-        let noted = match &mut self.reader(direction).open {
-            Some(open) => {
-                open.anomalies.insert(anomaly);
-                true
-            }
-            None => self.pairer.note(direction, anomaly),
-        };
-        if !noted {
-            self.reader(direction).pending.insert(anomaly);
-        }
     }
 
     /// The connection is over: everything open is reported as far as it is known.

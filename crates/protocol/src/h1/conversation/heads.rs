@@ -42,6 +42,7 @@ impl Conversation {
                 let reader = self.reader(direction);
                 reader.origin = Some(origin);
                 reader.place = Place::Head;
+                reader.tiny = 0;
                 0
             }
         }
@@ -79,6 +80,7 @@ impl Conversation {
             reader.place = Place::Boundary;
             return 0;
         };
+        reader.note_piece(rest.len());
         let before = reader.held.len();
         let room = MAX_HEAD.saturating_sub(before).min(rest.len());
         reader.held.extend_from_slice(rest.get(..room).unwrap_or_default());

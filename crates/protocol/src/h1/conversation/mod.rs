@@ -3,8 +3,11 @@
 mod account;
 mod bodies;
 mod endings;
+mod evidence;
 mod heads;
 mod resync;
+
+pub(crate) use evidence::anomaly_of;
 
 use self::account::Account;
 use crate::connection::Beginning;
