@@ -14,6 +14,7 @@ mod frame;
 mod http;
 pub mod mutate;
 mod random;
+mod scene;
 mod sense;
 pub mod truth;
 
@@ -22,4 +23,5 @@ pub use conversation::{Conversation, Sending, Turn};
 pub use frame::{PSH, Tcp};
 pub use http::{shop_turn, shop_turns};
 pub use random::Random;
+pub use scene::Scene;
 pub use sense::{Facts, Row, Sensed, sense, sense_with};

@@ -27,9 +27,12 @@ impl Conversation {
     /// A fact about the bytes of one side at `at`, or about a reset in its name.
     pub(crate) fn evidence(&mut self, side: Side, at: StreamOffset, evidence: Evidence) {
         let (direction, anomaly) = (self.direction(side), anomaly_of(evidence));
-        let is_reset = matches!(evidence, Evidence::ResetOutOfWindow | Evidence::ResetWithOtherTtl);
-        let noted = if is_reset {
-            // A reset is about what is open, whichever side it was sent in the name of.
+        let about_no_bytes = matches!(
+            evidence,
+            Evidence::ResetOutOfWindow | Evidence::ResetWithOtherTtl | Evidence::DataOutOfWindow
+        );
+        let noted = if about_no_bytes {
+            // It is about what is open, whichever side it was sent in the name of.
             self.note(direction, anomaly) || self.note(other(direction), anomaly)
         } else {
             !self.is_to_come(direction, at) && self.note(direction, anomaly)
