@@ -277,7 +277,7 @@ fn bytes_that_expire_before_the_server_are_told_by_their_ttl() {
 fn several_paths_of_one_sender_are_no_evasion() {
     // Two paths of other lengths, two stacks behind one address, and a path that changes for good.
     for ttl in [
-        |nth: usize| 60 + (nth % 4) as u8,
+        |nth: usize| [60, 61, 62, 63][nth % 4],
         |nth| if nth % 2 == 0 { 64 } else { 128 },
         |nth| {
             if nth < 9 { 64 } else { 51 }
