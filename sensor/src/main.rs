@@ -2,6 +2,7 @@
 
 mod ailments;
 mod apis;
+mod carve;
 mod cli;
 mod doctor;
 mod failure;
@@ -46,6 +47,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Replay(args) => sense::replay(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Show(args) => show::show(&args),
+        Command::Carve(args) => carve::carve(&args),
         Command::Explain { name } => lists::explain(&name),
         Command::List { what, json } => lists::list(what, json),
         Command::Config { action, config } => configuration(action, &config),

@@ -184,7 +184,7 @@ impl Analyst {
     }
 }
 
-fn source_of<'a>(sources: &'a [String], exchange: &Exchange) -> &'a str {
+pub(crate) fn source_of<'a>(sources: &'a [String], exchange: &Exchange) -> &'a str {
     let half = exchange.request.as_ref().or(exchange.response.as_ref());
     half.and_then(|message| sources.get(usize::from(message.source.0))).map_or("", String::as_str)
 }

@@ -9,6 +9,7 @@
 mod analyst;
 mod config;
 mod flight;
+mod follow;
 mod outlet;
 mod report;
 mod reports;
@@ -20,6 +21,7 @@ mod work;
 
 pub use config::Config;
 pub use flight::ShedLevel;
+pub use follow::{Followed, Follower, Member, follow};
 pub use outlet::{Classes, Outlet};
 pub use report::{Report, Shedding, Snapshot, Tally, WireCounters};
 pub use run::{Control, Watch, run};

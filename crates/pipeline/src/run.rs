@@ -52,7 +52,7 @@ pub fn run(source: &mut dyn Source, config: &Config, outlets: Vec<Outlet>, watch
     ended.report(drive, config, &names)
 }
 
-fn source_names(source: &dyn Source) -> Vec<String> {
+pub(crate) fn source_names(source: &dyn Source) -> Vec<String> {
     let count = u16::try_from(source.count()).unwrap_or(u16::MAX);
     (0..count).map(|id| source.name(tapwire_wire::SourceId(id)).to_owned()).collect()
 }

@@ -6,10 +6,12 @@
 //! | `lock` | held by the one writer | released by the kernel |
 //! | `state/NAME` | checkpoints of bytes that the pure crates give | written beside, synced, renamed; CRC32C |
 //! | `events/DAY.ndjson.gz` | rendered events of one UTC day | one gzip member per append; a torn one is cut off |
+//! | `audit.jsonl` | who carved which packets | appended, one write a line |
 //! | `token.key` | the key of tokens, unless another is given | linked into place when whole |
 //!
 //! One [`Store`] writes; any number of [`Reader`]s read beside it. Nothing here knows what the bytes mean.
 
+mod audit;
 mod checkpoint;
 mod crc32c;
 mod day;
@@ -25,6 +27,7 @@ use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+pub use audit::AuditLog;
 pub use checkpoint::Loaded;
 pub use day::{Day, NoDay};
 pub use directories::Directories;

@@ -1,0 +1,114 @@
+//! What only analysis tells: the exchanges that findings name, and expressions over what was learned.
+
+use super::Carving;
+use super::choose::{Answer, Wish};
+use crate::cli::{OnOff, SenseArgs};
+use crate::failure::Failure;
+use crate::sense::{pipeline_config, redactor};
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+use tapwire_capture::Pressure;
+use tapwire_event::{Format, Options, Renderer, choose};
+use tapwire_pipeline::{Classes, Outlet, run};
+use tapwire_protocol::Uid;
+use tapwire_sink::{Batch, Notice, Reader, Sink, SinkError, SinkReport};
+
+/// For each wish the exchanges that it means; `None` when interrupted.
+pub(crate) fn exchanges_of(carving: &Carving, wishes: &[Wish]) -> Result<Option<Vec<Answer>>, Failure> {
+    let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
+    let config = pipeline_config(&carving.effective, &sense, carving.key.clone(), Pressure::Block)?;
+    let mut answers = Vec::new();
+    let mut outlets = Vec::new();
+    for wish in wishes {
+        let found = Arc::new(Mutex::new(BTreeSet::new()));
+        outlets.push(outlet(carving, wish, &found));
+        answers.push((wish.clone(), found));
+    }
+    let mut source = carving.open()?;
+    let mut terminal = carving.terminal();
+    let report = run(source.as_mut(), &config, outlets, &mut terminal);
+    terminal.finish();
+    let taken =
+        |found: &Arc<Mutex<BTreeSet<Uid>>>| found.lock().map(|found| found.clone()).unwrap_or_default();
+    let answers = answers.iter().map(|(wish, found)| (wish.clone(), taken(found))).collect();
+    Ok((!report.interrupted).then_some(answers))
+}
+
+fn outlet(carving: &Carving, wish: &Wish, found: &Arc<Mutex<BTreeSet<Uid>>>) -> Outlet {
+    let redactor = redactor(&carving.effective, carving.key.clone());
+    let (format, classes, filter) = match wish {
+        Wish::Uid(_) => (Format::Ocsf, Classes { exchanges: false, findings: true, sensor: false }, None),
+        Wish::Where { expr, .. } => {
+            (Format::Tsv, Classes { exchanges: true, findings: false, sensor: false }, Some(expr.clone()))
+        }
+    };
+    let fields = choose("uid").unwrap_or_default();
+    let options = Options { format, fields, ..Options::default() };
+    let sink = Uids { wish: wish.clone(), found: Arc::clone(found) };
+    Outlet::new(Renderer::new(options, redactor), classes, filter, vec![Box::new(sink)])
+}
+
+/// Collects what events say of the wished-for exchanges.
+struct Uids {
+    wish: Wish,
+    found: Arc<Mutex<BTreeSet<Uid>>>,
+}
+
+impl Uids {
+    fn of(&self, line: &[u8]) -> Vec<Uid> {
+        match &self.wish {
+            Wish::Where { .. } => std::str::from_utf8(line).ok().and_then(uid).into_iter().collect(),
+            Wish::Uid(prefix) => named_by_finding(line, &prefix.text().to_ascii_lowercase()),
+        }
+    }
+}
+
+fn named_by_finding(line: &[u8], prefix: &str) -> Vec<Uid> {
+    if memchr::memmem::find(line, prefix.as_bytes()).is_none() {
+        return Vec::new();
+    }
+    let Ok(event) = serde_json::from_slice::<Value>(line) else { return Vec::new() };
+    let own = event.pointer("/finding_info/uid").and_then(Value::as_str);
+    if !own.is_some_and(|own| own.starts_with(prefix)) {
+        return Vec::new();
+    }
+    let exchanges = event.pointer("/unmapped/exchanges").and_then(Value::as_array);
+    exchanges.into_iter().flatten().filter_map(Value::as_str).filter_map(uid).collect()
+}
+
+/// From its 32 digits.
+fn uid(text: &str) -> Option<Uid> {
+    let text = text.trim();
+    let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    let bytes: Vec<u8> = (0..text.len()).step_by(2).map(byte).collect::<Option<_>>()?;
+    bytes.try_into().ok().map(Uid)
+}
+
+impl Sink for Uids {
+    fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
+        for line in batch.bytes().split(|byte| *byte == b'\n') {
+            let uids = self.of(line);
+            if let Ok(mut found) = self.found.lock() {
+                found.extend(uids);
+            }
+        }
+        Ok(Reader::Listening)
+    }
+
+    fn flush(&mut self) -> Result<Reader, SinkError> {
+        Ok(Reader::Listening)
+    }
+
+    fn poll_notice(&mut self) -> Option<Notice> {
+        None
+    }
+
+    fn report(&self) -> SinkReport {
+        SinkReport { destination: "carve".into(), counts: Default::default(), error: None }
+    }
+
+    fn finish(self: Box<Self>) -> SinkReport {
+        self.report()
+    }
+}

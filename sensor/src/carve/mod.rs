@@ -1,0 +1,141 @@
+//! `carve`: the packets of exchanges and findings as pcapng.
+//!
+//! The capture is read three times, each time through the same stages as in `replay`: once to find the exchanges, once to
+//! find where their bytes lie, once to write. Nothing is kept of packets in between, so a capture may be of any size.
+
+mod audit;
+mod choose;
+mod findings;
+mod locate;
+mod output;
+mod places;
+mod write;
+
+use crate::cli::{CarveArgs, OnOff, SenseArgs};
+use crate::failure::{Exit, Failure};
+use crate::sense::pipeline_config;
+use crate::settings::Effective;
+use crate::size::{bytes, counted};
+use crate::watch::{Terminal, catch_signals};
+use audit::Audit;
+use choose::{Chooser, Spot, Wish};
+use locate::Locator;
+use output::Output;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use tapwire_capture::{Pressure, Source, open_files};
+use tapwire_inspect::TokenKey;
+use tapwire_pipeline::{Config, Followed, Follower, follow};
+use tapwire_store::{Directories, Reader, token_key};
+use write::Writer;
+
+/// `tapwire carve`.
+pub(crate) fn carve(args: &CarveArgs) -> Result<Exit, Failure> {
+    let (wishes, paths) = Wish::read(args)?;
+    Output::check(&args.out, args.force)?;
+    let carving = Carving::new(args, paths)?;
+    let spots = match carving.choose(&wishes)? {
+        Ok(spots) => spots,
+        Err(interrupted) => return Ok(interrupted),
+    };
+    let mut locator = Locator::new(&spots);
+    if carving.pass(&mut locator)?.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    let audit = Audit::open(args)?;
+    let output = Output::create(&args.out)?;
+    let mut writer = Writer::new(output, locator.into_places(args.exact), carving.names()?)?;
+    if carving.pass(&mut writer)?.interrupted {
+        return Ok(Exit::Interrupted);
+    }
+    let written = writer.finish()?;
+    audit.record(args, &spots, &carving.paths, &written)?;
+    written.output.keep(args.force)?;
+    if !args.quiet {
+        eprintln!(
+            "tapwire: {} of {} ({}) in {}",
+            counted(written.packets, "packet"),
+            counted(spots.len() as u64, "exchange"),
+            bytes(written.bytes),
+            args.out.display()
+        );
+    }
+    Ok(Exit::Done)
+}
+
+/// What all passes share.
+struct Carving {
+    paths: Vec<PathBuf>,
+    effective: Effective,
+    key: TokenKey,
+    config: Config,
+    stop: Arc<AtomicBool>,
+    quiet: bool,
+}
+
+impl Carving {
+    fn new(args: &CarveArgs, paths: Vec<PathBuf>) -> Result<Self, Failure> {
+        paths.iter().try_for_each(|path| choose::readable_again(path))?;
+        let effective = Effective::load(&args.config)?;
+        let key = load_key(args)?;
+        let sense = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
+        let config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+        Ok(Self { paths, effective, key, config, stop: catch_signals()?, quiet: args.quiet })
+    }
+
+    fn open(&self) -> Result<Box<dyn Source>, Failure> {
+        Ok(Box::new(open_files(&self.paths, None)?))
+    }
+
+    fn names(&self) -> Result<Vec<String>, Failure> {
+        let source = self.open()?;
+        let count = u16::try_from(source.count()).unwrap_or(u16::MAX);
+        Ok((0..count).map(|id| source.name(tapwire_wire::SourceId(id)).to_owned()).collect())
+    }
+
+    fn terminal(&self) -> Terminal {
+        Terminal::new(Arc::clone(&self.stop), self.quiet, Pressure::Block)
+    }
+
+    /// Reads the capture once.
+    fn pass(&self, follower: &mut impl Follower) -> Result<Followed, Failure> {
+        let mut source = self.open()?;
+        let mut terminal = self.terminal();
+        let followed = follow(source.as_mut(), &self.config, follower, &mut terminal);
+        terminal.finish();
+        Ok(followed)
+    }
+
+    /// The exchanges that are wished for; `Err` within when interrupted.
+    fn choose(&self, wishes: &[Wish]) -> Result<Result<Vec<Spot>, Exit>, Failure> {
+        let mut chooser = Chooser::new(wishes);
+        let followed = if wishes.iter().any(Wish::needs_analysis) {
+            Followed::default()
+        } else {
+            self.pass(&mut chooser)?
+        };
+        for error in &followed.errors {
+            eprintln!("tapwire: {error}");
+        }
+        if followed.interrupted {
+            return Ok(Err(Exit::Interrupted));
+        }
+        if let Some(more) = chooser.unfulfilled() {
+            let Some(uids) = findings::exchanges_of(self, &more)? else { return Ok(Err(Exit::Interrupted)) };
+            chooser.wish_for(&uids)?;
+            if self.pass(&mut chooser)?.interrupted {
+                return Ok(Err(Exit::Interrupted));
+            }
+        }
+        chooser.into_spots().map(Ok)
+    }
+}
+
+/// Tokens in expressions are those of the events: of the data directory, where one is given.
+fn load_key(args: &CarveArgs) -> Result<TokenKey, Failure> {
+    let data = args.data.as_deref().map(Reader::open).transpose()?;
+    let data = data.as_ref().map(Reader::directory);
+    let key = token_key(args.token_key.as_deref(), data, &Directories::from_env())?;
+    Ok(TokenKey::new(*key.bytes()))
+}

@@ -1,0 +1,112 @@
+//! Writes the packets of chosen exchanges as they were captured.
+
+use super::output::Output;
+use super::places::Places;
+use crate::failure::Failure;
+use std::collections::HashMap;
+use std::io::{self, Write};
+use tapwire_capture::{ByteOrder, FileInterface, InterfaceDescription, Labels, PcapngWriter};
+use tapwire_pipeline::{Follower, Member};
+use tapwire_protocol::Exchange;
+use tapwire_wire::{LinkType, Packet};
+
+/// What the file names as its writer.
+const APPLICATION: &str = concat!("tapwire ", env!("CARGO_PKG_VERSION"));
+
+/// An interface of a source. A source of the classic format has one, and files that were joined may mix link types.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Port {
+    source: u16,
+    interface: u32,
+    link: LinkType,
+}
+
+/// Writes what [`Places`] wants while the capture passes.
+pub(crate) struct Writer {
+    out: PcapngWriter<Output>,
+    places: Places,
+    /// Names of the sources.
+    sources: Vec<String>,
+    ports: HashMap<Port, u32>,
+    packets: u64,
+    error: Option<io::Error>,
+}
+
+/// What was written.
+pub(crate) struct Written {
+    /// The file, not yet under its name.
+    pub(crate) output: Output,
+    /// Packets in it.
+    pub(crate) packets: u64,
+    /// Its length.
+    pub(crate) bytes: u64,
+    /// SHA-256 of it.
+    pub(crate) sha256: String,
+}
+
+impl Writer {
+    pub(crate) fn new(output: Output, places: Places, sources: Vec<String>) -> Result<Self, Failure> {
+        let out = PcapngWriter::by(output, ByteOrder::Little, APPLICATION)?;
+        Ok(Self { out, places, sources, ports: HashMap::new(), packets: 0, error: None })
+    }
+
+    /// Everything is written.
+    pub(crate) fn finish(self) -> Result<Written, Failure> {
+        if let Some(error) = self.error {
+            return Err(Failure::new(format!("-w: {error}")));
+        }
+        let mut output = self.out.into_inner();
+        output.flush().map_err(|error| Failure::new(format!("-w: {error}")))?;
+        let (bytes, sha256) = (output.bytes(), output.sha256());
+        Ok(Written { output, packets: self.packets, bytes, sha256 })
+    }
+
+    fn write(
+        &mut self,
+        packet: &Packet<'_>,
+        interface: &FileInterface,
+        member: &Member<'_>,
+    ) -> io::Result<()> {
+        let part = self.places.part(member.connection, &member.segment);
+        if !part.wanted {
+            return Ok(());
+        }
+        let port = self.port(packet, interface)?;
+        let comments: Vec<String> = part.carries.iter().map(ToString::to_string).collect();
+        let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
+        self.packets += 1;
+        self.out.commented_packet(port, packet, &comments)
+    }
+
+    /// The number of the packet's interface in the file, described when its first packet is written.
+    fn port(&mut self, packet: &Packet<'_>, interface: &FileInterface) -> io::Result<u32> {
+        let port = Port { source: packet.source.0, interface: interface.number, link: packet.link };
+        if let Some(known) = self.ports.get(&port) {
+            return Ok(*known);
+        }
+        let source = self.sources.get(usize::from(packet.source.0)).map(String::as_str);
+        let labels = Labels {
+            name: interface.name.as_deref().or(source),
+            description: interface.description.as_deref().or(interface.name.as_ref().and(source)),
+        };
+        let description =
+            InterfaceDescription { snap_len: interface.snap_len, ..InterfaceDescription::new(packet.link) };
+        let number = self.out.labelled_interface(description, labels)?;
+        self.ports.insert(port, number);
+        Ok(number)
+    }
+}
+
+impl Follower for Writer {
+    fn packet(&mut self, packet: &Packet<'_>, interface: &FileInterface, member: Option<Member<'_>>) {
+        if let (Some(member), None) = (member, &self.error) {
+            self.error = self.write(packet, interface, &member).err();
+        }
+    }
+
+    fn exchange(&mut self, _exchange: &Exchange, _source: &str) {}
+
+    fn is_done(&self) -> bool {
+        self.error.is_some()
+    }
+}
