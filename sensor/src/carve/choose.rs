@@ -11,7 +11,7 @@ use tapwire_capture::FileInterface;
 use tapwire_event::{ExchangeFields, View, value};
 use tapwire_expr::{Expr, FieldId, FieldNames, Kind};
 use tapwire_pipeline::{Follower, Member};
-use tapwire_protocol::{Exchange, Message, Uid};
+use tapwire_protocol::{Exchange, Message, Pairing, Seen, Uid};
 use tapwire_wire::{Packet, Side, Timestamp};
 
 /// Fewer digits of a uid would match too much.
@@ -164,6 +164,11 @@ pub(crate) struct Spot {
     pub(crate) proxied: Option<Side>,
     /// What was seen of it.
     pub(crate) halves: Vec<Half>,
+    /// Whether it was seen from its first to its last byte, both halves, and surely belongs together. Of anything else its
+    /// neighbours are part of what is known.
+    pub(crate) whole: bool,
+    /// Whether the connection's beginning was not captured.
+    pub(crate) joined_late: bool,
 }
 
 impl Spot {
@@ -175,6 +180,9 @@ impl Spot {
             first: Mark { frame: message.frames.first, time: message.started },
             last: Mark { frame: message.frames.last, time: message.ended },
         };
+        let complete =
+            |half: &Option<Box<Message>>| half.as_ref().is_some_and(|half| half.seen == Seen::Complete);
+        let whole = complete(&exchange.request) && complete(&exchange.response);
         let request = exchange.request.as_ref().map(|message| half(message, client));
         let response = exchange.response.as_ref().map(|message| half(message, client.peer()));
         Self {
@@ -182,6 +190,8 @@ impl Spot {
             connection: exchange.flow.id,
             proxied: exchange.flow.proxy.map(|_| client),
             halves: [request, response].into_iter().flatten().collect(),
+            joined_late: exchange.flow.joined_late,
+            whole: whole && exchange.pairing == Pairing::Certain,
         }
     }
 }

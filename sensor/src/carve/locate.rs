@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 use tapwire_capture::FileInterface;
 use tapwire_pipeline::{Follower, Member};
 use tapwire_protocol::{Exchange, Uid};
-use tapwire_wire::{Packet, Side};
+use tapwire_wire::{Packet, Side, Timestamp};
 
 /// A PROXY header is no longer: version 2 with all that a sender may append usually fits into 536 bytes, and the first
 /// packet is taken whole.
@@ -18,6 +18,35 @@ const LONGEST_PREFACE: u64 = 536;
 struct Which {
     spot: usize,
     half: usize,
+}
+
+/// When each side of a connection began to speak last: counted packets.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turns {
+    speaker: Option<Side>,
+    lower: Option<u64>,
+    upper: Option<u64>,
+    /// Turns so far, both sides together.
+    count: u64,
+}
+
+impl Turns {
+    fn spoke(&mut self, side: Side, number: u64) {
+        if self.speaker.replace(side) != Some(side) {
+            self.count += 1;
+            *match side {
+                Side::Lower => &mut self.lower,
+                Side::Upper => &mut self.upper,
+            } = Some(number);
+        }
+    }
+
+    const fn of(&self, side: Side) -> Option<u64> {
+        match side {
+            Side::Lower => self.lower,
+            Side::Upper => self.upper,
+        }
+    }
 }
 
 /// What is known of a half so far.
@@ -34,6 +63,9 @@ pub(crate) struct Locator<'s> {
     connections: BTreeMap<u64, Connection>,
     marks: HashMap<(u64, Mark), Vec<Which>>,
     located: Vec<Vec<Located>>,
+    turns: BTreeMap<u64, Turns>,
+    /// When the last answer of a connection ended.
+    answered: BTreeMap<u64, Timestamp>,
     /// The sides whose first bytes are wanted too.
     prefaced: BTreeMap<u64, Side>,
 }
@@ -53,6 +85,8 @@ impl<'s> Locator<'s> {
             connections: connections(spots),
             marks,
             located: spots.iter().map(|spot| vec![Located::default(); spot.halves.len()]).collect(),
+            turns: BTreeMap::new(),
+            answered: BTreeMap::new(),
             prefaced: spots.iter().filter_map(|spot| Some((spot.connection, spot.proxied?))).collect(),
         }
     }
@@ -69,6 +103,7 @@ impl<'s> Locator<'s> {
             let (first, last) =
                 (windows().map(|(first, _)| first).min(), windows().map(|(_, last)| last).max());
             connection.windows.extend(first.zip(last));
+            connection.entire |= !spot.whole;
         }
         self.connections.values_mut().for_each(settle);
         Places::new(self.connections, exact)
@@ -90,17 +125,27 @@ impl<'s> Locator<'s> {
         }
         let mark = Mark { frame: packet.frame, time: packet.time };
         for which in self.marks.get(&(member.connection, mark)).map(Vec::as_slice).unwrap_or_default() {
-            let Some(half) = self.spots.get(which.spot).and_then(|spot| spot.halves.get(which.half)) else {
-                continue;
-            };
+            let Some(spot) = self.spots.get(which.spot) else { continue };
+            let Some(half) = spot.halves.get(which.half) else { continue };
             let located = self.located.get_mut(which.spot).and_then(|halves| halves.get_mut(which.half));
             let Some(located) = located.filter(|_| half.side == member.segment.side) else { continue };
             if mark == half.first {
+                let direction = connection.direction(member.segment.side);
                 let from = direction.unwrapping.learn(stretch.from, half.at);
                 stretch =
                     Stretch { to: super::places::Place(from.0 + (stretch.to.0 - stretch.from.0)), from };
             }
+            // The message of the peer before this one acknowledges all that came before, which proves the pair.
+            let turns = self.turns.get(&member.connection);
+            let before = turns.and_then(|turns| turns.of(half.side.peer())).filter(|_| mark == half.first);
+            // Before the first that was seen is nothing, or the rest of a message: only what follows proves it.
+            let early = turns.is_none_or(|turns| turns.count < 3) && mark == half.first;
+            connection.entire |= spot.joined_late && early;
+            let number = before.unwrap_or(number);
             located.see(half, stretch, number);
+        }
+        if !member.segment.payload.is_empty() {
+            self.turns.entry(member.connection).or_default().spoke(member.segment.side, number);
         }
     }
 }
@@ -140,5 +185,16 @@ impl Follower for Locator<'_> {
         }
     }
 
-    fn exchange(&mut self, _exchange: &Exchange, _source: &str) {}
+    /// A client that sends its next request before the answer has ended does not wait. What its acknowledgements say proves
+    /// nothing, so that its answers are told apart by counting, from the beginning.
+    fn exchange(&mut self, exchange: &Exchange, _source: &str) {
+        let Some(connection) = self.connections.get_mut(&exchange.flow.id) else { return };
+        let before = self.answered.get(&exchange.flow.id).copied().unwrap_or(Timestamp::MIN);
+        if let Some(request) = &exchange.request {
+            connection.entire |= request.started < before;
+        }
+        if let Some(response) = &exchange.response {
+            self.answered.insert(exchange.flow.id, before.max(response.ended));
+        }
+    }
 }

@@ -138,6 +138,8 @@ pub(crate) struct Connection {
     pub(crate) windows: Vec<(u64, u64)>,
     /// Packets so far.
     pub(crate) packets: u64,
+    /// Whether all of it is wanted in any case: only from its beginning can be told which answer belongs to which request.
+    pub(crate) entire: bool,
 }
 
 impl Connection {
@@ -152,13 +154,13 @@ impl Connection {
 
     fn part(&mut self, segment: &Segment<'_>, exact: bool) -> Part {
         self.packets += 1;
-        let packets = self.packets;
+        let (packets, entire) = (self.packets, self.entire);
         let direction = self.direction(segment.side);
         let place = direction.unwrapping.place(segment.seq);
         let stretch = Stretch::of(segment, place);
         let carries = direction.carried(stretch);
         let before = direction.preface.is_some_and(|preface| preface.overlaps(&stretch));
-        let wanted = !exact || !carries.is_empty() || before || direction.is_edge(segment, stretch);
+        let wanted = !exact || entire || !carries.is_empty() || before || direction.is_edge(segment, stretch);
         Part { wanted: wanted || self.is_within(packets), carries }
     }
 
