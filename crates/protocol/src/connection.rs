@@ -15,8 +15,9 @@ pub struct Connection(pub(crate) State);
 
 #[derive(Debug)]
 pub(crate) enum State {
-    /// Nothing known yet, or joined in the middle of something that may still turn out to be HTTP.
-    Unknown(Unknown),
+    /// Nothing known yet, or joined in the middle of something that may still turn out to be HTTP. Nothing is kept
+    /// until something was seen: most connections show at their first bytes what they are.
+    Unknown(Option<Box<Unknown>>),
     /// HTTP/1.
     Http1(Box<Conversation>),
     /// Something that is only counted.
@@ -25,7 +26,7 @@ pub(crate) enum State {
 
 impl Default for State {
     fn default() -> Self {
-        Self::Unknown(Unknown::default())
+        Self::Unknown(None)
     }
 }
 

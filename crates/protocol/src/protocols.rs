@@ -1,6 +1,6 @@
 //! The sink of stream events: probes each connection and hands it to its protocol.
 
-use crate::connection::{Connection, State, Verdict};
+use crate::connection::{Connection, State, Unknown, Verdict};
 use crate::h1::conversation::Conversation;
 use crate::h1::{Start, probe};
 use crate::output::{Config, Counters, Output};
@@ -100,49 +100,56 @@ impl<E: ExchangeSink> Protocols<E> {
     fn data(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
         self.counters.bytes_in += chunk.bytes.len() as u64;
         let skip = match state {
-            State::Unknown(unknown) => match unknown.data(chunk, flow.initiator) {
-                Verdict::Wait => {
-                    self.count_opaque(Kind::Unknown, chunk.bytes.len());
-                    return;
+            State::Unknown(kept) => {
+                let mut fresh = Unknown::default();
+                let unknown = kept.as_deref_mut().unwrap_or(&mut fresh);
+                match unknown.data(chunk, flow.initiator) {
+                    Verdict::Wait => {
+                        if kept.is_none() {
+                            *kept = Some(Box::new(fresh));
+                        }
+                        self.count_opaque(Kind::Unknown, chunk.bytes.len());
+                        return;
+                    }
+                    Verdict::Opaque(kind) => {
+                        *state = State::Opaque(kind);
+                        self.count_opaque(kind, chunk.bytes.len());
+                        return;
+                    }
+                    Verdict::Http1 { held, skip, client } => {
+                        let handshake = flow.initiator.is_some();
+                        let server = *flow.key.endpoint(client.peer());
+                        if unknown.proxy.is_some() && self.proxied.len() < MAX_PROXIED {
+                            self.proxied.insert(server);
+                        }
+                        let expects_proxy = self.proxied.contains(&server);
+                        let mut http = Conversation::new(
+                            client,
+                            unknown.proxy,
+                            expects_proxy,
+                            |side| unknown.beginning(side, handshake, expects_proxy),
+                            |side| unknown.missing_from(side, handshake, expects_proxy),
+                        );
+                        if self.pipelining.contains(flow.key.endpoint(client).octets()) {
+                            http.expect_pipelining();
+                        }
+                        if unknown.invalid_proxy {
+                            http.note_invalid_proxy();
+                        }
+                        for side in [Side::Lower, Side::Upper] {
+                            http.expect(side, unknown.noted(side));
+                        }
+                        self.count_opaque(Kind::Unknown, skip);
+                        if let Some(held) = held {
+                            let chunk = held.chunk();
+                            self.recount_as_http(chunk.bytes.len());
+                            http.data(&mut self.output(flow), &chunk, 0);
+                        }
+                        *state = State::Http1(Box::new(http));
+                        skip
+                    }
                 }
-                Verdict::Opaque(kind) => {
-                    *state = State::Opaque(kind);
-                    self.count_opaque(kind, chunk.bytes.len());
-                    return;
-                }
-                Verdict::Http1 { held, skip, client } => {
-                    let handshake = flow.initiator.is_some();
-                    let server = *flow.key.endpoint(client.peer());
-                    if unknown.proxy.is_some() && self.proxied.len() < MAX_PROXIED {
-                        self.proxied.insert(server);
-                    }
-                    let expects_proxy = self.proxied.contains(&server);
-                    let mut http = Conversation::new(
-                        client,
-                        unknown.proxy,
-                        expects_proxy,
-                        |side| unknown.beginning(side, handshake, expects_proxy),
-                        |side| unknown.missing_from(side, handshake, expects_proxy),
-                    );
-                    if self.pipelining.contains(flow.key.endpoint(client).octets()) {
-                        http.expect_pipelining();
-                    }
-                    if unknown.invalid_proxy {
-                        http.note_invalid_proxy();
-                    }
-                    for side in [Side::Lower, Side::Upper] {
-                        http.expect(side, unknown.noted(side));
-                    }
-                    self.count_opaque(Kind::Unknown, skip);
-                    if let Some(held) = held {
-                        let chunk = held.chunk();
-                        self.recount_as_http(chunk.bytes.len());
-                        http.data(&mut self.output(flow), &chunk, 0);
-                    }
-                    *state = State::Http1(Box::new(http));
-                    skip
-                }
-            },
+            }
             State::Http1(_) => 0,
             State::Opaque(kind) => return self.count_opaque(*kind, chunk.bytes.len()),
         };
@@ -209,8 +216,10 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
         }
         if let State::Unknown(unknown) = &mut connection.0 {
             match &event {
-                StreamEvent::Gap(gap) => unknown.gap(gap),
-                StreamEvent::Evidence(side, _, evidence) => unknown.evidence(*side, *evidence),
+                StreamEvent::Gap(gap) => unknown.get_or_insert_default().gap(gap),
+                StreamEvent::Evidence(side, _, evidence) => {
+                    unknown.get_or_insert_default().evidence(*side, *evidence);
+                }
                 _ => {}
             }
         }
@@ -227,6 +236,7 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
         }
         if let StreamEvent::Close(_) = event {
             if let (State::Unknown(unknown), Some(client)) = (&connection.0, flow.initiator)
+                && let Some(unknown) = unknown
                 && let Some((unseen, time)) = unknown.unseen(client)
             {
                 self.output(flow).end(client, unknown.proxy, unseen, time);
