@@ -2,7 +2,7 @@
 
 use crate::StreamOffset;
 use crate::causality::Due;
-use crate::half::NEAR;
+use crate::half::{Half, NEAR};
 use crate::held::HeldList;
 use crate::recent::Recent;
 use crate::unusual::Doubts;
@@ -137,6 +137,16 @@ impl Default for ColdHalf {
 }
 
 impl ColdHalf {
+    /// Whether nothing that is still to be said depends on it.
+    pub(crate) fn is_settled(&self, half: &Half, peer: &Half) -> bool {
+        let reached = |at: Option<StreamOffset>, next: StreamOffset| at.is_none_or(|at| at <= next);
+        self.held.is_empty()
+            && self.fin.is_none()
+            && half.acked <= half.next
+            && reached(self.lost_until, half.next)
+            && reached(self.waived, peer.next)
+    }
+
     /// Bytes on the heap, without out-of-order payload.
     pub(crate) fn footprint(&self) -> usize {
         self.recent.footprint() + self.held.footprint()

@@ -4,7 +4,8 @@
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Bytes for flow records, hot and cold; a share of the process's bound.
+    /// Bytes for flow records, hot and cold, and for what the listener keeps of their connections; a share of the
+    /// process's bound.
     #[serde(skip)]
     pub memory: usize,
     /// Bytes for out-of-order payload that waits for a hole to fill.

@@ -107,7 +107,9 @@ pub struct Counters {
 
     /// Bytes of records in use.
     pub memory: u64,
-    /// The most that was ever in use.
+    /// Bytes that the listener keeps for connections.
+    pub listener_memory: u64,
+    /// The most that was ever in use, by both.
     pub memory_peak: u64,
     /// Bytes of out-of-order buffers in use.
     pub out_of_order_memory: u64,

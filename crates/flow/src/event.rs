@@ -169,4 +169,14 @@ pub trait StreamSink<T> {
 
     /// How long to keep the flow when it is silent; asked after events.
     fn patience(&self, state: &T) -> Patience;
+
+    /// Bytes that the listener keeps on the heap for all its connections together. Asked after events; they count
+    /// against the table's memory.
+    fn held(&self) -> usize {
+        0
+    }
+
+    /// Nothing is open on this connection, and others were active since: gives back what only a busy connection needs.
+    /// The next event may come at any time.
+    fn rest(&mut self, _: &mut T) {}
 }

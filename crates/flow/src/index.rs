@@ -20,8 +20,9 @@ pub(crate) struct Index {
 }
 
 impl Index {
-    /// Bytes an entry, at the emptiest that growth leaves.
-    pub(crate) const ENTRY: usize = size_of::<Cell>() * 8 / 3;
+    /// Bytes an entry at the worst: while the cells are doubled, the old ones and twice as many new ones are there for
+    /// three quarters of the old.
+    pub(crate) const ENTRY: usize = size_of::<Cell>() * 4;
 
     pub(crate) fn new() -> Self {
         Self { cells: vec![Cell { hash: 0, slot: EMPTY }; 64], len: 0 }

@@ -11,12 +11,14 @@ const KEPT: usize = 64;
 pub(crate) struct Pool {
     free: [Vec<Vec<u8>>; SIZES.len()],
     lent: usize,
+    /// Bytes of free buffers.
+    free_bytes: usize,
     budget: usize,
 }
 
 impl Pool {
     pub(crate) const fn new(budget: usize) -> Self {
-        Self { free: [const { Vec::new() }; SIZES.len()], lent: 0, budget }
+        Self { free: [const { Vec::new() }; SIZES.len()], lent: 0, free_bytes: 0, budget }
     }
 
     /// A copy of `bytes`, or `None` when that is over the budget.
@@ -26,6 +28,11 @@ impl Pool {
             return None;
         }
         let recycled = self.shelf(capacity).and_then(Vec::pop);
+        match &recycled {
+            Some(buffer) => self.free_bytes = self.free_bytes.saturating_sub(buffer.capacity()),
+            None if self.lent + self.free_bytes + capacity > self.budget => self.discard(),
+            None => {}
+        }
         let mut buffer = recycled.unwrap_or_else(|| Vec::with_capacity(capacity));
         buffer.extend_from_slice(bytes);
         self.lent = self.lent.saturating_add(buffer.capacity());
@@ -34,13 +41,23 @@ impl Pool {
 
     /// Takes a buffer back.
     pub(crate) fn give_back(&mut self, mut buffer: Vec<u8>) {
-        self.lent = self.lent.saturating_sub(buffer.capacity());
+        let capacity = buffer.capacity();
+        self.lent = self.lent.saturating_sub(capacity);
         buffer.clear();
-        if let Some(shelf) = self.shelf(buffer.capacity())
+        let fits = self.lent + self.free_bytes + capacity <= self.budget;
+        if let Some(shelf) = self.shelf(capacity)
             && shelf.len() < KEPT
+            && fits
         {
             shelf.push(buffer);
+            self.free_bytes += capacity;
         }
+    }
+
+    /// Frees what is free: buffers of one size must not keep those of another from being made.
+    fn discard(&mut self) {
+        self.free.iter_mut().for_each(Vec::clear);
+        self.free_bytes = 0;
     }
 
     /// What a copy of so many bytes takes.

@@ -1,5 +1,7 @@
 //! Least-recently-active order of the flows, one queue for each timeout.
 
+const SECOND: i64 = 1_000_000_000;
+
 /// No node.
 const NONE: u32 = u32::MAX;
 
@@ -7,7 +9,7 @@ const NONE: u32 = u32::MAX;
 /// comparison a packet, and a timeout is exact to this much.
 const MOVE_EVERY: i64 = 1_000_000_000;
 
-/// Which timeout a flow waits for, in the order in which a full table gives flows up.
+/// Which timeout a flow waits for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Class {
     /// A tombstone after a reset.
@@ -18,6 +20,8 @@ pub(crate) enum Class {
     Syn,
     /// Both FINs are known, but not reached or not acknowledged.
     Closing,
+    /// Nothing is open, and what only a busy connection needs was given back.
+    Resting,
     /// Nothing is open.
     Idle,
     /// An exchange is open.
@@ -27,8 +31,30 @@ pub(crate) enum Class {
 }
 
 impl Class {
-    pub(crate) const ALL: [Self; 7] =
-        [Self::AfterReset, Self::AfterFin, Self::Syn, Self::Closing, Self::Idle, Self::Open, Self::LongLived];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::AfterReset,
+        Self::AfterFin,
+        Self::Syn,
+        Self::Closing,
+        Self::Resting,
+        Self::Idle,
+        Self::Open,
+        Self::LongLived,
+    ];
+
+    /// Nanoseconds by which a flow of this class counts as active later than it was, when the least active one has to
+    /// go. What is over goes first; what is open goes only after having been silent for longer than all that is idle,
+    /// so that silent connections cannot drive out busy ones by keeping a request open.
+    pub(crate) const fn handicap(self) -> i64 {
+        match self {
+            Self::AfterReset | Self::AfterFin => -7_200 * SECOND,
+            Self::Syn => -3_600 * SECOND,
+            Self::Closing => -1_800 * SECOND,
+            Self::Resting | Self::Idle => 0,
+            Self::Open => 60 * SECOND,
+            Self::LongLived => 300 * SECOND,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

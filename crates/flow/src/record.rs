@@ -67,10 +67,24 @@ impl<T> Record<T> {
     /// Bytes on the heap beside `T`'s.
     pub(crate) fn cold_footprint(&self) -> usize {
         self.cold.as_ref().map_or(0, |cold| {
+            // One that waits has an entry in the set of waits too.
             size_of::<Pair<ColdHalf>>()
+                + if self.waits_until.is_some() { crate::table::WAIT } else { 0 }
                 + cold.get(Side::Lower).footprint()
                 + cold.get(Side::Upper).footprint()
         })
+    }
+
+    /// Gives back what only a busy connection needs: the memory of its last segments, above all. What was not said yet
+    /// stays.
+    pub(crate) fn rest(&mut self) {
+        let settled = |side: Side| {
+            let (half, peer) = (self.halves.get(side), self.halves.get(side.peer()));
+            self.cold.as_ref().is_none_or(|cold| cold.get(side).is_settled(half, peer))
+        };
+        if !self.causality.waiting && settled(Side::Lower) && settled(Side::Upper) {
+            self.cold = None;
+        }
     }
 
     /// Where the FIN of that side is.

@@ -22,6 +22,13 @@ const EXPIRE_EVERY: i64 = 250_000_000;
 /// Connections that have only shown a SYN get this part of the memory, 1/n.
 const SYN_SHARE: usize = 8;
 
+/// Connections on which nothing is open and that keep what makes their next exchange quick: more than are active at the
+/// same time on one lane, and few enough that what they keep is small.
+const AWAKE: usize = 16_384;
+
+/// Bytes of an entry in the set of waits, with its share of a node.
+pub(crate) const WAIT: usize = 40;
+
 const SECOND: i64 = 1_000_000_000;
 
 /// Turns segments into [`StreamEvent`]s. `T` is the listener's state for each connection.
@@ -296,14 +303,39 @@ impl<T: Default> FlowTable<T> {
     fn keep<S: StreamSink<T>>(&mut self, slot: u32, sink: &mut S) {
         let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         self.queues.touch(slot, record.class(sink), self.shared.now);
+        self.charge(slot);
+        self.shared.counters.out_of_order_memory = self.shared.pool.lent() as u64;
+        self.keep_waits(slot);
+        if self.queues.len(Class::Idle) > AWAKE {
+            self.rest_one(slot, sink);
+        }
+        self.make_room(slot, sink);
+    }
+
+    /// Counts what a connection takes now.
+    fn charge(&mut self, slot: u32) {
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         let footprint = record.cold_footprint();
         let charged = std::mem::replace(&mut record.charged, footprint);
         let counters = &mut self.shared.counters;
         counters.memory = (counters.memory + footprint as u64).saturating_sub(charged as u64);
-        counters.memory_peak = counters.memory_peak.max(counters.memory);
-        counters.out_of_order_memory = self.shared.pool.lent() as u64;
-        self.keep_waits(slot);
-        self.make_room(slot, sink);
+    }
+
+    /// Lets the idle connection rest that was active longest ago, but not the one in `busy`.
+    #[cold]
+    fn rest_one<S: StreamSink<T>>(&mut self, busy: u32, sink: &mut S) {
+        let Some(slot) = self.least_active(Class::Idle, busy) else { return };
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
+        record.rest();
+        sink.rest(&mut record.state);
+        self.queues.touch(slot, Class::Resting, self.shared.now);
+        self.charge(slot);
+    }
+
+    /// The connection of a class that was active longest ago, but not the one in `busy`.
+    fn least_active(&self, class: Class, busy: u32) -> Option<u32> {
+        let front = self.queues.front(class)?;
+        if front == busy { self.queues.after(front) } else { Some(front) }
     }
 
     fn keep_waits(&mut self, slot: u32) {
@@ -388,7 +420,7 @@ impl<T: Default> FlowTable<T> {
             Class::AfterReset => config.rst_timeout,
             Class::AfterFin | Class::Closing => config.fin_timeout,
             Class::Syn => config.syn_timeout,
-            Class::Idle => config.idle_timeout,
+            Class::Resting | Class::Idle => config.idle_timeout,
             Class::Open => config.open_timeout,
             Class::LongLived => config.long_lived_timeout,
         };
@@ -409,16 +441,25 @@ impl<T: Default> FlowTable<T> {
         while self.queues.len(Class::Syn) * Self::RECORD > budget / SYN_SHARE
             && self.evict(&[Class::Syn], busy, sink)
         {}
-        while self.shared.counters.memory > budget as u64 && self.evict(&Class::ALL, busy, sink) {}
+        loop {
+            let counters = &mut self.shared.counters;
+            counters.listener_memory = sink.held() as u64;
+            let memory = counters.memory + counters.listener_memory;
+            if memory <= budget as u64 || !self.evict(&Class::ALL, busy, sink) {
+                break;
+            }
+        }
+        let counters = &mut self.shared.counters;
+        counters.memory_peak = counters.memory_peak.max(counters.memory + counters.listener_memory);
     }
 
-    /// Closes the least active connection of the first class that has one; `false` when there is none.
+    /// Closes the least active connection of these classes; `false` when there is none.
     fn evict<S: StreamSink<T>>(&mut self, classes: &[Class], busy: u32, sink: &mut S) -> bool {
         let least = |class: &Class| {
-            let front = self.queues.front(*class)?;
-            if front == busy { self.queues.after(front) } else { Some(front) }
+            let slot = self.least_active(*class, busy)?;
+            Some((self.record(slot)?.active.saturating_add(class.handicap()), slot))
         };
-        let Some(slot) = classes.iter().find_map(least) else { return false };
+        let Some((_, slot)) = classes.iter().filter_map(least).min() else { return false };
         if self.record(slot).is_some_and(|record| !record.is_dead()) {
             self.close(slot, CloseReason::Evicted, sink);
         }
