@@ -13,6 +13,11 @@ pub struct Config {
     pub out_of_order_memory: usize,
     /// Out-of-order bytes that one direction may hold before its first hole is declared a gap.
     pub out_of_order_per_direction: usize,
+    /// Connections on which nothing is open and that keep what makes their next exchange quick: more than are active at
+    /// the same time on one lane, and few enough that what they keep is small. The others rest. No output depends on
+    /// it, but for what is known of the last segments of a connection that rested.
+    #[serde(skip)]
+    pub awake: usize,
     /// Forget a connection that has only shown a SYN.
     pub syn_timeout: u32,
     /// Forget a connection without packets.
@@ -43,6 +48,7 @@ impl Default for Config {
             memory: 256 << 20,
             out_of_order_memory: 100 << 20,
             out_of_order_per_direction: 1 << 20,
+            awake: 16_384,
             syn_timeout: 10,
             idle_timeout: 300,
             open_timeout: 900,

@@ -22,10 +22,6 @@ const EXPIRE_EVERY: i64 = 250_000_000;
 /// Connections that have only shown a SYN get this part of the memory, 1/n.
 const SYN_SHARE: usize = 8;
 
-/// Connections on which nothing is open and that keep what makes their next exchange quick: more than are active at the
-/// same time on one lane, and few enough that what they keep is small.
-const AWAKE: usize = 16_384;
-
 /// Bytes of an entry in the set of waits, with its share of a node.
 pub(crate) const WAIT: usize = 40;
 
@@ -306,7 +302,7 @@ impl<T: Default> FlowTable<T> {
         self.charge(slot);
         self.shared.counters.out_of_order_memory = self.shared.pool.lent() as u64;
         self.keep_waits(slot);
-        if self.queues.len(Class::Idle) > AWAKE {
+        if self.queues.len(Class::Idle) > self.shared.config.awake {
             self.rest_one(slot, sink);
         }
         self.make_room(slot, sink);

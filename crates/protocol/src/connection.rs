@@ -2,7 +2,7 @@
 
 use crate::h1::conversation::Conversation;
 use crate::h1::conversation::MAX_PROXY_HEADER;
-use crate::h1::conversation::anomaly_of;
+use crate::h1::conversation::{Rest, anomaly_of};
 use crate::h1::{Start, probe};
 use crate::proxy::{self, ProxyOutcome};
 use crate::{Anomalies, Kind, ProxyHeader, Unseen};
@@ -20,8 +20,33 @@ pub(crate) enum State {
     Unknown(Option<Box<Unknown>>),
     /// HTTP/1.
     Http1(Box<Conversation>),
+    /// HTTP/1 on which nothing is open.
+    Resting(Box<Rest>),
     /// Something that is only counted.
     Opaque(Kind),
+}
+
+impl State {
+    /// Counts anew what it holds on the heap; gives what was counted before, taken from `before` where it is not kept,
+    /// and what is counted now, in bytes.
+    pub(crate) fn recount(&mut self, before: usize) -> (usize, usize) {
+        match self {
+            Self::Http1(http) => {
+                let (kept, now) = http.recount();
+                (before.max(kept), now)
+            }
+            other => (before, other.held()),
+        }
+    }
+
+    /// Bytes on the heap, where counting them is no work.
+    pub(crate) fn held(&self) -> usize {
+        match self {
+            Self::Unknown(unknown) => unknown.as_ref().map_or(0, |unknown| unknown.held()),
+            Self::Resting(rest) => rest.held(),
+            Self::Http1(_) | Self::Opaque(_) => 0,
+        }
+    }
 }
 
 impl Default for State {
@@ -125,6 +150,12 @@ pub(crate) enum Verdict {
 const MAX_MISSES: u16 = 512;
 
 impl Unknown {
+    /// Bytes on the heap, its own included.
+    fn held(&self) -> usize {
+        let noted = self.noted.as_ref().map_or(0, |_| size_of::<[Anomalies; 2]>());
+        size_of::<Self>() + noted + self.held.as_ref().map_or(0, |held| held.bytes.capacity())
+    }
+
     /// A fact about the bytes of that side.
     pub(crate) fn evidence(&mut self, side: Side, evidence: Evidence) {
         if let Some(noted) = self.noted.get_or_insert_default().get_mut(side as usize) {

@@ -102,6 +102,14 @@ pub struct Message {
     pub anomalies: Anomalies,
 }
 
+impl Message {
+    /// Bytes on the heap, its own included.
+    pub(crate) fn held(&self) -> usize {
+        let fields = self.head.fields.capacity() * size_of::<crate::Field>();
+        size_of::<Self>() + self.head.text.capacity() + fields + self.body.bytes.capacity()
+    }
+}
+
 /// What a PROXY protocol header in front of the stream said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ProxyHeader {

@@ -47,6 +47,8 @@ pub struct Protocols<E> {
     spare: Option<Box<Message>>,
     /// Servers in front of which PROXY headers were seen.
     proxied: BTreeSet<Endpoint>,
+    /// Bytes on the heap of all connections' states.
+    held: usize,
     /// Addresses of clients that were seen not to wait for answers.
     pipelining: BTreeSet<[u8; 16]>,
     /// Ended with something missing since the last exchange.
@@ -67,6 +69,7 @@ impl<E: ExchangeSink> Protocols<E> {
             messages: 0,
             spare: None,
             proxied: BTreeSet::new(),
+            held: 0,
             pipelining: BTreeSet::new(),
             ends: Vec::new(),
         }
@@ -150,7 +153,7 @@ impl<E: ExchangeSink> Protocols<E> {
                     }
                 }
             }
-            State::Http1(_) => 0,
+            State::Http1(_) | State::Resting(_) => 0,
             State::Opaque(kind) => return self.count_opaque(*kind, chunk.bytes.len()),
         };
         if let State::Http1(http) = state {
@@ -182,7 +185,7 @@ impl<E: ExchangeSink> Protocols<E> {
     fn close(&mut self, state: &State) {
         let kind = match state {
             State::Unknown(_) => Kind::Unknown,
-            State::Http1(_) => Kind::Http1,
+            State::Http1(_) | State::Resting(_) => Kind::Http1,
             State::Opaque(kind) => *kind,
         };
         if let Some(count) = self.counters.flows.get_mut(kind as usize) {
@@ -211,9 +214,53 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     }
 
     fn event(&mut self, flow: &FlowInfo, connection: &mut Connection, event: StreamEvent<'_>) {
-        if let StreamEvent::Data(chunk) = event {
-            return self.data(flow, &mut connection.0, &chunk);
+        let before = connection.0.held();
+        if let State::Resting(_) = connection.0 {
+            wake(&mut connection.0);
         }
+        let closed = matches!(event, StreamEvent::Close(_));
+        match event {
+            StreamEvent::Data(chunk) => self.data(flow, &mut connection.0, &chunk),
+            event => self.other(flow, connection, event),
+        }
+        self.recount(before, &mut connection.0, closed);
+    }
+
+    fn patience(&self, connection: &Connection) -> Patience {
+        match &connection.0 {
+            State::Http1(http) => http.patience(),
+            State::Unknown(_) | State::Resting(_) | State::Opaque(_) => Patience::Idle,
+        }
+    }
+
+    fn held(&self) -> usize {
+        self.held
+    }
+
+    fn rest(&mut self, connection: &mut Connection) {
+        let State::Http1(http) = &mut connection.0 else { return };
+        let Some(rest) = http.rest() else { return };
+        let (before, _) = http.recount();
+        connection.0 = State::Resting(Box::new(rest));
+        self.recount(before, &mut connection.0, false);
+    }
+}
+
+fn wake(state: &mut State) {
+    if let State::Resting(rest) = std::mem::take(state) {
+        *state = State::Http1(Box::new(Conversation::awake(*rest)));
+    }
+}
+
+impl<E: ExchangeSink> Protocols<E> {
+    /// Counts what a connection holds after an event; `before` is what it held, unless it keeps that itself.
+    fn recount(&mut self, before: usize, state: &mut State, closed: bool) {
+        let (before, now) = state.recount(before);
+        self.held = (self.held + if closed { 0 } else { now }).saturating_sub(before);
+    }
+
+    /// Whatever is not data.
+    fn other(&mut self, flow: &FlowInfo, connection: &mut Connection, event: StreamEvent<'_>) {
         if let State::Unknown(unknown) = &mut connection.0 {
             match &event {
                 StreamEvent::Gap(gap) => unknown.get_or_insert_default().gap(gap),
@@ -242,13 +289,6 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
                 self.output(flow).end(client, unknown.proxy, unseen, time);
             }
             self.close(&connection.0);
-        }
-    }
-
-    fn patience(&self, connection: &Connection) -> Patience {
-        match &connection.0 {
-            State::Http1(http) => http.patience(),
-            State::Unknown(_) | State::Opaque(_) => Patience::Idle,
         }
     }
 }

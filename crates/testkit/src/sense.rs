@@ -1,7 +1,7 @@
 //! What the lower layers make of a capture: wire, flow and protocol, on one thread and without files.
 
 use crate::Capture;
-use tapwire_flow::FlowTable;
+use tapwire_flow::{FlowTable, StreamSink};
 use tapwire_protocol::{
     Anomaly, BodyPart, Connection, Exchange, ExchangeSink, Head, Message, Pairing, Protocols, Seen, Uid,
 };
@@ -115,6 +115,7 @@ pub fn sense_with(
         }
     }
     table.finish(&mut protocols);
+    assert_eq!(protocols.held(), 0, "what connections held was counted up and down alike");
     let (flow, protocol) = (table.counters().clone(), *protocols.counters());
     let Rows { rows, part_bytes } = protocols.into_sink();
     Sensed { rows, part_bytes, flow, protocol }

@@ -7,6 +7,10 @@
 //! acknowledgements (nothing unseen lies before the request) or by what follows (exactly one answer came).
 //! What neither proves is reported as two halves or as `uncertain`; nothing is guessed.
 
+mod rest;
+
+pub(crate) use rest::Memory;
+
 use crate::h1::queue::Queue;
 use crate::{Anomaly, Direction, Message, MessageId, Pairing};
 use tapwire_flow::StreamOffset;
@@ -157,9 +161,16 @@ pub(crate) struct Pairer {
     unjudged: usize,
     /// Bytes that the messages in `requests` and `responses` hold.
     waiting_bytes: usize,
+    /// Bytes on the heap of all messages that have ended and wait here.
+    held_bytes: usize,
 }
 
 impl Pairer {
+    /// Bytes on the heap.
+    pub(crate) fn held(&self) -> usize {
+        self.held_bytes + self.requests.held() + self.responses.held() + self.entries.held()
+    }
+
     pub(crate) fn new() -> Self {
         Self { synced: Some((0, 0)), ..Self::default() }
     }
@@ -270,6 +281,7 @@ impl Pairer {
             self.entries.iter_mut().flat_map(|entry| entry.request.iter_mut().chain(&mut entry.response));
         self.waiting_bytes += if waiting.is_some() { ended.bytes() } else { 0 };
         if let Some(half) = waiting.or_else(|| paired.rev().find(|half| half.id == id)) {
+            self.held_bytes += ended.message.held();
             half.ended = Some(ended);
             self.changed = true;
         }
@@ -286,6 +298,7 @@ impl Pairer {
         while let Some(entry) = self.entries.get(kept) {
             if entry.is_ready() {
                 if let Some(entry) = self.entries.remove(kept) {
+                    self.held_bytes = self.held_bytes.saturating_sub(entry.held());
                     done(entry.into_paired());
                 }
             } else {
@@ -530,6 +543,14 @@ impl Entry {
     fn is_ended(&self) -> bool {
         let ended = |half: &Option<Half>| half.as_ref().is_none_or(|half| half.ended.is_some());
         ended(&self.request) && ended(&self.response)
+    }
+
+    /// Bytes on the heap of its messages that have ended.
+    fn held(&self) -> usize {
+        let held = |half: &Option<Half>| {
+            half.as_ref().and_then(|half| half.ended.as_ref()).map_or(0, |ended| ended.message.held())
+        };
+        held(&self.request) + held(&self.response)
     }
 
     fn is_ready(&self) -> bool {

@@ -27,6 +27,11 @@ impl<T> Queue<T> {
         usize::from(self.first.is_some()) + self.rest.len()
     }
 
+    /// Bytes on the heap, without what the elements themselves keep there.
+    pub(crate) fn held(&self) -> usize {
+        self.rest.capacity() * size_of::<T>()
+    }
+
     pub(crate) fn front(&self) -> Option<&T> {
         self.first.as_ref()
     }

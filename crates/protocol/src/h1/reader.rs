@@ -97,7 +97,35 @@ impl std::fmt::Debug for Reader {
     }
 }
 
+/// Where a direction stands between two messages.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    next: Option<StreamOffset>,
+    previous_peer_at: Option<StreamOffset>,
+    pub(crate) serial: u64,
+    contiguous: bool,
+}
+
 impl Reader {
+    /// Where it stands, when nothing of a message has come and nothing is to be said of the next.
+    pub(crate) fn standing(&self) -> Option<Standing> {
+        let between = matches!(self.place, Place::Boundary)
+            && self.open.is_none()
+            && self.held.is_empty()
+            && self.origin.is_none()
+            && self.interim.origin.is_none()
+            && self.pending.is_empty();
+        let Self { next, previous_peer_at, serial, contiguous, .. } = *self;
+        let plain = !self.missing_message && !self.finished;
+        (between && plain).then_some(Standing { next, previous_peer_at, serial, contiguous })
+    }
+
+    /// Goes on from there.
+    pub(crate) fn at(standing: Standing) -> Self {
+        let Standing { next, previous_peer_at, serial, contiguous } = standing;
+        Self { next, previous_peer_at, serial, contiguous, ..Self::default() }
+    }
+
     pub(crate) fn new(beginning: Beginning) -> Self {
         let here = beginning == Beginning::Here;
         let place = if here { Place::Boundary } else { Place::Lost };

@@ -29,6 +29,8 @@ pub(crate) enum Line {
 #[derive(Debug, Clone)]
 pub(crate) struct Transcript {
     pub(crate) joined_late: bool,
+    /// It is put to rest after every event.
+    pub(crate) rests: bool,
     pub(crate) lines: Vec<Line>,
 }
 
@@ -51,7 +53,7 @@ impl Transcript {
             let fins = lines.iter().filter(|line| matches!(line, Line::Fin(_))).count();
             lines.push(Line::Close(if fins == 2 { CloseReason::Fin } else { CloseReason::End }));
         }
-        Self { joined_late, lines }
+        Self { joined_late, rests: false, lines }
     }
 
     /// The shortest first segment of a message that shows what it is. Behind a hole, and without a handshake, a message
@@ -76,7 +78,7 @@ impl Transcript {
                 rest = later;
             }
         }
-        Self { joined_late: self.joined_late, lines }
+        Self { joined_late: self.joined_late, rests: self.rests, lines }
     }
 
     pub(crate) fn play(&self) -> Played {
@@ -157,6 +159,9 @@ fn play(transcript: &Transcript, protocols: &mut Protocols<Sink>) {
             Line::Close(reason) => StreamEvent::Close(*reason),
         };
         protocols.event(&flow, &mut connection, event);
+        if transcript.rests {
+            protocols.rest(&mut connection);
+        }
         if let Line::Segment(side, bytes) | Line::Unacknowledging(side, bytes) | Line::Lost(side, bytes) =
             line
         {

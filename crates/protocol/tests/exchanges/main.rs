@@ -83,7 +83,7 @@ proptest! {
         body_bytes in prop::sample::select(vec![0, 3, 100]),
     ) {
         lines.push(Line::Close(if reset { CloseReason::Reset } else { CloseReason::End }));
-        let played = Transcript { joined_late, lines }.play_with(Config { body_bytes, body_parts: true });
+        let played = Transcript { joined_late, rests: false, lines }.play_with(Config { body_bytes, body_parts: true });
         for message in &played.messages {
             prop_assert!(message.body.bytes.len() <= body_bytes);
             prop_assert!(message.body.missed <= message.body.len);
@@ -129,7 +129,7 @@ proptest! {
         lines.push(Line::Fin(Side::Lower));
         lines.push(Line::Fin(Side::Upper));
         lines.push(Line::Close(CloseReason::Fin));
-        let played = Transcript { joined_late, lines }.play();
+        let played = Transcript { joined_late, rests: false, lines }.play();
         for line in played.exchanges.iter().filter(|line| !line.contains("uncertain")) {
             let (request, answer) = line.split_once(" | ").unwrap();
             let number = |half: &str, from: &str| half.strip_prefix(from)?.split(' ').next()?.parse::<u16>().ok();
@@ -146,6 +146,15 @@ fn the_smallest_segments_give_the_same_exchanges() {
         let transcript = Transcript::read(text);
         let other = transcript.resegmented(|| transcript.shortest_start());
         assert_eq!(transcript.play().exchanges, other.play().exchanges, "{name}");
+    }
+}
+
+#[test]
+fn a_connection_that_rests_goes_on_where_it_stood() {
+    for (name, text) in transcripts::ALL {
+        let transcript = Transcript::read(text);
+        let rested = Transcript { rests: true, ..transcript.clone() }.play();
+        assert_eq!(transcript.play().exchanges, rested.exchanges, "{name}");
     }
 }
 

@@ -9,7 +9,7 @@ use tapwire_flow::StreamOffset;
 /// An exchange of a client that waits begins at two offsets that any of its halves tells: that of the request and the
 /// acknowledgement it travelled with, or that of the response and what it acknowledges, which is the request's end. So
 /// what is missing between two exchanges is known for both directions, also where only halves were seen.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(super) struct Account {
     /// Where the client's known messages end; `None` before the first, when it began before the capture.
     client: Option<StreamOffset>,

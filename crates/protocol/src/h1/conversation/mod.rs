@@ -5,9 +5,11 @@ mod bodies;
 mod endings;
 mod evidence;
 mod heads;
+mod rest;
 mod resync;
 
 pub(crate) use evidence::anomaly_of;
+pub(crate) use rest::Rest;
 
 use self::account::Account;
 use crate::connection::Beginning;
@@ -41,6 +43,8 @@ pub(crate) struct Conversation {
     tunnelled: bool,
     /// What is known of the client's pipelining has been passed on.
     known_to_pipeline: bool,
+    /// Bytes on the heap that were counted for it.
+    charged: u32,
 }
 
 impl Conversation {
@@ -63,6 +67,7 @@ impl Conversation {
             next_request_at: None,
             tunnelled: false,
             known_to_pipeline: false,
+            charged: 0,
         }
     }
 
