@@ -2,19 +2,21 @@
 //!
 //! Packets keep the frame number of the packet they come from, so that [`truth`](crate::truth) can tell what is left.
 
+mod content;
 mod encapsulate;
 mod loss;
 mod noise;
 mod order;
 mod segmentation;
 
+pub use content::{chunked, gzipped, header_case, with_length};
 pub use encapsulate::{Container, Link, encapsulate, through_file};
 pub use loss::{
     bursty, from_packet, lossy, one_side, snap, until_packet, without, without_fin, without_pure_acks,
     without_syn,
 };
 pub use noise::{flip_bits, noise};
-pub use order::{delay_side, duplicate, interleave, permute, scale_time};
+pub use order::{delay_side, duplicate, interleave, jump, permute, scale_time};
 pub use segmentation::{resegment, wrap_at};
 
 use crate::{OwnedPacket, Tcp};

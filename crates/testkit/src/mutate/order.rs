@@ -71,6 +71,15 @@ pub fn scale_time(capture: &Capture, numerator: i64, denominator: i64) -> Captur
     capture.packets.iter().map(|packet| OwnedPacket { time: scaled(packet.time), ..packet.clone() }).collect()
 }
 
+/// From the packet at `index` on, the clock shows so much later, or earlier.
+pub fn jump(capture: &Capture, index: usize, nanos: i64) -> Capture {
+    let mut jumped = capture.clone();
+    for packet in jumped.packets.iter_mut().skip(index) {
+        packet.time = packet.time + nanos;
+    }
+    jumped
+}
+
 /// Several captures as one, in time order from a common start. All but the first get addresses of their own; frames are
 /// numbered anew.
 pub fn interleave(captures: &[Capture]) -> Capture {
