@@ -160,7 +160,8 @@ pub(crate) fn pipeline_config(
     let analysis = args.analysis == OnOff::On;
     let full = settings.redact.fidelity == Fidelity::Full;
     let mut flow = settings.flow.clone();
-    flow.memory = percent(25);
+    // Flow records, and the heads and bodies of messages that are still open.
+    flow.memory = percent(35);
     flow.out_of_order_memory = percent(10);
     flow.gap_after_ms = (pressure == Pressure::Shed).then_some(200);
     flow.hash_seed = RandomState::new().hash_one(std::process::id());
