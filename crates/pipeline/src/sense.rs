@@ -5,7 +5,7 @@ use crate::report::WireCounters;
 use tapwire_flow::FlowTable;
 use tapwire_protocol::{Connection, ExchangeSink, Protocols};
 use tapwire_sink::Notice;
-use tapwire_wire::{Decoded, Packet, Timestamp, decode};
+use tapwire_wire::{Decoded, Decoder, Packet, Timestamp};
 
 /// The way out behind the parsers.
 pub(crate) trait Way: ExchangeSink {
@@ -24,6 +24,7 @@ pub(crate) trait Way: ExchangeSink {
 
 /// Decoding, reassembly and parsing, one after the other on one thread.
 pub(crate) struct Sensing<W> {
+    decoder: Decoder,
     flows: FlowTable<Connection>,
     protocols: Protocols<W>,
     wire: WireCounters,
@@ -48,7 +49,7 @@ impl<W: Way> Sensing<W> {
     pub(crate) fn packet(&mut self, packet: Packet<'_>) {
         self.wire.packet(&packet);
         self.clock = self.clock.max(packet.time);
-        match decode(&packet) {
+        match self.decoder.decode(&packet) {
             Decoded::Segment(segment) => {
                 self.wire.segments += 1;
                 self.flows.handle(&segment, &mut self.protocols);

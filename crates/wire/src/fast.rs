@@ -5,7 +5,7 @@
 //! the two together. A segment is put together in one place, because one that is handed on from layer to layer costs
 //! several times the work of reading the headers; until then there are only numbers.
 
-use crate::{FlowKey, Packet, Segment, SeqNumber, Side, TcpFlags};
+use crate::{FlowKey, Overlay, Packet, Segment, SeqNumber, Side, TcpFlags};
 
 const TCP: u8 = 6;
 const IPV4: u16 = 0x0800;
@@ -21,10 +21,10 @@ struct Found<'a> {
     ttl: u8,
 }
 
-/// The segment of an Ethernet frame.
+/// The segment of an Ethernet frame: `packet` itself, or a frame within it.
 #[inline(always)]
-pub(crate) fn ethernet<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
-    let (kind, vlan, ip) = untagged(packet.data)?;
+pub(crate) fn ethernet<'a>(packet: &Packet<'_>, frame: &'a [u8]) -> Option<Segment<'a>> {
+    let (kind, vlan, ip) = untagged(frame)?;
     let Found { tcp, lower, upper, side, ttl } = match kind {
         IPV4 => ipv4(ip)?,
         IPV6 => ipv6(ip)?,
@@ -52,6 +52,8 @@ pub(crate) fn ethernet<'a>(packet: &Packet<'a>) -> Option<Segment<'a>> {
         cut: 0,
         ttl,
         vlan,
+        overlay: Overlay::NONE,
+        fragment_conflict: false,
         tcp,
     })
 }

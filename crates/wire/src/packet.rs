@@ -63,12 +63,20 @@ impl LinkType {
     pub const RAW_BSD: Self = Self(12);
     /// Raw IP on OpenBSD.
     pub const RAW_OPENBSD: Self = Self(14);
+    /// PPP in HDLC framing, or Cisco's HDLC.
+    pub const PPP_HDLC: Self = Self(50);
+    /// PPP over Ethernet, without the Ethernet header.
+    pub const PPP_ETHERNET: Self = Self(51);
     /// Raw IP: the first nibble tells version 4 from 6.
     pub const RAW: Self = Self(101);
+    /// Cisco's HDLC.
+    pub const CISCO_HDLC: Self = Self(104);
     /// OpenBSD loopback: a four-byte address family in network byte order.
     pub const LOOP: Self = Self(108);
     /// Linux cooked capture v1.
     pub const LINUX_SLL: Self = Self(113);
+    /// MPLS labels.
+    pub const MPLS: Self = Self(219);
     /// Raw IPv4.
     pub const IPV4: Self = Self(228);
     /// Raw IPv6.

@@ -1,6 +1,6 @@
 //! The innermost TCP segment of a packet.
 
-use crate::{FlowKey, SeqNumber, Side, SourceId, Timestamp, checksum};
+use crate::{FlowKey, Overlay, SeqNumber, Side, SourceId, Timestamp, checksum};
 
 /// The control bits of a TCP header.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -65,6 +65,10 @@ pub struct Segment<'a> {
     pub ttl: u8,
     /// The outermost VLAN identifier, for display only.
     pub vlan: Option<u16>,
+    /// The tunnels it came in, and their network identifier.
+    pub overlay: Overlay,
+    /// It came in IP fragments that overlapped with different bytes; the first were kept.
+    pub fragment_conflict: bool,
     /// The captured TCP header and payload, for the checksum.
     pub(crate) tcp: &'a [u8],
 }

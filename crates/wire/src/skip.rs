@@ -43,12 +43,16 @@ pub enum Layer {
     Extension,
     /// An IP packet inside an IP packet.
     IpInIp,
-    /// Generic routing encapsulation, with NVGRE and ERSPAN.
+    /// Generic routing encapsulation, with NVGRE and PPTP.
     Gre,
+    /// ERSPAN: a mirrored frame in GRE.
+    Erspan,
     /// VXLAN, by its UDP port.
     Vxlan,
     /// GENEVE, by its UDP port.
     Geneve,
+    /// Teredo, by its UDP port.
+    Teredo,
     /// IPsec encapsulating security payload.
     Esp,
     /// UDP, with QUIC.
@@ -65,7 +69,7 @@ pub enum Layer {
 
 impl Layer {
     /// Every layer, in the order of [`Layer::index`].
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 31] = [
         Self::Link,
         Self::Ethernet,
         Self::Vlan,
@@ -87,8 +91,10 @@ impl Layer {
         Self::Extension,
         Self::IpInIp,
         Self::Gre,
+        Self::Erspan,
         Self::Vxlan,
         Self::Geneve,
+        Self::Teredo,
         Self::Esp,
         Self::Udp,
         Self::Icmp,
@@ -126,8 +132,10 @@ impl Layer {
             Self::Extension => "extension",
             Self::IpInIp => "ip-in-ip",
             Self::Gre => "gre",
+            Self::Erspan => "erspan",
             Self::Vxlan => "vxlan",
             Self::Geneve => "geneve",
+            Self::Teredo => "teredo",
             Self::Esp => "esp",
             Self::Udp => "udp",
             Self::Icmp => "icmp",
@@ -147,26 +155,35 @@ pub enum SkipReason {
     BadLength,
     /// The version field is not the one that the layer before announced.
     BadVersion,
-    /// One of several IP fragments. Reassembly takes its place here.
+    /// A field has a value that the layer forbids.
+    BadHeader,
+    /// One of several IP fragments, kept until the others come. What becomes of it then, the fragments' counters tell.
     Fragment,
-    /// A tunnel or encapsulation that is not unwrapped.
+    /// A fragment that was not kept; the fragments' counters tell why.
+    FragmentDropped,
+    /// A tunnel or encapsulation that cannot be unwrapped: it encrypts, compresses, or is not known.
     Encapsulated,
     /// Well-formed, and carries no TCP.
     NotTcp,
-    /// More nested headers than any network sends.
+    /// More nested headers than any network sends: 16 layers, tags, labels or extension headers.
     TooDeep,
+    /// More than four tunnels in each other.
+    TooManyTunnels,
 }
 
 impl SkipReason {
     /// Every reason, in the order of [`SkipReason::index`].
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Truncated,
         Self::BadLength,
         Self::BadVersion,
+        Self::BadHeader,
         Self::Fragment,
+        Self::FragmentDropped,
         Self::Encapsulated,
         Self::NotTcp,
         Self::TooDeep,
+        Self::TooManyTunnels,
     ];
 
     /// Its position in [`SkipReason::ALL`].
@@ -180,10 +197,13 @@ impl SkipReason {
             Self::Truncated => "truncated",
             Self::BadLength => "bad-length",
             Self::BadVersion => "bad-version",
+            Self::BadHeader => "bad-header",
             Self::Fragment => "fragment",
+            Self::FragmentDropped => "fragment-dropped",
             Self::Encapsulated => "encapsulated",
             Self::NotTcp => "not-tcp",
             Self::TooDeep => "too-deep",
+            Self::TooManyTunnels => "too-many-tunnels",
         }
     }
 }

@@ -1,14 +1,15 @@
 //! The TCP header (RFC 9293, 3.1).
 
 use crate::ip::Transport;
+use crate::walk::Walk;
 use crate::{FlowKey, Layer, Packet, Segment, SeqNumber, Skip, SkipReason, TcpFlags};
 
 /// Reads the TCP header of `transport`.
-#[inline]
+#[inline(always)]
 pub(crate) fn segment<'a>(
-    packet: &Packet<'a>,
+    packet: &Packet<'_>,
     transport: &Transport<'a>,
-    vlan: Option<u16>,
+    walk: &Walk,
 ) -> Result<Segment<'a>, Skip> {
     let blame = |reason| Skip::new(Layer::Tcp, reason);
     let view = transport.view;
@@ -38,7 +39,9 @@ pub(crate) fn segment<'a>(
         payload: payload.data,
         cut: u32::try_from(payload.cut()).unwrap_or(u32::MAX),
         ttl: transport.ttl,
-        vlan,
+        vlan: walk.vlan,
+        overlay: walk.overlay,
+        fragment_conflict: false,
         tcp: view.data,
     })
 }

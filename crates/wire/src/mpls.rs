@@ -1,0 +1,56 @@
+//! MPLS label stacks (RFC 3032), with IP or an Ethernet pseudo-wire (RFC 4448) behind them.
+
+use crate::view::View;
+use crate::walk::{Next, Walk};
+use crate::{Layer, Skip, SkipReason, Tunnel};
+
+/// Far more labels than any network stacks.
+const MAX_LABELS: usize = 16;
+
+/// Removes the labels. Nothing in them says what follows: the first nibble tells IP from a pseudo-wire (RFC 4928, 3).
+pub(crate) fn labels<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Skip> {
+    let blame = |reason| Skip::new(Layer::Mpls, reason);
+    walk.tunnel(Tunnel::Mpls, Layer::Mpls)?;
+    for _ in 0..MAX_LABELS {
+        let [_, _, low, _] = *view.header::<4>().map_err(blame)?;
+        view = view.skip(4).map_err(blame)?;
+        if low & 1 != 0 {
+            return payload(view);
+        }
+    }
+    Err(blame(SkipReason::TooDeep))
+}
+
+fn payload(view: View<'_>) -> Result<Next<'_>, Skip> {
+    let blame = |reason| Skip::new(Layer::Mpls, reason);
+    let [first] = *view.header::<1>().map_err(blame)?;
+    let ip = |version| Ok(Next::Ip { view, version: Some(version), layer: Layer::Mpls });
+    match first >> 4 {
+        4 if is_ipv4(&view) => ip(4),
+        6 if is_ipv6(&view) => ip(6),
+        // The control word of a pseudo-wire begins with zero (RFC 4385, 3), and so do many MAC addresses.
+        0 if is_ethernet(&view, 4) => Ok(Next::Ethernet(view.skip(4).map_err(blame)?)),
+        _ if is_ethernet(&view, 0) => Ok(Next::Ethernet(view)),
+        4 => ip(4),
+        6 => ip(6),
+        _ => Err(blame(SkipReason::NotTcp)),
+    }
+}
+
+/// Whether the lengths of an IPv4 header agree with the packet; a MAC address that begins with 4 hardly does so.
+fn is_ipv4(view: &View<'_>) -> bool {
+    let Ok([first, _, hi, lo, ..]) = view.header::<20>() else { return false };
+    let (header, total) = (usize::from(first & 15) * 4, usize::from(u16::from_be_bytes([*hi, *lo])));
+    header >= 20 && (total == 0 || (header..=view.stated).contains(&total))
+}
+
+fn is_ipv6(view: &View<'_>) -> bool {
+    let Ok([_, _, _, _, hi, lo, ..]) = view.header::<40>() else { return false };
+    usize::from(u16::from_be_bytes([*hi, *lo])) + 40 <= view.stated
+}
+
+/// Whether an EtherType that leads on stands where that of an Ethernet header at `at` would be.
+fn is_ethernet(view: &View<'_>, at: usize) -> bool {
+    let kind = view.data.get(at + 12..).and_then(|rest| rest.first_chunk()).map(|pair| u16::from_be_bytes(*pair));
+    matches!(kind, Some(0x0800 | 0x0806 | 0x8100 | 0x86dd | 0x8847 | 0x8864 | 0x88a8 | 0x9100))
+}
