@@ -4,6 +4,7 @@ use crate::size;
 use tapwire_capture::Pressure;
 use tapwire_pipeline::Report;
 use tapwire_protocol::Kind;
+use tapwire_wire::FragmentFate;
 
 /// Something about a mirror that an operator should know.
 pub(crate) struct Ailment {
@@ -218,7 +219,7 @@ fn encrypted(report: &Report, found: &mut Vec<Ailment>) {
     }
 }
 
-/// Layers that carry packets within packets, and are not decoded.
+/// Layers that carry packets within packets; what of them cannot be unwrapped is not decoded.
 const WRAPPERS: [&str; 11] =
     ["mpls", "pppoe", "gre", "vxlan", "geneve", "ip-in-ip", "ppp", "nflog", "esp", "macsec", "link"];
 
@@ -227,29 +228,20 @@ fn wrapped(report: &Report) -> u64 {
         .wire
         .skipped
         .iter()
-        .filter(|((layer, _), _)| WRAPPERS.contains(layer))
+        .filter(|((layer, reason), _)| WRAPPERS.contains(layer) && *reason == "encapsulated")
         .map(|(_, count)| count)
         .sum()
 }
 
 fn undecoded(report: &Report, found: &mut Vec<Ailment>) {
-    let of = |wanted: &dyn Fn(&str, &str) -> bool| -> u64 {
-        report
-            .wire
-            .skipped
-            .iter()
-            .filter(|((layer, reason), _)| wanted(layer, reason))
-            .map(|(_, count)| count)
-            .sum()
-    };
     let tunnels = wrapped(report);
     if notable(tunnels, report.wire.packets) {
         let names: Vec<&str> = report
             .wire
             .skipped
             .keys()
+            .filter(|(layer, reason)| WRAPPERS.contains(layer) && *reason == "encapsulated")
             .map(|(layer, _)| *layer)
-            .filter(|layer| WRAPPERS.contains(layer))
             .collect();
         found.push(Ailment {
             harmless: false,
@@ -263,17 +255,19 @@ fn undecoded(report: &Report, found: &mut Vec<Ailment>) {
             remedy: "have the packet broker or the mirror remove the encapsulation",
         });
     }
-    let fragments = of(&|_, reason| reason.contains("fragment"));
+    let fates = &report.wire.fragments;
+    let fragments = fates.fate(FragmentFate::Expired) + fates.fate(FragmentFate::Evicted) + fates.held;
     if notable(fragments, report.wire.packets) {
         found.push(Ailment {
             harmless: false,
             name: "fragments",
             what: format!(
-                "{} of {} packets are IP fragments and are not decoded",
+                "{} of {} packets are IP fragments whose datagram did not become whole",
                 size::count(fragments),
                 size::count(report.wire.packets)
             ),
-            remedy: "find the hop whose MTU is too small; often the tunnel of the mirror itself",
+            remedy: "find where the other fragments are lost, and the hop whose MTU is too small: often the tunnel of the \
+                     mirror itself",
         });
     }
 }

@@ -70,7 +70,15 @@ fn wire(report: &Report) -> Value {
         wire.skipped.iter().map(|((layer, reason), count)| (format!("{layer}/{reason}"), *count)).collect();
     json!({
         "packets": wire.packets, "bytes": wire.bytes, "cut_packets": wire.cut_packets, "segments": wire.segments,
-        "skipped": skipped,
+        "skipped": skipped, "fragments": fragments(&wire.fragments),
+    })
+}
+
+fn fragments(fragments: &tapwire_wire::FragmentCounters) -> Value {
+    let fates: BTreeMap<&str, u64> = fragments.fates().map(|(fate, count)| (fate.name(), count)).collect();
+    json!({
+        "seen": fragments.fragments, "held": fragments.held, "fates": fates,
+        "datagrams": fragments.datagrams, "conflicts": fragments.conflicts,
     })
 }
 

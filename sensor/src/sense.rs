@@ -177,6 +177,7 @@ pub(crate) fn pipeline_config(
         analysis,
         max_exchanges: args.count,
         in_flight_bytes: percent(10).min(32 << 20),
+        wire: settings.wire.clone(),
         flow,
         protocol,
         inspect,

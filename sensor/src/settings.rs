@@ -24,6 +24,8 @@ pub(crate) struct Settings {
     pub(crate) redact: Redact,
     /// Interfaces.
     pub(crate) capture: Capture,
+    /// Tunnels, tenants and IP fragments.
+    pub(crate) wire: tapwire_wire::Config,
     /// Timeouts and reassembly.
     pub(crate) flow: tapwire_flow::Config,
     /// Bodies.
@@ -94,6 +96,7 @@ impl Default for Settings {
             tenant: String::new(),
             redact: Redact::default(),
             capture: Capture::default(),
+            wire: tapwire_wire::Config::default(),
             flow: tapwire_flow::Config::default(),
             body: Body::default(),
             sink: tapwire_sink::Config::default(),

@@ -189,6 +189,15 @@ pub const FIELDS: &[FieldInfo] = &[
         v.exchange.flow.vlan.map(|vlan| Value::Int(vlan.into())).into()
     })
     .ocsf("unmapped.vlan"),
+    field("vni", Kind::Int, "innermost network identifier of VXLAN, NVGRE or GENEVE", |v| {
+        v.exchange.flow.overlay.vni.map(|vni| Value::Int(vni.into())).into()
+    })
+    .ocsf("unmapped.vni"),
+    field("tunnel", Kind::List, "tunnels around the connection, outermost first, such as vxlan", |v| {
+        let tunnels = v.exchange.flow.overlay.tunnels;
+        Value::List(tunnels.iter().map(|tunnel| Cow::Borrowed(tunnel.name().as_bytes())).collect())
+    })
+    .ocsf("unmapped.tunnel"),
     field("source", Kind::Text, "capture file or interface", |v| Value::text(v.source.as_bytes()))
         .ocsf("unmapped.source"),
     field("flow", Kind::Int, "number of the connection in this run", |v| Value::count(v.exchange.flow.id))

@@ -64,6 +64,10 @@ impl<T> Record<T> {
         if self.causality.show(segment.side) {
             self.hear_first(segment.side, at, shared);
         }
+        if segment.fragment_conflict {
+            let evidence = StreamEvent::Evidence(segment.side, at, Evidence::FragmentConflict);
+            sink.event(&self.info, &mut self.state, evidence);
+        }
         let peer_at = segment.ack.map(|ack| self.take_ack(segment, at, ack, shared, sink));
         self.count_for_tentative(shared, sink);
         self.take_payload(segment, at, peer_at, odd_ttl, shared, sink);

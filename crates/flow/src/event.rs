@@ -1,7 +1,7 @@
 //! What the flow table says about a connection, and the trait that hears it.
 
 use crate::StreamOffset;
-use tapwire_wire::{FlowKey, Side, SourceId, Timestamp};
+use tapwire_wire::{FlowKey, Overlay, Side, SourceId, Timestamp};
 
 /// What is known of a connection when an event of it is delivered.
 #[derive(Debug, Clone)]
@@ -18,6 +18,8 @@ pub struct FlowInfo {
     pub source: SourceId,
     /// The VLAN of the first tagged packet.
     pub vlan: Option<u16>,
+    /// The tunnels of the first packet that came in any, and their network identifier.
+    pub overlay: Overlay,
 }
 
 /// Bytes of one direction, in order and without a hole to the chunk before.
@@ -103,6 +105,8 @@ pub enum Evidence {
     ResetIgnored,
     /// A reset came with a TTL clearly other than that of its sender's segments: something on the path may have sent it.
     ResetWithOtherTtl,
+    /// IP fragments overlapped with different bytes; the first were kept.
+    FragmentConflict,
     /// A segment with a wrong checksum from a sender whose checksums are otherwise right was ignored.
     BadChecksum,
     /// Bytes that conflict, or were never acknowledged, came with a TTL clearly other than that of their sender.

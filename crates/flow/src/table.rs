@@ -230,9 +230,9 @@ impl<T: Default> FlowTable<T> {
         counters.flows_opened += 1;
         counters.flows_without_syn += u64::from(!segment.flags.has(TcpFlags::SYN));
         counters.memory += Self::RECORD as u64;
-        let Segment { key, time: opened, source, vlan, .. } = *segment;
+        let Segment { key, time: opened, source, vlan, overlay, .. } = *segment;
         let record = Record {
-            info: FlowInfo { id: counters.flows_opened, key, initiator: None, opened, source, vlan },
+            info: FlowInfo { id: counters.flows_opened, key, initiator: None, opened, source, vlan, overlay },
             halves: Pair::default(),
             cold: None,
             state: T::default(),
@@ -292,6 +292,9 @@ impl<T: Default> FlowTable<T> {
         self.last = slot;
         record.active = self.shared.now;
         record.info.vlan = record.info.vlan.or(segment.vlan);
+        if record.info.overlay.tunnels.is_empty() {
+            record.info.overlay = segment.overlay;
+        }
         record.handle(segment, &mut self.shared, sink)
     }
 

@@ -5,7 +5,7 @@ use tapwire_protocol::{
     Anomalies, Body, Exchange, Field, FlowStamp, Frames, Head, Message, MessageId, Pairing, Range, Seen,
     Unseen,
 };
-use tapwire_wire::{Endpoint, FlowKey, SeqNumber, Side, SourceId, Timestamp};
+use tapwire_wire::{Endpoint, FlowKey, Overlay, SeqNumber, Side, SourceId, Timestamp};
 
 /// An exchange of a request and, unless it is empty, a response; `number` also makes its identity and its time.
 pub(crate) fn exchange(number: u32, request: &[u8], response: &[u8]) -> Exchange {
@@ -15,7 +15,15 @@ pub(crate) fn exchange(number: u32, request: &[u8], response: &[u8]) -> Exchange
     let half = |bytes: &[u8], id: u64| (!bytes.is_empty()).then(|| Box::new(message(number, id, bytes)));
     Exchange {
         number: number.into(),
-        flow: FlowStamp { id: 1, key, client: side, vlan: None, proxy: None, joined_late: false },
+        flow: FlowStamp {
+            id: 1,
+            key,
+            client: side,
+            vlan: None,
+            overlay: Overlay::NONE,
+            proxy: None,
+            joined_late: false,
+        },
         request: half(request, 0),
         response: half(response, 1),
         interim: [0; 4],

@@ -258,6 +258,7 @@ mod tests {
             analysis: false,
             max_exchanges: limit,
             in_flight_bytes: 1 << 20,
+            wire: tapwire_wire::Config::default(),
             flow: tapwire_flow::Config::default(),
             protocol: tapwire_protocol::Config::default(),
             inspect: tapwire_inspect::Config::new(key.clone()),

@@ -11,6 +11,8 @@ pub struct Config {
     pub max_exchanges: Option<u64>,
     /// Bytes of exchanges and body parts between the capture thread and the analyst.
     pub in_flight_bytes: usize,
+    /// Tunnels, tenants and IP fragments.
+    pub wire: tapwire_wire::Config,
     /// Flow table and reassembly.
     pub flow: tapwire_flow::Config,
     /// Protocol parsers.

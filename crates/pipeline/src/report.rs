@@ -7,7 +7,7 @@ use tapwire_detect::{Finding, NotJudged};
 use tapwire_inventory::Inventory;
 use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
 use tapwire_sink::SinkReport;
-use tapwire_wire::{Packet, Skip, Timestamp};
+use tapwire_wire::{FragmentCounters, Packet, Skip, Timestamp};
 
 /// Packets in = segments + Σ skipped{layer, reason}.
 #[derive(Debug, Clone, Default)]
@@ -22,6 +22,8 @@ pub struct WireCounters {
     pub segments: u64,
     /// Packets that are no TCP segment, by layer and reason.
     pub skipped: BTreeMap<(&'static str, &'static str), u64>,
+    /// What became of IP fragments.
+    pub fragments: FragmentCounters,
     /// Time of the earliest packet.
     pub first: Option<Timestamp>,
     /// Time of the latest packet.
@@ -43,7 +45,7 @@ impl WireCounters {
 
     /// Whether nothing was lost silently.
     pub fn conserved(&self) -> bool {
-        self.packets == self.segments + self.skipped.values().sum::<u64>()
+        self.packets == self.segments + self.skipped.values().sum::<u64>() && self.fragments.conserved()
     }
 }
 

@@ -212,7 +212,7 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
         stop: Arc::clone(&drive.stop),
         flushed: Instant::now(),
     };
-    let mut sensing = Sensing::new(config.flow.clone(), config.protocol.clone(), way);
+    let mut sensing = Sensing::new(config, way);
     drive.sense(&mut sensing);
     let (wire, flow, protocol) = sensing.counters();
     let inline = sensing.into_sink().inline;

@@ -1,7 +1,7 @@
 //! The capture thread's work: packets in, exchanges out.
 
-use crate::ShedLevel;
 use crate::report::WireCounters;
+use crate::{Config, ShedLevel};
 use tapwire_flow::FlowTable;
 use tapwire_protocol::{Connection, ExchangeSink, Protocols};
 use tapwire_sink::Notice;
@@ -35,10 +35,12 @@ pub(crate) struct Sensing<W> {
 }
 
 impl<W: Way> Sensing<W> {
-    pub(crate) fn new(flow: tapwire_flow::Config, protocol: tapwire_protocol::Config, sink: W) -> Self {
+    pub(crate) fn new(config: &Config, sink: W) -> Self {
+        let Config { wire, flow, protocol, .. } = config.clone();
         Self {
             level: ShedLevel::None,
             body_bytes: protocol.body_bytes,
+            decoder: Decoder::new(wire),
             flows: FlowTable::new(flow),
             protocols: Protocols::new(protocol, sink),
             wire: WireCounters::default(),
@@ -101,7 +103,11 @@ impl<W: Way> Sensing<W> {
     }
 
     pub(crate) fn counters(&self) -> (WireCounters, tapwire_flow::Counters, tapwire_protocol::Counters) {
-        (self.wire.clone(), self.flows.counters().clone(), *self.protocols.counters())
+        (self.counted(), self.flows.counters().clone(), *self.protocols.counters())
+    }
+
+    fn counted(&self) -> WireCounters {
+        WireCounters { fragments: *self.decoder.fragments(), ..self.wire.clone() }
     }
 
     pub(crate) fn into_sink(self) -> W {

@@ -89,7 +89,7 @@ pub(crate) fn threaded(drive: &mut Drive<'_>, config: &Config, analyst: Analyst)
         let desk = scope.spawn(move || desk.work());
         let router = Router::new(lanes, flight, pressure, recycled, stop);
         let way = RouterWay { router, notices, reports: degraded };
-        let mut sensing = Sensing::new(config.flow.clone(), config.protocol.clone(), way);
+        let mut sensing = Sensing::new(config, way);
         drive.sense(&mut sensing);
         let (wire, flow, protocol) = sensing.counters();
         let router = sensing.into_sink().router;

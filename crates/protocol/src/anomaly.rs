@@ -107,6 +107,8 @@ anomalies! {
     ShortBody = "short-body",
     /// The same range of the stream came twice with different bytes.
     OverlapConflict = "overlap-conflict",
+    /// IP fragments overlapped with different bytes.
+    FragmentConflict = "fragment-conflict",
     /// A reset outside the receive window was ignored.
     ResetOutOfWindow = "reset-out-of-window",
     /// A segment with a wrong checksum was ignored.
@@ -147,9 +149,9 @@ anomalies! {
 
 /// A set of anomalies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub struct Anomalies(u64);
+pub struct Anomalies(u128);
 
-const _: () = assert!(Anomaly::ALL.len() <= 64, "the set has 64 bits");
+const _: () = assert!(Anomaly::ALL.len() <= 128, "the set has 128 bits");
 
 impl Anomalies {
     /// Adds one.

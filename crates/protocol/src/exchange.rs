@@ -4,7 +4,7 @@ use crate::{Anomalies, Body, BodyPart, ConnectionEnd, Head, MessageId, Unseen};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
 use tapwire_flow::StreamOffset;
-use tapwire_wire::{Endpoint, FlowKey, Side, SourceId, Timestamp};
+use tapwire_wire::{Endpoint, FlowKey, Overlay, Side, SourceId, Timestamp};
 
 /// Which way bytes travel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -132,6 +132,8 @@ pub struct FlowStamp {
     pub client: Side,
     /// The VLAN of the first tagged packet.
     pub vlan: Option<u16>,
+    /// The tunnels of the connection, and their network identifier.
+    pub overlay: Overlay,
     /// A PROXY protocol header, when there was one.
     pub proxy: Option<ProxyHeader>,
     /// Whether the connection's beginning was not captured.

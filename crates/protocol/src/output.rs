@@ -186,6 +186,7 @@ impl<E: ExchangeSink> Output<'_, E> {
             key: self.flow.key,
             client,
             vlan: self.flow.vlan,
+            overlay: self.flow.overlay,
             proxy,
             joined_late: self.flow.initiator.is_none(),
         }

@@ -107,12 +107,7 @@ impl Decoder {
 
     /// Takes a fragment; when it completes a datagram, goes on inside, where other fragments may be.
     #[cold]
-    fn gather<'s>(
-        &'s mut self,
-        packet: &Packet<'s>,
-        walk: &Walk,
-        fragment: &Fragment<'_>,
-    ) -> Decoded<'s> {
+    fn gather<'s>(&'s mut self, packet: &Packet<'s>, walk: &Walk, fragment: &Fragment<'_>) -> Decoded<'s> {
         let tenant = self.tenant.of(walk.vlan, walk.overlay.vni, packet.source);
         let slot = self.fragments.insert(fragment, walk, tenant, packet.time);
         let mut whole = match slot.and_then(|slot| self.take(slot)) {

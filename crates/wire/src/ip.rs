@@ -116,10 +116,7 @@ fn halves(addresses: &[u8; 32]) -> ([u8; 16], [u8; 16]) {
 
 /// Whether the number is that of an extension header.
 pub(crate) const fn is_extension(number: u8) -> bool {
-    matches!(
-        number,
-        HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6
-    )
+    matches!(number, HOP_BY_HOP | ROUTING | FRAGMENT | AUTHENTICATION | DESTINATION | MOBILITY | HIP | SHIM6)
 }
 
 /// Walks extension headers (RFC 8200, 4) up to something else. An authentication header may follow IPv4 as well.

@@ -37,20 +37,26 @@ fn payload(view: View<'_>) -> Result<Next<'_>, Skip> {
     }
 }
 
-/// Whether the lengths of an IPv4 header agree with the packet; a MAC address that begins with 4 hardly does so.
 fn is_ipv4(view: &View<'_>) -> bool {
     let Ok([first, _, hi, lo, ..]) = view.header::<20>() else { return false };
     let (header, total) = (usize::from(first & 15) * 4, usize::from(u16::from_be_bytes([*hi, *lo])));
-    header >= 20 && (total == 0 || (header..=view.stated).contains(&total))
+    (20..=total).contains(&header) && fits(view, total)
 }
 
 fn is_ipv6(view: &View<'_>) -> bool {
     let Ok([_, _, _, _, hi, lo, ..]) = view.header::<40>() else { return false };
-    usize::from(u16::from_be_bytes([*hi, *lo])) + 40 <= view.stated
+    fits(view, usize::from(u16::from_be_bytes([*hi, *lo])) + 40)
+}
+
+/// Whether the length that an IP header states agrees with the packet. A MAC address may do so by chance; then an
+/// EtherType stands behind it, and the length is not exact.
+fn fits(view: &View<'_>, length: usize) -> bool {
+    length == view.stated || (length < view.stated && !is_ethernet(view, 0))
 }
 
 /// Whether an EtherType that leads on stands where that of an Ethernet header at `at` would be.
 fn is_ethernet(view: &View<'_>, at: usize) -> bool {
-    let kind = view.data.get(at + 12..).and_then(|rest| rest.first_chunk()).map(|pair| u16::from_be_bytes(*pair));
+    let kind =
+        view.data.get(at + 12..).and_then(|rest| rest.first_chunk()).map(|pair| u16::from_be_bytes(*pair));
     matches!(kind, Some(0x0800 | 0x0806 | 0x8100 | 0x86dd | 0x8847 | 0x8864 | 0x88a8 | 0x9100))
 }

@@ -3,7 +3,9 @@
 use crate::fragments::Fragment;
 use crate::ip::Transport;
 use crate::view::View;
-use crate::{Layer, Overlay, Packet, Segment, Skip, SkipReason, Tunnel, fast, gre, ip, link, mpls, ppp, tcp, udp};
+use crate::{
+    Layer, Overlay, Packet, Segment, Skip, SkipReason, Tunnel, fast, gre, ip, link, mpls, ppp, tcp, udp,
+};
 
 /// Layers on the way: a link layer with its tags, a label stack, an IP header, a run of extension headers, a tunnel.
 /// Four tunnels with Ethernet inside, the deepest that is followed, come to this.

@@ -6,6 +6,7 @@ use crate::number;
 use crate::render::Class;
 use crate::view::View;
 use tapwire_protocol::{Frames, Message};
+use tapwire_wire::{Overlay, Tunnel};
 
 /// Success, failure or unknown, by the status code.
 fn status_id(status: Option<u16>) -> i64 {
@@ -128,6 +129,7 @@ impl Writer<'_> {
         if let Some(vlan) = flow.vlan {
             json::count(out, "vlan", vlan.into());
         }
+        overlay(flow.overlay, out);
         json::key(out, "community_id");
         out.push(b'"');
         out.extend_from_slice(self.community.of(&flow.key));
@@ -135,6 +137,15 @@ impl Writer<'_> {
         json::count(out, "flow", flow.id);
         json::integer(out, "time_ns", view.exchange.started().nanos());
         proxy(view, out);
+    }
+}
+
+fn overlay(overlay: Overlay, out: &mut Vec<u8>) {
+    if let Some(vni) = overlay.vni {
+        json::count(out, "vni", vni.into());
+    }
+    if !overlay.tunnels.is_empty() {
+        json::words(out, "tunnel", overlay.tunnels.iter().map(Tunnel::name));
     }
 }
 

@@ -205,6 +205,7 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
         analysis,
         max_exchanges: None,
         in_flight_bytes,
+        wire: tapwire_wire::Config::default(),
         flow: tapwire_flow::Config::default(),
         protocol: tapwire_protocol::Config::default(),
         inspect: tapwire_inspect::Config::new(key.clone()),

@@ -11,7 +11,7 @@ use tapwire_protocol::{
     Anomaly, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Message, Pairing, Protocols,
     Seen,
 };
-use tapwire_wire::{Endpoint, FlowKey, SeqNumber, Side, SourceId, Timestamp};
+use tapwire_wire::{Endpoint, FlowKey, Overlay, SeqNumber, Side, SourceId, Timestamp};
 
 /// One line of a transcript.
 #[derive(Debug, Clone)]
@@ -126,6 +126,7 @@ fn play(transcript: &Transcript, protocols: &mut Protocols<Sink>) {
         opened: Timestamp::default(),
         source: SourceId::default(),
         vlan: None,
+        overlay: Overlay::NONE,
     };
     let mut connection = Connection::default();
     let mut next = [1_000, 5_000].map(|isn| StreamOffset::first(SeqNumber(isn)));

@@ -100,7 +100,9 @@ impl Datagram {
         for at in (0..fragment.transport.view.stated).step_by(BLOCK) {
             let new = data.get(at.min(data.len())..(at + BLOCK).min(data.len())).unwrap_or_default();
             let place = usize::from(fragment.offset) + at;
-            let Some(old) = self.bytes.get_mut(place.min(reach)..(place + new.len()).min(reach)) else { continue };
+            let Some(old) = self.bytes.get_mut(place.min(reach)..(place + new.len()).min(reach)) else {
+                continue;
+            };
             if self.covered.get(place / BLOCK / 64).is_none_or(|word| word >> (place / BLOCK % 64) & 1 == 0) {
                 old.copy_from_slice(new);
                 self.blocks += 1;

@@ -2,5 +2,8 @@
 
 mod build;
 mod damage;
+mod fragments;
 mod layers;
 mod oracle;
+mod tunnels;
+mod wrap;

@@ -13,6 +13,7 @@ pub(crate) const fn anomaly_of(evidence: Evidence) -> Anomaly {
         Evidence::ResetOutOfWindow => Anomaly::ResetOutOfWindow,
         Evidence::ResetIgnored => Anomaly::ResetIgnored,
         Evidence::ResetWithOtherTtl => Anomaly::ResetWithOtherTtl,
+        Evidence::FragmentConflict => Anomaly::FragmentConflict,
         Evidence::BadChecksum => Anomaly::BadChecksum,
         Evidence::TtlOutlier => Anomaly::TtlOutlier,
         Evidence::NeverAcknowledged => Anomaly::NeverAcknowledged,
