@@ -25,12 +25,17 @@ impl Default for Classes {
 /// Rendered bytes go to the sinks in batches of about this size.
 const BATCH_BYTES: usize = 128 << 10;
 
+/// The same in events, for sinks that want no bytes.
+const BATCH_EVENTS: u32 = 64 << 10;
+
 /// One rendering, shared by every sink that wants it.
 pub struct Outlet {
     renderer: Renderer,
     classes: Classes,
     filter: Option<Expr>,
     sinks: Vec<Box<dyn Sink>>,
+    /// Some sink does not throw its bytes away.
+    is_read: bool,
     buffer: Vec<u8>,
     events: u32,
     sequence: u64,
@@ -49,6 +54,7 @@ impl Outlet {
         let mut buffer = Vec::with_capacity(BATCH_BYTES + (16 << 10));
         renderer.header(&mut buffer);
         Self {
+            is_read: sinks.iter().any(|sink| !sink.discards()),
             renderer,
             classes,
             filter,
@@ -69,7 +75,9 @@ impl Outlet {
     pub(crate) fn exchange(&mut self, view: &View<'_>) {
         if self.classes.exchanges {
             self.sequence += 1;
-            self.renderer.exchange(view, self.sequence, &mut self.buffer);
+            if self.is_read {
+                self.renderer.exchange(view, self.sequence, &mut self.buffer);
+            }
             self.rendered();
         }
     }
@@ -77,7 +85,9 @@ impl Outlet {
     pub(crate) fn finding(&mut self, finding: &Finding, view: &View<'_>) {
         if self.classes.findings {
             self.sequence += 1;
-            self.renderer.finding(finding, view, self.sequence, &mut self.buffer);
+            if self.is_read {
+                self.renderer.finding(finding, view, self.sequence, &mut self.buffer);
+            }
             self.rendered();
         }
     }
@@ -85,14 +95,16 @@ impl Outlet {
     pub(crate) fn sensor(&mut self, report: &SensorReport) {
         if self.classes.sensor {
             self.sequence += 1;
-            self.renderer.sensor(report, self.sequence, &mut self.buffer);
+            if self.is_read {
+                self.renderer.sensor(report, self.sequence, &mut self.buffer);
+            }
             self.rendered();
         }
     }
 
     fn rendered(&mut self) {
         self.events += 1;
-        if self.buffer.len() >= BATCH_BYTES {
+        if self.buffer.len() >= BATCH_BYTES || self.events >= BATCH_EVENTS {
             self.write();
         }
     }
@@ -109,7 +121,7 @@ impl Outlet {
     }
 
     fn write(&mut self) {
-        if self.buffer.is_empty() {
+        if self.buffer.is_empty() && self.events == 0 {
             return;
         }
         let fresh = Vec::with_capacity(self.buffer.capacity());

@@ -1,4 +1,4 @@
-//! Outputs: standard output, files, HTTP collectors.
+//! Outputs: standard output, files, HTTP collectors, nowhere.
 //!
 //! The output thread renders events once per format and redaction profile and hands the bytes to every sink as a
 //! [`Batch`]. Sinks know bytes and counts, never events. Network sinks run on the tokio runtime that [`Network`]
@@ -13,6 +13,7 @@ mod config;
 mod error;
 mod file;
 mod http;
+mod null;
 mod registry;
 mod report;
 mod secret;
@@ -24,6 +25,7 @@ pub use config::{Config, Http, Rotation};
 pub use error::SinkError;
 pub use file::FileSink;
 pub use http::{HttpSink, Network};
+pub use null::NullSink;
 pub use registry::{Opened, SINKS, SinkInfo, check, open};
 pub use report::{Counts, DropReason, Notice, SinkReport, Tally};
 pub use secret::Secret;
@@ -94,6 +96,11 @@ impl Context {
 ///
 /// `write` and `flush` fail only under [`Pressure::Block`], and for good: the caller stops and calls `finish`.
 pub trait Sink: Send {
+    /// Whether it throws everything away: the caller may then hand it batches of events without their bytes.
+    fn discards(&self) -> bool {
+        false
+    }
+
     /// Takes a batch. Under [`Pressure::Block`] this waits until there is room.
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError>;
 

@@ -1,6 +1,6 @@
 //! The list of all outputs: `tapwire list sinks`, help and errors come from it.
 
-use crate::{Context, FileSink, HttpSink, Sink, SinkError, StreamSink};
+use crate::{Context, FileSink, HttpSink, NullSink, Sink, SinkError, StreamSink};
 
 /// One kind of output.
 #[derive(Debug)]
@@ -49,6 +49,13 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "the same over TLS, with own authorities and client certificates",
         example: "https://collector.example/events",
         open: HttpSink::open,
+    },
+    SinkInfo {
+        scheme: "null",
+        name: "null",
+        summary: "nowhere: events are counted, not rendered; to measure what sensing costs",
+        example: "null://",
+        open: NullSink::open,
     },
 ];
 
