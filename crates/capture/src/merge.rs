@@ -64,14 +64,20 @@ struct Listed {
 
 impl Source for MergedFiles {
     fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError> {
-        self.pass_on(&mut |packet, _| deliver(packet))
+        self.pass_on(&mut |packets, _| packets.iter().for_each(|packet| deliver(*packet)))
+    }
+
+    fn dispatch_bursts(&mut self, deliver: &mut dyn FnMut(&[Packet<'_>])) -> Result<Status, SourceError> {
+        self.pass_on(&mut |packets, _| deliver(packets))
     }
 
     fn dispatch_described(
         &mut self,
         deliver: &mut dyn FnMut(Packet<'_>, &FileInterface),
     ) -> Result<Status, SourceError> {
-        self.pass_on(&mut |packet, interface| deliver(packet, interface))
+        self.pass_on(&mut |packets, interface| {
+            packets.iter().for_each(|packet| deliver(*packet, interface));
+        })
     }
 
     fn stats(&self) -> SourceStats {
@@ -99,7 +105,7 @@ impl Source for MergedFiles {
 
 impl MergedFiles {
     /// Hands on a batch, merged by time.
-    fn pass_on<D: FnMut(Packet<'_>, &FileInterface)>(
+    fn pass_on<D: FnMut(&[Packet<'_>], &FileInterface)>(
         &mut self,
         deliver: &mut D,
     ) -> Result<Status, SourceError> {
@@ -188,7 +194,7 @@ impl MergedFiles {
         Some((id, until))
     }
 
-    fn read<D: FnMut(Packet<'_>, &FileInterface)>(
+    fn read<D: FnMut(&[Packet<'_>], &FileInterface)>(
         &mut self,
         id: u16,
         until: Timestamp,
@@ -199,21 +205,27 @@ impl MergedFiles {
         let Some(file) = files.get_mut(usize::from(id)) else { return Ok(Stop::End) };
         let reader = file.open(SourceId(id), open)?;
         let mut refused = None;
-        let stop = reader.run(until, *left, |packet, interface| {
-            *left -= 1;
-            stats.received += 1;
-            match filter.as_mut().map_or(Ok(true), |filter| filter.accepts(&packet)) {
-                Ok(true) => {
-                    stats.delivered += 1;
-                    stats.bytes += packet.data.len() as u64;
-                    deliver(packet, interface);
-                }
-                Ok(false) => stats.filtered += 1,
-                Err(error) => {
-                    stats.filtered += 1;
-                    refused = Some(error);
+        let stop = reader.run(until, *left, |packets, interface| {
+            *left -= packets.len();
+            stats.received += packets.len() as u64;
+            let mut accept = |packets: &[Packet<'_>]| {
+                stats.delivered += packets.len() as u64;
+                stats.bytes += packets.iter().map(|packet| packet.data.len() as u64).sum::<u64>();
+                deliver(packets, interface);
+            };
+            let Some(filter) = filter else { return accept(packets) };
+            let mut filtered = 0;
+            for packet in packets {
+                match filter.accepts(packet) {
+                    Ok(true) => accept(std::slice::from_ref(packet)),
+                    Ok(false) => filtered += 1,
+                    Err(error) => {
+                        filtered += 1;
+                        refused = Some(error);
+                    }
                 }
             }
+            stats.filtered += filtered;
         })?;
         refused.map_or(Ok(stop), Err)
     }

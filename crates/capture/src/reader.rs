@@ -3,7 +3,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use tapwire_wire::{Packet, SourceId, Timestamp};
+use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
 use crate::SourceError;
 use crate::format::{FileInterface, Format, MAGIC_LEN, Step};
@@ -12,6 +12,19 @@ use crate::window::Window;
 
 /// Uncompressed bytes read at a time.
 pub(crate) const READ_AHEAD: usize = 1 << 20;
+
+/// Packets handed on together, so that the receiver can look ahead.
+const BURST: usize = 16;
+
+/// A place for a packet.
+const EMPTY: Packet<'static> = Packet {
+    time: Timestamp::MIN,
+    link: LinkType::ETHERNET,
+    data: &[],
+    wire_len: 0,
+    frame: 0,
+    source: SourceId(0),
+};
 
 /// Why [`CaptureReader::run`] returned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,9 +106,8 @@ impl CaptureReader {
     /// # Errors
     /// When the file is cut or damaged, after all packets before that place.
     pub fn for_each(&mut self, mut deliver: impl FnMut(Packet<'_>)) -> Result<(), SourceError> {
-        while self.run(Timestamp::from_nanos(i64::MAX), usize::MAX, |packet, _| deliver(packet))? != Stop::End
-        {
-        }
+        let mut each = |packets: &[Packet<'_>], _: &_| packets.iter().for_each(|packet| deliver(*packet));
+        while self.run(Timestamp::from_nanos(i64::MAX), usize::MAX, &mut each)? != Stop::End {}
         Ok(())
     }
 
@@ -107,36 +119,23 @@ impl CaptureReader {
         })
     }
 
-    /// Hands on packets until one is later than `until`, or `most` were handed on.
+    /// Hands on packets of one interface, up to [`BURST`] together, until one is later than `until`, or `most` were
+    /// handed on.
     #[inline]
     pub(crate) fn run(
         &mut self,
         until: Timestamp,
         most: usize,
-        mut deliver: impl FnMut(Packet<'_>, &FileInterface),
+        mut deliver: impl FnMut(&[Packet<'_>], &FileInterface),
     ) -> Result<Stop, SourceError> {
         let mut left = most;
         loop {
-            match self.format.step(self.window.bytes()) {
+            match self.burst(until, &mut left, &mut deliver) {
                 Step::Packet(record) if record.time > until || most == 0 => {
                     return Ok(Stop::Bound(record.time));
                 }
                 Step::Packet(_) if left == 0 => return Ok(Stop::Batch),
-                Step::Packet(record) => {
-                    left -= 1;
-                    self.packets += 1;
-                    let data = self.window.bytes().get(record.start..record.start + record.len);
-                    let packet = Packet {
-                        time: record.time,
-                        link: record.link,
-                        data: data.unwrap_or_default(),
-                        wire_len: record.wire_len,
-                        frame: self.packets,
-                        source: self.source,
-                    };
-                    deliver(packet, self.format.interface(record.interface));
-                    self.window.consume(record.next);
-                }
+                Step::Packet(_) => {}
                 Step::Pass(bytes) => self.pass(bytes)?,
                 // A live pipe has shown all it has: what was delivered goes on before waiting for more.
                 Step::Need(_) if left < most => return Ok(Stop::Batch),
@@ -148,6 +147,47 @@ impl CaptureReader {
                 Step::Corrupt(what) => return Err(self.corrupt(what)),
             }
         }
+    }
+
+    /// Hands on packets that are at hand, and gives the step that ended them: a packet when there are more.
+    fn burst(
+        &mut self,
+        until: Timestamp,
+        left: &mut usize,
+        deliver: &mut impl FnMut(&[Packet<'_>], &FileInterface),
+    ) -> Step {
+        let bytes = self.window.bytes();
+        let mut packets = [EMPTY; BURST];
+        let (mut count, mut used, mut interface) = (0, 0, None);
+        let step = loop {
+            let rest = bytes.get(used..).unwrap_or_default();
+            match (self.format.step(rest), packets.get_mut(count)) {
+                (Step::Packet(record), Some(place))
+                    if record.time <= until
+                        && *left > 0
+                        && *interface.get_or_insert(record.interface) == record.interface =>
+                {
+                    *left -= 1;
+                    self.packets += 1;
+                    *place = Packet {
+                        time: record.time,
+                        link: record.link,
+                        data: rest.get(record.start..record.start + record.len).unwrap_or_default(),
+                        wire_len: record.wire_len,
+                        frame: self.packets,
+                        source: self.source,
+                    };
+                    count += 1;
+                    used += record.next;
+                }
+                (step, _) => break step,
+            }
+        };
+        if let Some(interface) = interface.filter(|_| count > 0) {
+            deliver(packets.get(..count).unwrap_or_default(), self.format.interface(interface));
+        }
+        self.window.consume(used);
+        step
     }
 }
 

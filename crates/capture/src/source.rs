@@ -61,6 +61,14 @@ pub trait Source: Send {
     /// [`SourceError::is_partial`] holds, the source may be called again and goes on with its other files.
     fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError>;
 
+    /// The same, several packets at once where the source has them side by side, so that the receiver can look ahead.
+    ///
+    /// # Errors
+    /// Those of [`Source::dispatch`].
+    fn dispatch_bursts(&mut self, deliver: &mut dyn FnMut(&[Packet<'_>])) -> Result<Status, SourceError> {
+        self.dispatch(&mut |packet| deliver(&[packet]))
+    }
+
     /// The same, with the interface that each packet was captured on as its file describes it. Sources that describe none
     /// have one, without a name.
     ///

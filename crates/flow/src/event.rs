@@ -183,4 +183,7 @@ pub trait StreamSink<T> {
     /// Nothing is open on this connection, and others were active since: gives back what only a busy connection needs.
     /// The next event may come at any time.
     fn rest(&mut self, _: &mut T) {}
+
+    /// Reads what the next event of this connection will touch, so that it is at hand by then.
+    fn warm(&self, _: &T) {}
 }

@@ -1,5 +1,7 @@
 //! From a key's hash to a slot: open addressing with linear probing.
 
+use std::hint::black_box;
+
 /// An empty cell.
 const EMPTY: u32 = u32::MAX;
 
@@ -40,6 +42,16 @@ impl Index {
             }
             at = self.next(at);
         }
+    }
+
+    /// Reads the cell where the search for `hash` begins.
+    pub(crate) fn touch(&self, hash: u32) {
+        black_box(self.cells.get(self.home(hash)).map(|cell| cell.slot));
+    }
+
+    /// The first slot under this hash, which is nearly always the one looked for.
+    pub(crate) fn guess(&self, hash: u32) -> Option<u32> {
+        self.find(hash, |_| true)
     }
 
     /// Adds a slot whose key is not in the index.

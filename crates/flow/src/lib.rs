@@ -41,4 +41,4 @@ pub use config::Config;
 pub use counters::{Counters, SourceCounters};
 pub use event::{Chunk, CloseReason, Evidence, FlowInfo, Gap, Patience, StreamEvent, StreamSink};
 pub use offset::StreamOffset;
-pub use table::FlowTable;
+pub use table::{FlowTable, Place};

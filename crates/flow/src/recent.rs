@@ -122,6 +122,11 @@ impl Recent {
         verdict
     }
 
+    /// Reads the entry that the next push replaces.
+    pub(crate) fn touch(&self) {
+        std::hint::black_box(self.ring.get(self.oldest).map(|entry| entry.len));
+    }
+
     /// Bytes on the heap.
     pub(crate) const fn footprint(&self) -> usize {
         self.ring.capacity() * size_of::<Entry>()

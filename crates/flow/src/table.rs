@@ -1,5 +1,9 @@
 //! The table of connections: which one a segment belongs to, and how long each is kept.
 
+mod ahead;
+
+pub use ahead::Place;
+
 use crate::causality::Causality;
 use crate::clock::Clock;
 use crate::conversation::Outcome;
@@ -91,6 +95,12 @@ impl<T: Default> FlowTable<T> {
 
     /// Takes a segment, and lets the time pass that it states.
     pub fn handle<S: StreamSink<T>>(&mut self, segment: &Segment<'_>, sink: &mut S) {
+        let hash = self.shared.hashing.key(&segment.key);
+        self.handle_at(segment, Place { hash, slot: self.last }, sink);
+    }
+
+    /// The same for a segment whose place [`FlowTable::expect`] told.
+    pub fn handle_at<S: StreamSink<T>>(&mut self, segment: &Segment<'_>, place: Place, sink: &mut S) {
         self.shared.now = self.clock.observe(segment.source, segment.time);
         self.shared.time = segment.time;
         self.run_timers(sink);
@@ -101,8 +111,8 @@ impl<T: Default> FlowTable<T> {
         if let Some(source) = counters.source(segment.source) {
             source.segments += 1;
         }
-        let hash = self.shared.hashing.key(&segment.key);
-        let found = self.find(&segment.key, hash);
+        let hash = place.hash;
+        let found = self.find(&segment.key, place);
         if !self.believes(found, segment, sink) {
             return;
         }
@@ -115,7 +125,8 @@ impl<T: Default> FlowTable<T> {
     /// The number of the connection that holds these addresses and ports now, also when it has just ended. Asked right
     /// after [`FlowTable::handle`], it is the one that the segment belongs to; `None` for a segment of no connection.
     pub fn connection(&self, key: &FlowKey) -> Option<u64> {
-        let slot = self.find(key, self.shared.hashing.key(key))?;
+        let place = Place { hash: self.shared.hashing.key(key), slot: self.last };
+        let slot = self.find(key, place)?;
         self.record(slot).map(|record| record.info.id)
     }
 
@@ -147,9 +158,9 @@ impl<T: Default> FlowTable<T> {
         self.records.get(slot as usize)?.as_ref()
     }
 
-    fn find(&self, key: &FlowKey, hash: u32) -> Option<u32> {
+    fn find(&self, key: &FlowKey, place: Place) -> Option<u32> {
         let is_it = |slot: u32| self.record(slot).is_some_and(|record| record.info.key == *key);
-        if is_it(self.last) { Some(self.last) } else { self.index.find(hash, is_it) }
+        if is_it(place.slot) { Some(place.slot) } else { self.index.find(place.hash, is_it) }
     }
 
     /// Whether the segment's checksum lets it through. One that is stopped changes nothing.

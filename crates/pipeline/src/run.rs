@@ -71,7 +71,7 @@ impl Drive<'_> {
         let mut last_packet = Instant::now();
         loop {
             let before = sensing.wire().packets;
-            let status = self.source.dispatch(&mut |packet| sensing.packet(packet));
+            let status = self.source.dispatch_bursts(&mut |packets| sensing.packets(packets));
             match status {
                 Ok(Status::End) => break,
                 Ok(Status::Idle) if self.source.pressure() == Pressure::Shed => {

@@ -2,10 +2,13 @@
 
 use crate::report::WireCounters;
 use crate::{Config, ShedLevel};
-use tapwire_flow::FlowTable;
+use tapwire_flow::{FlowTable, Place};
 use tapwire_protocol::{Connection, ExchangeSink, Protocols};
 use tapwire_sink::Notice;
-use tapwire_wire::{Decoded, Decoder, Packet, Timestamp};
+use tapwire_wire::{Decoded, Decoder, Packet, Segment, Timestamp};
+
+/// Packets that are looked at together.
+const BURST: usize = 16;
 
 /// The way out behind the parsers.
 pub(crate) trait Way: ExchangeSink {
@@ -48,15 +51,35 @@ impl<W: Way> Sensing<W> {
         }
     }
 
-    pub(crate) fn packet(&mut self, packet: Packet<'_>) {
-        self.wire.packet(&packet);
-        self.clock = self.clock.max(packet.time);
-        match self.decoder.decode(&packet) {
-            Decoded::Segment(segment) => {
-                self.wire.segments += 1;
-                self.flows.handle(&segment, &mut self.protocols);
+    /// Takes packets that lie side by side: what they need is fetched from memory together.
+    pub(crate) fn packets(&mut self, packets: &[Packet<'_>]) {
+        for burst in packets.chunks(BURST) {
+            let mut segments = [None; BURST];
+            for (segment, packet) in segments.iter_mut().zip(burst) {
+                *segment = self.decoder.plain(packet);
             }
-            Decoded::Skip(skip) => self.wire.skip(skip),
+            let places = self.flows.expect(&segments, &self.protocols);
+            for ((packet, segment), place) in burst.iter().zip(&segments).zip(places) {
+                self.packet(packet, segment.as_ref(), place);
+            }
+        }
+    }
+
+    fn packet(&mut self, packet: &Packet<'_>, segment: Option<&Segment<'_>>, place: Place) {
+        self.wire.packet(packet);
+        self.clock = self.clock.max(packet.time);
+        match segment {
+            Some(segment) => {
+                self.wire.segments += 1;
+                self.flows.handle_at(segment, place, &mut self.protocols);
+            }
+            None => match self.decoder.decode(packet) {
+                Decoded::Segment(segment) => {
+                    self.wire.segments += 1;
+                    self.flows.handle(&segment, &mut self.protocols);
+                }
+                Decoded::Skip(skip) => self.wire.skip(skip),
+            },
         }
         self.follow();
     }

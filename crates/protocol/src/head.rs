@@ -37,6 +37,18 @@ pub struct Range {
     pub end: u32,
 }
 
+impl Range {
+    /// Bytes in it.
+    pub const fn len(self) -> usize {
+        self.end.saturating_sub(self.start) as usize
+    }
+
+    /// Whether no byte is in it.
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+}
+
 /// A header field. `None` is *unknown* (HTTP/2 after a lost header block), never empty.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Field {
@@ -132,7 +144,17 @@ impl Head {
 
     /// The first header field of that name, compared without case.
     pub fn header(&self, name: &[u8]) -> Option<Untrusted<'_>> {
-        self.headers().find_map(|(n, value)| n.is(name).then_some(value))
+        self.values(name).next()
+    }
+
+    /// The values of every header field of that name, compared without case.
+    pub fn values(&self, name: &[u8]) -> impl Iterator<Item = Untrusted<'_>> {
+        let end = self.trailers_from.unwrap_or(self.fields.len());
+        // Most names differ in length: those are not even looked at.
+        let named = |field: &&Field| {
+            field.name.is_some_and(|range| range.len() == name.len() && self.slice(range).is(name))
+        };
+        self.fields.iter().take(end).filter(named).filter_map(|field| Some(self.slice(field.value?)))
     }
 }
 

@@ -226,6 +226,12 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
         self.recount(before, &mut connection.0, closed);
     }
 
+    fn warm(&self, connection: &Connection) {
+        if let State::Http1(http) = &connection.0 {
+            http.warm();
+        }
+    }
+
     fn patience(&self, connection: &Connection) -> Patience {
         match &connection.0 {
             State::Http1(http) => http.patience(),

@@ -77,15 +77,23 @@ impl Decoder {
     /// Decodes a packet down to its innermost TCP segment, which may lie in a datagram that this packet completes.
     #[inline]
     pub fn decode<'s>(&'s mut self, packet: &Packet<'s>) -> Decoded<'s> {
-        if packet.link == LinkType::ETHERNET
-            && let Some(mut segment) = fast::ethernet(packet, packet.data)
-        {
-            if self.tenant != Tenant::None {
-                segment.key.tenant = self.tenant.of(segment.vlan, None, packet.source);
-            }
-            return Decoded::Segment(segment);
+        match self.plain(packet) {
+            Some(segment) => Decoded::Segment(segment),
+            None => self.any(packet),
         }
-        self.any(packet)
+    }
+
+    /// What [`Decoder::decode`] gives for a packet with nothing but the usual headers, `None` for any other.
+    #[inline]
+    pub fn plain<'a>(&self, packet: &Packet<'a>) -> Option<Segment<'a>> {
+        if packet.link != LinkType::ETHERNET {
+            return None;
+        }
+        let mut segment = fast::ethernet(packet, packet.data)?;
+        if self.tenant != Tenant::None {
+            segment.key.tenant = self.tenant.of(segment.vlan, None, packet.source);
+        }
+        Some(segment)
     }
 
     #[inline(never)]

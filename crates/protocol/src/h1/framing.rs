@@ -74,9 +74,15 @@ fn elements(value: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn lists(head: &Head, name: &[u8], element: &[u8]) -> bool {
-    let mut values = head.headers().filter(|(field, _)| field.is(name));
-    values.any(|(_, value)| elements(value.bytes()).any(|listed| listed.eq_ignore_ascii_case(element)))
+    let mut values = head.values(name);
+    values.any(|value| elements(value.bytes()).any(|listed| listed.eq_ignore_ascii_case(element)))
 }
+
+/// Bytes of the name.
+const CONTENT_LENGTH: usize = 14;
+
+/// Bytes of names that may be Transfer-Encoding to somebody: without its hyphen, or with some bytes more.
+const TRANSFER_ENCODING: std::ops::RangeInclusive<usize> = 16..=24;
 
 /// What a head states about its body.
 #[derive(Default)]
@@ -110,8 +116,12 @@ impl Stated {
     /// Reads Content-Length and Transfer-Encoding in one pass and names what is odd about them.
     fn read(head: &Head, anomalies: &mut Anomalies) -> Self {
         let mut stated = Self::default();
-        for (name, value) in head.headers() {
-            let name = name.bytes();
+        for field in head.fields.iter().take(head.trailers_from.unwrap_or(head.fields.len())) {
+            let (Some(name), Some(value)) = (field.name, field.value) else { continue };
+            if name.len() != CONTENT_LENGTH && !TRANSFER_ENCODING.contains(&name.len()) {
+                continue;
+            }
+            let (name, value) = (head.slice(name).bytes(), head.slice(value));
             if name.eq_ignore_ascii_case(b"content-length") {
                 stated.content_length(value.bytes(), anomalies);
             } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
@@ -220,7 +230,7 @@ fn read_coding(element: &[u8], anomalies: &mut Anomalies) -> Coding {
 
 /// Whether a field name would be Transfer-Encoding to a server that drops or maps bytes it does not like.
 fn resembles_transfer_encoding(name: &[u8]) -> bool {
-    if !(16..=24).contains(&name.len()) {
+    if !matches!(name.first(), Some(b't' | b'T')) && name.first().is_some_and(u8::is_ascii_alphabetic) {
         return false;
     }
     let letters = name.iter().filter(|byte| byte.is_ascii_alphabetic()).map(u8::to_ascii_lowercase);

@@ -128,7 +128,7 @@ pub(super) fn check_target(head: &Head, anomalies: &mut Anomalies) {
 
 /// Names a Host that is missing or not alone (RFC 9112, 3.2).
 pub(super) fn check_host(head: &Head, anomalies: &mut Anomalies) {
-    match head.headers().filter(|(name, _)| name.is(b"host")).count() {
+    match head.values(b"host").count() {
         0 if head.version == Version::Http11 => anomalies.insert(Anomaly::MissingHost),
         0 | 1 => {}
         _ => anomalies.insert(Anomaly::DuplicateHost),

@@ -66,6 +66,15 @@ const METHODS: [&[u8]; 35] = [
 /// on it, so that text, Base64, JSON and other line protocols are not taken for requests. `Request`, `Response` and
 /// `No` stay what they are when more bytes come.
 pub fn probe(bytes: &[u8]) -> Start {
+    match bytes {
+        // Nearly all messages begin so; each is what the long way says as well.
+        [b'G', b'E', b'T', b' ', b'/', ..] | [b'P', b'O', b'S', b'T', b' ', b'/', ..] => Start::Request,
+        [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'0'..=b'9', ..] => Start::Response,
+        _ => probe_any(bytes),
+    }
+}
+
+fn probe_any(bytes: &[u8]) -> Start {
     let line = split_before(behind_empty_lines(bytes), |byte| !is_ows(byte)).1;
     let Some(first) = line.first() else { return Start::Partial };
     if !is_token_byte(*first) {
@@ -177,6 +186,13 @@ fn states_version(line: &[u8]) -> bool {
 mod tests {
     use super::*;
     use proptest::prelude::*;
+
+    #[test]
+    fn the_short_way_is_the_long_way() {
+        for text in ["GET /a HTTP/1.1", "POST /", "GET /", "HTTP/1.1 200 OK", "HTTP/1.0", "HTTP/1.9x"] {
+            assert_eq!(probe(text.as_bytes()), probe_any(text.as_bytes()), "{text}");
+        }
+    }
 
     #[test]
     fn a_known_method_in_front_of_a_target_is_a_request_at_once() {

@@ -7,6 +7,7 @@ mod evidence;
 mod heads;
 mod rest;
 mod resync;
+mod warm;
 
 pub(crate) use evidence::anomaly_of;
 pub(crate) use rest::Rest;
