@@ -192,6 +192,9 @@ pub(crate) struct ReplayArgs {
     /// Capture files, directories of them, or - for standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
+    /// Follow a directory that captures are rotated in: those that are there, and those to come, until interrupted
+    #[arg(long)]
+    pub(crate) follow: bool,
     #[command(flatten)]
     pub(crate) sense: SenseArgs,
 }

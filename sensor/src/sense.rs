@@ -11,7 +11,7 @@ use crate::summary::Summary;
 use crate::watch::{Terminal, catch_signals, ignore_hangup};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
-use tapwire_capture::{InterfaceSource, Pressure, Source, open_files};
+use tapwire_capture::{InterfaceSource, Pressure, Source, follow, open_files};
 use tapwire_detect::Severity;
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
@@ -22,13 +22,24 @@ use tapwire_store::{Directories, Store, token_key};
 pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(&args.sense.config)?;
     let plan = Plan::new(&args.sense, Pressure::Block)?;
-    let mut source = open_files(&args.paths, args.sense.bpf.as_deref())?;
+    let mut source = open_captures(args)?;
     let data = args.sense.data.clone();
     let asked = Asked {
         paths: args.paths.iter().map(|path| path.display().to_string()).collect(),
         ..asked(&args.sense, &plan, data.as_deref())
     };
-    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut source)
+    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut *source)
+}
+
+fn open_captures(args: &ReplayArgs) -> Result<Box<dyn Source>, Failure> {
+    let filter = args.sense.bpf.as_deref();
+    if !args.follow {
+        return Ok(Box::new(open_files(&args.paths, filter)?));
+    }
+    match args.paths.as_slice() {
+        [directory] => Ok(Box::new(follow(directory, filter)?)),
+        _ => Err(Failure::new("--follow: give one directory; follow others with a tapwire of their own")),
+    }
 }
 
 /// `tapwire run`.
@@ -91,7 +102,7 @@ impl Run<'_> {
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
         let report = run(source, &config, outlets, &mut terminal);
         terminal.finish();
-        report_errors(&report);
+        report_errors(&report, source.is_endless());
         let exit = exit(&report, pressure, threshold);
         if exit == Exit::Operator && report.wire.packets == 0 || report.reader_gone {
             // Figures of nothing help nobody, nor do figures that nobody waits for.
@@ -205,8 +216,9 @@ fn severity(name: &str) -> Result<Severity, Failure> {
     })
 }
 
-fn report_errors(report: &Report) {
-    for error in &report.source_errors {
+/// What a source without an end had to tell was told when it happened.
+fn report_errors(report: &Report, endless: bool) {
+    for error in report.source_errors.iter().filter(|_| !endless) {
         eprintln!("tapwire: {error}");
     }
     for error in report.sinks.iter().filter_map(|sink| sink.error.as_ref()) {

@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tapwire_capture::Pressure;
+use tapwire_capture::{Pressure, SourceError};
 use tapwire_pipeline::{Control, ShedLevel, Snapshot, Watch};
 use tapwire_sink::Notice;
 
@@ -125,5 +125,9 @@ impl Watch for Terminal {
 
     fn notice(&mut self, notice: &Notice) {
         self.say(&format!("tapwire: {notice}"));
+    }
+
+    fn trouble(&mut self, error: &SourceError) {
+        self.say(&format!("tapwire: {error}"));
     }
 }

@@ -21,7 +21,7 @@ pub enum SourceError {
         path: PathBuf,
     },
     /// The file is something else.
-    #[error("{}: not a capture file, it looks like {looks_like}; give a pcap or pcapng file, plain or gzip", path.display())]
+    #[error("{}: not a capture file, it looks like {looks_like}; give a pcap or pcapng file, plain, gzip or zstd", path.display())]
     NotACapture {
         /// As the operator gave it.
         path: PathBuf,
@@ -29,7 +29,7 @@ pub enum SourceError {
         looks_like: &'static str,
     },
     /// The directory holds no capture.
-    #[error("{}: no capture files in this directory (pcap or pcapng, plain or gzip)", path.display())]
+    #[error("{}: no capture files in this directory (pcap or pcapng, plain, gzip or zstd)", path.display())]
     EmptyDirectory {
         /// As the operator gave it.
         path: PathBuf,
@@ -67,6 +67,23 @@ pub enum SourceError {
         packets: u64,
         /// What is wrong.
         what: &'static str,
+    },
+    /// The file was written anew before it was read to its end.
+    #[error(
+        "{}: overwritten while it was read; its first {packets} packets were read, what followed is lost: let more \
+         or larger files rotate", path.display()
+    )]
+    Overwritten {
+        /// The file.
+        path: PathBuf,
+        /// Packets read of it.
+        packets: u64,
+    },
+    /// What is to be followed is no directory.
+    #[error("{}: not a directory; --follow takes the directory that captures are rotated in", path.display())]
+    NotADirectory {
+        /// As the operator gave it.
+        path: PathBuf,
     },
     /// There is no such interface.
     #[error("{name}: no such interface; there are: {}", available.join(", "))]
@@ -145,6 +162,12 @@ impl SourceError {
 
     /// Whether packets of the same source came before and may still come after, from its other files.
     pub const fn is_partial(&self) -> bool {
-        matches!(self, Self::Truncated { .. } | Self::Corrupt { .. })
+        matches!(
+            self,
+            Self::Truncated { .. }
+                | Self::Corrupt { .. }
+                | Self::Overwritten { .. }
+                | Self::NotACapture { .. }
+        )
     }
 }

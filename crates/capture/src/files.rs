@@ -42,20 +42,20 @@ fn is_capture(path: &Path) -> bool {
     named_like_one(path) || CaptureReader::with_read_ahead(path, tapwire_wire::SourceId(0), 4096).is_ok()
 }
 
-fn is_hidden(path: &Path) -> bool {
+pub(crate) fn is_hidden(path: &Path) -> bool {
     path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'))
 }
 
-/// `.pcap`, `.pcapng`, `.cap`, with a number behind as tcpdump's rotation puts it, and `.gz`.
-fn named_like_one(path: &Path) -> bool {
+/// `.pcap`, `.pcapng`, `.cap`, with a number behind as tcpdump's rotation puts it, and `.gz` or `.zst`.
+pub(crate) fn named_like_one(path: &Path) -> bool {
     let name = path.file_name().map(|name| name.to_string_lossy().to_ascii_lowercase()).unwrap_or_default();
-    let name = name.strip_suffix(".gz").unwrap_or(&name);
+    let name = [".gz", ".zst"].iter().find_map(|end| name.strip_suffix(end)).unwrap_or(&name);
     let name = name.trim_end_matches(|c: char| c.is_ascii_digit());
     [".pcap", ".pcapng", ".cap"].iter().any(|end| name.ends_with(end))
 }
 
 /// Compares so that numbers inside names count: `a9` before `a10`.
-fn natural(a: &str, b: &str) -> Ordering {
+pub(crate) fn natural(a: &str, b: &str) -> Ordering {
     let (mut left, mut right) = (a, b);
     loop {
         let ((x, rest_x), (y, rest_y)) = (chunk(left), chunk(right));
@@ -99,10 +99,10 @@ mod tests {
 
     #[test]
     fn rotated_and_packed_names_look_like_captures() {
-        for name in ["x.pcap", "x.PCAPNG", "x.cap", "x.pcap12", "x.pcapng.gz", "x.pcap0.gz"] {
+        for name in ["x.pcap", "x.PCAPNG", "x.cap", "x.pcap12", "x.pcapng.gz", "x.pcap0.gz", "x.cap.zst"] {
             assert!(named_like_one(Path::new(name)), "{name}");
         }
-        for name in ["x.txt", "pcap", "x.gz", "x.pcap.md"] {
+        for name in ["x.txt", "pcap", "x.gz", "x.zst", "x.pcap.md"] {
             assert!(!named_like_one(Path::new(name)), "{name}");
         }
     }

@@ -9,7 +9,7 @@ use pcap::{Active, Capture, Device, Precision};
 use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
 use crate::filter::bad_filter;
-use crate::{Pressure, Progress, Source, SourceError, SourceStats, Status};
+use crate::{Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
 
 /// The smallest ring that is asked for: libpcap's own 2 MiB lose packets at rates where this one loses none.
 pub const SMALLEST_RING: usize = 64 << 20;
@@ -68,6 +68,7 @@ fn describe(device: Device) -> InterfaceInfo {
 /// Several interfaces as one source. Their packets share one flow table; each has its own [`SourceId`], by position.
 pub struct InterfaceSource {
     taps: Vec<Tap>,
+    names: SourceNames,
     stats: SourceStats,
     counted: Instant,
 }
@@ -112,7 +113,11 @@ impl InterfaceSource {
     /// When there is no such interface, no permission, or the filter does not compile.
     pub fn open_many(names: &[String], filter: Option<&str>, ring_bytes: usize) -> Result<Self, SourceError> {
         let taps = names.iter().map(|name| Tap::open(name, filter, ring_bytes)).collect::<Result<_, _>>()?;
-        Ok(Self { taps, stats: SourceStats::default(), counted: Instant::now() })
+        let known = SourceNames::default();
+        for name in names {
+            known.add(name);
+        }
+        Ok(Self { taps, names: known, stats: SourceStats::default(), counted: Instant::now() })
     }
 
     /// Takes what the rings hold; true when that was anything.
@@ -158,12 +163,8 @@ impl Source for InterfaceSource {
         self.stats
     }
 
-    fn name(&self, source: SourceId) -> &str {
-        self.taps.get(usize::from(source.0)).map_or("", |tap| &tap.name)
-    }
-
-    fn count(&self) -> usize {
-        self.taps.len()
+    fn names(&self) -> SourceNames {
+        self.names.clone()
     }
 
     fn pressure(&self) -> Pressure {

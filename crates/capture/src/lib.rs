@@ -1,7 +1,7 @@
 //! Sources of packets: interfaces, capture files, standard input.
 //!
 //! An edge crate, and the only user of libpcap. A [`Source`] pushes [`Packet`](tapwire_wire::Packet)s that borrow its
-//! own buffer, so that no packet is copied or allocated for. [`open_files`] reads pcap and pcapng, plain or gzip,
+//! own buffer, so that no packet is copied or allocated for. [`open_files`] reads pcap and pcapng, plain, gzip or zstd,
 //! several files in time order; libpcap is not used for files, because it refuses pcapng with mixed link types.
 
 #![forbid(unsafe_code)]
@@ -10,8 +10,10 @@
 mod error;
 mod files;
 mod filter;
+mod follow;
 mod format;
 mod input;
+mod intake;
 mod interface;
 mod looks;
 mod merge;
@@ -22,10 +24,11 @@ mod window;
 mod write;
 
 pub use error::SourceError;
-pub use format::{ByteOrder, FileInterface, MAX_PACKET};
+pub use follow::{FollowedDirectory, follow};
+pub use format::{ByteOrder, FileInterface, MAX_PACKET, Secrets};
 pub use interface::{InterfaceInfo, InterfaceSource, SMALLEST_RING, interfaces};
 pub use merge::{MergedFiles, open_files};
 pub use privileges::{Dropped, drop_privileges};
 pub use reader::CaptureReader;
-pub use source::{Pressure, Progress, Source, SourceStats, Status};
+pub use source::{Pressure, Progress, Source, SourceNames, SourceStats, Status};
 pub use write::{InterfaceDescription, Labels, PcapWriter, PcapngWriter, Resolution};

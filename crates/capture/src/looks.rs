@@ -2,7 +2,7 @@
 
 /// First bytes of files that operators mistake for captures.
 const KNOWN: [(&[u8], &str); 15] = [
-    (&[0x28, 0xb5, 0x2f, 0xfd], "a zstd file, which is not read yet: unpack it first, zstd -d"),
+    (&[0x28, 0xb5, 0x2f, 0xfd], "zstd inside another compression"),
     (&[0xfd, b'7', b'z', b'X'], "an xz file: unpack it first, xz -d"),
     (b"BZh", "a bzip2 file: unpack it first, bzip2 -d"),
     (&[0x04, 0x22, 0x4d, 0x18], "an lz4 file: unpack it first, lz4 -d"),

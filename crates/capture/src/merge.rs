@@ -1,22 +1,24 @@
 //! Several capture files as one source, in time order.
 
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
+use tapwire_wire::{Packet, SourceId, Timestamp};
 
-use crate::filter::Filter;
 use crate::format::FileInterface;
+use crate::intake::Intake;
 use crate::reader::{CaptureReader, READ_AHEAD, Stop};
-use crate::{Pressure, Progress, Source, SourceError, SourceStats, Status, files};
+use crate::{Pressure, Progress, Secrets, Source, SourceError, SourceNames, SourceStats, Status, files};
 
 /// Packets handed on in one call.
 const BATCH: usize = 4096;
 /// Buffers of files that are read side by side share this, down to [`SMALLEST_READ_AHEAD`] each.
 const SHARED_READ_AHEAD: usize = 16 * READ_AHEAD;
-const SMALLEST_READ_AHEAD: usize = 64 << 10;
+const SMALLEST_READ_AHEAD: usize = 4 << 10;
+/// Files that are read side by side hold this many handles; the others open theirs again when they read on.
+const MAX_HANDLES: usize = 256;
 
 /// Opens capture files and directories as one source. `-` is standard input; `filter` has tcpdump's syntax.
 ///
@@ -30,8 +32,8 @@ pub fn open_files(paths: &[PathBuf], filter: Option<&str>) -> Result<MergedFiles
         return Err(SourceError::TooManyFiles { count: paths.len(), limit: usize::from(u16::MAX) });
     }
     let mut merged = MergedFiles::new(&paths, filter)?;
-    for (path, id) in paths.into_iter().zip(0..=u16::MAX) {
-        merged.enlist(path, SourceId(id))?;
+    for path in paths {
+        merged.enlist(path)?;
     }
     Ok(merged)
 }
@@ -47,10 +49,12 @@ pub struct MergedFiles {
     /// The file being read, and up to which time.
     current: Option<(u16, Timestamp)>,
     open: usize,
+    /// Files that hold a handle, the longest first.
+    handles: VecDeque<u16>,
     /// Trouble met while looking into the files, told when reading begins.
     deferred: Vec<SourceError>,
-    filter: Option<Filter>,
-    stats: SourceStats,
+    intake: Intake,
+    names: SourceNames,
     finished_bytes: u64,
     total_bytes: Option<u64>,
 }
@@ -58,8 +62,9 @@ pub struct MergedFiles {
 /// A file and its reader while it is open.
 struct Listed {
     path: PathBuf,
-    name: String,
     reader: Option<Box<CaptureReader>>,
+    /// Whether it stands in the list of those that hold a handle.
+    holds: bool,
 }
 
 impl Source for MergedFiles {
@@ -81,15 +86,11 @@ impl Source for MergedFiles {
     }
 
     fn stats(&self) -> SourceStats {
-        self.stats
+        self.intake.stats()
     }
 
-    fn name(&self, source: SourceId) -> &str {
-        self.files.get(usize::from(source.0)).map_or("", |file| &file.name)
-    }
-
-    fn count(&self) -> usize {
-        self.files.len()
+    fn names(&self) -> SourceNames {
+        self.names.clone()
     }
 
     fn pressure(&self) -> Pressure {
@@ -100,6 +101,10 @@ impl Source for MergedFiles {
         let open = |file: &Listed| file.reader.as_ref().map_or(0, |reader| reader.bytes_read());
         let bytes_read = self.finished_bytes + self.files.iter().map(open).sum::<u64>();
         Some(Progress { bytes_read, bytes_total: self.total_bytes })
+    }
+
+    fn take_secrets(&mut self) -> Vec<Secrets> {
+        self.intake.take_secrets()
     }
 }
 
@@ -140,8 +145,9 @@ impl MergedFiles {
             current: None,
             open: 0,
             deferred: Vec::new(),
-            filter: filter.map(|text| Filter::new(text, LinkType::ETHERNET)).transpose()?,
-            stats: SourceStats::default(),
+            handles: VecDeque::new(),
+            intake: Intake::new(filter)?,
+            names: SourceNames::default(),
             finished_bytes: 0,
             total_bytes: Some(0),
         })
@@ -149,7 +155,9 @@ impl MergedFiles {
 
     /// Looks into a file for its first packet's time, and closes it again. Standard input stays open, and comes first:
     /// waiting for its first packet here would hold up the whole start.
-    fn enlist(&mut self, path: PathBuf, id: SourceId) -> Result<(), SourceError> {
+    fn enlist(&mut self, path: PathBuf) -> Result<(), SourceError> {
+        let name = name_of(&path);
+        let Some(id) = self.names.add(&name) else { return Ok(()) };
         let stream = is_stream(&path);
         let bytes = if stream { None } else { fs::metadata(&path).ok().map(|meta| meta.len()) };
         self.total_bytes = self.total_bytes.zip(bytes).map(|(total, bytes)| total.saturating_add(bytes));
@@ -157,25 +165,20 @@ impl MergedFiles {
         let mut reader = CaptureReader::with_read_ahead(&path, id, read_ahead)?;
         let kept = if stream {
             self.heads.push(Reverse((Timestamp::MIN, id.0)));
-            Some(Box::new(reader))
+            Some(Box::new(reader.naming_interfaces(&name, &self.names)))
         } else {
-            self.first_head(&mut reader, id, bytes)?;
+            self.first_head(&mut reader, id)?;
             None
         };
         self.open += usize::from(kept.is_some());
-        self.files.push(Listed { name: name_of(&path), path, reader: kept });
+        self.files.push(Listed { path, reader: kept, holds: false });
         Ok(())
     }
 
-    fn first_head(
-        &mut self,
-        reader: &mut CaptureReader,
-        id: SourceId,
-        bytes: Option<u64>,
-    ) -> Result<(), SourceError> {
+    /// A file without packets comes first: it may hold the secrets of others.
+    fn first_head(&mut self, reader: &mut CaptureReader, id: SourceId) -> Result<(), SourceError> {
         match reader.peek() {
-            Ok(Some(time)) => self.heads.push(Reverse((time, id.0))),
-            Ok(None) => self.finished_bytes += bytes.unwrap_or(0),
+            Ok(time) => self.heads.push(Reverse((time.unwrap_or(Timestamp::MIN), id.0))),
             Err(error) if error.is_partial() => self.deferred.push(error),
             Err(error) => return Err(error),
         }
@@ -201,33 +204,29 @@ impl MergedFiles {
         left: &mut usize,
         deliver: &mut D,
     ) -> Result<Stop, SourceError> {
-        let Self { files, open, filter, stats, .. } = self;
+        let Self { files, open, intake, names, .. } = self;
         let Some(file) = files.get_mut(usize::from(id)) else { return Ok(Stop::End) };
-        let reader = file.open(SourceId(id), open)?;
-        let mut refused = None;
-        let stop = reader.run(until, *left, |packets, interface| {
-            *left -= packets.len();
-            stats.received += packets.len() as u64;
-            let mut accept = |packets: &[Packet<'_>]| {
-                stats.delivered += packets.len() as u64;
-                stats.bytes += packets.iter().map(|packet| packet.data.len() as u64).sum::<u64>();
-                deliver(packets, interface);
-            };
-            let Some(filter) = filter else { return accept(packets) };
-            let mut filtered = 0;
-            for packet in packets {
-                match filter.accepts(packet) {
-                    Ok(true) => accept(std::slice::from_ref(packet)),
-                    Ok(false) => filtered += 1,
-                    Err(error) => {
-                        filtered += 1;
-                        refused = Some(error);
-                    }
-                }
-            }
-            stats.filtered += filtered;
-        })?;
-        refused.map_or(Ok(stop), Err)
+        let reader = file.open(SourceId(id), open, names)?;
+        let stop = intake.read(reader, until, left, deliver);
+        let takes_handle = !file.holds && reader_holds(file);
+        if takes_handle {
+            file.holds = true;
+            self.handles.push_back(id);
+            self.bound_handles();
+        }
+        stop
+    }
+
+    /// The file that has held its handle longest gives it back, where there are too many.
+    fn bound_handles(&mut self) {
+        if self.handles.len() <= MAX_HANDLES {
+            return;
+        }
+        let Some(file) = self.handles.pop_front().and_then(|id| self.files.get_mut(usize::from(id))) else {
+            return;
+        };
+        file.holds = false;
+        file.reader.iter_mut().for_each(|reader| reader.rest());
     }
 
     fn close(&mut self, id: u16) {
@@ -241,18 +240,27 @@ impl MergedFiles {
 
 impl Listed {
     /// The reader, opened now if it is not yet.
-    fn open(&mut self, id: SourceId, open: &mut usize) -> Result<&mut CaptureReader, SourceError> {
+    fn open(
+        &mut self,
+        id: SourceId,
+        open: &mut usize,
+        names: &SourceNames,
+    ) -> Result<&mut CaptureReader, SourceError> {
         let reader = match self.reader.take() {
             Some(reader) => reader,
             None => {
                 let read_ahead = (SHARED_READ_AHEAD / (*open + 1)).clamp(SMALLEST_READ_AHEAD, READ_AHEAD);
                 let reader = CaptureReader::with_read_ahead(&self.path, id, read_ahead)?;
                 *open += 1;
-                Box::new(reader)
+                Box::new(reader.naming_interfaces(&names.get(id), names))
             }
         };
         Ok(self.reader.insert(reader))
     }
+}
+
+fn reader_holds(file: &Listed) -> bool {
+    file.reader.as_ref().is_some_and(|reader| reader.input().holds_handle())
 }
 
 /// Whether the path can be read only once and from front to back: standard input, a named pipe, `<(…)`.
@@ -261,6 +269,6 @@ fn is_stream(path: &Path) -> bool {
 }
 
 /// A file's name as events show it: without its directory, so that the same capture gives the same events anywhere.
-fn name_of(path: &Path) -> String {
+pub(crate) fn name_of(path: &Path) -> String {
     path.file_name().map_or_else(|| path.to_string_lossy(), |name| name.to_string_lossy()).into_owned()
 }

@@ -1,14 +1,15 @@
 //! One capture file, packet by packet.
 
+use std::hash::{DefaultHasher, Hasher};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
-use crate::SourceError;
-use crate::format::{FileInterface, Format, MAGIC_LEN, Step};
+use crate::format::{FileInterface, Format, Losses, MAGIC_LEN, Secrets, Step};
 use crate::input::Input;
 use crate::window::Window;
+use crate::{SourceError, SourceNames};
 
 /// Uncompressed bytes read at a time.
 pub(crate) const READ_AHEAD: usize = 1 << 20;
@@ -33,8 +34,17 @@ pub(crate) enum Stop {
     Bound(Timestamp),
     /// As many packets as were asked for, or all that were at hand without reading.
     Batch,
-    /// The file's end.
+    /// The file's end, or of a growing one the end so far.
     End,
+}
+
+/// What the end of the bytes means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    /// The file is whole: an end inside a packet is damage.
+    Final,
+    /// More may be written.
+    Growing,
 }
 
 /// Reads a capture file, or any stream of such bytes, from its beginning.
@@ -47,6 +57,28 @@ pub struct CaptureReader {
     window: Window,
     format: Format,
     packets: u64,
+    ending: Ending,
+    /// Bytes of a block that are still to be read past.
+    passing: usize,
+    /// The number of packets of each interface; one for all while the file has but one.
+    sources: Vec<SourceId>,
+    naming: Option<Naming>,
+}
+
+/// How a file begins: what tells one capture from another, whatever it is called and however it is packed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark {
+    /// Of the first packet.
+    pub(crate) time: Timestamp,
+    wire_len: u32,
+    /// Of its bytes.
+    hash: u64,
+}
+
+/// Where a file of several interfaces gets their numbers from.
+struct Naming {
+    file: String,
+    names: SourceNames,
 }
 
 impl CaptureReader {
@@ -68,7 +100,7 @@ impl CaptureReader {
     }
 
     pub(crate) fn with_read_ahead(path: &Path, source: SourceId, bytes: usize) -> Result<Self, SourceError> {
-        let input = Input::open(path).map_err(|error| SourceError::from_io(path, error))?;
+        let input = Input::open(path, bytes).map_err(|error| SourceError::from_io(path, error))?;
         Self::start(path, source, input, bytes)
     }
 
@@ -78,9 +110,18 @@ impl CaptureReader {
         let filled = window.fill(MAGIC_LEN, &mut input);
         let format = window.bytes().first_chunk().and_then(|magic| Format::detect(*magic));
         match (format, filled) {
-            (Some(format), _) => {
-                Ok(Self { path: path.to_owned(), source, input, window, format, packets: 0 })
-            }
+            (Some(format), _) => Ok(Self {
+                path: path.to_owned(),
+                source,
+                input,
+                window,
+                format,
+                packets: 0,
+                ending: Ending::Final,
+                passing: 0,
+                sources: vec![source],
+                naming: None,
+            }),
             (None, Err(error)) if window.bytes().is_empty() && !is_damage(&error) => {
                 Err(SourceError::from_io(path, error))
             }
@@ -89,6 +130,54 @@ impl CaptureReader {
                 Err(SourceError::NotACapture { path: path.to_owned(), looks_like })
             }
         }
+    }
+
+    /// Gives packets of several interfaces numbers of their own, named `FILE:INTERFACE`.
+    pub(crate) fn naming_interfaces(mut self, file: &str, names: &SourceNames) -> Self {
+        self.naming = Some(Naming { file: file.to_owned(), names: names.clone() });
+        self
+    }
+
+    /// Gives its packets this number.
+    pub(crate) fn numbered(mut self, source: SourceId) -> Self {
+        self.source = source;
+        self.sources = vec![source];
+        self
+    }
+
+    /// The file is still being written: its end is not the last word until [`settle`](Self::settle).
+    pub(crate) const fn growing(mut self) -> Self {
+        self.ending = Ending::Growing;
+        self
+    }
+
+    /// Nothing more will be written.
+    ///
+    /// # Errors
+    /// When the end lies inside a packet or block.
+    pub(crate) fn end(&mut self) -> Result<(), SourceError> {
+        self.ending = Ending::Final;
+        self.run(Timestamp::MIN, 0, |_, _| ()).map(|_| ())
+    }
+
+    /// The bytes that the packets come from.
+    pub(crate) const fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// Closes the file's handle until the next read.
+    pub(crate) fn rest(&mut self) {
+        self.input.rest();
+    }
+
+    /// Takes what the file says was lost before it was written, since the last call.
+    pub(crate) fn take_losses(&mut self) -> Losses {
+        self.format.take_losses()
+    }
+
+    /// Takes the secrets met since the last call, and how many bytes were too many to keep.
+    pub(crate) fn take_secrets(&mut self) -> (Vec<Secrets>, u64) {
+        self.format.take_secrets()
     }
 
     /// Packets read so far.
@@ -119,6 +208,30 @@ impl CaptureReader {
         })
     }
 
+    /// How the file begins; `None` while it has no whole packet.
+    pub(crate) fn mark(&mut self) -> Result<Option<Mark>, SourceError> {
+        if self.peek()?.is_none() {
+            return Ok(None);
+        }
+        let Step::Packet(record) = self.format.step(self.window.bytes()) else { return Ok(None) };
+        let data = self.window.bytes().get(record.start..record.start + record.len).unwrap_or_default();
+        let mut hasher = DefaultHasher::new();
+        hasher.write(data);
+        Ok(Some(Mark { time: record.time, wire_len: record.wire_len, hash: hasher.finish() }))
+    }
+
+    /// Reads past so many packets, or all there are.
+    pub(crate) fn skip_packets(&mut self, count: u64) -> Result<(), SourceError> {
+        let last = Timestamp::from_nanos(i64::MAX);
+        while self.packets < count {
+            let left = usize::try_from(count - self.packets).unwrap_or(usize::MAX);
+            if self.run(last, left, |_, _| ())? == Stop::End {
+                break;
+            }
+        }
+        Ok(())
+    }
+
     /// Hands on packets of one interface, up to [`BURST`] together, until one is later than `until`, or `most` were
     /// handed on.
     #[inline]
@@ -130,13 +243,19 @@ impl CaptureReader {
     ) -> Result<Stop, SourceError> {
         let mut left = most;
         loop {
+            if self.passing > 0 && !self.pass()? {
+                return Ok(Stop::End);
+            }
             match self.burst(until, &mut left, &mut deliver) {
                 Step::Packet(record) if record.time > until || most == 0 => {
                     return Ok(Stop::Bound(record.time));
                 }
                 Step::Packet(_) if left == 0 => return Ok(Stop::Batch),
                 Step::Packet(_) => {}
-                Step::Pass(bytes) => self.pass(bytes)?,
+                Step::Pass(bytes) => {
+                    self.passing = bytes;
+                    self.name_interfaces();
+                }
                 // A live pipe has shown all it has: what was delivered goes on before waiting for more.
                 Step::Need(_) if left < most => return Ok(Stop::Batch),
                 Step::Need(bytes) => {
@@ -175,7 +294,7 @@ impl CaptureReader {
                         data: rest.get(record.start..record.start + record.len).unwrap_or_default(),
                         wire_len: record.wire_len,
                         frame: self.packets,
-                        source: self.source,
+                        source: *self.sources.get(usize::from(record.name)).unwrap_or(&self.source),
                     };
                     count += 1;
                     used += record.next;
@@ -192,23 +311,45 @@ impl CaptureReader {
 }
 
 impl CaptureReader {
-    /// Gets `need` bytes at hand; false at a clean end.
+    /// Gets `need` bytes at hand; false at a clean end, or where more is still to be written.
     fn fill(&mut self, need: usize) -> Result<bool, SourceError> {
         match self.window.fill(need, &mut self.input) {
             Ok(true) => Ok(true),
-            Ok(false) if self.window.bytes().is_empty() => Ok(false),
+            Ok(false) if self.window.bytes().is_empty() || self.ending == Ending::Growing => Ok(false),
             Ok(false) => Err(self.truncated(self.window.offset())),
             Err(error) => Err(self.failed(error)),
         }
     }
 
-    fn pass(&mut self, bytes: usize) -> Result<(), SourceError> {
+    /// Reads past the rest of a block; false where more of it is still to be written.
+    fn pass(&mut self) -> Result<bool, SourceError> {
         let begin = self.window.offset();
-        match self.window.pass(bytes, &mut self.input) {
-            Ok(true) => Ok(()),
+        let result = self.window.pass(self.passing, &mut self.input);
+        self.passing -= usize::try_from(self.window.offset() - begin).unwrap_or(self.passing);
+        match result {
+            Ok(true) => Ok(true),
+            Ok(false) if self.ending == Ending::Growing => Ok(false),
             Ok(false) => Err(self.truncated(begin)),
             Err(error) => Err(self.failed(error)),
         }
+    }
+
+    /// Numbers interfaces that were described since, once there are several.
+    fn name_interfaces(&mut self) {
+        let interfaces = self.format.interfaces();
+        if interfaces.len() < 2 || interfaces.len() == self.sources.len() {
+            return;
+        }
+        let Some(Naming { file, names }) = &self.naming else { return };
+        // The first one had the file's own number as long as it was alone.
+        let from = if self.sources.len() == 1 { 0 } else { self.sources.len() };
+        let fresh: Vec<SourceId> = interfaces
+            .iter()
+            .skip(from)
+            .map(|interface| names.add(&format!("{file}:{interface}")).unwrap_or(self.source))
+            .collect();
+        self.sources.truncate(from);
+        self.sources.extend(fresh);
     }
 
     fn failed(&self, error: io::Error) -> SourceError {

@@ -1,8 +1,10 @@
 //! What every source of packets is to the pipeline.
 
+use std::sync::{Arc, PoisonError, RwLock};
+
 use tapwire_wire::{Packet, SourceId};
 
-use crate::{FileInterface, SourceError};
+use crate::{FileInterface, Secrets, SourceError};
 
 /// What a call of [`Source::dispatch`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +41,44 @@ pub struct SourceStats {
     pub dropped_kernel: u64,
     /// Packets that the interface or its driver lost.
     pub dropped_interface: u64,
+    /// Bytes of secrets that files carried along.
+    pub secrets: u64,
+    /// Bytes of secrets beyond what is kept.
+    pub secrets_dropped: u64,
+}
+
+/// Names of interfaces and files by number, shared between threads: some become known only while files are read.
+#[derive(Debug, Clone, Default)]
+pub struct SourceNames(Arc<RwLock<Vec<Arc<str>>>>);
+
+impl SourceNames {
+    /// The interface or file of a packet, as events show it; empty for a number that was never used.
+    pub fn get(&self, source: SourceId) -> Arc<str> {
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        names.get(usize::from(source.0)).map_or_else(|| Arc::from(""), Arc::clone)
+    }
+
+    /// All of them, by number.
+    pub fn all(&self) -> Vec<String> {
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().map(|name| name.to_string()).collect()
+    }
+
+    /// Numbers a name; `None` when the numbers are used up.
+    pub fn add(&self, name: &str) -> Option<SourceId> {
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let id = u16::try_from(names.len()).ok()?;
+        names.push(Arc::from(name));
+        Some(SourceId(id))
+    }
+
+    /// Gives a number that was in use long ago to another name.
+    pub(crate) fn reuse(&self, source: SourceId, name: &str) {
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = names.get_mut(usize::from(source.0)) {
+            *known = Arc::from(name);
+        }
+    }
 }
 
 /// How far a source of known size has come.
@@ -84,15 +124,22 @@ pub trait Source: Send {
     /// Counters so far.
     fn stats(&self) -> SourceStats;
 
-    /// The interface or file of a packet, as events show it; empty for a number that this source never used.
-    fn name(&self, source: SourceId) -> &str;
-
-    /// How many interfaces or files there are: every [`SourceId`] below this is one.
-    fn count(&self) -> usize;
+    /// Names of the interfaces or files that packets come from.
+    fn names(&self) -> SourceNames;
 
     /// What to do when later stages cannot keep up.
     fn pressure(&self) -> Pressure;
 
     /// How far it has come; `None` for interfaces.
     fn progress(&self) -> Option<Progress>;
+
+    /// Whether it goes on until somebody ends it: what is known is then sent on while it waits.
+    fn is_endless(&self) -> bool {
+        self.pressure() == Pressure::Shed
+    }
+
+    /// Takes the secrets that were met since the last call.
+    fn take_secrets(&mut self) -> Vec<Secrets> {
+        Vec::new()
+    }
 }

@@ -7,12 +7,14 @@ use std::cmp::Reverse;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use tapwire_capture::SourceNames;
 use tapwire_detect::{Detectors, Finding};
 use tapwire_event::{SensorReport, View};
 use tapwire_inspect::Observation;
 use tapwire_inventory::Inventory;
 use tapwire_protocol::Exchange;
 use tapwire_sink::Notice;
+use tapwire_wire::SourceId;
 
 /// Findings kept for the summary.
 const MAX_KEPT_FINDINGS: usize = 1_000;
@@ -24,7 +26,7 @@ pub(crate) struct Analyst {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) tally: Tally,
     pub(crate) findings: Vec<Finding>,
-    sources: Arc<Vec<String>>,
+    sources: Names,
     limit: u64,
     stop: Arc<AtomicBool>,
     /// Number of the exchange whose turn it is.
@@ -39,7 +41,7 @@ impl Analyst {
     pub(crate) fn new(
         config: &crate::Config,
         outlets: Vec<Outlet>,
-        sources: Arc<Vec<String>>,
+        sources: SourceNames,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
@@ -48,7 +50,7 @@ impl Analyst {
             outlets,
             tally: Tally::default(),
             findings: Vec::new(),
-            sources,
+            sources: Names::new(sources),
             limit: config.max_exchanges.unwrap_or(u64::MAX),
             stop,
             next: 1,
@@ -114,7 +116,7 @@ impl Analyst {
     }
 
     fn report_plain(&mut self, exchange: Exchange) -> Exchange {
-        let view = View { exchange: &exchange, call: None, source: source_of(&self.sources, &exchange) };
+        let view = View { exchange: &exchange, call: None, source: self.sources.of(&exchange) };
         let mut wanted = false;
         for outlet in &mut self.outlets {
             if outlet.wants(&view) {
@@ -131,7 +133,7 @@ impl Analyst {
         self.fresh.clear();
         self.detectors.judge(&call, &mut self.fresh);
         let exchange = &call.observation.exchange;
-        let view = View { exchange, call: Some(&call), source: source_of(&self.sources, exchange) };
+        let view = View { exchange, call: Some(&call), source: self.sources.of(exchange) };
         let mut wanted = false;
         for outlet in &mut self.outlets {
             if outlet.wants(&view) {
@@ -184,9 +186,26 @@ impl Analyst {
     }
 }
 
-pub(crate) fn source_of<'a>(sources: &'a [String], exchange: &Exchange) -> &'a str {
-    let half = exchange.request.as_ref().or(exchange.response.as_ref());
-    half.and_then(|message| sources.get(usize::from(message.source.0))).map_or("", String::as_str)
+/// Names of sources, with the one asked for last at hand: exchanges of one source follow each other.
+pub(crate) struct Names {
+    all: SourceNames,
+    last: (SourceId, Arc<str>),
+}
+
+impl Names {
+    pub(crate) fn new(all: SourceNames) -> Self {
+        let first = SourceId::default();
+        Self { last: (first, all.get(first)), all }
+    }
+
+    pub(crate) fn of(&mut self, exchange: &Exchange) -> &str {
+        let half = exchange.request.as_ref().or(exchange.response.as_ref());
+        let source = half.map_or(SourceId::default(), |message| message.source);
+        if source != self.last.0 || self.last.1.is_empty() {
+            self.last = (source, self.all.get(source));
+        }
+        &self.last.1
+    }
 }
 
 #[cfg(test)]
@@ -271,7 +290,7 @@ mod tests {
         let renderer = Renderer::new(options, Redactor::new(key, Fidelity::Default));
         let outlet =
             Outlet::new(renderer, Classes::default(), None, vec![Box::new(Lines(Arc::clone(&lines)))]);
-        (Analyst::new(&config, vec![outlet], Arc::default(), Arc::default()), lines)
+        (Analyst::new(&config, vec![outlet], SourceNames::default(), Arc::default()), lines)
     }
 
     /// Spreads exchanges over lanes as the router does, some of them shed, in runs, by the first lane.

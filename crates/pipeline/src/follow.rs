@@ -4,9 +4,10 @@
 //! of addresses and ports, resets that were ignored, late packets and expiry are judged in one place.
 
 use crate::Config;
+use crate::ShedLevel;
+use crate::analyst::Names;
 use crate::report::{Snapshot, WireCounters};
 use crate::run::{Control, Watch};
-use crate::{ShedLevel, run::source_names};
 use tapwire_capture::{FileInterface, Source, SourceError, Status};
 use tapwire_flow::FlowTable;
 use tapwire_protocol::{BodyPart, Connection, Exchange, ExchangeSink, Protocols};
@@ -54,7 +55,7 @@ pub fn follow<F: Follower>(
     watch: &mut dyn Watch,
 ) -> Followed {
     let protocol = tapwire_protocol::Config { body_bytes: 0, ..config.protocol.clone() };
-    let sink = Ears { follower, sources: source_names(source) };
+    let sink = Ears { follower, sources: Names::new(source.names()) };
     let mut trail = Trail {
         flows: FlowTable::new(config.flow.clone()),
         protocols: Protocols::new(protocol, sink),
@@ -115,12 +116,12 @@ impl<F: Follower> Trail<'_, F> {
 
 struct Ears<'f, F> {
     follower: &'f mut F,
-    sources: Vec<String>,
+    sources: Names,
 }
 
 impl<F: Follower> ExchangeSink for Ears<'_, F> {
     fn exchange(&mut self, exchange: Exchange) {
-        self.follower.exchange(&exchange, crate::analyst::source_of(&self.sources, &exchange));
+        self.follower.exchange(&exchange, self.sources.of(&exchange));
     }
 
     fn body_part(&mut self, _part: BodyPart) {}

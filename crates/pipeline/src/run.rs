@@ -19,6 +19,9 @@ use tapwire_wire::Timestamp;
 /// On a tap, how often waiting events are sent on.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(250);
 
+/// Troubles of a source that the report keeps: one for each of the most files there can be, and no more of a tap.
+const MAX_KEPT_ERRORS: usize = 1 << 16;
+
 /// Whether to go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Control {
@@ -35,26 +38,23 @@ pub trait Watch {
 
     /// An output began to fail, or works again.
     fn notice(&mut self, notice: &Notice);
+
+    /// A source that goes on has trouble. That of a source with an end stands in the report.
+    fn trouble(&mut self, _error: &SourceError) {}
 }
 
 /// Senses everything that `source` has and reports it to `outlets`. Ends with the source, when `watch` says so, after
 /// `config.max_exchanges`, or when a file's output fails.
 pub fn run(source: &mut dyn Source, config: &Config, outlets: Vec<Outlet>, watch: &mut dyn Watch) -> Report {
     let stop = Arc::new(AtomicBool::new(false));
-    let names: Arc<Vec<String>> = Arc::new(source_names(source));
-    let analyst = Analyst::new(config, outlets, Arc::clone(&names), Arc::clone(&stop));
+    let analyst = Analyst::new(config, outlets, source.names(), Arc::clone(&stop));
     let mut drive = Drive { source, watch, stop, interrupted: false, errors: Vec::new() };
     let ended = if config.threads == 0 {
         inline(&mut drive, config, analyst)
     } else {
         threaded(&mut drive, config, analyst)
     };
-    ended.report(drive, config, &names)
-}
-
-pub(crate) fn source_names(source: &dyn Source) -> Vec<String> {
-    let count = u16::try_from(source.count()).unwrap_or(u16::MAX);
-    (0..count).map(|id| source.name(tapwire_wire::SourceId(id)).to_owned()).collect()
+    ended.report(drive, config)
 }
 
 /// The loop over the source, the same for every number of threads.
@@ -80,7 +80,7 @@ impl Drive<'_> {
                 Ok(_) => {}
                 Err(error) => {
                     let partial = error.is_partial();
-                    self.errors.push(error);
+                    self.note(error);
                     if !partial {
                         break;
                     }
@@ -97,6 +97,16 @@ impl Drive<'_> {
             }
         }
         sensing.finish();
+    }
+
+    /// Keeps trouble for the report; a source without an end tells it at once, too.
+    fn note(&mut self, error: SourceError) {
+        if self.source.is_endless() {
+            self.watch.trouble(&error);
+        }
+        if self.errors.len() < MAX_KEPT_ERRORS {
+            self.errors.push(error);
+        }
     }
 
     fn is_over<W: Way>(&mut self, sensing: &Sensing<W>) -> bool {
@@ -124,12 +134,12 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    fn report(self, drive: Drive<'_>, config: &Config, names: &[String]) -> Report {
+    fn report(self, drive: Drive<'_>, config: &Config) -> Report {
         let mut analyst = self.analyst;
         analyst.sort_findings();
         let detectors = &analyst.detectors;
         let mut report = Report {
-            sources: names.to_vec(),
+            sources: drive.source.names().all(),
             source: drive.source.stats(),
             source_errors: drive.errors,
             wire: self.wire,
@@ -163,7 +173,7 @@ pub(crate) fn inspector(config: &Config) -> Option<Inspector> {
 
 struct InlineWay {
     inline: Inline,
-    pressure: Pressure,
+    endless: bool,
     stop: Arc<AtomicBool>,
     flushed: Instant,
 }
@@ -191,7 +201,7 @@ impl Way for InlineWay {
     fn degraded(&mut self, _from: ShedLevel, _time: Timestamp) {}
 
     fn between_batches(&mut self) {
-        if self.pressure == Pressure::Shed && self.flushed.elapsed() >= FLUSH_EVERY {
+        if self.endless && self.flushed.elapsed() >= FLUSH_EVERY {
             self.inline.analyst.flush(true);
             self.flushed = Instant::now();
         }
@@ -208,7 +218,7 @@ impl Way for InlineWay {
 fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
     let way = InlineWay {
         inline: Inline::new(inspector(config), analyst),
-        pressure: drive.source.pressure(),
+        endless: drive.source.is_endless(),
         stop: Arc::clone(&drive.stop),
         flushed: Instant::now(),
     };

@@ -13,7 +13,6 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
-use tapwire_capture::Pressure;
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
 use tapwire_protocol::{BodyPart, Exchange, ExchangeSink, Message};
@@ -84,7 +83,7 @@ pub(crate) fn threaded(drive: &mut Drive<'_>, config: &Config, analyst: Analyst)
             notify,
             flight: flown,
             stop: Arc::clone(&stop),
-            pressure,
+            endless: drive.source.is_endless(),
         };
         let desk = scope.spawn(move || desk.work());
         let router = Router::new(lanes, flight, pressure, recycled, stop);
@@ -165,7 +164,7 @@ struct Desk {
     notify: Sender<Notice>,
     flight: Flight,
     stop: Arc<AtomicBool>,
-    pressure: Pressure,
+    endless: bool,
 }
 
 impl Desk {
@@ -179,7 +178,7 @@ impl Desk {
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return self.analyst,
             }
-            if self.pressure == Pressure::Shed && flushed.elapsed() >= FLUSH_EVERY {
+            if self.endless && flushed.elapsed() >= FLUSH_EVERY {
                 self.analyst.flush(true);
                 flushed = Instant::now();
             }

@@ -90,8 +90,7 @@ impl Carving {
 
     fn names(&self) -> Result<Vec<String>, Failure> {
         let source = self.open()?;
-        let count = u16::try_from(source.count()).unwrap_or(u16::MAX);
-        Ok((0..count).map(|id| source.name(tapwire_wire::SourceId(id)).to_owned()).collect())
+        Ok(source.names().all())
     }
 
     fn terminal(&self) -> Terminal {

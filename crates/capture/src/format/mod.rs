@@ -2,11 +2,14 @@
 
 pub(crate) mod pcap;
 pub(crate) mod pcapng;
+mod secrets;
 
 use tapwire_wire::{LinkType, Timestamp};
 
 pub(crate) use self::pcap::Pcap;
 pub(crate) use self::pcapng::Pcapng;
+pub(crate) use self::secrets::MAX_WAITING as MAX_WAITING_SECRETS;
+pub use self::secrets::Secrets;
 
 /// The largest packet that is believed, in bytes. Real ones end at 256 KiB (libpcap's largest snap length), offloaded
 /// ones included; a length beyond this is damage, and believing it would make the reader allocate what a file states.
@@ -72,6 +75,11 @@ impl ByteOrder {
         bytes.get(at..)?.first_chunk().map(|chunk| self.u16(*chunk))
     }
 
+    /// The number that `bytes` are, all eight of them.
+    pub(crate) fn u64_of(self, bytes: &[u8]) -> Option<u64> {
+        <[u8; 8]>::try_from(bytes).ok().map(|bytes| self.u64(bytes))
+    }
+
     /// The number at `at`, or `None` where the bytes end before.
     pub(crate) fn u32_at(self, bytes: &[u8], at: usize) -> Option<u32> {
         bytes.get(at..)?.first_chunk().map(|chunk| self.u32(*chunk))
@@ -104,6 +112,8 @@ pub(crate) struct Record {
     pub(crate) wire_len: u32,
     /// Which interface it came through, counted through all sections of the file.
     pub(crate) interface: u32,
+    /// The place of that interface's name in [`Format::interfaces`].
+    pub(crate) name: u16,
     /// First byte of the packet.
     pub(crate) start: usize,
     /// Captured bytes.
@@ -159,4 +169,37 @@ impl Format {
             Self::Pcapng(pcapng) => pcapng.step(bytes),
         }
     }
+
+    /// Names of the interfaces described so far; a file of the old format has one without a name.
+    pub(crate) fn interfaces(&self) -> &[String] {
+        match self {
+            Self::Pcap(_) => &[],
+            Self::Pcapng(pcapng) => pcapng.interfaces(),
+        }
+    }
+
+    /// Takes what the file itself says was lost before it was written, since the last call.
+    pub(crate) fn take_losses(&mut self) -> Losses {
+        match self {
+            Self::Pcap(_) => Losses::default(),
+            Self::Pcapng(pcapng) => pcapng.take_losses(),
+        }
+    }
+
+    /// Takes the secrets met since the last call, and how many bytes were too many to keep.
+    pub(crate) fn take_secrets(&mut self) -> (Vec<Secrets>, u64) {
+        match self {
+            Self::Pcap(_) => (Vec::new(), 0),
+            Self::Pcapng(pcapng) => pcapng.take_secrets(),
+        }
+    }
+}
+
+/// Packets that a capture's writer says it never got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Losses {
+    /// For want of room in the ring.
+    pub(crate) kernel: u64,
+    /// By the interface or its driver.
+    pub(crate) interface: u64,
 }

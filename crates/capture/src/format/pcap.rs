@@ -77,6 +77,7 @@ impl Pcap {
             link,
             wire_len: order.u32([w0, w1, w2, w3]),
             interface: 0,
+            name: 0,
             start: self.packet_header,
             len,
             next,

@@ -4,7 +4,8 @@
 
 use tapwire_wire::{LinkType, Timestamp};
 
-use super::{ByteOrder, FileInterface, MAX_PACKET, Record, Step};
+use super::secrets::Pending;
+use super::{ByteOrder, FileInterface, Losses, MAX_PACKET, Record, Secrets, Step};
 
 /// The type of a section header reads the same in both byte orders.
 pub(crate) const SECTION_HEADER: [u8; 4] = [0x0a, 0x0d, 0x0d, 0x0a];
@@ -13,6 +14,7 @@ pub(crate) const BYTE_ORDER_MAGIC: u32 = 0x1a2b_3c4d;
 pub(crate) const INTERFACE: u32 = 1;
 const OBSOLETE_PACKET: u32 = 2;
 pub(crate) const SIMPLE_PACKET: u32 = 3;
+const STATISTICS: u32 = 5;
 pub(crate) const ENHANCED_PACKET: u32 = 6;
 pub(crate) const DECRYPTION_SECRETS: u32 = 10;
 
@@ -20,6 +22,8 @@ pub(crate) const OPTION_IF_NAME: u16 = 2;
 pub(crate) const OPTION_IF_DESCRIPTION: u16 = 3;
 pub(crate) const OPTION_TSRESOL: u16 = 9;
 pub(crate) const OPTION_TSOFFSET: u16 = 14;
+const OPTION_IF_DROP: u16 = 5;
+const OPTION_OS_DROP: u16 = 7;
 
 /// Type, length, and the length again.
 const SMALLEST_BLOCK: usize = 12;
@@ -29,6 +33,10 @@ const LARGEST_BLOCK: usize = MAX_PACKET + (1 << 20);
 const MAX_INTERFACES: usize = 1 << 16;
 /// Bytes kept of an interface's name or description.
 const LONGEST_TEXT: usize = 256;
+/// Interfaces that are told apart by name, of all sections; packets of others are only the file's.
+const MAX_NAMES: usize = 256;
+/// Characters of an interface's name that are shown.
+const MAX_NAME: usize = 64;
 
 /// An interface description.
 #[derive(Debug, Clone, Copy)]
@@ -37,6 +45,10 @@ struct Interface {
     snap_len: u32,
     resolution: Resolution,
     offset_nanos: i64,
+    /// Its place among the file's interface names.
+    name: u16,
+    /// What its statistics said last.
+    losses: Losses,
 }
 
 /// What one unit of a timestamp is (`if_tsresol`).
@@ -89,17 +101,24 @@ pub(crate) struct Pcapng {
     earlier: u32,
     /// Simple packet blocks have no time of their own.
     last_time: Timestamp,
+    /// Names of interfaces of all sections, each once.
+    names: Vec<String>,
+    losses: Losses,
+    secrets: Pending,
 }
 
 impl Pcapng {
     /// Before the first section header.
-    pub(crate) const fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             order: ByteOrder::Little,
             interfaces: Vec::new(),
             described: Vec::new(),
             earlier: 0,
             last_time: Timestamp::from_nanos(0),
+            names: Vec::new(),
+            losses: Losses::default(),
+            secrets: Pending::default(),
         }
     }
 
@@ -113,6 +132,18 @@ impl Pcapng {
     #[inline]
     const fn through_all(&self, number: u32) -> u32 {
         self.earlier.saturating_add(number)
+    }
+
+    pub(crate) fn interfaces(&self) -> &[String] {
+        &self.names
+    }
+
+    pub(crate) fn take_losses(&mut self) -> Losses {
+        std::mem::take(&mut self.losses)
+    }
+
+    pub(crate) fn take_secrets(&mut self) -> (Vec<Secrets>, u64) {
+        self.secrets.take()
     }
 
     /// Looks at the next block.
@@ -130,8 +161,13 @@ impl Pcapng {
             return Step::Corrupt("a block length that is too small or not a multiple of four");
         }
         match self.order.u32(kind) {
-            known @ (INTERFACE | OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET) => {
+            known @ (INTERFACE | OBSOLETE_PACKET | SIMPLE_PACKET | ENHANCED_PACKET | STATISTICS) => {
                 self.block(known, length, bytes)
+            }
+            DECRYPTION_SECRETS if length <= LARGEST_BLOCK => self.block(DECRYPTION_SECRETS, length, bytes),
+            DECRYPTION_SECRETS => {
+                self.secrets.drop(length);
+                Step::Pass(length)
             }
             _ => Step::Pass(length),
         }
@@ -153,6 +189,8 @@ impl Pcapng {
             INTERFACE => self.interface(block),
             OBSOLETE_PACKET => self.packet(block, 20, u32::from(self.order.u16_at(block, 8).unwrap_or(0))),
             SIMPLE_PACKET => self.simple_packet(block),
+            STATISTICS => self.statistics(block),
+            DECRYPTION_SECRETS => self.keep_secrets(block),
             _ => self.packet(block, 20, self.order.u32_at(block, 8).unwrap_or(0)),
         };
         step.unwrap_or(Step::Corrupt("a block too short for its fields"))
@@ -175,6 +213,7 @@ impl Pcapng {
         self.order = order;
         self.earlier = self.through_all(u32::try_from(self.interfaces.len()).unwrap_or(u32::MAX));
         self.interfaces.clear();
+        self.secrets.begin_section();
         Step::Pass(length)
     }
 
@@ -187,14 +226,28 @@ impl Pcapng {
             snap_len: self.order.u32_at(block, 12)?,
             resolution: Resolution::Multiple(1000),
             offset_nanos: 0,
+            name: u16::MAX,
+            losses: Losses::default(),
         };
-        let options = block.get(16..block.len() - 4)?;
         let mut described = FileInterface {
             number: self.through_all(u32::try_from(self.interfaces.len()).ok()?),
             snap_len: interface.snap_len,
             ..FileInterface::default()
         };
-        self.interface_options(options, &mut interface, &mut described);
+        for (code, value) in (Options { order: self.order, rest: block.get(16..block.len() - 4)? }) {
+            match (code, value) {
+                (OPTION_IF_NAME, name) => described.name = text(name),
+                (OPTION_IF_DESCRIPTION, words) => described.description = text(words),
+                (OPTION_TSRESOL, [resolution]) => interface.resolution = Resolution::from_option(*resolution),
+                (OPTION_TSOFFSET, value) => {
+                    let seconds = self.order.u64_of(value).unwrap_or(0).cast_signed();
+                    interface.offset_nanos = seconds.saturating_mul(1_000_000_000);
+                }
+                _ => {}
+            }
+        }
+        let name = described.name.as_deref().and_then(printable);
+        interface.name = self.name(name.unwrap_or_else(|| self.interfaces.len().to_string()));
         self.interfaces.push(interface);
         if self.described.len() < MAX_INTERFACES {
             self.described.push(described);
@@ -202,31 +255,52 @@ impl Pcapng {
         Some(Step::Pass(block.len()))
     }
 
-    /// Reads the options that bear on time, and names; anything odd ends the list, as a reader of old would.
-    fn interface_options(
-        &self,
-        mut options: &[u8],
-        interface: &mut Interface,
-        described: &mut FileInterface,
-    ) {
-        while let (Some(code), Some(len)) = (self.order.u16_at(options, 0), self.order.u16_at(options, 2)) {
-            let len = usize::from(len);
-            let Some(value) = options.get(4..4 + len) else { return };
-            match (code, value) {
-                (0, _) => return,
-                (OPTION_IF_NAME, name) => described.name = text(name),
-                (OPTION_IF_DESCRIPTION, words) => described.description = text(words),
-                (OPTION_TSRESOL, [resolution]) => interface.resolution = Resolution::from_option(*resolution),
-                (OPTION_TSOFFSET, value) => {
-                    if let Ok(seconds) = <[u8; 8]>::try_from(value) {
-                        let seconds = self.order.u64(seconds).cast_signed();
-                        interface.offset_nanos = seconds.saturating_mul(1_000_000_000);
-                    }
-                }
+    /// The place of a name; an interface of a later section that is called the same is the same.
+    fn name(&mut self, name: String) -> u16 {
+        let known = self.names.iter().position(|known| *known == name);
+        let at = known.unwrap_or(self.names.len());
+        if at < MAX_NAMES && known.is_none() {
+            self.names.push(name);
+        }
+        u16::try_from(at).unwrap_or(u16::MAX)
+    }
+
+    /// What an interface lost until now. Writers of old put the ring's losses down as the interface's and know no others.
+    fn statistics(&mut self, block: &[u8]) -> Option<Step> {
+        let pass = Some(Step::Pass(block.len()));
+        let id = self.order.u32_at(block, 8)?;
+        let (mut dropped, mut by_system) = (None, None);
+        for (code, value) in
+            (Options { order: self.order, rest: block.get(20..block.len().checked_sub(4)?)? })
+        {
+            match code {
+                OPTION_IF_DROP => dropped = self.order.u64_of(value),
+                OPTION_OS_DROP => by_system = self.order.u64_of(value),
                 _ => {}
             }
-            options = options.get(4 + len.next_multiple_of(4)..).unwrap_or_default();
         }
+        let Some(interface) = self.interfaces.get_mut(id as usize) else { return pass };
+        let now = match (dropped, by_system) {
+            (dropped, Some(kernel)) => Losses { kernel, interface: dropped.unwrap_or(0) },
+            (dropped, None) => Losses { kernel: dropped.unwrap_or(0), interface: 0 },
+        };
+        let before = std::mem::replace(&mut interface.losses, now);
+        let more = |now: u64, before: u64| now.saturating_sub(before);
+        self.losses.kernel = self.losses.kernel.saturating_add(more(now.kernel, before.kernel));
+        self.losses.interface = self.losses.interface.saturating_add(more(now.interface, before.interface));
+        pass
+    }
+
+    fn keep_secrets(&mut self, block: &[u8]) -> Option<Step> {
+        let kind = self.order.u32_at(block, 8)?;
+        let len = self.order.u32_at(block, 12)? as usize;
+        let body = block.get(16..block.len().checked_sub(4)?)?;
+        match body.get(..len) {
+            Some(data) => self.secrets.keep(kind, data),
+            // Nothing behind depends on it.
+            None => self.secrets.drop(body.len()),
+        }
+        Some(Step::Pass(block.len()))
     }
 
     /// An enhanced or obsolete packet block: both have time and lengths from byte 12, and the packet from byte 28.
@@ -247,8 +321,8 @@ impl Pcapng {
         let time =
             Timestamp::from_nanos(interface.resolution.nanos(high << 32 | low)) + interface.offset_nanos;
         self.last_time = time;
-        let (link, next) = (interface.link, block.len());
-        Some(Step::Packet(Record { time, link, wire_len, interface: number, start: 28, len, next }))
+        let (link, name, next) = (interface.link, interface.name, block.len());
+        Some(Step::Packet(Record { time, link, wire_len, interface: number, name, start: 28, len, next }))
     }
 
     /// A simple packet block: of the first interface, cut at its snap length, without a time.
@@ -259,9 +333,27 @@ impl Pcapng {
         let wire_len = self.order.u32_at(block, 8)?;
         let snapped = if interface.snap_len == 0 { wire_len } else { wire_len.min(interface.snap_len) };
         let len = (snapped as usize).min(block.len().checked_sub(16)?);
-        let (link, time, next) = (interface.link, self.last_time, block.len());
+        let (link, time, name, next) = (interface.link, self.last_time, interface.name, block.len());
         let interface = self.through_all(0);
-        Some(Step::Packet(Record { time, link, wire_len, interface, start: 12, len, next }))
+        Some(Step::Packet(Record { time, link, wire_len, interface, name, start: 12, len, next }))
+    }
+}
+
+/// The options of a block; anything odd ends the list, as a reader of old would.
+struct Options<'a> {
+    order: ByteOrder,
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Options<'a> {
+    type Item = (u16, &'a [u8]);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let code = self.order.u16_at(self.rest, 0).filter(|code| *code != 0)?;
+        let len = usize::from(self.order.u16_at(self.rest, 2)?);
+        let value = self.rest.get(4..4 + len)?;
+        self.rest = self.rest.get(4 + len.next_multiple_of(4)..).unwrap_or_default();
+        Some((code, value))
     }
 }
 
@@ -271,4 +363,10 @@ fn text(bytes: &[u8]) -> Option<String> {
     let text = String::from_utf8_lossy(bytes);
     let text = text.trim_end_matches('\0');
     (!text.is_empty()).then(|| text.to_owned())
+}
+
+/// An interface's name as it may be shown; `None` where nothing of it can be.
+fn printable(text: &str) -> Option<String> {
+    let name: String = text.chars().filter(|c| !c.is_control()).take(MAX_NAME).collect();
+    (!name.is_empty()).then_some(name)
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tapwire_capture::{ByteOrder, Resolution, SourceError};
 
-use crate::samples::{gzip, packets, pcap, pcapng, plain, read};
+use crate::samples::{gzip, packets, pcap, pcapng, plain, read, zstd};
 
 /// Where each packet of a file ends.
 fn ends(file: &[u8], sizes: &[usize]) -> Vec<usize> {
@@ -59,6 +59,33 @@ fn gzip_cut_at_every_byte_gives_a_prefix_and_says_so() {
         most = most.max(seen.len());
     }
     assert_eq!(most, 40);
+}
+
+#[test]
+fn zstd_cut_at_every_byte_gives_a_prefix_and_says_so() {
+    let expected = packets(40);
+    let file =
+        [zstd(&plain(&expected[..20])), zstd(&plain(&expected)[plain(&expected[..20]).len()..])].concat();
+    let mut most = 0;
+    for length in 18..file.len() {
+        let (seen, end) = read(&file[..length]);
+        assert_eq!(seen, expected[..seen.len()]);
+        let between_frames = seen.len() == 20 && end.is_ok();
+        assert!(end.is_err() || between_frames, "cut at {length}");
+        most = most.max(seen.len());
+    }
+    // The last block of a frame comes out whole or not at all.
+    assert!(most >= 20, "{most}");
+}
+
+#[test]
+fn damaged_zstd_is_told_as_damage() {
+    let mut file = [zstd(&plain(&packets(200))), zstd(&plain(&packets(5))[24..])].concat();
+    let at = file.len() - 60;
+    file[at..].fill(0xff);
+    let (seen, end) = read(&file);
+    assert_eq!(seen.len(), 200);
+    assert!(matches!(end, Err(SourceError::Corrupt { packets: 200, .. })), "{end:?}");
 }
 
 #[test]

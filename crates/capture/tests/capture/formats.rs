@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use tapwire_capture::{ByteOrder, InterfaceDescription, PcapngWriter, Resolution, SourceError};
 use tapwire_wire::LinkType;
 
-use crate::samples::{START, Seen, gzip, packets, pcap, pcapng, plain, read, read_through, sample};
+use crate::samples::{START, Seen, gzip, packets, pcap, pcapng, plain, read, read_through, sample, zstd};
 
 const ORDERS: [ByteOrder; 2] = [ByteOrder::Little, ByteOrder::Big];
 
@@ -157,6 +157,18 @@ fn gzip_of_one_and_of_several_members() {
     let (head, tail) = file.split_at(333);
     assert_eq!(read_whole(&[gzip(head), gzip(tail)].concat()), expected);
     assert_eq!(read_whole(&gzip(&pcapng(&expected, ByteOrder::Big))), expected);
+}
+
+#[test]
+fn zstd_of_one_and_of_several_frames() {
+    let expected = packets(50);
+    let file = plain(&expected);
+    assert_eq!(read_whole(&zstd(&file)), expected);
+    let (head, tail) = file.split_at(333);
+    // A skippable frame, as parallel compressors put between others.
+    let skippable = [&0x184d_2a50u32.to_le_bytes()[..], &3u32.to_le_bytes(), b"any"].concat();
+    assert_eq!(read_whole(&[zstd(head), skippable, zstd(tail)].concat()), expected);
+    assert_eq!(read_whole(&zstd(&pcapng(&expected, ByteOrder::Big))), expected);
 }
 
 #[test]

@@ -26,12 +26,12 @@ fn no_such_file() {
 
 #[test]
 fn not_a_capture_says_what_it_is() {
-    let hint = "; give a pcap or pcapng file, plain or gzip";
+    let hint = "; give a pcap or pcapng file, plain, gzip or zstd";
     for (bytes, looks_like) in [
         (&b"{\"a\":1}"[..], "JSON"),
         (b"GET / HTTP/1.1\r\n", "text"),
         (b"", "an empty file"),
-        (&[0x28, 0xb5, 0x2f, 0xfd, 0, 0], "a zstd file, which is not read yet: unpack it first, zstd -d"),
+        (&crate::samples::zstd(b"text in zstd"), "text"),
         (&[0, 1, 2, 3, 4], "something else"),
         (&crate::samples::gzip(b"text in gzip"), "text"),
     ] {

@@ -90,6 +90,10 @@ pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+pub(crate) fn zstd(bytes: &[u8]) -> Vec<u8> {
+    zstd::stream::encode_all(bytes, 1).unwrap()
+}
+
 /// Reads bytes as a file: what came, and how it ended.
 pub(crate) fn read(bytes: &[u8]) -> (Vec<Seen>, Result<(), SourceError>) {
     read_through(Box::new(std::io::Cursor::new(bytes.to_vec())))

@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tapwire_capture::{Pressure, Progress, Source, SourceError, SourceStats, Status};
+use tapwire_capture::{Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
 use tapwire_event::{Fidelity, Options, Redactor, Renderer};
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Classes, Config, Outlet, Report};
 use tapwire_sink::{Batch, Counts, Notice, Reader, Sink, SinkError, SinkReport, Tally};
 use tapwire_testkit::{Capture, Conversation, Turn, shop_turns};
-use tapwire_wire::{Packet, SourceId};
+use tapwire_wire::Packet;
 
 /// Server errors in each conversation of [`shop`].
 pub(crate) const ERRORS: usize = 15;
@@ -92,12 +92,10 @@ impl Source for Feed {
         SourceStats { received: self.at as u64, delivered: self.at as u64, ..SourceStats::default() }
     }
 
-    fn name(&self, _source: SourceId) -> &str {
-        "feed"
-    }
-
-    fn count(&self) -> usize {
-        1
+    fn names(&self) -> SourceNames {
+        let names = SourceNames::default();
+        names.add("feed");
+        names
     }
 
     fn pressure(&self) -> Pressure {
