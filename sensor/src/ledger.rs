@@ -92,7 +92,8 @@ fn flow(report: &Report) -> Value {
         "acknowledged_bytes": flow.acknowledged_bytes, "cut_bytes": flow.cut_bytes,
         "gaps_for_memory": flow.gaps_for_memory, "waits_given_up": flow.waits_given_up,
         "overlap_conflicts": flow.overlap_conflicts, "rst_out_of_window": flow.rst_out_of_window,
-        "offloaded_senders": flow.offloaded_senders,
+        "never_acknowledged": flow.never_acknowledged, "fins_withdrawn": flow.fins_withdrawn,
+        "offloaded_senders": flow.offloaded_senders, "revived": flow.revived,
         "flows_opened": flow.flows_opened, "flows_without_syn": flow.flows_without_syn,
         "flows_one_sided": flow.flows_one_sided, "flow_fates": fates(&flow.flow_fates()),
         "memory_peak": flow.memory_peak,
@@ -109,6 +110,7 @@ fn protocol(report: &Report) -> Value {
         "paired": protocol.paired, "uncertain": protocol.uncertain, "requests_alone": protocol.requests_alone,
         "responses_alone": protocol.responses_alone, "interim_responses": protocol.interim_responses,
         "truncated_messages": protocol.truncated_messages, "tunnels": protocol.tunnels,
+        "too_many_outstanding": protocol.too_many_outstanding,
     })
 }
 

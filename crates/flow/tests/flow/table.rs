@@ -189,6 +189,50 @@ fn a_network_card_that_is_set_up_anew_is_learned_anew() {
     assert!(tap.table.counters().bad_checksum < 5);
 }
 
+/// The order in which connections are evicted when four of them were left with an exchange open, and two on which
+/// nothing is open were busy every second for so long.
+fn evicted_after(seconds: u32) -> Vec<u64> {
+    let mut tap = Tap::new(Config { memory: 8 * (RECORD + 800), ..Config::default() });
+    tap.heard.patience = Patience::Open;
+    (1..=4).for_each(|port| drop(tap.send(&request(port)).take()));
+    tap.heard.patience = Patience::Idle;
+    (5..=6).for_each(|port| drop(tap.send(&request(port)).take()));
+    for second in 0..seconds {
+        tap.wait(SECOND);
+        (5..=6).for_each(|port| drop(tap.send(&client(705 + second).ack(900).data(b"x").port(port)).take()));
+    }
+    tap.heard.patience = Patience::Open;
+    let mut order = Vec::new();
+    for port in 10..40 {
+        tap.send(&request(port));
+        order.extend(closes(&mut tap).into_iter().map(|(flow, _)| flow));
+    }
+    order.truncate(6);
+    order
+}
+
+#[test]
+fn a_busy_connection_is_not_evicted_for_a_silent_one() {
+    assert_eq!(evicted_after(70), [1, 2, 3, 4, 5, 6], "silence with a request open drives nobody out");
+    assert_eq!(evicted_after(20), [5, 6, 1, 2, 3, 4], "for a while, what is open is worth more");
+}
+
+#[test]
+fn connections_that_rest_go_on_where_they_stood() {
+    let mut tap = Tap::new(Config { awake: 2, ..Config::default() });
+    for port in 1..=50 {
+        tap.send(&request(port));
+    }
+    let resting = tap.table.counters().memory;
+    assert!(resting < 50 * (RECORD + 300) as u64, "{resting}");
+    tap.take();
+    for port in 1..=50 {
+        tap.send(&client(705).ack(900).data(b"more").port(port))
+            .send(&server(900).ack(709).data(b"yes").port(port));
+        assert_eq!(tap.take_data(), [data(CLIENT, 705, b"more"), data(SERVER, 900, b"yes")]);
+    }
+}
+
 #[test]
 fn a_packet_never_evicts_its_own_connection() {
     let mut tap = Tap::new(Config { memory: 1, ..Config::default() });

@@ -1,0 +1,280 @@
+//! `--memory` bounds the process: floods and bombs are generated, written into the real binary's standard input, and the
+//! most memory that it ever held is read from the kernel.
+
+#![cfg(target_os = "linux")]
+
+use std::io::{BufWriter, Write};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+use tapwire_capture::{ByteOrder, PcapWriter, Resolution};
+use tapwire_testkit::{OwnedPacket, Tcp};
+use tapwire_tests::binary;
+use tapwire_wire::{Endpoint, LinkType, TcpFlags, Timestamp};
+
+const MIB: u64 = 1 << 20;
+
+/// What a process may hold beyond `--memory`: its code, its threads' stacks and the reader's buffers.
+const BESIDE: u64 = 64 * MIB;
+
+/// Packets of many connections, on their way into a running `tapwire replay -`.
+struct Flood {
+    out: PcapWriter<BufWriter<ChildStdin>>,
+    now: Timestamp,
+    /// Nanoseconds from packet to packet.
+    step: i64,
+}
+
+impl Flood {
+    fn send(
+        &mut self,
+        connection: u32,
+        to_server: bool,
+        seq: u32,
+        ack: Option<u32>,
+        flags: u8,
+        payload: &[u8],
+    ) {
+        let [a, b, c, d] = connection.to_be_bytes();
+        let (client, server) = (Endpoint::v4([10 + a, b, c, d], 40_000), Endpoint::v4([192, 0, 2, 1], 80));
+        let (source, destination) = if to_server { (client, server) } else { (server, client) };
+        let payload = payload.to_vec();
+        let tcp = Tcp { source, destination, seq, ack, flags, window: 64_000, ttl: 64, payload };
+        let packet = OwnedPacket::ethernet(self.now, tcp.ethernet());
+        self.now = self.now + self.step;
+        self.out.write(&packet.packet()).expect("tapwire reads on");
+    }
+
+    fn open(&mut self, connection: u32) {
+        self.send(connection, true, 0, None, TcpFlags::SYN, b"");
+        self.send(connection, false, 0, Some(1), TcpFlags::SYN, b"");
+        self.send(connection, true, 1, Some(1), 0, b"");
+    }
+
+    /// Sends bytes of the client after the handshake, in full segments.
+    fn ask(&mut self, connection: u32, from: u32, bytes: &[u8]) {
+        for (piece, at) in bytes.chunks(1_400).zip((from..).step_by(1_400)) {
+            self.send(connection, true, at, Some(1), 0, piece);
+        }
+    }
+
+    /// Sends bytes of the server, which has received `asked` bytes.
+    fn answer(&mut self, connection: u32, asked: u32, bytes: &[u8]) {
+        for (piece, at) in bytes.chunks(1_400).zip((1..).step_by(1_400)) {
+            self.send(connection, false, at, Some(1 + asked), 0, piece);
+        }
+    }
+}
+
+/// Watches the most memory that a process ever held until it ends: bytes.
+fn watch(child: &Child) -> (Arc<AtomicU64>, std::thread::JoinHandle<()>) {
+    let (path, peak) = (format!("/proc/{}/status", child.id()), Arc::new(AtomicU64::new(0)));
+    let seen = Arc::clone(&peak);
+    let watcher = std::thread::spawn(move || {
+        // The kernel keeps the peak itself, so looking now and then misses nothing but the last moment. A process that
+        // has ended and was not waited for has no such line any more.
+        while let Some(bytes) = std::fs::read_to_string(&path).ok().and_then(|status| peak_of(&status)) {
+            seen.fetch_max(bytes, Ordering::Relaxed);
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    });
+    (peak, watcher)
+}
+
+fn peak_of(status: &str) -> Option<u64> {
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1024)
+}
+
+/// What came of a flood.
+struct Held {
+    /// The most memory that the process held: bytes.
+    peak: u64,
+    /// What it said on standard error.
+    said: String,
+}
+
+impl Held {
+    /// A counter by the name under which it is printed; 0 when it is not.
+    fn counter(&self, name: &str) -> u64 {
+        let mut lines = self.said.lines().map(str::split_whitespace);
+        let value = lines.find_map(|mut words| (words.next() == Some(name)).then(|| words.next()).flatten());
+        value.map_or(0, |value| value.replace(',', "").parse().expect("a number"))
+    }
+}
+
+/// Runs a flood through the binary.
+fn flood(memory: &str, arguments: &[&str], step: i64, write: impl FnOnce(&mut Flood)) -> Held {
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let mut child = Command::new(binary())
+        .args(["replay", "-", "--memory", memory, "--events", "-", "--format", "eve", "-v"])
+        .args(arguments)
+        .env_clear()
+        .env("HOME", home.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("tapwire can be started");
+    let (peak, watcher) = watch(&child);
+    let stdin = BufWriter::with_capacity(1 << 20, child.stdin.take().expect("a pipe"));
+    let out = PcapWriter::new(stdin, ByteOrder::Little, Resolution::Nanoseconds, LinkType::ETHERNET);
+    let now = Timestamp::from_parts(1_700_000_000, 0);
+    let mut flood = Flood { out: out.expect("a header"), now, step };
+    write(&mut flood);
+    flood.out.into_inner().flush().expect("tapwire reads to the end");
+    let output = {
+        watcher.join().expect("the watcher");
+        child.wait_with_output().expect("tapwire ends")
+    };
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(0), "{said}");
+    Held { peak: peak.load(Ordering::Relaxed), said }
+}
+
+/// Runs a flood with 256 MiB, and checks that the bound holds.
+fn bounded(name: &str, arguments: &[&str], step: i64, write: impl FnOnce(&mut Flood)) -> Held {
+    let held = flood("256MiB", arguments, step, write);
+    println!("{name}: at most {} MiB", held.peak / MIB);
+    assert!(held.peak > MIB, "{name}: nothing was read");
+    assert!(held.peak <= 256 * MIB + BESIDE, "{name}: {} MiB", held.peak / MIB);
+    held
+}
+
+const REQUEST: &[u8] = b"GET /orders/17 HTTP/1.1\r\nHost: shop.example\r\nAccept: */*\r\n\r\n";
+const RESPONSE: &[u8] =
+    b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 11\r\n\r\n{\"id\":\"17\"}";
+
+fn len(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).expect("a short text")
+}
+
+/// An established connection on which one exchange has ended.
+fn idle(flood: &mut Flood, connection: u32) {
+    flood.open(connection);
+    flood.ask(connection, 1, REQUEST);
+    flood.answer(connection, len(REQUEST), RESPONSE);
+    flood.send(connection, true, 1 + len(REQUEST), Some(1 + len(RESPONSE)), 0, b"");
+}
+
+#[test]
+fn a_million_idle_connections_take_less_than_512_mib() {
+    let held = flood("2GiB", &["--analysis", "off"], 40_000, |flood| {
+        (0..1_000_000).for_each(|connection| idle(flood, connection));
+    });
+    println!("a million idle connections: at most {} MiB", held.peak / MIB);
+    assert_eq!(held.counter("flow.flow_fates.end"), 1_000_000, "all of them at the same time");
+    assert_eq!(held.counter("protocol.paired"), 1_000_000);
+    assert!(held.peak < 512 * MIB, "{} MiB", held.peak / MIB);
+}
+
+#[test]
+fn a_million_half_open_and_idle_connections_are_bounded() {
+    let held = bounded("half open and idle", &["--analysis", "off"], 20_000, |flood| {
+        for connection in 0..500_000 {
+            idle(flood, 2 * connection);
+            flood.send(2 * connection + 1, true, 0, None, TcpFlags::SYN, b"");
+        }
+    });
+    assert!(held.counter("flow.flow_fates.evicted") > 0, "{}", held.said);
+    assert!(held.counter("flow.flow_fates.evicted_syn") > 0, "{}", held.said);
+    assert_eq!(
+        held.counter("protocol.paired"),
+        500_000,
+        "every exchange was reported before its connection went"
+    );
+}
+
+#[test]
+fn a_syn_flood_is_bounded() {
+    bounded("SYN flood", &["--analysis", "off"], 1_000, |flood| {
+        (0..2_000_000).for_each(|connection| flood.send(connection, true, 0, None, TcpFlags::SYN, b""));
+    });
+}
+
+#[test]
+fn endless_heads_are_bounded() {
+    let start = b"GET / HTTP/1.1\r\nHost: a\r\n".to_vec();
+    let fields = [start.clone(), b"X-Field: 0123456789abcdef\r\n".repeat(2_300)].concat();
+    let name = [start.clone(), vec![b'N'; 62_000]].concat();
+    for (what, head) in [("endless heads", &fields), ("endless header names", &name)] {
+        bounded(what, &["--analysis", "off"], 1_000, |flood| {
+            (0..4_000).for_each(|connection| flood.open(connection));
+            (0..4_000).for_each(|connection| flood.ask(connection, 1, head));
+        });
+    }
+}
+
+#[test]
+fn endless_chunk_extensions_are_bounded() {
+    let start = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4;x=".to_vec();
+    let body = [start, vec![b'e'; 200_000]].concat();
+    bounded("endless chunk extensions", &[], 1_000, |flood| {
+        for connection in 0..1_000 {
+            flood.open(connection);
+            flood.ask(connection, 1, &body);
+        }
+    });
+}
+
+#[test]
+fn a_hundred_thousand_holes_are_bounded() {
+    let head = b"GET / HTTP/1.1\r\nHost: a\r\nX-Long: ".to_vec();
+    bounded("holes", &["--analysis", "off"], 1_000, |flood| {
+        for connection in 0..100_000 {
+            flood.open(connection);
+            flood.ask(connection, 1, &head);
+            flood.ask(connection, 2_000, &[b'x'; 1_400]);
+        }
+    });
+}
+
+#[test]
+fn requests_that_nobody_answers_are_bounded() {
+    let requests = REQUEST.repeat(400);
+    let held = bounded("unanswered requests", &[], 1_000, |flood| {
+        for connection in 0..4_000 {
+            flood.open(connection);
+            flood.ask(connection, 1, &requests);
+        }
+    });
+    let reported = held.counter("protocol.requests_alone");
+    assert_eq!(reported, 1_600_000, "what is open when a connection is evicted is reported");
+    assert!(held.counter("protocol.too_many_outstanding") > 0 && held.counter("flow.flow_fates.evicted") > 0);
+}
+
+#[test]
+fn open_bodies_are_bounded() {
+    let body =
+        [b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n".to_vec(), vec![b'b'; 60_000]]
+            .concat();
+    bounded("open bodies", &[], 1_000, |flood| {
+        for connection in 0..8_000 {
+            flood.open(connection);
+            flood.ask(connection, 1, &body);
+        }
+    });
+}
+
+#[test]
+fn gzip_bombs_are_bounded() {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    let zeros = vec![b' '; 1 << 20];
+    for _ in 0..64 {
+        gzip.write_all(&zeros).expect("memory");
+    }
+    let bomb = gzip.finish().expect("memory");
+    let head = format!(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Encoding: gzip\r\nContent-Length: {}\r\n\r\n",
+        bomb.len()
+    );
+    let response = [head.as_bytes(), &bomb].concat();
+    bounded("gzip bombs", &[], 1_000, |flood| {
+        for connection in 0..150 {
+            flood.open(connection);
+            flood.ask(connection, 1, REQUEST);
+            flood.answer(connection, len(REQUEST), &response);
+        }
+    });
+}
