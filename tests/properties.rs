@@ -3,12 +3,15 @@
 //! Bases are the recorded fixtures and scripted conversations. Every exchange carries its number in both halves, so a
 //! pair of strangers shows. The random-loss test prints how many pairs were checked.
 
+#[path = "properties_tunnels.rs"]
+mod tunnels;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use tapwire_capture::{ByteOrder, Resolution};
 use tapwire_protocol::Pairing;
-use tapwire_testkit::mutate::{self, Container, Link};
+use tapwire_testkit::mutate::{self, Container};
 use tapwire_testkit::{
     Capture, Conversation, Facts, OwnedPacket, Row, Sending, Sensed, sense, shop_turns, truth,
 };
@@ -485,15 +488,6 @@ fn property_10_the_sequence_may_wrap_anywhere() {
     for_each_base(|base| {
         for offset in [0, 1, 2, 100, 500, 1_460, 5_000] {
             base.same(&format!("wrap at {offset}"), &mutate::wrap_at(&base.capture, offset));
-        }
-    });
-}
-
-#[test]
-fn property_11_the_link_layer_changes_nothing() {
-    for_each_base(|base| {
-        for link in Link::ALL {
-            base.same(&format!("{link:?}"), &mutate::encapsulate(&base.capture, link));
         }
     });
 }

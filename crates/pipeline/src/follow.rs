@@ -11,7 +11,7 @@ use crate::run::{Control, Watch};
 use tapwire_capture::{FileInterface, Source, SourceError, Status};
 use tapwire_flow::FlowTable;
 use tapwire_protocol::{BodyPart, Connection, Exchange, ExchangeSink, Protocols};
-use tapwire_wire::{Decoded, Packet, Segment, decode};
+use tapwire_wire::{Decoded, Decoder, Packet, Segment};
 
 /// What a packet is to its connection.
 #[derive(Debug, Clone, Copy)]
@@ -57,6 +57,7 @@ pub fn follow<F: Follower>(
     let protocol = tapwire_protocol::Config { body_bytes: 0, ..config.protocol.clone() };
     let sink = Ears { follower, sources: Names::new(source.names()) };
     let mut trail = Trail {
+        decoder: Decoder::new(config.wire.clone()),
         flows: FlowTable::new(config.flow.clone()),
         protocols: Protocols::new(protocol, sink),
         wire: WireCounters::default(),
@@ -85,6 +86,7 @@ pub fn follow<F: Follower>(
 }
 
 struct Trail<'f, F> {
+    decoder: Decoder,
     flows: FlowTable<Connection>,
     protocols: Protocols<Ears<'f, F>>,
     wire: WireCounters,
@@ -93,7 +95,7 @@ struct Trail<'f, F> {
 impl<F: Follower> Trail<'_, F> {
     fn packet(&mut self, packet: &Packet<'_>, interface: &FileInterface) {
         self.wire.packet(packet);
-        let member = match decode(packet) {
+        let member = match self.decoder.decode(packet) {
             Decoded::Segment(segment) => {
                 self.flows.handle(&segment, &mut self.protocols);
                 let connection = self.flows.connection(&segment.key);

@@ -5,7 +5,7 @@ use tapwire_flow::{FlowTable, StreamSink};
 use tapwire_protocol::{
     Anomaly, BodyPart, Connection, Exchange, ExchangeSink, Head, Message, Pairing, Protocols, Seen, Uid,
 };
-use tapwire_wire::FlowKey;
+use tapwire_wire::{Decoded, Decoder, FlowKey, FragmentCounters};
 
 /// An exchange as the sensor reported it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,8 @@ pub struct Sensed {
     pub rows: Vec<Row>,
     /// Body bytes that went ahead of their exchange.
     pub part_bytes: u64,
+    /// What became of fragments.
+    pub fragments: FragmentCounters,
     /// What the flow table counted.
     pub flow: tapwire_flow::Counters,
     /// What the protocols counted.
@@ -109,8 +111,9 @@ pub fn sense_with(
 ) -> Sensed {
     let mut table: FlowTable<Connection> = FlowTable::new(flow);
     let mut protocols = Protocols::new(protocol, Rows::default());
+    let mut decoder = Decoder::new(tapwire_wire::Config::default());
     for packet in &capture.packets {
-        if let Some(segment) = packet.segment() {
+        if let Decoded::Segment(segment) = decoder.decode(&packet.packet()) {
             table.handle(&segment, &mut protocols);
         }
     }
@@ -118,7 +121,7 @@ pub fn sense_with(
     assert_eq!(protocols.held(), 0, "what connections held was counted up and down alike");
     let (flow, protocol) = (table.counters().clone(), *protocols.counters());
     let Rows { rows, part_bytes } = protocols.into_sink();
-    Sensed { rows, part_bytes, flow, protocol }
+    Sensed { rows, part_bytes, fragments: *decoder.fragments(), flow, protocol }
 }
 
 #[derive(Default)]

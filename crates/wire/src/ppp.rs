@@ -8,6 +8,7 @@ use crate::{Layer, Skip, SkipReason, Tunnel};
 pub(crate) fn packet<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Skip> {
     walk.enter(Layer::Ppp)?;
     match *view.data {
+        [_] if view.cut() > 0 => Err(Skip::new(Layer::Ppp, SkipReason::Truncated)),
         // All stations, unnumbered information (RFC 1662, 3.1).
         [0xff, 0x03, ..] => protocol(view.skip(2).map_err(|reason| Skip::new(Layer::Ppp, reason))?),
         // Unicast or broadcast in Cisco's framing; no PPP protocol number begins like this (RFC 1661, 2).

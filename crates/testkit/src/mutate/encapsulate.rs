@@ -25,11 +25,19 @@ pub enum Link {
     Null,
     /// OpenBSD loopback, big-endian.
     Loop,
+    /// PPP without framing.
+    Ppp,
+    /// PPP in HDLC framing.
+    PppFramed,
+    /// PPP with a compressed protocol field.
+    PppCompressed,
+    /// Linux netfilter log.
+    Nflog,
 }
 
 impl Link {
     /// Every kind.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 12] = [
         Self::Ethernet,
         Self::Vlan(7),
         Self::QinQ(200, 100),
@@ -38,9 +46,13 @@ impl Link {
         Self::Raw,
         Self::Null,
         Self::Loop,
+        Self::Ppp,
+        Self::PppFramed,
+        Self::PppCompressed,
+        Self::Nflog,
     ];
 
-    const fn link_type(self) -> LinkType {
+    pub(super) const fn link_type(self) -> LinkType {
         match self {
             Self::Ethernet | Self::Vlan(_) | Self::QinQ(..) => LinkType::ETHERNET,
             Self::Sll => LinkType::LINUX_SLL,
@@ -48,23 +60,28 @@ impl Link {
             Self::Raw => LinkType::RAW,
             Self::Null => LinkType::NULL,
             Self::Loop => LinkType::LOOP,
+            Self::Ppp | Self::PppFramed | Self::PppCompressed => LinkType::PPP,
+            Self::Nflog => LinkType::NFLOG,
         }
     }
 
-    fn header(self, v6: bool) -> Vec<u8> {
-        let ethertype: [u8; 2] = if v6 { [0x86, 0xdd] } else { [8, 0] };
+    /// `payload` of that EtherType behind this link layer; `None` when it can carry IP only.
+    pub(super) fn frame(self, kind: u16, payload: &[u8]) -> Option<Vec<u8>> {
+        let header = self.header(kind).or_else(|| self.ip_header(kind, payload.len()))?;
+        Some([&header[..], payload].concat())
+    }
+
+    /// The header of a link layer that speaks of EtherTypes.
+    fn header(self, kind: u16) -> Option<Vec<u8>> {
         let mut header = match self {
             Self::Ethernet | Self::Vlan(_) | Self::QinQ(..) => vec![2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1],
             Self::Sll => vec![0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0],
             Self::Sll2 => {
-                let mut sll2 = ethertype.to_vec();
+                let mut sll2 = kind.to_be_bytes().to_vec();
                 sll2.extend([0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0]);
-                return sll2;
+                return Some(sll2);
             }
-            Self::Raw => return Vec::new(),
-            // AF_INET is 2 everywhere; AF_INET6 is 30 on Darwin.
-            Self::Null => return vec![if v6 { 30 } else { 2 }, 0, 0, 0],
-            Self::Loop => return vec![0, 0, 0, if v6 { 24 } else { 2 }],
+            _ => return None,
         };
         let mut tag = |protocol: [u8; 2], vlan: u16| {
             header.extend(protocol);
@@ -78,8 +95,33 @@ impl Link {
             }
             _ => {}
         }
-        header.extend(ethertype);
-        header
+        header.extend(kind.to_be_bytes());
+        Some(header)
+    }
+
+    /// The header of a link layer that carries IP only.
+    fn ip_header(self, kind: u16, length: usize) -> Option<Vec<u8>> {
+        let v6 = match kind {
+            0x0800 => false,
+            0x86dd => true,
+            _ => return None,
+        };
+        let protocol = if v6 { 0x57 } else { 0x21 };
+        Some(match self {
+            // AF_INET is 2 everywhere; AF_INET6 is 30 on Darwin.
+            Self::Null => vec![if v6 { 30 } else { 2 }, 0, 0, 0],
+            Self::Loop => vec![0, 0, 0, if v6 { 24 } else { 2 }],
+            Self::Ppp => vec![0, protocol],
+            Self::PppFramed => vec![0xff, 3, 0, protocol],
+            Self::PppCompressed => vec![protocol],
+            Self::Nflog => {
+                let mut message = vec![if v6 { 10 } else { 2 }, 0, 0, 1, 8, 0, 3, 0, 0, 0, 0, 9];
+                message.extend((length as u16 + 4).to_le_bytes());
+                message.extend([9, 0]);
+                message
+            }
+            _ => Vec::new(),
+        })
     }
 }
 
@@ -89,12 +131,16 @@ pub fn encapsulate(capture: &Capture, link: Link) -> Capture {
 }
 
 fn behind(packet: &OwnedPacket, link: Link) -> Option<OwnedPacket> {
-    let at = ip_offset(packet)?;
-    let ip = packet.bytes.get(at..)?;
-    let mut bytes = link.header(ip.first()? >> 4 == 6);
-    let wire_len = packet.wire_len - at as u32 + bytes.len() as u32;
-    bytes.extend_from_slice(ip);
+    let ip = ip_of(packet)?;
+    let bytes = link.frame(if ip.first()? >> 4 == 6 { 0x86dd } else { 0x0800 }, ip)?;
+    let cut = packet.wire_len - packet.bytes.len() as u32;
+    let wire_len = bytes.len() as u32 + cut;
     Some(OwnedPacket { bytes, wire_len, link: link.link_type(), ..packet.clone() })
+}
+
+/// The IP packet in `packet`.
+pub(super) fn ip_of(packet: &OwnedPacket) -> Option<&[u8]> {
+    packet.bytes.get(ip_offset(packet)?..).filter(|ip| !ip.is_empty())
 }
 
 fn ip_offset(packet: &OwnedPacket) -> Option<usize> {

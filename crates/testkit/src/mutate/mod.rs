@@ -8,6 +8,7 @@ mod loss;
 mod noise;
 mod order;
 mod segmentation;
+mod tunnel;
 
 pub use content::{chunked, gzipped, header_case, with_length};
 pub use encapsulate::{Container, Link, encapsulate, through_file};
@@ -18,6 +19,7 @@ pub use loss::{
 pub use noise::{flip_bits, noise};
 pub use order::{delay_side, duplicate, interleave, jump, permute, scale_time};
 pub use segmentation::{resegment, wrap_at};
+pub use tunnel::{Route, Wrapping, carry};
 
 use crate::{OwnedPacket, Tcp};
 

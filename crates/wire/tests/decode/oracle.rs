@@ -8,6 +8,7 @@ use proptest::prelude::*;
 use tapwire_wire::{Decoded, LinkType, decode};
 
 use crate::build::{ethernet, ipv4_with_options, ipv6, packet, tcp_with_options};
+use crate::wrap::{outer4, udp, vxlan};
 
 /// What two decoders can be compared by.
 #[derive(Debug, PartialEq, Eq)]
@@ -88,6 +89,14 @@ fn both_ways_agree(data: &[u8]) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// A frame in a tunnel gives what it gives alone, also when a frame of the tunnel's own makes it take the long way.
+fn tunnels_agree(data: &[u8]) -> Result<(), TestCaseError> {
+    let wrapped = outer4(17, &udp(4789, &vxlan(5, data)));
+    let start = wrapped.len() - data.len();
+    prop_assert_eq!(all_of(LinkType::ETHERNET, data, 0), all_of(LinkType::RAW, &wrapped, start));
+    Ok(())
+}
+
 fn agree(data: &[u8]) -> Result<(), TestCaseError> {
     let ours = ours(data);
     if let Some(strict) = strict(data) {
@@ -98,7 +107,8 @@ fn agree(data: &[u8]) -> Result<(), TestCaseError> {
         (Some(ours), Some(lax)) => prop_assert_eq!(ours, &lax),
         (None, _) => {}
     }
-    both_ways_agree(data)
+    both_ways_agree(data)?;
+    tunnels_agree(data)
 }
 
 /// Packets of every supported shape, well-formed.
