@@ -33,6 +33,8 @@ fn payload(view: View<'_>) -> Result<Next<'_>, Skip> {
         _ if is_ethernet(&view, 0) => Ok(Next::Ethernet(view)),
         4 => ip(4),
         6 => ip(6),
+        // A control word and an Ethernet header.
+        _ if view.data.len() < 18 && view.cut() > 0 => Err(blame(SkipReason::Truncated)),
         _ => Err(blame(SkipReason::NotTcp)),
     }
 }

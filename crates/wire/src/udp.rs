@@ -26,7 +26,7 @@ pub(crate) fn datagram<'a>(view: View<'a>, walk: &mut Walk, ports: Ports<'_>) ->
         _ if port == GENEVE || ports.geneve.contains(&port) => geneve(payload, walk),
         GRE => gre::packet(payload, walk),
         MPLS => Ok(Next::Mpls(payload)),
-        _ if port == TEREDO || source == TEREDO => teredo(payload, walk),
+        _ if port == TEREDO || source == TEREDO || is_teredo(&payload) => teredo(payload, walk),
         _ => Err(blame(SkipReason::NotTcp)),
     }
 }
@@ -90,6 +90,16 @@ fn geneve<'a>(view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Skip> {
     }
 }
 
+/// Whether it is plain IPv6 to or from a Teredo address (RFC 4380, 2.6): relays and peers use ports of their own.
+fn is_teredo(view: &View<'_>) -> bool {
+    let Ok([first, _, _, _, hi, lo, _, _, rest @ ..]) = view.header::<40>() else { return false };
+    let (source, destination) = rest.split_at(16);
+    let teredo = |address: &[u8]| address.starts_with(&[0x20, 0x01, 0, 0]);
+    first >> 4 == 6
+        && usize::from(u16::from_be_bytes([*hi, *lo])) + 40 == view.stated
+        && (teredo(source) || teredo(destination))
+}
+
 /// IPv6 behind an optional authentication and an optional origin indication (RFC 4380, 5.1.1).
 fn teredo<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Skip> {
     let blame = |reason| Skip::new(Layer::Teredo, reason);
@@ -97,10 +107,10 @@ fn teredo<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Skip> {
         let length = 4 + usize::from(id) + usize::from(authentication) + 8 + 1;
         view = view.skip(length).map_err(blame)?;
     }
-    if let [0, 0, ..] = *view.data {
+    if let Ok([0, 0, ..]) = view.header::<8>() {
         view = view.skip(8).map_err(blame)?;
     }
-    let [first] = *view.header::<1>().map_err(blame)?;
+    let [first, ..] = *view.header::<8>().map_err(blame)?;
     if first >> 4 != 6 {
         // The port is nobody's alone.
         return Err(Skip::new(Layer::Udp, SkipReason::NotTcp));

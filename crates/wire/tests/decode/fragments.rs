@@ -1,5 +1,7 @@
 //! Datagrams in parts, in every order and with every lie.
 
+#![allow(clippy::cast_possible_truncation, reason = "lengths of test data are small by construction")]
+
 use proptest::prelude::*;
 use tapwire_wire::{
     Checksum, Config, Decoded, Decoder, FragmentFate, Layer, LinkType, Packet, Skip, SkipReason, Tenant,

@@ -254,7 +254,12 @@ fn teredo_with_and_without_its_indications() {
         let data = outer4(17, &udp(3544, &[&head[..], &inner6()].concat()));
         assert_eq!(seen(RAW, &data), (&b"in"[..], vec![Tunnel::Teredo], None));
     }
-    assert_eq!(skip(RAW, &outer4(17, &udp(3544, b"query"))), (Layer::Udp, SkipReason::NotTcp));
+    // Between peers, where only the prefix of an address tells.
+    let mut peer = inner6();
+    assert_eq!(skip(RAW, &outer4(17, &udp(50_000, &peer))), (Layer::Udp, SkipReason::NotTcp));
+    peer[24..28].copy_from_slice(&[0x20, 1, 0, 0]);
+    assert_eq!(seen(RAW, &outer4(17, &udp(50_000, &peer))).1, [Tunnel::Teredo]);
+    assert_eq!(skip(RAW, &outer4(17, &udp(3544, b"question"))), (Layer::Udp, SkipReason::NotTcp));
 }
 
 #[test]
