@@ -83,10 +83,13 @@ fn fragments_are_all_accounted_for_when_some_are_lost_or_come_twice() {
         let changed = mutate::carry(&base.capture, &route).expect("Ethernet carries everything");
         let every_hundredth = |(at, packet): (usize, &_)| (at % 100 != 99).then(|| Clone::clone(packet));
         let lossy: Capture = changed.packets.iter().enumerate().filter_map(every_hundredth).collect();
-        for changed in [lossy, mutate::duplicate(&changed, 0, 3), mutate::permute(&changed, 3, 9)] {
+        let twice = mutate::duplicate(&changed, 0, 3);
+        let permuted = mutate::permute(&changed, 3, 9);
+        for (name, changed) in [("lossy", lossy), ("twice", twice), ("permuted", permuted)] {
             let sensed = sense(&changed);
-            assert!(sensed.fragments.conserved() && sensed.fragments.fragments > 0, "{}", base.name);
-            assert!(sensed.wrong().is_empty(), "{}", base.name);
+            let fragments = sensed.fragments;
+            assert!(fragments.conserved() && fragments.fragments > 0, "{} {name}: {fragments:?}", base.name);
+            assert!(sensed.wrong().is_empty(), "{} {name}: {:?}", base.name, sensed.wrong());
         }
     }
 }

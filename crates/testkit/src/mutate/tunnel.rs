@@ -86,16 +86,15 @@ impl Route {
 
 /// The IP packets of `capture` on that route; what is no IP stays out. `None` when the link layer cannot carry them.
 pub fn carry(capture: &Capture, route: &Route) -> Option<Capture> {
-    let mut packets = Vec::new();
+    let (mut packets, mut outer_id) = (Vec::new(), 0);
     for (packet, id) in capture.packets.iter().zip(1u32..) {
         let Some(ip) = ip_of(packet) else { continue };
         for inner in fragments(ip, route.inner_fragments, id) {
             let (kind, bytes) = wrapped(&inner, route);
-            let parts = if matches!(kind, IPV4 | IPV6) {
-                fragments(&bytes, route.outer_fragments, id)
-            } else {
-                vec![bytes]
-            };
+            // The tunnel's end numbers what it sends itself.
+            outer_id += 1;
+            let size = route.outer_fragments.filter(|_| matches!(kind, IPV4 | IPV6));
+            let parts = if size.is_some() { fragments(&bytes, size, outer_id) } else { vec![bytes] };
             for part in parts {
                 let bytes = route.link.frame(kind, &part)?;
                 let wire_len = bytes.len() as u32;
