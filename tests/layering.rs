@@ -53,7 +53,23 @@ const ARROWS: &[(&str, &[&str])] = &[
         ],
     ),
     // Nothing but tests may use it: see `testkit_is_a_dev_dependency_only`.
-    ("testkit", &["wire", "flow", "protocol", "inspect", "inventory", "detect", "expr", "event", "capture"]),
+    // Its fuzz bodies run the whole of it.
+    (
+        "testkit",
+        &[
+            "wire",
+            "flow",
+            "protocol",
+            "inspect",
+            "inventory",
+            "detect",
+            "expr",
+            "event",
+            "capture",
+            "sink",
+            "pipeline",
+        ],
+    ),
 ];
 
 /// Crates that see only data: no clock, threads, sockets, files, environment or global state.

@@ -11,6 +11,8 @@
 mod capture;
 mod conversation;
 mod frame;
+#[cfg(feature = "fuzz")]
+pub mod fuzz;
 mod http;
 pub mod mutate;
 mod random;

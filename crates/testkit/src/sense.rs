@@ -162,7 +162,8 @@ fn row(exchange: &Exchange) -> Row {
     }
 }
 
-fn number(head: &Head) -> Option<u64> {
+/// The number that a message carries.
+pub(crate) fn number(head: &Head) -> Option<u64> {
     let field = head.header(b"x-exchange").map(|value| value.bytes().to_vec());
     let text = field.or_else(|| query_number(head.target()?.bytes()))?;
     std::str::from_utf8(&text).ok()?.trim().parse().ok()
