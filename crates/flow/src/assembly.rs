@@ -134,8 +134,10 @@ impl Assembly<'_> {
             Some(after) => (SILENT_ON_TAP, i64::from(after) * 1_000_000),
             None => SILENT,
         };
+        let silent = *acks >= enough && now.saturating_sub(*since) >= after;
+        let end = self.cold.fin.map_or(end, |fin| fin.min(end));
         // One number alone may be a FIN that was not captured.
-        if *acks >= enough && now.saturating_sub(*since) >= after && end.since(next) > 1 {
+        if silent && end.since(next) > 1 {
             self.lose(end, out);
         }
     }
@@ -224,7 +226,9 @@ impl Assembly<'_> {
             out.shared.counters.dropped_bytes += (arrival.bytes.len() - bytes.len()) as u64;
             return (!bytes.is_empty()).then_some(Arrival { bytes, cut: 0, fin: false, ..*arrival });
         }
-        if arrival.fin && self.cold.fin.is_none() && arrival.stated_end() >= self.half.next {
+        // A FIN before bytes that were already seen is not their sender's.
+        let last = self.half.next.max(self.cold.held.end().unwrap_or(self.half.next));
+        if arrival.fin && self.cold.fin.is_none() && arrival.stated_end() >= last {
             self.cold.fin = Some(arrival.stated_end());
             self.cold.fin_due = Due { peer_at: arrival.peer_at, since: arrival.stamp.now };
         } else if arrival.fin
@@ -324,31 +328,36 @@ impl Assembly<'_> {
             }
             let stop = self.cold.held.next_after(at).map_or(end, |next| next.min(end));
             let piece = head(tail(arrival.bytes, at.since(arrival.at)), stop.since(at));
+            let Some(placed) = self.place_piece(arrival, at, piece, out) else {
+                at = self.half.next;
+                continue;
+            };
             fresh += piece.len() as u64;
             self.remember(arrival, at, piece, out);
-            fate = Some(self.place_piece(arrival, at, piece, out));
+            fate = Some(placed);
             at = stop.max(self.half.next);
         }
         out.shared.counters.duplicate_bytes += (arrival.bytes.len() as u64).saturating_sub(fresh);
         fate
     }
 
+    /// `None` when making room for it declared its first bytes lost, as part of bytes that the capture had cut before.
     fn place_piece<T, S: StreamSink<T>>(
         &mut self,
         arrival: &Arrival<'_>,
         at: StreamOffset,
         piece: &[u8],
         out: &mut Outlet<'_, T, S>,
-    ) -> Fate {
-        loop {
+    ) -> Option<Fate> {
+        while at >= self.half.next {
             let in_order = at == self.half.next && self.half.start != Start::Tentative;
             if in_order && !self.must_wait(arrival.peer_at, out.shared) {
                 self.deliver(arrival, at, piece, out);
                 self.drain(out);
-                return Fate::InOrder;
+                return Some(Fate::InOrder);
             }
             if self.hold(arrival, at, piece, out) {
-                return Fate::OutOfOrder;
+                return Some(Fate::OutOfOrder);
             }
             if in_order {
                 self.waive(arrival.peer_at, out);
@@ -356,6 +365,7 @@ impl Assembly<'_> {
                 self.make_room(at, out);
             }
         }
+        None
     }
 
     /// Gives up what delays the held bytes: a wait for the other direction, or the first hole as far as `at`.

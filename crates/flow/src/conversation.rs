@@ -122,12 +122,13 @@ impl<T> Record<T> {
         let proven = len > 0 && assembly.cold.strays.add(segment.seq, len) >= STRAYS_BELIEVED;
         match fits {
             Some(false) if len > 0 => return Some(Outcome::Replaced),
-            // The start was only the peer's word, and this is the sender's.
-            Some(true) if len > 0 && assembly.half.start == Start::Expected => {
+            // The start was only the peer's word, and this is the sender's, of whom nothing is held.
+            Some(true) if len > 0 && assembly.half.start == Start::Expected && !assembly.is_waiting() => {
                 assembly.half.open(at, Start::Expected);
                 return None;
             }
-            Some(true) if proven && at > assembly.half.next => {
+            // Nothing can be lost behind a FIN.
+            Some(true) if proven && at > assembly.half.next && assembly.cold.fin.is_none() => {
                 assembly.skip_to(at, &mut out);
                 return None;
             }

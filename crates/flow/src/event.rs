@@ -133,6 +133,7 @@ pub enum StreamEvent<'a> {
     Gap(Gap),
     /// That side will send nothing more: its FIN was reached in order (everything before was delivered or declared lost).
     /// If it sends more all the same, [`Evidence::DataAfterFin`] says so before the data.
+    /// A FIN that overtook all of a direction whose beginning was not captured is said again behind its bytes.
     Fin(Side),
     /// Bytes that came before, cut into segments in another way or too long ago to be compared here. A listener that still
     /// has them may compare them with its own: others are an overlap conflict.

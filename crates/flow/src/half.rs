@@ -83,10 +83,11 @@ impl Half {
         self.start = start;
     }
 
-    /// Moves the start of a direction of which nothing was delivered.
+    /// Moves the start of a direction of which nothing was delivered. A FIN that overtook its bytes is reached again.
     pub(crate) fn restart(&mut self, at: StreamOffset) {
         self.next = at;
         self.base = at;
+        self.finished = false;
     }
 
     /// The offset of a sequence or acknowledgement number near what is known of this direction.

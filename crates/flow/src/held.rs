@@ -84,6 +84,11 @@ impl HeldList {
         self.front().map(|piece| piece.at)
     }
 
+    /// The end of the last piece, cut bytes included.
+    pub(crate) fn end(&self) -> Option<StreamOffset> {
+        self.pieces.back().map(|piece| piece.end() + u64::from(piece.cut))
+    }
+
     pub(crate) fn pop(&mut self) -> Option<Held> {
         let piece = self.pieces.pop_front()?;
         self.cost = self.cost.saturating_sub(Held::cost(piece.bytes.len()));

@@ -48,7 +48,7 @@ pub struct Counters {
     pub exchanges: u64,
     /// Of those, with both halves.
     pub paired: u64,
-    /// Of the paired, those that are not proven.
+    /// Of all exchanges, those whose pairing is not proven: halves that stand alone for want of proof too.
     pub uncertain: u64,
     /// Requests without their response.
     pub requests_alone: u64,
