@@ -54,7 +54,7 @@ type Outcome = (Vec<model::Heard>, Counters);
 /// Plays a case; `starts` are the first sequence numbers of an orderly one.
 fn play(ops: &[Op], starts: Option<[u32; 2]>, config: &Config) -> Outcome {
     let mut table: FlowTable<model::Told> = FlowTable::new(config.clone());
-    let mut model = Model::default();
+    let mut model = Model::new(config);
     let mut now: i64 = 1_000_000_000_000;
     for op in ops {
         match op {

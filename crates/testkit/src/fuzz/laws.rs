@@ -16,7 +16,7 @@ pub(crate) fn protocol(counters: &Counters, of_flow: u64) {
     assert_eq!(counters.bytes_in, counters.flow_bytes.iter().sum::<u64>(), "by kind {counters:?}");
     let kinds = counters.paired + counters.requests_alone + counters.responses_alone;
     assert_eq!(counters.exchanges, kinds, "{counters:?}");
-    assert!(counters.uncertain <= counters.paired, "{counters:?}");
+    assert!(counters.uncertain <= counters.exchanges, "{counters:?}");
 }
 
 /// The same for the flow table when it has been finished.

@@ -1,6 +1,6 @@
 //! What may and what must be heard, from every byte that was captured.
 
-use tapwire_flow::{Counters, FlowInfo, Gap, Patience, StreamEvent, StreamOffset, StreamSink};
+use tapwire_flow::{Config, Counters, FlowInfo, Gap, Patience, StreamEvent, StreamOffset, StreamSink};
 use tapwire_wire::{Segment, SeqNumber, Side, TcpFlags};
 
 /// A packet as it was captured; `seq` is that of its first payload byte.
@@ -35,9 +35,16 @@ pub(super) struct Model {
     /// Gaps with the number of the frame at which they were declared.
     gaps: Vec<(Gap, u64)>,
     closed: u64,
+    hasty: bool,
 }
 
 impl Model {
+    /// For a table whose limits are `config`.
+    pub(super) fn new(config: &Config) -> Self {
+        let cramped = config.out_of_order_per_direction < Config::default().out_of_order_per_direction;
+        Self { hasty: cramped || config.gap_after_ms.is_some(), ..Self::default() }
+    }
+
     pub(super) fn next_frame(&self) -> u64 {
         self.frames.len() as u64 + 1
     }
@@ -101,7 +108,9 @@ impl Model {
         self.gaps.iter().any(|(gap, declared)| {
             let into = SeqNumber(seq).distance(gap.at.seq());
             let inside = into >= 0 && (into as u64) < gap.len;
-            gap.side == side && inside && *declared < frame
+            // The segment itself makes the table give up what it could have filled: where there is no room, and where a
+            // wait ends by its time.
+            gap.side == side && inside && (*declared < frame || self.hasty && *declared == frame)
         })
     }
 
@@ -157,7 +166,8 @@ impl StreamSink<Told> for Model {
         let direction = side as usize;
         match (kind, at) {
             (0 | 1, Some(at)) => {
-                assert!(!told.fin[direction], "{event:?} behind the FIN");
+                let overtaken = told.next[direction].is_none() && std::mem::take(&mut told.fin[direction]);
+                assert!(overtaken || !told.fin[direction], "{event:?} behind the FIN");
                 let expected = told.next[direction].replace(at + len);
                 assert!(expected.is_none_or(|expected| expected == at), "chunks and gaps tile the stream");
             }
