@@ -1,6 +1,8 @@
 //! What may and what must be heard, from every byte that was captured.
 
-use tapwire_flow::{Config, Counters, FlowInfo, Gap, Patience, StreamEvent, StreamOffset, StreamSink};
+use tapwire_flow::{
+    Chunk, Config, Counters, Evidence, FlowInfo, Gap, Patience, StreamEvent, StreamOffset, StreamSink,
+};
 use tapwire_wire::{Segment, SeqNumber, Side, TcpFlags};
 
 /// A packet as it was captured; `seq` is that of its first payload byte.
@@ -114,18 +116,21 @@ impl Model {
         })
     }
 
-    fn data(&mut self, chunk: &tapwire_flow::Chunk<'_>) {
+    /// A chunk is what its frame carried, with its frame's acknowledgement.
+    fn check_chunk(&self, chunk: &Chunk<'_>) {
         assert!(!chunk.bytes.is_empty());
-        self.delivered_bytes += chunk.bytes.len() as u64;
         let frame = &self.frames[chunk.frame as usize - 1];
         assert_eq!(frame.side, chunk.side);
         assert_eq!(frame.ack, chunk.peer_at.map(|at| at.seq().0), "the acknowledgement of its own segment");
         let skipped = usize::try_from(chunk.at.seq().distance(SeqNumber(frame.seq)));
         let carried = skipped.ok().and_then(|from| frame.payload.get(from..));
-        assert!(
-            carried.is_some_and(|bytes| bytes.starts_with(chunk.bytes)),
-            "{chunk:?} was not in its frame"
-        );
+        let is_carried = carried.is_some_and(|bytes| bytes.starts_with(chunk.bytes));
+        assert!(is_carried, "{chunk:?} was not in its frame");
+    }
+
+    fn data(&mut self, chunk: &Chunk<'_>) {
+        self.check_chunk(chunk);
+        self.delivered_bytes += chunk.bytes.len() as u64;
         self.delivered.push((chunk.side, chunk.at.seq().0, chunk.bytes.len() as u64, chunk.frame));
     }
 }
@@ -159,7 +164,15 @@ impl StreamSink<Told> for Model {
                 (1, gap.side, Some(gap.at), gap.len)
             }
             StreamEvent::Fin(side) => (2, *side, None, 0),
-            StreamEvent::Evidence(side, at, _) => (3, *side, Some(*at), 0),
+            StreamEvent::Evidence(side, at, evidence) => {
+                // The FIN was none.
+                told.fin[*side as usize] &= *evidence != Evidence::DataAfterFin;
+                (3, *side, Some(*at), 0)
+            }
+            StreamEvent::Again { chunk, .. } => {
+                self.check_chunk(chunk);
+                (5, chunk.side, Some(chunk.at), chunk.bytes.len() as u64)
+            }
             StreamEvent::Close(_) => (4, Side::Lower, None, 0),
         };
         self.heard.push((flow.id, kind, side as u8, at, len));
