@@ -1,5 +1,6 @@
 //! A message body: content codings and payload parsers, whole and in parts, against flate2 and serde_json.
 
+use super::flow_info::flow_info;
 use super::input::Choices;
 use flate2::Compression;
 use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
@@ -7,12 +8,12 @@ use serde_json::Value;
 use serde_json::de::IoRead;
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
-use tapwire_flow::{Chunk, CloseReason, FlowInfo, StreamEvent, StreamOffset, StreamSink};
+use tapwire_flow::{Chunk, CloseReason, StreamEvent, StreamOffset, StreamSink};
 use tapwire_inspect::{
     Config, Credential, CredentialKind, Inspector, PAYLOADS, Payload, PayloadState, TokenKey,
 };
 use tapwire_protocol::{Anomalies, Anomaly, BodyPart, Connection, Exchange, ExchangeSink, Protocols};
-use tapwire_wire::{Endpoint, FlowKey, SeqNumber, SourceId, Timestamp};
+use tapwire_wire::{SeqNumber, Side};
 
 const TYPES: [&str; 8] = [
     "application/json",
@@ -130,9 +131,8 @@ fn inspect(case: &Case, split: usize) -> Reading {
     let inspector = Inspector::new(Config { max_decoded_bytes, ..Config::new(TokenKey::new([7; 32])) });
     let config = tapwire_protocol::Config { body_bytes: split, body_parts: true };
     let mut protocols = Protocols::new(config, Listener { inspector, reading: None });
-    let (key, client) = FlowKey::new(Endpoint::v4([10, 0, 0, 1], 40_000), Endpoint::v4([192, 0, 2, 1], 80));
-    let (time, source, initiator) = (Timestamp::default(), SourceId(0), Some(client));
-    let flow = FlowInfo { id: 1, key, initiator, opened: time, source, vlan: None };
+    let (flow, client) = (flow_info(true), Side::Lower);
+    let (time, source) = (flow.opened, flow.source);
     let bytes = &request(case);
     let at = StreamOffset::first(SeqNumber(1));
     let chunk = Chunk { side: client, at, bytes, peer_at: None, time, frame: 1, source };

@@ -5,17 +5,18 @@
 
 mod script;
 
+use super::flow_info::flow_info;
 use super::input::Choices;
 use super::laws;
 use crate::sense::number;
 use script::{Event, Script};
 use std::collections::BTreeMap;
-use tapwire_flow::{Chunk, CloseReason, FlowInfo, Gap, StreamEvent, StreamOffset, StreamSink};
+use tapwire_flow::{Chunk, CloseReason, Gap, StreamEvent, StreamOffset, StreamSink};
 use tapwire_protocol::{
     Anomalies, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Frames, Framing, Message,
     MessageId, Pairing, Protocols, Seen,
 };
-use tapwire_wire::{Endpoint, FlowKey, Side, SourceId, Timestamp};
+use tapwire_wire::{Side, SourceId, Timestamp};
 
 /// The first bytes choose the mode and how chunks are split, the rest are operations.
 pub fn run(data: &[u8]) {
@@ -153,16 +154,13 @@ impl Listener {
 
 /// Reads a conversation with every chunk in pieces of `split` bytes.
 fn read(events: &[Event], handshake: bool, split: usize, config: Config) -> Read {
-    let (key, client) = FlowKey::new(Endpoint::v4([10, 0, 0, 1], 40_000), Endpoint::v4([192, 0, 2, 1], 80));
-    let time = Timestamp::from_parts(1_000, 0);
-    let initiator = handshake.then_some(client);
-    let flow = FlowInfo { id: 1, key, initiator, opened: time, source: SourceId(0), vlan: None };
+    let flow = flow_info(handshake);
     let listener = Listener { most: config.body_bytes, ..Listener::default() };
     let mut protocols = Protocols::new(config, listener);
     let mut state = Connection::default();
     let mut bytes_in = 0;
     for (event, number) in events.iter().zip(1..) {
-        let time = time + number;
+        let time = flow.opened + number;
         let mut say = |event| protocols.event(&flow, &mut state, event);
         match event {
             Event::Data { side, at, peer_at, bytes } => {

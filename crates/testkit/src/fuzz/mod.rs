@@ -7,6 +7,7 @@ pub mod body;
 pub mod capture_file;
 pub mod decode;
 pub mod flow;
+mod flow_info;
 pub mod http1;
 mod input;
 mod laws;

@@ -4,12 +4,14 @@ use super::laws;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use tapwire_capture::{CaptureReader, Pressure, Progress, Source, SourceError, SourceStats, Status};
+use tapwire_capture::{
+    CaptureReader, Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status,
+};
 use tapwire_event::{Fidelity, Format, Options, Redactor, Renderer};
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Classes, Config, Control, Outlet, Report, Snapshot, Watch};
 use tapwire_sink::{Batch, Counts, Notice, Reader, Sink, SinkError, SinkReport, Tally};
-use tapwire_wire::{Packet, SourceId};
+use tapwire_wire::Packet;
 
 /// The bytes are those of a capture file.
 pub fn run(data: &[u8]) {
@@ -28,6 +30,7 @@ fn config(memory: usize, hash_seed: u64) -> Config {
         analysis: true,
         max_exchanges: None,
         in_flight_bytes: 1 << 20,
+        wire: tapwire_wire::Config::default(),
         flow: tapwire_flow::Config {
             memory: flow.memory.min(memory),
             out_of_order_memory: flow.out_of_order_memory.min(memory / 4),
@@ -111,12 +114,10 @@ impl Source for File {
         self.stats
     }
 
-    fn name(&self, _: SourceId) -> &str {
-        "fuzz"
-    }
-
-    fn count(&self) -> usize {
-        1
+    fn names(&self) -> SourceNames {
+        let names = SourceNames::default();
+        names.add("fuzz");
+        names
     }
 
     fn pressure(&self) -> Pressure {
