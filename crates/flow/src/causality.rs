@@ -56,6 +56,11 @@ impl Causality {
         !std::mem::replace(self.shown.get_mut(side), true)
     }
 
+    /// Nothing waits, and both sides have shown a packet.
+    pub(crate) const fn is_at_rest(&self) -> bool {
+        !self.waiting && *self.shown.get(Side::Lower) && *self.shown.get(Side::Upper)
+    }
+
     /// Counts a wait in vain for that side.
     const fn despair(&mut self, of: Side, shared: &mut Shared) {
         self.vain = next_vain(self.vain);

@@ -36,6 +36,10 @@ pub struct Config {
     pub gap_after_ms: Option<u32>,
     /// Deliver segments whose checksum is bad even from senders that are normally right.
     pub accept_bad_checksums: bool,
+    /// Whether usual segments take a short way through the table. No output depends on it; it is off only where the
+    /// two ways are compared.
+    #[serde(skip)]
+    pub shortcuts: bool,
     /// Seeds the hash of flow keys and payloads, so that nobody outside can aim for collisions. No output depends on
     /// it.
     #[serde(skip)]
@@ -57,6 +61,7 @@ impl Default for Config {
             rst_timeout: 2,
             gap_after_ms: None,
             accept_bad_checksums: false,
+            shortcuts: true,
             hash_seed: 0x7461_7077_6972_6531,
         }
     }

@@ -41,6 +41,8 @@ pub(crate) struct Record<T> {
     /// Bytes counted against the budget.
     pub(crate) charged: usize,
     pub(crate) phase: Phase,
+    /// Usual segments may take the short way.
+    pub(crate) calm: bool,
     pub(crate) causality: Causality,
 }
 
@@ -84,6 +86,7 @@ impl<T> Record<T> {
         };
         if !self.causality.waiting && settled(Side::Lower) && settled(Side::Upper) {
             self.cold = None;
+            self.calm = false;
         }
     }
 

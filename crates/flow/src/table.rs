@@ -4,6 +4,7 @@ mod ahead;
 
 pub use ahead::Place;
 
+use crate::calm::Short;
 use crate::causality::Causality;
 use crate::clock::Clock;
 use crate::conversation::Outcome;
@@ -114,6 +115,9 @@ impl<T: Default> FlowTable<T> {
         let hash = place.hash;
         let found = self.find(&segment.key, place);
         if !self.believes(found, segment, sink) {
+            return;
+        }
+        if found.is_some_and(|slot| self.pass_on_calm(slot, segment, sink)) {
             return;
         }
         if let Some(slot) = self.slot_for(found, hash, segment, sink) {
@@ -251,6 +255,7 @@ impl<T: Default> FlowTable<T> {
             waits_until: None,
             charged: 0,
             phase: Phase::Embryonic,
+            calm: false,
             causality: Causality::default(),
         };
         let slot = self.free.pop().unwrap_or_else(|| self.add_slot());
@@ -296,6 +301,25 @@ impl<T: Default> FlowTable<T> {
         slot
     }
 
+    /// Hands a usual segment to its connection by the short way; `false` when it is none.
+    #[inline]
+    fn pass_on_calm<S: StreamSink<T>>(&mut self, slot: u32, segment: &Segment<'_>, sink: &mut S) -> bool {
+        let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return false };
+        let short = record.handle_calm(segment, &mut self.shared, sink);
+        if short == Short::NotTaken {
+            return false;
+        }
+        record.active = self.shared.now;
+        let class = record.class(sink);
+        self.last = slot;
+        self.queues.touch(slot, class, self.shared.now);
+        if short == Short::Grown {
+            self.charge(slot);
+        }
+        self.keep_within_bounds(slot, sink);
+        true
+    }
+
     fn pass_on<S: StreamSink<T>>(&mut self, slot: u32, segment: &Segment<'_>, sink: &mut S) -> Outcome {
         let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else {
             return Outcome::Open;
@@ -313,9 +337,17 @@ impl<T: Default> FlowTable<T> {
     fn keep<S: StreamSink<T>>(&mut self, slot: u32, sink: &mut S) {
         let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         self.queues.touch(slot, record.class(sink), self.shared.now);
+        self.keep_waits(slot);
         self.charge(slot);
         self.shared.counters.out_of_order_memory = self.shared.pool.lent() as u64;
-        self.keep_waits(slot);
+        let shortcuts = self.shared.config.shortcuts;
+        if let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) {
+            record.calm = shortcuts && record.is_calm();
+        }
+        self.keep_within_bounds(slot, sink);
+    }
+
+    fn keep_within_bounds<S: StreamSink<T>>(&mut self, slot: u32, sink: &mut S) {
         if self.queues.len(Class::Idle) > self.shared.config.awake {
             self.rest_one(slot, sink);
         }

@@ -339,7 +339,7 @@ fn after_8_waits_in_vain_a_connection_waits_only_when_it_would_have_helped() {
 }
 
 /// A conversation of strict turns, each packet with its time.
-fn conversation(seed: u64, exchanges: u32) -> Vec<(i64, Tcp)> {
+pub(crate) fn conversation(seed: u64, exchanges: u32) -> Vec<(i64, Tcp)> {
     let mut random = Random(seed);
     let mut at = [101_u32, 501];
     let mut now = 20 * MILLISECOND;

@@ -5,5 +5,6 @@ mod common;
 mod loss;
 mod model;
 mod reassembly;
+mod shortcuts;
 mod table;
 mod tombstone;
