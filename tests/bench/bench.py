@@ -35,9 +35,10 @@ def arguments():
     return parser.parse_args()
 
 
-def tapwire_tool(options, name, *flags):
-    output = options.scratch / f"{name.replace(' ', '-')}.jsonl"
-    command = [options.tapwire.resolve(), "replay", options.capture, "-q", "--memory", MEMORY, *flags, "--events", output]
+def tapwire_tool(options, name, *flags, events=None):
+    output = None if events else options.scratch / f"{name.replace(' ', '-')}.jsonl"
+    command = [options.tapwire.resolve(), "replay", options.capture, "-q", "--memory", MEMORY, *flags, "--events",
+               events or output]
     is_event = b'"event_type":"http"' if "eve" in flags else b'"class_uid":6003'
     return Tool(name, command, output, is_event, 1.0)
 
@@ -69,6 +70,7 @@ def tools(options):
         found.append(suricata_tool(options))
     if shutil.which("tshark"):
         found.append(tshark_tool(options))
+    found.append(tapwire_tool(options, "tapwire null", "--analysis", "off", events="null://"))
     found.append(tapwire_tool(options, "tapwire eve", "--analysis", "off", "--format", "eve"))
     found.append(tapwire_tool(options, "tapwire ocsf", "--analysis", "off", "--format", "ocsf"))
     found.append(tapwire_tool(options, "tapwire analysis", "--analysis", "on", "--format", "ocsf"))
@@ -194,6 +196,9 @@ def main():
               "rounds": options.rounds, "rows": [summarise(tool, runs[tool.name]) for tool in chosen]}
     print_table(result["rows"])
     cpu = {row["tool"]: row["cpu"] for row in result["rows"]}
+    if "tcpdump to /dev/null" in cpu:
+        result["null_to_tcpdump_cpu"] = round(cpu["tapwire null"] / cpu["tcpdump to /dev/null"], 2)
+        print(f"sensing without output takes {result['null_to_tcpdump_cpu']} times the CPU of tcpdump to /dev/null")
     if "suricata eve" in cpu:
         result["suricata_to_tapwire_cpu"] = round(cpu["suricata eve"] / cpu["tapwire eve"], 2)
         result["compared"] = compare(options)

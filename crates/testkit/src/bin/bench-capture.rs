@@ -14,7 +14,8 @@ use tapwire_testkit::{OwnedPacket, PSH, Random, Tcp};
 use tapwire_wire::{Endpoint, LinkType, TcpFlags, Timestamp};
 
 const USAGE: &str = "bench-capture [--exchanges N] [--connections N] [--endpoints N] [--seed N] [--body-size BYTES] \
-                     [--one-per-connection] OUT.pcap";
+                     [--largest-body BYTES] [--gzip PERCENT] [--chunked PERCENT] [--one-per-connection] [--keep-open] \
+                     OUT.pcap";
 
 fn main() -> ExitCode {
     let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| options.write());
@@ -35,8 +36,15 @@ struct Options {
     connections: usize,
     endpoints: usize,
     seed: u64,
+    /// Bytes of the smallest response body, and of the largest one.
     body_size: Option<usize>,
+    largest_body: usize,
+    /// Responses in a hundred.
+    gzip: usize,
+    chunked: usize,
     one_per_connection: bool,
+    /// Connections are never closed.
+    keep_open: bool,
     out: String,
 }
 
@@ -48,7 +56,11 @@ impl Options {
             endpoints: 800,
             seed: 1,
             body_size: None,
+            largest_body: 0,
+            gzip: 13,
+            chunked: 27,
             one_per_connection: false,
+            keep_open: false,
             out: String::new(),
         };
         while let Some(word) = words.next() {
@@ -60,6 +72,10 @@ impl Options {
                 "--endpoints" => options.endpoints = number()?.max(1),
                 "--seed" => options.seed = number()? as u64,
                 "--body-size" => options.body_size = Some(number()?),
+                "--largest-body" => options.largest_body = number()?,
+                "--gzip" => options.gzip = number()?,
+                "--chunked" => options.chunked = number()?,
+                "--keep-open" => options.keep_open = true,
                 "--one-per-connection" => options.one_per_connection = true,
                 _ if word.starts_with("--") => return Err(format!("unknown option {word}\n{USAGE}")),
                 _ => options.out = word,
@@ -118,8 +134,7 @@ struct Load<'a, W: Write> {
 impl<'a, W: Write> Load<'a, W> {
     fn new(options: &'a Options, out: W) -> std::io::Result<Self> {
         let mut random = Random::new(options.seed);
-        let bodies =
-            (0..400).map(|_| coded_body(options.body_size, &mut random)).collect::<Result<_, _>>()?;
+        let bodies = (0..400).map(|_| coded_body(options, &mut random)).collect::<Result<_, _>>()?;
         let writer = PcapWriter::new(out, ByteOrder::Little, Resolution::Microseconds, LinkType::ETHERNET)?;
         Ok(Self {
             options,
@@ -146,7 +161,9 @@ impl<'a, W: Write> Load<'a, W> {
             let mut now = at;
             self.exchange(&mut connection, &mut now)?;
             if connection.left == 0 {
-                self.close(&mut connection, &mut now)?;
+                if !self.options.keep_open {
+                    self.close(&mut connection, &mut now)?;
+                }
                 if self.options.one_per_connection && self.born < self.options.exchanges {
                     let pause = self.random.below(2 * self.spacing()) as i64;
                     self.connect(now + pause);
@@ -297,7 +314,8 @@ impl<'a, W: Write> Load<'a, W> {
     }
 
     fn response(&mut self, number: usize, posts: bool) -> Vec<u8> {
-        let (gzip, chunked) = (self.random.chance(0.13), self.random.chance(0.27));
+        let [gzip, chunked] =
+            [self.options.gzip, self.options.chunked].map(|share| self.random.chance(share as f64 / 100.0));
         let coded = &self.bodies[self.random.below(self.bodies.len())];
         let body = if gzip { &coded.gzip } else { &coded.plain };
         let status = match number % 50 {
@@ -329,12 +347,16 @@ impl<'a, W: Write> Load<'a, W> {
 }
 
 /// JSON between 200 bytes and 4 KiB, a little over 1 KiB on average, or of the size asked for.
-fn coded_body(size: Option<usize>, random: &mut Random) -> std::io::Result<CodedBody> {
-    let size = size.unwrap_or_else(|| match random.below(10) {
-        0..=3 => random.between(200, 700),
-        4..=8 => random.between(700, 1_500),
-        _ => random.between(1_500, 4_096),
-    });
+fn coded_body(options: &Options, random: &mut Random) -> std::io::Result<CodedBody> {
+    let size = match options.body_size {
+        Some(size) if size < options.largest_body => random.between(size, options.largest_body),
+        Some(size) => size,
+        None => match random.below(10) {
+            0..=3 => random.between(200, 700),
+            4..=8 => random.between(700, 1_500),
+            _ => random.between(1_500, 4_096),
+        },
+    };
     let mut text = format!("{{\"id\":{},\"items\":[", random.below(100_000));
     while text.len() + 90 < size {
         text.push_str(&format!(
