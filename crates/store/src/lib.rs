@@ -7,6 +7,8 @@
 //! | `state/NAME` | checkpoints of bytes that the pure crates give | written beside, synced, renamed; CRC32C |
 //! | `events/DAY.ndjson.gz` | rendered events of one UTC day | one gzip member per append; a torn one is cut off |
 //! | `audit.jsonl` | who carved which packets | appended, one write a line |
+//! | `packets/` | the packet ring, encrypted | read up to the last whole block |
+//! | `packets.key` | wraps the keys of its segments | written beside, synced, renamed |
 //! | `token.key` | the key of tokens, unless another is given | linked into place when whole |
 //!
 //! One [`Store`] writes; any number of [`Reader`]s read beside it. Nothing here knows what the bytes mean.
@@ -20,6 +22,7 @@ mod error;
 mod events;
 mod files;
 mod member;
+mod packets;
 mod token_key;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -33,6 +36,9 @@ pub use day::{Day, NoDay};
 pub use directories::Directories;
 pub use error::StoreError;
 pub use events::{DayFile, DayReader, Piece, Recovered};
+pub use packets::{
+    Block, PacketReader, PacketRing, Record, Records, RingCounters, SegmentFile, SegmentPackets,
+};
 pub use token_key::{Origin, TokenKey, token_key};
 
 use events::DayWriter;
@@ -75,6 +81,14 @@ impl Store {
     /// What can be read.
     pub fn reader(&self) -> &Reader {
         &self.reader
+    }
+
+    /// The packet ring of this directory, of `budget` bytes. `names` are those of the sources of packets.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn packet_ring(&self, budget: u64, names: &[String]) -> Result<PacketRing, StoreError> {
+        PacketRing::open(&self.reader.directory, budget, names)
     }
 
     /// Replaces the checkpoint `name` (a–z, 0–9, `-`). After a kill at any moment the old or the new one is there.
@@ -154,6 +168,14 @@ impl Reader {
     /// The path and the system's reason.
     pub fn load(&self, name: &str) -> Result<Loaded, StoreError> {
         checkpoint::load(&self.directory, name)
+    }
+
+    /// The packets that are kept.
+    ///
+    /// # Errors
+    /// There are none; the path and the system's reason.
+    pub fn packets(&self) -> Result<PacketReader, StoreError> {
+        PacketReader::open(&self.directory)
     }
 
     /// The days that have events, oldest first.

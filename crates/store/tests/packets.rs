@@ -1,0 +1,135 @@
+//! The packet ring as its users see it: what was written comes back, the budget holds, pins survive, damage ends reading.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use tapwire_store::{Block, Reader, Record, Store};
+
+fn record(number: u64, label: u64, data: &[u8]) -> Record<'_> {
+    let time = 1_000_000 * number.cast_signed();
+    Record { time, label, frame: number, link: 1, wire_len: 99, source: 1, data }
+}
+
+fn names() -> Vec<String> {
+    vec!["east".into(), "west".into()]
+}
+
+/// Numbers `from..to`, of ten connections in turn, in blocks of 20.
+fn write(store: &Store, budget: u64, from: u64, to: u64, pins: &[u64]) -> tapwire_store::RingCounters {
+    let mut ring = store.packet_ring(budget, &names()).unwrap();
+    for number in from..to {
+        let mut block = Block::with_capacity(1 << 10);
+        for at in 0..20 {
+            let number = number * 20 + at;
+            block.push(&record(number, 1 + number % 10, &[0x5a; 1000]));
+        }
+        ring.append(&mut block).unwrap();
+        assert!(block.is_empty(), "a block can be used again");
+        for pin in pins {
+            ring.pin(*pin, 1_000_000 * (number * 20).cast_signed()).unwrap();
+        }
+    }
+    ring.finish().unwrap()
+}
+
+fn read(directory: &Path, labels: Option<&BTreeSet<u64>>) -> Vec<(u64, u64)> {
+    let packets = Reader::open(directory).unwrap().packets().unwrap();
+    let mut seen = Vec::new();
+    for segment in packets.segments() {
+        let Some(mut segment) = packets.open_segment(segment, labels).unwrap() else { continue };
+        assert_eq!(segment.names(), names());
+        while segment.next_block(&mut |record| seen.push((record.frame, record.label))).unwrap() {}
+    }
+    seen
+}
+
+fn ring_bytes(directory: &Path) -> u64 {
+    let files = fs::read_dir(directory.join("packets")).unwrap();
+    files.map(|file| file.unwrap().metadata().unwrap().len()).sum()
+}
+
+#[test]
+fn packets_come_back_in_order_alone_or_all_and_nobody_else_reads_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let counters = write(&store, 16 << 20, 0, 100, &[]);
+    assert_eq!((counters.written, counters.evicted_segments, counters.segments), (2000, 0, 2));
+    let all = read(folder.path(), None);
+    assert_eq!(all, (0..2000).map(|number| (number, 1 + number % 10)).collect::<Vec<_>>());
+    let three = read(folder.path(), Some(&BTreeSet::from([3])));
+    assert_eq!(three, (0..2000).filter(|n| n % 10 == 2).map(|n| (n, 3)).collect::<Vec<_>>());
+    for file in fs::read_dir(folder.path().join("packets")).unwrap().map(|file| file.unwrap().path()) {
+        let bytes = fs::read(&file).unwrap();
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600, "{}", file.display());
+        assert!(!bytes.windows(16).any(|window| window == [0x5a; 16]), "{}: in clear", file.display());
+    }
+    assert_eq!(fs::metadata(folder.path().join("packets.key")).unwrap().permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn the_budget_holds_from_run_to_run_and_the_newest_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let budget = 4 << 20;
+    for run in 0..3 {
+        let counters = write(&store, budget, run * 200, (run + 1) * 200, &[]);
+        assert_eq!(counters.written, 4000);
+        assert!(ring_bytes(folder.path()) <= budget, "{} bytes", ring_bytes(folder.path()));
+    }
+    let kept = read(folder.path(), None);
+    assert_eq!(kept.last(), Some(&(11_999, 10)));
+    assert!(kept.windows(2).all(|pair| pair[0].0 + 1 == pair[1].0), "without holes");
+    assert!(kept.len() > 2500, "{} packets use the room", kept.len());
+}
+
+#[test]
+fn what_findings_pin_outlives_its_segment_within_its_own_share() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let counters = write(&store, 8 << 20, 0, 500, &[4]);
+    assert!(counters.evicted_segments > 0 && counters.pins == 1);
+    let kept = read(folder.path(), None);
+    let pinned = kept.iter().filter(|(_, label)| *label == 4).count();
+    assert_eq!(pinned, 1000, "every packet of the pinned connection");
+    assert!(kept.iter().filter(|(_, label)| *label == 5).count() < 800, "others went");
+    assert!(kept.iter().filter(|(_, label)| *label == 4).is_sorted(), "in order");
+    let counters = write(&store, 8 << 20, 500, 3000, &[4, 5, 6, 7]);
+    assert!(counters.evicted_pinned_segments > 0, "{counters:?}");
+    assert!(ring_bytes(folder.path()) <= 8 << 20, "{} bytes", ring_bytes(folder.path()));
+}
+
+#[test]
+fn a_segment_that_a_kill_left_is_read_to_its_last_whole_block() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let _ = write(&store, 64 << 20, 0, 10, &[]);
+    let file = folder.path().join("packets/0000000001.packets");
+    let whole = fs::read(&file).unwrap();
+    let block = 20 * 1040 + 24;
+    let first = 8 + 8 + 12 + 48 + 8 + 9 + 16;
+    for cut in [whole.len() - 1, whole.len() - 8, first + 5 * block + 77, first + 5 * block, first + 1, 30, 0]
+    {
+        fs::write(&file, &whole[..cut]).unwrap();
+        let blocks = cut.saturating_sub(first) / block;
+        assert_eq!(read(folder.path(), None).len(), 20 * blocks.min(10), "cut at {cut}");
+        let one = read(folder.path(), Some(&BTreeSet::from([3])));
+        assert_eq!(one.len(), 2 * blocks.min(10), "cut at {cut}");
+    }
+    let mut changed = whole;
+    changed[first + 3 * block + 100] ^= 1;
+    fs::write(&file, &changed).unwrap();
+    assert_eq!(read(folder.path(), None).len(), 60, "nothing is believed behind a change");
+}
+
+#[test]
+fn another_key_opens_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let _ = write(&store, 16 << 20, 0, 10, &[]);
+    fs::write(folder.path().join("packets.key"), [1; 32]).unwrap();
+    assert_eq!(read(folder.path(), None), []);
+    fs::remove_file(folder.path().join("packets.key")).unwrap();
+    let error = Reader::open(folder.path()).unwrap().packets().unwrap_err().to_string();
+    assert!(error.contains("packets.key"), "{error}");
+}
