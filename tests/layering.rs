@@ -87,6 +87,7 @@ const POWERS: &[(&str, &[&str])] = &[
     ("clap", &["sensor"]),
     ("toml", &["sensor"]),
     ("mimalloc", &["sensor"]),
+    ("ring", &["store"]),
 ];
 
 /// Paths that a pure crate may not name, each with what to do instead.

@@ -21,6 +21,7 @@ pub(crate) fn stages(report: &Report) -> Value {
             "evicted_records": report.detect.evicted_records, "expired_records": report.detect.expired_records,
         },
         "analyst": analyst(report),
+        "packets": packets(report),
         "sinks": sinks(report),
     })
 }
@@ -131,6 +132,20 @@ fn analyst(report: &Report) -> Value {
         "shed": tally.shed, "shed_precious": shedding.precious, "beyond_limit": tally.beyond_limit,
         "findings": tally.findings, "shed_level_worst": shedding.worst as u64, "shed_level_changes": shedding.changes,
         "in_flight_bytes_peak": shedding.peak_bytes,
+    })
+}
+
+fn packets(report: &Report) -> Value {
+    let Some(packets) = &report.packets else { return json!({}) };
+    let ring = &packets.ring;
+    json!({
+        "offered": packets.offered, "no_connection": packets.no_connection,
+        "fates": {
+            "written": ring.written, "failed": ring.failed, "behind": packets.behind, "shed": packets.shed,
+        },
+        "written_bytes": ring.written_bytes, "segments": ring.segments, "evicted_segments": ring.evicted_segments,
+        "pins": ring.pins, "refused_pins": ring.refused_pins, "pinned": ring.pinned,
+        "evicted_pinned_segments": ring.evicted_pinned_segments,
     })
 }
 

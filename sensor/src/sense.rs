@@ -15,8 +15,9 @@ use tapwire_capture::{InterfaceSource, Pressure, Source, follow, open_files};
 use tapwire_detect::Severity;
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
-use tapwire_pipeline::{Config, Report, run};
-use tapwire_store::{Directories, Store, token_key};
+use tapwire_pipeline::{Config, Report, run_keeping};
+use tapwire_store::{Directories, PacketRing, Store, token_key};
+use tapwire_wire::SourceId;
 
 /// `tapwire replay`.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
@@ -90,6 +91,7 @@ impl Run<'_> {
         let pressure = source.pressure();
         let threshold = args.fail_on.as_deref().map(severity).transpose()?;
         let store = data.as_deref().map(Store::open).transpose()?;
+        let ring = self.ring(store.as_ref(), source)?;
         let key = load_key(args.token_key.as_deref(), store.as_ref())?;
         let config = pipeline_config(effective, args, key.clone(), pressure)?;
         let redactor = || redactor(effective, key.clone());
@@ -100,7 +102,7 @@ impl Run<'_> {
         }
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
-        let report = run(source, &config, outlets, &mut terminal);
+        let report = run_keeping(source, &config, outlets, &mut terminal, ring);
         terminal.finish();
         report_errors(&report, source.is_endless());
         let exit = exit(&report, pressure, threshold);
@@ -114,6 +116,15 @@ impl Run<'_> {
             print(&if args.json { summary.json() } else { summary.text(to_stdout) }, to_stdout)?;
         }
         Ok(exit)
+    }
+
+    /// The packet ring, where the configuration asks for one.
+    fn ring(&self, store: Option<&Store>, source: &dyn Source) -> Result<Option<PacketRing>, Failure> {
+        // Without --data nothing is kept, packets neither.
+        let (Some(budget), Some(store)) = (self.effective.packet_budget()?, store) else { return Ok(None) };
+        let count = u16::try_from(source.count()).unwrap_or(u16::MAX);
+        let names: Vec<String> = (0..count).map(|id| source.name(SourceId(id)).to_owned()).collect();
+        Ok(Some(store.packet_ring(budget, &names)?))
     }
 
     /// Interfaces and outputs are open. Says, before the first packet, who the process is from here on.
@@ -219,6 +230,9 @@ fn severity(name: &str) -> Result<Severity, Failure> {
 /// What a source without an end had to tell was told when it happened.
 fn report_errors(report: &Report, endless: bool) {
     for error in report.source_errors.iter().filter(|_| !endless) {
+        eprintln!("tapwire: {error}");
+    }
+    for error in report.packets.iter().filter_map(|packets| packets.error.as_ref()) {
         eprintln!("tapwire: {error}");
     }
     for error in report.sinks.iter().filter_map(|sink| sink.error.as_ref()) {

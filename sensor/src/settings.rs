@@ -26,6 +26,8 @@ pub(crate) struct Settings {
     pub(crate) capture: Capture,
     /// Tunnels, tenants and IP fragments.
     pub(crate) wire: tapwire_wire::Config,
+    /// The packet ring.
+    pub(crate) packets: Packets,
     /// Timeouts and reassembly.
     pub(crate) flow: tapwire_flow::Config,
     /// Bodies.
@@ -71,6 +73,21 @@ impl Default for Capture {
     }
 }
 
+/// `[packets]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Packets {
+    /// Bytes of packets kept under `--data`, encrypted, for `tapwire carve`; 0 keeps none. A quarter is for what findings
+    /// are about.
+    pub(crate) budget: String,
+}
+
+impl Default for Packets {
+    fn default() -> Self {
+        Self { budget: "0".into() }
+    }
+}
+
 /// `[body]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -97,6 +114,7 @@ impl Default for Settings {
             redact: Redact::default(),
             capture: Capture::default(),
             wire: tapwire_wire::Config::default(),
+            packets: Packets::default(),
             flow: tapwire_flow::Config::default(),
             body: Body::default(),
             sink: tapwire_sink::Config::default(),
@@ -114,6 +132,9 @@ pub(crate) struct Effective {
 
 /// Below this the shares of the stages hold nothing.
 const LEAST_MEMORY: usize = 16 << 20;
+
+/// A smaller ring holds moments.
+const LEAST_PACKETS: u64 = 64 << 20;
 
 /// More inspector threads than any machine of today can use for one mirror port.
 const MOST_THREADS: usize = 256;
@@ -161,6 +182,18 @@ impl Effective {
             )));
         }
         Ok(bytes)
+    }
+
+    /// Bytes of the packet ring; `None` where none is kept.
+    pub(crate) fn packet_budget(&self) -> Result<Option<u64>, Failure> {
+        let text = &self.settings.packets.budget;
+        match size_of_key("packets.budget", text)? as u64 {
+            0 => Ok(None),
+            budget if budget < LEAST_PACKETS => Err(Failure::new(format!(
+                "packets.budget: {text} is too little to be of use; give at least 64MiB, or 0 to keep no packets"
+            ))),
+            budget => Ok(Some(budget)),
+        }
     }
 
     /// How many inspector threads, where somebody said so.

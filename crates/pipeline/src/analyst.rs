@@ -1,6 +1,7 @@
 //! The analyst: a single writer that takes observations in the order of their numbers, learns, detects and reports.
 
 use crate::outlet::Outlet;
+use crate::recorder::Pinner;
 use crate::report::Tally;
 use crate::work::{Landed, Seen, Shed, weight};
 use std::cmp::Reverse;
@@ -35,6 +36,8 @@ pub(crate) struct Analyst {
     /// waits still counts as in flight, which bounds it.
     waiting: Vec<VecDeque<Seen>>,
     fresh: Vec<Finding>,
+    /// Where findings pin the packets of their connections.
+    pub(crate) pinner: Option<Pinner>,
 }
 
 impl Analyst {
@@ -56,6 +59,7 @@ impl Analyst {
             next: 1,
             waiting: Vec::new(),
             fresh: Vec::new(),
+            pinner: None,
         }
     }
 
@@ -133,6 +137,9 @@ impl Analyst {
         self.fresh.clear();
         self.detectors.judge(&call, &mut self.fresh);
         let exchange = &call.observation.exchange;
+        if let (Some(pinner), false) = (&self.pinner, self.fresh.is_empty()) {
+            pinner.pin(&exchange.flow.key, exchange.ended());
+        }
         let view = View { exchange, call: Some(&call), source: self.sources.of(exchange) };
         let mut wanted = false;
         for outlet in &mut self.outlets {

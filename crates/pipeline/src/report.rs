@@ -1,6 +1,7 @@
 //! What a run came to.
 
 use crate::ShedLevel;
+use crate::recorder::PacketCounters;
 use std::collections::BTreeMap;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::{Finding, NotJudged};
@@ -175,6 +176,8 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// Which detectors could not judge, and why.
     pub not_judged: Vec<NotJudged>,
+    /// What became of the packets, where they are kept.
+    pub packets: Option<PacketCounters>,
     /// What became of the events.
     pub sinks: Vec<SinkReport>,
     /// Whether the program reading standard output went away.

@@ -2,6 +2,7 @@
 
 use crate::analyst::Analyst;
 use crate::outlet::Outlet;
+use crate::recorder::Recorder;
 use crate::report::{Report, Shedding, Snapshot};
 use crate::route::Inline;
 use crate::sense::{Sensing, Way};
@@ -14,6 +15,7 @@ use tapwire_capture::{Pressure, Source, SourceError, Status};
 use tapwire_inspect::Inspector;
 use tapwire_protocol::{ExchangeSink, Message};
 use tapwire_sink::Notice;
+use tapwire_store::PacketRing;
 use tapwire_wire::Timestamp;
 
 /// On a tap, how often waiting events are sent on.
@@ -46,9 +48,22 @@ pub trait Watch {
 /// Senses everything that `source` has and reports it to `outlets`. Ends with the source, when `watch` says so, after
 /// `config.max_exchanges`, or when a file's output fails.
 pub fn run(source: &mut dyn Source, config: &Config, outlets: Vec<Outlet>, watch: &mut dyn Watch) -> Report {
+    run_keeping(source, config, outlets, watch, None)
+}
+
+/// The same, and keeps the packets of connections in `ring`.
+pub fn run_keeping(
+    source: &mut dyn Source,
+    config: &Config,
+    outlets: Vec<Outlet>,
+    watch: &mut dyn Watch,
+    ring: Option<PacketRing>,
+) -> Report {
     let stop = Arc::new(AtomicBool::new(false));
-    let analyst = Analyst::new(config, outlets, source.names(), Arc::clone(&stop));
-    let mut drive = Drive { source, watch, stop, interrupted: false, errors: Vec::new() };
+    let mut analyst = Analyst::new(config, outlets, source.names(), Arc::clone(&stop));
+    let recorder = ring.map(|ring| Recorder::start(ring, source.pressure()));
+    analyst.pinner = recorder.as_ref().map(Recorder::pinner);
+    let mut drive = Drive { source, watch, stop, interrupted: false, errors: Vec::new(), recorder };
     let ended = if config.threads == 0 {
         inline(&mut drive, config, analyst)
     } else {
@@ -64,6 +79,7 @@ pub(crate) struct Drive<'a> {
     pub(crate) stop: Arc<AtomicBool>,
     interrupted: bool,
     errors: Vec<SourceError>,
+    recorder: Option<Recorder>,
 }
 
 impl Drive<'_> {
@@ -71,7 +87,9 @@ impl Drive<'_> {
         let mut last_packet = Instant::now();
         loop {
             let before = sensing.wire().packets;
-            let status = self.source.dispatch_bursts(&mut |packets| sensing.packets(packets));
+            let recorder = &mut self.recorder;
+            let mut take = |packets: &[Packet<'_>]| sensing.packets(packets, recorder.as_mut());
+            let status = self.source.dispatch_bursts(&mut take);
             match status {
                 Ok(Status::End) => break,
                 Ok(Status::Idle) if self.source.pressure() == Pressure::Shed => {
@@ -89,6 +107,7 @@ impl Drive<'_> {
             if sensing.wire().packets > before {
                 last_packet = Instant::now();
             }
+            self.recorder.iter_mut().for_each(Recorder::tick);
             sensing.sink().between_batches();
             sensing.follow();
             sensing.sink().notices().iter().for_each(|notice| self.watch.notice(notice));
@@ -153,6 +172,7 @@ impl Ended {
             inventory: config.analysis.then_some(analyst.inventory),
             findings: analyst.findings,
             sinks: Vec::new(),
+            packets: drive.recorder.map(Recorder::finish),
             reader_gone: false,
             interrupted: drive.interrupted,
         };

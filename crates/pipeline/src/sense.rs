@@ -1,5 +1,6 @@
 //! The capture thread's work: packets in, exchanges out.
 
+use crate::recorder::{Belongs, Recorder};
 use crate::report::WireCounters;
 use crate::{Config, ShedLevel};
 use tapwire_flow::{FlowTable, Place};
@@ -52,7 +53,8 @@ impl<W: Way> Sensing<W> {
     }
 
     /// Takes packets that lie side by side: what they need is fetched from memory together.
-    pub(crate) fn packets(&mut self, packets: &[Packet<'_>]) {
+    /// Those of connections go to `recorder` too.
+    pub(crate) fn packets(&mut self, packets: &[Packet<'_>], mut recorder: Option<&mut Recorder>) {
         for burst in packets.chunks(BURST) {
             let mut segments = [None; BURST];
             for (segment, packet) in segments.iter_mut().zip(burst) {
@@ -60,28 +62,38 @@ impl<W: Way> Sensing<W> {
             }
             let places = self.flows.expect(&segments, &self.protocols);
             for ((packet, segment), place) in burst.iter().zip(&segments).zip(places) {
-                self.packet(packet, segment.as_ref(), place);
+                let belongs = self.packet(packet, segment.as_ref(), place);
+                if let Some(recorder) = recorder.as_deref_mut() {
+                    recorder.packet(packet, belongs, self.level);
+                }
             }
         }
     }
 
-    fn packet(&mut self, packet: &Packet<'_>, segment: Option<&Segment<'_>>, place: Place) {
+    /// Gives what the packet is to its connection.
+    fn packet(&mut self, packet: &Packet<'_>, segment: Option<&Segment<'_>>, place: Place) -> Belongs {
         self.wire.packet(packet);
         self.clock = self.clock.max(packet.time);
-        match segment {
+        let belongs = match segment {
             Some(segment) => {
                 self.wire.segments += 1;
                 self.flows.handle_at(segment, place, &mut self.protocols);
+                Belongs::To(segment.key)
             }
             None => match self.decoder.decode(packet) {
                 Decoded::Segment(segment) => {
                     self.wire.segments += 1;
                     self.flows.handle(&segment, &mut self.protocols);
+                    Belongs::To(segment.key)
                 }
-                Decoded::Skip(skip) => self.wire.skip(skip),
+                Decoded::Skip(skip) => {
+                    self.wire.skip(skip);
+                    Belongs::of(skip)
+                }
             },
-        }
+        };
         self.follow();
+        belongs
     }
 
     /// Tells the parsers what to copy of bodies when the level has changed: between any two packets, so that no batch of

@@ -207,6 +207,8 @@ pub(crate) struct Chooser {
     /// Named by findings.
     uids: BTreeSet<Uid>,
     spots: Vec<Spot>,
+    /// Prefixes that are known to be those of findings.
+    answered: BTreeSet<String>,
 }
 
 impl Chooser {
@@ -216,6 +218,7 @@ impl Chooser {
             found: vec![BTreeSet::new(); wishes.len()],
             uids: BTreeSet::new(),
             spots: Vec::new(),
+            answered: BTreeSet::new(),
         }
     }
 
@@ -223,7 +226,7 @@ impl Chooser {
     pub(crate) fn unfulfilled(&self) -> Option<Vec<Wish>> {
         let open = self.wishes.iter().zip(&self.found).filter(|(_, found)| found.is_empty());
         let open = open.map(|(wish, _)| wish).filter(|wish| match wish {
-            Wish::Uid(_) => true,
+            Wish::Uid(prefix) => !self.answered.contains(&prefix.text),
             Wish::Where { analysed, .. } => *analysed,
         });
         let open: Vec<Wish> = open.cloned().collect();
@@ -235,6 +238,9 @@ impl Chooser {
         for (wish, uids) in answers {
             if let (Wish::Uid(prefix), true) = (wish, uids.is_empty()) {
                 return Err(unknown(prefix));
+            }
+            if let Wish::Uid(prefix) = wish {
+                self.answered.insert(prefix.text.clone());
             }
             self.uids.extend(uids);
         }

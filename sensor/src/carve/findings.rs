@@ -78,7 +78,7 @@ fn named_by_finding(line: &[u8], prefix: &str) -> Vec<Uid> {
 }
 
 /// From its 32 digits.
-fn uid(text: &str) -> Option<Uid> {
+pub(crate) fn uid(text: &str) -> Option<Uid> {
     let text = text.trim();
     let byte = |at: usize| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
     let bytes: Vec<u8> = (0..text.len()).step_by(2).map(byte).collect::<Option<_>>()?;

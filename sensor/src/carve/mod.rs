@@ -6,9 +6,11 @@
 mod audit;
 mod choose;
 mod findings;
+mod kept;
 mod locate;
 mod output;
 mod places;
+mod ring;
 mod write;
 
 use crate::cli::{CarveArgs, OnOff, SenseArgs};
@@ -18,9 +20,12 @@ use crate::settings::Effective;
 use crate::size::{bytes, counted};
 use crate::watch::{Terminal, catch_signals};
 use audit::Audit;
-use choose::{Chooser, Spot, Wish};
+use choose::{Answer, Chooser, Spot, Wish};
+use kept::Kept;
 use locate::Locator;
 use output::Output;
+use ring::RingSource;
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -34,7 +39,7 @@ use write::Writer;
 pub(crate) fn carve(args: &CarveArgs) -> Result<Exit, Failure> {
     let (wishes, paths) = Wish::read(args)?;
     Output::check(&args.out, args.force)?;
-    let carving = Carving::new(args, paths)?;
+    let mut carving = Carving::new(args, paths)?;
     let spots = match carving.choose(&wishes)? {
         Ok(spots) => spots,
         Err(interrupted) => return Ok(interrupted),
@@ -66,7 +71,11 @@ pub(crate) fn carve(args: &CarveArgs) -> Result<Exit, Failure> {
 
 /// What all passes share.
 struct Carving {
+    /// The captures; without any, the packet ring is carved.
     paths: Vec<PathBuf>,
+    data: Option<PathBuf>,
+    /// The connections that have to be read of the ring, where that is known.
+    labels: Option<BTreeSet<u64>>,
     effective: Effective,
     key: TokenKey,
     config: Config,
@@ -81,11 +90,17 @@ impl Carving {
         let key = load_key(args)?;
         let sense = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
         let config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-        Ok(Self { paths, effective, key, config, stop: catch_signals()?, quiet: args.quiet })
+        let data = args.data.clone().or_else(|| Directories::from_env().data);
+        let (labels, stop, quiet) = (None, catch_signals()?, args.quiet);
+        Ok(Self { paths, data, labels, effective, key, config, stop, quiet })
     }
 
     fn open(&self) -> Result<Box<dyn Source>, Failure> {
-        Ok(Box::new(open_files(&self.paths, None)?))
+        match &self.data {
+            _ if !self.paths.is_empty() => Ok(Box::new(open_files(&self.paths, None)?)),
+            Some(data) => Ok(Box::new(RingSource::open(data, self.labels.clone())?)),
+            None => Err(Failure::new("carve: name captures to carve from, or --data DIR")),
+        }
     }
 
     fn names(&self) -> Result<Vec<String>, Failure> {
@@ -107,8 +122,21 @@ impl Carving {
     }
 
     /// The exchanges that are wished for; `Err` within when interrupted.
-    fn choose(&self, wishes: &[Wish]) -> Result<Result<Vec<Spot>, Exit>, Failure> {
+    fn choose(&mut self, wishes: &[Wish]) -> Result<Result<Vec<Spot>, Exit>, Failure> {
+        if let (true, Some(data)) = (self.paths.is_empty(), &self.data) {
+            let kept = Kept::look_up(data, wishes)?;
+            self.labels = kept.labels;
+            let found = self.choose_with(wishes, &kept.answers);
+            if found.is_ok() || self.labels.take().is_none() {
+                return found;
+            }
+        }
+        self.choose_with(wishes, &[])
+    }
+
+    fn choose_with(&self, wishes: &[Wish], known: &[Answer]) -> Result<Result<Vec<Spot>, Exit>, Failure> {
         let mut chooser = Chooser::new(wishes);
+        chooser.wish_for(known)?;
         let followed = if wishes.iter().any(Wish::needs_analysis) {
             Followed::default()
         } else {

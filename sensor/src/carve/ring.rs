@@ -1,0 +1,125 @@
+//! The packet ring as a source of packets.
+
+use crate::failure::Failure;
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use tapwire_capture::{Pressure, Progress, Source, SourceError, SourceStats, Status};
+use tapwire_store::{PacketReader, Reader, SegmentPackets, StoreError};
+use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
+
+/// Packets kept under a data directory, in the order in which they were captured.
+pub(crate) struct RingSource {
+    packets: PacketReader,
+    directory: PathBuf,
+    /// Only these connections.
+    labels: Option<BTreeSet<u64>>,
+    /// Every name that a segment has; segments of different runs number them differently.
+    names: Vec<String>,
+    /// The segment that is read, with the number of each of its names.
+    current: Option<(SegmentPackets, Vec<u16>)>,
+    next: usize,
+    stats: SourceStats,
+}
+
+impl RingSource {
+    /// Opens the ring; with `labels` only what those connections need is read.
+    pub(crate) fn open(data: &Path, labels: Option<BTreeSet<u64>>) -> Result<Self, Failure> {
+        let packets = Reader::open(data)?.packets().map_err(|error| no_packets(data, &error))?;
+        if packets.segments().is_empty() {
+            return Err(Failure::new(format!(
+                "--data {}: no packets are kept there; set packets.budget, or name captures",
+                data.display()
+            )));
+        }
+        let mut names: BTreeMap<String, ()> = BTreeMap::new();
+        for segment in packets.segments() {
+            if let Some(opened) = packets.open_segment(segment, None)? {
+                names.extend(opened.names().iter().map(|name| (name.clone(), ())));
+            }
+        }
+        Ok(Self {
+            packets,
+            directory: data.to_owned(),
+            labels,
+            names: names.into_keys().collect(),
+            current: None,
+            next: 0,
+            stats: SourceStats::default(),
+        })
+    }
+
+    fn failed(&self, error: &StoreError) -> SourceError {
+        SourceError::Io { path: self.directory.clone(), source: io::Error::other(error.to_string()) }
+    }
+
+    /// Opens the next segment that is still there; `false` behind the last.
+    fn open_next(&mut self) -> Result<bool, StoreError> {
+        while let Some(segment) = self.packets.segments().get(self.next) {
+            self.next += 1;
+            if let Some(opened) = self.packets.open_segment(segment, self.labels.as_ref())? {
+                let number = |name: &String| self.names.iter().position(|known| known == name);
+                let number =
+                    |name: &String| number(name).and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX);
+                let numbers = opened.names().iter().map(number).collect();
+                self.current = Some((opened, numbers));
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn no_packets(data: &Path, error: &StoreError) -> Failure {
+    Failure::new(format!("--data {}: no packets can be read there: {error}", data.display()))
+}
+
+impl Source for RingSource {
+    fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError> {
+        if self.current.is_none() && !self.open_next().map_err(|error| self.failed(&error))? {
+            return Ok(Status::End);
+        }
+        let Some((segment, numbers)) = &mut self.current else { return Ok(Status::End) };
+        let stats = &mut self.stats;
+        let read = segment.next_block(&mut |record| {
+            stats.received += 1;
+            stats.delivered += 1;
+            stats.bytes += record.data.len() as u64;
+            deliver(Packet {
+                time: Timestamp::from_nanos(record.time),
+                link: LinkType(record.link),
+                data: record.data,
+                wire_len: record.wire_len,
+                frame: record.frame,
+                source: SourceId(numbers.get(usize::from(record.source)).copied().unwrap_or(u16::MAX)),
+            });
+        });
+        if !read.map_err(|error| self.failed(&error))? {
+            self.current = None;
+        }
+        Ok(Status::More)
+    }
+
+    fn stats(&self) -> SourceStats {
+        self.stats
+    }
+
+    fn name(&self, source: SourceId) -> &str {
+        self.names.get(usize::from(source.0)).map_or("", String::as_str)
+    }
+
+    fn count(&self) -> usize {
+        self.names.len()
+    }
+
+    fn pressure(&self) -> Pressure {
+        Pressure::Block
+    }
+
+    fn progress(&self) -> Option<Progress> {
+        let segments = self.packets.segments();
+        let passed = segments.iter().take(self.next).map(|segment| segment.bytes);
+        let all = segments.iter().map(|segment| segment.bytes);
+        Some(Progress { bytes_read: passed.sum(), bytes_total: Some(all.sum()) })
+    }
+}
