@@ -88,7 +88,7 @@ impl Drive<'_> {
         loop {
             let before = sensing.wire().packets;
             let recorder = &mut self.recorder;
-            let mut take = |packets: &[Packet<'_>]| sensing.packets(packets, recorder.as_mut());
+            let mut take = |packets: &[tapwire_wire::Packet<'_>]| sensing.packets(packets, recorder.as_mut());
             let status = self.source.dispatch_bursts(&mut take);
             match status {
                 Ok(Status::End) => break,
