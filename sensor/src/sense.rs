@@ -17,7 +17,6 @@ use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Config, Report, run_keeping};
 use tapwire_store::{Directories, PacketRing, Store, token_key};
-use tapwire_wire::SourceId;
 
 /// `tapwire replay`.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
@@ -122,9 +121,7 @@ impl Run<'_> {
     fn ring(&self, store: Option<&Store>, source: &dyn Source) -> Result<Option<PacketRing>, Failure> {
         // Without --data nothing is kept, packets neither.
         let (Some(budget), Some(store)) = (self.effective.packet_budget()?, store) else { return Ok(None) };
-        let count = u16::try_from(source.count()).unwrap_or(u16::MAX);
-        let names: Vec<String> = (0..count).map(|id| source.name(SourceId(id)).to_owned()).collect();
-        Ok(Some(store.packet_ring(budget, &names)?))
+        Ok(Some(store.packet_ring(budget, &source.names().all())?))
     }
 
     /// Interfaces and outputs are open. Says, before the first packet, who the process is from here on.

@@ -4,7 +4,7 @@ use crate::failure::Failure;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
-use tapwire_capture::{Pressure, Progress, Source, SourceError, SourceStats, Status};
+use tapwire_capture::{Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
 use tapwire_store::{PacketReader, Reader, SegmentPackets, StoreError};
 use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
@@ -15,7 +15,7 @@ pub(crate) struct RingSource {
     /// Only these connections.
     labels: Option<BTreeSet<u64>>,
     /// Every name that a segment has; segments of different runs number them differently.
-    names: Vec<String>,
+    names: SourceNames,
     /// The segment that is read, with the number of each of its names.
     current: Option<(SegmentPackets, Vec<u16>)>,
     next: usize,
@@ -38,11 +38,15 @@ impl RingSource {
                 names.extend(opened.names().iter().map(|name| (name.clone(), ())));
             }
         }
+        let numbered = SourceNames::default();
+        for name in names.keys() {
+            let _ = numbered.add(name);
+        }
         Ok(Self {
             packets,
             directory: data.to_owned(),
             labels,
-            names: names.into_keys().collect(),
+            names: numbered,
             current: None,
             next: 0,
             stats: SourceStats::default(),
@@ -58,9 +62,10 @@ impl RingSource {
         while let Some(segment) = self.packets.segments().get(self.next) {
             self.next += 1;
             if let Some(opened) = self.packets.open_segment(segment, self.labels.as_ref())? {
-                let number = |name: &String| self.names.iter().position(|known| known == name);
+                let known = self.names.all();
+                let at = |name: &String| known.iter().position(|known| known == name);
                 let number =
-                    |name: &String| number(name).and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX);
+                    |name: &String| at(name).and_then(|at| u16::try_from(at).ok()).unwrap_or(u16::MAX);
                 let numbers = opened.names().iter().map(number).collect();
                 self.current = Some((opened, numbers));
                 return Ok(true);
@@ -104,12 +109,8 @@ impl Source for RingSource {
         self.stats
     }
 
-    fn name(&self, source: SourceId) -> &str {
-        self.names.get(usize::from(source.0)).map_or("", String::as_str)
-    }
-
-    fn count(&self) -> usize {
-        self.names.len()
+    fn names(&self) -> SourceNames {
+        self.names.clone()
     }
 
     fn pressure(&self) -> Pressure {
