@@ -1,5 +1,7 @@
 //! Property 11: link layers, VLAN tags, tunnels and fragments change nothing.
 
+use std::collections::BTreeSet;
+
 use super::{Base, bases, fixture, for_each_base, scripted};
 use tapwire_testkit::mutate::{self, Link, Route, Wrapping};
 use tapwire_testkit::{Capture, Sending, sense};
@@ -21,6 +23,21 @@ fn property_11_the_link_layer_changes_nothing() {
             base.same(&format!("{link:?}"), &mutate::encapsulate(&base.capture, link));
         }
     });
+}
+
+#[test]
+fn property_11_the_wrapped_fixture_says_what_the_bare_one_says() {
+    let base = Base::new("basic-rest".to_owned(), fixture("basic-rest"));
+    base.same("wrapped by another program", &fixture("tunnels"));
+    let uids = |name| sense(&fixture(name)).rows.iter().map(|row| row.uid).collect::<BTreeSet<_>>();
+    assert_eq!(uids("tunnels"), uids("basic-rest"));
+}
+
+#[test]
+fn what_the_kernel_wraps_is_seen_whole() {
+    let sensed = sense(&fixture("vxlan"));
+    assert!(sensed.wrong().is_empty() && sensed.rows.len() > 30);
+    assert_eq!(sensed.certain().count(), sensed.rows.len());
 }
 
 #[test]
