@@ -28,6 +28,7 @@ const SUSPICIOUS: &[Anomaly] = &[
     Anomaly::DataAfterFin,
     Anomaly::UrgentData,
     Anomaly::TooManyOutstanding,
+    Anomaly::FragmentConflict,
 ];
 
 fn turns(count: u64) -> Vec<Turn> {
@@ -160,6 +161,23 @@ fn other_bytes_for_what_waits_behind_a_hole_are_a_conflict() {
         let whole = scene.tcp(at);
         let len = whole.payload.len();
         scene.replace(at, &[whole.part(40, len), whole.part(50, 60).forged(), whole.part(0, 40)]);
+    });
+}
+
+#[test]
+fn fragments_that_contradict_each_other_are_named() {
+    untouched(|scene| {
+        let at = scene.request(2);
+        scene.fragment(at, 48, |_, _| ());
+    });
+    expect(3, &["fragment-conflict"], |scene| {
+        let at = scene.request(2);
+        scene.fragment(at, 48, |_, _| ());
+        // The second one again, with other bytes.
+        let mut forged = scene.packets[at + 1].clone();
+        forged.bytes.iter_mut().skip(40).for_each(|byte| *byte ^= 0x01);
+        scene.packets.insert(at + 2, forged);
+        all_seen(&sense(&scene.capture()));
     });
 }
 

@@ -1,7 +1,7 @@
 //! The house rules that no compiler checks: which crate may know which, what pure crates may not touch, and what may
 //! stand in the tree. `docs/ARCHITECTURE.md` says why; here the rules are data.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use tapwire_tests::{files_below, workspace};
@@ -263,6 +263,52 @@ fn no_source_file_is_too_long_to_read() {
         .map(|(lines, file)| format!("{}: {lines} lines", file.display()))
         .collect();
     nothing(&long);
+}
+
+/// Functions that are tests, and transcripts, by name.
+fn tests_by_name() -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for file in sources() {
+        let text = read(&file);
+        let lines = text.lines().map(str::trim);
+        let mut marked = false;
+        for line in lines {
+            let word = |rest: &str, end: char| rest.split(end).next().unwrap_or_default().to_owned();
+            match line.strip_prefix("fn ") {
+                Some(rest) if marked => drop(found.insert(word(rest, '('))),
+                _ if line.ends_with(": r\"") => drop(found.insert(word(line, ':'))),
+                _ => {}
+            }
+            marked = line == "#[test]" || marked && line.starts_with("#[");
+        }
+    }
+    found
+}
+
+/// What stands in the last column of the page's tables, between backticks.
+fn tests_that_the_page_names(page: &str) -> Vec<String> {
+    let rows = page.lines().filter(|line| line.starts_with('|') && !line.starts_with("|---"));
+    let cells = rows.filter_map(|row| row.trim_end_matches('|').rsplit('|').next()).map(str::trim);
+    let named = |cell: &str| cell.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    cells
+        .filter(|cell| *cell != "tests")
+        .flat_map(|cell| if named(cell).is_empty() { vec![cell.to_owned()] } else { named(cell) })
+        .collect()
+}
+
+#[test]
+fn the_page_on_evasion_names_tests_that_exist() {
+    let known = tests_by_name();
+    let page = read(&workspace().join("docs/evasion.md"));
+    let named = tests_that_the_page_names(&page);
+    assert!(named.len() > 60, "{named:?}");
+    nothing(&named.iter().filter(|name| !known.contains(*name)).collect::<Vec<_>>());
+    // The other way round: an attack that is built stands on the page.
+    let built = ["tests/evasion.rs", "tests/bounded.rs"].map(|file| read(&workspace().join(file)));
+    let built = built.iter().flat_map(|text| text.lines()).filter_map(|line| line.strip_prefix("fn "));
+    let built = built.map(|rest| rest.split('(').next().unwrap_or_default());
+    let left_out = built.filter(|name| known.contains(*name) && !page.contains(name));
+    nothing(&left_out.collect::<Vec<_>>());
 }
 
 #[test]

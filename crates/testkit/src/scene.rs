@@ -63,6 +63,23 @@ impl Scene {
         self.packets.splice(index..=index, packets);
     }
 
+    /// Cuts the IPv4 packet at `index` into fragments of `size` bytes each, a multiple of 8, and changes each with its number.
+    pub fn fragment(&mut self, index: usize, size: usize, mut change: impl FnMut(usize, &mut Vec<u8>)) {
+        const HEADERS: usize = 14 + 20;
+        let packet = self.packets.remove(index);
+        let (headers, data) = packet.bytes.split_at(HEADERS);
+        let last = data.len().div_ceil(size) - 1;
+        for (nth, piece) in data.chunks(size).enumerate() {
+            let mut bytes = [headers, piece].concat();
+            let offset = (nth * size / 8) as u16 | if nth < last { 0x2000 } else { 0 };
+            bytes[16..18].copy_from_slice(&((20 + piece.len()) as u16).to_be_bytes());
+            bytes[18..20].copy_from_slice(&[0x12, 0x34]);
+            bytes[20..22].copy_from_slice(&offset.to_be_bytes());
+            change(nth, &mut bytes);
+            self.packets.insert(index + nth, OwnedPacket::ethernet(packet.time, bytes));
+        }
+    }
+
     /// Makes the TCP checksum of the packet at `index` wrong.
     pub fn damage(&mut self, index: usize) {
         self.packets[index].bytes[14 + 20 + 16] ^= 0xff;
