@@ -16,6 +16,7 @@ pub(crate) fn stages(report: &Report) -> Value {
             "evicted_messages": report.inspect.evicted_messages, "orphan_parts": report.inspect.orphan_parts,
         },
         "inventory": inventory(report),
+        "coverage": coverage(report),
         "detect": {
             "findings": report.tally.findings, "records": report.detect.records,
             "evicted_records": report.detect.evicted_records, "expired_records": report.detect.expired_records,
@@ -112,6 +113,7 @@ fn protocol(report: &Report) -> Value {
         "responses_alone": protocol.responses_alone, "interim_responses": protocol.interim_responses,
         "truncated_messages": protocol.truncated_messages, "tunnels": protocol.tunnels,
         "too_many_outstanding": protocol.too_many_outstanding,
+        "ends_dropped": protocol.ends_dropped,
     })
 }
 
@@ -122,6 +124,14 @@ fn inventory(report: &Report) -> Value {
         "services": inventory.services().count(), "endpoints": inventory.endpoints().count(),
         "without_request": counters.without_request, "unvouched": counters.unvouched,
         "beyond_services": counters.beyond_services, "beyond_endpoints": counters.beyond_endpoints,
+    })
+}
+
+fn coverage(report: &Report) -> Value {
+    let counters = report.coverage.counters();
+    json!({
+        "beyond_services": counters.beyond_services, "unplaced_ends": counters.unplaced_ends,
+        "shed_ends": report.shedding.ends,
     })
 }
 

@@ -6,7 +6,7 @@ use crate::paper::{Paper, print};
 use serde_json::json;
 use tapwire_capture::InterfaceInfo;
 use tapwire_detect::{DETECTORS, DetectorInfo};
-use tapwire_event::FIELDS;
+use tapwire_event::{FIELDS, SensorCode};
 use tapwire_inspect::PAYLOADS;
 use tapwire_protocol::{Anomaly, PROTOCOLS};
 use tapwire_sink::SINKS;
@@ -76,6 +76,10 @@ pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
         let title = paper.strong(field.name);
         paper.line(&format!("{title}, a field ({}) of --where and --fields", field.kind.name()));
         paper.line(&format!("  {}", field.doc));
+    } else if let Some(code) = SensorCode::ALL.iter().find(|code| code.name() == name) {
+        let title = paper.strong(code.name());
+        paper.line(&format!("{title}, an event of the sensor about itself"));
+        paper.line(&format!("  {}", code.meaning()));
     } else {
         return Err(Failure::new(unknown(name)));
     }
@@ -103,7 +107,9 @@ fn explain_detector(detector: &DetectorInfo, paper: &mut Paper) {
 fn unknown(name: &str) -> String {
     let detectors = DETECTORS.iter().map(|detector| detector.name);
     let anomalies = Anomaly::ALL.iter().map(|anomaly| anomaly.name());
-    let names: Vec<&str> = detectors.chain(anomalies).chain(FIELDS.iter().map(|field| field.name)).collect();
+    let codes = SensorCode::ALL.iter().map(|code| code.name());
+    let fields = FIELDS.iter().map(|field| field.name);
+    let names: Vec<&str> = detectors.chain(anomalies).chain(fields).chain(codes).collect();
     let hint =
         tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
     format!("explain {name}: no detector, anomaly or field is named so{hint}")

@@ -4,6 +4,7 @@ mod ailments;
 mod apis;
 mod carve;
 mod cli;
+mod coverage;
 mod doctor;
 mod failure;
 mod handover;

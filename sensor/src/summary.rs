@@ -3,7 +3,7 @@
 use crate::next::{Asked, next};
 use crate::paper::Paper;
 use crate::size::{self, counted};
-use crate::{apis, ledger};
+use crate::{apis, coverage, ledger};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -74,6 +74,7 @@ impl<'a> Summary<'a> {
             paper.row("pairing", &self.pairing());
         }
         paper.row("capture loss", &self.capture_loss());
+        coverage::rows(&report.coverage, &mut self.redactor.borrow_mut(), paper);
         if report.source.dropped_kernel > 0 {
             paper.row(
                 "dropped",
@@ -302,6 +303,7 @@ impl<'a> Summary<'a> {
             "errors": report.source_errors.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "stages": ledger::stages(report),
             "exchanges": self.tally_json(),
+            "coverage": coverage::json(&report.coverage, &mut self.redactor.borrow_mut()),
             "services": services.collect::<Vec<_>>(),
             "findings": findings.collect::<Vec<_>>(),
             "not_judged": unjudged.collect::<Vec<_>>(),

@@ -2,15 +2,18 @@
 //!
 //! What EVE has no key for stands under `tapwire`, and only where it is not the usual: unclean or uncertain exchanges.
 
+use crate::coverage::seen_share;
 use crate::json;
 use crate::number;
+use crate::ocsf::interval;
 use crate::pen::Pen;
 use crate::redact::Redacted;
-use crate::sensor::SensorReport;
+use crate::sensor::{SensorCode, SensorReport};
 use crate::time::Civil;
 use crate::view::View;
 use memchr::memchr;
 use tapwire_detect::{Finding, Severity};
+use tapwire_inventory::HourCoverage;
 use tapwire_protocol::{Message, Pairing, Seen};
 use tapwire_wire::Timestamp;
 
@@ -59,6 +62,25 @@ pub(crate) fn sensor(report: &SensorReport, out: &mut Vec<u8>) {
     json::close(out);
     json::object(out, "stats");
     report.counters.iter().for_each(|(name, value)| json::count(out, name, *value));
+    json::close(out);
+    json::close(out);
+}
+
+/// Writes how well a service was seen in an hour as a `stats` record, without a line end.
+pub(crate) fn coverage(hour: &HourCoverage, pen: &mut Pen, out: &mut Vec<u8>) {
+    let seen = &hour.seen;
+    json::raw(out, r#"{"timestamp":""#);
+    Civil::new(hour.until).date_time(out, 6);
+    json::raw(out, r#"+0000","event_type":"stats""#);
+    json::object(out, "tapwire");
+    json::own(out, "event", SensorCode::Coverage.name());
+    json::own(out, "message", &seen_share(seen));
+    json::text(out, "service", pen.named(&hour.service));
+    json::close(out);
+    json::object(out, "stats");
+    json::count(out, "pairs", seen.pairs);
+    json::count(out, "halves", seen.halves);
+    interval(out, "share", seen.share, 5);
     json::close(out);
     json::close(out);
 }

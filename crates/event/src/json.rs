@@ -76,6 +76,12 @@ pub(crate) fn count(out: &mut Vec<u8>, name: &str, value: u64) {
 }
 
 /// A truth member.
+/// A finite number with so many digits behind the point.
+pub(crate) fn decimal(out: &mut Vec<u8>, name: &str, value: f64, digits: usize) {
+    key(out, name);
+    out.extend_from_slice(format!("{value:.digits$}").as_bytes());
+}
+
 pub(crate) fn truth(out: &mut Vec<u8>, name: &str, value: bool) {
     key(out, name);
     out.extend_from_slice(if value { b"true" } else { b"false" });

@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod community;
+mod coverage;
 mod eve;
 pub mod fields;
 mod json;
@@ -22,6 +23,7 @@ mod time;
 mod tsv;
 mod view;
 
+pub use coverage::seen_share;
 pub use fields::{ExchangeFields, FIELDS, FieldInfo, UnknownField, choose, value};
 pub use redact::{Fidelity, Redactor};
 pub use render::{Class, Detail, Format, Options, Renderer};

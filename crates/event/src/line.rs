@@ -1,11 +1,13 @@
 //! One line for people: `12:00:01.123Z 10.0.0.7 user~3f2a GET shop /orders/{orderId} 200 1.2ms 3.1K`.
 
+use crate::coverage::seen_share;
 use crate::number;
 use crate::pen::Pen;
-use crate::sensor::SensorReport;
+use crate::sensor::{SensorCode, SensorReport};
 use crate::time::Civil;
 use crate::view::View;
 use tapwire_detect::{Finding, Severity};
+use tapwire_inventory::HourCoverage;
 use tapwire_protocol::{Anomaly, Pairing, Seen};
 use tapwire_wire::Timestamp;
 
@@ -57,6 +59,17 @@ pub(crate) fn sensor(report: &SensorReport, out: &mut Vec<u8>) {
     out.extend_from_slice(report.code.name().as_bytes());
     out.extend_from_slice(b": ");
     printable(out, report.message.as_bytes());
+}
+
+/// Appends how well a service was seen in an hour.
+pub(crate) fn coverage(hour: &HourCoverage, pen: &mut Pen, out: &mut Vec<u8>) {
+    clock(out, hour.until);
+    out.push(b' ');
+    out.extend_from_slice(SensorCode::Coverage.name().as_bytes());
+    out.extend_from_slice(b": ");
+    printable(out, pen.named(&hour.service).bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(seen_share(&hour.seen).as_bytes());
 }
 
 /// Appends text that cannot steer a terminal: control, format and direction characters are percent-encoded.

@@ -54,6 +54,11 @@ impl Pen {
         Some(self.redactor.path(Untrusted::new(view.template()?.as_bytes()), &mut self.scratch))
     }
 
+    /// The name of a service.
+    pub(crate) fn named(&mut self, service: &str) -> Redacted<'_> {
+        self.redactor.host_name(Untrusted::new(service.as_bytes()), &mut self.scratch)
+    }
+
     /// The service, with analysis off the host.
     pub(crate) fn service(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
         let service = view.service().map(|name| Untrusted::new(name.as_bytes())).or_else(|| view.host())?;

@@ -8,6 +8,7 @@ use crate::sensor::SensorReport;
 use crate::view::View;
 use crate::{eve, line, ocsf, tsv};
 use tapwire_detect::Finding;
+use tapwire_inventory::HourCoverage;
 use tapwire_protocol::Uid;
 
 /// An outside format.
@@ -164,6 +165,17 @@ impl Renderer {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).sensor(report, out),
             Format::Eve => eve::sensor(report, out),
             Format::Line => line::sensor(report, out),
+            Format::Tsv => return,
+        }
+        out.push(b'\n');
+    }
+
+    /// Appends how well a service was seen in an hour. TSV stays silent.
+    pub fn coverage(&mut self, hour: &HourCoverage, sequence: u64, out: &mut Vec<u8>) {
+        match self.options.format {
+            Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).coverage(hour, out),
+            Format::Eve => eve::coverage(hour, &mut self.pen, out),
+            Format::Line => line::coverage(hour, &mut self.pen, out),
             Format::Tsv => return,
         }
         out.push(b'\n');

@@ -151,6 +151,11 @@ fn lost(message: &Message) -> Payload {
     }
 }
 
+/// The authority that a request was sent to, as [`Observation::authority`] has it.
+pub fn request_authority(head: &Head) -> Option<String> {
+    authority(head, &target::split(head).unwrap_or_default())
+}
+
 /// The authority of the target, else that of `Host`. An absolute target wins (RFC 9112, 3.2.2).
 fn authority(head: &Head, target: &Target) -> Option<String> {
     match target.authority {

@@ -24,7 +24,7 @@ mod token;
 mod transcript;
 
 pub use config::Config;
-pub use inspector::{Counters, Inspector};
+pub use inspector::{Counters, Inspector, request_authority};
 pub use observation::{
     Credential, CredentialKind, Observation, Parameter, PathSegment, Payload, PayloadState, Place,
     SegmentKind,

@@ -9,6 +9,7 @@
 
 mod call;
 mod config;
+mod coverage;
 mod endpoint;
 mod hashing;
 mod inventory;
@@ -20,5 +21,6 @@ mod transcript;
 
 pub use call::{Call, EndpointId, Principal, PrincipalKind};
 pub use config::Config;
+pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare, ServiceCoverage};
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
 pub use inventory::{Counters, Inventory};

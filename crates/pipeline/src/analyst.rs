@@ -12,8 +12,8 @@ use tapwire_capture::SourceNames;
 use tapwire_detect::{Detectors, Finding};
 use tapwire_event::{SensorReport, View};
 use tapwire_inspect::Observation;
-use tapwire_inventory::Inventory;
-use tapwire_protocol::Exchange;
+use tapwire_inventory::{Coverage, HourCoverage, Inventory};
+use tapwire_protocol::{ConnectionEnd, Exchange};
 use tapwire_sink::Notice;
 use tapwire_wire::SourceId;
 
@@ -23,6 +23,7 @@ const MAX_KEPT_FINDINGS: usize = 1_000;
 /// Everything behind the inspectors.
 pub(crate) struct Analyst {
     pub(crate) inventory: Inventory,
+    pub(crate) coverage: Coverage,
     pub(crate) detectors: Detectors,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) tally: Tally,
@@ -49,6 +50,7 @@ impl Analyst {
     ) -> Self {
         Self {
             inventory: Inventory::new(config.inventory.clone()),
+            coverage: Coverage::new(&config.inventory),
             detectors: Detectors::new(config.detect),
             outlets,
             tally: Tally::default(),
@@ -100,11 +102,38 @@ impl Analyst {
             Seen::Plain(exchange) => self.report_plain(exchange),
             Seen::Observed(observation) => self.judge(observation),
         };
+        if !over {
+            self.cover(&exchange);
+        }
         self.next += 1;
         self.tally.exchanges += 1;
         self.tally.beyond_limit += u64::from(over);
         landed.bytes += weight(&exchange);
         landed.spares.extend([exchange.request, exchange.response].into_iter().flatten());
+    }
+
+    /// Learns how well the exchange's service is seen, and reports the hours that are over.
+    fn cover(&mut self, exchange: &Exchange) {
+        self.coverage.exchange(exchange);
+        if self.coverage.is_due() {
+            let hours = self.coverage.take_due();
+            self.report_hours(&hours);
+        }
+    }
+
+    fn report_hours(&mut self, hours: &[HourCoverage]) {
+        for outlet in &mut self.outlets {
+            hours.iter().for_each(|hour| outlet.coverage(hour));
+        }
+    }
+
+    /// The run is over: these connections ended behind the last exchange.
+    pub(crate) fn finish_coverage(&mut self, ends: &[ConnectionEnd]) {
+        if !self.is_over() {
+            ends.iter().for_each(|end| self.coverage.end(end));
+        }
+        let hours = self.coverage.take_rest();
+        self.report_hours(&hours);
     }
 
     /// Whether the limit of `-c` is reached; what follows is only counted.

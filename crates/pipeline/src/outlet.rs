@@ -3,6 +3,7 @@
 use tapwire_detect::Finding;
 use tapwire_event::{Renderer, SensorReport, View, value};
 use tapwire_expr::Expr;
+use tapwire_inventory::HourCoverage;
 use tapwire_sink::{Batch, Notice, Reader, Sink, SinkError, SinkReport};
 
 /// Which classes of events an outlet carries.
@@ -98,6 +99,14 @@ impl Outlet {
             if self.is_read {
                 self.renderer.sensor(report, self.sequence, &mut self.buffer);
             }
+            self.rendered();
+        }
+    }
+
+    pub(crate) fn coverage(&mut self, hour: &HourCoverage) {
+        if self.classes.sensor {
+            self.sequence += 1;
+            self.renderer.coverage(hour, self.sequence, &mut self.buffer);
             self.rendered();
         }
     }

@@ -5,7 +5,7 @@ use crate::recorder::PacketCounters;
 use std::collections::BTreeMap;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::{Finding, NotJudged};
-use tapwire_inventory::Inventory;
+use tapwire_inventory::{Coverage, Inventory};
 use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
 use tapwire_sink::SinkReport;
 use tapwire_wire::{FragmentCounters, Packet, Skip, Timestamp};
@@ -123,6 +123,8 @@ pub struct Shedding {
     pub changes: u64,
     /// Of the exchanges shed, those that are kept while there is any room: refusals, server errors, anomalies.
     pub precious: u64,
+    /// Ends of connections with something missing that found no exchange to travel with.
+    pub ends: u64,
     /// The most bytes that were on their way between threads.
     pub peak_bytes: u64,
 }
@@ -170,6 +172,8 @@ pub struct Report {
     pub detect: tapwire_detect::Counters,
     /// What was shed, and why.
     pub shedding: Shedding,
+    /// How well services were seen.
+    pub coverage: Coverage,
     /// What was learned; `None` with analysis off.
     pub inventory: Option<Inventory>,
     /// Findings, worst first, at most 1,000.

@@ -11,10 +11,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tapwire_capture::Pressure;
 use tapwire_inspect::Inspector;
-use tapwire_protocol::{BodyPart, Exchange, ExchangeSink, Message};
+use tapwire_protocol::{BodyPart, ConnectionEnd, Exchange, ExchangeSink, Message};
 
 /// Items that travel together: a send costs 33 ns alone and 5 ns in such a batch.
 const BATCH: usize = 32;
+
+/// Ends of connections that wait for an exchange that is not shed.
+const MAX_ENDS: usize = 4_096;
 
 /// Everything on the capture thread: the reference that threads must equal.
 pub(crate) struct Inline {
@@ -71,6 +74,8 @@ pub(crate) struct Router {
     flight: Flight,
     pressure: Pressure,
     shedding: Shedding,
+    /// Ends of connections that came with exchanges that were shed.
+    ends: Vec<ConnectionEnd>,
     recycled: Receiver<Spares>,
     spares: Spares,
     stop: Arc<AtomicBool>,
@@ -94,6 +99,7 @@ impl Router {
             flight,
             pressure,
             shedding: Shedding::default(),
+            ends: Vec::new(),
             recycled,
             spares: Vec::new(),
             stop,
@@ -127,6 +133,11 @@ impl Router {
     pub(crate) fn finish(mut self) {
         self.pressure = Pressure::Block;
         self.flush();
+    }
+
+    /// Ends that found no exchange to travel with, before those of the run's end.
+    pub(crate) fn take_ends(&mut self, last: Vec<ConnectionEnd>) -> Vec<ConnectionEnd> {
+        self.ends.drain(..).chain(last).collect()
     }
 
     fn lane_of(&self, flow: u64) -> usize {
@@ -184,7 +195,10 @@ impl Router {
         level == ShedLevel::Exchanges && (self.flight.is_full() || !is_precious(exchange))
     }
 
-    fn shed(&mut self, exchange: Exchange) {
+    fn shed(&mut self, mut exchange: Exchange) {
+        self.ends.append(&mut exchange.ends);
+        self.shedding.ends += self.ends.len().saturating_sub(MAX_ENDS) as u64;
+        self.ends.truncate(MAX_ENDS);
         self.shedding.precious += u64::from(is_precious(&exchange));
         // All shed numbers take one lane, where consecutive ones become one run.
         if let Some(pending) = self.pending.first_mut() {
@@ -245,11 +259,14 @@ fn is_precious(exchange: &Exchange) -> bool {
 }
 
 impl ExchangeSink for Router {
-    fn exchange(&mut self, exchange: Exchange) {
+    fn exchange(&mut self, mut exchange: Exchange) {
         self.look();
         if self.sheds(&exchange) {
             self.shed(exchange);
             return;
+        }
+        if !self.ends.is_empty() {
+            exchange.ends.append(&mut self.ends);
         }
         self.took_off(weight(&exchange));
         let lane = self.lane_of(exchange.flow.id);

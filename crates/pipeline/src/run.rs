@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tapwire_capture::{Pressure, Source, SourceError, Status};
 use tapwire_inspect::Inspector;
-use tapwire_protocol::{ExchangeSink, Message};
+use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message};
 use tapwire_sink::Notice;
 use tapwire_store::PacketRing;
 use tapwire_wire::Timestamp;
@@ -150,11 +150,14 @@ pub(crate) struct Ended {
     pub(crate) protocol: tapwire_protocol::Counters,
     pub(crate) inspect: tapwire_inspect::Counters,
     pub(crate) shedding: Shedding,
+    /// Connections that ended with something missing behind the last exchange.
+    pub(crate) ends: Vec<ConnectionEnd>,
 }
 
 impl Ended {
     fn report(self, drive: Drive<'_>, config: &Config) -> Report {
         let mut analyst = self.analyst;
+        analyst.finish_coverage(&self.ends);
         analyst.sort_findings();
         let detectors = &analyst.detectors;
         let mut report = Report {
@@ -169,6 +172,7 @@ impl Ended {
             not_judged: if config.analysis { detectors.not_judged() } else { Vec::new() },
             shedding: self.shedding,
             tally: analyst.tally,
+            coverage: analyst.coverage,
             inventory: config.analysis.then_some(analyst.inventory),
             findings: analyst.findings,
             sinks: Vec::new(),
@@ -245,7 +249,8 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
     let mut sensing = Sensing::new(config, way);
     drive.sense(&mut sensing);
     let (wire, flow, protocol) = sensing.counters();
+    let ends = sensing.take_ends();
     let inline = sensing.into_sink().inline;
     let inspect = inline.inspector.as_ref().map(Inspector::counters).unwrap_or_default();
-    Ended { analyst: inline.analyst, wire, flow, protocol, inspect, shedding: Shedding::default() }
+    Ended { analyst: inline.analyst, wire, flow, protocol, inspect, shedding: Shedding::default(), ends }
 }

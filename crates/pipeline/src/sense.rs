@@ -4,7 +4,7 @@ use crate::recorder::{Belongs, Recorder};
 use crate::report::WireCounters;
 use crate::{Config, ShedLevel};
 use tapwire_flow::{FlowTable, Place};
-use tapwire_protocol::{Connection, ExchangeSink, Protocols};
+use tapwire_protocol::{Connection, ConnectionEnd, ExchangeSink, Protocols};
 use tapwire_sink::Notice;
 use tapwire_wire::{Decoded, Decoder, Packet, Segment, Timestamp};
 
@@ -143,6 +143,11 @@ impl<W: Way> Sensing<W> {
 
     fn counted(&self) -> WireCounters {
         WireCounters { fragments: *self.decoder.fragments(), ..self.wire.clone() }
+    }
+
+    /// See [`Protocols::take_ends`].
+    pub(crate) fn take_ends(&mut self) -> Vec<ConnectionEnd> {
+        self.protocols.take_ends()
     }
 
     pub(crate) fn into_sink(self) -> W {

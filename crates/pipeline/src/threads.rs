@@ -91,7 +91,9 @@ pub(crate) fn threaded(drive: &mut Drive<'_>, config: &Config, analyst: Analyst)
         let mut sensing = Sensing::new(config, way);
         drive.sense(&mut sensing);
         let (wire, flow, protocol) = sensing.counters();
-        let router = sensing.into_sink().router;
+        let ends = sensing.take_ends();
+        let mut router = sensing.into_sink().router;
+        let ends = router.take_ends(ends);
         let shedding = router.shedding();
         router.finish();
         let mut inspect = tapwire_inspect::Counters::default();
@@ -99,7 +101,7 @@ pub(crate) fn threaded(drive: &mut Drive<'_>, config: &Config, analyst: Analyst)
             inspect.evicted_messages += counters.evicted_messages;
             inspect.orphan_parts += counters.orphan_parts;
         }
-        Ended { analyst: joined(desk), wire, flow, protocol, inspect, shedding }
+        Ended { analyst: joined(desk), wire, flow, protocol, inspect, shedding, ends }
     })
 }
 

@@ -73,8 +73,6 @@ pub(crate) struct Unknown {
     unread: [u64; 2],
     /// Per side: where the first hole begins.
     hole_at: [Option<StreamOffset>; 2],
-    /// When the last hole was proven.
-    hole_time: Timestamp,
     /// Data chunks that were nothing known.
     misses: u16,
     /// Per side: facts about segments, for the first message. Hardly any connection has some.
@@ -177,7 +175,6 @@ impl Unknown {
         if let Some(hole_at) = self.hole_at.get_mut(gap.side as usize) {
             hole_at.get_or_insert(gap.at);
         }
-        self.hole_time = gap.time;
         self.leave_unread(gap.side, gap.len);
         self.mark_passed(gap.side);
         if let Some(skip) = self.skip.get_mut(gap.side as usize) {
@@ -225,12 +222,12 @@ impl Unknown {
 
     /// At the end: what was asked and answered on a connection of which nothing could be read because the beginnings of
     /// both its streams are missing.
-    pub(crate) fn unseen(&self, client: Side) -> Option<(Unseen, Timestamp)> {
+    pub(crate) fn unseen(&self, client: Side) -> Option<Unseen> {
         let [lower, upper] = self.unread;
         let (client, server) = if client == Side::Lower { (lower, upper) } else { (upper, lower) };
         let holes = self.hole_at.iter().all(Option::is_some);
         let unseen = Unseen { client, server, ..Unseen::default() };
-        (holes && client > 0 && server > 0).then_some((unseen, self.hole_time))
+        (holes && client > 0 && server > 0).then_some(unseen)
     }
 
     fn mark_passed(&mut self, side: Side) {

@@ -290,9 +290,10 @@ impl<E: ExchangeSink> Protocols<E> {
         if let StreamEvent::Close(_) = event {
             if let (State::Unknown(unknown), Some(client)) = (&connection.0, flow.initiator)
                 && let Some(unknown) = unknown
-                && let Some((unseen, time)) = unknown.unseen(client)
+                && let Some(unseen) = unknown.unseen(client)
             {
-                self.output(flow).end(client, unknown.proxy, unseen, time);
+                // When its holes were given up says nothing: that may have been long after.
+                self.output(flow).end(client, unknown.proxy, unseen, flow.opened);
             }
             self.close(&connection.0);
         }

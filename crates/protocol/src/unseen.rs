@@ -44,6 +44,6 @@ pub struct ConnectionEnd {
     pub flow: FlowStamp,
     /// What is missing.
     pub unseen: Unseen,
-    /// Capture time of the last packet that proved it.
+    /// Capture time of its last bytes seen, of its first packet when there were none.
     pub time: Timestamp,
 }

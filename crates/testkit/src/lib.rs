@@ -18,6 +18,7 @@ pub mod mutate;
 mod random;
 mod scene;
 mod sense;
+mod traffic;
 pub mod truth;
 
 pub use capture::{Capture, OwnedPacket};
@@ -27,3 +28,4 @@ pub use http::{shop_turn, shop_turns};
 pub use random::Random;
 pub use scene::Scene;
 pub use sense::{Facts, Row, Sensed, sense, sense_with};
+pub use traffic::{Site, Traffic};

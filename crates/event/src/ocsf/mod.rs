@@ -10,6 +10,7 @@ mod repeated;
 mod sensor;
 
 pub(crate) use repeated::RepeatedFields;
+pub(crate) use sensor::interval;
 
 use crate::community::CommunityIds;
 use crate::json;

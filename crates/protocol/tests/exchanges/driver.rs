@@ -9,7 +9,7 @@ use std::fmt::Write;
 use tapwire_flow::{Chunk, CloseReason, Evidence, FlowInfo, Gap, StreamEvent, StreamOffset, StreamSink};
 use tapwire_protocol::{
     Anomaly, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Message, Pairing, Protocols,
-    Seen,
+    Seen, Unseen,
 };
 use tapwire_wire::{Endpoint, FlowKey, Overlay, SeqNumber, Side, SourceId, Timestamp};
 
@@ -40,6 +40,8 @@ pub(crate) struct Played {
     pub(crate) parts: Vec<BodyPart>,
     pub(crate) messages: Vec<Message>,
     pub(crate) latencies: Vec<Option<u64>>,
+    pub(crate) unseen: Vec<Unseen>,
+    pub(crate) ends: Vec<Unseen>,
     pub(crate) counters: Counters,
 }
 
@@ -108,10 +110,12 @@ impl Transcript {
             + c.opaque_bytes;
         assert_eq!(c.bytes_in, accounted, "nothing is lost silently: {c:?}");
         assert_eq!(c.bytes_in, c.flow_bytes.iter().sum::<u64>(), "every byte is of one kind: {c:?}");
+        let left = protocols.take_ends();
         let sink = protocols.into_sink();
         assert_eq!(c.exchanges, sink.exchanges.len() as u64);
-        let Sink { exchanges, parts, messages, latencies, .. } = sink;
-        Played { exchanges, parts, messages, latencies, counters }
+        let Sink { exchanges, parts, messages, latencies, unseen, mut ends, .. } = sink;
+        ends.extend(left.into_iter().map(|end| end.unseen));
+        Played { exchanges, parts, messages, latencies, unseen, ends, counters }
     }
 }
 
@@ -230,6 +234,8 @@ struct Sink {
     parts: Vec<BodyPart>,
     messages: Vec<Message>,
     latencies: Vec<Option<u64>>,
+    unseen: Vec<Unseen>,
+    ends: Vec<Unseen>,
     #[allow(clippy::vec_box, reason = "the trait hands boxes around")]
     used: Vec<Box<Message>>,
 }
@@ -239,6 +245,8 @@ impl ExchangeSink for Sink {
         assert_eq!(exchange.number, self.exchanges.len() as u64 + 1);
         self.exchanges.push(line_of(&exchange));
         self.latencies.push(exchange.latency());
+        self.unseen.push(exchange.unseen);
+        self.ends.extend(exchange.ends.iter().map(|end| end.unseen));
         for message in [exchange.request, exchange.response].into_iter().flatten() {
             self.messages.push((*message).clone());
             self.used.push(message);

@@ -2,6 +2,7 @@
 
 mod driver;
 mod transcripts;
+mod unseen;
 
 use driver::{Line, Transcript};
 use proptest::prelude::*;

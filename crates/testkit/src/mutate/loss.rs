@@ -33,6 +33,17 @@ pub fn bursty(capture: &Capture, share: f64, mean: usize, seed: u64) -> Capture 
     })
 }
 
+/// The Gilbert-Elliott channel: it is good and loses nothing, or bad and loses everything, `share` of all packets in runs
+/// of `mean` on average. Both kinds of runs have geometric lengths.
+pub fn gilbert_elliott(capture: &Capture, share: f64, mean: f64, seed: u64) -> Capture {
+    let mut random = Random::new(seed);
+    let mut bad = random.chance(share);
+    keep(capture, |_, _| {
+        bad = random.chance(if bad { 1.0 - 1.0 / mean } else { share / (mean * (1.0 - share)) });
+        !bad
+    })
+}
+
 /// Without the packet at `index`, from 0.
 pub fn without(capture: &Capture, index: usize) -> Capture {
     keep(capture, |at, _| at != index)
@@ -89,7 +100,7 @@ mod tests {
     fn losses_are_about_as_many_as_asked_for_and_repeatable() {
         let base = Conversation::new(shop_turns(2_000, 1), 1).play();
         let all = base.packets.len() as f64;
-        for lost in [lossy(&base, 0.05, 9), bursty(&base, 0.05, 4, 9)] {
+        for lost in [lossy(&base, 0.05, 9), bursty(&base, 0.05, 4, 9), gilbert_elliott(&base, 0.05, 5.0, 9)] {
             let share = 1.0 - lost.packets.len() as f64 / all;
             assert!((0.03..0.07).contains(&share), "{share}");
         }

@@ -13,8 +13,8 @@ mod tunnel;
 pub use content::{chunked, gzipped, header_case, with_length};
 pub use encapsulate::{Container, Link, encapsulate, through_file};
 pub use loss::{
-    bursty, from_packet, lossy, one_side, snap, until_packet, without, without_fin, without_pure_acks,
-    without_syn,
+    bursty, from_packet, gilbert_elliott, lossy, one_side, snap, until_packet, without, without_fin,
+    without_pure_acks, without_syn,
 };
 pub use noise::{flip_bits, noise};
 pub use order::{delay_side, duplicate, interleave, jump, permute, scale_time};

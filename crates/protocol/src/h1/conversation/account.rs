@@ -21,6 +21,8 @@ pub(super) struct Account {
     response_open: bool,
     /// The last exchange was a request alone.
     unanswered: bool,
+    /// The client does not wait for answers, so that its acknowledgements say nothing of where they begin.
+    pipelines: bool,
 }
 
 impl Account {
@@ -40,7 +42,8 @@ impl Account {
     }
 
     /// What lies before that exchange; from here on it counts as known.
-    pub(super) fn enter(&mut self, paired: &Paired) -> Unseen {
+    pub(super) fn enter(&mut self, paired: &Paired, pipelines: bool) -> Unseen {
+        self.pipelines |= pipelines;
         let (request, response) = (paired.request.as_deref(), paired.response.as_deref());
         let asked = response.and_then(|response| response.peer_at);
         let client_at = request.map(|request| request.at).or(asked);
@@ -62,7 +65,7 @@ impl Account {
             _ => 0,
         };
         let (client, server) = (missing(self.client, client), missing(self.server, server));
-        let answer = if server > 0 { Answer::Lost } else { Answer::Never };
+        let answer = if server > 0 || self.pipelines { Answer::Lost } else { Answer::Never };
         Unseen {
             client,
             server,

@@ -183,9 +183,10 @@ impl Conversation {
             out.remember_pipelining(out.flow.key.endpoint(self.client));
             self.known_to_pipeline = true;
         }
+        let pipelines = self.known_to_pipeline;
         let (client, proxy, account) = (self.client, self.proxy, &mut self.account);
         self.pairer.settle(progress, |paired| {
-            let unseen = account.enter(&paired);
+            let unseen = account.enter(&paired, pipelines);
             out.exchange(exchange_of(out.stamp(client, proxy), paired, unseen));
         });
     }
