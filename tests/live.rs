@@ -1,6 +1,7 @@
 //! The live path on a wire of our own: two network namespaces, a server in one, a client in the other, and the real
 //! binary on the interface between them. Without root there are no namespaces, and the tests say so.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
@@ -34,6 +35,20 @@ class Answer(http.server.BaseHTTPRequestHandler):
 http.server.ThreadingHTTPServer((sys.argv[1], int(sys.argv[2])), Answer).serve_forever()
 "#;
 
+/// Sends a request every 20 ms on one connection; its path counts them.
+const CLIENT_CODE: &str = r#"
+import socket, sys, time
+connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
+number = 0
+while True:
+    connection.sendall(f"GET /c{sys.argv[3]}/{number} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+    answer = b""
+    while b"}" not in answer:
+        answer += connection.recv(65536)
+    number += 1
+    time.sleep(0.02)
+"#;
+
 /// Two hosts on one cable. Dropping it ends what runs on them.
 struct Wire {
     client: String,
@@ -54,20 +69,26 @@ impl Wire {
             println!("skipped: network namespaces need root");
             return None;
         }
-        let (client, server) = (&wire.client, &wire.server);
-        let steps: [&[&str]; 7] = [
+        for namespace in [&wire.client, &wire.server] {
+            assert!(ip(&["-n", namespace, "link", "set", "lo", "up"]));
+        }
+        wire.plug();
+        Some(wire)
+    }
+
+    /// The cable.
+    fn plug(&self) {
+        let (client, server) = (&self.client, &self.server);
+        let steps: [&[&str]; 5] = [
             &["-n", client, "link", "add", "veth0", "type", "veth", "peer", "name", "veth1", "netns", server],
             &["-n", client, "addr", "add", "10.77.0.1/24", "dev", "veth0"],
             &["-n", server, "addr", "add", "10.77.0.2/24", "dev", "veth1"],
             &["-n", client, "link", "set", "veth0", "up"],
             &["-n", server, "link", "set", "veth1", "up"],
-            &["-n", client, "link", "set", "lo", "up"],
-            &["-n", server, "link", "set", "lo", "up"],
         ];
         for step in steps {
             assert!(ip(step), "ip {}", step.join(" "));
         }
-        Some(wire)
     }
 
     /// A second cable for what the server answers, so that no interface of the server sees both directions.
@@ -100,6 +121,11 @@ impl Wire {
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.client, "curl", "-s", "-f", "-m", "20"]).args(urls);
         command.stdout(Stdio::null()).status().expect("curl").success()
+    }
+
+    /// Requests it until it is answered: a link that has just come up needs a moment.
+    fn get_at_last(&self, path: &str) {
+        assert!((0..100).any(|_| self.get(&[path]) || pause()), "{path} is not answered");
     }
 
     fn on_server(&self, program: &str) -> Command {
@@ -168,6 +194,16 @@ impl Sensor {
             events.push(next.unwrap_or_else(|_| panic!("{last} did not come after {} events", events.len())));
         }
         events
+    }
+
+    /// The message of the next event of the sensor with this code.
+    fn message_until(&self, code: &str) -> String {
+        loop {
+            let event = self.events.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("{code} did not come"));
+            if event.pointer("/metadata/event_code").and_then(Value::as_str) == Some(code) {
+                return event["message"].as_str().unwrap_or_default().to_owned();
+            }
+        }
     }
 
     fn paths_until(&self, last: &str) -> Vec<String> {
@@ -395,4 +431,90 @@ fn doctor_looks_at_an_interface() {
     let report: Value = serde_json::from_slice(&output.stdout).expect("one JSON object");
     assert!(report.get("exchanges").and_then(Value::as_u64) > Some(0), "{report}");
     assert_eq!(report.pointer("/sources/0").and_then(Value::as_str), Some("veth1"));
+}
+
+#[test]
+fn an_interface_that_goes_down_or_is_made_anew_is_taken_up_again() {
+    let Some(mut wire) = Wire::lay("link") else { return };
+    wire.serve();
+    let mut sensor = Sensor::start(&wire, &["-i", "veth1", "--only", "exchanges,sensor"]);
+    sensor.wait_until_it_listens(&wire);
+    let (client, server) = (wire.client.clone(), wire.server.clone());
+
+    assert!(ip(&["-n", &server, "link", "set", "veth1", "down"]));
+    assert!(sensor.message_until("sensor.degraded").contains("veth1: the interface is down"));
+    assert!(ip(&["-n", &server, "link", "set", "veth1", "up"]));
+    assert!(sensor.message_until("sensor.degraded").contains("up again after"));
+    wire.get_at_last("/after/down");
+    sensor.paths_until("/after/down");
+
+    // Removed, and made anew under the same name, while the sensor has no privileges any more.
+    assert!(ip(&["-n", &client, "link", "del", "veth0"]));
+    assert!(sensor.message_until("sensor.degraded").contains("was removed"));
+    wire.plug();
+    assert!(sensor.message_until("sensor.degraded").contains("made anew"));
+    wire.get_at_last("/after/anew");
+    sensor.paths_until("/after/anew");
+    let (code, _, stderr) = sensor.interrupt();
+    assert_eq!(code, Some(130), "{stderr}");
+    assert!(stderr.contains("the interface was removed"), "people are told, too: {stderr}");
+}
+
+#[test]
+fn a_tap_says_that_it_lives_and_when_it_hears_nothing() {
+    let Some(mut wire) = Wire::lay("heart") else { return };
+    wire.serve();
+    let port = format!("tcp port {PORT}");
+    let seconds = ["--set", "heartbeat.every=1", "--set", "heartbeat.silent_after=2"];
+    let mut sensor = Sensor::start(
+        &wire,
+        &[&["-i", "veth1", "--only", "exchanges,sensor", "-f", &port], &seconds[..]].concat(),
+    );
+    sensor.wait_until_it_listens(&wire);
+    assert!(sensor.message_until("sensor.heartbeat").contains("packets and"));
+    assert!(sensor.message_until("sensor.silent").contains("no packet for 2 s"));
+    assert!(wire.get(&["/again"]));
+    assert!(sensor.message_until("sensor.silent").contains("packets again after"));
+}
+
+/// When each exchange of the counting clients began, by its path.
+fn counted(events: &[Value]) -> BTreeMap<String, i64> {
+    let begun = |event: &Value| event.get("start_time").and_then(Value::as_i64).expect("a time");
+    let counted = events.iter().filter(|event| path(event).starts_with("/c"));
+    counted.map(|event| (path(event), begun(event))).collect()
+}
+
+#[test]
+fn stopped_and_started_in_mid_traffic_it_misses_at_most_one_exchange_a_connection() {
+    let Some(mut wire) = Wire::lay("again") else { return };
+    wire.serve();
+    let mut always = Sensor::start(&wire, &["-i", "veth1"]);
+    always.wait_until_it_listens(&wire);
+    for connection in ["0", "1", "2"] {
+        let mut client = Command::new("ip");
+        client.args(["netns", "exec", &wire.client, "python3", "-c", CLIENT_CODE, SERVER, PORT, connection]);
+        wire.children.push(client.spawn().expect("python3"));
+    }
+    let mut runs = Vec::new();
+    for last in ["/end/0", "/end/1"] {
+        let mut sensor = Sensor::start(&wire, &["-i", "veth1"]);
+        sensor.wait_until_it_listens(&wire);
+        std::thread::sleep(Duration::from_secs(1));
+        assert!(wire.get(&[last]));
+        runs.push(counted(&sensor.events_until(last)));
+    }
+    assert!(wire.get(&["/all/ended"]));
+    let all = counted(&always.events_until("/all/ended"));
+    for seen in runs {
+        let (first, last) =
+            (seen.values().min().expect("exchanges"), seen.values().max().expect("exchanges"));
+        for connection in ["/c0/", "/c1/", "/c2/"] {
+            let of_it = |(path, begun): &(&String, &i64)| {
+                path.starts_with(connection) && *begun > first && *begun < last
+            };
+            let meant: Vec<_> = all.iter().filter(of_it).collect();
+            let missed = meant.iter().filter(|(path, _)| !seen.contains_key(*path)).count();
+            assert!(meant.len() > 10 && missed <= 1, "{missed} of {} missed on {connection}", meant.len());
+        }
+    }
 }

@@ -191,17 +191,20 @@ pub(crate) fn pipeline_config(
     let mut inspect = tapwire_inspect::Config::new(key.clone());
     inspect.max_decoded_bytes = size_of_key("body.max_decoded", &settings.body.max_decoded)? as u64;
     inspect.max_ratio = settings.body.max_ratio;
+    let mut inventory = tapwire_inventory::Config::new(key.clone());
+    inventory.silence = settings.heartbeat.silence();
     Ok(Config {
         threads: effective.threads()?.unwrap_or_else(|| usual_threads(analysis, pressure)),
         analysis,
         max_exchanges: args.count,
         in_flight_bytes: percent(10).min(32 << 20),
+        heartbeat: settings.heartbeat.pulse(),
         wire: settings.wire.clone(),
         flow,
         protocol,
         inspect,
         detect: tapwire_detect::Config::default(),
-        inventory: tapwire_inventory::Config::new(key),
+        inventory,
     })
 }
 

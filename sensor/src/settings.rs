@@ -28,6 +28,8 @@ pub(crate) struct Settings {
     pub(crate) wire: tapwire_wire::Config,
     /// The packet ring.
     pub(crate) packets: Packets,
+    /// What a sensor says when nothing else happens.
+    pub(crate) heartbeat: Heartbeat,
     /// Timeouts and reassembly.
     pub(crate) flow: tapwire_flow::Config,
     /// Bodies.
@@ -88,6 +90,50 @@ impl Default for Packets {
     }
 }
 
+/// `[heartbeat]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Heartbeat {
+    /// Seconds between two `sensor.heartbeat` of a tap; 0: none.
+    pub(crate) every: u32,
+    /// Seconds without a packet after which a tap says `sensor.silent`; 0: never.
+    pub(crate) silent_after: u32,
+    /// Seconds in which a service's traffic must have been steady before `service.silent` judges it; 0: it judges none.
+    pub(crate) service_window: u32,
+    /// Exchanges in every 15th of that window that make it steady.
+    pub(crate) service_least: u32,
+    /// Seconds without an exchange after which a service is silent, at the least: five of its longest pauses count, too.
+    pub(crate) service_after: u32,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        let tapwire_inventory::Silence { window, least, after } = tapwire_inventory::Silence::USUAL;
+        Self {
+            every: 60,
+            silent_after: 300,
+            service_window: window,
+            service_least: least,
+            service_after: after,
+        }
+    }
+}
+
+impl Heartbeat {
+    pub(crate) fn pulse(&self) -> tapwire_pipeline::Heartbeat {
+        let seconds = |seconds: u32| std::time::Duration::from_secs(seconds.into());
+        tapwire_pipeline::Heartbeat { every: seconds(self.every), silent_after: seconds(self.silent_after) }
+    }
+
+    pub(crate) const fn silence(&self) -> tapwire_inventory::Silence {
+        tapwire_inventory::Silence {
+            window: self.service_window,
+            least: self.service_least,
+            after: self.service_after,
+        }
+    }
+}
+
 /// `[body]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -115,6 +161,7 @@ impl Default for Settings {
             capture: Capture::default(),
             wire: tapwire_wire::Config::default(),
             packets: Packets::default(),
+            heartbeat: Heartbeat::default(),
             flow: tapwire_flow::Config::default(),
             body: Body::default(),
             sink: tapwire_sink::Config::default(),

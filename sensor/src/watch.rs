@@ -8,7 +8,7 @@ use std::io::IsTerminal;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tapwire_capture::{Pressure, SourceError};
+use tapwire_capture::{LinkNotice, Pressure, SourceError};
 use tapwire_pipeline::{Control, ShedLevel, Snapshot, Watch};
 use tapwire_sink::Notice;
 
@@ -124,6 +124,10 @@ impl Watch for Terminal {
     }
 
     fn notice(&mut self, notice: &Notice) {
+        self.say(&format!("tapwire: {notice}"));
+    }
+
+    fn link(&mut self, notice: &LinkNotice) {
         self.say(&format!("tapwire: {notice}"));
     }
 

@@ -9,7 +9,8 @@ use pcap::{Active, Capture, Device, Precision};
 use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
 use crate::filter::bad_filter;
-use crate::{Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
+use crate::link::Presence;
+use crate::{LinkNotice, Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
 
 /// The smallest ring that is asked for: libpcap's own 2 MiB lose packets at rates where this one loses none.
 pub const SMALLEST_RING: usize = 64 << 20;
@@ -22,6 +23,8 @@ const BLOCK_TIMEOUT_MS: i32 = 50;
 const WAIT_MS: u16 = 100;
 /// Kernel counters are read this often; they are 32 bits wide and wrap.
 const COUNTER_INTERVAL: Duration = Duration::from_millis(200);
+/// Calls that may fail in a row, one every 100 ms or more often, before an interface is given up.
+const MAX_FAILURES: u32 = 100;
 /// Packets handed on from one interface before the next has its turn.
 const BATCH: usize = 8192;
 
@@ -71,6 +74,7 @@ pub struct InterfaceSource {
     names: SourceNames,
     stats: SourceStats,
     counted: Instant,
+    notices: Vec<LinkNotice>,
 }
 
 /// One interface.
@@ -84,6 +88,9 @@ struct Tap {
     frames: u64,
     dropped: Counter,
     dropped_interface: Counter,
+    presence: Presence,
+    /// Calls in a row that failed although the interface is there.
+    failures: u32,
 }
 
 /// A 32-bit counter made whole.
@@ -117,7 +124,13 @@ impl InterfaceSource {
         for name in names {
             known.add(name);
         }
-        Ok(Self { taps, names: known, stats: SourceStats::default(), counted: Instant::now() })
+        Ok(Self {
+            taps,
+            names: known,
+            stats: SourceStats::default(),
+            counted: Instant::now(),
+            notices: Vec::new(),
+        })
     }
 
     /// Takes what the rings hold; true when that was anything.
@@ -131,7 +144,8 @@ impl InterfaceSource {
 
     /// Waits until an interface has packets. Interrupts and errors end the wait; reading tells what is wrong.
     fn wait(&self) {
-        let open = self.taps.iter().filter_map(|tap| tap.capture.as_ref());
+        let open =
+            self.taps.iter().filter(|tap| tap.presence.is_there()).filter_map(|tap| tap.capture.as_ref());
         let mut fds: Vec<_> = open.map(|capture| PollFd::new(capture.as_fd(), PollFlags::POLLIN)).collect();
         let _ = poll(&mut fds, PollTimeout::from(WAIT_MS));
     }
@@ -139,6 +153,9 @@ impl InterfaceSource {
     fn count_drops(&mut self) {
         self.counted = Instant::now();
         self.taps.iter_mut().for_each(Tap::count_drops);
+        self.notices.extend(self.taps.iter_mut().filter_map(Tap::look));
+        self.stats.outages = self.taps.iter().map(|tap| tap.presence.outages()).sum();
+        self.stats.outage_ms = self.taps.iter().map(|tap| tap.presence.away_ms()).sum();
         self.stats.dropped_kernel = self.taps.iter().map(|tap| tap.dropped.total).sum();
         self.stats.dropped_interface = self.taps.iter().map(|tap| tap.dropped_interface.total).sum();
     }
@@ -171,6 +188,10 @@ impl Source for InterfaceSource {
         Pressure::Shed
     }
 
+    fn take_link_notices(&mut self) -> Vec<LinkNotice> {
+        std::mem::take(&mut self.notices)
+    }
+
     fn progress(&self) -> Option<Progress> {
         None
     }
@@ -184,6 +205,7 @@ impl Tap {
             capture.filter(text, true).map_err(|error| bad_filter(text, link, &error))?;
         }
         let capture = capture.setnonblock().map_err(|error| refused(name, &error))?;
+        let presence = Presence::new(name, capture.as_fd());
         // The one kind of Linux capture without a ring has no nanoseconds either.
         let nanos = HAS_NANOS && link != LinkType::NFLOG;
         Ok(Self {
@@ -194,6 +216,8 @@ impl Tap {
             frames: 0,
             dropped: Counter::default(),
             dropped_interface: Counter::default(),
+            presence,
+            failures: 0,
         })
     }
 
@@ -203,7 +227,12 @@ impl Tap {
         stats: &mut SourceStats,
         deliver: &mut dyn FnMut(Packet<'_>),
     ) -> Result<(), SourceError> {
-        let Self { capture: Some(capture), link, fraction_nanos, frames, .. } = self else { return Ok(()) };
+        let Self { capture: Some(capture), link, fraction_nanos, frames, presence, .. } = self else {
+            return Ok(());
+        };
+        if !presence.is_there() {
+            return Ok(());
+        }
         let result = capture.dispatch(Some(BATCH), |captured| {
             *frames += 1;
             stats.received += 1;
@@ -219,7 +248,26 @@ impl Tap {
                 source,
             });
         });
-        result.map(|_| ()).map_err(|error| self.fail(&error))
+        match result {
+            Ok(_) => self.failures = 0,
+            Err(error) => self.failed(&error)?,
+        }
+        Ok(())
+    }
+
+    /// An interface that went away is waited for, and one that came back may fail once more for having been away.
+    fn failed(&mut self, error: &pcap::Error) -> Result<(), SourceError> {
+        self.failures += 1;
+        let waits = self.presence.can_tell() && self.failures < MAX_FAILURES;
+        if waits { Ok(()) } else { Err(self.fail(error)) }
+    }
+
+    /// Looks whether the interface is still there, and takes it up again when it is back.
+    fn look(&mut self) -> Option<LinkNotice> {
+        let capture = self.capture.as_ref()?;
+        let change = self.presence.look(&self.name, capture.as_fd())?;
+        self.failures = 0;
+        Some(LinkNotice { interface: self.name.clone(), change })
     }
 
     /// Gives the interface up; the others go on.

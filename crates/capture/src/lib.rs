@@ -4,7 +4,6 @@
 //! own buffer, so that no packet is copied or allocated for. [`open_files`] reads pcap and pcapng, plain, gzip or zstd,
 //! several files in time order; libpcap is not used for files, because it refuses pcapng with mixed link types.
 
-#![forbid(unsafe_code)]
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod error;
@@ -15,8 +14,10 @@ mod format;
 mod input;
 mod intake;
 mod interface;
+mod link;
 mod looks;
 mod merge;
+mod packet_socket;
 mod privileges;
 mod reader;
 mod source;
@@ -27,6 +28,7 @@ pub use error::SourceError;
 pub use follow::{FollowedDirectory, follow};
 pub use format::{ByteOrder, FileInterface, MAX_PACKET, Secrets};
 pub use interface::{InterfaceInfo, InterfaceSource, SMALLEST_RING, interfaces};
+pub use link::{LinkChange, LinkNotice};
 pub use merge::{MergedFiles, open_files};
 pub use privileges::{Dropped, drop_privileges};
 pub use reader::CaptureReader;

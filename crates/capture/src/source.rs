@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tapwire_wire::{Packet, SourceId};
 
-use crate::{FileInterface, Secrets, SourceError};
+use crate::{FileInterface, LinkNotice, Secrets, SourceError};
 
 /// What a call of [`Source::dispatch`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,10 @@ pub struct SourceStats {
     pub dropped_kernel: u64,
     /// Packets that the interface or its driver lost.
     pub dropped_interface: u64,
+    /// Times that an interface went away.
+    pub outages: u64,
+    /// How long interfaces were away, all together, in milliseconds.
+    pub outage_ms: u64,
     /// Bytes of secrets that files carried along.
     pub secrets: u64,
     /// Bytes of secrets beyond what is kept.
@@ -136,6 +140,11 @@ pub trait Source: Send {
     /// Whether it goes on until somebody ends it: what is known is then sent on while it waits.
     fn is_endless(&self) -> bool {
         self.pressure() == Pressure::Shed
+    }
+
+    /// Takes what interfaces did since the last call.
+    fn take_link_notices(&mut self) -> Vec<LinkNotice> {
+        Vec::new()
     }
 
     /// Takes the secrets that were met since the last call.

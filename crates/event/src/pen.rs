@@ -107,6 +107,11 @@ impl Pen {
         .bytes()
     }
 
+    /// A service's name, for the sensor's own sentences.
+    pub(crate) fn shown_service(&mut self, name: &str) -> String {
+        self.redactor.shown_host(name)
+    }
+
     /// A sentence of the sensor that may name templates and parameters.
     pub(crate) fn prose(&mut self, sentence: &str) -> Redacted<'_> {
         self.redactor.prose(Untrusted::new(sentence.as_bytes()), &mut self.scratch)

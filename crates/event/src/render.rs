@@ -161,6 +161,12 @@ impl Renderer {
 
     /// Appends what the sensor says about itself. TSV stays silent.
     pub fn sensor(&mut self, report: &SensorReport, sequence: u64, out: &mut Vec<u8>) {
+        let redacted = report.service.as_deref().map(|service| {
+            let service = self.pen.shown_service(service);
+            let message = format!("{service}: {}", report.message);
+            SensorReport { message, service: Some(service.into()), ..report.clone() }
+        });
+        let report = redacted.as_ref().unwrap_or(report);
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).sensor(report, out),
             Format::Eve => eve::sensor(report, out),

@@ -1,5 +1,6 @@
 //! What the sensor says about itself.
 
+use std::sync::Arc;
 use tapwire_wire::Timestamp;
 
 /// Which report it is.
@@ -13,6 +14,8 @@ pub enum SensorCode {
     Silent,
     /// Which share of a service's exchanges was seen in an hour.
     Coverage,
+    /// A service stopped while its neighbours go on, or goes on again.
+    ServiceSilent,
     /// The run ended, with the counters of all of it.
     Summary,
 }
@@ -25,23 +28,39 @@ impl SensorCode {
             Self::Degraded => "sensor.degraded",
             Self::Silent => "sensor.silent",
             Self::Coverage => "sensor.coverage",
+            Self::ServiceSilent => "service.silent",
             Self::Summary => "sensor.summary",
         }
     }
 
     /// Every report, for `tapwire explain`.
-    pub const ALL: [Self; 5] = [Self::Heartbeat, Self::Degraded, Self::Silent, Self::Coverage, Self::Summary];
+    pub const ALL: [Self; 6] = [
+        Self::Heartbeat,
+        Self::Degraded,
+        Self::Silent,
+        Self::ServiceSilent,
+        Self::Coverage,
+        Self::Summary,
+    ];
 
     /// What it means, and what to do about it.
     pub const fn meaning(self) -> &'static str {
         match self {
             Self::Heartbeat => "The sensor is alive; its counters so far.",
             Self::Degraded => {
-                "The sensor cannot keep up and leaves work out, in the order that the message names, or keeps up again. Give it \
-                 more memory or a core of its own, or mirror less traffic to it."
+                "The sensor cannot keep up and leaves work out, in the order that the message names, or keeps up again: give it \
+                 more memory or a core of its own, or mirror less traffic to it. Or an interface went down, was removed, or is \
+                 back: what passed meanwhile was not seen."
             }
             Self::Silent => {
-                "The sensor sees no traffic where it saw some. Look at the mirror and the interface."
+                "No packet came for `heartbeat.silent_after` seconds, or packets come again. Look at the mirror and the \
+                 interface."
+            }
+            Self::ServiceSilent => {
+                "A service with steady traffic (`heartbeat.service_least` exchanges in every 15th of \
+                 `heartbeat.service_window`) had none for five times its longest pause and `heartbeat.service_after` seconds, \
+                 while most of the other steady services went on; or it goes on again. Look whether it is down, or moved out of \
+                 sight of the mirror. When all stop at once, it is the mirror: `sensor.silent`."
             }
             Self::Coverage => {
                 "Which share of a service's exchanges of one hour was seen: both heads captured and reported as a pair. Halves \
@@ -57,12 +76,12 @@ impl SensorCode {
     pub(crate) const fn severity(self) -> i64 {
         match self {
             Self::Heartbeat | Self::Coverage | Self::Summary => 1,
-            Self::Degraded | Self::Silent => 3,
+            Self::Degraded | Self::Silent | Self::ServiceSilent => 3,
         }
     }
 }
 
-/// A report of the sensor about itself. It holds nothing from traffic.
+/// A report of the sensor about itself. It holds nothing from traffic but a service's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SensorReport {
     /// Which report.
@@ -71,6 +90,8 @@ pub struct SensorReport {
     pub time: Timestamp,
     /// One sentence for people.
     pub message: String,
+    /// The service it is about, as traffic names it: it leaves redacted, and stands before the message.
+    pub service: Option<Arc<str>>,
     /// Counters by name, in the order they are written.
     pub counters: Vec<(&'static str, u64)>,
 }

@@ -1,10 +1,11 @@
 //! Limits of the inventory.
 
+use crate::Silence;
 use tapwire_inspect::TokenKey;
 
 /// Limits of the inventory.
 ///
-/// Memory: about 1.5 KiB an endpoint and 200 bytes a service at most, so the defaults stay within 160 MiB when a scanner
+/// Memory: about 1.5 KiB an endpoint and 400 bytes a service at most, so the defaults stay within 160 MiB when a scanner
 /// fills every table.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -16,11 +17,19 @@ pub struct Config {
     pub max_endpoints: usize,
     /// Endpoints kept of one service, so that one that is scanned leaves room for the others.
     pub max_endpoints_per_service: u32,
+    /// When a service counts as silent.
+    pub silence: Silence,
 }
 
 impl Config {
     /// The defaults with that key: 10,000 services, 100,000 endpoints, 10,000 of one service.
     pub const fn new(token_key: TokenKey) -> Self {
-        Self { token_key, max_services: 10_000, max_endpoints: 100_000, max_endpoints_per_service: 10_000 }
+        Self {
+            token_key,
+            max_services: 10_000,
+            max_endpoints: 100_000,
+            max_endpoints_per_service: 10_000,
+            silence: Silence::USUAL,
+        }
     }
 }

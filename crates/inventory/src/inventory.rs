@@ -2,6 +2,7 @@
 
 use crate::endpoint::{Endpoint, Service, status};
 use crate::hashing::{BuildAsIs, Keyed};
+use crate::pulse::{Pulses, Silent};
 use crate::{Call, Config, EndpointId, Principal, principal, template};
 use siphasher::sip::SipHasher24;
 use siphasher::sip128::Hasher128;
@@ -29,6 +30,9 @@ pub struct Inventory {
     endpoint_by_id: HashMap<EndpointId, usize, Keyed>,
     methods: Vec<Arc<str>>,
     counters: Counters,
+    pulses: Pulses,
+    /// Services that changed and were not yet told of: at most all of them.
+    silent: Vec<Silent>,
 }
 
 /// Calls that could not be placed, by reason.
@@ -57,6 +61,8 @@ impl Inventory {
             endpoint_by_id: HashMap::with_hasher(hashing.clone()),
             methods: Vec::new(),
             counters: Counters::default(),
+            pulses: Pulses::new(config.silence),
+            silent: Vec::new(),
             hashing,
             config,
         }
@@ -131,7 +137,20 @@ impl Inventory {
         service.calls += 1;
         service.first_seen = service.first_seen.min(time);
         service.last_seen = service.last_seen.max(time);
+        self.listen(index, time);
         Some(index)
+    }
+
+    fn listen(&mut self, service: usize, time: Timestamp) {
+        for (index, quiet, usual, back) in self.pulses.beat(service, time) {
+            let Some(service) = self.services.get(index) else { continue };
+            self.silent.push(Silent { service: Arc::clone(&service.name), time, quiet, usual, back });
+        }
+    }
+
+    /// Takes the services that fell silent, or go on again, since the last call.
+    pub fn take_silent(&mut self) -> Vec<Silent> {
+        std::mem::take(&mut self.silent)
     }
 
     fn new_service(&mut self, name: Arc<str>, time: Timestamp) -> Option<usize> {

@@ -14,6 +14,7 @@ mod endpoint;
 mod hashing;
 mod inventory;
 mod principal;
+mod pulse;
 mod template;
 #[cfg(test)]
 #[path = "../../inspect/src/transcript.rs"]
@@ -24,3 +25,4 @@ pub use config::Config;
 pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare, ServiceCoverage};
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
 pub use inventory::{Counters, Inventory};
+pub use pulse::{Silence, Silent};

@@ -3,6 +3,7 @@
 use crate::outlet::Outlet;
 use crate::recorder::Pinner;
 use crate::report::Tally;
+use crate::reports;
 use crate::work::{Landed, Seen, Shed, weight};
 use std::cmp::Reverse;
 use std::collections::VecDeque;
@@ -163,6 +164,9 @@ impl Analyst {
 
     fn judge(&mut self, observation: Observation) -> Exchange {
         let call = self.inventory.place(observation);
+        for silent in self.inventory.take_silent() {
+            self.sensor(&reports::service(&silent));
+        }
         self.fresh.clear();
         self.detectors.judge(&call, &mut self.fresh);
         let exchange = &call.observation.exchange;
@@ -313,6 +317,7 @@ mod tests {
             analysis: false,
             max_exchanges: limit,
             in_flight_bytes: 1 << 20,
+            heartbeat: crate::Heartbeat::default(),
             wire: tapwire_wire::Config::default(),
             flow: tapwire_flow::Config::default(),
             protocol: tapwire_protocol::Config::default(),

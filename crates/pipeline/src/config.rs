@@ -1,5 +1,22 @@
 //! What an operator can set about threads and memory.
 
+use std::time::Duration;
+
+/// Signs of life of a tap, by this machine's clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// How often it says that it lives; zero: never.
+    pub every: Duration,
+    /// After how long without a packet it says that it hears nothing; zero: never.
+    pub silent_after: Duration,
+}
+
+impl Default for Heartbeat {
+    fn default() -> Self {
+        Self { every: Duration::from_secs(60), silent_after: Duration::from_secs(300) }
+    }
+}
+
 /// Everything the stages are built from.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -11,6 +28,8 @@ pub struct Config {
     pub max_exchanges: Option<u64>,
     /// Bytes of exchanges and body parts between the capture thread and the analyst.
     pub in_flight_bytes: usize,
+    /// Signs of life, on a tap.
+    pub heartbeat: Heartbeat,
     /// Tunnels, tenants and IP fragments.
     pub wire: tapwire_wire::Config,
     /// Flow table and reassembly.

@@ -10,6 +10,7 @@ mod analyst;
 mod config;
 mod flight;
 mod follow;
+mod heart;
 mod outlet;
 mod recorder;
 mod report;
@@ -20,7 +21,7 @@ mod sense;
 mod threads;
 mod work;
 
-pub use config::Config;
+pub use config::{Config, Heartbeat};
 pub use flight::ShedLevel;
 pub use follow::{Followed, Follower, Member, follow};
 pub use outlet::{Classes, Outlet};

@@ -2,7 +2,9 @@
 
 use crate::report::{Report, Shedding};
 use crate::{ShedLevel, Tally};
+use std::sync::Arc;
 use tapwire_event::{SensorCode, SensorReport};
+use tapwire_inventory::Silent;
 use tapwire_wire::Timestamp;
 
 /// The level of shedding changed.
@@ -17,11 +19,36 @@ pub(crate) fn degraded(from: ShedLevel, shedding: &Shedding, time: Timestamp) ->
         code: SensorCode::Degraded,
         time,
         message,
+        service: None,
         counters: vec![
             ("level", level as u64),
             ("level_before", from as u64),
             ("level_changes", shedding.changes),
             ("in_flight_bytes_peak", shedding.peak_bytes),
+        ],
+    }
+}
+
+/// A service stopped, or goes on again.
+pub(crate) fn service(silent: &Silent) -> SensorReport {
+    let seconds = |nanos: i64| u64::try_from(nanos / 1_000_000_000).unwrap_or(0);
+    let (quiet, usual) = (seconds(silent.quiet), seconds(silent.usual));
+    let message = if silent.back {
+        format!("goes on after {quiet} s without an exchange")
+    } else {
+        format!(
+            "no exchange for {quiet} s while its neighbours go on; its longest pause was {usual} s before"
+        )
+    };
+    SensorReport {
+        code: SensorCode::ServiceSilent,
+        time: silent.time,
+        message,
+        service: Some(Arc::clone(&silent.service)),
+        counters: vec![
+            ("quiet_seconds", quiet),
+            ("longest_pause_seconds", usual),
+            ("back", silent.back.into()),
         ],
     }
 }
@@ -34,6 +61,8 @@ pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
         ("packets_filtered", source.filtered),
         ("packets_dropped_kernel", source.dropped_kernel),
         ("packets_dropped_interface", source.dropped_interface),
+        ("interface_outages", source.outages),
+        ("interface_outage_ms", source.outage_ms),
         ("packets", wire.packets),
         ("packets_cut", wire.cut_packets),
         ("packets_skipped", wire.skipped.values().sum()),
@@ -56,7 +85,13 @@ pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
         ("level_changes", report.shedding.changes),
         ("level_worst", report.shedding.worst as u64),
     ];
-    Some(SensorReport { code: SensorCode::Summary, time: wire.last?, message: sentence(tally), counters })
+    Some(SensorReport {
+        code: SensorCode::Summary,
+        time: wire.last?,
+        message: sentence(tally),
+        service: None,
+        counters,
+    })
 }
 
 fn sentence(tally: &Tally) -> String {

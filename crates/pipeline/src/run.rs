@@ -1,6 +1,7 @@
 //! A run: from opened source and outputs to the report.
 
 use crate::analyst::Analyst;
+use crate::heart::{self, Heart, Vitals};
 use crate::outlet::Outlet;
 use crate::recorder::Recorder;
 use crate::report::{Report, Shedding, Snapshot};
@@ -11,7 +12,8 @@ use crate::{Config, ShedLevel, reports};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use tapwire_capture::{Pressure, Source, SourceError, Status};
+use tapwire_capture::{LinkNotice, Pressure, Source, SourceError, Status};
+use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
 use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message};
 use tapwire_sink::Notice;
@@ -43,6 +45,9 @@ pub trait Watch {
 
     /// A source that goes on has trouble. That of a source with an end stands in the report.
     fn trouble(&mut self, _error: &SourceError) {}
+
+    /// An interface went away or came back.
+    fn link(&mut self, _notice: &LinkNotice) {}
 }
 
 /// Senses everything that `source` has and reports it to `outlets`. Ends with the source, when `watch` says so, after
@@ -63,7 +68,8 @@ pub fn run_keeping(
     let mut analyst = Analyst::new(config, outlets, source.names(), Arc::clone(&stop));
     let recorder = ring.map(|ring| Recorder::start(ring, source.pressure()));
     analyst.pinner = recorder.as_ref().map(Recorder::pinner);
-    let mut drive = Drive { source, watch, stop, interrupted: false, errors: Vec::new(), recorder };
+    let heart = (source.pressure() == Pressure::Shed).then(|| Heart::new(config.heartbeat, Instant::now()));
+    let mut drive = Drive { source, watch, stop, heart, interrupted: false, errors: Vec::new(), recorder };
     let ended = if config.threads == 0 {
         inline(&mut drive, config, analyst)
     } else {
@@ -77,6 +83,8 @@ pub(crate) struct Drive<'a> {
     pub(crate) source: &'a mut dyn Source,
     watch: &'a mut dyn Watch,
     pub(crate) stop: Arc<AtomicBool>,
+    /// Of a tap.
+    heart: Option<Heart>,
     interrupted: bool,
     errors: Vec<SourceError>,
     recorder: Option<Recorder>,
@@ -108,6 +116,7 @@ impl Drive<'_> {
                 last_packet = Instant::now();
             }
             self.recorder.iter_mut().for_each(Recorder::tick);
+            self.tell(sensing);
             sensing.sink().between_batches();
             sensing.follow();
             sensing.sink().notices().iter().for_each(|notice| self.watch.notice(notice));
@@ -116,6 +125,24 @@ impl Drive<'_> {
             }
         }
         sensing.finish();
+    }
+
+    /// What a tap has to say about itself.
+    fn tell<W: Way>(&mut self, sensing: &mut Sensing<W>) {
+        let Some(heart) = &mut self.heart else { return };
+        let vitals = Vitals {
+            source: self.source.stats(),
+            packets: sensing.wire().packets,
+            exchanges: sensing.protocol().exchanges,
+            level: sensing.level() as u64,
+        };
+        for notice in self.source.take_link_notices() {
+            self.watch.link(&notice);
+            sensing.sink().sensor(heart::link(&notice, &vitals.source, heart::now()));
+        }
+        for report in heart.beat(Instant::now(), &vitals) {
+            sensing.sink().sensor(report);
+        }
     }
 
     /// Keeps trouble for the report; a source without an end tells it at once, too.
@@ -223,6 +250,10 @@ impl Way for InlineWay {
     }
 
     fn degraded(&mut self, _from: ShedLevel, _time: Timestamp) {}
+
+    fn sensor(&mut self, report: SensorReport) {
+        self.inline.analyst.sensor(&report);
+    }
 
     fn between_batches(&mut self) {
         if self.endless && self.flushed.elapsed() >= FLUSH_EVERY {

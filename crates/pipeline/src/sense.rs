@@ -3,6 +3,7 @@
 use crate::recorder::{Belongs, Recorder};
 use crate::report::WireCounters;
 use crate::{Config, ShedLevel};
+use tapwire_event::SensorReport;
 use tapwire_flow::{FlowTable, Place};
 use tapwire_protocol::{Connection, ConnectionEnd, ExchangeSink, Protocols};
 use tapwire_sink::Notice;
@@ -18,6 +19,9 @@ pub(crate) trait Way: ExchangeSink {
 
     /// The level changed at this packet time.
     fn degraded(&mut self, from: ShedLevel, time: Timestamp);
+
+    /// The sensor has something to say about itself.
+    fn sensor(&mut self, report: SensorReport);
 
     /// The source was asked once: sends on what waits.
     fn between_batches(&mut self);

@@ -13,6 +13,9 @@ impl Writer<'_> {
         json::open(out);
         self.sensor_head(report.code, report.time, &report.message, out);
         json::object(out, "unmapped");
+        if let Some(service) = &report.service {
+            json::own(out, "service", service);
+        }
         json::object(out, "counters");
         report.counters.iter().for_each(|(name, value)| json::count(out, name, *value));
         json::close(out);

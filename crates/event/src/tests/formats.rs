@@ -111,6 +111,7 @@ fn reports_of_the_sensor_have_their_form_in_each_format() {
         code: SensorCode::Degraded,
         time: Timestamp::from_parts(0, 0),
         message: "the ring is full".to_owned(),
+        service: None,
         counters: vec![("dropped", 3)],
     };
     let of = |format| {

@@ -203,6 +203,7 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
         analysis,
         max_exchanges: None,
         in_flight_bytes,
+        heartbeat: tapwire_pipeline::Heartbeat::default(),
         wire: tapwire_wire::Config::default(),
         flow: tapwire_flow::Config::default(),
         protocol: tapwire_protocol::Config::default(),
