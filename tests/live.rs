@@ -41,7 +41,7 @@ import socket, sys, time
 connection = socket.create_connection((sys.argv[1], int(sys.argv[2])))
 number = 0
 while True:
-    connection.sendall(f"GET /c{sys.argv[3]}/{number} HTTP/1.1\\r\\nHost: x\\r\\n\\r\\n".encode())
+    connection.sendall(f"GET /c{sys.argv[3]}/{number} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
     answer = b""
     while b"}" not in answer:
         answer += connection.recv(65536)
