@@ -30,6 +30,7 @@ fn config(memory: usize, hash_seed: u64) -> Config {
         analysis: true,
         max_exchanges: None,
         in_flight_bytes: 1 << 20,
+        heartbeat: tapwire_pipeline::Heartbeat::default(),
         wire: tapwire_wire::Config::default(),
         flow: tapwire_flow::Config {
             memory: flow.memory.min(memory),
