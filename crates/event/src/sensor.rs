@@ -34,14 +34,8 @@ impl SensorCode {
     }
 
     /// Every report, for `tapwire explain`.
-    pub const ALL: [Self; 6] = [
-        Self::Heartbeat,
-        Self::Degraded,
-        Self::Silent,
-        Self::ServiceSilent,
-        Self::Coverage,
-        Self::Summary,
-    ];
+    pub const ALL: [Self; 6] =
+        [Self::Heartbeat, Self::Degraded, Self::Silent, Self::ServiceSilent, Self::Coverage, Self::Summary];
 
     /// What it means, and what to do about it.
     pub const fn meaning(self) -> &'static str {
