@@ -34,7 +34,7 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
-    /// Say what a detector, anomaly or field means
+    /// Say what a detector, anomaly, ailment or field means
     Explain {
         /// Its name, as events and lists spell it
         name: String,
@@ -78,6 +78,8 @@ pub(crate) enum Listing {
     Fields,
     /// Facts about bytes that events carry
     Anomalies,
+    /// What `doctor` can find wrong with a mirror
+    Ailments,
     /// Network interfaces of this machine
     Interfaces,
 }

@@ -1,6 +1,7 @@
 //! `list` and `explain`: what this build knows, straight from the registries.
 
 use crate::cli::Listing;
+use crate::doctor::{Ailment, ailments};
 use crate::failure::{Exit, Failure};
 use crate::paper::{Paper, print};
 use serde_json::json;
@@ -49,6 +50,9 @@ fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
             FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect()
         }
         Listing::Anomalies => Anomaly::ALL.iter().map(|a| entry(a.name(), a.meaning().trim())).collect(),
+        Listing::Ailments => {
+            ailments().iter().map(|a| entry(a.name, format!("{} ({})", a.title, a.harm.name()))).collect()
+        }
         Listing::Interfaces => tapwire_capture::interfaces()?
             .into_iter()
             .map(|interface| entry(interface.name.clone(), describe(&interface)))
@@ -72,6 +76,8 @@ pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
         let title = paper.strong(anomaly.name());
         paper.line(&format!("{title}, an anomaly: a fact about the bytes of an exchange"));
         paper.line(&format!("  {}", anomaly.meaning().trim()));
+    } else if let Some(ailment) = ailments().into_iter().find(|ailment| ailment.name == name) {
+        explain_ailment(ailment, &mut paper);
     } else if let Some(field) = FIELDS.iter().find(|field| field.name == name) {
         let title = paper.strong(field.name);
         paper.line(&format!("{title}, a field ({}) of --where and --fields", field.kind.name()));
@@ -104,13 +110,23 @@ fn explain_detector(detector: &DetectorInfo, paper: &mut Paper) {
     }
 }
 
+fn explain_ailment(ailment: &Ailment, paper: &mut Paper) {
+    let title = paper.strong(ailment.title);
+    paper.line(&format!("{title} ({}, an ailment of a mirror: {})", ailment.name, ailment.harm.name()));
+    paper.line("");
+    paper.row("told from", ailment.told);
+    paper.row("it means", ailment.means);
+    paper.row("what to do", ailment.remedy);
+}
+
 fn unknown(name: &str) -> String {
     let detectors = DETECTORS.iter().map(|detector| detector.name);
     let anomalies = Anomaly::ALL.iter().map(|anomaly| anomaly.name());
     let codes = SensorCode::ALL.iter().map(|code| code.name());
     let fields = FIELDS.iter().map(|field| field.name);
-    let names: Vec<&str> = detectors.chain(anomalies).chain(fields).chain(codes).collect();
+    let ailments = ailments().into_iter().map(|ailment| ailment.name);
+    let names: Vec<&str> = detectors.chain(anomalies).chain(ailments).chain(fields).chain(codes).collect();
     let hint =
         tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
-    format!("explain {name}: no detector, anomaly or field is named so{hint}")
+    format!("explain {name}: no detector, anomaly, ailment or field is named so{hint}")
 }

@@ -1,6 +1,5 @@
 //! The `tapwire` binary: command line, configuration, assembly. Nothing else.
 
-mod ailments;
 mod apis;
 mod carve;
 mod cli;

@@ -6,20 +6,26 @@ use tapwire_wire::{LinkType, Packet};
 use crate::SourceError;
 
 /// A capture filter in the syntax of tcpdump.
-pub(crate) struct Filter {
+pub struct Filter {
     text: String,
     programs: Vec<(LinkType, BpfProgram)>,
 }
 
 impl Filter {
     /// A filter that compiles for `link`.
-    pub(crate) fn new(text: &str, link: LinkType) -> Result<Self, SourceError> {
+    ///
+    /// # Errors
+    /// When it does not compile.
+    pub fn new(text: &str, link: LinkType) -> Result<Self, SourceError> {
         let programs = vec![(link, compile(text, link)?)];
         Ok(Self { text: text.to_owned(), programs })
     }
 
     /// Whether the packet is wanted.
-    pub(crate) fn accepts(&mut self, packet: &Packet<'_>) -> Result<bool, SourceError> {
+    ///
+    /// # Errors
+    /// When the filter does not compile for the packet's link type.
+    pub fn accepts(&mut self, packet: &Packet<'_>) -> Result<bool, SourceError> {
         if let Some((_, program)) = self.programs.iter().find(|(link, _)| *link == packet.link) {
             return Ok(program.filter(packet.data));
         }

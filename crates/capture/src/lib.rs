@@ -25,6 +25,7 @@ mod window;
 mod write;
 
 pub use error::SourceError;
+pub use filter::Filter;
 pub use follow::{FollowedDirectory, follow};
 pub use format::{ByteOrder, FileInterface, MAX_PACKET, Secrets};
 pub use interface::{InterfaceInfo, InterfaceSource, SMALLEST_RING, interfaces};

@@ -19,6 +19,7 @@ mod kind;
 mod output;
 mod protocols;
 pub mod proxy;
+pub mod tls;
 mod unseen;
 
 pub use anomaly::{Anomalies, Anomaly};

@@ -1,0 +1,142 @@
+//! `doctor`: is this mirror good, and if not, why, and what to do about it.
+
+mod ailment;
+mod arrival;
+mod copies;
+mod damage;
+mod look;
+mod loss;
+mod observed;
+mod page;
+mod unread;
+
+pub(crate) use ailment::{Ailment, ailments};
+
+use crate::cli::{DoctorArgs, OnOff, SenseArgs};
+use crate::failure::{Exit, Failure};
+use crate::paper::print;
+use crate::sense::pipeline_config;
+use crate::settings::{Effective, size_of_key};
+use crate::watch::{Terminal, catch_signals};
+use ailment::{Case, diagnose};
+use look::Look;
+use observed::{Observed, Refused};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::{Duration, Instant};
+use tapwire_capture::{
+    Filter, InterfaceSource, Pressure, SMALLEST_RING, Source, drop_privileges, open_files,
+};
+use tapwire_inspect::TokenKey;
+use tapwire_pipeline::{Report, run};
+use tapwire_wire::LinkType;
+
+/// `tapwire doctor`.
+pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
+    let effective = Effective::load(&args.config)?;
+    let stop = catch_signals()?;
+    let visit = Visit { args, effective: &effective, stop };
+    let examined = match (args.interfaces.is_empty(), args.paths.is_empty()) {
+        (true, true) => return Err(Failure::new("doctor: name a capture, or an interface with -i IFACE")),
+        (false, false) => return Err(Failure::new("doctor: give either interfaces or captures, not both")),
+        (true, false) => visit.captures()?,
+        (false, true) => visit.interfaces()?,
+    };
+    let report = &examined.report;
+    for error in &report.source_errors {
+        eprintln!("tapwire: {error}");
+    }
+    if !report.source_errors.is_empty() && report.wire.packets == 0 {
+        return Ok(Exit::Operator);
+    }
+    let case = examined.case(args.bpf.as_deref());
+    let found = diagnose(&case);
+    print(&if args.json { page::json(&case, &found) } else { page::text(&case, &found) }, true)?;
+    Ok(Exit::Done)
+}
+
+/// What was asked for.
+struct Visit<'a> {
+    args: &'a DoctorArgs,
+    effective: &'a Effective,
+    stop: Arc<AtomicBool>,
+}
+
+/// What was seen.
+struct Examined {
+    report: Report,
+    look: Look,
+    refused: Option<Refused>,
+    pressure: Pressure,
+    ring: u64,
+}
+
+impl Examined {
+    fn case<'a>(&'a self, filter: Option<&'a str>) -> Case<'a> {
+        let Self { report, look, refused, pressure, ring } = self;
+        Case { report, look, refused: refused.as_ref(), filter, pressure: *pressure, ring: *ring }
+    }
+}
+
+/// How long is looked at what the filter keeps away.
+const SECOND_LOOK: Duration = Duration::from_secs(1);
+
+impl Visit<'_> {
+    /// The filter works here and not in the source, so that what it refuses is seen.
+    fn captures(&self) -> Result<Examined, Failure> {
+        let mut source = open_files(&self.args.paths, None)?;
+        let terminal = Terminal::new(Arc::clone(&self.stop), self.args.json, Pressure::Block);
+        self.examine(&mut source, self.args.bpf.as_deref(), terminal)
+    }
+
+    fn interfaces(&self) -> Result<Examined, Failure> {
+        let (args, settings) = (self.args, &self.effective.settings);
+        let ring = size_of_key("capture.ring", &settings.capture.ring)?;
+        let mut source = InterfaceSource::open_many(&args.interfaces, args.bpf.as_deref(), ring)?;
+        // Opened now, while that is allowed; what it kept is a sample of the same time.
+        let unfiltered = args.bpf.as_ref().map(|_| InterfaceSource::open_many(&args.interfaces, None, 0));
+        let unfiltered = unfiltered.transpose()?;
+        drop_privileges(Some(settings.capture.user.as_str()))?;
+        eprintln!("tapwire: listening for {} s on {}", args.seconds, args.interfaces.join(", "));
+        let terminal =
+            Terminal::new(Arc::clone(&self.stop), true, Pressure::Shed).with_deadline(args.seconds);
+        let mut examined = self.examine(&mut source, None, terminal)?;
+        examined.ring = ring.max(SMALLEST_RING) as u64;
+        if let Some((mut unfiltered, filter)) = unfiltered.zip(args.bpf.as_deref()) {
+            examined.refused = Some(self.second_look(&mut unfiltered, filter)?);
+        }
+        Ok(examined)
+    }
+
+    fn examine(
+        &self,
+        source: &mut dyn Source,
+        filter: Option<&str>,
+        mut terminal: Terminal,
+    ) -> Result<Examined, Failure> {
+        let pressure = source.pressure();
+        let args = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
+        // Nothing that needs a token leaves, so no key is looked for and none is made.
+        let config = pipeline_config(self.effective, &args, TokenKey::new([0; 32]), pressure)?;
+        let mut observed = Observed::new(source, filter, &config.wire)?;
+        let report = run(&mut observed, &config, Vec::new(), &mut terminal);
+        terminal.finish();
+        let (look, refused) = observed.finish();
+        Ok(Examined { report, look, refused, pressure, ring: 0 })
+    }
+
+    /// What comes without the filter, and would not come with it.
+    fn second_look(&self, source: &mut InterfaceSource, filter: &str) -> Result<Refused, Failure> {
+        let mut refused = Refused::new(&self.effective.settings.wire);
+        let mut filter = Filter::new(filter, LinkType::ETHERNET)?;
+        let until = Instant::now() + SECOND_LOOK;
+        while Instant::now() < until {
+            source.dispatch(&mut |packet| {
+                if !filter.accepts(&packet).unwrap_or(true) {
+                    refused.packet(&packet, &mut filter);
+                }
+            })?;
+        }
+        Ok(refused)
+    }
+}

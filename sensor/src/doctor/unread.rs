@@ -1,0 +1,166 @@
+//! What arrives and cannot be read here: encrypted, of another protocol, or in a tunnel that cannot be unwrapped.
+
+use super::ailment::{Ailment, Case, Harm, Symptom, notable, percent};
+use crate::size::{bytes, count, counted, share};
+use tapwire_protocol::Kind;
+
+pub(super) const AILMENTS: &[Ailment] = &[
+    Ailment {
+        name: "tls",
+        title: "Traffic is encrypted",
+        harm: Harm::Unread,
+        means: "of TLS only names and sizes can be told, not what is asked and answered",
+        remedy: "mirror where the traffic is in clear: behind the load balancer or gateway that ends TLS, between gateway \
+                 and service, or from a decrypting packet broker",
+        told: "1 % of the payload",
+        judge: tls,
+    },
+    Ailment {
+        name: "http2",
+        title: "HTTP/2 in clear text is counted and not read",
+        harm: Harm::Unread,
+        means: "gRPC and other HTTP/2 on connections without TLS is recognised only",
+        remedy: "mirror a place where the same calls travel as HTTP/1.1",
+        told: "1 % of the payload",
+        judge: http2,
+    },
+    Ailment {
+        name: "quic",
+        title: "QUIC passes, which carries HTTP/3",
+        harm: Harm::Unread,
+        means: "it is always encrypted, and is not read",
+        remedy: "mirror behind the proxy that ends QUIC; or let clients fall back to TCP by closing UDP port 443 there",
+        told: "1 % of the bytes are UDP of port 443",
+        judge: quic,
+    },
+    Ailment {
+        name: "encapsulated",
+        title: "Packets are wrapped in what cannot be unwrapped",
+        harm: Harm::Unread,
+        means: "what is inside is not seen, and looks like loss where it belongs to a connection that is",
+        remedy: "have the packet broker or the mirror remove the encapsulation, or mirror outside of it; what encrypts (ESP, \
+                 MACsec) has to end first",
+        told: "1 in 1,000 packets",
+        judge: encapsulated,
+    },
+    Ailment {
+        name: "not-http",
+        title: "Most traffic is neither HTTP nor TLS",
+        harm: Harm::Costs,
+        means: "databases, queues, shells and the like are counted and not read",
+        remedy: "keep them away with a filter, such as -f 'not port 5432', or mirror fewer ports",
+        told: "half of the payload",
+        judge: not_http,
+    },
+    Ailment {
+        name: "proxied",
+        title: "Connections name their clients in a PROXY header",
+        harm: Harm::Harmless,
+        means: "a load balancer is in front: events name the client of that header",
+        remedy: "nothing to do",
+        told: "any connection",
+        judge: proxied,
+    },
+];
+
+fn payload(case: &Case<'_>, kind: Kind) -> u64 {
+    case.report.protocol.flow_bytes.get(kind as usize).copied().unwrap_or(0)
+}
+
+fn all_payload(case: &Case<'_>) -> u64 {
+    case.report.protocol.flow_bytes.iter().sum()
+}
+
+fn tls(case: &Case<'_>) -> Option<Symptom> {
+    let (tls, all) = (payload(case, Kind::Tls), all_payload(case));
+    percent(1, tls, all).then(|| Symptom {
+        figure: format!(
+            "{} of the payload is TLS ({} of {}){}",
+            share(tls, all),
+            bytes(tls),
+            bytes(all),
+            names(case)
+        ),
+        remedy: None,
+    })
+}
+
+/// The servers that clients ask for.
+fn names(case: &Case<'_>) -> String {
+    let look = case.look;
+    let names = look.names.by_bytes(&look.connections.named_bytes);
+    let shown: Vec<String> =
+        names.iter().take(5).map(|(name, part)| format!("{name} ({})", bytes(*part))).collect();
+    let more = names.len().saturating_sub(shown.len());
+    match (shown.is_empty(), more) {
+        (true, _) if look.names.unnamed > 0 => "; clients name no server".to_owned(),
+        (true, _) => "; its handshakes were not captured".to_owned(),
+        (false, 0) => format!("; clients ask for {}", shown.join(", ")),
+        (false, more) => {
+            format!("; clients ask for {} and {}", shown.join(", "), counted(more as u64, "more server"))
+        }
+    }
+}
+
+fn http2(case: &Case<'_>) -> Option<Symptom> {
+    let (http2, all) = (payload(case, Kind::Http2), all_payload(case));
+    let flows = case.report.protocol.flows.get(Kind::Http2 as usize).copied().unwrap_or(0);
+    percent(1, http2, all)
+        .then(|| format!("{} of the payload, on {}", share(http2, all), counted(flows, "connection")).into())
+}
+
+fn quic(case: &Case<'_>) -> Option<Symptom> {
+    let sizes = &case.look.sizes;
+    percent(1, sizes.quic_bytes, sizes.wire_bytes).then(|| {
+        format!(
+            "{} of the bytes, in {} of UDP port 443",
+            share(sizes.quic_bytes, sizes.wire_bytes),
+            counted(sizes.quic_packets, "packet")
+        )
+        .into()
+    })
+}
+
+/// Packets within something that cannot be unwrapped.
+pub(super) fn wrapped(case: &Case<'_>) -> u64 {
+    layers(case).iter().map(|(_, packets)| packets).sum()
+}
+
+fn layers<'a>(case: &Case<'a>) -> Vec<(&'a str, u64)> {
+    let reasons = ["encapsulated", "too-deep", "too-many-tunnels"];
+    let skipped = case.report.wire.skipped.iter().filter(|((_, reason), _)| reasons.contains(reason));
+    let mut layers: Vec<_> = skipped.map(|((layer, _), packets)| (*layer, *packets)).collect();
+    layers.sort_by_key(|(_, packets)| std::cmp::Reverse(*packets));
+    layers
+}
+
+fn encapsulated(case: &Case<'_>) -> Option<Symptom> {
+    let (inside, all) = (wrapped(case), case.report.wire.packets);
+    notable(inside, all).then(|| {
+        let layers: Vec<String> = layers(case)
+            .iter()
+            .map(|(layer, packets)| format!("{} in {layer}", share(*packets, all)))
+            .collect();
+        format!("{} of {}: {}", count(inside), counted(all, "packet"), layers.join(", ")).into()
+    })
+}
+
+fn not_http(case: &Case<'_>) -> Option<Symptom> {
+    let all = all_payload(case);
+    let other = payload(case, Kind::Ssh) + payload(case, Kind::Other) + payload(case, Kind::Unknown);
+    let whole = case.report.flow.flows_without_syn < case.report.flow.flows_opened;
+    (whole && percent(50, other, all))
+        .then(|| format!("{} of the payload ({} of {})", share(other, all), bytes(other), bytes(all)).into())
+}
+
+fn proxied(case: &Case<'_>) -> Option<Symptom> {
+    let connections = &case.look.connections;
+    (connections.proxied > 0).then(|| {
+        format!(
+            "{} of {} begin with one",
+            count(connections.proxied),
+            counted(connections.spoke, "connection")
+        )
+        .into()
+    })
+}
