@@ -5,17 +5,17 @@ use tapwire_testkit::{Capture, Conversation, OwnedPacket, Scene, Turn, mutate, s
 use tapwire_wire::{Endpoint, LinkType, Side, TcpFlags, Timestamp};
 
 /// A mirror: its capture files, a filter, and the ailments that have to be told, and no others.
-pub struct Mirror {
+pub(crate) struct Mirror {
     /// What is wrong with it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Its files.
-    pub files: Vec<Vec<u8>>,
+    pub(crate) files: Vec<Vec<u8>>,
     /// The operator's filter.
-    pub filter: Option<&'static str>,
+    pub(crate) filter: Option<&'static str>,
     /// Names of its ailments, the worst first.
-    pub ailments: &'static [&'static str],
+    pub(crate) ailments: &'static [&'static str],
     /// Something that the first ailment's figure or remedy has to say.
-    pub says: &'static str,
+    pub(crate) says: &'static str,
 }
 
 fn mirror(ailments: &'static [&'static str], says: &'static str, capture: &Capture) -> Mirror {
@@ -34,7 +34,7 @@ fn mirrors(ailments: &'static [&'static str], says: &'static str, captures: &[&C
 }
 
 fn pcap(capture: &Capture) -> Vec<u8> {
-    capture.write_pcap(Vec::new(), ByteOrder::Little, Resolution::Nanos).expect("a capture in memory")
+    capture.write_pcap(Vec::new(), ByteOrder::Little, Resolution::Nanoseconds).expect("a capture in memory")
 }
 
 const MILLISECOND: i64 = 1_000_000;
@@ -223,7 +223,7 @@ fn filtered(filter: &'static str, link: mutate::Link, ailments: &'static [&'stat
 }
 
 /// Every ill mirror, and some that only look so.
-pub fn every_mirror() -> Vec<Mirror> {
+pub(crate) fn every_mirror() -> Vec<Mirror> {
     let whole = shop(4, SECOND);
     let [lower, upper] = two_recorders(60 * MILLISECOND);
     let [left, right] = two_recorders(0);
@@ -261,7 +261,7 @@ pub fn every_mirror() -> Vec<Mirror> {
         mirror(&["joined-late"], "in the first 10 s", &mutate::without_syn(&shop(10, 100 * MILLISECOND))),
         mirror(&["clock-steps"], "1 step, the largest by", &mutate::jump(&whole, 150, -20 * SECOND)),
         mirror(&["cut-packets"], "end at 120 bytes", &mutate::snap(&whole, 120)),
-        mirror(&["bad-checksums"], "have wrong checksums", &damaged()),
+        mirror(&["capture-loss", "bad-checksums"], "are missing", &damaged()),
         mirror(&["fragments"], "did not become whole", &first_fragments()),
         mirror(&["large-packets"], "above 1,522 bytes", &jumbo),
         mirror(&["tls"], "clients ask for api.example.com (36.", &tls()),

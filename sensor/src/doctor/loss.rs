@@ -135,17 +135,25 @@ fn interface_drops(case: &Case<'_>) -> Option<Symptom> {
     })
 }
 
+/// Bytes that were acknowledged and are missing, and all that were acknowledged. What is of a side that is not mirrored,
+/// or came too late, is told as what it is.
+fn missing(case: &Case<'_>) -> (u64, u64) {
+    let (flow, connections) = (&case.report.flow, &case.look.connections);
+    let explained = connections.silent_bytes + connections.late_bytes;
+    (flow.missed_bytes.saturating_sub(explained), flow.acknowledged_bytes)
+}
+
 fn capture_loss(case: &Case<'_>) -> Option<Symptom> {
-    let flow = &case.report.flow;
     // What is wrapped and not decoded looks like loss, and may be all of it; of a direction that is not mirrored
-    // everything is missing. Both are told as what they are.
+    // everything is missing.
     let judged = !notable(wrapped(case), case.report.wire.packets) && !is_one_sided(case);
-    (judged && notable(flow.missed_bytes, flow.acknowledged_bytes)).then(|| {
+    let (missing, acknowledged) = missing(case);
+    (judged && notable(missing, acknowledged)).then(|| {
         format!(
             "{} of {} that were acknowledged are missing ({})",
-            bytes(flow.missed_bytes),
-            bytes(flow.acknowledged_bytes),
-            share(flow.missed_bytes, flow.acknowledged_bytes)
+            bytes(missing),
+            bytes(acknowledged),
+            share(missing, acknowledged)
         )
         .into()
     })

@@ -100,6 +100,9 @@ pub(super) fn json(case: &Case<'_>, found: &[Found]) -> String {
         "retransmissions": flow.retransmissions, "acknowledged_bytes": flow.acknowledged_bytes,
         "missed_bytes": flow.missed_bytes, "offloaded_senders": flow.offloaded_senders,
         "exchanges": report.tally.reported, "whole": report.tally.whole,
+        "pace": case.look.clocks.pace().map(|pace| json!({
+            "seconds": pace.seconds, "peak_packets": pace.peak_packets, "peak_bytes": pace.peak_bytes,
+        })),
     });
     format!("{value}\n")
 }

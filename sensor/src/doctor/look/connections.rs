@@ -66,6 +66,10 @@ pub(crate) struct Connections {
     pub(crate) tagged_apart: u64,
     /// Connections that begin with a PROXY header.
     pub(crate) proxied: u64,
+    /// Bytes that connections seen from one side only acknowledged of the other.
+    pub(crate) silent_bytes: u64,
+    /// Bytes that came after their acknowledgement, long enough to be taken for lost.
+    pub(crate) late_bytes: u64,
     /// Segments that came longer than [`WAIT`] after their acknowledgement, by the same source.
     pub(crate) late: u64,
     /// The latest of them, in nanoseconds.
@@ -131,6 +135,7 @@ impl Connections {
     }
 
     pub(super) fn late(&mut self, late: Late) {
+        self.late_bytes += if late.nanos > WAIT { late.bytes } else { 0 };
         if late.from_another_source {
             self.apart += 1;
             self.most_apart = self.most_apart.max(late.nanos);
@@ -165,6 +170,7 @@ impl Connections {
         let only_client = silent == Some(trace.server());
         let only_server = silent.is_some() && !only_client;
         self.spoke += 1;
+        self.silent_bytes += trace.silent_bytes();
         self.only_clients += u64::from(only_client);
         self.only_servers += u64::from(only_server);
         let endpoint = trace.server_endpoint();

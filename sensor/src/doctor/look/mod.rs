@@ -8,7 +8,7 @@ mod trace;
 mod twins;
 mod wrapping;
 
-pub(crate) use clocks::{Clocks, Pace};
+pub(crate) use clocks::Clocks;
 pub(crate) use connections::{Connections, Servers};
 pub(crate) use names::Names;
 pub(crate) use trace::Trace;

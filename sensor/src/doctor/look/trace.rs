@@ -31,17 +31,36 @@ pub(crate) struct Half {
     pub(crate) vlan: Option<Option<u16>>,
     /// Its packets have several VLANs, or some have none.
     pub(crate) mixed: bool,
-    /// The end of what was seen of its bytes.
+    /// The end of what was seen or acknowledged of its bytes.
     reached: Option<SeqNumber>,
-    /// The peer acknowledged up to here, at that time and there, before these bytes were seen.
-    promised: Option<(SeqNumber, Timestamp, SourceId)>,
+    /// Bytes before that which were not seen, the latest last.
+    holes: Vec<Hole>,
+    /// What the peer acknowledged first and last.
+    acknowledged: Option<(SeqNumber, SeqNumber)>,
 }
+
+/// Bytes that were not seen.
+#[derive(Debug, Clone)]
+struct Hole {
+    from: SeqNumber,
+    to: SeqNumber,
+    /// When and where they were acknowledged all the same.
+    acknowledged: Option<(Timestamp, SourceId)>,
+}
+
+/// Holes of one direction that are watched.
+const MAX_HOLES: usize = 8;
+
+/// How far back a direction may reach of which only an acknowledgement was seen.
+const BEFORE: u32 = 1 << 20;
 
 /// What a segment showed about its time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Late {
     /// Nanoseconds after its receiver acknowledged it.
     pub(crate) nanos: i64,
+    /// Its payload bytes.
+    pub(crate) bytes: u64,
     /// The acknowledgement came from another source.
     pub(crate) from_another_source: bool,
 }
@@ -123,6 +142,11 @@ impl Trace {
         }
     }
 
+    /// Bytes of the side of which nothing was seen that the other acknowledged.
+    pub(crate) fn silent_bytes(&self) -> u64 {
+        self.silent().map_or(0, |side| self.half(side).acknowledged_bytes())
+    }
+
     /// The VLANs of the two directions, where both are known and each is of one kind.
     pub(crate) const fn vlans(&self) -> Option<(Option<u16>, Option<u16>)> {
         match (self.lower.vlan, self.upper.vlan) {
@@ -143,25 +167,57 @@ impl Half {
         let length = u32::try_from(segment.payload.len()).unwrap_or(0).saturating_add(segment.cut);
         let marks = u32::from(segment.flags.has(TcpFlags::SYN)) + u32::from(segment.flags.has(TcpFlags::FIN));
         let end = segment.seq.add(length.saturating_add(marks));
-        let before = self.reached;
-        if before.is_none_or(|reached| end.distance(reached) > 0) {
+        let reached = *self.reached.get_or_insert(segment.seq);
+        if segment.seq.distance(reached) > 0 {
+            self.note(Hole { from: reached, to: segment.seq, acknowledged: None });
+        }
+        if end.distance(reached) > 0 {
             self.reached = Some(end);
         }
-        let (ack, since, source) = self.promised?;
-        if end.distance(ack) >= 0 {
-            self.promised = None;
-        }
-        let is_new = length > 0 && before.is_some_and(|reached| end.distance(reached) > 0);
+        let (since, source) = self.fill(segment.seq, end).filter(|_| length > 0)?;
         let nanos = segment.time.since(since);
-        let late = is_new && segment.seq.distance(ack) < 0 && nanos > 0;
-        late.then_some(Late { nanos, from_another_source: source != segment.source })
+        let from_another_source = source != segment.source;
+        (nanos > 0).then_some(Late { nanos, bytes: u64::from(length), from_another_source })
+    }
+
+    fn note(&mut self, hole: Hole) {
+        if self.holes.len() >= MAX_HOLES {
+            self.holes.remove(0);
+        }
+        self.holes.push(hole);
+    }
+
+    /// Closes the hole that these bytes begin in; gives when and where they were acknowledged, if they were.
+    fn fill(&mut self, from: SeqNumber, to: SeqNumber) -> Option<(Timestamp, SourceId)> {
+        let within = |hole: &Hole| from.distance(hole.from) >= 0 && from.distance(hole.to) < 0;
+        let at = self.holes.iter().position(within)?;
+        let hole = self.holes.get_mut(at)?;
+        let acknowledged = hole.acknowledged;
+        hole.from = to;
+        if hole.to.distance(to) <= 0 {
+            self.holes.remove(at);
+        }
+        acknowledged
     }
 
     /// The peer has these bytes.
     fn acknowledged(&mut self, ack: SeqNumber, by: &Segment<'_>) {
-        let unseen = self.reached.is_some_and(|reached| ack.distance(reached) > 0);
-        if unseen && self.promised.is_none() {
-            self.promised = Some((ack, by.time, by.source));
+        let acknowledged = Some((by.time, by.source));
+        self.acknowledged = Some((self.acknowledged.map_or(ack, |(first, _)| first), ack));
+        for hole in &mut self.holes {
+            if hole.acknowledged.is_none() && ack.distance(hole.to) >= 0 {
+                hole.acknowledged = acknowledged;
+            }
         }
+        let from = self.reached.unwrap_or(SeqNumber(ack.0.wrapping_sub(BEFORE)));
+        if ack.distance(from) > 0 {
+            self.note(Hole { from, to: ack, acknowledged });
+            self.reached = Some(ack);
+        }
+    }
+
+    /// Bytes that the peer acknowledged while it was watched.
+    fn acknowledged_bytes(&self) -> u64 {
+        self.acknowledged.map_or(0, |(first, last)| u64::try_from(last.distance(first)).unwrap_or(0))
     }
 }
