@@ -4,6 +4,10 @@
 //! which are gone by then, so an interface that is made anew can be captured on without opening it anew.
 
 #![allow(unsafe_code)]
+#![allow(
+    clippy::cast_possible_truncation,
+    reason = "constants and sizes of structures, into the types that the calls take"
+)]
 
 use std::io;
 use std::mem::{size_of, zeroed};

@@ -131,9 +131,9 @@ mod tests {
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    fn heart(every: u64, silent_after: u64) -> (Heart, Instant) {
+    fn heart(every: u32, silent_after: u32) -> (Heart, Instant) {
         let start = Instant::now();
-        let config = Heartbeat { every: SECOND * every as u32, silent_after: SECOND * silent_after as u32 };
+        let config = Heartbeat { every: SECOND * every, silent_after: SECOND * silent_after };
         (Heart::new(config, start), start)
     }
 
@@ -142,7 +142,7 @@ mod tests {
     }
 
     /// Codes said in each second of a run that saw so many packets by then.
-    fn said(every: u64, silent_after: u64, packets: &[u64]) -> Vec<(usize, &'static str)> {
+    fn said(every: u32, silent_after: u32, packets: &[u64]) -> Vec<(usize, &'static str)> {
         let (mut heart, start) = heart(every, silent_after);
         let mut said = Vec::new();
         for (second, packets) in packets.iter().enumerate() {
