@@ -4,6 +4,7 @@ mod causality;
 mod common;
 mod loss;
 mod model;
+mod order;
 mod reassembly;
 mod shortcuts;
 mod table;

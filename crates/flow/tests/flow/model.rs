@@ -258,7 +258,7 @@ proptest! {
 }
 
 /// Chunks and gaps tile each direction, nothing follows a close, and every flow heard of is closed once.
-fn laws(heard: &[(u64, Heard)]) {
+pub(crate) fn laws(heard: &[(u64, Heard)]) {
     let mut next: BTreeMap<(u64, bool), StreamOffset> = BTreeMap::new();
     let mut closed = std::collections::BTreeSet::new();
     for (flow, event) in heard {

@@ -74,8 +74,7 @@ impl Case {
         let (shape, split, repeat) = (choices.byte(), choices.byte(), choices.byte());
         let bytes = choices.all();
         let encode = shape & 1 == 1 && !matches!(coding, "br" | "gzip, gzip, gzip");
-        let repeated =
-            if repeat > 0xf0 { bytes.repeat(1 << (repeat & 0x0f).min(10)) } else { bytes.to_vec() };
+        let repeated = if repeat > 0xf0 { bytes.repeat(1 << (repeat & 0x0f).min(7)) } else { bytes.to_vec() };
         let content = if encode { repeated } else { bytes.to_vec() };
         let plain = matches!(coding, "" | "identity");
         Self {
