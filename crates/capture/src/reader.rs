@@ -11,8 +11,8 @@ use crate::input::Input;
 use crate::window::Window;
 use crate::{SourceError, SourceNames};
 
-/// Uncompressed bytes read at a time.
-pub(crate) const READ_AHEAD: usize = 1 << 20;
+/// Uncompressed bytes read at a time: few enough to be in the second cache still when they are parsed.
+pub(crate) const READ_AHEAD: usize = 256 << 10;
 
 /// Packets handed on together, so that the receiver can look ahead.
 const BURST: usize = 16;

@@ -141,6 +141,10 @@ impl Stated {
 
     /// The first value that is a number counts. Equal values may be taken for one (RFC 9110, 8.6).
     fn content_length(&mut self, value: &[u8], anomalies: &mut Anomalies) {
+        if let (Length::Absent, Some(bytes)) = (self.length, plain_number(value)) {
+            self.length = Length::Bytes(bytes);
+            return;
+        }
         for element in elements(value) {
             let length = read_length(element, anomalies);
             match self.length {
@@ -193,6 +197,17 @@ impl Stated {
             anomalies.insert(Anomaly::TransferEncodingInHttp10);
         }
     }
+}
+
+/// A number of at most 18 digits and nothing else, as nearly all are.
+fn plain_number(value: &[u8]) -> Option<u64> {
+    if value.is_empty() || value.len() > 18 {
+        return None;
+    }
+    value.iter().try_fold(0, |sum: u64, byte| {
+        let digit = byte.wrapping_sub(b'0');
+        (digit < 10).then(|| sum * 10 + u64::from(digit))
+    })
 }
 
 /// Reads one Content-Length. A plus sign or text behind the digits does not keep `strtol` and its like from reading a

@@ -98,18 +98,25 @@ fn fill(
 ) {
     head.text.extend_from_slice(text);
     head.version = if minor == Some(0) { Version::Http10 } else { Version::Http11 };
-    head.fields.extend(fields.iter().map(|field| Field {
-        name: Some(range_of(field.name.as_bytes(), text)),
-        value: Some(range_of(field.value, text)),
+    let mut bare = false;
+    head.fields.extend(fields.iter().map(|field| {
+        let name = range_of(field.name.as_bytes(), text);
+        bare |= !follows_crlf(text, name.start as usize);
+        Field { name: Some(name), value: Some(range_of(field.value, text)) }
     }));
+    if bare || !follows_crlf(text, text.len()) || !follows_crlf(text, text.len().saturating_sub(2)) {
+        anomalies.insert(Anomaly::BareLf);
+    }
     if matches!(text.first(), Some(b'\r' | b'\n')) {
         // Empty lines may end in LF as well: rare enough to look at every line.
         anomalies.insert(Anomaly::LeadingEmptyLines);
         note_bare_lf(memchr::memchr_iter(b'\n', text), text, anomalies);
     }
-    let starts = head.fields.iter().filter_map(|field| field.name).map(|name| name.start as usize);
-    let ends = starts.chain([text.len(), text.len().saturating_sub(2)]);
-    note_bare_lf(ends.map(|start| start.wrapping_sub(1)), text, anomalies);
+}
+
+/// Whether a CR stands two bytes before `at`: there the line before ends, in CR and LF or in LF alone.
+fn follows_crlf(text: &[u8], at: usize) -> bool {
+    at.checked_sub(2).and_then(|from| text.get(from)) == Some(&b'\r')
 }
 
 fn note_bare_lf(mut line_feeds: impl Iterator<Item = usize>, text: &[u8], anomalies: &mut Anomalies) {
