@@ -106,3 +106,240 @@ fn every_exchange_of_every_fixture_says_the_same_in_its_connection_alone() {
 fn every_exchange_of_every_fixture_says_the_same_in_its_own_packets() {
     every_exchange_alone(&["--exact"], "off");
 }
+
+/// A run that keeps the packets of these captures.
+fn keep(captures: &[&Path], data: &Path) -> Value {
+    let run = Tapwire::new(["replay", "--json", "--set", "packets.budget=64MiB", "--events", "/dev/null"]);
+    let ran = run.args(captures).args(["--data".as_ref(), data]).key().run().ok("replay");
+    serde_json::from_slice(&ran.stdout).expect("the summary is JSON")
+}
+
+fn uids(events: &[Value]) -> BTreeSet<String> {
+    events.iter().map(uid).collect()
+}
+
+fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+fn packets(captures: &[&Path]) -> u64 {
+    let count = |path: &&Path| {
+        let mut reader = tapwire_capture::CaptureReader::open(path).expect("a capture");
+        reader.for_each(|_| ()).expect("a whole capture");
+        reader.packets()
+    };
+    captures.iter().map(count).sum()
+}
+
+#[test]
+fn the_ring_carves_what_the_capture_carves() {
+    for name in ["demo", "cooked-v2", "proxy-v1", "pipelined-rolling"] {
+        let fixture = fixture(name);
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let data = folder.path().join("data");
+        let summary = keep(&[&fixture.path()], &data);
+        let ring = summary.pointer("/stages/packets").expect("the ring is counted");
+        let of = |path: &str| ring.pointer(path).and_then(Value::as_u64).expect("a counter");
+        let fates = ["/fates/written", "/fates/failed", "/fates/behind", "/fates/shed"].map(of);
+        assert_eq!(of("/offered"), fates.iter().sum::<u64>(), "{name}: {ring}");
+        assert_eq!(of("/offered") + of("/no_connection"), packets(&[&fixture.path()]), "{name}: {ring}");
+        let events = exchanges(&[&fixture.path()], "off");
+        let step = events.len().div_ceil(4);
+        for event in events.iter().step_by(step) {
+            let uid = uid(event);
+            let (one, other) = (folder.path().join(&uid), folder.path().join(format!("{uid}.ring")));
+            let _ = carve(&[&uid], &[&fixture.path()], &one).ok(name);
+            let data = data.to_str().expect("UTF-8");
+            let _ = carve(&[&uid, "--data", data], &[], &other).ok(name);
+            let bytes = |path: &Path| std::fs::read(path).expect("a carved file");
+            assert_eq!(bytes(&one), bytes(&other), "{name}: {uid}");
+        }
+    }
+}
+
+#[test]
+fn a_finding_carves_the_exchanges_it_names() {
+    let fixture = fixture("credentials-in-url");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let run = Tapwire::replay(&fixture).args(["--events", "-", "--only", "findings", "-q"]);
+    let finding = run.run().ok("replay").events().remove(0);
+    let own = finding.pointer("/finding_info/uid").and_then(Value::as_str).expect("a uid").to_owned();
+    let named = finding.pointer("/unmapped/exchanges").and_then(Value::as_array).expect("exchanges");
+    let named: BTreeSet<String> = named.iter().filter_map(Value::as_str).map(str::to_owned).collect();
+    let data = folder.path().join("data");
+    let _ = keep(&[&fixture.path()], &data);
+    let key = tapwire_tests::token_key(folder.path());
+    let key = key.to_str().expect("UTF-8");
+    for (out, source) in [("a", vec![fixture.path()]), ("b", vec![])] {
+        let out = folder.path().join(out);
+        let mut run = Tapwire::new(["carve", &own[..12], "--exact", "--token-key", key, "-w"]).args([&out]);
+        run =
+            if source.is_empty() { run.args(["--data".as_ref(), data.as_path()]) } else { run.args(source) };
+        let _ = run.run().ok("carve");
+        let seen = uids(&exchanges(&[&out], "off"));
+        assert!(named.is_subset(&seen), "{named:?} in {seen:?}");
+    }
+}
+
+#[test]
+fn an_expression_carves_from_several_captures_of_several_link_types() {
+    let names = ["basic-rest", "cooked-v1", "cooked-v2", "demo"];
+    let captures: Vec<PathBuf> = names.iter().map(|name| fixture(name).path()).collect();
+    let captures: Vec<&Path> = captures.iter().map(PathBuf::as_path).collect();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out.pcapng");
+    let wanted =
+        Tapwire::new(["replay", "--events", "-", "--only", "exchanges", "-q", "--where", "method == POST"]);
+    let wanted = wanted.args(["--analysis", "off"]).args(&captures).key().run().ok("replay").events();
+    assert!(wanted.len() > 50, "{}", wanted.len());
+    let _ = carve(&["--where", "method == POST"], &captures, &out).ok("carve");
+    let seen: BTreeMap<String, Value> =
+        exchanges(&[&out], "off").into_iter().map(|event| (uid(&event), event)).collect();
+    for event in &wanted {
+        let seen = seen.get(&uid(event)).unwrap_or_else(|| panic!("{} is missing", uid(event)));
+        let mut different = Vec::new();
+        difference(&alone(event), &alone(seen), "", &mut different);
+        assert_eq!(different, Vec::<String>::new(), "{}", uid(event));
+    }
+}
+
+#[test]
+fn an_expression_over_what_is_learned_is_asked_of_an_analysis() {
+    let fixture = fixture("demo");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out.pcapng");
+    let expression = r#"template == "/payments/{paymentId}""#;
+    let run = Tapwire::new(["replay", "--events", "-", "--only", "exchanges", "-q", "--where", expression]);
+    let wanted = uids(&run.args([fixture.path()]).key().run().ok("replay").events());
+    assert!(!wanted.is_empty());
+    let _ = carve(&["--where", expression, "-q"], &[&fixture.path()], &out).ok("carve");
+    assert!(wanted.is_subset(&uids(&exchanges(&[&out], "off"))));
+}
+
+#[test]
+fn connections_on_the_same_ports_are_not_mixed() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("in.pcap");
+    let first = tapwire_testkit::Conversation::new(tapwire_testkit::shop_turns(5, 1), 7);
+    let mut second =
+        tapwire_testkit::Conversation { turns: tapwire_testkit::shop_turns(3, 2), ..first.clone() };
+    second.start = tapwire_wire::Timestamp::from_nanos(first.start.nanos() + 60_000_000_000);
+    second.initial = [77, 1 << 31];
+    let both = first.play().merged(second.play()).numbered();
+    let file = std::fs::File::create(&path).expect("a file");
+    let nanos = tapwire_capture::Resolution::Nanoseconds;
+    let _ = both.write_pcap(file, tapwire_capture::ByteOrder::Little, nanos).expect("a capture");
+    let events = exchanges(&[&path], "off");
+    assert_eq!(events.len(), 8);
+    for (event, packets_of) in [(&events[0], first.play()), (&events[7], second.play())] {
+        let out = folder.path().join(uid(event));
+        let _ = carve(&[&uid(event)], &[&path], &out).ok("carve");
+        assert_eq!(packets(&[&out]), packets_of.packets.len() as u64);
+    }
+}
+
+#[test]
+fn what_is_carved_is_private_recorded_and_never_overwritten() {
+    let fixture = fixture("basic-rest");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out.pcapng");
+    let uid = uid(&exchanges(&[&fixture.path()], "off")[3]);
+    let _ = carve(&[&uid], &[&fixture.path()], &out).ok("carve");
+    let mode = |path: &Path| std::fs::metadata(path).expect("a file").permissions().mode() & 0o777;
+    let log = folder.path().join("out.pcapng.audit.jsonl");
+    assert_eq!((mode(&out), mode(&log)), (0o600, 0o600));
+    let again = carve(&[&uid], &[&fixture.path()], &out);
+    assert_eq!(again.code, Some(2));
+    assert!(again.stderr.contains("--force") && again.stderr.lines().count() == 1, "{}", again.stderr);
+    let _ = carve(&[&uid, "--force", "--exact"], &[&fixture.path()], &out).ok("carve");
+    let lines: Vec<Value> =
+        text(&log).lines().map(|line| serde_json::from_str(line).expect("JSON")).collect();
+    assert_eq!(lines.len(), 2, "one line for each file that was written");
+    let last = &lines[1];
+    let sum = Command::new("sha256sum").arg(&out).output().expect("sha256sum");
+    let sum = String::from_utf8_lossy(&sum.stdout).split(' ').next().unwrap_or_default().to_owned();
+    assert_eq!(last.get("sha256").and_then(Value::as_str), Some(sum.as_str()));
+    assert_eq!(last.pointer("/uids/0").and_then(Value::as_str), Some(uid.as_str()));
+    assert_eq!(last.get("packets").and_then(Value::as_u64), Some(packets(&[&out])));
+    for name in ["time", "user_id", "output", "sources", "asked", "exact"] {
+        assert!(last.get(name).is_some(), "{name} is not recorded: {last}");
+    }
+    let piped = Tapwire::new(["carve", &uid, "--exact", "-w", "-"]).args([fixture.path()]).run().ok("carve");
+    assert_eq!(piped.stdout, std::fs::read(&out).expect("the file"), "the same on standard output");
+    assert!(piped.stderr.contains("\"sha256\""), "recorded on standard error: {}", piped.stderr);
+}
+
+#[test]
+fn mistakes_are_one_line_and_leave_nothing_behind() {
+    let fixture = fixture("basic-rest");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out.pcapng");
+    let capture = fixture.path();
+    let cases: [(&[&str], &[&Path], &str); 6] = [
+        (&["0123456789ab"], &[&capture], "no exchange or finding has this uid"),
+        (&["--where", "status == 999"], &[&capture], "holds for no exchange"),
+        (&["--where", "statu == 1"], &[&capture], "did you mean 'status'"),
+        (&["0123"], &[&capture], "at least 6 hexadecimal digits"),
+        (&["0123456789ab"], &[Path::new("-")], "save it to a file first"),
+        (&["0123456789ab", "--data", "/nonexistent"], &[], "does not exist"),
+    ];
+    for (arguments, captures, expected) in cases {
+        let ran = carve(arguments, captures, &out);
+        assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
+        assert!(ran.stderr.contains(expected), "{arguments:?}: {}", ran.stderr);
+        assert_eq!(std::fs::read_dir(folder.path()).expect("a folder").count(), 0, "{arguments:?}");
+    }
+}
+
+#[test]
+fn no_planted_secret_can_be_read_in_the_ring() {
+    let fixture = fixture("secrets");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let _ = keep(&[&fixture.path()], &data);
+    let planted = text(&tapwire_tests::workspace().join("fixtures/secrets/planted.txt"));
+    let files = tapwire_tests::files_below(&data, &|_| true);
+    assert!(files.iter().any(|file| file.extension().is_some_and(|kind| kind == "packets")));
+    for file in files {
+        let bytes = std::fs::read(&file).expect("a file");
+        for secret in planted.lines().map(str::trim).filter(|secret| !secret.is_empty()) {
+            let found = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!found, "{}: {secret}", file.display());
+        }
+    }
+}
+
+/// Names, comments and times as other people's tools read them.
+#[test]
+fn wireshark_reads_it() {
+    if Command::new("tshark").arg("--version").output().is_err() {
+        eprintln!("skipped: tshark is not installed");
+        return;
+    }
+    let (one, two) = (fixture("basic-rest"), fixture("cooked-v1"));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out.pcapng");
+    let _ = carve(&["--where", "status == 200"], &[&one.path(), &two.path()], &out).ok("carve");
+    let info = Command::new("capinfos").arg(&out).output().expect("capinfos");
+    let text = String::from_utf8_lossy(&info.stdout);
+    assert!(info.status.success() && info.stderr.is_empty(), "{}", String::from_utf8_lossy(&info.stderr));
+    for expected in ["nanoseconds", "Number of interfaces in file: 2", "tapwire", &one.capture] {
+        assert!(text.contains(expected), "{expected} is missing in\n{text}");
+    }
+    let fields = ["-T", "fields", "-e", "frame.comment", "-e", "tcp.len"];
+    let shown = Command::new("tshark").arg("-r").arg(&out).args(fields).output().expect("tshark");
+    assert!(shown.status.success());
+    let shown = String::from_utf8_lossy(&shown.stdout);
+    let commented: BTreeSet<&str> = shown.lines().filter_map(|line| line.split('\t').next()).collect();
+    let wanted =
+        Tapwire::new(["replay", "--events", "-", "--only", "exchanges", "-q", "--where", "status == 200"]);
+    let wanted = wanted.args([one.path(), two.path()]).key().run().ok("replay").events();
+    for uid in uids(&wanted) {
+        assert!(commented.iter().any(|comments| comments.contains(&uid)), "{uid} is no comment");
+    }
+    let without_bytes = |line: &&str| line.ends_with("\t0");
+    assert!(
+        shown.lines().filter(without_bytes).all(|line| line.starts_with('\t')),
+        "a bare packet is commented"
+    );
+}
