@@ -34,8 +34,11 @@ impl Watch for Pressing {
         {
             self.feed.pause();
         }
-        if self.gate.is_none() && snapshot.shedding == ShedLevel::None {
-            self.feed.go_on();
+        // What comes afterwards waits for its turn, however slow this machine is.
+        match snapshot.shedding {
+            ShedLevel::None => self.feed.go_on(),
+            _ if self.gate.is_none() => self.feed.pause(),
+            _ => {}
         }
         Control::Continue
     }
