@@ -210,9 +210,12 @@ pub(crate) struct DoctorArgs {
     /// Capture files or directories to look at
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
-    /// How long to look at interfaces, in seconds
-    #[arg(long, value_name = "SECONDS", default_value_t = 10)]
-    pub(crate) seconds: u64,
+    /// How long to look at interfaces, in seconds; by default 10, with --size 60
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) seconds: Option<u64>,
+    /// Say which cores, memory and disk this site needs, too
+    #[arg(long)]
+    pub(crate) size: bool,
     /// Capture filter, in tcpdump's syntax
     #[arg(short = 'f', long = "filter", value_name = "BPF")]
     pub(crate) bpf: Option<String>,

@@ -4,6 +4,7 @@ use super::ailment::{Ailment, Case, Harm, Symptom, percent};
 use super::look::{Servers, Wrapping};
 use crate::size::{count, counted, most, share};
 use std::collections::BTreeMap;
+use tapwire_capture::Pressure;
 use tapwire_wire::Endpoint;
 
 pub(super) const AILMENTS: &[Ailment] = &[
@@ -137,10 +138,15 @@ fn no_tcp(case: &Case<'_>) -> Option<Symptom> {
 fn filter_hides(case: &Case<'_>) -> Option<Symptom> {
     let (filter, refused) = (case.filter?, case.refused?);
     let passed = |wrapping: &Wrapping| case.look.wrapped.get(wrapping).copied().unwrap_or(0);
+    // Live, what is refused is judged outside of the kernel, which sees a frame without its outer tag: only what never got
+    // through was refused.
+    let live = case.pressure == Pressure::Shed;
     let hidden: BTreeMap<Wrapping, u64> = refused
         .hidden
         .iter()
-        .filter(|(wrapping, hidden)| passed(wrapping) == 0 || percent(1, **hidden, passed(wrapping)))
+        .filter(|(wrapping, hidden)| {
+            passed(wrapping) == 0 || (!live && percent(1, **hidden, passed(wrapping)))
+        })
         .map(|(wrapping, hidden)| (*wrapping, *hidden))
         .collect();
     let all: u64 = hidden.values().sum();

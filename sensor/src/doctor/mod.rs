@@ -8,6 +8,7 @@ mod look;
 mod loss;
 mod observed;
 mod page;
+mod sizing;
 mod unread;
 
 pub(crate) use ailment::{Ailment, ailments};
@@ -15,7 +16,7 @@ pub(crate) use ailment::{Ailment, ailments};
 use crate::cli::{DoctorArgs, OnOff, SenseArgs};
 use crate::failure::{Exit, Failure};
 use crate::paper::print;
-use crate::sense::pipeline_config;
+use crate::sense::{pipeline_config, redactor};
 use crate::settings::{Effective, size_of_key};
 use crate::watch::{Terminal, catch_signals};
 use ailment::{Case, diagnose};
@@ -51,7 +52,10 @@ pub(crate) fn doctor(args: &DoctorArgs) -> Result<Exit, Failure> {
     }
     let case = examined.case(args.bpf.as_deref());
     let found = diagnose(&case);
-    print(&if args.json { page::json(&case, &found) } else { page::text(&case, &found) }, true)?;
+    let needs = if args.size { sizing::needs(&case) } else { None };
+    let needs = needs.as_ref();
+    let page = if args.json { page::json(&case, &found, needs) } else { page::text(&case, &found, needs) };
+    print(&page, true)?;
     Ok(Exit::Done)
 }
 
@@ -97,9 +101,9 @@ impl Visit<'_> {
         let unfiltered = args.bpf.as_ref().map(|_| InterfaceSource::open_many(&args.interfaces, None, 0));
         let unfiltered = unfiltered.transpose()?;
         drop_privileges(Some(settings.capture.user.as_str()))?;
-        eprintln!("tapwire: listening for {} s on {}", args.seconds, args.interfaces.join(", "));
-        let terminal =
-            Terminal::new(Arc::clone(&self.stop), true, Pressure::Shed).with_deadline(args.seconds);
+        let seconds = args.seconds.unwrap_or(if args.size { 60 } else { 10 });
+        eprintln!("tapwire: listening for {seconds} s on {}", args.interfaces.join(", "));
+        let terminal = Terminal::new(Arc::clone(&self.stop), true, Pressure::Shed).with_deadline(seconds);
         let mut examined = self.examine(&mut source, None, terminal)?;
         examined.ring = ring.max(SMALLEST_RING) as u64;
         if let Some((mut unfiltered, filter)) = unfiltered.zip(args.bpf.as_deref()) {
@@ -115,11 +119,15 @@ impl Visit<'_> {
         mut terminal: Terminal,
     ) -> Result<Examined, Failure> {
         let pressure = source.pressure();
-        let args = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
+        // What is sized for is what `run` does by default.
+        let analysis = if self.args.size { OnOff::On } else { OnOff::Off };
+        let args = SenseArgs { analysis, ..SenseArgs::default() };
         // Nothing that needs a token leaves, so no key is looked for and none is made.
-        let config = pipeline_config(self.effective, &args, TokenKey::new([0; 32]), pressure)?;
+        let key = TokenKey::new([0; 32]);
+        let config = pipeline_config(self.effective, &args, key.clone(), pressure)?;
+        let scale = self.args.size.then(|| sizing::scale(redactor(self.effective, key)));
         let mut observed = Observed::new(source, filter, &config.wire)?;
-        let report = run(&mut observed, &config, Vec::new(), &mut terminal);
+        let report = run(&mut observed, &config, scale.into_iter().collect(), &mut terminal);
         terminal.finish();
         let (look, refused) = observed.finish();
         Ok(Examined { report, look, refused, pressure, ring: 0 })

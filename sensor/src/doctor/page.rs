@@ -1,6 +1,7 @@
 //! The diagnosis as people and programs read it.
 
 use super::ailment::{Case, Found, Harm};
+use super::sizing::{self, Needs};
 use crate::paper::Paper;
 use crate::size::{count, counted, duration};
 use serde_json::{Map, Value, json};
@@ -26,7 +27,7 @@ fn verdict(found: &[Found]) -> &'static str {
 }
 
 /// For people: the verdict, what was looked at, and the ailments, the worst first.
-pub(super) fn text(case: &Case<'_>, found: &[Found]) -> String {
+pub(super) fn text(case: &Case<'_>, found: &[Found], needs: Option<&Needs>) -> String {
     let mut paper = Paper::new(true);
     let title = paper.strong(verdict(found));
     paper.line(&title);
@@ -42,6 +43,9 @@ pub(super) fn text(case: &Case<'_>, found: &[Found]) -> String {
         paper.row("it means", &sentence(found.ailment.means));
         paper.row("what to do", &sentence(&found.remedy));
         paper.row("more", &paper.faint(&format!("tapwire explain {}", found.ailment.name)));
+    }
+    if let Some(needs) = needs {
+        sizing::text(needs, &mut paper);
     }
     paper.into_text()
 }
@@ -81,7 +85,7 @@ fn sentence(text: &str) -> String {
 }
 
 /// As one JSON object.
-pub(super) fn json(case: &Case<'_>, found: &[Found]) -> String {
+pub(super) fn json(case: &Case<'_>, found: &[Found], needs: Option<&Needs>) -> String {
     let report = case.report;
     let skipped: Map<String, Value> = report
         .wire
@@ -90,7 +94,7 @@ pub(super) fn json(case: &Case<'_>, found: &[Found]) -> String {
         .map(|((layer, reason), count)| (format!("{layer}/{reason}"), json!(count)))
         .collect();
     let flow = &report.flow;
-    let value = json!({
+    let mut value = json!({
         "sources": report.sources, "good": is_good(found), "verdict": verdict(found),
         "ailments": found.iter().map(ailment_json).collect::<Vec<_>>(),
         "packets": report.wire.packets, "skipped": skipped, "cut_packets": report.wire.cut_packets,
@@ -100,10 +104,10 @@ pub(super) fn json(case: &Case<'_>, found: &[Found]) -> String {
         "retransmissions": flow.retransmissions, "acknowledged_bytes": flow.acknowledged_bytes,
         "missed_bytes": flow.missed_bytes, "offloaded_senders": flow.offloaded_senders,
         "exchanges": report.tally.reported, "whole": report.tally.whole,
-        "pace": case.look.clocks.pace().map(|pace| json!({
-            "seconds": pace.seconds, "peak_packets": pace.peak_packets, "peak_bytes": pace.peak_bytes,
-        })),
     });
+    if let Some((needs, members)) = needs.zip(value.as_object_mut()) {
+        members.insert("needs".to_owned(), sizing::json(needs));
+    }
     format!("{value}\n")
 }
 
