@@ -254,7 +254,7 @@ pub(crate) fn every_mirror() -> Vec<Mirror> {
         mirror(&["half-open"], "400 of 402", &scan()),
         Mirror { files: vec![lossy_recorder(0, 77)], ..mirror(&["kernel-drops"], "77 of", &nothing) },
         Mirror { files: vec![lossy_recorder(55, 0)], ..mirror(&["interface-drops"], "55 packets", &nothing) },
-        mirror(&["capture-loss"], "acknowledged are missing", &mutate::lossy(&shop(10, SECOND), 0.02, 5)),
+        mirror(&["capture-loss"], "s, at worst", &mutate::lossy(&shop(10, SECOND), 0.02, 5)),
         mirror(&["late-packets"], "more than 20 ms", &held_back(80 * MILLISECOND)),
         mirrors(&["sources-apart"], "by up to", &[&lower, &upper]),
         mirror(&["handshakes-missing"], "begin without SYN", &without_handshakes()),

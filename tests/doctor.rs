@@ -5,7 +5,7 @@ mod ailing;
 use ailing::{Mirror, every_mirror};
 use serde_json::Value;
 use std::collections::BTreeSet;
-use tapwire_tests::{Fixture, Tapwire, fixtures};
+use tapwire_tests::{Fixture, Tapwire, fixtures, workspace};
 
 /// What is wrong with the recorded captures that were made to be wrong; all others are good.
 const SICK: &[(&str, &[&str])] = &[
@@ -132,6 +132,33 @@ fn every_ailment_is_explained() {
         let said = String::from_utf8(said.stdout).expect("UTF-8");
         assert!(said.contains("told from") && said.contains("what to do"), "{name}: {said}");
     }
+}
+
+/// The table in `docs/doctor.md` is that of `tapwire list ailments`; `UPDATE=1` rewrites it.
+#[test]
+fn the_page_lists_every_ailment() {
+    let listed = Tapwire::new(["list", "ailments", "--json"]).run().ok("list ailments");
+    let row = |ailment: &Value| {
+        let what = text(ailment, "what").trim_end_matches(')');
+        let (title, rest) = what.rsplit_once(" (").expect("a title");
+        let (harm, told) = rest.split_once("; told from: ").expect("a threshold");
+        format!("| `{}` | {title} | {harm} | {told} |\n", text(ailment, "name"))
+    };
+    let rows: String = listed.events().iter().map(row).collect();
+    let table = format!("| ailment | in words | harm | told from |\n|---|---|---|---|\n{rows}");
+    let page = workspace().join("docs/doctor.md");
+    let written = std::fs::read_to_string(&page).expect("the page");
+    if std::env::var_os("UPDATE").is_some() && !written.contains(&table) {
+        let start = written.find("| ailment |").expect("a table");
+        let end = start + written[start..].find("\n\n").map_or(written.len() - start, |end| end + 1);
+        let updated = [&written[..start], &table, &written[end..]].concat();
+        std::fs::write(&page, updated).expect("the page can be written");
+        return;
+    }
+    assert!(
+        written.contains(&table),
+        "docs/doctor.md is not up to date: UPDATE=1 cargo test -p tapwire-tests --test doctor"
+    );
 }
 
 #[test]

@@ -50,9 +50,10 @@ fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
             FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect()
         }
         Listing::Anomalies => Anomaly::ALL.iter().map(|a| entry(a.name(), a.meaning().trim())).collect(),
-        Listing::Ailments => {
-            ailments().iter().map(|a| entry(a.name, format!("{} ({})", a.title, a.harm.name()))).collect()
-        }
+        Listing::Ailments => ailments()
+            .iter()
+            .map(|a| entry(a.name, format!("{} ({}; told from: {})", a.title, a.harm.name(), a.told)))
+            .collect(),
         Listing::Interfaces => tapwire_capture::interfaces()?
             .into_iter()
             .map(|interface| entry(interface.name.clone(), describe(&interface)))

@@ -118,3 +118,89 @@ pub(crate) const fn notable(part: u64, whole: u64) -> bool {
 pub(crate) const fn percent(percent: u64, part: u64, whole: u64) -> bool {
     part > 0 && part.saturating_mul(100) >= whole.saturating_mul(percent)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{ConfigArgs, SenseArgs};
+    use crate::sense::pipeline_config;
+    use crate::settings::Effective;
+    use tapwire_capture::{Progress, Source, SourceError, SourceNames, SourceStats, Status};
+    use tapwire_inspect::TokenKey;
+    use tapwire_pipeline::{Control, ShedLevel, Snapshot, Watch, run};
+    use tapwire_wire::Packet;
+
+    /// A source that has nothing.
+    struct Nothing;
+
+    impl Source for Nothing {
+        fn dispatch(&mut self, _: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError> {
+            Ok(Status::End)
+        }
+
+        fn stats(&self) -> SourceStats {
+            SourceStats::default()
+        }
+
+        fn names(&self) -> SourceNames {
+            SourceNames::default()
+        }
+
+        fn pressure(&self) -> Pressure {
+            Pressure::Block
+        }
+
+        fn progress(&self) -> Option<Progress> {
+            None
+        }
+    }
+
+    struct Nobody;
+
+    impl Watch for Nobody {
+        fn tick(&mut self, _: Snapshot) -> Control {
+            Control::Continue
+        }
+
+        fn notice(&mut self, _: &tapwire_sink::Notice) {}
+    }
+
+    fn names_of(report: &Report) -> Vec<&'static str> {
+        let look = Look::new(&tapwire_wire::Config::default());
+        let case = Case {
+            report,
+            look: &look,
+            refused: None,
+            filter: None,
+            pressure: Pressure::Shed,
+            ring: 64 << 20,
+        };
+        diagnose(&case).iter().map(|found| found.ailment.name).collect()
+    }
+
+    #[test]
+    fn a_machine_that_is_too_slow_and_a_table_that_is_full_are_told() {
+        let effective = Effective::load(&ConfigArgs::default()).unwrap();
+        let args = SenseArgs { analysis: crate::cli::OnOff::Off, ..SenseArgs::default() };
+        let config = pipeline_config(&effective, &args, TokenKey::new([0; 32]), Pressure::Block).unwrap();
+        let mut report = run(&mut Nothing, &config, Vec::new(), &mut Nobody);
+        assert_eq!(names_of(&report), ["no-packets"]);
+        (report.wire.packets, report.wire.segments) = (9, 9);
+        assert_eq!(names_of(&report), Vec::<&str>::new());
+        report.shedding.worst = ShedLevel::ALL.iter().copied().max().unwrap_or_default();
+        report.flow.evicted = 1;
+        assert_eq!(names_of(&report), ["too-slow", "table-full"]);
+    }
+
+    #[test]
+    fn every_ailment_has_one_name_and_says_what_to_do() {
+        let mut names: Vec<_> = ailments().iter().map(|ailment| ailment.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ailments().len());
+        for ailment in ailments() {
+            assert!(!ailment.means.ends_with('.') && !ailment.remedy.ends_with('.'), "{}", ailment.name);
+            assert!(!ailment.told.is_empty() && !ailment.title.is_empty());
+        }
+    }
+}

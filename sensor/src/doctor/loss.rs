@@ -150,13 +150,25 @@ fn capture_loss(case: &Case<'_>) -> Option<Symptom> {
     let (missing, acknowledged) = missing(case);
     (judged && notable(missing, acknowledged)).then(|| {
         format!(
-            "{} of {} that were acknowledged are missing ({})",
+            "{} of {} that were acknowledged are missing ({}){}",
             bytes(missing),
             bytes(acknowledged),
-            share(missing, acknowledged)
+            share(missing, acknowledged),
+            when(case)
         )
         .into()
     })
+}
+
+/// Whether it is lost all the time or in bursts; of a few seconds nobody can say.
+fn when(case: &Case<'_>) -> String {
+    let all = case.look.clocks.busy_seconds();
+    let missing = case.look.connections.missing.values().filter(|bytes| **bytes > 0);
+    let (count_of, worst) = (missing.clone().count() as u64, missing.max().copied().unwrap_or(0));
+    if all < 10 || count_of == 0 {
+        return String::new();
+    }
+    format!("; in {} of {} s, at worst {} in one", count(count_of), count(all), bytes(worst))
 }
 
 fn too_slow(case: &Case<'_>) -> Option<Symptom> {

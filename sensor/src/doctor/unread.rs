@@ -81,7 +81,11 @@ fn tls(case: &Case<'_>) -> Option<Symptom> {
             bytes(all),
             names(case)
         ),
-        remedy: None,
+        remedy: Some(format!(
+            "mirror behind the load balancer or gateway that ends TLS, between gateway and service, or from a decrypting \
+             packet broker: the {} that is not read here could be read there",
+            share(tls, all)
+        )),
     })
 }
 

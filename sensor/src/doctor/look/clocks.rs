@@ -9,7 +9,7 @@ const STEP: i64 = 1_000_000_000;
 const SECOND: i64 = 1_000_000_000;
 
 /// Seconds that are told apart: a day.
-const MAX_SECONDS: usize = 86_400;
+pub(super) const MAX_SECONDS: usize = 86_400;
 
 /// Steps back, and traffic by second.
 #[derive(Debug, Default)]
@@ -42,12 +42,17 @@ pub(crate) struct Pace {
     pub(crate) peak_bytes: u64,
 }
 
+/// The second in which something happened, since 1970.
+pub(super) const fn second_of(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(SECOND)
+}
+
 impl Clocks {
     pub(crate) fn packet(&mut self, packet: &Packet<'_>) {
         self.step(packet);
         self.first = Some(self.first.map_or(packet.time, |first| first.min(packet.time)));
         self.last = self.last.max(Some(packet.time));
-        let second = packet.time.nanos().div_euclid(SECOND);
+        let second = second_of(packet.time);
         if self.seconds.len() < MAX_SECONDS || self.seconds.contains_key(&second) {
             let second = self.seconds.entry(second).or_default();
             second.packets += 1;
@@ -70,6 +75,11 @@ impl Clocks {
         } else {
             *latest = (*latest).max(Some(packet.time));
         }
+    }
+
+    /// Seconds in which something came.
+    pub(crate) fn busy_seconds(&self) -> u64 {
+        self.seconds.len() as u64
     }
 
     /// How much came in a second; `None` when nothing came.

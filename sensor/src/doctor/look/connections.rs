@@ -1,6 +1,7 @@
 //! What all connections together show.
 
 use super::Trace;
+use super::clocks::{MAX_SECONDS, second_of};
 use super::trace::Late;
 use std::collections::{BTreeMap, HashMap};
 use tapwire_wire::{Endpoint, FlowKey, Segment, Side, TcpFlags, Timestamp};
@@ -66,6 +67,8 @@ pub(crate) struct Connections {
     pub(crate) tagged_apart: u64,
     /// Connections that begin with a PROXY header.
     pub(crate) proxied: u64,
+    /// Bytes that are missing although they were acknowledged, by second.
+    pub(crate) missing: BTreeMap<i64, u64>,
     /// Bytes that connections seen from one side only acknowledged of the other.
     pub(crate) silent_bytes: u64,
     /// Bytes that came after their acknowledgement, long enough to be taken for lost.
@@ -134,7 +137,17 @@ impl Connections {
         traces.values().for_each(|trace| self.retire(trace));
     }
 
+    pub(super) fn missing(&mut self, time: Timestamp, bytes: u64) {
+        let second = second_of(time);
+        if bytes > 0 && (self.missing.len() < MAX_SECONDS || self.missing.contains_key(&second)) {
+            *self.missing.entry(second).or_default() += bytes;
+        }
+    }
+
     pub(super) fn late(&mut self, late: Late) {
+        if let Some(missing) = self.missing.get_mut(&second_of(late.since)) {
+            *missing = missing.saturating_sub(late.bytes);
+        }
         self.late_bytes += if late.nanos > WAIT { late.bytes } else { 0 };
         if late.from_another_source {
             self.apart += 1;

@@ -48,6 +48,12 @@ struct Hole {
     acknowledged: Option<(Timestamp, SourceId)>,
 }
 
+impl Hole {
+    fn len(&self) -> u64 {
+        u64::try_from(self.to.distance(self.from)).unwrap_or(0)
+    }
+}
+
 /// Holes of one direction that are watched.
 const MAX_HOLES: usize = 8;
 
@@ -59,6 +65,8 @@ const BEFORE: u32 = 1 << 20;
 pub(crate) struct Late {
     /// Nanoseconds after its receiver acknowledged it.
     pub(crate) nanos: i64,
+    /// When it was acknowledged.
+    pub(crate) since: Timestamp,
     /// Its payload bytes.
     pub(crate) bytes: u64,
     /// The acknowledgement came from another source.
@@ -111,7 +119,8 @@ impl Trace {
             counts.late(late);
         }
         if let Some(ack) = segment.ack {
-            self.half_mut(segment.side.peer()).acknowledged(ack, segment);
+            let missing = self.half_mut(segment.side.peer()).acknowledged(ack, segment);
+            counts.missing(segment.time, missing);
         }
     }
 
@@ -177,7 +186,7 @@ impl Half {
         let (since, source) = self.fill(segment.seq, end).filter(|_| length > 0)?;
         let nanos = segment.time.since(since);
         let from_another_source = source != segment.source;
-        (nanos > 0).then_some(Late { nanos, bytes: u64::from(length), from_another_source })
+        (nanos > 0).then_some(Late { nanos, since, bytes: u64::from(length), from_another_source })
     }
 
     fn note(&mut self, hole: Hole) {
@@ -200,20 +209,25 @@ impl Half {
         acknowledged
     }
 
-    /// The peer has these bytes.
-    fn acknowledged(&mut self, ack: SeqNumber, by: &Segment<'_>) {
+    /// The peer has these bytes. Gives how many of them turn out to be missing.
+    fn acknowledged(&mut self, ack: SeqNumber, by: &Segment<'_>) -> u64 {
         let acknowledged = Some((by.time, by.source));
+        let mut missing = 0;
         self.acknowledged = Some((self.acknowledged.map_or(ack, |(first, _)| first), ack));
         for hole in &mut self.holes {
             if hole.acknowledged.is_none() && ack.distance(hole.to) >= 0 {
                 hole.acknowledged = acknowledged;
+                missing += hole.len();
             }
         }
         let from = self.reached.unwrap_or(SeqNumber(ack.0.wrapping_sub(BEFORE)));
         if ack.distance(from) > 0 {
-            self.note(Hole { from, to: ack, acknowledged });
+            let hole = Hole { from, to: ack, acknowledged };
+            missing += if self.reached.is_some() { hole.len() } else { 0 };
+            self.note(hole);
             self.reached = Some(ack);
         }
+        missing
     }
 
     /// Bytes that the peer acknowledged while it was watched.
