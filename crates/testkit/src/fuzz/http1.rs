@@ -30,8 +30,10 @@ pub fn run(data: &[u8]) {
     let whole = read(&events, handshake, usize::MAX, config.clone());
     let pieces = read(&events, handshake, split, config);
     let bare = read(&events, handshake, usize::MAX, Config { body_bytes: 0, body_parts: false });
-    // In the middle of a connection, behind a hole and behind garbage, what a chunk begins with is what tells a message.
-    let unbroken = events.iter().all(|event| !matches!(event, Event::Gap { .. }));
+    // In the middle of a connection, behind a hole and behind garbage, what a chunk begins with is what tells a message;
+    // and where segments acknowledge nothing, pairs are told by the order of events alone.
+    let unbroken =
+        events.iter().all(|event| !matches!(event, Event::Gap { .. } | Event::Data { peer_at: None, .. }));
     let known = [&whole, &pieces].into_iter().all(Read::is_in_its_roles) && whole.is_http_throughout();
     if handshake && unbroken && known {
         check_splits(&whole, &pieces);

@@ -73,6 +73,7 @@ impl Model {
         if counters.flows_opened != 1 || counters.dropped_bytes > 0 {
             return;
         }
+        let hasty = self.hasty || counters.waits_given_up > 0;
         for side in [Side::Lower, Side::Upper] {
             let start = starts[side as usize];
             let (captured, delivered) = (self.captured(side, start), self.delivered(side, start));
@@ -80,7 +81,7 @@ impl Model {
             for (at, frame) in captured.into_iter().enumerate().filter(|(_, frame)| *frame > 0) {
                 match delivered.get(at).copied().unwrap_or(0) {
                     0 => assert!(
-                        self.was_given_up(side, start.wrapping_add(at as u32), frame),
+                        self.was_given_up(side, start.wrapping_add(at as u32), frame, hasty),
                         "byte {at} of {side:?}, captured in frame {frame}, is gone"
                     ),
                     heard => assert_eq!(heard, frame, "byte {at} of {side:?} is not its first copy"),
@@ -106,13 +107,14 @@ impl Model {
         carriers
     }
 
-    fn was_given_up(&self, side: Side, seq: u32, frame: u64) -> bool {
+    /// Whether a gap over that byte was declared before the frame that first carried it came; where the table is `hasty`,
+    /// or as it came: where there is no room, a segment makes the table give up what it could have filled, and a wait that
+    /// ends by its time ends before the segment that shows the time is looked at.
+    fn was_given_up(&self, side: Side, seq: u32, frame: u64, hasty: bool) -> bool {
         self.gaps.iter().any(|(gap, declared)| {
             let into = SeqNumber(seq).distance(gap.at.seq());
             let inside = into >= 0 && (into as u64) < gap.len;
-            // The segment itself makes the table give up what it could have filled: where there is no room, and where a
-            // wait ends by its time.
-            gap.side == side && inside && (*declared < frame || self.hasty && *declared == frame)
+            gap.side == side && inside && (*declared < frame || hasty && *declared == frame)
         })
     }
 

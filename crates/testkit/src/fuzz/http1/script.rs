@@ -114,9 +114,9 @@ impl Script {
     /// One chunk; what it acknowledges is all, less, or nothing.
     fn say(&mut self, from: usize, bytes: &[u8], choices: &mut Choices<'_>) {
         let before = StreamOffset::first(self.next[1 - from].seq().add(0u32.wrapping_sub(40)));
-        let peer_at = match choices.byte() % 8 {
-            0 => None,
-            1 => Some(before),
+        let peer_at = match choices.byte() {
+            0xff => None,
+            0xf0..0xff => Some(before),
             _ => Some(self.next[1 - from]),
         };
         self.data(from, bytes, peer_at);
