@@ -11,7 +11,7 @@ use crate::run::{Control, Watch};
 use tapwire_capture::{FileInterface, Source, SourceError, Status};
 use tapwire_flow::FlowTable;
 use tapwire_protocol::{BodyPart, Connection, Exchange, ExchangeSink, Protocols};
-use tapwire_wire::{Decoded, Decoder, Packet, Segment};
+use tapwire_wire::{Decoded, Decoder, Packet, PacketId, Segment};
 
 /// What a packet is to its connection.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +20,8 @@ pub struct Member<'a> {
     pub connection: u64,
     /// The packet's segment.
     pub segment: Segment<'a>,
+    /// The packets before it that brought the first fragments of its datagram; none in the usual case.
+    pub earlier: &'a [PacketId],
 }
 
 /// Hears a capture.
@@ -58,6 +60,7 @@ pub fn follow<F: Follower>(
     let sink = Ears { follower, sources: Names::new(source.names()) };
     let mut trail = Trail {
         decoder: Decoder::new(config.wire.clone()),
+        earlier: Vec::new(),
         flows: FlowTable::new(config.flow.clone()),
         protocols: Protocols::new(protocol, sink),
         wire: WireCounters::default(),
@@ -87,6 +90,8 @@ pub fn follow<F: Follower>(
 
 struct Trail<'f, F> {
     decoder: Decoder,
+    /// The packets that the last one completes a datagram with.
+    earlier: Vec<PacketId>,
     flows: FlowTable<Connection>,
     protocols: Protocols<Ears<'f, F>>,
     wire: WireCounters,
@@ -95,11 +100,11 @@ struct Trail<'f, F> {
 impl<F: Follower> Trail<'_, F> {
     fn packet(&mut self, packet: &Packet<'_>, interface: &FileInterface) {
         self.wire.packet(packet);
-        let member = match self.decoder.decode(packet) {
+        let member = match self.decoder.decode_traced(packet, &mut self.earlier) {
             Decoded::Segment(segment) => {
                 self.flows.handle(&segment, &mut self.protocols);
                 let connection = self.flows.connection(&segment.key);
-                connection.map(|connection| Member { connection, segment })
+                connection.map(|connection| Member { connection, segment, earlier: &self.earlier })
             }
             Decoded::Skip(_) => None,
         };

@@ -59,7 +59,7 @@ pub fn packet_label(key: &FlowKey) -> u64 {
 pub(crate) enum Belongs {
     /// A connection.
     To(FlowKey),
-    /// A connection that only a later fragment will name.
+    /// A connection that only another fragment names.
     Somewhere,
     /// No connection.
     Nowhere,
@@ -68,7 +68,11 @@ pub(crate) enum Belongs {
 impl Belongs {
     /// Of a packet that is no segment by itself.
     pub(crate) fn of(skip: Skip) -> Self {
-        if skip.reason == SkipReason::Fragment { Self::Somewhere } else { Self::Nowhere }
+        match skip.reason {
+            // What contradicts the fragments before it is evidence.
+            SkipReason::Fragment | SkipReason::FragmentDropped => Self::Somewhere,
+            _ => Self::Nowhere,
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::fragments::{Fragment, FragmentCounters, Fragments, Whole};
 use crate::view::View;
 use crate::walk::{Inner, Ports, Walk};
-use crate::{Config, LinkType, Packet, Segment, Skip, SkipReason, SourceId, Tenant, fast, link};
+use crate::{Config, LinkType, Packet, PacketId, Segment, Skip, SkipReason, SourceId, Tenant, fast, link};
 
 /// What a packet turned out to be.
 #[derive(Debug, Clone, Copy)]
@@ -79,8 +79,25 @@ impl Decoder {
     pub fn decode<'s>(&'s mut self, packet: &Packet<'s>) -> Decoded<'s> {
         match self.plain(packet) {
             Some(segment) => Decoded::Segment(segment),
-            None => self.any(packet),
+            None => self.any(packet, &mut Vec::new()),
         }
+    }
+
+    /// Like [`Decoder::decode`], and leaves in `earlier` the packets before this one that brought a part of its datagram, in the
+    /// order in which they came: none but for a segment in fragments. Fragments that said something else are among them, and
+    /// of a datagram in more than 2,048 the first so many. All packets of a run have to take this way.
+    pub fn decode_traced<'s>(&'s mut self, packet: &Packet<'s>, earlier: &mut Vec<PacketId>) -> Decoded<'s> {
+        earlier.clear();
+        if let Some(segment) = self.plain(packet) {
+            return Decoded::Segment(segment);
+        }
+        earlier.push(packet.id());
+        let decoded = self.any(packet, earlier);
+        match decoded {
+            Decoded::Segment(_) => earlier.retain(|id| *id != packet.id()),
+            Decoded::Skip(_) => earlier.clear(),
+        }
+        decoded
     }
 
     /// What [`Decoder::decode`] gives for a packet with nothing but the usual headers, `None` for any other.
@@ -96,13 +113,15 @@ impl Decoder {
         Some(segment)
     }
 
+    /// `trace` has the packet, where it is to be known later what a datagram came in, and is empty otherwise. Then it has the
+    /// packets of the datagram that was completed.
     #[inline(never)]
-    fn any<'s>(&'s mut self, packet: &Packet<'s>) -> Decoded<'s> {
+    fn any<'s>(&'s mut self, packet: &Packet<'s>, trace: &mut Vec<PacketId>) -> Decoded<'s> {
         let tenant = self.tenant;
         let ports = Ports { vxlan: &self.vxlan_ports, geneve: &self.geneve_ports };
         let mut walk = Walk::default();
         let mut decoded = match unwrapped(packet, &mut walk, ports) {
-            Ok(Inner::Fragment(fragment)) => self.gather(packet, &walk, &fragment),
+            Ok(Inner::Fragment(fragment)) => self.gather(packet, &walk, &fragment, trace),
             inner => decoded(inner),
         };
         if tenant != Tenant::None
@@ -115,17 +134,23 @@ impl Decoder {
 
     /// Takes a fragment; when it completes a datagram, goes on inside, where other fragments may be.
     #[cold]
-    fn gather<'s>(&'s mut self, packet: &Packet<'s>, walk: &Walk, fragment: &Fragment<'_>) -> Decoded<'s> {
+    fn gather<'s>(
+        &'s mut self,
+        packet: &Packet<'s>,
+        walk: &Walk,
+        fragment: &Fragment<'_>,
+        trace: &mut Vec<PacketId>,
+    ) -> Decoded<'s> {
         let tenant = self.tenant.of(walk.vlan, walk.overlay.vni, packet.source);
-        let slot = self.fragments.insert(fragment, walk, tenant, packet.time);
-        let mut whole = match slot.and_then(|slot| self.take(slot)) {
+        let slot = self.fragments.insert(fragment, walk, tenant, packet.time, trace);
+        let mut whole = match slot.and_then(|slot| self.take(slot, trace)) {
             Ok(whole) => whole,
             Err(skip) => return Decoded::Skip(skip),
         };
         // The walk counts its layers across datagrams, so this ends.
-        while let Some(slot) = self.gather_inside(packet, &whole) {
+        while let Some(slot) = self.gather_inside(packet, &whole, trace) {
             let conflict = whole.conflict;
-            whole = match slot.and_then(|slot| self.take(slot)) {
+            whole = match slot.and_then(|slot| self.take(slot, trace)) {
                 Ok(whole) => Whole { conflict: whole.conflict || conflict, ..whole },
                 Err(skip) => return Decoded::Skip(skip),
             };
@@ -140,7 +165,12 @@ impl Decoder {
     }
 
     /// Where the fragment inside a datagram went; `None` when there is something else inside.
-    fn gather_inside(&mut self, packet: &Packet<'_>, whole: &Whole) -> Option<Result<u32, Skip>> {
+    fn gather_inside(
+        &mut self,
+        packet: &Packet<'_>,
+        whole: &Whole,
+        trace: &[PacketId],
+    ) -> Option<Result<u32, Skip>> {
         let Self { tenant, vxlan_ports, geneve_ports, fragments, whole: bytes } = self;
         let ports = Ports { vxlan: vxlan_ports, geneve: geneve_ports };
         let mut walk = whole.origin.walk;
@@ -148,12 +178,12 @@ impl Decoder {
             return None;
         };
         let tenant = tenant.of(walk.vlan, walk.overlay.vni, packet.source);
-        Some(fragments.insert(&fragment, &walk, tenant, packet.time))
+        Some(fragments.insert(&fragment, &walk, tenant, packet.time, trace))
     }
 
-    fn take(&mut self, slot: u32) -> Result<Whole, Skip> {
+    fn take(&mut self, slot: u32, trace: &mut Vec<PacketId>) -> Result<Whole, Skip> {
         let lost = Skip::new(crate::Layer::Extension, SkipReason::FragmentDropped);
-        self.fragments.copy(slot, &mut self.whole).ok_or(lost)
+        self.fragments.copy(slot, &mut self.whole, trace).ok_or(lost)
     }
 }
 

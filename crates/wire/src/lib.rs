@@ -34,7 +34,7 @@ pub use decode::{Decoded, Decoder, decode};
 pub use fragments::{FragmentCounters, FragmentFate};
 pub use key::{Endpoint, FlowKey, Side};
 pub use overlay::{Overlay, Tunnel, Tunnels};
-pub use packet::{LinkType, Packet, SourceId, Timestamp};
+pub use packet::{LinkType, Packet, PacketId, SourceId, Timestamp};
 pub use segment::{Checksum, Segment, TcpFlags};
 pub use sequence::SeqNumber;
 pub use skip::{Layer, Skip, SkipReason};

@@ -106,6 +106,24 @@ pub struct Packet<'a> {
     pub source: SourceId,
 }
 
+impl Packet<'_> {
+    /// Which packet of the run this is.
+    pub const fn id(&self) -> PacketId {
+        PacketId { source: self.source, frame: self.frame, time: self.time }
+    }
+}
+
+/// One packet of a run. Where captures of several runs have one source, their frame numbers begin anew: time tells them apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PacketId {
+    /// Where it came from.
+    pub source: SourceId,
+    /// Its number there.
+    pub frame: u64,
+    /// When it was captured.
+    pub time: Timestamp,
+}
+
 impl std::fmt::Debug for Packet<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Packet")

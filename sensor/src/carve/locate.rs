@@ -68,6 +68,8 @@ pub(crate) struct Locator<'s> {
     answered: BTreeMap<u64, Timestamp>,
     /// The sides whose first bytes are wanted too.
     prefaced: BTreeMap<u64, Side>,
+    /// Whether a datagram of their connections came in fragments.
+    in_fragments: bool,
 }
 
 impl<'s> Locator<'s> {
@@ -88,7 +90,13 @@ impl<'s> Locator<'s> {
             turns: BTreeMap::new(),
             answered: BTreeMap::new(),
             prefaced: spots.iter().filter_map(|spot| Some((spot.connection, spot.proxied?))).collect(),
+            in_fragments: false,
         }
+    }
+
+    /// Whether packets are wanted that are fragments.
+    pub(crate) const fn in_fragments(&self) -> bool {
+        self.in_fragments
     }
 
     /// What was found, for another pass from the beginning.
@@ -112,6 +120,7 @@ impl<'s> Locator<'s> {
     fn see(&mut self, packet: &Packet<'_>, member: &Member<'_>) {
         let Some(connection) = self.connections.get_mut(&member.connection) else { return };
         connection.packets += 1;
+        self.in_fragments |= !member.earlier.is_empty();
         let number = connection.packets;
         let direction = connection.direction(member.segment.side);
         let place = direction.unwrapping.place(member.segment.seq);

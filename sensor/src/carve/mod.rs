@@ -1,11 +1,13 @@
 //! `carve`: the packets of exchanges and findings as pcapng.
 //!
 //! The capture is read three times, each time through the same stages as in `replay`: once to find the exchanges, once to
-//! find where their bytes lie, once to write. Nothing is kept of packets in between, so a capture may be of any size.
+//! find where their bytes lie, once to write; and once more in between where they came in fragments. Of packets only the
+//! numbers of fragments are kept in between, so a capture may be of any size.
 
 mod audit;
 mod choose;
 mod findings;
+mod fragments;
 mod kept;
 mod locate;
 mod output;
@@ -21,9 +23,11 @@ use crate::size::{bytes, counted};
 use crate::watch::{Terminal, catch_signals};
 use audit::Audit;
 use choose::{Answer, Chooser, Spot, Wish};
+use fragments::{Fragments, Gatherer};
 use kept::Kept;
 use locate::Locator;
 use output::Output;
+use places::Places;
 use ring::RingSource;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -48,9 +52,13 @@ pub(crate) fn carve(args: &CarveArgs) -> Result<Exit, Failure> {
     if carving.pass(&mut locator)?.interrupted {
         return Ok(Exit::Interrupted);
     }
+    let in_fragments = locator.in_fragments();
+    let places = locator.into_places(args.exact);
+    let fragments = if in_fragments { carving.fragments(places.clone())? } else { Some(Fragments::new()) };
+    let Some(fragments) = fragments else { return Ok(Exit::Interrupted) };
     let audit = Audit::open(args)?;
     let output = Output::create(&args.out)?;
-    let mut writer = Writer::new(output, locator.into_places(args.exact), carving.names()?)?;
+    let mut writer = Writer::new(output, places, fragments, carving.names()?)?;
     if carving.pass(&mut writer)?.interrupted {
         return Ok(Exit::Interrupted);
     }
@@ -119,6 +127,15 @@ impl Carving {
         let followed = follow(source.as_mut(), &self.config, follower, &mut terminal);
         terminal.finish();
         Ok(followed)
+    }
+
+    /// The fragments of what is wanted; `None` when interrupted.
+    fn fragments(&self, places: Places) -> Result<Option<Fragments>, Failure> {
+        let mut gatherer = Gatherer::new(places);
+        if self.pass(&mut gatherer)?.interrupted {
+            return Ok(None);
+        }
+        gatherer.into_fragments().map(Some)
     }
 
     /// The exchanges that are wished for; `Err` within when interrupted.

@@ -171,7 +171,7 @@ impl Connection {
 }
 
 /// All connections with chosen exchanges.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Places {
     connections: BTreeMap<u64, Connection>,
     exact: bool,

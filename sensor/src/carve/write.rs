@@ -1,7 +1,8 @@
 //! Writes the packets of chosen exchanges as they were captured.
 
+use super::fragments::Fragments;
 use super::output::Output;
-use super::places::Places;
+use super::places::{Part, Places};
 use crate::failure::Failure;
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -25,6 +26,8 @@ struct Port {
 pub(crate) struct Writer {
     out: PcapngWriter<Output>,
     places: Places,
+    /// The fragments that come before what [`Places`] wants is known.
+    fragments: Fragments,
     /// Names of the sources.
     sources: Vec<String>,
     ports: HashMap<Port, u32>,
@@ -45,9 +48,14 @@ pub(crate) struct Written {
 }
 
 impl Writer {
-    pub(crate) fn new(output: Output, places: Places, sources: Vec<String>) -> Result<Self, Failure> {
+    pub(crate) fn new(
+        output: Output,
+        places: Places,
+        fragments: Fragments,
+        sources: Vec<String>,
+    ) -> Result<Self, Failure> {
         let out = PcapngWriter::by(output, ByteOrder::Little, APPLICATION)?;
-        Ok(Self { out, places, sources, ports: HashMap::new(), packets: 0, error: None })
+        Ok(Self { out, places, fragments, sources, ports: HashMap::new(), packets: 0, error: None })
     }
 
     /// Everything is written.
@@ -65,17 +73,22 @@ impl Writer {
         &mut self,
         packet: &Packet<'_>,
         interface: &FileInterface,
-        member: &Member<'_>,
+        member: Option<&Member<'_>>,
     ) -> io::Result<()> {
-        let part = self.places.part(member.connection, &member.segment);
-        if !part.wanted {
-            return Ok(());
-        }
+        let Some(part) = self.part(packet, member) else { return Ok(()) };
         let port = self.port(packet, interface)?;
         let comments: Vec<String> = part.carries.iter().map(ToString::to_string).collect();
         let comments: Vec<&str> = comments.iter().map(String::as_str).collect();
         self.packets += 1;
         self.out.commented_packet(port, packet, &comments)
+    }
+
+    /// What the packet is to the chosen exchanges; `None` when it is not wanted.
+    fn part(&mut self, packet: &Packet<'_>, member: Option<&Member<'_>>) -> Option<Part> {
+        let part = member.map(|member| self.places.part(member.connection, &member.segment));
+        let fragment = if self.fragments.is_empty() { None } else { self.fragments.remove(&packet.id()) };
+        let fragment = fragment.map(|carries| Part { wanted: true, carries });
+        part.filter(|part| part.wanted).or(fragment)
     }
 
     /// The number of the packet's interface in the file, described when its first packet is written.
@@ -99,8 +112,8 @@ impl Writer {
 
 impl Follower for Writer {
     fn packet(&mut self, packet: &Packet<'_>, interface: &FileInterface, member: Option<Member<'_>>) {
-        if let (Some(member), None) = (member, &self.error) {
-            self.error = self.write(packet, interface, &member).err();
+        if self.error.is_none() {
+            self.error = self.write(packet, interface, member.as_ref()).err();
         }
     }
 

@@ -1,11 +1,15 @@
 //! One datagram in parts.
 
+use crate::PacketId;
 use crate::fragments::{Fragment, FragmentKey, MAX_DATAGRAM, Origin};
 use crate::walk::Walk;
 
 /// Fragments lie at multiples of eight bytes (RFC 791, 3.1; RFC 8200, 4.5).
 pub(crate) const BLOCK: usize = 8;
 const WORDS: usize = (MAX_DATAGRAM + 1) / BLOCK / 64;
+
+/// Packets of a datagram that are known again: enough for the largest datagram in fragments of 32 bytes.
+const MAX_PACKETS: usize = 2_048;
 
 /// What a fragment brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +39,8 @@ pub(crate) struct Datagram {
     cut_at: usize,
     /// Fragments in it.
     pub(crate) fragments: u64,
+    /// The packets that it came in, where anybody asks for them.
+    pub(crate) packets: Vec<PacketId>,
     pub(crate) conflict: bool,
     pub(crate) complete: bool,
 }
@@ -54,6 +60,7 @@ impl Datagram {
             end: 0,
             cut_at: usize::MAX,
             fragments: 0,
+            packets: Vec::new(),
             conflict: false,
             complete: false,
         }
@@ -81,6 +88,12 @@ impl Datagram {
             self.complete = true;
         }
         added
+    }
+
+    /// Notes the packets of a fragment that said anything new.
+    pub(crate) fn came_in(&mut self, packets: &[PacketId]) {
+        let room = MAX_PACKETS.saturating_sub(self.packets.len());
+        self.packets.extend(packets.iter().take(room));
     }
 
     fn may_end(&self, end: usize, more: bool) -> bool {

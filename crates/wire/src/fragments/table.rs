@@ -5,7 +5,7 @@ use std::collections::VecDeque;
 use crate::fragments::datagram::{Added, Datagram};
 use crate::fragments::{Fragment, FragmentCounters, FragmentFate, FragmentKey, MAX_DATAGRAM, Whole};
 use crate::walk::Walk;
-use crate::{Config, Skip, SkipReason, Timestamp};
+use crate::{Config, PacketId, Skip, SkipReason, Timestamp};
 
 /// Datagrams at a time, complete ones included: their records are 1.2 KiB each beside their bytes.
 const MAX_DATAGRAMS: usize = 1_024;
@@ -55,17 +55,18 @@ impl Fragments {
         &self.counters
     }
 
-    /// Takes a fragment that `walk` led to. Gives the slot of the datagram that it completes.
+    /// Takes a fragment that `walk` led to and that came in `packets`. Gives the slot of the datagram that it completes.
     pub(crate) fn insert(
         &mut self,
         fragment: &Fragment<'_>,
         walk: &Walk,
         tenant: u32,
         time: Timestamp,
+        packets: &[PacketId],
     ) -> Result<u32, Skip> {
         self.pass(time);
         self.counters.fragments += 1;
-        let fate = match self.try_insert(fragment, walk, tenant) {
+        let fate = match self.try_insert(fragment, walk, tenant, packets) {
             Ok(Some(slot)) => return Ok(slot),
             Ok(None) => return Err(Skip::new(fragment.layer(), SkipReason::Fragment)),
             Err(fate) => fate,
@@ -74,11 +75,13 @@ impl Fragments {
         Err(Skip::new(fragment.layer(), SkipReason::FragmentDropped))
     }
 
-    /// Copies a complete datagram out. Its own bytes stay, to know copies of its fragments by.
-    pub(crate) fn copy(&self, slot: u32, into: &mut Vec<u8>) -> Option<Whole> {
+    /// Copies a complete datagram out, and the packets that it came in. Its own bytes stay, to know copies of its fragments by.
+    pub(crate) fn copy(&self, slot: u32, into: &mut Vec<u8>, packets: &mut Vec<PacketId>) -> Option<Whole> {
         let datagram = self.slots.get(slot as usize)?;
         into.clear();
         into.extend_from_slice(datagram.captured());
+        packets.clear();
+        packets.extend_from_slice(&datagram.packets);
         Some(Whole { origin: datagram.origin?, stated: datagram.total?, conflict: datagram.conflict })
     }
 
@@ -87,6 +90,7 @@ impl Fragments {
         fragment: &Fragment<'_>,
         walk: &Walk,
         tenant: u32,
+        packets: &[PacketId],
     ) -> Result<Option<u32>, FragmentFate> {
         let length = fragment.transport.view.stated;
         if length == 0 || (fragment.more && !length.is_multiple_of(8)) {
@@ -97,14 +101,23 @@ impl Fragments {
         }
         let slot = self.slot_of(fragment, fragment.key(walk, tenant))?;
         self.make_room(slot, usize::from(fragment.offset) + fragment.transport.view.data.len());
-        self.add(slot, fragment, walk)
+        self.add(slot, fragment, walk, packets)
     }
 
-    fn add(&mut self, slot: u32, fragment: &Fragment<'_>, walk: &Walk) -> Result<Option<u32>, FragmentFate> {
+    fn add(
+        &mut self,
+        slot: u32,
+        fragment: &Fragment<'_>,
+        walk: &Walk,
+        packets: &[PacketId],
+    ) -> Result<Option<u32>, FragmentFate> {
         let Some(datagram) = self.slots.get_mut(slot as usize) else { return Err(FragmentFate::Evicted) };
         let before = datagram.conflict;
         let added = datagram.add(fragment, walk);
         self.counters.conflicts += u64::from(datagram.conflict && !before);
+        if added != Added::Nothing {
+            datagram.came_in(packets);
+        }
         match added {
             Added::Fresh => {}
             Added::Nothing => return Err(FragmentFate::Duplicate),
@@ -240,7 +253,9 @@ impl Fragments {
     }
 
     fn release(&mut self, slot: u32) {
-        let Some(key) = self.slots.get(slot as usize).map(|datagram| datagram.key) else { return };
+        let Some(datagram) = self.slots.get_mut(slot as usize) else { return };
+        datagram.packets = Vec::new();
+        let key = datagram.key;
         if let Ok(at) = self.index.binary_search_by_key(&key, |(key, _)| *key) {
             self.index.remove(at);
         }

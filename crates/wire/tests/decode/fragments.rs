@@ -4,8 +4,8 @@
 
 use proptest::prelude::*;
 use tapwire_wire::{
-    Checksum, Config, Decoded, Decoder, FragmentFate, Layer, LinkType, Packet, Skip, SkipReason, Tenant,
-    Timestamp, Tunnel,
+    Checksum, Config, Decoded, Decoder, FragmentFate, Layer, LinkType, Packet, PacketId, Skip, SkipReason,
+    Tenant, Timestamp, Tunnel,
 };
 
 use crate::build::{CLIENT, CLIENT6, SERVER, SERVER6, ethernet, ipv4, ipv6, packet, set_checksum, tcp};
@@ -100,6 +100,47 @@ fn fragments_that_split_the_tcp_header_come_together_in_any_order() {
             }
         }
     }
+}
+
+/// The frames, but the last, of every datagram that `parts`, numbered from 1, complete.
+fn traced(parts: &[Vec<u8>]) -> Vec<Vec<u64>> {
+    let (mut decoder, mut earlier, mut all) = (Decoder::new(Config::default()), Vec::new(), Vec::new());
+    for (frame, part) in (1..).zip(parts) {
+        let packet = Packet { frame, ..packet(RAW, part) };
+        let is_segment = matches!(decoder.decode_traced(&packet, &mut earlier), Decoded::Segment(_));
+        assert!(is_segment || earlier.is_empty());
+        if is_segment {
+            all.push(earlier.iter().map(|id: &PacketId| id.frame).collect());
+        }
+    }
+    all
+}
+
+#[test]
+fn a_datagram_knows_the_packets_that_it_came_in() {
+    let [one, two] = [7, 8].map(|id| fragments4(&whole4(&text(100)), 40, id));
+    let plain = whole4(b"alone");
+    let mut other = one[1].clone();
+    other[30] ^= 1;
+    // A copy says nothing, a contradiction does; what stands alone came in nothing else.
+    let parts = [&one[0], &two[1], &one[1], &one[1], &other, &plain, &one[2], &one[2], &two[0], &two[2]];
+    assert_eq!(traced(&parts.map(Clone::clone)), [vec![], vec![1, 3, 5], vec![2, 9]]);
+}
+
+#[test]
+fn a_datagram_in_fragments_of_fragments_knows_all_packets() {
+    let inside = fragments4(&whole4(&text(3_000)), 1_480, 9);
+    let tunnel = |part| outer4(17, &udp(4789, &vxlan(5, &ethernet(&[0x0800], part))));
+    let both: Vec<Vec<u8>> =
+        inside.iter().zip(20..).flat_map(|(part, id)| fragments4(&tunnel(part), 1_000, id)).collect();
+    let all: Vec<u64> = (1..both.len() as u64).collect();
+    assert_eq!(traced(&both), [all]);
+}
+
+#[test]
+fn the_packets_of_a_datagram_that_are_known_are_bounded() {
+    let parts = fragments4(&whole4(&text(60_000)), 8, 9);
+    assert_eq!(traced(&parts).iter().map(Vec::len).collect::<Vec<_>>(), [2_048]);
 }
 
 #[test]
