@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use tapwire_testkit::mutate::{Link, Route};
 use tapwire_tests::{Fixture, Ran, Tapwire, fixtures};
 
 fn fixture(name: &str) -> Fixture {
@@ -133,7 +134,7 @@ fn packets(captures: &[&Path]) -> u64 {
 
 #[test]
 fn the_ring_carves_what_the_capture_carves() {
-    for name in ["demo", "cooked-v2", "proxy-v1", "pipelined-rolling"] {
+    for name in ["demo", "cooked-v2", "proxy-v1", "pipelined-rolling", "vxlan-fragments"] {
         let fixture = fixture(name);
         let folder = tempfile::tempdir().expect("a temporary folder");
         let data = folder.path().join("data");
@@ -235,6 +236,37 @@ fn connections_on_the_same_ports_are_not_mixed() {
         let out = folder.path().join(uid(event));
         let _ = carve(&[&uid(event)], &[&path], &out).ok("carve");
         assert_eq!(packets(&[&out]), packets_of.packets.len() as u64);
+    }
+}
+
+/// A request in fragments, one of which comes in two versions: carved from the capture and from the ring, it tells of it again.
+#[test]
+fn fragments_that_contradict_each_other_are_carved_too() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (path, data) = (folder.path().join("in.pcap"), folder.path().join("data"));
+    let route = Route { inner_fragments: Some(48), ..Route::plain(Link::Ethernet) };
+    let plain = tapwire_testkit::Conversation::new(tapwire_testkit::shop_turns(3, 8), 8).play();
+    let mut capture = tapwire_testkit::mutate::carry(&plain, &route).expect("Ethernet carries everything");
+    let is_second = |packet: &tapwire_testkit::OwnedPacket| packet.bytes.get(20..22) == Some(&[0x20, 6]);
+    let at = capture.packets.iter().position(is_second).expect("a request in fragments");
+    let mut other = capture.packets[at].clone();
+    other.bytes[40] ^= 1;
+    capture.packets.insert(at + 1, other);
+    let file = std::fs::File::create(&path).expect("a file");
+    let nanos = tapwire_capture::Resolution::Nanoseconds;
+    let capture = capture.numbered();
+    let _ = capture.write_pcap(file, tapwire_capture::ByteOrder::Little, nanos).expect("a capture");
+    let _ = keep(&[&path], &data);
+    let events = exchanges(&[&path], "off");
+    assert!(events[0].to_string().contains("fragment-conflict"), "{}", events[0]);
+    for (out, captures, from) in
+        [("a", vec![path.as_path()], vec![]), ("b", vec![], vec!["--data", data.to_str().expect("UTF-8")])]
+    {
+        let out = folder.path().join(out);
+        let _ = carve(&[&[uid(&events[0]).as_str()], &from[..]].concat(), &captures, &out).ok("carve");
+        assert_eq!(packets(&[&out]), capture.packets.len() as u64);
+        let again = exchanges(&[&out], "off");
+        assert_eq!(again.iter().map(alone).collect::<Vec<_>>(), events.iter().map(alone).collect::<Vec<_>>());
     }
 }
 
