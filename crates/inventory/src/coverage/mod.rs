@@ -15,7 +15,7 @@ pub use estimate::Interval;
 use crate::Config;
 use cell::Cell;
 use estimate::{DEVIATIONS, Losses, Total, share, unreported};
-use services::{Owner, Plain, Services};
+use services::{Counted, Owner, Plain, Services};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tapwire_protocol::{ConnectionEnd, Exchange, Unseen};
@@ -140,13 +140,11 @@ impl Coverage {
         exchange.ends.iter().for_each(|end| self.end(end));
         let hour = hour_of(exchange.started());
         self.advance(exchange.ended());
-        if self.services.follows(exchange, hour) {
+        if let Counted::With(left) = self.services.count(exchange, hour) {
+            left.iter().for_each(|plain| self.add_plain(plain));
             return;
         }
         let met = self.services.meet(exchange, hour);
-        if let Some(plain) = met.left {
-            self.add_plain(&plain);
-        }
         let Some(owner) = met.owner else {
             self.counters.beyond_services += 1;
             return;

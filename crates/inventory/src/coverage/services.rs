@@ -42,11 +42,9 @@ struct Slot {
     service: Option<usize>,
     /// The hour of its last exchange.
     hour: Option<i64>,
-    /// Exchanges of that hour that are not counted in its cell yet.
-    plain: u32,
 }
 
-/// Exchanges that were counted with their connection.
+/// Exchanges that were counted with their service.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Plain {
     pub(super) owner: Owner,
@@ -59,8 +57,15 @@ pub(super) struct Plain {
 pub(super) struct Met {
     pub(super) owner: Option<Owner>,
     pub(super) before: Option<i64>,
-    /// What the connection's place in the table held until now.
-    pub(super) left: Option<Plain>,
+}
+
+/// Whether an exchange was counted with its service.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Counted {
+    /// It says something new.
+    No,
+    /// It was, and these that were counted before are of another hour.
+    With(Option<Plain>),
 }
 
 #[derive(Debug)]
@@ -69,6 +74,11 @@ struct Service {
     /// The spelling of `Host` that was met first.
     host: Box<[u8]>,
     sample: Sample,
+    /// The server that spoke for it last.
+    server: Option<Endpoint>,
+    /// Exchanges of this hour that are not in its cell yet.
+    hour: Option<i64>,
+    plain: u32,
 }
 
 #[derive(Debug, Default)]
@@ -94,42 +104,41 @@ impl Services {
         }
     }
 
-    /// Counts an exchange that says nothing new: a certain pair that follows the one before, of the same service and
-    /// hour. Nearly all are such, and this is all that they cost.
-    pub(super) fn follows(&mut self, exchange: &Exchange, hour: i64) -> bool {
-        let Some(slot) = self.slots.get_mut(index(exchange.flow.id)) else { return false };
-        let plain = slot.flow == exchange.flow.id
-            && slot.hour == Some(hour)
-            && exchange.unseen.is_nothing()
-            && exchange.pairing == Pairing::Certain;
-        let (Some(service), Some(request), Some(response)) = (
-            slot.service.and_then(|index| self.services.get_mut(index)),
-            &exchange.request,
-            &exchange.response,
-        ) else {
-            return false;
-        };
-        let whole = request.seen != Seen::Truncated && response.seen != Seen::Truncated;
-        let same = || origin_host(request).is_some_and(|host| *host == *service.host);
-        if !(plain && whole && same()) {
-            return false;
-        }
-        slot.plain += 1;
-        if slot.plain.is_multiple_of(SAMPLED) {
-            service.sample.learn(exchange);
-        }
-        true
+    /// Counts an exchange that says nothing new: a certain pair that follows the one before on its connection, of a
+    /// service that its server is known for. Nearly all are such, and this is all that they cost.
+    pub(super) fn count(&mut self, exchange: &Exchange, hour: i64) -> Counted {
+        self.counted(exchange, hour).map_or(Counted::No, Counted::With)
     }
 
-    /// Takes what was counted with connections in that hour.
+    fn counted(&mut self, exchange: &Exchange, hour: i64) -> Option<Option<Plain>> {
+        let (request, response) = (exchange.request.as_deref()?, exchange.response.as_deref()?);
+        let slot = self.slots.get_mut(index(exchange.flow.id))?;
+        let known = slot.flow == exchange.flow.id && slot.hour == Some(hour);
+        let whole = request.seen != Seen::Truncated && response.seen != Seen::Truncated;
+        if !known || !whole || exchange.pairing != Pairing::Certain || !exchange.unseen.is_nothing() {
+            return None;
+        }
+        let (before, host) = (slot.service?, origin_host(request)?);
+        let same = self.services.get(before).is_some_and(|service| *service.host == *host);
+        let owner = if same { before } else { *self.by_host.get(host)? };
+        let service = self.services.get_mut(owner)?;
+        if !same && service.server.as_ref() != Some(exchange.flow.server()) {
+            return None;
+        }
+        slot.service = Some(owner);
+        let left = if service.hour == Some(hour) { None } else { service.take_plain(owner) };
+        service.hour = Some(hour);
+        service.plain += 1;
+        if service.plain.is_multiple_of(SAMPLED) {
+            service.sample.learn(exchange);
+        }
+        Some(left)
+    }
+
+    /// Takes what was counted with services in that hour.
     pub(super) fn take_plain(&mut self, hour: i64) -> Vec<Plain> {
-        let of_hour = self.slots.iter_mut().filter(|slot| slot.hour == Some(hour));
-        of_hour
-            .filter_map(|slot| {
-                slot.hour = None;
-                slot.take_plain(hour)
-            })
-            .collect()
+        let of_hour = self.services.iter_mut().enumerate().filter(|(_, service)| service.hour == Some(hour));
+        of_hour.filter_map(|(index, service)| service.take_plain(index)).collect()
     }
 
     /// Whose an exchange of that hour is.
@@ -140,11 +149,9 @@ impl Services {
             None => None,
         };
         let service = named.or(slot.service);
-        let left = if slot.hour != Some(hour) || service != slot.service {
-            self.remember(exchange, service, hour)
-        } else {
-            None
-        };
+        if slot.hour != Some(hour) || service != slot.service {
+            self.remember(exchange, service, hour);
+        }
         // A name that found no room is nobody else's.
         let crowded = exchange.request.is_some() && self.services.len() >= self.limit;
         let owner = match service {
@@ -152,14 +159,14 @@ impl Services {
             None if crowded => None,
             None => self.server(exchange.flow.server(), true).map(Owner::Server),
         };
-        Met { owner, before: slot.hour, left }
+        Met { owner, before: slot.hour }
     }
 
     /// Whose the end of a connection is; nobody's when its server is not known to speak HTTP.
     pub(super) fn of_end(&mut self, end: &ConnectionEnd) -> Met {
         let slot = self.slot(end.flow.id);
         let server = || self.by_server.get(end.flow.server()).map(|server| Owner::Server(*server));
-        Met { owner: slot.service.map(Owner::Service).or_else(server), before: slot.hour, left: None }
+        Met { owner: slot.service.map(Owner::Service).or_else(server), before: slot.hour }
     }
 
     /// Learns how long the owner's messages are.
@@ -225,17 +232,20 @@ impl Services {
         if slot.flow == flow { slot } else { Slot { flow, ..Slot::default() } }
     }
 
-    fn remember(&mut self, exchange: &Exchange, service: Option<usize>, hour: i64) -> Option<Plain> {
+    fn remember(&mut self, exchange: &Exchange, service: Option<usize>, hour: i64) {
         let flow = exchange.flow.id;
-        let slot = self.slots.get_mut(index(flow))?;
-        let mut before = std::mem::replace(slot, Slot { flow, service, hour: Some(hour), plain: 0 });
-        if let Some(service) = service
-            && let Some(server) = self.server(exchange.flow.server(), true)
+        if let Some(slot) = self.slots.get_mut(index(flow)) {
+            *slot = Slot { flow, service, hour: Some(hour) };
+        }
+        let Some(service) = service else { return };
+        if let Some(service) = self.services.get_mut(service) {
+            service.server = Some(*exchange.flow.server());
+        }
+        if let Some(server) = self.server(exchange.flow.server(), true)
             && let Some(server) = self.servers.get_mut(server)
         {
             *server.services.entry(service).or_default() += 1.0;
         }
-        before.hour.and_then(|hour| before.take_plain(hour))
     }
 
     /// The service that a request names. Most name the one their connection named before.
@@ -271,7 +281,14 @@ impl Services {
         }
         let index = self.services.len();
         self.by_name.insert(Arc::clone(&name), index);
-        self.services.push(Service { name, host, sample: Sample::default() });
+        self.services.push(Service {
+            name,
+            host,
+            sample: Sample::default(),
+            server: None,
+            hour: None,
+            plain: 0,
+        });
         Some(index)
     }
 
@@ -292,11 +309,11 @@ impl Services {
     }
 }
 
-impl Slot {
-    fn take_plain(&mut self, hour: i64) -> Option<Plain> {
-        let count = std::mem::take(&mut self.plain);
-        let owner = Owner::Service(self.service?);
-        (count > 0).then_some(Plain { owner, hour, count })
+impl Service {
+    /// What was counted and is in no cell yet; `index` is its own.
+    fn take_plain(&mut self, index: usize) -> Option<Plain> {
+        let (hour, count) = (self.hour.take()?, std::mem::take(&mut self.plain));
+        (count > 0).then_some(Plain { owner: Owner::Service(index), hour, count })
     }
 }
 
