@@ -25,6 +25,8 @@ const MAX_KEPT_FINDINGS: usize = 1_000;
 pub(crate) struct Analyst {
     pub(crate) inventory: Inventory,
     pub(crate) coverage: Coverage,
+    /// Analysis is on.
+    learns: bool,
     pub(crate) detectors: Detectors,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) tally: Tally,
@@ -52,6 +54,7 @@ impl Analyst {
         Self {
             inventory: Inventory::new(config.inventory.clone()),
             coverage: Coverage::new(&config.inventory),
+            learns: config.analysis,
             detectors: Detectors::new(config.detect),
             outlets,
             tally: Tally::default(),
@@ -103,7 +106,7 @@ impl Analyst {
             Seen::Plain(exchange) => self.report_plain(exchange),
             Seen::Observed(observation) => self.judge(observation),
         };
-        if !over {
+        if !over && self.learns {
             self.cover(&exchange);
         }
         self.next += 1;
@@ -130,7 +133,7 @@ impl Analyst {
 
     /// The run is over: these connections ended behind the last exchange.
     pub(crate) fn finish_coverage(&mut self, ends: &[ConnectionEnd]) {
-        if !self.is_over() {
+        if !self.is_over() && self.learns {
             ends.iter().for_each(|end| self.coverage.end(end));
         }
         let hours = self.coverage.take_rest();

@@ -172,7 +172,7 @@ pub struct Report {
     pub detect: tapwire_detect::Counters,
     /// What was shed, and why.
     pub shedding: Shedding,
-    /// How well services were seen.
+    /// How well services were seen; empty with analysis off.
     pub coverage: Coverage,
     /// What was learned; `None` with analysis off.
     pub inventory: Option<Inventory>,
