@@ -48,7 +48,8 @@ pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let plan = Plan::new(&args.sense, Pressure::Shed)?;
     let bpf = filter_of(args)?;
     let ring = size_of_key("capture.ring", &effective.settings.capture.ring)?;
-    let mut source = InterfaceSource::open_many(&args.interfaces, bpf.as_deref(), ring)?;
+    let lanes = effective.lanes()?;
+    let mut source = InterfaceSource::open_lanes(&args.interfaces, bpf.as_deref(), ring, lanes)?;
     let data = args.sense.data.clone().or_else(|| Directories::from_env().data);
     let interfaces = args.interfaces.clone();
     let asked = Asked { interfaces, ..asked(&args.sense, &plan, data.as_deref()) };

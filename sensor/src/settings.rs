@@ -63,7 +63,9 @@ pub(crate) enum Fidelity {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Capture {
-    /// Ring between kernel and sensor, for each interface.
+    /// Capture threads of each interface. More than one where one core does not keep up.
+    pub(crate) lanes: usize,
+    /// Ring between kernel and sensor, for each interface and lane.
     pub(crate) ring: String,
     /// The user to become after interfaces are open.
     pub(crate) user: String,
@@ -71,7 +73,7 @@ pub(crate) struct Capture {
 
 impl Default for Capture {
     fn default() -> Self {
-        Self { ring: "64MiB".into(), user: "nobody".into() }
+        Self { lanes: 1, ring: "64MiB".into(), user: "nobody".into() }
     }
 }
 
@@ -182,6 +184,8 @@ const LEAST_MEMORY: usize = 16 << 20;
 
 /// A smaller ring holds moments.
 const LEAST_PACKETS: u64 = 64 << 20;
+/// As many sockets share an interface at most.
+const MOST_LANES: usize = 64;
 
 /// More inspector threads than any machine of today can use for one mirror port.
 const MOST_THREADS: usize = 256;
@@ -240,6 +244,19 @@ impl Effective {
                 "packets.budget: {text} is too little to be of use; give at least 64MiB, or 0 to keep no packets"
             ))),
             budget => Ok(Some(budget)),
+        }
+    }
+
+    /// How many capture threads an interface has.
+    pub(crate) fn lanes(&self) -> Result<usize, Failure> {
+        match self.settings.capture.lanes {
+            2.. if self.packet_budget()?.is_some() => Err(Failure::new(
+                "packets.budget: only one lane keeps packets; set capture.lanes=1 or packets.budget=0",
+            )),
+            lanes @ 1..=MOST_LANES => Ok(lanes),
+            other => Err(Failure::new(format!(
+                "capture.lanes: {other} is no number of lanes; give 1 to {MOST_LANES}"
+            ))),
         }
     }
 

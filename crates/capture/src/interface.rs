@@ -10,6 +10,7 @@ use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
 use crate::filter::bad_filter;
 use crate::link::Presence;
+use crate::packet_socket;
 use crate::{LinkNotice, Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
 
 /// The smallest ring that is asked for: libpcap's own 2 MiB lose packets at rates where this one loses none.
@@ -75,6 +76,10 @@ pub struct InterfaceSource {
     stats: SourceStats,
     counted: Instant,
     notices: Vec<LinkNotice>,
+    /// Further lanes, until a pipeline takes them.
+    lanes: Vec<InterfaceSource>,
+    /// Packets until then came before all lanes were there, and to each of them.
+    begin: Timestamp,
 }
 
 /// One interface.
@@ -86,6 +91,8 @@ struct Tap {
     /// Nanoseconds in a unit of the time's fraction.
     fraction_nanos: i64,
     frames: u64,
+    /// Between the numbers of two packets: lanes number theirs in turn.
+    step: u64,
     dropped: Counter,
     dropped_interface: Counter,
     presence: Presence,
@@ -130,14 +137,73 @@ impl InterfaceSource {
             stats: SourceStats::default(),
             counted: Instant::now(),
             notices: Vec::new(),
+            lanes: Vec::new(),
+            begin: Timestamp::MIN,
         })
+    }
+
+    /// The same in several lanes, each with rings of its own, between which the kernel spreads connections.
+    ///
+    /// # Errors
+    /// Those of [`open_many`](Self::open_many), and when the kernel does not spread.
+    pub fn open_lanes(
+        names: &[String],
+        filter: Option<&str>,
+        ring_bytes: usize,
+        lanes: usize,
+    ) -> Result<Self, SourceError> {
+        let mut first = Self::open_many(names, filter, ring_bytes)?;
+        if lanes < 2 {
+            return Ok(first);
+        }
+        let others = (1..lanes).map(|_| Self::open_many(names, filter, ring_bytes));
+        first.lanes = others.collect::<Result<_, _>>()?;
+        for index in 0..names.len() {
+            first.spread(index)?;
+        }
+        let begin = now();
+        let count = lanes as u64;
+        for (lane, number) in std::iter::once(&mut first).zip(0..) {
+            lane.become_lane(number, count, begin);
+        }
+        let mut others = std::mem::take(&mut first.lanes);
+        for (lane, number) in others.iter_mut().zip(1..) {
+            lane.names = first.names.clone();
+            lane.become_lane(number, count, begin);
+        }
+        first.lanes = others;
+        Ok(first)
+    }
+
+    /// Joins the sockets of one interface in a group of their own.
+    fn spread(&self, index: usize) -> Result<(), SourceError> {
+        let taps = || std::iter::once(self).chain(&self.lanes).filter_map(|lane| lane.taps.get(index));
+        let base = std::process::id().wrapping_mul(31).wrapping_add(u32::try_from(index).unwrap_or(0));
+        let mut result = Ok(());
+        // Another program's group may have that number.
+        for attempt in 0..16 {
+            let group = u16::try_from(base.wrapping_add(attempt * 4_099) & 0xffff).unwrap_or(0);
+            result = taps().try_for_each(|tap| tap.join(group));
+            if result.is_ok() {
+                break;
+            }
+        }
+        result
+    }
+
+    fn become_lane(&mut self, number: u64, count: u64, begin: Timestamp) {
+        self.begin = begin;
+        for tap in &mut self.taps {
+            tap.frames = number;
+            tap.step = count;
+        }
     }
 
     /// Takes what the rings hold; true when that was anything.
     fn drain(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<bool, SourceError> {
         let before = self.stats.delivered;
         for (tap, id) in self.taps.iter_mut().zip(0..=u16::MAX) {
-            tap.drain(SourceId(id), &mut self.stats, deliver)?;
+            tap.drain(SourceId(id), self.begin, &mut self.stats, deliver)?;
         }
         Ok(self.stats.delivered > before)
     }
@@ -188,6 +254,10 @@ impl Source for InterfaceSource {
         Pressure::Shed
     }
 
+    fn take_lanes(&mut self) -> Vec<Box<dyn Source>> {
+        self.lanes.drain(..).map(|lane| Box::new(lane) as Box<dyn Source>).collect()
+    }
+
     fn take_link_notices(&mut self) -> Vec<LinkNotice> {
         std::mem::take(&mut self.notices)
     }
@@ -214,6 +284,7 @@ impl Tap {
             link,
             fraction_nanos: if nanos { 1 } else { 1000 },
             frames: 0,
+            step: 1,
             dropped: Counter::default(),
             dropped_interface: Counter::default(),
             presence,
@@ -224,23 +295,28 @@ impl Tap {
     fn drain(
         &mut self,
         source: SourceId,
+        begin: Timestamp,
         stats: &mut SourceStats,
         deliver: &mut dyn FnMut(Packet<'_>),
     ) -> Result<(), SourceError> {
-        let Self { capture: Some(capture), link, fraction_nanos, frames, presence, .. } = self else {
+        let Self { capture: Some(capture), link, fraction_nanos, frames, step, presence, .. } = self else {
             return Ok(());
         };
         if !presence.is_there() {
             return Ok(());
         }
         let result = capture.dispatch(Some(BATCH), |captured| {
-            *frames += 1;
+            let ts = captured.header.ts;
+            let time = Timestamp::from_parts(ts.tv_sec, ts.tv_usec.saturating_mul(*fraction_nanos));
+            if time < begin {
+                return;
+            }
+            *frames += *step;
             stats.received += 1;
             stats.delivered += 1;
             stats.bytes += captured.data.len() as u64;
-            let ts = captured.header.ts;
             deliver(Packet {
-                time: Timestamp::from_parts(ts.tv_sec, ts.tv_usec.saturating_mul(*fraction_nanos)),
+                time,
                 link: *link,
                 data: captured.data,
                 wire_len: captured.header.len,
@@ -260,6 +336,14 @@ impl Tap {
         self.failures += 1;
         let waits = self.presence.can_tell() && self.failures < MAX_FAILURES;
         if waits { Ok(()) } else { Err(self.fail(error)) }
+    }
+
+    fn join(&self, group: u16) -> Result<(), SourceError> {
+        let Some(capture) = &self.capture else { return Ok(()) };
+        packet_socket::join_fanout(capture.as_fd(), group).map_err(|error| SourceError::Capture {
+            name: self.name.clone(),
+            message: format!("the kernel does not spread it over lanes ({error}); set capture.lanes=1"),
+        })
     }
 
     /// Looks whether the interface is still there, and takes it up again when it is back.
@@ -283,6 +367,13 @@ impl Tap {
             self.dropped_interface.update(stat.if_dropped);
         }
     }
+}
+
+/// The clock that the kernel stamps packets by.
+#[allow(clippy::disallowed_methods, reason = "packets from before are known by no other mark")]
+fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    Timestamp::from_nanos(since.ok().and_then(|since| i64::try_from(since.as_nanos()).ok()).unwrap_or(0))
 }
 
 /// Linux rings always have nanoseconds, and the crate does not tell what the library chose.

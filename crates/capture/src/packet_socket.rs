@@ -74,6 +74,13 @@ pub(crate) fn bind_to(socket: BorrowedFd<'_>, index: i32) -> io::Result<()> {
     Ok(())
 }
 
+/// Makes the socket one of several that share what they are bound to: the kernel keeps a connection's packets together
+/// by their outer addresses and ports, and puts IP fragments together before.
+pub(crate) fn join_fanout(socket: BorrowedFd<'_>, group: u16) -> io::Result<()> {
+    let kind = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
+    option(socket, libc::PACKET_FANOUT, &(kind << 16 | libc::c_uint::from(group)))
+}
+
 /// Sets an option of packet sockets.
 fn option<T>(socket: BorrowedFd<'_>, name: libc::c_int, value: &T) -> io::Result<()> {
     let length = size_of::<T>() as libc::socklen_t;

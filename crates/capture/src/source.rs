@@ -51,6 +51,22 @@ pub struct SourceStats {
     pub secrets_dropped: u64,
 }
 
+impl SourceStats {
+    /// Adds what another lane counted of the same interfaces: they went away once, not once a lane.
+    pub fn add(&mut self, other: &Self) {
+        self.received += other.received;
+        self.delivered += other.delivered;
+        self.filtered += other.filtered;
+        self.bytes += other.bytes;
+        self.dropped_kernel += other.dropped_kernel;
+        self.dropped_interface = self.dropped_interface.max(other.dropped_interface);
+        self.outages = self.outages.max(other.outages);
+        self.outage_ms = self.outage_ms.max(other.outage_ms);
+        self.secrets += other.secrets;
+        self.secrets_dropped += other.secrets_dropped;
+    }
+}
+
 /// Names of interfaces and files by number, shared between threads: some become known only while files are read.
 #[derive(Debug, Clone, Default)]
 pub struct SourceNames(Arc<RwLock<Vec<Arc<str>>>>);
@@ -140,6 +156,11 @@ pub trait Source: Send {
     /// Whether it goes on until somebody ends it: what is known is then sent on while it waits.
     fn is_endless(&self) -> bool {
         self.pressure() == Pressure::Shed
+    }
+
+    /// Takes the further lanes of the same interfaces, for threads of their own.
+    fn take_lanes(&mut self) -> Vec<Box<dyn Source>> {
+        Vec::new()
     }
 
     /// Takes what interfaces did since the last call.

@@ -1,6 +1,7 @@
 //! Signs of life of a tap, by this machine's clock: a tap that hears nothing has no packet time.
 
 use crate::config::Heartbeat;
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tapwire_capture::{LinkNotice, SourceStats};
 use tapwire_event::{SensorCode, SensorReport};
@@ -14,6 +15,58 @@ pub(crate) struct Vitals {
     pub(crate) exchanges: u64,
     /// What is shed, by its number.
     pub(crate) level: u64,
+}
+
+/// What all lanes have counted, each by itself.
+#[derive(Debug)]
+pub(crate) struct Totals(Vec<Mutex<Vitals>>);
+
+impl Totals {
+    pub(crate) fn new(lanes: usize) -> Self {
+        Self((0..lanes).map(|_| Mutex::default()).collect())
+    }
+
+    pub(crate) const fn lanes(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Takes what a lane counted; gives the sum over all of them.
+    pub(crate) fn update(&self, lane: usize, vitals: Vitals) -> Vitals {
+        self.with(lane, |own| *own = vitals);
+        let mut sum = Vitals::default();
+        for lane in 0..self.0.len() {
+            self.with(lane, |own| sum.add(own));
+        }
+        sum
+    }
+
+    /// A lane ended with these counters of its source.
+    pub(crate) fn end(&self, lane: usize, source: SourceStats) {
+        self.with(lane, |own| own.source = source);
+    }
+
+    pub(crate) fn source(&self) -> SourceStats {
+        let mut sum = Vitals::default();
+        for lane in 0..self.0.len() {
+            self.with(lane, |own| sum.add(own));
+        }
+        sum.source
+    }
+
+    fn with(&self, lane: usize, then: impl FnOnce(&mut Vitals)) {
+        if let Some(vitals) = self.0.get(lane) {
+            then(&mut vitals.lock().unwrap_or_else(PoisonError::into_inner));
+        }
+    }
+}
+
+impl Vitals {
+    fn add(&mut self, other: &Self) {
+        self.source.add(&other.source);
+        self.packets += other.packets;
+        self.exchanges += other.exchanges;
+        self.level = self.level.max(other.level);
+    }
 }
 
 /// Says that the sensor lives, and when it hears nothing.

@@ -1,7 +1,7 @@
 //! What a run came to.
 
-use crate::ShedLevel;
 use crate::recorder::PacketCounters;
+use crate::{LaneCounters, ShedLevel};
 use std::collections::BTreeMap;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::{Finding, NotJudged};
@@ -38,6 +38,21 @@ impl WireCounters {
         self.cut_packets += u64::from((packet.wire_len as usize) > packet.data.len());
         self.first = Some(self.first.map_or(packet.time, |first| first.min(packet.time)));
         self.last = self.last.max(Some(packet.time));
+    }
+
+    /// Adds what another lane counted.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let Self { packets, bytes, cut_packets, segments, skipped, fragments, first, last } = other;
+        self.packets += packets;
+        self.bytes += bytes;
+        self.cut_packets += cut_packets;
+        self.segments += segments;
+        for (reason, count) in skipped {
+            *self.skipped.entry(*reason).or_default() += count;
+        }
+        self.fragments.add(fragments);
+        self.first = self.first.into_iter().chain(*first).min();
+        self.last = self.last.max(*last);
     }
 
     pub(crate) fn skip(&mut self, skip: Skip) {
@@ -130,6 +145,16 @@ pub struct Shedding {
 }
 
 impl Shedding {
+    /// Adds how another lane kept up.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.level = self.level.max(other.level);
+        self.worst = self.worst.max(other.worst);
+        self.changes += other.changes;
+        self.precious += other.precious;
+        self.ends += other.ends;
+        self.peak_bytes = self.peak_bytes.max(other.peak_bytes);
+    }
+
     pub(crate) fn enter(&mut self, level: ShedLevel) {
         self.changes += u64::from(level != self.level);
         self.worst = self.worst.max(level);
@@ -158,6 +183,8 @@ pub struct Report {
     pub source: SourceStats,
     /// What went wrong with sources; what came before was sensed.
     pub source_errors: Vec<SourceError>,
+    /// What changed lanes; nothing where there is one.
+    pub lanes: LaneCounters,
     /// Decoding.
     pub wire: WireCounters,
     /// Reassembly.

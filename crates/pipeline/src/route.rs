@@ -53,11 +53,18 @@ impl ExchangeSink for Inline {
 }
 
 /// Where batches go.
+#[derive(Clone)]
 pub(crate) enum Lanes {
     /// One channel an inspector thread; a flow always takes the same.
-    Inspectors(Vec<Sender<Vec<Work>>>),
+    Inspectors(Vec<Sender<WorkBatch>>),
     /// Analysis is off.
     Analyst(Sender<LaneBatch>),
+}
+
+/// Work for an inspector, and the capture thread that it comes from.
+pub(crate) struct WorkBatch {
+    pub(crate) capture: usize,
+    pub(crate) work: Vec<Work>,
 }
 
 /// What came of a batch, and by which lane.
@@ -68,6 +75,8 @@ pub(crate) struct LaneBatch {
 
 /// Batches exchanges and hands them to other threads.
 pub(crate) struct Router {
+    /// Which capture thread it belongs to.
+    capture: usize,
     lanes: Lanes,
     /// What waits to be sent, a batch a lane.
     pending: Vec<Vec<Work>>,
@@ -83,6 +92,7 @@ pub(crate) struct Router {
 
 impl Router {
     pub(crate) fn new(
+        capture: usize,
         lanes: Lanes,
         flight: Flight,
         pressure: Pressure,
@@ -94,6 +104,7 @@ impl Router {
             Lanes::Analyst(_) => 1,
         };
         Self {
+            capture,
             lanes,
             pending: (0..count).map(|_| Vec::with_capacity(BATCH)).collect(),
             flight,
@@ -176,10 +187,14 @@ impl Router {
         };
         let batch = std::mem::replace(pending, Vec::with_capacity(BATCH));
         let unsent = match &self.lanes {
-            Lanes::Inspectors(lanes) => lanes.get(lane).and_then(|lane| post(lane, batch, self.pressure)),
+            Lanes::Inspectors(lanes) => {
+                let batch = WorkBatch { capture: self.capture, work: batch };
+                let unsent = lanes.get(lane).and_then(|lane| post(lane, batch, self.pressure));
+                unsent.map(|batch| batch.work)
+            }
             Lanes::Analyst(analyst) => {
                 let seen = batch.into_iter().filter_map(plain).collect();
-                let unsent = post(analyst, LaneBatch { lane, seen }, self.pressure);
+                let unsent = post(analyst, LaneBatch { lane: self.capture, seen }, self.pressure);
                 unsent.map(|batch| batch.seen.into_iter().map(work).collect())
             }
         };

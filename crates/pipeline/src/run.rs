@@ -1,14 +1,14 @@
 //! A run: from opened source and outputs to the report.
 
 use crate::analyst::Analyst;
-use crate::heart::{self, Heart, Vitals};
+use crate::heart::{self, Heart, Totals, Vitals};
 use crate::outlet::Outlet;
 use crate::recorder::Recorder;
 use crate::report::{Report, Shedding, Snapshot};
 use crate::route::Inline;
 use crate::sense::{Sensing, Way};
 use crate::threads::threaded;
-use crate::{Config, ShedLevel, reports};
+use crate::{Config, LaneCounters, ShedLevel, reports};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -69,13 +69,38 @@ pub fn run_keeping(
     let recorder = ring.map(|ring| Recorder::start(ring, source.pressure()));
     analyst.pinner = recorder.as_ref().map(Recorder::pinner);
     let heart = (source.pressure() == Pressure::Shed).then(|| Heart::new(config.heartbeat, Instant::now()));
-    let mut drive = Drive { source, watch, stop, heart, interrupted: false, errors: Vec::new(), recorder };
-    let ended = if config.threads == 0 {
-        inline(&mut drive, config, analyst)
-    } else {
-        threaded(&mut drive, config, analyst)
+    let mut lanes = source.take_lanes();
+    let totals = Arc::new(Totals::new(1 + lanes.len()));
+    let drive = |source, watch, lane, heart, recorder| Drive {
+        source,
+        watch,
+        stop: Arc::clone(&stop),
+        heart,
+        lane,
+        totals: Arc::clone(&totals),
+        interrupted: false,
+        errors: Vec::new(),
+        recorder,
     };
-    ended.report(drive, config)
+    let mut idle: Vec<Unwatched> = lanes.iter().map(|_| Unwatched).collect();
+    let mut others: Vec<Drive<'_>> = lanes
+        .iter_mut()
+        .zip(&mut idle)
+        .zip(1..)
+        .map(|((source, watch), lane)| {
+            drive(&mut **source as &mut dyn Source, watch as &mut dyn Watch, lane, None, None)
+        })
+        .collect();
+    let mut first = drive(source, watch, 0, heart, recorder);
+    let ended = if config.threads == 0 && others.is_empty() {
+        inline(&mut first, config, analyst)
+    } else {
+        threaded(std::iter::once(&mut first).chain(&mut others).collect(), config, analyst)
+    };
+    for mut other in others {
+        first.errors.append(&mut other.errors);
+    }
+    ended.report(first, config)
 }
 
 /// The loop over the source, the same for every number of threads.
@@ -83,8 +108,10 @@ pub(crate) struct Drive<'a> {
     pub(crate) source: &'a mut dyn Source,
     watch: &'a mut dyn Watch,
     pub(crate) stop: Arc<AtomicBool>,
-    /// Of a tap.
+    /// Of a tap: its first lane's.
     heart: Option<Heart>,
+    lane: usize,
+    totals: Arc<Totals>,
     interrupted: bool,
     errors: Vec<SourceError>,
     recorder: Option<Recorder>,
@@ -124,19 +151,30 @@ impl Drive<'_> {
                 break;
             }
         }
+        if self.totals.lanes() > 1 {
+            // Where this lane ends, for whatever reason, the others do.
+            self.stop.store(true, Ordering::Relaxed);
+        }
         sensing.finish();
+        self.totals.end(self.lane, self.source.stats());
     }
 
     /// What a tap has to say about itself.
     fn tell<W: Way>(&mut self, sensing: &mut Sensing<W>) {
-        let Some(heart) = &mut self.heart else { return };
+        if self.source.pressure() == Pressure::Block {
+            return;
+        }
+        sensing.exchange_with_lanes();
         let vitals = Vitals {
             source: self.source.stats(),
             packets: sensing.wire().packets,
             exchanges: sensing.protocol().exchanges,
             level: sensing.level() as u64,
         };
-        for notice in self.source.take_link_notices() {
+        let vitals = self.totals.update(self.lane, vitals);
+        let notices = self.source.take_link_notices();
+        let Some(heart) = &mut self.heart else { return };
+        for notice in notices {
             self.watch.link(&notice);
             sensing.sink().sensor(heart::link(&notice, &vitals.source, heart::now()));
         }
@@ -169,9 +207,21 @@ impl Drive<'_> {
     }
 }
 
+/// Nobody watches a further lane: what ends the first ends it.
+struct Unwatched;
+
+impl Watch for Unwatched {
+    fn tick(&mut self, _snapshot: Snapshot) -> Control {
+        Control::Continue
+    }
+
+    fn notice(&mut self, _notice: &Notice) {}
+}
+
 /// What is left when all threads are done.
 pub(crate) struct Ended {
     pub(crate) analyst: Analyst,
+    pub(crate) lanes: LaneCounters,
     pub(crate) wire: crate::WireCounters,
     pub(crate) flow: tapwire_flow::Counters,
     pub(crate) protocol: tapwire_protocol::Counters,
@@ -182,6 +232,20 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
+    /// A run without a source.
+    pub(crate) fn nothing(analyst: Analyst) -> Self {
+        Self {
+            analyst,
+            lanes: LaneCounters::default(),
+            wire: crate::WireCounters::default(),
+            flow: tapwire_flow::Counters::default(),
+            protocol: tapwire_protocol::Counters::default(),
+            inspect: tapwire_inspect::Counters::default(),
+            shedding: Shedding::default(),
+            ends: Vec::new(),
+        }
+    }
+
     fn report(self, drive: Drive<'_>, config: &Config) -> Report {
         let mut analyst = self.analyst;
         analyst.finish_coverage(&self.ends);
@@ -189,7 +253,8 @@ impl Ended {
         let detectors = &analyst.detectors;
         let mut report = Report {
             sources: drive.source.names().all(),
-            source: drive.source.stats(),
+            source: drive.totals.source(),
+            lanes: self.lanes,
             source_errors: drive.errors,
             wire: self.wire,
             flow: self.flow,
@@ -277,11 +342,13 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
         stop: Arc::clone(&drive.stop),
         flushed: Instant::now(),
     };
-    let mut sensing = Sensing::new(config, way);
+    let mut sensing = Sensing::new(config, None, way);
     drive.sense(&mut sensing);
     let (wire, flow, protocol) = sensing.counters();
     let ends = sensing.take_ends();
     let inline = sensing.into_sink().inline;
     let inspect = inline.inspector.as_ref().map(Inspector::counters).unwrap_or_default();
-    Ended { analyst: inline.analyst, wire, flow, protocol, inspect, shedding: Shedding::default(), ends }
+    let lanes = LaneCounters::default();
+    let shedding = Shedding::default();
+    Ended { analyst: inline.analyst, lanes, wire, flow, protocol, inspect, shedding, ends }
 }

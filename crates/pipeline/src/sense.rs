@@ -1,6 +1,7 @@
 //! The capture thread's work: packets in, exchanges out.
 
 use crate::recorder::{Belongs, Recorder};
+use crate::lanes::{Lane, LaneCounters};
 use crate::report::WireCounters;
 use crate::{Config, ShedLevel};
 use tapwire_event::SensorReport;
@@ -40,10 +41,13 @@ pub(crate) struct Sensing<W> {
     /// What the parsers were told to shed.
     level: ShedLevel,
     body_bytes: usize,
+    /// The way to other lanes, where there are any.
+    lane: Option<Lane>,
+    moved: LaneCounters,
 }
 
 impl<W: Way> Sensing<W> {
-    pub(crate) fn new(config: &Config, sink: W) -> Self {
+    pub(crate) fn new(config: &Config, lane: Option<Lane>, sink: W) -> Self {
         let Config { wire, flow, protocol, .. } = config.clone();
         Self {
             level: ShedLevel::None,
@@ -53,12 +57,17 @@ impl<W: Way> Sensing<W> {
             protocols: Protocols::new(protocol, sink),
             wire: WireCounters::default(),
             clock: Timestamp::MIN,
+            lane,
+            moved: LaneCounters::default(),
         }
     }
 
     /// Takes packets that lie side by side: what they need is fetched from memory together.
-    /// Those of connections go to `recorder` too.
+    /// Those of connections go to `recorder` too; where there are several lanes, nothing is recorded.
     pub(crate) fn packets(&mut self, packets: &[Packet<'_>], mut recorder: Option<&mut Recorder>) {
+        if self.lane.is_some() {
+            return self.share(packets);
+        }
         for burst in packets.chunks(BURST) {
             let mut segments = [None; BURST];
             for (segment, packet) in segments.iter_mut().zip(burst) {
@@ -72,6 +81,58 @@ impl<W: Way> Sensing<W> {
                 }
             }
         }
+    }
+
+    /// Takes packets of this lane, and hands over those of others. What others handed over is older, so it comes first.
+    fn share(&mut self, packets: &[Packet<'_>]) {
+        let Some(mut lane) = self.lane.take() else { return };
+        lane.receive(|packet| self.single(packet));
+        for packet in packets {
+            match self.elsewhere(&lane, packet) {
+                Some(owner) => lane.hand_over(packet, owner),
+                None => self.follow(),
+            }
+        }
+        self.lane = Some(lane);
+    }
+
+    /// Handles a packet unless another lane owns its connection.
+    fn elsewhere(&mut self, lane: &Lane, packet: &Packet<'_>) -> Option<usize> {
+        let decoded = match self.decoder.plain(packet) {
+            Some(segment) => Decoded::Segment(segment),
+            None => self.decoder.decode(packet),
+        };
+        if let Decoded::Segment(segment) = &decoded
+            && let Some(owner) = lane.owner(packet, segment)
+        {
+            return Some(owner);
+        }
+        self.wire.packet(packet);
+        self.clock = self.clock.max(packet.time);
+        match decoded {
+            Decoded::Segment(segment) => {
+                self.wire.segments += 1;
+                self.flows.handle(&segment, &mut self.protocols);
+            }
+            Decoded::Skip(skip) => self.wire.skip(skip),
+        }
+        None
+    }
+
+    /// Takes one packet that is known to be this lane's.
+    fn single(&mut self, packet: &Packet<'_>) {
+        self.packet(packet, None, Place::default());
+    }
+
+    /// Sends on what waits for other lanes, and takes what they sent.
+    pub(crate) fn exchange_with_lanes(&mut self) {
+        self.share(&[]);
+        self.lane.iter_mut().for_each(Lane::flush);
+    }
+
+    /// What changed lanes.
+    pub(crate) const fn lane_counters(&self) -> LaneCounters {
+        self.moved
     }
 
     /// Gives what the packet is to its connection.
@@ -125,7 +186,11 @@ impl<W: Way> Sensing<W> {
         }
     }
 
+    /// Waits for the other lanes to end, and ends every connection.
     pub(crate) fn finish(&mut self) {
+        if let Some(mut lane) = self.lane.take() {
+            self.moved = lane.finish(|packet| self.single(packet));
+        }
         self.flows.finish(&mut self.protocols);
     }
 

@@ -2,8 +2,10 @@
 
 use crate::analyst::Analyst;
 use crate::flight::Flight;
+use crate::lanes::{Lane, LaneCounters, Numbers, connected};
+use crate::report::{Shedding, WireCounters};
 use crate::reports;
-use crate::route::{LaneBatch, Lanes, Router};
+use crate::route::{LaneBatch, Lanes, Router, WorkBatch};
 use crate::run::{Drive, Ended, FLUSH_EVERY, inspector};
 use crate::sense::{Sensing, Way};
 use crate::work::{Landed, Seen, Spares, Work};
@@ -15,7 +17,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
-use tapwire_protocol::{BodyPart, Exchange, ExchangeSink, Message};
+use tapwire_protocol::{BodyPart, ConnectionEnd, Exchange, ExchangeSink, Message};
 use tapwire_sink::Notice;
 use tapwire_wire::Timestamp;
 
@@ -27,14 +29,18 @@ struct RouterWay {
     router: Router,
     notices: Receiver<Notice>,
     reports: Sender<SensorReport>,
+    /// Where several capture threads send.
+    numbers: Option<Numbers>,
 }
 
 impl ExchangeSink for RouterWay {
-    fn exchange(&mut self, exchange: Exchange) {
+    fn exchange(&mut self, mut exchange: Exchange) {
+        self.numbers.iter().for_each(|numbers| numbers.exchange(&mut exchange));
         self.router.exchange(exchange);
     }
 
-    fn body_part(&mut self, part: BodyPart) {
+    fn body_part(&mut self, mut part: BodyPart) {
+        self.numbers.iter().for_each(|numbers| numbers.part(&mut part));
         self.router.body_part(part);
     }
 
@@ -67,10 +73,12 @@ impl Way for RouterWay {
     }
 }
 
-/// Runs `drive` on this thread, inspectors and the analyst on their own.
-pub(crate) fn threaded(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
-    let pressure = drive.source.pressure();
-    let stop = Arc::clone(&drive.stop);
+/// Runs the first of `drives` on this thread and the others, the source's further lanes, on threads of their own;
+/// inspectors and the analyst have theirs, too.
+pub(crate) fn threaded(drives: Vec<&mut Drive<'_>>, config: &Config, analyst: Analyst) -> Ended {
+    let Some(first) = drives.first() else { return Ended::nothing(analyst) };
+    let (stop, pressure) = (Arc::clone(&first.stop), first.source.pressure());
+    let endless = first.source.is_endless();
     let flight = Flight::new(config.in_flight_bytes);
     let (recycle, recycled) = bounded(CHANNEL);
     let (notify, notices) = bounded(CHANNEL);
@@ -88,26 +96,123 @@ pub(crate) fn threaded(drive: &mut Drive<'_>, config: &Config, analyst: Analyst)
             notify,
             flight: flown,
             stop: Arc::clone(&stop),
-            endless: drive.source.is_endless(),
+            endless,
         };
         let desk = scope.spawn(move || desk.work());
-        let router = Router::new(lanes, flight, pressure, recycled, stop);
-        let way = RouterWay { router, notices, reports: degraded };
-        let mut sensing = Sensing::new(config, way);
-        drive.sense(&mut sensing);
-        let (wire, flow, protocol) = sensing.counters();
-        let ends = sensing.take_ends();
-        let mut router = sensing.into_sink().router;
-        let ends = router.take_ends(ends);
-        let shedding = router.shedding();
-        router.finish();
+        let ways: Vec<RouterWay> = numbers(drives.len())
+            .enumerate()
+            .map(|(capture, numbers)| RouterWay {
+                router: Router::new(
+                    capture,
+                    lanes.clone(),
+                    flight.clone(),
+                    pressure,
+                    recycled.clone(),
+                    Arc::clone(&stop),
+                ),
+                notices: notices.clone(),
+                reports: degraded.clone(),
+                numbers,
+            })
+            .collect();
+        // Threads end when the last sender is gone: only capture threads may keep one.
+        drop((lanes, degraded));
+        let captured = capture_all(scope, drives, ways, config);
         let mut inspect = tapwire_inspect::Counters::default();
         for counters in inspectors.into_iter().map(joined) {
             inspect.evicted_messages += counters.evicted_messages;
             inspect.orphan_parts += counters.orphan_parts;
         }
-        Ended { analyst: joined(desk), wire, flow, protocol, inspect, shedding, ends }
+        let mut ended = captured.ended(joined(desk));
+        ended.inspect = inspect;
+        ended
     })
+}
+
+/// One capture thread numbers its exchanges itself.
+fn numbers(count: usize) -> impl Iterator<Item = Option<Numbers>> {
+    let numbers = Numbers::of_lanes(count);
+    numbers.into_iter().map(move |numbers| (count > 1).then_some(numbers))
+}
+
+/// What capture threads came to.
+#[derive(Default)]
+struct Captured {
+    lanes: LaneCounters,
+    wire: WireCounters,
+    flow: tapwire_flow::Counters,
+    protocol: tapwire_protocol::Counters,
+    shedding: Shedding,
+    ends: Vec<ConnectionEnd>,
+}
+
+impl Captured {
+    fn add(&mut self, mut other: Self) {
+        self.lanes.add(other.lanes);
+        self.wire.add(&other.wire);
+        self.flow.add(&other.flow);
+        self.protocol.add(&other.protocol);
+        self.shedding.add(&other.shedding);
+        self.ends.append(&mut other.ends);
+    }
+
+    fn ended(self, analyst: Analyst) -> Ended {
+        let Self { lanes, wire, flow, protocol, shedding, ends } = self;
+        Ended {
+            analyst,
+            lanes,
+            wire,
+            flow,
+            protocol,
+            shedding,
+            ends,
+            inspect: tapwire_inspect::Counters::default(),
+        }
+    }
+}
+
+/// Runs all capture threads to their ends, the first of them on this one.
+fn capture_all<'scope, 'env: 'scope>(
+    scope: &'scope Scope<'scope, 'env>,
+    drives: Vec<&'scope mut Drive<'_>>,
+    ways: Vec<RouterWay>,
+    config: &Config,
+) -> Captured {
+    let count = drives.len();
+    let lanes: Vec<Option<Lane>> =
+        if count > 1 { connected(count).into_iter().map(Some).collect() } else { vec![None] };
+    let share = share_of(config, count);
+    let mut work = drives.into_iter().zip(lanes.into_iter().zip(ways));
+    let Some((drive, (lane, way))) = work.next() else { return Captured::default() };
+    let others: Vec<_> = work
+        .map(|(drive, (lane, way))| {
+            let sensing = Sensing::new(&share, lane, way);
+            scope.spawn(move || capture(drive, sensing))
+        })
+        .collect();
+    let mut captured = capture(drive, Sensing::new(&share, lane, way));
+    others.into_iter().map(joined).for_each(|other| captured.add(other));
+    captured
+}
+
+/// Each lane has its share of the memory.
+fn share_of(config: &Config, lanes: usize) -> Config {
+    let mut share = config.clone();
+    share.flow.memory /= lanes.max(1);
+    share.flow.out_of_order_memory /= lanes.max(1);
+    share
+}
+
+fn capture(drive: &mut Drive<'_>, mut sensing: Sensing<RouterWay>) -> Captured {
+    drive.sense(&mut sensing);
+    let lanes = sensing.lane_counters();
+    let (wire, flow, protocol) = sensing.counters();
+    let ends = sensing.take_ends();
+    let mut router = sensing.into_sink().router;
+    let ends = router.take_ends(ends);
+    let shedding = router.shedding();
+    router.finish();
+    Captured { lanes, wire, flow, protocol, shedding, ends }
 }
 
 type Inspectors<'scope> = Vec<ScopedJoinHandle<'scope, tapwire_inspect::Counters>>;
@@ -122,10 +227,12 @@ fn lanes<'scope>(
     if !config.analysis {
         return (Lanes::Analyst(send.clone()), Vec::new());
     }
-    let started = (0..config.threads).filter_map(|lane| {
+    // Several capture threads need one even where it is asked to do without.
+    let count = config.threads.max(1);
+    let started = (0..count).filter_map(|lane| {
         let (post, work) = bounded(CHANNEL);
         let (inspector, send, flight) = (inspector(config)?, send.clone(), flight.clone());
-        Some((post, scope.spawn(move || inspect(inspector, lane, &work, &send, &flight))))
+        Some((post, scope.spawn(move || inspect(inspector, lane, count, &work, &send, &flight))))
     });
     let (lanes, inspectors) = started.unzip();
     (Lanes::Inspectors(lanes), inspectors)
@@ -139,13 +246,14 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 fn inspect(
     mut inspector: Inspector,
     lane: usize,
-    work: &Receiver<Vec<Work>>,
+    lanes: usize,
+    work: &Receiver<WorkBatch>,
     send: &Sender<LaneBatch>,
     flight: &Flight,
 ) -> tapwire_inspect::Counters {
-    for batch in work {
-        let mut seen = Vec::with_capacity(batch.len());
-        for item in batch {
+    for WorkBatch { capture, work } in work {
+        let mut seen = Vec::with_capacity(work.len());
+        for item in work {
             match item {
                 Work::Exchange(exchange) => seen.push(Seen::Observed(inspector.exchange(exchange))),
                 Work::Shed(shed) => seen.push(Seen::Shed(shed)),
@@ -155,6 +263,8 @@ fn inspect(
                 }
             }
         }
+        // Numbers rise within what one capture thread sends to one inspector.
+        let lane = capture * lanes + lane;
         if send.send(LaneBatch { lane, seen }).is_err() {
             break;
         }

@@ -70,6 +70,55 @@ pub struct Counters {
     pub flow_bytes: [u64; 6],
 }
 
+impl Counters {
+    /// Adds what another parser counted.
+    pub fn add(&mut self, other: &Self) {
+        // Every field, so that a new one is not forgotten.
+        let Self {
+            bytes_in,
+            head_bytes,
+            body_bytes,
+            framing_bytes,
+            blank_bytes,
+            tunnel_bytes,
+            lost_bytes,
+            opaque_bytes,
+            exchanges,
+            paired,
+            uncertain,
+            requests_alone,
+            responses_alone,
+            too_many_outstanding,
+            interim_responses,
+            truncated_messages,
+            ends_dropped,
+            tunnels,
+            flows,
+            flow_bytes,
+        } = other;
+        self.bytes_in += bytes_in;
+        self.head_bytes += head_bytes;
+        self.body_bytes += body_bytes;
+        self.framing_bytes += framing_bytes;
+        self.blank_bytes += blank_bytes;
+        self.tunnel_bytes += tunnel_bytes;
+        self.lost_bytes += lost_bytes;
+        self.opaque_bytes += opaque_bytes;
+        self.exchanges += exchanges;
+        self.paired += paired;
+        self.uncertain += uncertain;
+        self.requests_alone += requests_alone;
+        self.responses_alone += responses_alone;
+        self.too_many_outstanding += too_many_outstanding;
+        self.interim_responses += interim_responses;
+        self.truncated_messages += truncated_messages;
+        self.ends_dropped += ends_dropped;
+        self.tunnels += tunnels;
+        self.flows.iter_mut().zip(flows).for_each(|(sum, count)| *sum += count);
+        self.flow_bytes.iter_mut().zip(flow_bytes).for_each(|(sum, count)| *sum += count);
+    }
+}
+
 /// Where a connection's messages go, for the time of one event.
 pub(crate) struct Output<'a, E> {
     pub(crate) flow: &'a FlowInfo,

@@ -62,6 +62,17 @@ pub struct FragmentCounters {
 }
 
 impl FragmentCounters {
+    /// Adds what another decoder counted.
+    pub fn add(&mut self, other: &Self) {
+        let Self { fragments, held, fates, datagrams, conflicts, memory } = other;
+        self.fragments += fragments;
+        self.held += held;
+        self.fates.iter_mut().zip(fates).for_each(|(sum, count)| *sum += count);
+        self.datagrams += datagrams;
+        self.conflicts += conflicts;
+        self.memory += memory;
+    }
+
     /// How many fragments ended so.
     pub fn fate(&self, fate: FragmentFate) -> u64 {
         self.fates.get(fate as usize).copied().unwrap_or(0)

@@ -1,0 +1,179 @@
+//! Several capture threads on one tap: each has its own flows, and packets that the kernel spread wrongly change lanes.
+//!
+//! The kernel keeps the two directions of a plain connection on one lane. It looks at the outer addresses of tunnels, where
+//! the directions of one inner connection may differ: such packets go to the lane that owns the inner connection. A
+//! packet that changes lanes is copied, once, and travels in batches over a bounded channel; a tap never waits, so what
+//! finds no room there is dropped and counted.
+
+use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tapwire_protocol::{BodyPart, Exchange};
+use tapwire_wire::{FlowKey, LinkType, Packet, Segment, SourceId, Timestamp};
+
+/// Packets that change lanes together.
+const BATCH: usize = 32;
+/// Batches that wait for a lane.
+const CHANNEL: usize = 256;
+/// Numbers of connections and messages within a lane lie below this bit, so that those of two lanes differ.
+const LANE_SHIFT: u32 = 48;
+
+/// A packet on its way to another lane.
+struct Moved {
+    time: Timestamp,
+    link: LinkType,
+    wire_len: u32,
+    frame: u64,
+    source: SourceId,
+    data: Vec<u8>,
+}
+
+impl Moved {
+    fn new(packet: &Packet<'_>) -> Self {
+        let Packet { time, link, wire_len, frame, source, data } = *packet;
+        Self { time, link, wire_len, frame, source, data: data.to_vec() }
+    }
+
+    fn packet(&self) -> Packet<'_> {
+        let Self { time, link, wire_len, frame, source, ref data } = *self;
+        Packet { time, link, data, wire_len, frame, source }
+    }
+}
+
+/// What became of packets that the kernel gave to another lane than the one that owns their connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct LaneCounters {
+    /// Handed to their lane.
+    pub moved: u64,
+    /// Dropped, because their lane had no room: they were received and reached no decoder.
+    pub dropped: u64,
+}
+
+impl LaneCounters {
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.moved += other.moved;
+        self.dropped += other.dropped;
+    }
+}
+
+/// A lane's way to the others.
+pub(crate) struct Lane {
+    number: usize,
+    inbox: Receiver<Vec<Moved>>,
+    /// To every lane; what is meant for this one never uses its own.
+    outboxes: Vec<Sender<Vec<Moved>>>,
+    pending: Vec<Vec<Moved>>,
+    counters: LaneCounters,
+}
+
+/// So many lanes that reach each other.
+pub(crate) fn connected(count: usize) -> Vec<Lane> {
+    let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(CHANNEL)).unzip();
+    let lane = |(number, inbox)| Lane {
+        number,
+        inbox,
+        outboxes: outboxes.clone(),
+        pending: (0..count).map(|_| Vec::new()).collect(),
+        counters: LaneCounters::default(),
+    };
+    inboxes.into_iter().enumerate().map(lane).collect()
+}
+
+impl Lane {
+    /// The lane that owns this packet's connection, where it is another one. Only tunnels can be spread wrongly; a segment
+    /// that was put together from fragments stays, since its last packet alone says nothing elsewhere.
+    pub(crate) fn owner(&self, packet: &Packet<'_>, segment: &Segment<'_>) -> Option<usize> {
+        if segment.overlay.tunnels.is_empty() || !lies_in(packet.data, segment.payload) {
+            return None;
+        }
+        let owner = owner(&segment.key, self.outboxes.len());
+        (owner != self.number).then_some(owner)
+    }
+
+    /// Sends a packet to its lane, with others.
+    pub(crate) fn hand_over(&mut self, packet: &Packet<'_>, to: usize) {
+        let Some(pending) = self.pending.get_mut(to) else { return };
+        pending.push(Moved::new(packet));
+        if pending.len() >= BATCH {
+            self.send(to);
+        }
+    }
+
+    /// Sends what waits.
+    pub(crate) fn flush(&mut self) {
+        (0..self.pending.len()).for_each(|to| self.send(to));
+    }
+
+    fn send(&mut self, to: usize) {
+        let Some(pending) = self.pending.get_mut(to).filter(|pending| !pending.is_empty()) else { return };
+        let batch = std::mem::take(pending);
+        let count = batch.len() as u64;
+        match self.outboxes.get(to).map(|outbox| outbox.try_send(batch)) {
+            Some(Ok(())) => self.counters.moved += count,
+            Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => {
+                self.counters.dropped += count;
+            }
+        }
+    }
+
+    /// Hands on packets that other lanes sent, as many as there are now.
+    pub(crate) fn receive(&self, mut deliver: impl FnMut(&Packet<'_>)) {
+        for batch in self.inbox.try_iter() {
+            batch.iter().for_each(|moved| deliver(&moved.packet()));
+        }
+    }
+
+    /// Sends the rest, and hands on what comes until every other lane has done the same.
+    pub(crate) fn finish(&mut self, mut deliver: impl FnMut(&Packet<'_>)) -> LaneCounters {
+        self.flush();
+        self.outboxes.clear();
+        for batch in self.inbox.iter() {
+            batch.iter().for_each(|moved| deliver(&moved.packet()));
+        }
+        self.counters
+    }
+}
+
+/// Both directions of a connection have one key, and so one owner.
+fn owner(key: &FlowKey, lanes: usize) -> usize {
+    let mut hasher = std::hash::DefaultHasher::new();
+    key.hash(&mut hasher);
+    usize::try_from(hasher.finish() % lanes.max(1) as u64).unwrap_or(0)
+}
+
+fn lies_in(whole: &[u8], part: &[u8]) -> bool {
+    part.is_empty() || whole.as_ptr_range().contains(&part.as_ptr())
+}
+
+/// Numbers what several lanes send to one analyst: exchanges in the order in which lanes finish them.
+#[derive(Debug, Clone)]
+pub(crate) struct Numbers {
+    exchanges: Arc<AtomicU64>,
+    lane: u64,
+}
+
+impl Numbers {
+    /// For each of so many lanes.
+    pub(crate) fn of_lanes(count: usize) -> Vec<Self> {
+        let exchanges = Arc::new(AtomicU64::new(0));
+        (0..count as u64).map(|lane| Self { exchanges: Arc::clone(&exchanges), lane }).collect()
+    }
+
+    pub(crate) fn exchange(&self, exchange: &mut Exchange) {
+        exchange.number = self.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
+        self.tag(&mut exchange.flow.id);
+        for half in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
+            self.tag(&mut half.id.0);
+        }
+    }
+
+    pub(crate) const fn part(&self, part: &mut BodyPart) {
+        self.tag(&mut part.flow);
+        self.tag(&mut part.message.0);
+    }
+
+    const fn tag(&self, id: &mut u64) {
+        *id |= self.lane << LANE_SHIFT;
+    }
+}
