@@ -1,6 +1,9 @@
 //! The live path on a wire of our own: two network namespaces, a server in one, a client in the other, and the real
 //! binary on the interface between them. Without root there are no namespaces, and the tests say so.
 
+#[path = "live/lanes.rs"]
+mod lanes;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
@@ -108,16 +111,24 @@ impl Wire {
     }
 
     fn serve(&mut self) {
+        self.serve_on(SERVER);
+    }
+
+    fn serve_on(&mut self, address: &str) {
         let server =
-            self.on_server("python3").args(["-c", SERVER_CODE, SERVER, PORT]).spawn().expect("python3");
+            self.on_server("python3").args(["-c", SERVER_CODE, address, PORT]).spawn().expect("python3");
         self.children.push(server);
-        let answers = || self.get(&["/ready"]);
+        let answers = || self.get_from(address, &["/ready"]);
         assert!((0..100).any(|_| answers() || pause()), "the server does not answer");
     }
 
     /// Requests these paths one after the other on one connection.
     fn get(&self, paths: &[&str]) -> bool {
-        let urls = paths.iter().map(|path| format!("http://{SERVER}:{PORT}{path}"));
+        self.get_from(SERVER, paths)
+    }
+
+    fn get_from(&self, address: &str, paths: &[&str]) -> bool {
+        let urls = paths.iter().map(|path| format!("http://{address}:{PORT}{path}"));
         let mut command = Command::new("ip");
         command.args(["netns", "exec", &self.client, "curl", "-s", "-f", "-m", "20"]).args(urls);
         command.stdout(Stdio::null()).status().expect("curl").success()

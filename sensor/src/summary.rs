@@ -84,6 +84,10 @@ impl<'a> Summary<'a> {
                 ),
             );
         }
+        if report.lanes.lane_full > 0 {
+            let packets = counted(report.lanes.lane_full, "packet");
+            paper.row("dropped", &format!("{packets} on the way to the lane that owns their connection"));
+        }
         if report.wire.cut_packets > 0 {
             let packets = counted(report.wire.packets, "packet");
             let missing = size::bytes(report.flow.cut_bytes);

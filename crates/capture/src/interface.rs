@@ -161,34 +161,24 @@ impl InterfaceSource {
         for index in 0..names.len() {
             first.spread(index)?;
         }
-        let begin = now();
-        let count = lanes as u64;
-        for (lane, number) in std::iter::once(&mut first).zip(0..) {
-            lane.become_lane(number, count, begin);
-        }
-        let mut others = std::mem::take(&mut first.lanes);
-        for (lane, number) in others.iter_mut().zip(1..) {
+        let (begin, count) = (now(), lanes as u64);
+        first.become_lane(0, count, begin);
+        for (lane, number) in first.lanes.iter_mut().zip(1..) {
             lane.names = first.names.clone();
             lane.become_lane(number, count, begin);
         }
-        first.lanes = others;
         Ok(first)
     }
 
     /// Joins the sockets of one interface in a group of their own.
-    fn spread(&self, index: usize) -> Result<(), SourceError> {
-        let taps = || std::iter::once(self).chain(&self.lanes).filter_map(|lane| lane.taps.get(index));
-        let base = std::process::id().wrapping_mul(31).wrapping_add(u32::try_from(index).unwrap_or(0));
-        let mut result = Ok(());
-        // Another program's group may have that number.
-        for attempt in 0..16 {
-            let group = u16::try_from(base.wrapping_add(attempt * 4_099) & 0xffff).unwrap_or(0);
-            result = taps().try_for_each(|tap| tap.join(group));
-            if result.is_ok() {
-                break;
-            }
+    fn spread(&mut self, index: usize) -> Result<(), SourceError> {
+        let mut group = None;
+        let Self { taps, lanes, .. } = self;
+        let others = lanes.iter_mut().filter_map(|lane| lane.taps.get_mut(index));
+        for tap in taps.get_mut(index).into_iter().chain(others) {
+            group = Some(tap.join(group)?);
         }
-        result
+        Ok(())
     }
 
     fn become_lane(&mut self, number: u64, count: u64, begin: Timestamp) {
@@ -338,12 +328,15 @@ impl Tap {
         if waits { Ok(()) } else { Err(self.fail(error)) }
     }
 
-    fn join(&self, group: u16) -> Result<(), SourceError> {
-        let Some(capture) = &self.capture else { return Ok(()) };
-        packet_socket::join_fanout(capture.as_fd(), group).map_err(|error| SourceError::Capture {
+    fn join(&mut self, group: Option<u16>) -> Result<u16, SourceError> {
+        let refused = |reason: &dyn std::fmt::Display| SourceError::Capture {
             name: self.name.clone(),
-            message: format!("the kernel does not spread it over lanes ({error}); set capture.lanes=1"),
-        })
+            message: format!("its packets cannot be spread over lanes ({reason}); set capture.lanes=1"),
+        };
+        let capture = self.capture.as_ref().ok_or_else(|| refused(&"it is closed"))?;
+        let group = packet_socket::join_fanout(capture.as_fd(), group).map_err(|error| refused(&error))?;
+        self.presence.bind_for_good();
+        Ok(group)
     }
 
     /// Looks whether the interface is still there, and takes it up again when it is back.

@@ -20,6 +20,8 @@ pub enum LinkChange {
         /// Whether it is another interface of the same name.
         anew: bool,
     },
+    /// It was made anew, and this socket cannot be bound to it: it shares its interface with those of other lanes.
+    Lost,
 }
 
 /// An interface that went away or came back.
@@ -39,6 +41,11 @@ impl fmt::Display for LinkNotice {
             LinkChange::Gone => {
                 write!(f, "{name}: the interface was removed; waiting until it is there again")
             }
+            LinkChange::Lost => write!(
+                f,
+                "{name}: the interface was made anew, which several lanes cannot follow: nothing of it is seen until \
+                 tapwire is started again; capture.lanes=1 would go on"
+            ),
             LinkChange::Back { after, anew } => {
                 let what = if anew { "there again, made anew," } else { "up again" };
                 let seconds = after.as_secs_f64();
@@ -56,6 +63,9 @@ impl fmt::Display for LinkNotice {
 pub(crate) struct Presence {
     /// The interface's number when it was bound to; `None` where the system does not tell, as of the `any` device.
     bound: Option<i32>,
+    /// In a group of sockets, which the kernel binds to nothing else any more.
+    for_good: bool,
+    lost: bool,
     away: Option<Instant>,
     outages: u64,
     /// Of outages that are over.
@@ -65,7 +75,12 @@ pub(crate) struct Presence {
 impl Presence {
     pub(crate) fn new(name: &str, socket: BorrowedFd<'_>) -> Self {
         let bound = packet_socket::link(socket, name).ok().flatten().map(|link| link.index);
-        Self { bound, away: None, outages: 0, total: Duration::ZERO }
+        Self { bound, for_good: false, lost: false, away: None, outages: 0, total: Duration::ZERO }
+    }
+
+    /// The socket joined a group.
+    pub(crate) const fn bind_for_good(&mut self) {
+        self.for_good = true;
     }
 
     /// Whether coming and going is noticed.
@@ -92,6 +107,15 @@ impl Presence {
         let bound = self.bound?;
         let now = packet_socket::link(socket, name).ok()?;
         let anew = now.is_some_and(|link| link.index != bound);
+        if self.lost {
+            return None;
+        }
+        if anew && self.for_good {
+            self.lost = true;
+            self.outages += u64::from(self.away.is_none());
+            self.away = self.away.or_else(|| Some(Instant::now()));
+            return Some(LinkChange::Lost);
+        }
         match (now, self.away) {
             (None, None) => self.leave(LinkChange::Gone),
             (Some(Link { up: false, .. }), None) => self.leave(LinkChange::Down),

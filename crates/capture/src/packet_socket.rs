@@ -74,11 +74,24 @@ pub(crate) fn bind_to(socket: BorrowedFd<'_>, index: i32) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes the socket one of several that share what they are bound to: the kernel keeps a connection's packets together
-/// by their outer addresses and ports, and puts IP fragments together before.
-pub(crate) fn join_fanout(socket: BorrowedFd<'_>, group: u16) -> io::Result<()> {
+/// Makes the socket one of a group that shares what it is bound to, and gives the group's number; without one, a new
+/// group that no other program has. The kernel keeps a connection's packets together by their outer addresses and ports,
+/// and puts IPv4 fragments together before.
+pub(crate) fn join_fanout(socket: BorrowedFd<'_>, group: Option<u16>) -> io::Result<u16> {
     let kind = libc::PACKET_FANOUT_HASH | libc::PACKET_FANOUT_FLAG_DEFRAG;
-    option(socket, libc::PACKET_FANOUT, &(kind << 16 | libc::c_uint::from(group)))
+    if let Some(group) = group {
+        option(socket, libc::PACKET_FANOUT, &(kind << 16 | libc::c_uint::from(group)))?;
+        return Ok(group);
+    }
+    option(socket, libc::PACKET_FANOUT, &((kind | libc::PACKET_FANOUT_FLAG_UNIQUEID) << 16))?;
+    let mut joined: libc::c_uint = 0;
+    let mut length = size_of::<libc::c_uint>() as libc::socklen_t;
+    let (level, name) = (libc::SOL_PACKET, libc::PACKET_FANOUT);
+    // SAFETY: the value is of the stated length, and both live as long as the call.
+    let result = unsafe {
+        libc::getsockopt(socket.as_raw_fd(), level, name, (&raw mut joined).cast(), &raw mut length)
+    };
+    if result < 0 { Err(io::Error::last_os_error()) } else { Ok(joined as u16) }
 }
 
 /// Sets an option of packet sockets.

@@ -45,15 +45,15 @@ impl Moved {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct LaneCounters {
     /// Handed to their lane.
-    pub moved: u64,
+    pub handed_over: u64,
     /// Dropped, because their lane had no room: they were received and reached no decoder.
-    pub dropped: u64,
+    pub lane_full: u64,
 }
 
 impl LaneCounters {
     pub(crate) const fn add(&mut self, other: Self) {
-        self.moved += other.moved;
-        self.dropped += other.dropped;
+        self.handed_over += other.handed_over;
+        self.lane_full += other.lane_full;
     }
 }
 
@@ -67,15 +67,16 @@ pub(crate) struct Lane {
     counters: LaneCounters,
 }
 
-/// So many lanes that reach each other.
-pub(crate) fn connected(count: usize) -> Vec<Lane> {
+/// So many lanes that reach each other; nothing where there is one.
+pub(crate) fn connected(count: usize) -> Vec<Option<Lane>> {
+    if count < 2 {
+        return vec![None];
+    }
     let (outboxes, inboxes): (Vec<_>, Vec<_>) = (0..count).map(|_| bounded(CHANNEL)).unzip();
-    let lane = |(number, inbox)| Lane {
-        number,
-        inbox,
-        outboxes: outboxes.clone(),
-        pending: (0..count).map(|_| Vec::new()).collect(),
-        counters: LaneCounters::default(),
+    let lane = |(number, inbox)| {
+        let pending = (0..count).map(|_| Vec::new()).collect();
+        let counters = LaneCounters::default();
+        Some(Lane { number, inbox, outboxes: outboxes.clone(), pending, counters })
     };
     inboxes.into_iter().enumerate().map(lane).collect()
 }
@@ -110,9 +111,9 @@ impl Lane {
         let batch = std::mem::take(pending);
         let count = batch.len() as u64;
         match self.outboxes.get(to).map(|outbox| outbox.try_send(batch)) {
-            Some(Ok(())) => self.counters.moved += count,
+            Some(Ok(())) => self.counters.handed_over += count,
             Some(Err(TrySendError::Full(_) | TrySendError::Disconnected(_))) | None => {
-                self.counters.dropped += count;
+                self.counters.lane_full += count;
             }
         }
     }

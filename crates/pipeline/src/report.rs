@@ -50,7 +50,7 @@ impl WireCounters {
         for (reason, count) in skipped {
             *self.skipped.entry(*reason).or_default() += count;
         }
-        self.fragments.add(fragments);
+        self.fragments.merge(fragments);
         self.first = self.first.into_iter().chain(*first).min();
         self.last = self.last.max(*last);
     }
@@ -185,6 +185,8 @@ pub struct Report {
     pub source_errors: Vec<SourceError>,
     /// What changed lanes; nothing where there is one.
     pub lanes: LaneCounters,
+    /// Packets that each lane decoded, with those that were handed to it.
+    pub lane_packets: Vec<u64>,
     /// Decoding.
     pub wire: WireCounters,
     /// Reassembly.

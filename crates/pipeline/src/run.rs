@@ -36,7 +36,7 @@ pub enum Control {
 }
 
 /// Watches a run from the capture thread, between batches of packets.
-pub trait Watch {
+pub trait Watch: Send {
     /// Some packets later.
     fn tick(&mut self, snapshot: Snapshot) -> Control;
 
@@ -95,7 +95,7 @@ pub fn run_keeping(
     let ended = if config.threads == 0 && others.is_empty() {
         inline(&mut first, config, analyst)
     } else {
-        threaded(std::iter::once(&mut first).chain(&mut others).collect(), config, analyst)
+        threaded(&mut first, &mut others, config, analyst)
     };
     for mut other in others {
         first.errors.append(&mut other.errors);
@@ -222,6 +222,7 @@ impl Watch for Unwatched {
 pub(crate) struct Ended {
     pub(crate) analyst: Analyst,
     pub(crate) lanes: LaneCounters,
+    pub(crate) lane_packets: Vec<u64>,
     pub(crate) wire: crate::WireCounters,
     pub(crate) flow: tapwire_flow::Counters,
     pub(crate) protocol: tapwire_protocol::Counters,
@@ -232,20 +233,6 @@ pub(crate) struct Ended {
 }
 
 impl Ended {
-    /// A run without a source.
-    pub(crate) fn nothing(analyst: Analyst) -> Self {
-        Self {
-            analyst,
-            lanes: LaneCounters::default(),
-            wire: crate::WireCounters::default(),
-            flow: tapwire_flow::Counters::default(),
-            protocol: tapwire_protocol::Counters::default(),
-            inspect: tapwire_inspect::Counters::default(),
-            shedding: Shedding::default(),
-            ends: Vec::new(),
-        }
-    }
-
     fn report(self, drive: Drive<'_>, config: &Config) -> Report {
         let mut analyst = self.analyst;
         analyst.finish_coverage(&self.ends);
@@ -255,6 +242,7 @@ impl Ended {
             sources: drive.source.names().all(),
             source: drive.totals.source(),
             lanes: self.lanes,
+            lane_packets: self.lane_packets,
             source_errors: drive.errors,
             wire: self.wire,
             flow: self.flow,
@@ -348,7 +336,7 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
     let ends = sensing.take_ends();
     let inline = sensing.into_sink().inline;
     let inspect = inline.inspector.as_ref().map(Inspector::counters).unwrap_or_default();
-    let lanes = LaneCounters::default();
+    let (lanes, lane_packets) = (LaneCounters::default(), vec![wire.packets]);
     let shedding = Shedding::default();
-    Ended { analyst: inline.analyst, lanes, wire, flow, protocol, inspect, shedding, ends }
+    Ended { analyst: inline.analyst, lanes, lane_packets, wire, flow, protocol, inspect, shedding, ends }
 }

@@ -1,7 +1,7 @@
 //! The capture thread's work: packets in, exchanges out.
 
-use crate::recorder::{Belongs, Recorder};
 use crate::lanes::{Lane, LaneCounters};
+use crate::recorder::{Belongs, Recorder};
 use crate::report::WireCounters;
 use crate::{Config, ShedLevel};
 use tapwire_event::SensorReport;
@@ -86,23 +86,22 @@ impl<W: Way> Sensing<W> {
     /// Takes packets of this lane, and hands over those of others. What others handed over is older, so it comes first.
     fn share(&mut self, packets: &[Packet<'_>]) {
         let Some(mut lane) = self.lane.take() else { return };
-        lane.receive(|packet| self.single(packet));
+        lane.receive(|packet| _ = self.take(packet, None));
         for packet in packets {
-            match self.elsewhere(&lane, packet) {
-                Some(owner) => lane.hand_over(packet, owner),
-                None => self.follow(),
+            if let Some(owner) = self.take(packet, Some(&lane)) {
+                lane.hand_over(packet, owner);
             }
         }
         self.lane = Some(lane);
     }
 
-    /// Handles a packet unless another lane owns its connection.
-    fn elsewhere(&mut self, lane: &Lane, packet: &Packet<'_>) -> Option<usize> {
+    /// Takes a packet, unless another lane than this one owns its connection.
+    fn take(&mut self, packet: &Packet<'_>, lane: Option<&Lane>) -> Option<usize> {
         let decoded = match self.decoder.plain(packet) {
             Some(segment) => Decoded::Segment(segment),
             None => self.decoder.decode(packet),
         };
-        if let Decoded::Segment(segment) = &decoded
+        if let (Decoded::Segment(segment), Some(lane)) = (&decoded, lane)
             && let Some(owner) = lane.owner(packet, segment)
         {
             return Some(owner);
@@ -116,12 +115,8 @@ impl<W: Way> Sensing<W> {
             }
             Decoded::Skip(skip) => self.wire.skip(skip),
         }
+        self.follow();
         None
-    }
-
-    /// Takes one packet that is known to be this lane's.
-    fn single(&mut self, packet: &Packet<'_>) {
-        self.packet(packet, None, Place::default());
     }
 
     /// Sends on what waits for other lanes, and takes what they sent.
@@ -189,7 +184,7 @@ impl<W: Way> Sensing<W> {
     /// Waits for the other lanes to end, and ends every connection.
     pub(crate) fn finish(&mut self) {
         if let Some(mut lane) = self.lane.take() {
-            self.moved = lane.finish(|packet| self.single(packet));
+            self.moved = lane.finish(|packet| _ = self.take(packet, None));
         }
         self.flows.finish(&mut self.protocols);
     }

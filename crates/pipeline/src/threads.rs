@@ -2,7 +2,7 @@
 
 use crate::analyst::Analyst;
 use crate::flight::Flight;
-use crate::lanes::{Lane, LaneCounters, Numbers, connected};
+use crate::lanes::{LaneCounters, Numbers, connected};
 use crate::report::{Shedding, WireCounters};
 use crate::reports;
 use crate::route::{LaneBatch, Lanes, Router, WorkBatch};
@@ -73,10 +73,13 @@ impl Way for RouterWay {
     }
 }
 
-/// Runs the first of `drives` on this thread and the others, the source's further lanes, on threads of their own;
-/// inspectors and the analyst have theirs, too.
-pub(crate) fn threaded(drives: Vec<&mut Drive<'_>>, config: &Config, analyst: Analyst) -> Ended {
-    let Some(first) = drives.first() else { return Ended::nothing(analyst) };
+/// Runs the first lane on this thread, and the others, inspectors and the analyst on threads of their own.
+pub(crate) fn threaded(
+    first: &mut Drive<'_>,
+    others: &mut [Drive<'_>],
+    config: &Config,
+    analyst: Analyst,
+) -> Ended {
     let (stop, pressure) = (Arc::clone(&first.stop), first.source.pressure());
     let endless = first.source.is_endless();
     let flight = Flight::new(config.in_flight_bytes);
@@ -99,7 +102,7 @@ pub(crate) fn threaded(drives: Vec<&mut Drive<'_>>, config: &Config, analyst: An
             endless,
         };
         let desk = scope.spawn(move || desk.work());
-        let ways: Vec<RouterWay> = numbers(drives.len())
+        let ways: Vec<RouterWay> = numbers(1 + others.len())
             .enumerate()
             .map(|(capture, numbers)| RouterWay {
                 router: Router::new(
@@ -117,7 +120,7 @@ pub(crate) fn threaded(drives: Vec<&mut Drive<'_>>, config: &Config, analyst: An
             .collect();
         // Threads end when the last sender is gone: only capture threads may keep one.
         drop((lanes, degraded));
-        let captured = capture_all(scope, drives, ways, config);
+        let captured = capture_all(first, others, ways, config);
         let mut inspect = tapwire_inspect::Counters::default();
         for counters in inspectors.into_iter().map(joined) {
             inspect.evicted_messages += counters.evicted_messages;
@@ -139,6 +142,7 @@ fn numbers(count: usize) -> impl Iterator<Item = Option<Numbers>> {
 #[derive(Default)]
 struct Captured {
     lanes: LaneCounters,
+    lane_packets: Vec<u64>,
     wire: WireCounters,
     flow: tapwire_flow::Counters,
     protocol: tapwire_protocol::Counters,
@@ -149,6 +153,7 @@ struct Captured {
 impl Captured {
     fn add(&mut self, mut other: Self) {
         self.lanes.add(other.lanes);
+        self.lane_packets.append(&mut other.lane_packets);
         self.wire.add(&other.wire);
         self.flow.add(&other.flow);
         self.protocol.add(&other.protocol);
@@ -157,10 +162,11 @@ impl Captured {
     }
 
     fn ended(self, analyst: Analyst) -> Ended {
-        let Self { lanes, wire, flow, protocol, shedding, ends } = self;
+        let Self { lanes, lane_packets, wire, flow, protocol, shedding, ends } = self;
         Ended {
             analyst,
             lanes,
+            lane_packets,
             wire,
             flow,
             protocol,
@@ -172,27 +178,26 @@ impl Captured {
 }
 
 /// Runs all capture threads to their ends, the first of them on this one.
-fn capture_all<'scope, 'env: 'scope>(
-    scope: &'scope Scope<'scope, 'env>,
-    drives: Vec<&'scope mut Drive<'_>>,
+fn capture_all(
+    first: &mut Drive<'_>,
+    others: &mut [Drive<'_>],
     ways: Vec<RouterWay>,
     config: &Config,
 ) -> Captured {
-    let count = drives.len();
-    let lanes: Vec<Option<Lane>> =
-        if count > 1 { connected(count).into_iter().map(Some).collect() } else { vec![None] };
-    let share = share_of(config, count);
-    let mut work = drives.into_iter().zip(lanes.into_iter().zip(ways));
-    let Some((drive, (lane, way))) = work.next() else { return Captured::default() };
-    let others: Vec<_> = work
-        .map(|(drive, (lane, way))| {
-            let sensing = Sensing::new(&share, lane, way);
-            scope.spawn(move || capture(drive, sensing))
-        })
-        .collect();
-    let mut captured = capture(drive, Sensing::new(&share, lane, way));
-    others.into_iter().map(joined).for_each(|other| captured.add(other));
-    captured
+    let lanes = connected(ways.len());
+    let share = share_of(config, ways.len());
+    let mut sensings = lanes.into_iter().zip(ways).map(|(lane, way)| Sensing::new(&share, lane, way));
+    let Some(sensing) = sensings.next() else { return Captured::default() };
+    std::thread::scope(|scope| {
+        let others: Vec<_> = others
+            .iter_mut()
+            .zip(sensings)
+            .map(|(drive, sensing)| scope.spawn(move || capture(drive, sensing)))
+            .collect();
+        let mut captured = capture(first, sensing);
+        others.into_iter().map(joined).for_each(|other| captured.add(other));
+        captured
+    })
 }
 
 /// Each lane has its share of the memory.
@@ -212,7 +217,7 @@ fn capture(drive: &mut Drive<'_>, mut sensing: Sensing<RouterWay>) -> Captured {
     let ends = router.take_ends(ends);
     let shedding = router.shedding();
     router.finish();
-    Captured { lanes, wire, flow, protocol, shedding, ends }
+    Captured { lanes, lane_packets: vec![wire.packets], wire, flow, protocol, shedding, ends }
 }
 
 type Inspectors<'scope> = Vec<ScopedJoinHandle<'scope, tapwire_inspect::Counters>>;

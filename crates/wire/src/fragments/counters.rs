@@ -63,7 +63,7 @@ pub struct FragmentCounters {
 
 impl FragmentCounters {
     /// Adds what another decoder counted.
-    pub fn add(&mut self, other: &Self) {
+    pub fn merge(&mut self, other: &Self) {
         let Self { fragments, held, fates, datagrams, conflicts, memory } = other;
         self.fragments += fragments;
         self.held += held;
