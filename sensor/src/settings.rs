@@ -63,7 +63,8 @@ pub(crate) enum Fidelity {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Capture {
-    /// Capture threads of each interface. More than one where one core does not keep up.
+    /// Capture threads; more than one where one core does not keep up. More than one keep no packets, and do not follow an
+    /// interface that is made anew.
     pub(crate) lanes: usize,
     /// Ring between kernel and sensor, for each interface and lane.
     pub(crate) ring: String,
