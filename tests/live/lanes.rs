@@ -49,7 +49,7 @@ struct Found {
 
 impl Sensor {
     /// Reads until all of the talk came, and ends it.
-    fn end_after_talk(mut self) -> Found {
+    fn end_after_talk(self) -> Found {
         let is_talk = |event: &Value| path(event).starts_with("/talk/");
         let mut events: Vec<Value> = Vec::new();
         while events.iter().filter(|event| is_talk(event)).count() < CONNECTIONS * CALLS {
@@ -58,8 +58,9 @@ impl Sensor {
                 Err(_) => break,
             }
         }
-        let (_, _, report) = self.take_end();
-        let report: Value = serde_json::from_str(&report).unwrap_or_else(|error| panic!("{error}: {report}"));
+        let (_, _, stderr) = self.interrupt();
+        let report = stderr.get(stderr.find('{').unwrap_or(0)..).unwrap_or_default();
+        let report: Value = serde_json::from_str(report).unwrap_or_else(|error| panic!("{error}: {report}"));
         let uids: BTreeSet<_> =
             events.iter().filter_map(|event| event.pointer("/metadata/uid")?.as_str()).collect();
         Found {
@@ -68,13 +69,6 @@ impl Sensor {
             events: events.len(),
             capture: report["capture"].clone(),
         }
-    }
-
-    fn take_end(&mut self) -> (Option<i32>, Vec<Value>, String) {
-        let sent = std::process::Command::new("kill").args(["-INT", &self.child.id().to_string()]).status();
-        assert!(sent.expect("kill").success());
-        let status = self.child.wait().expect("a child");
-        (status.code(), self.events.iter().collect(), self.stderr())
     }
 }
 
