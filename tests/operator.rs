@@ -1,4 +1,4 @@
-//! What an operator can get wrong: the exit code is 2, and one line says what, where and what to try.
+//! What an operator can get wrong: the exit code is 2, and one line says what, where and what to try. And what one is told unasked.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -323,4 +323,50 @@ fn a_named_pipe_is_read_like_standard_input() {
     writer.wait().expect("the writer ends");
     let plain = Tapwire::new(["replay", &capture()]).key().args(["--fields", "method,path,status"]).run();
     assert!(piped.ok("pipe").stdout == plain.ok("file").stdout, "a pipe gives other exchanges than the file");
+}
+
+/// A capture of half an hour in which two services have an exchange every four seconds, and one of them pauses for 400.
+fn a_service_pauses() -> tapwire_testkit::Capture {
+    let mut capture = tapwire_testkit::Capture::default();
+    for (second, service) in (0..1_800).step_by(4).flat_map(|second| [(second, 1_u8), (second, 2)]) {
+        if service == 2 && (1_200..1_600).contains(&second) {
+            continue;
+        }
+        let turn = tapwire_testkit::Turn {
+            request: format!("GET /a HTTP/1.1\r\nHost: service-{service}.test\r\n\r\n").into_bytes(),
+            response: b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        };
+        let script = tapwire_testkit::Conversation::new(vec![turn], second);
+        let port = 20_000 + u16::try_from(second).expect("a port");
+        let script = tapwire_testkit::Conversation {
+            client: tapwire_wire::Endpoint::v4([10, 0, 0, service], port),
+            server: tapwire_wire::Endpoint::v4([10, 0, 1, service], 80),
+            start: tapwire_wire::Timestamp::from_parts(1_700_000_000 + i64::from(port) - 20_000, 0),
+            ..script
+        };
+        capture = capture.merged(script.play());
+    }
+    capture.numbered()
+}
+
+/// Packet time tells that a service stopped while its neighbour goes on, so that a replay says it too.
+#[test]
+fn a_service_that_stops_and_goes_on_is_told_by_a_replay() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("in.pcap");
+    let file = std::fs::File::create(&path).expect("a file");
+    let nanos = tapwire_capture::Resolution::Nanoseconds;
+    let _ =
+        a_service_pauses().write_pcap(file, tapwire_capture::ByteOrder::Little, nanos).expect("a capture");
+    let told = |more: &[&str]| {
+        let run = Tapwire::new(["replay", "--events", "-", "--only", "sensor", "-q"]).args(more);
+        let mut events = run.args([&path]).run().ok("replay").events();
+        events.retain(|event| event.to_string().contains("service.silent"));
+        events.iter().filter_map(|event| Some(event.get("message")?.as_str()?.to_owned())).collect::<Vec<_>>()
+    };
+    let [stopped, back] = &told(&[])[..] else { panic!("{:?}", told(&[])) };
+    assert!(stopped.contains("service-2.test") && stopped.contains("no exchange for"), "{stopped}");
+    assert!(back.contains("service-2.test") && back.contains("goes on after 4"), "{back}");
+    assert_eq!(told(&["--set", "heartbeat.service_window=0"]), [""; 0]);
+    assert_eq!(told(&["--set", "heartbeat.service_after=600"]), [""; 0]);
 }
