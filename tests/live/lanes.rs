@@ -67,7 +67,7 @@ impl Sensor {
             rows: events.iter().filter(|event| is_talk(event)).map(row).collect(),
             uids: uids.len(),
             events: events.len(),
-            capture: report["capture"].clone(),
+            capture: report["stages"]["capture"].clone(),
         }
     }
 }
