@@ -56,6 +56,11 @@ fn connection(number: u8, apart: i64) -> Capture {
     Conversation { client: Endpoint::v4([10, 0, 0, number + 1], script.client.port), start, ..script }.play()
 }
 
+/// A good mirror, so many times as fast.
+pub(crate) fn paced(times: i64) -> Mirror {
+    mirror(&[], "", &mutate::scale_time(&shop(40, SECOND), 1, times))
+}
+
 /// One connection on which this is said.
 fn said(client: u8, request: Vec<u8>, response: Vec<u8>) -> Capture {
     let script = Conversation::new(vec![Turn { request, response }], u64::from(client));

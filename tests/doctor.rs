@@ -2,7 +2,7 @@
 
 mod ailing;
 
-use ailing::{Mirror, every_mirror};
+use ailing::{Mirror, every_mirror, paced};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use tapwire_tests::{Fixture, Tapwire, fixtures, workspace};
@@ -58,7 +58,11 @@ fn known() -> BTreeSet<String> {
 }
 
 fn visit(mirror: &Mirror) -> Value {
-    let run = Tapwire::new(["doctor", "--json"]);
+    visit_with(mirror, &[])
+}
+
+fn visit_with(mirror: &Mirror, arguments: &[&str]) -> Value {
+    let run = Tapwire::new(["doctor", "--json"]).args(arguments);
     let paths: Vec<_> = (0..mirror.files.len()).map(|nth| run.home().join(format!("{nth}.pcap"))).collect();
     for (path, bytes) in paths.iter().zip(&mirror.files) {
         std::fs::write(path, bytes).expect("a file in the run's own folder");
@@ -132,6 +136,29 @@ fn every_ailment_is_explained() {
         let said = String::from_utf8(said.stdout).expect("UTF-8");
         assert!(said.contains("told from") && said.contains("what to do"), "{name}: {said}");
     }
+}
+
+#[test]
+fn a_site_with_ten_times_the_traffic_needs_ten_times_as_much() {
+    let needs = |times: i64| visit_with(&paced(times), &["--size"]).get("needs").cloned().expect("needs");
+    let (slow, fast) = (needs(1), needs(10));
+    let ratio = |key: &str| {
+        let figure = |needs: &Value| needs.get(key).and_then(Value::as_f64).expect("a figure");
+        figure(&fast) / figure(&slow)
+    };
+    for key in [
+        "packets_per_second",
+        "bits_per_second",
+        "exchanges_per_second",
+        "load_mean",
+        "events_a_day",
+        "bytes_a_day",
+    ] {
+        assert!((9.0..11.0).contains(&ratio(key)), "{key}: {} times; {slow} {fast}", ratio(key));
+    }
+    // 480 exchanges in 39 s, each one event of some 2 KB.
+    let a_day = slow.get("bytes_a_day").and_then(Value::as_f64).expect("a figure") / 86_400.0 * 39.0 / 480.0;
+    assert!((1_000.0..4_000.0).contains(&a_day), "{a_day} bytes an event");
 }
 
 /// The table in `docs/doctor.md` is that of `tapwire list ailments`; `UPDATE=1` rewrites it.

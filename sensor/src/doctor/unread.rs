@@ -152,8 +152,9 @@ fn encapsulated(case: &Case<'_>) -> Option<Symptom> {
 fn not_http(case: &Case<'_>) -> Option<Symptom> {
     let all = all_payload(case);
     let other = payload(case, Kind::Ssh) + payload(case, Kind::Other) + payload(case, Kind::Unknown);
-    let whole = case.report.flow.flows_without_syn < case.report.flow.flows_opened;
-    (whole && percent(50, other, all))
+    // A capture that begins in the middle of every connection cannot say what they are.
+    let judged = case.report.flow.flows_without_syn < case.report.flow.flows_opened;
+    (judged && percent(50, other, all))
         .then(|| format!("{} of the payload ({} of {})", share(other, all), bytes(other), bytes(all)).into())
 }
 
