@@ -129,113 +129,30 @@ pub struct SourceCounters {
     pub span_duplicates: u64,
 }
 
+/// Adds up the counts of these names, which have to be all there are beside the sources.
+macro_rules! add_up {
+    ($sum:expr, $other:expr; $($count:ident)+) => {
+        let Counters { $($count,)+ sources: _ } = $other;
+        $($sum.$count += $count;)+
+    };
+}
+
 impl Counters {
     /// Adds what another table counted, of the same sources.
     pub fn add(&mut self, other: &Self) {
-        // Every field, so that a new one is not forgotten.
-        let Self {
-            segments,
-            in_order,
-            out_of_order,
-            retransmissions,
-            span_duplicates,
-            before_start,
-            bad_checksum,
-            out_of_window,
-            empty,
-            keep_alive,
-            syn,
-            fin,
-            rst,
-            after_fin,
-            after_close,
-            stray,
-            payload_bytes,
-            delivered_bytes,
-            held_bytes,
-            duplicate_bytes,
-            dropped_bytes,
-            cut_bytes,
-            gaps,
-            gap_bytes,
-            missed_bytes,
-            acknowledged_bytes,
-            gaps_for_memory,
-            waits_given_up,
-            overlap_conflicts,
-            never_acknowledged,
-            fins_withdrawn,
-            rst_out_of_window,
-            offloaded_senders,
-            flows_opened,
-            flows_without_syn,
-            revived,
-            flows_one_sided,
-            closed_fin,
-            closed_reset,
-            closed_idle,
-            closed_replaced,
-            evicted_syn,
-            evicted,
-            closed_end,
-            memory,
-            listener_memory,
-            memory_peak,
-            out_of_order_memory,
-            sources,
-        } = other;
-        self.segments += segments;
-        self.in_order += in_order;
-        self.out_of_order += out_of_order;
-        self.retransmissions += retransmissions;
-        self.span_duplicates += span_duplicates;
-        self.before_start += before_start;
-        self.bad_checksum += bad_checksum;
-        self.out_of_window += out_of_window;
-        self.empty += empty;
-        self.keep_alive += keep_alive;
-        self.syn += syn;
-        self.fin += fin;
-        self.rst += rst;
-        self.after_fin += after_fin;
-        self.after_close += after_close;
-        self.stray += stray;
-        self.payload_bytes += payload_bytes;
-        self.delivered_bytes += delivered_bytes;
-        self.held_bytes += held_bytes;
-        self.duplicate_bytes += duplicate_bytes;
-        self.dropped_bytes += dropped_bytes;
-        self.cut_bytes += cut_bytes;
-        self.gaps += gaps;
-        self.gap_bytes += gap_bytes;
-        self.missed_bytes += missed_bytes;
-        self.acknowledged_bytes += acknowledged_bytes;
-        self.gaps_for_memory += gaps_for_memory;
-        self.waits_given_up += waits_given_up;
-        self.overlap_conflicts += overlap_conflicts;
-        self.never_acknowledged += never_acknowledged;
-        self.fins_withdrawn += fins_withdrawn;
-        self.rst_out_of_window += rst_out_of_window;
-        self.offloaded_senders += offloaded_senders;
-        self.flows_opened += flows_opened;
-        self.flows_without_syn += flows_without_syn;
-        self.revived += revived;
-        self.flows_one_sided += flows_one_sided;
-        self.closed_fin += closed_fin;
-        self.closed_reset += closed_reset;
-        self.closed_idle += closed_idle;
-        self.closed_replaced += closed_replaced;
-        self.evicted_syn += evicted_syn;
-        self.evicted += evicted;
-        self.closed_end += closed_end;
-        self.memory += memory;
-        self.listener_memory += listener_memory;
-        self.memory_peak += memory_peak;
-        self.out_of_order_memory += out_of_order_memory;
-        if self.sources.len() < sources.len() {
-            self.sources.resize(sources.len(), SourceCounters::default());
+        add_up!(self, other;
+            segments in_order out_of_order retransmissions span_duplicates before_start bad_checksum
+            out_of_window empty keep_alive syn fin rst after_fin after_close stray payload_bytes
+            delivered_bytes held_bytes duplicate_bytes dropped_bytes cut_bytes gaps gap_bytes missed_bytes
+            acknowledged_bytes gaps_for_memory waits_given_up overlap_conflicts never_acknowledged
+            fins_withdrawn rst_out_of_window offloaded_senders flows_opened flows_without_syn revived
+            flows_one_sided closed_fin closed_reset closed_idle closed_replaced evicted_syn evicted
+            closed_end memory listener_memory memory_peak out_of_order_memory
+        );
+        if self.sources.len() < other.sources.len() {
+            self.sources.resize(other.sources.len(), SourceCounters::default());
         }
-        for (sum, source) in self.sources.iter_mut().zip(sources) {
+        for (sum, source) in self.sources.iter_mut().zip(&other.sources) {
             sum.segments += source.segments;
             sum.retransmissions += source.retransmissions;
             sum.span_duplicates += source.span_duplicates;
