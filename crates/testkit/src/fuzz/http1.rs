@@ -34,7 +34,9 @@ pub fn run(data: &[u8]) {
     // and where segments acknowledge nothing, pairs are told by the order of events alone.
     let unbroken =
         events.iter().all(|event| !matches!(event, Event::Gap { .. } | Event::Data { peer_at: None, .. }));
-    let known = [&whole, &pieces].into_iter().all(Read::is_in_its_roles) && whole.is_http_throughout();
+    let known = [&whole, &pieces].into_iter().all(Read::is_in_its_roles)
+        && whole.is_http_throughout()
+        && whole.is_all_asked_for();
     if handshake && unbroken && known {
         check_splits(&whole, &pieces);
     }
@@ -55,6 +57,11 @@ impl Read {
     /// Whether every byte was that of a message.
     const fn is_http_throughout(&self) -> bool {
         self.counters.lost_bytes == 0 && self.counters.opaque_bytes == 0
+    }
+
+    /// Whether every answer has a request. Behind one that nobody asked for, what a chunk begins with tells where it ends.
+    fn is_all_asked_for(&self) -> bool {
+        self.exchanges.iter().all(|facts| !facts.anomalies.contains(&Anomaly::UnsolicitedResponse))
     }
 
     /// Whether the one that sent the SYN is the client.
