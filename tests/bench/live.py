@@ -170,7 +170,7 @@ def suricata(options, rate):
 
 def expected(options):
     """Exchanges in the capture, by a replay of the file."""
-    command = [options.tapwire.resolve(), "replay", options.capture, "-q", "--json", "--analysis", "off", "--events", "null"]
+    command = [options.tapwire.resolve(), "replay", options.capture, "-q", "--json", "--analysis", "off", "--events", "null://"]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
     if done.returncode != 0:
         command[-1] = options.scratch / "expected.jsonl"
