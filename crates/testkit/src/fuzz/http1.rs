@@ -36,7 +36,7 @@ pub fn run(data: &[u8]) {
         events.iter().all(|event| !matches!(event, Event::Gap { .. } | Event::Data { peer_at: None, .. }));
     let known = [&whole, &pieces].into_iter().all(Read::is_in_its_roles)
         && whole.is_http_throughout()
-        && whole.is_all_asked_for();
+        && [&whole, &pieces].into_iter().all(Read::is_all_paired);
     if handshake && unbroken && known {
         check_splits(&whole, &pieces);
     }
@@ -59,9 +59,11 @@ impl Read {
         self.counters.lost_bytes == 0 && self.counters.opaque_bytes == 0
     }
 
-    /// Whether every answer has a request. Behind one that nobody asked for, what a chunk begins with tells where it ends.
-    fn is_all_asked_for(&self) -> bool {
-        self.exchanges.iter().all(|facts| !facts.anomalies.contains(&Anomaly::UnsolicitedResponse))
+    /// Whether every exchange is a proven pair. Behind a half that stands alone, what a chunk begins with tells where
+    /// the next message begins, and when it is reported.
+    fn is_all_paired(&self) -> bool {
+        let pair = |facts: &Facts| facts.halves.iter().all(Option::is_some);
+        self.exchanges.iter().all(|facts| pair(facts) && facts.pairing == Pairing::Certain)
     }
 
     /// Whether the one that sent the SYN is the client.
