@@ -29,6 +29,7 @@ pub(crate) fn exchange(number: u32, request: &[u8], response: &[u8]) -> Exchange
         interim: [0; 4],
         pairing: Pairing::Certain,
         anomalies: Anomalies::default(),
+        stream: None,
         protocols: &["http/1.1"],
         unseen: Unseen::default(),
         ends: Vec::new(),

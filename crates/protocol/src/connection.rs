@@ -5,7 +5,8 @@ use crate::h1::conversation::MAX_PROXY_HEADER;
 use crate::h1::conversation::{Rest, anomaly_of};
 use crate::h1::{Start, probe};
 use crate::proxy::{self, ProxyOutcome};
-use crate::{Anomalies, Kind, ProxyHeader, Unseen};
+use crate::talk::Talk;
+use crate::{Anomalies, ExchangeSink, Kind, ProxyHeader, Unseen};
 use tapwire_flow::{Chunk, Evidence, Gap, StreamOffset};
 use tapwire_wire::{Side, SourceId, Timestamp};
 
@@ -29,13 +30,38 @@ pub(crate) enum State {
 impl State {
     /// Counts anew what it holds on the heap; gives what was counted before, taken from `before` where it is not kept,
     /// and what is counted now, in bytes.
-    pub(crate) fn recount(&mut self, before: usize) -> (usize, usize) {
-        match self {
-            Self::Http1(http) => {
-                let (kept, now) = http.recount();
+    pub(crate) fn recount<E: ExchangeSink>(&mut self, before: usize) -> (usize, usize) {
+        match self.talk::<E>() {
+            Some(talk) => {
+                let (kept, now) = talk.recount();
                 (before.max(kept), now)
             }
-            other => (before, other.held()),
+            None => (before, self.held()),
+        }
+    }
+
+    /// The protocol that reads the connection, when there is one. Here and in the next function is the one list of them.
+    pub(crate) fn talk<E: ExchangeSink>(&mut self) -> Option<&mut dyn Talk<E>> {
+        match self {
+            Self::Http1(http) => Some(http.as_mut()),
+            Self::Unknown(_) | Self::Resting(_) | Self::Opaque(_) => None,
+        }
+    }
+
+    /// The same, to look at.
+    pub(crate) fn talk_ref<E: ExchangeSink>(&self) -> Option<&dyn Talk<E>> {
+        match self {
+            Self::Http1(http) => Some(http.as_ref()),
+            Self::Unknown(_) | Self::Resting(_) | Self::Opaque(_) => None,
+        }
+    }
+
+    /// Under what it is counted.
+    pub(crate) const fn kind(&self) -> Kind {
+        match self {
+            Self::Unknown(_) => Kind::Unknown,
+            Self::Http1(_) | Self::Resting(_) => Kind::Http1,
+            Self::Opaque(kind) => *kind,
         }
     }
 

@@ -179,6 +179,8 @@ pub struct Exchange {
     pub pairing: Pairing,
     /// Facts about the exchange as a whole; those of its halves are in the messages.
     pub anomalies: Anomalies,
+    /// The HTTP/2 stream.
+    pub stream: Option<u32>,
     /// Protocols, outermost first.
     pub protocols: &'static [&'static str],
     /// What of its connection is missing between the exchange before and this one.
@@ -215,7 +217,7 @@ impl Exchange {
     }
 
     /// The identity: a hash of the inner 5-tuple, the tenant and the raw sequence numbers of the two heads' first bytes,
-    /// as far as they are known. No clock, file name, sensor or thread is in it.
+    /// as far as they are known, and the HTTP/2 stream. No clock, file name, sensor or thread is in it.
     pub fn uid(&self) -> Uid {
         let mut hash = SipHasher24::new();
         for side in [Side::Lower, Side::Upper] {
@@ -232,6 +234,9 @@ impl Exchange {
                 }
                 None => hash.write(&[0]),
             }
+        }
+        if let Some(stream) = self.stream {
+            hash.write(&stream.to_be_bytes());
         }
         Uid(hash.finish128().as_bytes())
     }

@@ -13,13 +13,16 @@ pub enum Kind {
     Tls,
     /// SSH.
     Ssh,
+    /// WebSocket behind an upgrade.
+    WebSocket,
     /// Nothing known.
     Other,
 }
 
 impl Kind {
     /// Every kind, in the order of the counters.
-    pub const ALL: [Self; 6] = [Self::Unknown, Self::Http1, Self::Http2, Self::Tls, Self::Ssh, Self::Other];
+    pub const ALL: [Self; 7] =
+        [Self::Unknown, Self::Http1, Self::Http2, Self::Tls, Self::Ssh, Self::WebSocket, Self::Other];
 
     /// As summaries spell it.
     pub const fn name(self) -> &'static str {
@@ -29,6 +32,7 @@ impl Kind {
             Self::Http2 => "http/2",
             Self::Tls => "tls",
             Self::Ssh => "ssh",
+            Self::WebSocket => "websocket",
             Self::Other => "other",
         }
     }

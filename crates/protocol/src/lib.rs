@@ -19,6 +19,7 @@ mod kind;
 mod output;
 mod protocols;
 pub mod proxy;
+mod talk;
 pub mod tls;
 mod unseen;
 

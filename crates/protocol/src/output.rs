@@ -2,7 +2,7 @@
 
 use crate::h1::reader::Origin;
 use crate::{
-    Anomalies, Anomaly, Body, BodyPart, ConnectionEnd, Exchange, ExchangeSink, FlowStamp, Frames, Head,
+    Anomalies, Anomaly, Body, BodyPart, ConnectionEnd, Exchange, ExchangeSink, FlowStamp, Frames, Head, Kind,
     Message, MessageId, Pairing, ProxyHeader, Seen, Unseen,
 };
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ pub struct Counters {
     pub tunnel_bytes: u64,
     /// Behind a hole or garbage, where no boundary was known.
     pub lost_bytes: u64,
-    /// Of connections that are not HTTP/1, and PROXY headers.
+    /// Of connections that are not HTTP/1, or not any more, and PROXY headers.
     pub opaque_bytes: u64,
     /// Exchanges reported.
     pub exchanges: u64,
@@ -65,9 +65,9 @@ pub struct Counters {
     /// Connections that left HTTP.
     pub tunnels: u64,
     /// Connections by [`crate::Kind`], in its order; counted when they close.
-    pub flows: [u64; 6],
+    pub flows: [u64; Kind::ALL.len()],
     /// Stream bytes by [`crate::Kind`], in its order; counted when they come.
-    pub flow_bytes: [u64; 6],
+    pub flow_bytes: [u64; Kind::ALL.len()],
 }
 
 impl Counters {

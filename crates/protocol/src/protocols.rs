@@ -1,9 +1,10 @@
 //! The sink of stream events: probes each connection and hands it to its protocol.
 
-use crate::connection::{Connection, State, Unknown, Verdict};
+use crate::connection::{Connection, Held, State, Unknown, Verdict};
 use crate::h1::conversation::Conversation;
 use crate::h1::{Start, probe};
 use crate::output::{Config, Counters, Output};
+use crate::talk::{Switch, Talk, Upgrade};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;
 use tapwire_flow::{Chunk, FlowInfo, Patience, StreamEvent, StreamSink};
@@ -102,7 +103,7 @@ impl<E: ExchangeSink> Protocols<E> {
 
     fn data(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
         self.counters.bytes_in += chunk.bytes.len() as u64;
-        let skip = match state {
+        let mut used = match state {
             State::Unknown(kept) => {
                 let mut fresh = Unknown::default();
                 let unknown = kept.as_deref_mut().unwrap_or(&mut fresh);
@@ -111,55 +112,83 @@ impl<E: ExchangeSink> Protocols<E> {
                         if kept.is_none() {
                             *kept = Some(Box::new(fresh));
                         }
-                        self.count_opaque(Kind::Unknown, chunk.bytes.len());
-                        return;
+                        return self.count_opaque(Kind::Unknown, chunk.bytes.len());
                     }
                     Verdict::Opaque(kind) => {
                         *state = State::Opaque(kind);
-                        self.count_opaque(kind, chunk.bytes.len());
-                        return;
+                        return self.count_opaque(kind, chunk.bytes.len());
                     }
                     Verdict::Http1 { held, skip, client } => {
-                        let handshake = flow.initiator.is_some();
-                        let server = *flow.key.endpoint(client.peer());
-                        if unknown.proxy.is_some() && self.proxied.len() < MAX_PROXIED {
-                            self.proxied.insert(server);
-                        }
-                        let expects_proxy = self.proxied.contains(&server);
-                        let mut http = Conversation::new(
-                            client,
-                            unknown.proxy,
-                            expects_proxy,
-                            |side| unknown.beginning(side, handshake, expects_proxy),
-                            |side| unknown.missing_from(side, handshake, expects_proxy),
-                        );
-                        if self.pipelining.contains(flow.key.endpoint(client).octets()) {
-                            http.expect_pipelining();
-                        }
-                        if unknown.invalid_proxy {
-                            http.note_invalid_proxy();
-                        }
-                        for side in [Side::Lower, Side::Upper] {
-                            http.expect(side, unknown.noted(side));
-                        }
-                        self.count_opaque(Kind::Unknown, skip);
-                        if let Some(held) = held {
-                            let chunk = held.chunk();
-                            self.recount_as_http(chunk.bytes.len());
-                            http.data(&mut self.output(flow), &chunk, 0);
-                        }
+                        let http = self.begin_http1(flow, unknown, held, client);
                         *state = State::Http1(Box::new(http));
+                        self.count_opaque(Kind::Unknown, skip);
                         skip
                     }
                 }
             }
-            State::Http1(_) | State::Resting(_) => 0,
-            State::Opaque(kind) => return self.count_opaque(*kind, chunk.bytes.len()),
+            _ => 0,
         };
-        if let State::Http1(http) = state {
-            self.add_flow_bytes(Kind::Http1, chunk.bytes.len() - skip.min(chunk.bytes.len()));
-            http.data(&mut self.output(flow), chunk, skip);
+        // A protocol uses up all bytes, or gives way to another, which happens at most as often as there are bytes.
+        while used < chunk.bytes.len() {
+            let Some(talk) = state.talk::<E>() else {
+                return self.count_opaque(state.kind(), chunk.bytes.len() - used);
+            };
+            let until = talk.data(&mut self.output(flow), chunk, used).clamp(used, chunk.bytes.len());
+            let switch = talk.becomes();
+            self.add_flow_bytes(state.kind(), until - used);
+            used = until;
+            match switch {
+                Some(switch) => *state = self.switch(flow, switch),
+                None => return,
+            }
         }
+    }
+
+    /// HTTP/1 begins here, with what was held as its first bytes.
+    fn begin_http1(
+        &mut self,
+        flow: &FlowInfo,
+        unknown: &Unknown,
+        held: Option<Held>,
+        client: Side,
+    ) -> Conversation {
+        let handshake = flow.initiator.is_some();
+        let server = *flow.key.endpoint(client.peer());
+        if unknown.proxy.is_some() && self.proxied.len() < MAX_PROXIED {
+            self.proxied.insert(server);
+        }
+        let expects_proxy = self.proxied.contains(&server);
+        let mut http = Conversation::new(
+            client,
+            unknown.proxy,
+            expects_proxy,
+            |side| unknown.beginning(side, handshake, expects_proxy),
+            |side| unknown.missing_from(side, handshake, expects_proxy),
+        );
+        if self.pipelining.contains(flow.key.endpoint(client).octets()) {
+            http.expect_pipelining();
+        }
+        if unknown.invalid_proxy {
+            http.note_invalid_proxy();
+        }
+        for side in [Side::Lower, Side::Upper] {
+            http.expect(side, unknown.noted(side));
+        }
+        if let Some(held) = held {
+            let chunk = held.chunk();
+            self.recount_as_http(chunk.bytes.len());
+            http.data(&mut self.output(flow), &chunk, 0);
+        }
+        http
+    }
+
+    /// The connection goes on in another protocol.
+    fn switch(&mut self, flow: &FlowInfo, switch: Switch) -> State {
+        self.output(flow).exchange(switch.exchange);
+        State::Opaque(match switch.to {
+            Upgrade::WebSocket => Kind::WebSocket,
+            Upgrade::H2c => Kind::Http2,
+        })
     }
 
     fn count_opaque(&mut self, kind: Kind, bytes: usize) {
@@ -183,12 +212,7 @@ impl<E: ExchangeSink> Protocols<E> {
     }
 
     fn close(&mut self, state: &State) {
-        let kind = match state {
-            State::Unknown(_) => Kind::Unknown,
-            State::Http1(_) | State::Resting(_) => Kind::Http1,
-            State::Opaque(kind) => *kind,
-        };
-        if let Some(count) = self.counters.flows.get_mut(kind as usize) {
+        if let Some(count) = self.counters.flows.get_mut(state.kind() as usize) {
             *count += 1;
         }
     }
@@ -227,16 +251,13 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     }
 
     fn warm(&self, connection: &Connection) {
-        if let State::Http1(http) = &connection.0 {
-            http.warm();
+        if let Some(talk) = connection.0.talk_ref::<E>() {
+            talk.warm();
         }
     }
 
     fn patience(&self, connection: &Connection) -> Patience {
-        match &connection.0 {
-            State::Http1(http) => http.patience(),
-            State::Unknown(_) | State::Resting(_) | State::Opaque(_) => Patience::Idle,
-        }
+        connection.0.talk_ref::<E>().map_or(Patience::Idle, |talk| talk.patience())
     }
 
     fn held(&self) -> usize {
@@ -246,7 +267,7 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     fn rest(&mut self, connection: &mut Connection) {
         let State::Http1(http) = &mut connection.0 else { return };
         let Some(rest) = http.rest() else { return };
-        let (before, _) = http.recount();
+        let (before, _) = Talk::<E>::recount(http.as_mut());
         connection.0 = State::Resting(Box::new(rest));
         self.recount(before, &mut connection.0, false);
     }
@@ -261,7 +282,7 @@ fn wake(state: &mut State) {
 impl<E: ExchangeSink> Protocols<E> {
     /// Counts what a connection holds after an event; `before` is what it held, unless it keeps that itself.
     fn recount(&mut self, before: usize, state: &mut State, closed: bool) {
-        let (before, now) = state.recount(before);
+        let (before, now) = state.recount::<E>(before);
         self.held = (self.held + if closed { 0 } else { now }).saturating_sub(before);
     }
 
@@ -276,16 +297,8 @@ impl<E: ExchangeSink> Protocols<E> {
                 _ => {}
             }
         }
-        if let State::Http1(http) = &mut connection.0 {
-            let mut out = self.output(flow);
-            match event {
-                StreamEvent::Gap(gap) => http.gap(&mut out, &gap),
-                StreamEvent::Fin(side) => http.fin(&mut out, side),
-                StreamEvent::Evidence(side, at, evidence) => http.evidence(side, at, evidence),
-                StreamEvent::Again { chunk, odd_ttl } => http.again(&chunk, odd_ttl),
-                StreamEvent::Close(reason) => http.close(&mut out, reason),
-                StreamEvent::Data(_) => {}
-            }
+        if let Some(talk) = connection.0.talk::<E>() {
+            talk.event(&mut self.output(flow), &event);
         }
         if let StreamEvent::Close(_) = event {
             if let (State::Unknown(unknown), Some(client)) = (&connection.0, flow.initiator)

@@ -135,6 +135,9 @@ impl Writer<'_> {
         out.extend_from_slice(self.community.of(&flow.key));
         out.push(b'"');
         json::count(out, "flow", flow.id);
+        if let Some(stream) = view.exchange.stream {
+            json::count(out, "stream", stream.into());
+        }
         json::integer(out, "time_ns", view.exchange.started().nanos());
         proxy(view, out);
     }

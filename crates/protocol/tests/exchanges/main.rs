@@ -285,6 +285,6 @@ fn with_no_body_bytes_none_is_copied() {
 fn a_tunnel_is_told_once() {
     let (_, text) = transcripts::ALL.iter().find(|(name, _)| *name == "upgrade_leaves_http").unwrap();
     let played = Transcript::read(text).play();
-    assert_eq!((played.counters.tunnels, played.counters.tunnel_bytes), (1, 12));
+    assert_eq!((played.counters.tunnels, played.counters.opaque_bytes), (1, 12));
     assert!(played.messages[1].anomalies.contains(Anomaly::Tunnel));
 }

@@ -8,6 +8,7 @@ use crate::h1::{
     request_framing, response_framing, upgrade,
 };
 use crate::output::Output;
+use crate::talk::Upgrade;
 use crate::{Anomaly, Direction, ExchangeSink, Framing, Message, Seen, Version};
 use tapwire_flow::{Chunk, StreamOffset};
 
@@ -270,6 +271,7 @@ impl Conversation {
         }
         if framing == Framing::Tunnel {
             message.anomalies.insert(Anomaly::Tunnel);
+            self.asks_for = upgrade(&message.head).and_then(Upgrade::named);
             self.tunnel(out);
         }
         self.begin_body(Direction::ToClient, message, framing, head_end);

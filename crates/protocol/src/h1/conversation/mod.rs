@@ -17,8 +17,9 @@ use crate::connection::Beginning;
 use crate::h1::pairing::{Paired, Pairer, Progress};
 use crate::h1::reader::{Place, Reader};
 use crate::output::Output;
+use crate::talk::{Switch, Talk, Upgrade};
 use crate::{Anomalies, Anomaly, Direction, Exchange, ExchangeSink, FlowStamp, ProxyHeader, Unseen};
-use tapwire_flow::{Chunk, Patience, StreamOffset};
+use tapwire_flow::{Chunk, Patience, StreamEvent, StreamOffset};
 use tapwire_wire::Side;
 
 /// A start that is not told by so many bytes is told by the end of its line.
@@ -42,6 +43,10 @@ pub(crate) struct Conversation {
     next_request_at: Option<StreamOffset>,
     /// HTTP has given way to something else, unless a message shows within.
     tunnelled: bool,
+    /// The answer that was read last asks to go on in a protocol that is known.
+    asks_for: Option<Upgrade>,
+    /// What the connection goes on in.
+    switch: Option<Box<Switch>>,
     /// What is known of the client's pipelining has been passed on.
     known_to_pipeline: bool,
     /// Bytes on the heap that were counted for it.
@@ -67,6 +72,8 @@ impl Conversation {
             account: Account::new(missing_from(client), missing_from(client.peer())),
             next_request_at: None,
             tunnelled: false,
+            asks_for: None,
+            switch: None,
             known_to_pipeline: false,
             charged: 0,
         }
@@ -81,16 +88,6 @@ impl Conversation {
         self.requests.pending.insert(Anomaly::InvalidProxyHeader);
     }
 
-    pub(crate) fn patience(&self) -> Patience {
-        if self.tunnelled {
-            Patience::LongLived
-        } else if self.pairer.is_idle() {
-            Patience::Idle
-        } else {
-            Patience::Open
-        }
-    }
-
     fn direction(&self, side: Side) -> Direction {
         if side == self.client { Direction::ToServer } else { Direction::ToClient }
     }
@@ -102,19 +99,32 @@ impl Conversation {
         }
     }
 
-    /// Takes the bytes of `chunk` from `skip` on.
-    pub(crate) fn data<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, chunk: &Chunk<'_>, skip: usize) {
+    /// Takes the bytes of `chunk` from `skip` on, up to a switch.
+    pub(crate) fn data<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        chunk: &Chunk<'_>,
+        skip: usize,
+    ) -> usize {
         let direction = self.direction(chunk.side);
         self.reader(direction).seen = (chunk.time, chunk.frame);
         let mut used = skip;
         while let Some(rest) = chunk.bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let at = chunk.at + used as u64;
             used += self.step(out, direction, chunk, at, rest);
+            if self.asks_for.is_some() {
+                self.settle(out, false);
+                self.asks_for = None;
+                if self.switch.is_some() {
+                    return used;
+                }
+            }
         }
         let reader = self.reader(direction);
         reader.next = Some(chunk.at + chunk.bytes.len() as u64);
         reader.previous_peer_at = chunk.peer_at.or(reader.previous_peer_at);
         self.settle(out, false);
+        chunk.bytes.len()
     }
 
     /// Consumes some of `rest` or moves to another place; returns the bytes consumed.
@@ -185,9 +195,14 @@ impl Conversation {
         }
         let pipelines = self.known_to_pipeline;
         let (client, proxy, account) = (self.client, self.proxy, &mut self.account);
+        let (asks_for, switch) = (self.asks_for, &mut self.switch);
         self.pairer.settle(progress, |paired| {
             let unseen = account.enter(&paired, pipelines);
-            out.exchange(exchange_of(out.stamp(client, proxy), paired, unseen));
+            let exchange = exchange_of(out.stamp(client, proxy), paired, unseen);
+            match asks_for.filter(|_| switches(&exchange)) {
+                Some(to) if switch.is_none() => *switch = Some(Box::new(Switch { to, exchange })),
+                _ => out.exchange(exchange),
+            }
         });
     }
 }
@@ -211,9 +226,54 @@ fn exchange_of(flow: FlowStamp, paired: Paired, unseen: Unseen) -> Exchange {
         interim: paired.interim,
         pairing: paired.pairing,
         anomalies,
+        stream: None,
         protocols: &["http/1.1"],
         unseen,
         ends: Vec::new(),
+    }
+}
+
+/// Whether its answer is the one that leaves HTTP/1.
+fn switches(exchange: &Exchange) -> bool {
+    exchange.response.as_ref().is_some_and(|response| response.head.status == Some(101))
+}
+
+impl<E: ExchangeSink> Talk<E> for Conversation {
+    fn data(&mut self, out: &mut Output<'_, E>, chunk: &Chunk<'_>, skip: usize) -> usize {
+        Self::data(self, out, chunk, skip)
+    }
+
+    fn event(&mut self, out: &mut Output<'_, E>, event: &StreamEvent<'_>) {
+        match event {
+            StreamEvent::Gap(gap) => self.gap(out, gap),
+            StreamEvent::Fin(side) => self.fin(out, *side),
+            StreamEvent::Evidence(side, at, evidence) => self.evidence(*side, *at, *evidence),
+            StreamEvent::Again { chunk, odd_ttl } => self.again(chunk, *odd_ttl),
+            StreamEvent::Close(reason) => self.close(out, *reason),
+            StreamEvent::Data(_) => {}
+        }
+    }
+
+    fn patience(&self) -> Patience {
+        if self.tunnelled {
+            Patience::LongLived
+        } else if self.pairer.is_idle() {
+            Patience::Idle
+        } else {
+            Patience::Open
+        }
+    }
+
+    fn recount(&mut self) -> (usize, usize) {
+        Self::recount(self)
+    }
+
+    fn becomes(&mut self) -> Option<Switch> {
+        self.switch.take().map(|switch| *switch)
+    }
+
+    fn warm(&self) {
+        Self::warm(self);
     }
 }
 

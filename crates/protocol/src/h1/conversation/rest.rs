@@ -64,6 +64,8 @@ impl Conversation {
             account,
             next_request_at,
             tunnelled: false,
+            asks_for: None,
+            switch: None,
             known_to_pipeline: rest.known_to_pipeline,
             charged: 0,
         }
