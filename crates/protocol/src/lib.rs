@@ -14,6 +14,7 @@ mod body;
 mod connection;
 mod exchange;
 pub mod h1;
+pub mod h2;
 mod head;
 mod kind;
 mod output;
