@@ -145,6 +145,7 @@ impl Reader {
             decoded_len: 0,
             fields: reading.fields,
             shape: reading.shape,
+            keys: reading.keys,
         };
         (payload, reading.login)
     }

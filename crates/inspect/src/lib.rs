@@ -26,7 +26,7 @@ mod transcript;
 pub use config::Config;
 pub use inspector::{Counters, Inspector, request_authority};
 pub use observation::{
-    Credential, CredentialKind, Observation, Parameter, PathSegment, Payload, PayloadState, Place,
+    Credential, CredentialKind, KeySample, Observation, Parameter, PathSegment, Payload, PayloadState, Place,
     SegmentKind,
 };
 pub use payload::{PAYLOADS, PayloadFormat};

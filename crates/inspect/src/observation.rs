@@ -129,6 +129,39 @@ pub enum PayloadState {
     Invalid,
 }
 
+/// The 16 smallest hashes of a body's key paths: all of a small body's, and of larger ones a sample in which a path
+/// that two bodies share stands for both or for none, but for paths beyond the largest of either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct KeySample {
+    hashes: [u32; 16],
+    len: u8,
+}
+
+impl KeySample {
+    /// The hashes, rising.
+    pub fn hashes(&self) -> &[u32] {
+        self.hashes.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Whether paths were left out.
+    pub const fn is_full(&self) -> bool {
+        self.len as usize == self.hashes.len()
+    }
+
+    /// Adds the hash of a path.
+    pub fn add(&mut self, hash: u32) {
+        let Err(at) = self.hashes().binary_search(&hash) else { return };
+        let full = self.is_full();
+        let end = usize::from(self.len) + usize::from(!full);
+        let Some(moved) = self.hashes.get_mut(at..end).filter(|moved| !moved.is_empty()) else { return };
+        moved.rotate_right(1);
+        if let Some(place) = moved.first_mut() {
+            *place = hash;
+        }
+        self.len += u8::from(!full);
+    }
+}
+
 /// What a body holds.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Payload {
@@ -140,8 +173,10 @@ pub struct Payload {
     pub decoded_len: u64,
     /// Fields seen: JSON members or form fields, array elements of one key counted once.
     pub fields: u32,
-    /// Hash of the key paths to depth 3; answers of one endpoint share it.
+    /// Hash of the key paths to depth 3; answers of one endpoint share it, where none of their members is optional.
     pub shape: u64,
+    /// A sample of those key paths: it tells how alike two shapes are.
+    pub keys: KeySample,
 }
 
 /// An exchange with what it says by itself.

@@ -57,12 +57,13 @@ impl PayloadParser for Form {
             (false, false) => PayloadState::Partial,
             (false, true) => PayloadState::Read,
         };
+        let keys = self.paths.take_sample();
         let (fields, shape) = self.paths.take();
         let login = self.login.take();
         self.text.clear();
         self.in_value = false;
         self.odd_byte = false;
-        Reading { state, fields, shape, login }
+        Reading { state, fields, shape, keys, login }
     }
 }
 

@@ -190,13 +190,14 @@ impl PayloadParser for Json {
             _ if ended => PayloadState::Read,
             _ => PayloadState::Invalid,
         };
+        let keys = self.paths.take_sample();
         let (fields, shape) = self.paths.take();
         let login = self.login.take();
         self.state = State::Start(0);
         self.depth = 0;
         self.documents = 0;
         self.surrogate = None;
-        Reading { state, fields, shape, login }
+        Reading { state, fields, shape, keys, login }
     }
 }
 

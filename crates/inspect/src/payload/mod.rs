@@ -10,7 +10,7 @@ mod paths;
 
 pub use login::Login;
 
-use crate::PayloadState;
+use crate::{KeySample, PayloadState};
 
 /// A payload format, as `tapwire list payloads` and `tapwire explain` print it.
 #[derive(Debug)]
@@ -50,6 +50,8 @@ pub struct Reading {
     pub fields: u32,
     /// Hash of the set of key paths to depth 3.
     pub shape: u64,
+    /// A sample of those key paths.
+    pub keys: KeySample,
     /// A password that the body holds, with the name beside it.
     pub login: Option<Login>,
 }

@@ -1,5 +1,7 @@
 //! The set of key paths of one body, as hashes.
 
+use crate::KeySample;
+
 /// Slots of the set; a power of two.
 const SLOTS: usize = 1024;
 /// Distinct paths kept. A body with more (a map with data for keys) is described by its first ones.
@@ -41,6 +43,12 @@ impl PathHash {
         Self(fold(self.0 ^ PI.rotate_left(17)))
     }
 
+    /// For samples.
+    #[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+    const fn short(self) -> u32 {
+        (self.0 >> 32) as u32
+    }
+
     /// A mark for what kind of thing the path holds.
     pub(super) fn kind(self, kind: u8) -> Self {
         Self(fold(self.0 ^ PI.rotate_left(41) ^ u64::from(kind)))
@@ -61,11 +69,18 @@ pub(super) struct KeyPaths {
     used: Vec<u16>,
     fields: u32,
     shape: u64,
+    sample: KeySample,
 }
 
 impl Default for KeyPaths {
     fn default() -> Self {
-        Self { slots: Box::new([0; SLOTS]), used: Vec::new(), fields: 0, shape: 0 }
+        Self {
+            slots: Box::new([0; SLOTS]),
+            used: Vec::new(),
+            fields: 0,
+            shape: 0,
+            sample: KeySample::default(),
+        }
     }
 }
 
@@ -76,6 +91,7 @@ impl KeyPaths {
             self.fields += 1;
             if depth <= SHAPE_DEPTH {
                 self.add_to_shape(path.0);
+                self.sample.add(path.short());
             }
         }
     }
@@ -85,6 +101,11 @@ impl KeyPaths {
         if self.insert(path.0) {
             self.add_to_shape(path.0);
         }
+    }
+
+    /// The sample of the paths that belong to the shape; empties it.
+    pub(super) fn take_sample(&mut self) -> KeySample {
+        std::mem::take(&mut self.sample)
     }
 
     /// The number of fields and the shape; empties the set.

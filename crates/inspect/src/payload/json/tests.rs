@@ -247,3 +247,17 @@ proptest! {
         prop_assert_eq!(plain_len(&bytes), expected);
     }
 }
+
+#[test]
+fn sample_of_key_paths_is_the_same_however_large_the_body_is() {
+    let small = read(&[b"{\"a\":1,\"b\":[{\"c\":2}]}"]).keys;
+    assert_eq!((small.hashes().len(), small.is_full()), (3, false));
+    let member = |n: u32| format!("\"k{n}\":1");
+    let body = |to: u32| format!("{{{}}}", (0..to).map(member).collect::<Vec<_>>().join(","));
+    let (some, all) = (read(&[body(40).as_bytes()]).keys, read(&[body(60).as_bytes()]).keys);
+    assert!(some.is_full() && all.is_full() && all.hashes().is_sorted());
+    let largest = all.hashes().last().copied().unwrap();
+    let shared = some.hashes().iter().filter(|hash| **hash <= largest);
+    assert!(shared.clone().count() >= 4 && shared.copied().all(|hash| all.hashes().contains(&hash)));
+    assert!(read(&[b"{}"]).keys.hashes().is_empty());
+}
