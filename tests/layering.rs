@@ -19,6 +19,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("capture", &["wire"]),
     ("store", &[]),
     ("sink", &[]),
+    ("keys", &[]),
     (
         "pipeline",
         &[
@@ -33,6 +34,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "capture",
             "store",
             "sink",
+            "keys",
         ],
     ),
     (
@@ -49,6 +51,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "capture",
             "store",
             "sink",
+            "keys",
             "pipeline",
         ],
     ),
@@ -67,6 +70,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "event",
             "capture",
             "sink",
+            "keys",
             "pipeline",
         ],
     ),
@@ -82,8 +86,8 @@ const POWERS: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["sink"]),
     ("hyper", &["sink"]),
     ("hyper-util", &["sink"]),
-    ("rustls", &["sink"]),
-    ("crossbeam-channel", &["pipeline", "sink"]),
+    ("rustls", &["sink", "keys"]),
+    ("crossbeam-channel", &["pipeline", "sink", "keys"]),
     ("clap", &["sensor"]),
     ("toml", &["sensor"]),
     ("mimalloc", &["sensor"]),
