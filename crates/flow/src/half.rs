@@ -83,11 +83,12 @@ impl Half {
         self.start = start;
     }
 
-    /// Moves the start of a direction of which nothing was delivered. A FIN that overtook its bytes is reached again.
+    /// Moves the start of a direction of which nothing was delivered. A FIN that overtook its bytes is reached again; one
+    /// that lies at the start is not.
     pub(crate) fn restart(&mut self, at: StreamOffset) {
+        self.finished &= at >= self.next;
         self.next = at;
         self.base = at;
-        self.finished = false;
     }
 
     /// The offset of a sequence or acknowledgement number near what is known of this direction.

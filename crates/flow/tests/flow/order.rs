@@ -59,6 +59,14 @@ fn a_fin_that_overtook_its_bytes_is_said_again_behind_them() {
 }
 
 #[test]
+fn a_fin_that_overtook_its_syn_is_said_once() {
+    let mut tap = Tap::file();
+    tap.send(&client(101).ack(501).fin());
+    tap.send(&client(100).syn());
+    assert_eq!(tap.take(), [Heard::Fin(CLIENT)]);
+}
+
+#[test]
 fn bytes_that_were_cut_and_come_again_where_there_is_no_room_are_said_once() {
     for limit in (0..2_000).step_by(8) {
         let mut tap = Tap::new(Config { out_of_order_per_direction: limit, ..Config::default() });
