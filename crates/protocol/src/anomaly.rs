@@ -145,6 +145,56 @@ anomalies! {
     InvalidPayload = "invalid-payload",
     /// An Upgrade or CONNECT left HTTP: what follows is counted, not read, unless it is HTTP in clear text.
     Tunnel = "tunnel",
+    /// Many streams were opened and reset by the client at once (CVE-2023-44487).
+    RapidReset = "rapid-reset",
+    /// A header block in more CONTINUATION frames than the sensor reads (CVE-2024-27316).
+    ContinuationFlood = "continuation-flood",
+    /// More streams open at once than the peer allows, or than the sensor keeps.
+    TooManyStreams = "too-many-streams",
+    /// A frame whose length or stream its type does not allow, or with the reserved bit set.
+    InvalidFrame = "invalid-frame",
+    /// A frame longer than its receiver allows.
+    OversizedFrame = "oversized-frame",
+    /// A frame where none of its type may be, such as one between the parts of a header block.
+    MisplacedFrame = "misplaced-frame",
+    /// Padding that does not fit its frame.
+    InvalidPadding = "invalid-padding",
+    /// Frames of a stream whose sender had ended it.
+    DataOnClosedStream = "data-on-closed-stream",
+    /// A stream identifier that was used before, or that its sender may not use.
+    InvalidStreamId = "invalid-stream-id",
+    /// A pseudo-header field that is unknown, stands behind other fields or in trailers, or belongs to the other direction.
+    InvalidPseudoHeader = "invalid-pseudo-header",
+    /// A pseudo-header field that every such message has is missing.
+    MissingPseudoHeader = "missing-pseudo-header",
+    /// A pseudo-header field that came twice.
+    DuplicatePseudoHeader = "duplicate-pseudo-header",
+    /// A field name with upper-case letters, which HTTP/2 does not allow.
+    UppercaseFieldName = "uppercase-field-name",
+    /// A field about an HTTP/1 connection in an HTTP/2 message.
+    ConnectionSpecificField = "connection-specific-field",
+    /// Transfer-Encoding in an HTTP/2 message: behind a server that speaks HTTP/1 onwards, another reading of where the
+    /// message ends.
+    TransferEncodingInHttp2 = "transfer-encoding-in-http2",
+    /// A Content-Length that is not the length of the body: behind a server that speaks HTTP/1 onwards, another reading of
+    /// where the message ends.
+    ContentLengthMismatch = "content-length-mismatch",
+    /// CR or LF within a field, the method or the target: behind a server that speaks HTTP/1 onwards, another field.
+    LineBreakInField = "line-break-in-field",
+    /// `:authority` and Host differ.
+    ConflictingHost = "conflicting-host",
+    /// A header block that breaks a rule of HPACK.
+    InvalidHeaderBlock = "invalid-header-block",
+    /// A header block that stands for far more bytes than it has.
+    HpackBomb = "hpack-bomb",
+    /// Fields that refer to earlier ones that the sensor did not see: they are unknown.
+    UnknownFields = "unknown-fields",
+    /// The header block, or part of it, was not captured.
+    LostHeaderBlock = "lost-header-block",
+    /// The stream was reset.
+    StreamReset = "stream-reset",
+    /// The server sent the response without being asked, and the request it stands for.
+    ServerPush = "server-push",
 }
 
 /// A set of anomalies.

@@ -10,7 +10,7 @@ pub enum Framing {
     Length(u64),
     /// Chunked transfer coding.
     Chunked,
-    /// Until the connection closes.
+    /// Until the connection closes, or the HTTP/2 stream ends.
     Close,
     /// The connection stops speaking HTTP after this head: CONNECT with a 2xx answer, or 101.
     Tunnel,

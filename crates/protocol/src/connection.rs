@@ -4,9 +4,12 @@ use crate::h1::conversation::Conversation;
 use crate::h1::conversation::MAX_PROXY_HEADER;
 use crate::h1::conversation::{Rest, anomaly_of};
 use crate::h1::{Start, probe};
+use crate::h2::conversation::{Conversation as Http2, Proof};
+use crate::h2::frame::PREFACE;
+use crate::h2::search;
 use crate::proxy::{self, ProxyOutcome};
 use crate::talk::Talk;
-use crate::{Anomalies, ExchangeSink, Kind, ProxyHeader, Unseen};
+use crate::{Anomalies, Direction, ExchangeSink, Kind, ProxyHeader, Unseen};
 use tapwire_flow::{Chunk, Evidence, Gap, StreamOffset};
 use tapwire_wire::{Side, SourceId, Timestamp};
 
@@ -23,6 +26,8 @@ pub(crate) enum State {
     Http1(Box<Conversation>),
     /// HTTP/1 on which nothing is open.
     Resting(Box<Rest>),
+    /// HTTP/2.
+    Http2(Box<Http2>),
     /// Something that is only counted.
     Opaque(Kind),
 }
@@ -44,6 +49,7 @@ impl State {
     pub(crate) fn talk<E: ExchangeSink>(&mut self) -> Option<&mut dyn Talk<E>> {
         match self {
             Self::Http1(http) => Some(http.as_mut()),
+            Self::Http2(http) => Some(http.as_mut()),
             Self::Unknown(_) | Self::Resting(_) | Self::Opaque(_) => None,
         }
     }
@@ -52,6 +58,7 @@ impl State {
     pub(crate) fn talk_ref<E: ExchangeSink>(&self) -> Option<&dyn Talk<E>> {
         match self {
             Self::Http1(http) => Some(http.as_ref()),
+            Self::Http2(http) => Some(http.as_ref()),
             Self::Unknown(_) | Self::Resting(_) | Self::Opaque(_) => None,
         }
     }
@@ -61,6 +68,7 @@ impl State {
         match self {
             Self::Unknown(_) => Kind::Unknown,
             Self::Http1(_) | Self::Resting(_) => Kind::Http1,
+            Self::Http2(_) => Kind::Http2,
             Self::Opaque(kind) => *kind,
         }
     }
@@ -70,7 +78,7 @@ impl State {
         match self {
             Self::Unknown(unknown) => unknown.as_ref().map_or(0, |unknown| unknown.held()),
             Self::Resting(rest) => rest.held(),
-            Self::Http1(_) | Self::Opaque(_) => 0,
+            Self::Http1(_) | Self::Http2(_) | Self::Opaque(_) => 0,
         }
     }
 }
@@ -166,6 +174,8 @@ pub(crate) enum Verdict {
     Wait,
     /// HTTP/1: what was held is its beginning, and of the chunk all behind the first `skip` bytes.
     Http1 { held: Option<Held>, skip: usize, client: Side },
+    /// HTTP/2, the same way.
+    Http2 { held: Option<Held>, skip: usize, client: Side, proof: Proof },
     /// It is something that is only counted.
     Opaque(Kind),
 }
@@ -270,13 +280,7 @@ impl Unknown {
         let bytes = joined.as_deref().unwrap_or(chunk.bytes);
         let header = match self.proxy_header(bytes, chunk.side) {
             Some(header) => header,
-            None => {
-                self.held = Some(match (held, joined) {
-                    (Some(held), Some(bytes)) => Held { bytes, ..held },
-                    _ => Held::new(chunk),
-                });
-                return Verdict::Wait;
-            }
+            None => return self.hold(held, joined, chunk),
         };
         let rest = bytes.get(header..).unwrap_or_default();
         if rest.is_empty() {
@@ -284,6 +288,17 @@ impl Unknown {
         }
         let (held, skip) = if header == 0 { (held, 0) } else { (None, header.saturating_sub(before)) };
         let at_start = self.is_at_start(chunk.side);
+        if at_start
+            && header == 0
+            && rest.len() > 2
+            && rest.len() < PREFACE.len()
+            && PREFACE.starts_with(rest)
+        {
+            return self.hold(held, joined, chunk);
+        }
+        if let Some((client, proof)) = http2(rest, chunk.side, at_start, initiator) {
+            return Verdict::Http2 { held, skip, client, proof };
+        }
         match probe(rest) {
             Start::Request => return Verdict::Http1 { held, skip, client: chunk.side },
             Start::Response => return Verdict::Http1 { held, skip, client: chunk.side.peer() },
@@ -301,6 +316,15 @@ impl Unknown {
             None if self.misses >= MAX_MISSES => Verdict::Opaque(Kind::Other),
             None => Verdict::Wait,
         }
+    }
+
+    /// Too few bytes to tell.
+    fn hold(&mut self, held: Option<Held>, joined: Option<Vec<u8>>, chunk: &Chunk<'_>) -> Verdict {
+        self.held = Some(match (held, joined) {
+            (Some(held), Some(bytes)) => Held { bytes, ..held },
+            _ => Held::new(chunk),
+        });
+        Verdict::Wait
     }
 
     /// Length of the PROXY header that the stream begins with, 0 without one; `None` when that cannot be told yet.
@@ -331,4 +355,20 @@ impl Unknown {
             }
         }
     }
+}
+
+/// Who is the client, and how it shows, when these bytes are HTTP/2.
+fn http2(bytes: &[u8], side: Side, at_start: bool, initiator: Option<Side>) -> Option<(Side, Proof)> {
+    if bytes.starts_with(b"PRI * HTTP/2.0") {
+        return Some((side, Proof::Preface));
+    }
+    if at_start && initiator == Some(side.peer()) && search::begins_with_settings(bytes) {
+        return Some((side.peer(), Proof::Settings));
+    }
+    let direction = search::joined(bytes)?.or_else(|| {
+        let to_server = initiator? == side;
+        Some(if to_server { Direction::ToServer } else { Direction::ToClient })
+    })?;
+    let client = if direction == Direction::ToServer { side } else { side.peer() };
+    Some((client, Proof::Frames(direction)))
 }

@@ -7,7 +7,7 @@ pub enum Kind {
     Unknown,
     /// HTTP/1.
     Http1,
-    /// HTTP/2 by prior knowledge.
+    /// HTTP/2.
     Http2,
     /// TLS or SSL.
     Tls,
@@ -37,11 +37,9 @@ impl Kind {
         }
     }
 
-    /// The kind that these first bytes of a chunk prove, when they are no HTTP/1.
+    /// The kind that these first bytes of a chunk prove, when they are no HTTP.
     pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.starts_with(b"PRI * HTTP/2.0") {
-            Some(Self::Http2)
-        } else if bytes.starts_with(b"SSH-") {
+        if bytes.starts_with(b"SSH-") {
             Some(Self::Ssh)
         } else if is_tls_record(bytes) {
             Some(Self::Tls)

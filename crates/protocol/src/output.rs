@@ -218,6 +218,17 @@ impl<E: ExchangeSink> Output<'_, E> {
         }
     }
 
+    /// Holds nothing of a body any more: sends it ahead, or cuts it where that is not wanted.
+    pub(crate) fn relieve(&mut self, message: &mut Message) {
+        if self.config.body_parts && !message.body.bytes.is_empty() {
+            self.send_part(message);
+        }
+        message.body.cut |= !self.config.body_parts;
+        if message.body.bytes.is_empty() {
+            message.body.bytes = Vec::new();
+        }
+    }
+
     fn send_part(&mut self, message: &mut Message) {
         let content = (!message.body.parts).then(|| {
             let value = |name: &[u8]| message.head.header(name).map(|value| value.bytes().to_vec());

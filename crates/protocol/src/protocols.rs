@@ -3,6 +3,8 @@
 use crate::connection::{Connection, Held, State, Unknown, Verdict};
 use crate::h1::conversation::Conversation;
 use crate::h1::{Start, probe};
+use crate::h2::conversation::{Conversation as Http2, Proof};
+use crate::h2::search;
 use crate::output::{Config, Counters, Output};
 use crate::talk::{Switch, Talk, Upgrade};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
@@ -32,7 +34,8 @@ pub const PROTOCOLS: &[ProtocolInfo] = &[
     ProtocolInfo { name: "tls", summary: "recognised and counted, not read" },
     ProtocolInfo {
         name: "http/2",
-        summary: "recognised and counted when it begins by prior knowledge, not read",
+        summary: "RFC 9113 by prior knowledge and by Upgrade, joined anywhere: streams, trailers, pushes; own HPACK, in \
+                  which what is unknown stays unknown",
     },
     ProtocolInfo { name: "ssh", summary: "recognised and counted, not read" },
 ];
@@ -124,6 +127,12 @@ impl<E: ExchangeSink> Protocols<E> {
                         self.count_opaque(Kind::Unknown, skip);
                         skip
                     }
+                    Verdict::Http2 { held, skip, client, proof } => {
+                        let http = self.begin_http2(flow, unknown, held, client, proof);
+                        *state = State::Http2(Box::new(http));
+                        self.count_opaque(Kind::Unknown, skip);
+                        skip
+                    }
                 }
             }
             _ => 0,
@@ -176,7 +185,33 @@ impl<E: ExchangeSink> Protocols<E> {
         }
         if let Some(held) = held {
             let chunk = held.chunk();
-            self.recount_as_http(chunk.bytes.len());
+            self.recount_as(Kind::Http1, chunk.bytes.len());
+            http.data(&mut self.output(flow), &chunk, 0);
+        }
+        http
+    }
+
+    /// HTTP/2 begins here, in the same way.
+    fn begin_http2(
+        &mut self,
+        flow: &FlowInfo,
+        unknown: &Unknown,
+        held: Option<Held>,
+        client: Side,
+        proof: Proof,
+    ) -> Http2 {
+        if unknown.proxy.is_some() && self.proxied.len() < MAX_PROXIED {
+            self.proxied.insert(*flow.key.endpoint(client.peer()));
+        }
+        // Nothing of a server's tells anything before the preface, whether or not the handshake was seen.
+        let watched = flow.initiator.is_some() || proof == Proof::Preface;
+        let mut http = Http2::new(client, unknown.proxy, proof, |side| watched && unknown.is_at_start(side));
+        for side in [Side::Lower, Side::Upper] {
+            http.expect(side, unknown.noted(side));
+        }
+        if let Some(held) = held {
+            let chunk = held.chunk();
+            self.recount_as(Kind::Http2, chunk.bytes.len());
             http.data(&mut self.output(flow), &chunk, 0);
         }
         http
@@ -184,11 +219,14 @@ impl<E: ExchangeSink> Protocols<E> {
 
     /// The connection goes on in another protocol.
     fn switch(&mut self, flow: &FlowInfo, switch: Switch) -> State {
-        self.output(flow).exchange(switch.exchange);
-        State::Opaque(match switch.to {
-            Upgrade::WebSocket => Kind::WebSocket,
-            Upgrade::H2c => Kind::Http2,
-        })
+        let mut out = self.output(flow);
+        match switch.to {
+            Upgrade::WebSocket => {
+                out.exchange(switch.exchange);
+                State::Opaque(Kind::WebSocket)
+            }
+            Upgrade::H2c => State::Http2(Box::new(Http2::upgraded(&mut out, switch.exchange))),
+        }
     }
 
     fn count_opaque(&mut self, kind: Kind, bytes: usize) {
@@ -197,12 +235,13 @@ impl<E: ExchangeSink> Protocols<E> {
     }
 
     /// Held bytes were counted when they came, as nothing known.
-    fn recount_as_http(&mut self, bytes: usize) {
-        let bytes = bytes as u64;
-        self.counters.opaque_bytes = self.counters.opaque_bytes.saturating_sub(bytes);
-        let [unknown, http, ..] = &mut self.counters.flow_bytes;
-        *unknown = unknown.saturating_sub(bytes);
-        *http += bytes;
+    fn recount_as(&mut self, kind: Kind, bytes: usize) {
+        let counters = &mut self.counters;
+        counters.opaque_bytes = counters.opaque_bytes.saturating_sub(bytes as u64);
+        if let Some(unknown) = counters.flow_bytes.get_mut(Kind::Unknown as usize) {
+            *unknown = unknown.saturating_sub(bytes as u64);
+        }
+        self.add_flow_bytes(kind, bytes);
     }
 
     fn add_flow_bytes(&mut self, kind: Kind, bytes: usize) {
@@ -234,7 +273,7 @@ impl<E: ExchangeSink> Protocols<E> {
 
 impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     fn looks_like_start(&self, bytes: &[u8]) -> bool {
-        matches!(probe(bytes), Start::Request | Start::Response)
+        matches!(probe(bytes), Start::Request | Start::Response) || search::looks_like_start(bytes)
     }
 
     fn event(&mut self, flow: &FlowInfo, connection: &mut Connection, event: StreamEvent<'_>) {

@@ -14,6 +14,7 @@ mod frame;
 #[cfg(feature = "fuzz")]
 pub mod fuzz;
 mod http;
+pub mod http2;
 pub mod mutate;
 mod random;
 mod scene;

@@ -3,7 +3,7 @@
 use crate::Range;
 
 /// A range of a head's text. Heads are far below 4 GiB, so the bound is never met.
-pub(super) fn range(start: usize, end: usize) -> Range {
+pub(crate) fn range(start: usize, end: usize) -> Range {
     let narrow = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     Range { start: narrow(start), end: narrow(end) }
 }
@@ -15,14 +15,14 @@ pub(super) fn range_of(part: &[u8], buffer: &[u8]) -> Range {
 }
 
 /// `tchar` (RFC 9110, 5.6.2).
-pub(super) const fn is_token_byte(byte: u8) -> bool {
+pub(crate) const fn is_token_byte(byte: u8) -> bool {
     matches!(byte,
         b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9'
         | b'!' | b'#' | b'$' | b'%' | b'&' | b'\'' | b'*' | b'+' | b'-' | b'.' | b'^' | b'_' | b'`' | b'|' | b'~')
 }
 
 /// Whether this is a token: one `tchar` or more.
-pub(super) fn is_token(bytes: &[u8]) -> bool {
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
 }
 
@@ -38,7 +38,7 @@ pub(super) const fn is_ows(byte: u8) -> bool {
 
 /// Whether a request target may have this byte. Looser than RFC 3986 by what browsers leave unescaped in a query
 /// (`{ } | \ ^` and the backtick), so that the anomaly means something.
-pub(super) const fn is_target_byte(byte: u8) -> bool {
+pub(crate) const fn is_target_byte(byte: u8) -> bool {
     matches!(byte, b'!' | b'$'..=b';' | b'=' | b'?'..=b'~')
 }
 

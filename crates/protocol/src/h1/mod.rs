@@ -5,7 +5,7 @@
 //! different segmentations of one stream can be steered by whoever chooses the segments.
 
 mod body;
-mod bytes;
+pub(crate) mod bytes;
 pub(crate) mod conversation;
 mod framing;
 mod head;
@@ -28,3 +28,4 @@ pub use head::{
 pub use probe::{Start, probe};
 pub use scan::HeadScan;
 pub use trailers::append_trailers;
+pub(crate) use trailers::is_forbidden;

@@ -1,7 +1,7 @@
 //! Trailer sections (RFC 9112, 7.1.2).
 
 use super::lenient::{note_bytes, read_fields};
-use crate::{Anomalies, Anomaly, Head};
+use crate::{Anomalies, Anomaly, Head, Untrusted};
 
 /// Fields that must not come as trailers (RFC 9110, 6.5.1): framing, routing, request modifiers, authentication, and
 /// what says how to read the content.
@@ -48,10 +48,16 @@ pub fn append_trailers(head: &mut Head, raw: &[u8], anomalies: &mut Anomalies) {
     if head.fields.len() > first {
         head.trailers_from.get_or_insert(first);
     }
-    let names = head.fields.iter().skip(first).filter_map(|field| field.name).map(|name| head.slice(name));
-    if names.into_iter().any(|name| FORBIDDEN.iter().any(|forbidden| name.is(forbidden))) {
+    let mut names =
+        head.fields.iter().skip(first).filter_map(|field| field.name).map(|name| head.slice(name));
+    if names.any(is_forbidden) {
         anomalies.insert(Anomaly::ForbiddenTrailer);
     }
+}
+
+/// Whether a field of that name must not come as a trailer.
+pub(crate) fn is_forbidden(name: Untrusted<'_>) -> bool {
+    FORBIDDEN.iter().any(|forbidden| name.is(forbidden))
 }
 
 #[cfg(test)]

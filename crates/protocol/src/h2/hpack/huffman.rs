@@ -172,7 +172,8 @@ impl Bits<'_> {
             let at = |table: &[u64]| table.get(length as usize).copied().unwrap_or(0);
             let nth = code.wrapping_sub(at(&CODE.first));
             if nth < at(&CODE.count) {
-                let symbol = CODE.symbols.get((at(&CODE.begin) + nth) as usize).copied().unwrap_or(256);
+                let place = usize::try_from(at(&CODE.begin) + nth).unwrap_or(usize::MAX);
+                let symbol = CODE.symbols.get(place).copied().unwrap_or(256);
                 self.drop(length);
                 return u8::try_from(symbol).map_or(Next::Invalid, Next::Octet);
             }
