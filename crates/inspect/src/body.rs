@@ -1,7 +1,7 @@
 //! One body on its way through content decoding and a payload parser.
 
 use crate::content::{Caps, Codings, Decoder, Inflater};
-use crate::payload::{self, Login, PAYLOADS, PayloadFormat, PayloadParser};
+use crate::payload::{self, Login, Notes, PAYLOADS, PayloadFormat, PayloadParser};
 use crate::{Payload, PayloadState};
 use tapwire_protocol::{Anomalies, Anomaly};
 
@@ -46,6 +46,15 @@ enum Reader {
     Unknown,
 }
 
+/// What was read of a body.
+#[derive(Default)]
+pub(crate) struct Inspected {
+    pub(crate) payload: Payload,
+    pub(crate) anomalies: Anomalies,
+    pub(crate) login: Option<Login>,
+    pub(crate) notes: Option<Box<Notes>>,
+}
+
 /// A body being read.
 pub(crate) struct BodyReader {
     codings: Codings,
@@ -88,7 +97,7 @@ impl BodyReader {
     }
 
     /// Ends the body. `whole` says that its last byte was fed.
-    pub(crate) fn finish(self, whole: bool, spares: &mut Spares) -> (Payload, Anomalies, Option<Login>) {
+    pub(crate) fn finish(self, whole: bool, spares: &mut Spares) -> Inspected {
         let mut anomalies = Anomalies::default();
         let cut = self
             .decoder
@@ -99,11 +108,11 @@ impl BodyReader {
             anomalies.insert(Anomaly::TooManyContentCodings);
         }
         let readable = matches!(self.codings, Codings::Known(_));
-        let (mut payload, login) =
-            self.reader.finish(whole && cut.is_none(), readable, spares, &mut anomalies);
-        payload.decoded_len = self.decoded;
+        let mut inspected = self.reader.finish(whole && cut.is_none(), readable, spares);
+        inspected.payload.decoded_len = self.decoded;
+        inspected.anomalies |= anomalies;
         self.decoder.recycle(&mut spares.inflaters, KEPT);
-        (payload, anomalies, login)
+        inspected
     }
 }
 
@@ -122,19 +131,15 @@ impl Reader {
         }
     }
 
-    fn finish(
-        self,
-        whole: bool,
-        readable: bool,
-        spares: &mut Spares,
-        anomalies: &mut Anomalies,
-    ) -> (Payload, Option<Login>) {
+    fn finish(self, whole: bool, readable: bool, spares: &mut Spares) -> Inspected {
         let unknown = Payload { state: PayloadState::Unknown, ..Payload::default() };
-        let Self::Parser { format, mut parser, guessed } = self else { return (unknown, None) };
+        let unknown = Inspected { payload: unknown, ..Inspected::default() };
+        let Self::Parser { format, mut parser, guessed } = self else { return unknown };
         let reading = parser.finish(whole && readable);
         spares.keep(format, parser);
+        let mut anomalies = Anomalies::default();
         match reading.state {
-            PayloadState::Invalid if guessed => return (unknown, None),
+            PayloadState::Invalid if guessed => return unknown,
             PayloadState::Invalid => anomalies.insert(Anomaly::InvalidPayload),
             _ => {}
         }
@@ -147,6 +152,6 @@ impl Reader {
             shape: reading.shape,
             keys: reading.keys,
         };
-        (payload, reading.login)
+        Inspected { payload, anomalies, login: reading.login, notes: reading.notes }
     }
 }

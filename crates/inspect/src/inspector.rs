@@ -1,13 +1,14 @@
 //! The inspector: exchanges and body parts in, observations out.
 
-use crate::body::{BodyReader, Spares};
+use crate::body::{BodyReader, Inspected, Spares};
 use crate::content::Caps;
 use crate::credential::Credentials;
 use crate::open::OpenBodies;
-use crate::payload::Login;
+use crate::payload::Notes;
+use crate::style::{self, Said, Spoken};
 use crate::target::{self, Target};
-use crate::{Config, Observation, Payload, Tokens};
-use tapwire_protocol::{Anomalies, BodyPart, Exchange, Head, Message, Seen};
+use crate::{Config, Observation, Parameter, Payload, Tokens};
+use tapwire_protocol::{BodyPart, Exchange, Head, Message, Seen};
 
 /// Turns exchanges into observations. Its only state is that of messages whose body parts came ahead, and caches that
 /// change no result.
@@ -17,6 +18,8 @@ pub struct Inspector {
     spares: Spares,
     open: OpenBodies,
     counters: Counters,
+    /// Of sessions that payloads name.
+    tokens: Tokens,
 }
 
 /// What an inspector could not do. Each is counted once a message, orphan parts once a part.
@@ -28,19 +31,12 @@ pub struct Counters {
     pub orphan_parts: u64,
 }
 
-/// What one message's body says.
-#[derive(Default)]
-struct Inspected {
-    payload: Payload,
-    anomalies: Anomalies,
-    login: Option<Login>,
-}
-
 impl Inspector {
     /// With nothing open.
     pub fn new(config: Config) -> Self {
         Self {
             credentials: Credentials::new(Tokens::new(config.token_key.clone())),
+            tokens: Tokens::new(config.token_key.clone()),
             open: OpenBodies::new(config.max_open_messages, config.max_open_bytes),
             config,
             spares: Spares::default(),
@@ -84,9 +80,11 @@ impl Inspector {
             credentials: Vec::new(),
             request_payload: request.payload,
             response_payload: response.payload,
+            said: None,
             anomalies: request.anomalies | response.anomalies,
         };
         self.request(&mut observation);
+        observation.said = self.said(&observation, request.notes.as_deref(), response.notes.as_deref());
         if let Some(login) = request.login {
             observation.credentials.push(self.credentials.of_login(&login));
         }
@@ -105,6 +103,36 @@ impl Inspector {
         observation.parameters =
             target.query.map(|query| target::parameters(head, query)).unwrap_or_default();
         observation.credentials = self.credentials.of_head(head, &target, &observation.parameters);
+    }
+
+    /// What the payloads say in the style they are written in.
+    fn said(
+        &mut self,
+        observation: &Observation,
+        asked: Option<&Notes>,
+        answered: Option<&Notes>,
+    ) -> Option<Box<Said>> {
+        let request = observation.exchange.request.as_deref();
+        let format = observation.request_payload.format;
+        let is_usual = matches!(format, None | Some("json" | "form"));
+        let parameters = parameters(observation);
+        if asked.is_none() && answered.is_none() && is_usual && parameters.is_empty() {
+            return None;
+        }
+        let empty = Notes::default();
+        let head = request.map(|request| &request.head);
+        let path = head.zip(observation.path).map(|(head, path)| head.slice(path).bytes());
+        style::read(&mut Spoken {
+            request: head,
+            response: observation.exchange.response.as_deref().map(|response| &response.head),
+            request_payload: &observation.request_payload,
+            response_payload: &observation.response_payload,
+            asked: asked.unwrap_or(&empty),
+            answered: answered.unwrap_or(&empty),
+            path: path.unwrap_or_default(),
+            parameters: &parameters,
+            tokens: &mut self.tokens,
+        })
     }
 
     fn message(&mut self, message: &mut Option<Box<Message>>, is_request: bool) -> Inspected {
@@ -131,14 +159,28 @@ impl Inspector {
         let whole = !message.body.cut
             && message.body.missed == 0
             && matches!(message.seen, Seen::Complete | Seen::Capped);
-        let (payload, anomalies, login) = body.finish(whole, &mut self.spares);
+        let inspected = body.finish(whole, &mut self.spares);
         // Fields named like a password in an answer are no login.
-        Inspected { payload, anomalies, login: login.filter(|_| is_request) }
+        Inspected { login: inspected.login.filter(|_| is_request), ..inspected }
     }
 
     const fn caps(&self) -> Caps {
         Caps { bytes: self.config.max_decoded_bytes, ratio: self.config.max_ratio }
     }
+}
+
+/// The query parameters that a style may be told by; none in most exchanges.
+fn parameters(observation: &Observation) -> Vec<(&[u8], &[u8])> {
+    const TELL: &[&[u8]] = &[b"query", b"extensions", b"Action"];
+    const READ: &[&[u8]] = &[b"variables", b"operationName"];
+    let Some(request) = observation.exchange.request.as_deref() else { return Vec::new() };
+    let name = |parameter: &Parameter| request.head.slice(parameter.name).bytes();
+    if !observation.parameters.iter().any(|parameter| TELL.contains(&name(parameter))) {
+        return Vec::new();
+    }
+    let value = |parameter: &Parameter| request.head.slice(parameter.value).bytes();
+    let read = observation.parameters.iter().map(|parameter| (name(parameter), value(parameter)));
+    read.filter(|(name, _)| TELL.contains(name) || READ.contains(name)).collect()
 }
 
 /// The payload of a message whose state was given up.

@@ -18,6 +18,7 @@ mod open;
 pub mod payload;
 mod percent;
 mod segment;
+pub mod style;
 mod target;
 mod token;
 #[cfg(test)]
@@ -30,4 +31,5 @@ pub use observation::{
     SegmentKind,
 };
 pub use payload::{PAYLOADS, PayloadFormat};
+pub use style::{Fact, Facts, Name, Operation, STYLES, Said, Style};
 pub use token::{Domain, Token, TokenKey, Tokens};

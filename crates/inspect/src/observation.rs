@@ -1,6 +1,7 @@
 //! What an exchange says by itself.
 
 use crate::Token;
+use crate::style::{Operation, Said};
 use tapwire_protocol::{Anomalies, Exchange, Range};
 
 /// Where in a request or response something stands.
@@ -200,6 +201,20 @@ pub struct Observation {
     pub request_payload: Payload,
     /// The response's payload.
     pub response_payload: Payload,
+    /// What the payloads say in a style of calls, such as GraphQL; `None` where the path says what is called.
+    pub said: Option<Box<Said>>,
     /// What inspection adds to the anomalies of the exchange.
     pub anomalies: Anomalies,
+}
+
+impl Observation {
+    /// What is called, where the path does not say it.
+    pub fn operation(&self) -> Option<&Operation> {
+        self.said.as_ref()?.operation.as_ref()
+    }
+
+    /// Whether the payload says that the call failed, whatever the status says.
+    pub fn failed(&self) -> bool {
+        self.said.as_ref().is_some_and(|said| said.failed)
+    }
 }

@@ -47,6 +47,7 @@ fn call(exchange: Exchange) -> Call {
         credentials: vec![credential],
         request_payload: Payload::default(),
         response_payload: Payload::default(),
+        said: None,
         anomalies: Anomalies::default(),
     };
     Call {

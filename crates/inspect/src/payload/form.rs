@@ -1,8 +1,10 @@
 //! HTML form fields (`application/x-www-form-urlencoded`).
 
 use super::login::LoginFields;
+use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
+use crate::style::{Name, Operation, Said, Spoken, Style};
 use crate::{PayloadState, percent};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
@@ -12,6 +14,13 @@ pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     matches: |media_type| media_type == b"application/x-www-form-urlencoded",
     begins: |_| false,
     parser: || Box::<Form>::default(),
+};
+
+pub(crate) const STYLE: Style = Style {
+    name: "action",
+    summary: "the operation",
+    told_by: "a parameter `Action` in the query string or in a form, as the query protocols of clouds have it",
+    read: called,
 };
 
 /// Bytes kept of a name or wanted value, still encoded.
@@ -26,6 +35,9 @@ struct Form {
     odd_byte: bool,
     paths: KeyPaths,
     login: LoginFields,
+    /// Whether the open value is the action's, and the action.
+    acts: bool,
+    action: Option<Name>,
 }
 
 impl PayloadParser for Form {
@@ -63,7 +75,20 @@ impl PayloadParser for Form {
         self.text.clear();
         self.in_value = false;
         self.odd_byte = false;
-        Reading { state, fields, shape, keys, login }
+        let action = self.action.take().filter(|_| state != PayloadState::Invalid);
+        let notes = action.map(|action| Box::new(Notes { action: Some(action), ..Notes::default() }));
+        Reading { state, fields, shape, keys, login, notes }
+    }
+}
+
+/// Names of actions are those of functions; anything else is some other parameter's value.
+fn called(spoken: &mut Spoken<'_>, said: &mut Said) {
+    let in_query = || spoken.parameter(b"Action").map(|value| Name::new(&percent::decode(value, KEPT)));
+    let Some(action) = spoken.asked.action.clone().or_else(in_query) else { return };
+    let name = action.as_str();
+    if said.operation.is_none() && !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        said.operation = Some(Operation::new(STYLE.name, name));
+        said.protocols.push(STYLE.name);
     }
 }
 
@@ -71,7 +96,7 @@ impl Form {
     fn piece(&mut self, bytes: &[u8]) {
         // Clients end forms with a line end now and then; other control bytes mean that this is no form.
         self.odd_byte |= bytes.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\r' | b'\n' | b'\t'));
-        if !self.in_value || self.login.is_open() {
+        if !self.in_value || self.login.is_open() || self.acts {
             let room = KEPT.saturating_sub(self.text.len()).min(bytes.len());
             self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
         }
@@ -82,6 +107,7 @@ impl Form {
         if !name.is_empty() {
             self.paths.field(PathHash::ROOT.member(&name, name.len()), 1);
             self.login.begin(&name);
+            self.acts = name == b"Action" && self.action.is_none();
         }
         self.text.clear();
     }
@@ -91,7 +117,10 @@ impl Form {
             self.name_ended();
         } else if self.login.is_open() {
             self.login.value(&decode(&self.text));
+        } else if self.acts {
+            self.action = Some(Name::new(&decode(&self.text)));
         }
+        self.acts = false;
         self.login.end();
         self.text.clear();
         self.in_value = false;

@@ -3,7 +3,13 @@
 //! A push tokenizer: the grammar is checked byte by byte, key paths are hashed as they pass, no value is kept. What is
 //! inside strings is not checked for being UTF-8: clients read what servers send.
 
+mod gather;
+mod places;
+
+use self::gather::Gather;
+use self::places::Place;
 use super::login::LoginFields;
+use super::notes::Notes;
 use super::paths::{KEY_BYTES, KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::{PayloadState, percent};
@@ -75,6 +81,11 @@ enum State {
     Invalid,
     /// More containers than are followed.
     TooDeep,
+    /// The first key or element of what is hashed: what follows is.
+    HashedKey,
+    HashedElement,
+    /// Right behind what was hashed.
+    HashedEnd,
 }
 
 /// Where in a number (RFC 8259, 6).
@@ -118,9 +129,11 @@ struct Frame {
     /// Member names on the way to it.
     names: u8,
     object: bool,
+    /// Where it, or an array's elements, stand for the styles of calls.
+    place: Place,
 }
 
-struct Json {
+pub(super) struct Json {
     state: State,
     frames: [Frame; MAX_DEPTH],
     depth: usize,
@@ -139,6 +152,10 @@ struct Json {
     surrogate: Option<u16>,
     paths: KeyPaths,
     login: LoginFields,
+    place: Place,
+    gather: Gather,
+    /// Containers around what is hashed.
+    hash_depth: usize,
 }
 
 impl Default for Json {
@@ -157,14 +174,25 @@ impl Default for Json {
             surrogate: None,
             paths: KeyPaths::default(),
             login: LoginFields::default(),
+            place: Place::Root,
+            gather: Gather::default(),
+            hash_depth: 0,
         }
     }
+}
+
+/// The notes on a document that is here in pieces.
+pub(super) fn note(pieces: &[&[u8]]) -> Notes {
+    let mut json = Json::default();
+    pieces.iter().for_each(|piece| json.feed(piece));
+    json.finish(true).notes.map(|notes| *notes).unwrap_or_default()
 }
 
 impl PayloadParser for Json {
     fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {
+            let (before, hashes) = (rest, self.gather.hashes());
             rest = match self.state {
                 State::Text => self.text(rest),
                 State::Escape => self.escape(rest),
@@ -172,8 +200,12 @@ impl PayloadParser for Json {
                 State::Number(number) => self.number(rest, number),
                 State::Literal(expected) => self.literal(rest, expected),
                 State::Invalid | State::TooDeep => return,
+                State::HashedKey | State::HashedElement | State::HashedEnd => self.turn(rest),
                 _ => self.structure(rest),
             };
+            if hashes {
+                self.gather.hash(before.get(..before.len() - rest.len()).unwrap_or_default());
+            }
         }
     }
 
@@ -197,7 +229,7 @@ impl PayloadParser for Json {
         self.depth = 0;
         self.documents = 0;
         self.surrogate = None;
-        Reading { state, fields, shape, keys, login }
+        Reading { state, fields, shape, keys, login, notes: self.gather.take() }
     }
 }
 
@@ -220,7 +252,7 @@ impl Json {
                 (State::FirstElement | State::Next, b']') => self.close(false),
                 (State::FirstKey | State::Next, b'}') => self.close(true),
                 (State::Between | State::Start(0), _) | (State::Ended, b'{' | b'[') => {
-                    (self.path, self.names) = (PathHash::ROOT, 0);
+                    (self.path, self.names, self.place) = (PathHash::ROOT, 0, Place::Root);
                     self.paths.mark(self.path.kind(if matches!(byte, b'{' | b'[') { byte } else { 0 }));
                     self.value(byte);
                 }
@@ -229,7 +261,14 @@ impl Json {
             }
             if matches!(
                 self.state,
-                State::Text | State::Number(_) | State::Literal(_) | State::Invalid | State::TooDeep
+                State::Text
+                    | State::Number(_)
+                    | State::Literal(_)
+                    | State::Invalid
+                    | State::TooDeep
+                    | State::HashedKey
+                    | State::HashedElement
+                    | State::HashedEnd
             ) {
                 break;
             }
@@ -237,8 +276,24 @@ impl Json {
         rest
     }
 
+    /// What is hashed begins or ends here: no byte is read, so that those before and behind are told apart.
+    fn turn<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        self.state = match self.state {
+            State::HashedKey => State::FirstKey,
+            State::HashedElement => State::FirstElement,
+            _ => {
+                self.gather.hash_ended();
+                State::Next
+            }
+        };
+        bytes
+    }
+
     /// A value begins with `byte`.
     fn value(&mut self, byte: u8) {
+        if self.place != Place::Nowhere {
+            self.wanted_value(byte);
+        }
         match byte {
             b'{' => self.open(true),
             b'[' => self.open(false),
@@ -256,6 +311,14 @@ impl Json {
         }
     }
 
+    fn wanted_value(&mut self, byte: u8) {
+        self.gather.value(self.place, byte);
+        self.hash_depth = if matches!(self.place, Place::Hashed(_)) { self.depth } else { self.hash_depth };
+        if self.place == Place::Root && byte == b'{' {
+            self.gather.element_began();
+        }
+    }
+
     fn open(&mut self, object: bool) {
         self.login.end();
         let path = if object { self.path } else { self.path.elements() };
@@ -263,15 +326,26 @@ impl Json {
             self.state = State::TooDeep;
             return;
         };
-        *frame = Frame { path, names: self.names, object };
+        let place = if object { self.place } else { self.place.element() };
+        *frame = Frame { path, names: self.names, object, place };
         self.depth += 1;
         self.path = path;
-        self.state = if object { State::FirstKey } else { State::FirstElement };
+        self.state = match (object, matches!(self.place, Place::Hashed(_))) {
+            (true, false) => State::FirstKey,
+            (false, false) => State::FirstElement,
+            (true, true) => State::HashedKey,
+            (false, true) => State::HashedElement,
+        };
+        self.place = place;
     }
 
     fn close(&mut self, object: bool) {
-        if self.top().is_some_and(|frame| frame.object == object) {
+        let top = self.top().unwrap_or_default();
+        if self.depth > 0 && top.object == object {
             self.depth -= 1;
+            if object && top.place == Place::Root {
+                self.gather.element_ended();
+            }
             self.value_ended();
         } else {
             self.state = State::Invalid;
@@ -284,17 +358,22 @@ impl Json {
 
     fn value_ended(&mut self) {
         self.login.end();
-        if self.depth == 0 {
-            self.documents += 1;
-            self.state = State::Ended;
-        } else {
-            self.state = State::Next;
+        if self.gather.is_open() {
+            self.gather.value_ended();
         }
+        self.state = match self.depth {
+            0 => {
+                self.documents += 1;
+                State::Ended
+            }
+            depth if self.gather.hashes() && depth == self.hash_depth => State::HashedEnd,
+            _ => State::Next,
+        };
     }
 
     fn next_member(&mut self) {
         let Some(top) = self.top() else { return };
-        (self.path, self.names) = (top.path, top.names);
+        (self.path, self.names, self.place) = (top.path, top.names, top.place);
         self.state = if top.object { State::Key } else { State::Value };
     }
 
@@ -318,6 +397,10 @@ impl Json {
         self.names = top.names.saturating_add(1);
         self.paths.field(self.path, self.names);
         self.login.begin(key);
+        self.place = top.place.member(key);
+        if self.place != Place::Nowhere {
+            self.gather.member(self.place, key);
+        }
         self.state = State::Colon;
     }
 
@@ -351,6 +434,8 @@ impl Json {
             let room = KEY_BYTES.saturating_sub(self.text.len()).min(bytes.len());
             self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
             self.text_len += bytes.len();
+        } else if self.gather.is_open() {
+            self.gather.bytes(bytes);
         } else if self.login.is_open() {
             self.login.value(bytes);
         }
@@ -410,6 +495,7 @@ impl Json {
                 Some(next) => number = next,
                 None => {
                     if number.may_end() {
+                        self.digits(bytes, rest);
                         self.value_ended();
                     } else {
                         self.state = State::Invalid;
@@ -419,8 +505,16 @@ impl Json {
             }
             rest = tail;
         }
+        self.digits(bytes, rest);
         self.state = State::Number(number);
         rest
+    }
+
+    /// Keeps what was read of a number that is wanted.
+    fn digits(&mut self, bytes: &[u8], rest: &[u8]) {
+        if self.gather.is_open() {
+            self.gather.bytes(bytes.get(..bytes.len() - rest.len()).unwrap_or_default());
+        }
     }
 
     fn literal<'a>(&mut self, bytes: &'a [u8], expected: &'static [u8]) -> &'a [u8] {

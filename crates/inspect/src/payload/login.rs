@@ -28,35 +28,24 @@ pub(super) enum Wanted {
 impl Wanted {
     /// By the decoded field name. Only names that stand for nothing else: `code` or `pin` may be anything.
     pub(super) fn by_name(name: &[u8]) -> Option<Self> {
-        let is = |names: &[&[u8]]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
-        match name.len() {
-            3..=13
-                if is(&[
-                    b"password",
-                    b"passwd",
-                    b"pwd",
-                    b"passphrase",
-                    b"user_password",
-                    b"userpassword",
-                ]) =>
-            {
-                Some(Self::Password)
-            }
-            4..=10
-                if is(&[
-                    b"username",
-                    b"user",
-                    b"login",
-                    b"email",
-                    b"user_name",
-                    b"login_name",
-                    b"user_email",
-                ]) =>
-            {
-                Some(Self::User)
-            }
-            _ => None,
-        }
+        // Almost every name is none of these by its length and first letter alone.
+        let (wanted, known): (Self, &[u8]) = match (name.len(), name.first()? | 0x20) {
+            (3, b'p') => (Self::Password, b"pwd"),
+            (6, b'p') => (Self::Password, b"passwd"),
+            (8, b'p') => (Self::Password, b"password"),
+            (10, b'p') => (Self::Password, b"passphrase"),
+            (12, b'u') => (Self::Password, b"userpassword"),
+            (13, b'u') => (Self::Password, b"user_password"),
+            (4, b'u') => (Self::User, b"user"),
+            (8, b'u') => (Self::User, b"username"),
+            (9, b'u') => (Self::User, b"user_name"),
+            (10, b'u') => (Self::User, b"user_email"),
+            (5, b'l') => (Self::User, b"login"),
+            (10, b'l') => (Self::User, b"login_name"),
+            (5, b'e') => (Self::User, b"email"),
+            _ => return None,
+        };
+        known.eq_ignore_ascii_case(name).then_some(wanted)
     }
 }
 

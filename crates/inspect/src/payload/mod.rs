@@ -3,12 +3,19 @@
 //! A parser sees a body in pieces of any size; every split gives the same [`Reading`]. It builds no tree and holds a
 //! bounded state. To add a format: its file here, and its line in [`PAYLOADS`].
 
-mod form;
+pub(crate) mod aws;
+pub(crate) mod form;
+pub(crate) mod graphql;
 mod json;
+pub(crate) mod json_rpc;
+pub(crate) mod llm;
 mod login;
+pub(crate) mod mcp;
+mod notes;
 mod paths;
 
 pub use login::Login;
+pub use notes::Notes;
 
 use crate::{KeySample, PayloadState};
 
@@ -30,7 +37,7 @@ pub struct PayloadFormat {
 }
 
 /// Every payload format.
-pub static PAYLOADS: &[PayloadFormat] = &[json::FORMAT, form::FORMAT];
+pub static PAYLOADS: &[PayloadFormat] = &[json::FORMAT, form::FORMAT, graphql::FORMAT, aws::FORMAT];
 
 /// Reads bodies of one format, one after the other.
 pub trait PayloadParser: Send {
@@ -54,6 +61,18 @@ pub struct Reading {
     pub keys: KeySample,
     /// A password that the body holds, with the name beside it.
     pub login: Option<Login>,
+    /// What styles of calls want of it; `None` for most bodies.
+    pub notes: Option<Box<Notes>>,
+}
+
+/// Distinct names as one: `a, b`. Of more than `most`, the first in the alphabet.
+fn distinct(names: impl IntoIterator<Item = String>, most: usize) -> String {
+    let mut names: Vec<String> = names.into_iter().collect();
+    names.sort_unstable();
+    names.dedup();
+    let more = if names.len() > most { ", …" } else { "" };
+    names.truncate(most);
+    names.join(", ") + more
 }
 
 /// The format a Content-Type value names.

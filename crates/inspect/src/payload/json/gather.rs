@@ -1,0 +1,329 @@
+//! Gathers what styles want of JSON bodies, in bounded memory, and drops it again where no style is spoken.
+
+use super::places::Place;
+use crate::payload::graphql::{Document, Scanner};
+use crate::payload::notes::{Mark, Notes, Value, Want};
+use crate::style::Name;
+use sha2::{Digest, Sha256};
+
+/// Marks kept of one body: a list of 200 tools has 800.
+const MAX_MARKS: usize = 1024;
+/// Bytes kept of a text, and of all texts of one body.
+const MAX_TEXT: usize = 128;
+const MAX_TEXTS: usize = 32 << 10;
+/// GraphQL documents kept of one body.
+const MAX_DOCUMENTS: usize = 16;
+/// Elements whose end matters; further ones of a batch count as one.
+const MAX_ELEMENTS: u32 = 1 << 20;
+
+/// What the open value is read for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Open {
+    #[default]
+    Nothing,
+    Text(Want),
+    Number(Want),
+    Document,
+    PartKind,
+}
+
+/// A mark before it is known whether it stays. Its text stands in `texts`.
+#[derive(Debug, Clone, Copy)]
+struct Raw {
+    want: Want,
+    element: u32,
+    value: RawValue,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum RawValue {
+    Text { start: usize, end: usize },
+    Number { start: usize, end: usize },
+    Truth(bool),
+    Digest([u8; 8]),
+    Null,
+    Object,
+    Array,
+}
+
+/// The collection. Between bodies it keeps its buffers.
+#[derive(Default)]
+pub(super) struct Gather {
+    marks: Vec<Raw>,
+    texts: Vec<u8>,
+    /// The latest value of what an answer in pieces tells again and again.
+    latest: Vec<(Want, Vec<u8>)>,
+    documents: Vec<Document>,
+    scanner: Option<Box<Scanner>>,
+    sha: Option<Sha256>,
+    hashed: Option<Want>,
+    open: Open,
+    /// Where in `texts` the open value began, and where its element's did.
+    text_at: usize,
+    element_texts: usize,
+    element_marks: usize,
+    element: u32,
+    /// Wants met in the open element, and in the whole body.
+    seen: u64,
+    all: u64,
+    /// Whether the part of a model's message that is open is the call of a tool.
+    calls: bool,
+    /// GraphQL's errors, and whether it has no data.
+    errors: u32,
+    no_data: bool,
+    more: bool,
+}
+
+/// What is told again and again: the last one counts.
+const LATEST: u64 = Want::Model.bit()
+    | Want::InputTokens.bit()
+    | Want::OutputTokens.bit()
+    | Want::TotalTokens.bit()
+    | Want::StopReason.bit();
+const OF_RPC: u64 = Want::JsonRpc.bit();
+const OF_GRAPHQL: u64 = Want::Query.bit() | Want::PersistedHash.bit();
+const OF_MODELS: u64 =
+    Want::Prompt.bit() | Want::Choices.bit() | Want::InputTokens.bit() | Want::OutputTokens.bit();
+/// Marks that stay in an element that shows no style of its own: what they mean is for the question, or for the rest of a
+/// stream, to say.
+const UNDECIDED: u64 =
+    Want::ToolCall.bit() | Want::OfferedTool.bit() | Want::Stream.bit() | Want::GraphQlCode.bit();
+
+impl Gather {
+    /// Whether bytes of the open value are wanted.
+    pub(super) const fn is_open(&self) -> bool {
+        !matches!(self.open, Open::Nothing)
+    }
+
+    /// Whether a value is being hashed.
+    pub(super) const fn hashes(&self) -> bool {
+        self.hashed.is_some()
+    }
+
+    pub(super) fn element_began(&mut self) {
+        self.element = (self.element + 1).min(MAX_ELEMENTS);
+        self.element_marks = self.marks.len();
+        self.element_texts = self.texts.len();
+        self.seen = 0;
+    }
+
+    /// Keeps the marks of an element that speaks a style, and no others.
+    pub(super) fn element_ended(&mut self) {
+        self.all |= self.seen;
+        if self.seen & (OF_RPC | OF_GRAPHQL) != 0 || self.element_marks == self.marks.len() {
+            return;
+        }
+        let (from, mut at) = (self.element_marks, 0);
+        self.marks.retain(|mark| {
+            at += 1;
+            at <= from || UNDECIDED & mark.want.bit() != 0
+        });
+        if self.marks.len() == from {
+            self.texts.truncate(self.element_texts);
+        }
+    }
+
+    /// A member of that name begins at a place that is not nowhere.
+    pub(super) fn member(&mut self, place: Place, name: &[u8]) {
+        if place == Place::Leaf(Want::Variable) {
+            let start = self.texts.len();
+            self.text(name);
+            self.mark(Want::Variable, RawValue::Text { start, end: self.texts.len() });
+        }
+    }
+
+    /// A value begins with `byte` at a place that is not nowhere.
+    pub(super) fn value(&mut self, place: Place, byte: u8) {
+        match place {
+            Place::Leaf(Want::Variable) => self.kind(Want::VariableType, byte),
+            Place::Leaf(want) => self.leaf(want, byte),
+            Place::Kind(Want::Data) => self.no_data |= byte == b'n',
+            Place::Kind(want) => self.seen |= want.bit(),
+            Place::Hashed(want) => {
+                self.hashed = Some(want);
+                self.sha.get_or_insert_with(Sha256::new).update([byte]);
+            }
+            Place::Document if byte == b'"' => {
+                self.scanner.get_or_insert_default().clear();
+                self.open = Open::Document;
+            }
+            Place::PartKind if byte == b'"' => {
+                self.text_at = self.texts.len();
+                self.open = Open::PartKind;
+            }
+            Place::Result => self.kind(Want::Result, byte),
+            Place::Error => self.kind(Want::Error, byte),
+            Place::Definition => self.kind(Want::Definition, byte),
+            Place::Choices => self.seen |= Want::Choices.bit(),
+            Place::GraphQlError => self.errors = self.errors.saturating_add(1),
+            Place::Part | Place::Function => self.calls = place == Place::Function,
+            _ => {}
+        }
+    }
+
+    fn leaf(&mut self, want: Want, byte: u8) {
+        self.text_at = self.texts.len();
+        match byte {
+            b'"' => self.open = Open::Text(want),
+            b'-' | b'0'..=b'9' => {
+                self.open = Open::Number(want);
+                self.text(&[byte]);
+            }
+            _ => self.kind(want, byte),
+        }
+    }
+
+    fn kind(&mut self, want: Want, byte: u8) {
+        let value = match byte {
+            b't' => RawValue::Truth(true),
+            b'f' => RawValue::Truth(false),
+            b'{' => RawValue::Object,
+            b'[' => RawValue::Array,
+            b'"' => RawValue::Text { start: 0, end: 0 },
+            b'-' | b'0'..=b'9' => RawValue::Number { start: 0, end: 0 },
+            _ => RawValue::Null,
+        };
+        self.mark(want, value);
+    }
+
+    /// The next bytes of the open value.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        if self.open != Open::Document {
+            self.text(bytes);
+        } else if let Some(scanner) = &mut self.scanner {
+            scanner.feed(bytes);
+        }
+    }
+
+    fn text(&mut self, bytes: &[u8]) {
+        let room = MAX_TEXT.saturating_sub(self.texts.len() - self.text_at.min(self.texts.len()));
+        let room = room.min(MAX_TEXTS.saturating_sub(self.texts.len()));
+        self.texts.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+    }
+
+    /// The open value ended.
+    pub(super) fn value_ended(&mut self) {
+        let (start, end) = (self.text_at, self.texts.len());
+        match std::mem::take(&mut self.open) {
+            Open::Nothing => {}
+            Open::Text(Want::ToolCall) if !self.calls => self.texts.truncate(start),
+            Open::Text(want) => self.scalar(want, RawValue::Text { start, end }),
+            Open::Number(want) => self.scalar(want, RawValue::Number { start, end }),
+            Open::Document => self.document_ended(),
+            Open::PartKind => {
+                let kind = self.texts.get(start..).unwrap_or_default();
+                self.calls =
+                    matches!(kind, b"tool_use" | b"function_call" | b"mcp_call" | b"server_tool_use");
+                self.texts.truncate(start);
+            }
+        }
+    }
+
+    fn scalar(&mut self, want: Want, value: RawValue) {
+        if LATEST & want.bit() == 0 {
+            return self.mark(want, value);
+        }
+        self.seen |= want.bit();
+        let text = self.texts.get(self.text_at..).unwrap_or_default();
+        match self.latest.iter_mut().find(|(known, _)| *known == want) {
+            Some((_, latest)) => {
+                latest.clear();
+                latest.extend_from_slice(text);
+            }
+            None => self.latest.push((want, text.to_vec())),
+        }
+        self.texts.truncate(self.text_at);
+    }
+
+    fn document_ended(&mut self) {
+        let Some(document) = self.scanner.as_mut().and_then(|scanner| scanner.finish()) else { return };
+        self.mark(Want::Query, RawValue::Null);
+        if self.documents.len() < MAX_DOCUMENTS {
+            self.documents.push(document);
+        } else {
+            self.more = true;
+        }
+    }
+
+    fn mark(&mut self, want: Want, value: RawValue) {
+        self.seen |= want.bit();
+        if self.marks.len() < MAX_MARKS {
+            self.marks.push(Raw { want, element: self.element, value });
+        } else {
+            self.more = true;
+        }
+    }
+
+    /// Takes bytes of what is hashed. White space does not count, so that it is no change.
+    pub(super) fn hash(&mut self, bytes: &[u8]) {
+        if let Some(sha) = &mut self.sha {
+            bytes.split(u8::is_ascii_whitespace).for_each(|piece| sha.update(piece));
+        }
+    }
+
+    /// What is hashed ended.
+    pub(super) fn hash_ended(&mut self) {
+        let (Some(want), Some(sha)) = (self.hashed.take(), self.sha.take()) else { return };
+        let digest = sha.finalize().first_chunk::<8>().copied().unwrap_or_default();
+        self.mark(want, RawValue::Digest(digest));
+    }
+
+    /// The notes of a body; empties the collection.
+    pub(super) fn take(&mut self) -> Option<Box<Notes>> {
+        // An element that did not end is judged like one that did.
+        self.element_ended();
+        let spoken = self.all & (OF_RPC | OF_GRAPHQL | OF_MODELS) != 0;
+        let empty = self.marks.is_empty() && self.latest.is_empty();
+        let notes = (self.errors > 0 || spoken && !empty).then(|| Box::new(self.notes()));
+        self.marks.clear();
+        self.texts.clear();
+        self.latest.clear();
+        self.documents.clear();
+        (self.sha, self.hashed, self.open) = (None, None, Open::Nothing);
+        (self.text_at, self.element_texts, self.element_marks, self.element) = (0, 0, 0, 0);
+        (self.seen, self.all, self.errors) = (0, 0, 0);
+        (self.calls, self.no_data, self.more) = (false, false, false);
+        notes
+    }
+
+    fn notes(&mut self) -> Notes {
+        let text = |start, end| self.texts.get(start..end).unwrap_or_default();
+        let value = |raw: RawValue| match raw {
+            RawValue::Text { start, end } => Value::Text(Name::new(text(start, end))),
+            RawValue::Number { start, end } => Value::Number(number(text(start, end))),
+            RawValue::Truth(truth) => Value::Truth(truth),
+            RawValue::Digest(digest) => Value::Digest(digest),
+            RawValue::Null => Value::Null,
+            RawValue::Object => Value::Object,
+            RawValue::Array => Value::Array,
+        };
+        let latest = self.latest.iter().map(|(want, text)| Mark {
+            want: *want,
+            element: 0,
+            value: match *want {
+                Want::Model | Want::StopReason => Value::Text(Name::new(text)),
+                _ => Value::Number(number(text)),
+            },
+        });
+        let marks = self.marks.iter().map(|raw| Mark {
+            want: raw.want,
+            element: raw.element,
+            value: value(raw.value),
+        });
+        Notes {
+            marks: latest.chain(marks).collect(),
+            documents: std::mem::take(&mut self.documents),
+            seen: self.all,
+            errors: self.errors,
+            no_data: self.no_data,
+            more: self.more,
+            ..Notes::default()
+        }
+    }
+}
+
+/// The whole part of a number; 0 for what does not fit.
+fn number(text: &[u8]) -> i64 {
+    let whole = text.split(|byte| matches!(byte, b'.' | b'e' | b'E')).next().unwrap_or_default();
+    std::str::from_utf8(whole).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+}

@@ -1,0 +1,189 @@
+//! Places in JSON documents that styles of calls want to know of.
+//!
+//! A document is walked along this tree. What is in no branch of it stands [`Place::Nowhere`], and costs one comparison.
+
+use crate::payload::notes::Want;
+
+/// Where in a document a value stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Place {
+    /// Where no style wants anything.
+    #[default]
+    Nowhere,
+    /// The document, or an element of the array that it is.
+    Root,
+    Params,
+    Result,
+    Error,
+    /// The two ends of an MCP session.
+    Peer,
+    /// MCP's lists of what there is, and what is in them.
+    Definitions,
+    Definition,
+    /// GraphQL.
+    Document,
+    Variables,
+    Extensions,
+    PersistedQuery,
+    Errors,
+    GraphQlError,
+    GraphQlExtensions,
+    /// Models: what an answer, a piece of one, or a message holds.
+    OfferedTools,
+    OfferedTool,
+    Choices,
+    Message,
+    Parts,
+    Part,
+    Calls,
+    Function,
+    Usage,
+    /// A value that is wanted for itself.
+    Leaf(Want),
+    /// A value of which only the kind is wanted.
+    Kind(Want),
+    /// A value that is hashed.
+    Hashed(Want),
+    /// What kind of part of a model's message follows.
+    PartKind,
+}
+
+use Place::{Hashed, Kind, Leaf, Nowhere};
+
+impl Place {
+    /// Where the member of that name stands.
+    pub(super) fn member(self, name: &[u8]) -> Self {
+        match self {
+            Nowhere => Nowhere,
+            Self::Root => root(name),
+            Self::Params => match name {
+                b"name" => Leaf(Want::ParamName),
+                b"protocolVersion" => Leaf(Want::ProtocolVersion),
+                b"clientInfo" => Self::Peer,
+                _ => Nowhere,
+            },
+            Self::Result => match name {
+                b"isError" => Leaf(Want::IsError),
+                b"protocolVersion" => Leaf(Want::ProtocolVersion),
+                b"serverInfo" => Self::Peer,
+                b"tools" | b"prompts" | b"resources" | b"resourceTemplates" => Self::Definitions,
+                _ => Nowhere,
+            },
+            Self::Error => {
+                if name == b"code" {
+                    Leaf(Want::ErrorCode)
+                } else {
+                    Nowhere
+                }
+            }
+            Self::Peer => match name {
+                b"name" => Leaf(Want::PeerName),
+                b"version" => Leaf(Want::PeerVersion),
+                _ => Nowhere,
+            },
+            Self::Definition => match name {
+                b"name" => Leaf(Want::DefinedName),
+                b"description" => Hashed(Want::Description),
+                b"inputSchema" => Hashed(Want::Schema),
+                _ => Nowhere,
+            },
+            Self::Variables => Leaf(Want::Variable),
+            Self::Extensions => {
+                if name == b"persistedQuery" {
+                    Self::PersistedQuery
+                } else {
+                    Nowhere
+                }
+            }
+            Self::PersistedQuery => {
+                if name == b"sha256Hash" {
+                    Leaf(Want::PersistedHash)
+                } else {
+                    Nowhere
+                }
+            }
+            Self::GraphQlError => {
+                if name == b"extensions" {
+                    Self::GraphQlExtensions
+                } else {
+                    Nowhere
+                }
+            }
+            Self::GraphQlExtensions => {
+                if name == b"code" {
+                    Leaf(Want::GraphQlCode)
+                } else {
+                    Nowhere
+                }
+            }
+            _ => of_models(self, name),
+        }
+    }
+
+    /// Where the elements of an array that stands here stand.
+    pub(super) const fn element(self) -> Self {
+        match self {
+            Self::Root => Self::Root,
+            Self::Definitions => Self::Definition,
+            Self::Errors => Self::GraphQlError,
+            Self::OfferedTools => Self::OfferedTool,
+            Self::Choices => Self::Message,
+            Self::Parts | Self::Calls => Self::Part,
+            _ => Nowhere,
+        }
+    }
+}
+
+fn root(name: &[u8]) -> Place {
+    match name {
+        b"jsonrpc" => Leaf(Want::JsonRpc),
+        b"method" => Leaf(Want::Method),
+        b"params" => Place::Params,
+        b"result" => Place::Result,
+        b"error" => Place::Error,
+        b"query" => Place::Document,
+        b"operationName" => Leaf(Want::OperationName),
+        b"variables" => Place::Variables,
+        b"extensions" => Place::Extensions,
+        b"data" => Kind(Want::Data),
+        b"errors" => Place::Errors,
+        b"messages" | b"prompt" | b"input" | b"contents" => Kind(Want::Prompt),
+        b"tools" => Place::OfferedTools,
+        b"stream" => Leaf(Want::Stream),
+        b"choices" | b"candidates" => Place::Choices,
+        b"output" => Place::Parts,
+        // Answers in pieces wrap what else stands at the root.
+        b"response" | b"delta" => Place::Message,
+        b"content_block" => Place::Part,
+        _ => of_models(Place::Message, name),
+    }
+}
+
+/// The shapes of OpenAI's chat, completions and responses, Anthropic's messages, Gemini's contents and Ollama's chat.
+fn of_models(place: Place, name: &[u8]) -> Place {
+    match (place, name) {
+        (Place::Message, b"message" | b"delta") => Place::Message,
+        (Place::Message, b"model" | b"modelVersion") => Leaf(Want::Model),
+        (Place::Message, b"content" | b"output" | b"parts") => Place::Parts,
+        (Place::Message, b"tool_calls") => Place::Calls,
+        (Place::Message, b"usage" | b"usageMetadata") => Place::Usage,
+        (Place::Message, b"prompt_eval_count") => Leaf(Want::InputTokens),
+        (Place::Message, b"eval_count") => Leaf(Want::OutputTokens),
+        (Place::Message, b"finish_reason" | b"stop_reason" | b"finishReason" | b"done_reason") => {
+            Leaf(Want::StopReason)
+        }
+        (Place::Parts, b"parts") => Place::Parts,
+        (Place::Part, b"type") => Place::PartKind,
+        (Place::Part, b"name") => Leaf(Want::ToolCall),
+        (Place::Part, b"function" | b"functionCall") => Place::Function,
+        (Place::Function, b"name") => Leaf(Want::ToolCall),
+        (Place::OfferedTool, b"function") => Place::OfferedTool,
+        (Place::OfferedTool, b"name") => Leaf(Want::OfferedTool),
+        (Place::Usage, b"prompt_tokens" | b"input_tokens" | b"promptTokenCount") => Leaf(Want::InputTokens),
+        (Place::Usage, b"completion_tokens" | b"output_tokens" | b"candidatesTokenCount") => {
+            Leaf(Want::OutputTokens)
+        }
+        (Place::Usage, b"total_tokens" | b"totalTokenCount") => Leaf(Want::TotalTokens),
+        _ => Nowhere,
+    }
+}

@@ -1,0 +1,140 @@
+//! Model Context Protocol, over streamable HTTP and over server-sent events: JSON-RPC whose calls name a tool.
+
+use super::notes::{Mark, Notes, Value, Want};
+use crate::Domain;
+use crate::style::{Fact, Facts, Name, Operation, Said, Spoken, Style};
+
+pub(crate) const STYLE: Style = Style {
+    name: "mcp",
+    summary: "the tool or prompt called, definitions with hashes, client, server, version, session, failures",
+    told_by: "JSON-RPC with `Mcp-Session-Id` or `MCP-Protocol-Version`, or with methods of its own",
+    read,
+};
+
+/// Methods that nothing else has.
+const METHODS: &[&str] = &[
+    "tools/list",
+    "tools/call",
+    "resources/list",
+    "resources/read",
+    "resources/templates/list",
+    "resources/subscribe",
+    "resources/unsubscribe",
+    "prompts/list",
+    "prompts/get",
+    "completion/complete",
+    "logging/setLevel",
+    "sampling/createMessage",
+    "roots/list",
+    "elicitation/create",
+];
+/// Calls that a batch is named by.
+const NAMED: usize = 4;
+
+fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
+    if !said.speaks("json-rpc") || !is_mcp(spoken) {
+        return;
+    }
+    said.protocols.push(STYLE.name);
+    let asked = spoken.asked;
+    let calls = super::distinct(asked.marks.iter().filter_map(|mark| call(asked, mark)), NAMED);
+    if let Some(operation) = said.operation.take() {
+        said.operation = Some(Operation { unknown: operation.unknown, ..Operation::new(STYLE.name, &calls) });
+    }
+    let failed_tools = failed_tools(spoken.answered);
+    said.failed |= failed_tools > 0;
+    let session = spoken.either_header(b"mcp-session-id").map(<[u8]>::to_vec);
+    let session = session.map(|session| spoken.tokens.token(Domain::Credential, &session));
+    let mut facts = facts(asked, spoken.answered);
+    facts.extend(session.map(|token| ("session", Fact::Token(token))));
+    said.facts.push(("mcp", facts));
+}
+
+fn is_mcp(spoken: &Spoken<'_>) -> bool {
+    let method =
+        |name: &Name| METHODS.contains(&name.as_str()) || name.as_str().starts_with("notifications/");
+    spoken.asked.has(Want::ProtocolVersion)
+        || spoken.answered.has(Want::ProtocolVersion)
+        || spoken.asked.texts(Want::Method).any(method)
+        || spoken.either_header(b"mcp-session-id").is_some()
+        || spoken.either_header(b"mcp-protocol-version").is_some()
+}
+
+/// A call, with the tool or prompt it names.
+fn call(asked: &Notes, mark: &Mark) -> Option<String> {
+    let Mark { want: Want::Method, value: Value::Text(method), element } = mark else { return None };
+    let names = matches!(method.as_str(), "tools/call" | "prompts/get");
+    let named = asked.marks.iter().rev().find_map(|other| match other {
+        Mark { want: Want::ParamName, value: Value::Text(name), element: of } if of == element => Some(name),
+        _ => None,
+    });
+    Some(match named.filter(|_| names) {
+        Some(name) => format!("{} {}", method.as_str(), name.as_str()),
+        None => method.as_str().to_owned(),
+    })
+}
+
+fn failed_tools(answered: &Notes) -> usize {
+    let failed = |mark: &&Mark| mark.want == Want::IsError && mark.value == Value::Truth(true);
+    answered.marks.iter().filter(failed).count()
+}
+
+fn facts(asked: &Notes, answered: &Notes) -> Facts {
+    let mut facts = Facts::new();
+    let version = answered.texts(Want::ProtocolVersion).chain(asked.texts(Want::ProtocolVersion)).next();
+    facts.extend(version.map(|version| ("protocol_version", Fact::Name(version.clone()))));
+    facts.extend(peer(asked).map(|peer| ("client", peer)));
+    facts.extend(peer(answered).map(|peer| ("server", peer)));
+    let tool = asked.texts(Want::Method).any(|method| method.as_str() == "tools/call");
+    let names = asked.texts(Want::ParamName).next();
+    let key = if tool { "tool" } else { "prompt" };
+    facts.extend(names.map(|name| (key, Fact::Name(name.clone()))));
+    let definitions = definitions(answered);
+    if !definitions.is_empty() {
+        facts.push((kind_of_list(asked), Fact::List(definitions)));
+    }
+    if answered.has(Want::IsError) {
+        facts.push(("tool_failed", Fact::Truth(failed_tools(answered) > 0)));
+    }
+    facts
+}
+
+fn peer(notes: &Notes) -> Option<Fact> {
+    let name = notes.texts(Want::PeerName).next()?.clone();
+    let version = notes.texts(Want::PeerVersion).next().cloned();
+    let version = version.map(|version| ("version", Fact::Name(version)));
+    Some(Fact::Group([("name", Fact::Name(name))].into_iter().chain(version).collect()))
+}
+
+/// What an answer lists, by what was asked for.
+fn kind_of_list(asked: &Notes) -> &'static str {
+    let asks = |name: &str| asked.texts(Want::Method).any(|method| method.as_str() == name);
+    match () {
+        () if asks("tools/list") => "tools",
+        () if asks("prompts/list") => "prompts",
+        () if asks("resources/list") || asks("resources/templates/list") => "resources",
+        () => "definitions",
+    }
+}
+
+/// Definitions: each a name, and hashes of what it says to a model and of what it takes, so that a change shows.
+fn definitions(answered: &Notes) -> Vec<Fact> {
+    let mut found: Vec<Facts> = Vec::new();
+    for mark in &answered.marks {
+        let Some(last) = found.last_mut() else {
+            found.extend((mark.want == Want::Definition).then(Facts::new));
+            continue;
+        };
+        match (mark.want, &mark.value) {
+            (Want::Definition, _) => found.push(Facts::new()),
+            (Want::DefinedName, Value::Text(name)) => last.insert(0, ("name", Fact::Name(name.clone()))),
+            (Want::Description, Value::Digest(digest)) => last.push(("description", Fact::Digest(*digest))),
+            (Want::Schema, Value::Digest(digest)) => last.push(("schema", Fact::Digest(*digest))),
+            _ => {}
+        }
+    }
+    found.into_iter().filter(|definition| !definition.is_empty()).map(Fact::Group).collect()
+}
+
+#[cfg(test)]
+mod tests;
