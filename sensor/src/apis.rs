@@ -82,10 +82,19 @@ fn rows(inventory: &Inventory, service: &Service, limit: usize, redactor: &mut R
 fn row(endpoint: &Endpoint, redactor: &mut Redactor) -> Row {
     Row {
         method: plain(&redactor.shown_method(&endpoint.method)),
-        template: plain(&redactor.shown_path(&endpoint.template)),
+        template: place(endpoint, redactor),
         calls: counted(endpoint.calls, "call"),
         answers: answers(endpoint),
         auth: auth(endpoint),
+    }
+}
+
+/// The template, with the operation where one path has many.
+fn place(endpoint: &Endpoint, redactor: &mut Redactor) -> String {
+    let template = plain(&redactor.shown_path(&endpoint.template));
+    match &endpoint.operation {
+        Some(operation) => format!("{template} {}", plain(&redactor.shown_operation(operation))),
+        None => template,
     }
 }
 

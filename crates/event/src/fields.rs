@@ -19,6 +19,8 @@ pub(crate) enum Leaves {
     Path,
     /// As a query string.
     Query,
+    /// As names out of payloads.
+    Names,
     /// As the value of this header.
     Header(&'static str),
 }
@@ -145,6 +147,17 @@ pub const FIELDS: &[FieldInfo] = &[
     .ocsf("unmapped.endpoint.template")
     .leaves(Leaves::Path),
     field("endpoint", Kind::Text, "id of the endpoint", endpoint).ocsf("unmapped.endpoint.id"),
+    field(
+        "operation",
+        Kind::Text,
+        "what is called where the path does not say it, such as tools/call get_weather",
+        |v| bytes(v.operation().map(str::as_bytes)),
+    )
+    .leaves(Leaves::Names),
+    field("failed", Kind::Bool, "whether the payload says that the call failed, whatever the status", |v| {
+        v.call.map(|call| Value::Bool(call.observation.failed())).into()
+    })
+    .ocsf("unmapped.failed"),
     field("discovered", Kind::Bool, "whether this exchange made its endpoint known", |v| {
         v.call.map(|call| Value::Bool(call.discovered)).into()
     }),
@@ -158,7 +171,7 @@ pub const FIELDS: &[FieldInfo] = &[
     field("anomalies", Kind::List, "facts about the bytes, such as duplicate-content-length", anomalies)
         .ocsf("unmapped.anomalies"),
     field("protocols", Kind::List, "protocols, outermost first", |v| {
-        Value::List(v.exchange.protocols.iter().map(|name| Cow::Borrowed(name.as_bytes())).collect())
+        Value::List(v.protocols().map(|name| Cow::Borrowed(name.as_bytes())).collect())
     })
     .ocsf("unmapped.protocols"),
     field(

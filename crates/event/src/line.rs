@@ -142,6 +142,10 @@ fn operation(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
             Some(template) => printable(out, template.bytes()),
             None => path(view, pen, out),
         }
+        if let Some(operation) = view.operation() {
+            out.push(b' ');
+            printable(out, pen.operation(operation).bytes());
+        }
     });
 }
 

@@ -93,6 +93,26 @@ impl Pen {
         Some((principal.kind.name(), Redactor::token(principal.token, &mut self.scratch)))
     }
 
+    /// An operation: names out of payloads, with marks of the sensor's own between them.
+    pub(crate) fn operation(&mut self, operation: &str) -> Redacted<'_> {
+        self.redactor.payload_names(Untrusted::new(operation.as_bytes()), &mut self.scratch)
+    }
+
+    /// A name out of a payload: of an operation, tool, model, field or variable.
+    pub(crate) fn payload_name(&mut self, name: &str) -> Redacted<'_> {
+        self.redactor.payload_names(Untrusted::new(name.as_bytes()), &mut self.scratch)
+    }
+
+    /// Text out of a payload that is content.
+    pub(crate) fn content(&mut self, text: &str) -> Redacted<'_> {
+        self.redactor.content(Untrusted::new(text.as_bytes()), &mut self.scratch)
+    }
+
+    /// A keyed token.
+    pub(crate) fn token(&mut self, token: tapwire_inspect::Token) -> Redacted<'_> {
+        Redactor::token(token, &mut self.scratch)
+    }
+
     /// Text of a field, as the field's kind of text leaves.
     pub(crate) fn leave<'s>(&'s mut self, leaves: Leaves, text: Untrusted<'s>) -> &'s [u8] {
         let (redactor, scratch) = (&mut self.redactor, &mut self.scratch);
@@ -102,6 +122,7 @@ impl Pen {
             Leaves::Host => redactor.host_name(text, scratch),
             Leaves::Path => redactor.path(text, scratch),
             Leaves::Query => redactor.query(text, scratch),
+            Leaves::Names => redactor.payload_names(text, scratch),
             Leaves::Header(name) => redactor.header(name.as_bytes(), text, scratch),
         }
         .bytes()

@@ -2,6 +2,7 @@
 
 use memchr::{memchr, memmem, memrchr};
 use std::net::IpAddr;
+use tapwire_inspect::Said;
 use tapwire_inventory::Call;
 use tapwire_protocol::{Anomalies, Exchange, Head, Message, Range, Untrusted};
 
@@ -175,6 +176,22 @@ impl<'a> View<'a> {
     /// The path template, with analysis on.
     pub(crate) fn template(&self) -> Option<&'a str> {
         self.call?.template.as_deref()
+    }
+
+    /// What the payloads say in their style, with analysis on.
+    pub(crate) fn said(&self) -> Option<&'a Said> {
+        self.call?.observation.said.as_deref()
+    }
+
+    /// What is called, where the path does not say it.
+    pub(crate) fn operation(&self) -> Option<&'a str> {
+        self.call?.observation.operation().map(|operation| operation.name.as_str())
+    }
+
+    /// Wire protocols and styles of calls, outermost first.
+    pub(crate) fn protocols(&self) -> impl Iterator<Item = &'static str> + use<'a> {
+        let styles = self.said().map_or(&[][..], |said| &said.protocols);
+        self.exchange.protocols.iter().chain(styles).copied()
     }
 
     /// Bytes of both halves that were not captured, where that is known.

@@ -172,3 +172,6 @@ pub(crate) fn read(spoken: &mut Spoken<'_>) -> Option<Box<Said>> {
     STYLES.iter().for_each(|style| (style.read)(spoken, &mut said));
     (said != Said::default()).then(|| Box::new(said))
 }
+
+#[cfg(test)]
+mod tests;

@@ -17,18 +17,21 @@ pub struct Config {
     pub max_endpoints: usize,
     /// Endpoints kept of one service, so that one that is scanned leaves room for the others.
     pub max_endpoints_per_service: u32,
+    /// Operations of one path that are endpoints of their own; calls of further ones are placed on the path.
+    pub max_operations_per_path: u32,
     /// When a service counts as silent.
     pub silence: Silence,
 }
 
 impl Config {
-    /// The defaults with that key: 10,000 services, 100,000 endpoints, 10,000 of one service.
+    /// The defaults with that key: 10,000 services, 100,000 endpoints, 10,000 of one service, 1,000 operations of one path.
     pub const fn new(token_key: TokenKey) -> Self {
         Self {
             token_key,
             max_services: 10_000,
             max_endpoints: 100_000,
             max_endpoints_per_service: 10_000,
+            max_operations_per_path: 1000,
             silence: Silence::USUAL,
         }
     }

@@ -96,7 +96,7 @@ pub struct ResponseShape {
     pub calls: u64,
 }
 
-/// What is known of an endpoint: a service's method on a path template.
+/// What is known of an endpoint: a service's method on a path template, and an operation where one path has many.
 #[derive(Debug, Clone)]
 pub struct Endpoint {
     /// Its name for good.
@@ -107,6 +107,8 @@ pub struct Endpoint {
     pub method: Arc<str>,
     /// The path template.
     pub template: Arc<str>,
+    /// What tells it from others on the same path, in styles of calls that have one path for all: `query Orders {orders}`.
+    pub operation: Option<Arc<str>>,
     /// Packet time of its first call.
     pub first_seen: Timestamp,
     /// Packet time of its last call.
@@ -130,6 +132,7 @@ impl Endpoint {
             service,
             method,
             template,
+            operation: None,
             first_seen: Timestamp::MIN,
             last_seen: Timestamp::MIN,
             calls: 0,

@@ -25,9 +25,11 @@ pub struct Inventory {
     service_by_name: HashMap<Arc<str>, usize, Keyed>,
     /// In the order of discovery.
     endpoints: Vec<Endpoint>,
-    /// By a keyed hash of service, method and typed path: no text is built for an endpoint that is known.
+    /// By a keyed hash of service, method, typed path and operation: no text is built for an endpoint that is known.
     endpoint_by_path: HashMap<u128, usize, BuildAsIs>,
     endpoint_by_id: HashMap<EndpointId, usize, Keyed>,
+    /// Endpoints of one path that differ by their operation.
+    operations_of_path: HashMap<u128, u32, BuildAsIs>,
     methods: Vec<Arc<str>>,
     counters: Counters,
     pulses: Pulses,
@@ -44,8 +46,10 @@ pub struct Counters {
     pub beyond_services: u64,
     /// Calls that would have made an endpoint beyond a limit.
     pub beyond_endpoints: u64,
-    /// Calls whose answer vouches for no endpoint (404, 405), to paths that are not known.
+    /// Calls whose answer vouches for no endpoint (404, 405, a method that does not exist), to paths that are not known.
     pub unvouched: u64,
+    /// Calls whose operation would have been one too many on its path: they are placed on the path itself.
+    pub beyond_operations: u64,
 }
 
 impl Inventory {
@@ -59,6 +63,7 @@ impl Inventory {
             endpoints: Vec::new(),
             endpoint_by_path: HashMap::default(),
             endpoint_by_id: HashMap::with_hasher(hashing.clone()),
+            operations_of_path: HashMap::default(),
             methods: Vec::new(),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
@@ -103,10 +108,12 @@ impl Inventory {
         }
     }
 
-    /// Every endpoint, sorted by service, template and method.
+    /// Every endpoint, sorted by service, template, method and operation.
     pub fn endpoints(&self) -> impl Iterator<Item = &Endpoint> {
         let mut sorted: Vec<_> = self.endpoints.iter().collect();
-        sorted.sort_by_key(|endpoint| (&endpoint.service, &endpoint.template, &endpoint.method));
+        sorted.sort_by_key(|endpoint| {
+            (&endpoint.service, &endpoint.template, &endpoint.method, &endpoint.operation)
+        });
         sorted.into_iter()
     }
 
@@ -176,11 +183,18 @@ impl Inventory {
         }
         let head = &request.head;
         let Some(service) = service else { return Placed::nowhere(template::text(observation, head)) };
-        let key = self.path_key(service, head, observation);
-        let known = self.endpoint_by_path.get(&key).copied();
+        let operation = observation.operation().map(|operation| operation.name.as_str());
+        let (mut key, path) = self.path_key(service, head, observation, operation);
+        let mut known = self.endpoint_by_path.get(&key).copied();
+        let mut operation = operation.map(|name| (name, path));
+        if known.is_none() && operation.is_some() && !self.has_room_for_operation(path) {
+            self.counters.beyond_operations += 1;
+            (key, operation) = (path, None);
+            known = self.endpoint_by_path.get(&key).copied();
+        }
         let index = match known {
             Some(index) => index,
-            None => match self.new_endpoint(service, key, head, observation) {
+            None => match self.new_endpoint(service, key, head, observation, operation) {
                 Ok(index) => index,
                 Err(template) => return Placed::nowhere(template),
             },
@@ -195,13 +209,29 @@ impl Inventory {
         }
     }
 
-    fn path_key(&self, service: usize, head: &Head, observation: &Observation) -> u128 {
+    /// The key of the endpoint, and that of its path alone.
+    fn path_key(
+        &self,
+        service: usize,
+        head: &Head,
+        observation: &Observation,
+        operation: Option<&str>,
+    ) -> (u128, u128) {
         let mut hash = self.hashing.wide();
         hash.write_usize(service);
         hash.write(head.method().map_or(&b""[..], |method| method.bytes()));
         hash.write_u8(b' ');
         template::hash(observation, head, &mut hash);
-        hash.finish128().as_u128()
+        let path = hash.finish128().as_u128();
+        let Some(operation) = operation else { return (path, path) };
+        hash.write_u8(0);
+        hash.write(operation.as_bytes());
+        (hash.finish128().as_u128(), path)
+    }
+
+    /// Who calls chooses the names of operations, so they are bounded on each path.
+    fn has_room_for_operation(&self, path: u128) -> bool {
+        self.operations_of_path.get(&path).is_none_or(|count| *count < self.config.max_operations_per_path)
     }
 
     /// Makes an endpoint, unless the answer does not vouch for one or there is no room: then the template alone.
@@ -211,6 +241,7 @@ impl Inventory {
         key: u128,
         head: &Head,
         observation: &Observation,
+        operation: Option<(&str, u128)>,
     ) -> Result<usize, Arc<str>> {
         let template = template::text(observation, head);
         let Some(method) = method(head).filter(|_| vouched(observation)) else {
@@ -218,7 +249,7 @@ impl Inventory {
             return Err(template);
         };
         let Some(owner) = self.services.get_mut(service) else { return Err(template) };
-        let id = endpoint_id(&owner.name, method, &template);
+        let id = endpoint_id(&owner.name, method, &template, operation.map(|(name, _)| name));
         // The same template by another spelling of its words (percent-encoding) is the same endpoint.
         if let Some(index) = self.endpoint_by_id.get(&id) {
             if self.endpoint_by_path.len() < self.config.max_endpoints * 2 {
@@ -233,10 +264,14 @@ impl Inventory {
             return Err(template);
         }
         owner.endpoints += 1;
+        if let Some((_, path)) = operation {
+            *self.operations_of_path.entry(path).or_insert(0) += 1;
+        }
         let name = Arc::clone(&owner.name);
         let method = self.intern(method);
         let index = self.endpoints.len();
-        self.endpoints.push(Endpoint::new(id, name, method, template));
+        let operation = operation.map(|(name, _)| name.into());
+        self.endpoints.push(Endpoint { operation, ..Endpoint::new(id, name, method, template) });
         self.endpoint_by_path.insert(key, index);
         self.endpoint_by_id.insert(id, index);
         Ok(index)
@@ -280,7 +315,7 @@ fn service_name(observation: &Observation) -> String {
 /// Whether the answer speaks for the endpoint's existence. Where no answer was seen, a mirror may show one direction only, so the
 /// request is believed.
 fn vouched(observation: &Observation) -> bool {
-    !matches!(status(observation), Some(404 | 405))
+    !matches!(status(observation), Some(404 | 405)) && observation.operation().is_none_or(|one| !one.unknown)
 }
 
 /// The method of a request, where it is one (RFC 9110, 5.6.2).
@@ -290,10 +325,10 @@ fn method(head: &Head) -> Option<&str> {
     ((1..=MAX_METHOD).contains(&method.len()) && method.bytes().all(token)).then_some(method)
 }
 
-/// The same for the same service, method and template, whoever senses it.
-fn endpoint_id(service: &str, method: &str, template: &str) -> EndpointId {
+/// The same for the same service, method, template and operation, whoever senses it.
+fn endpoint_id(service: &str, method: &str, template: &str, operation: Option<&str>) -> EndpointId {
     let mut hash = SipHasher24::new();
-    for text in [service, method, template] {
+    for text in [service, method, template].into_iter().chain(operation) {
         hash.write(text.as_bytes());
         hash.write_u8(0);
     }

@@ -8,10 +8,11 @@ use crate::view::View;
 use tapwire_protocol::{Frames, Message};
 use tapwire_wire::{Overlay, Tunnel};
 
-/// Success, failure or unknown, by the status code.
-fn status_id(status: Option<u16>) -> i64 {
-    match status {
+/// Success, failure or unknown, by the status code, and by the payload where that says that the call failed.
+fn status_id(view: &View<'_>) -> i64 {
+    match view.status() {
         None => 0,
+        Some(_) if view.said().is_some_and(|said| said.failed) => 2,
         Some(..400) => 1,
         Some(400..) => 2,
     }
@@ -35,7 +36,7 @@ impl Writer<'_> {
         json::open(out);
         times(view, out);
         self.kind(view).write(out);
-        json::integer(out, "status_id", status_id(view.status()));
+        json::integer(out, "status_id", status_id(view));
         self.open_metadata(&self.exchange.0, out);
         json::close(out);
         self.endpoints(view, out);
@@ -69,7 +70,8 @@ impl Writer<'_> {
         if !anomalies.is_empty() {
             json::words(out, "anomalies", anomalies.iter().map(tapwire_protocol::Anomaly::name));
         }
-        json::words(out, "protocols", view.exchange.protocols.iter().copied());
+        json::words(out, "protocols", view.protocols());
+        self.said(view, out);
         self.unlisted_method(view, out);
         interim(view, out);
         self.network(view, out);

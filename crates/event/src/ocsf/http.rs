@@ -105,8 +105,11 @@ impl Writer<'_> {
         json::close(out);
     }
 
-    /// `METHOD template`, or what is known of that.
+    /// The operation, else `METHOD template`, or what is known of that.
     pub(super) fn operation(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        if let Some(operation) = view.operation() {
+            return json::string(out, self.pen.operation(operation).bytes());
+        }
         out.push(b'"');
         match self.pen.method(view).filter(|method| !method.bytes().is_empty()) {
             Some(method) => json::contents(out, method.bytes()),

@@ -7,6 +7,7 @@ mod exchange;
 mod finding;
 mod http;
 mod repeated;
+mod said;
 mod sensor;
 
 pub(crate) use repeated::RepeatedFields;

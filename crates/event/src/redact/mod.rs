@@ -18,6 +18,7 @@
 mod facts;
 mod headers;
 mod names;
+mod payload;
 mod remembered;
 mod shape;
 
@@ -135,6 +136,11 @@ impl Redactor {
     /// A sentence of the sensor that may name parts of traffic, for people, redacted as events are.
     pub fn shown_sentence(&mut self, sentence: &str) -> String {
         self.shown(sentence, Self::prose)
+    }
+
+    /// An operation for people, redacted as events are.
+    pub fn shown_operation(&mut self, operation: &str) -> String {
+        self.shown(operation, Self::payload_names)
     }
 
     fn shown(

@@ -27,6 +27,3 @@ fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
     said.operation = Some(Operation::new(STYLE.name, &String::from_utf8_lossy(target)));
     said.protocols.push(STYLE.name);
 }
-
-#[cfg(test)]
-mod tests;

@@ -181,9 +181,10 @@ impl Default for Json {
     }
 }
 
-/// The notes on a document that is here in pieces.
+/// The notes on a document that is here in pieces, and of which it is known that a style is spoken.
 pub(super) fn note(pieces: &[&[u8]]) -> Notes {
     let mut json = Json::default();
+    json.gather.keep_all();
     pieces.iter().for_each(|piece| json.feed(piece));
     json.finish(true).notes.map(|notes| *notes).unwrap_or_default()
 }

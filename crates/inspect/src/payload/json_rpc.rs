@@ -59,6 +59,3 @@ fn facts(asked: &Notes, answered: &Notes) -> Facts {
     }
     facts
 }
-
-#[cfg(test)]
-mod tests;

@@ -62,6 +62,3 @@ fn facts(asked: &Notes, answered: &Notes, of_path: Option<Name>) -> Facts {
     facts.extend(text(Want::StopReason).map(|reason| ("stop_reason", Fact::Name(reason))));
     facts
 }
-
-#[cfg(test)]
-mod tests;

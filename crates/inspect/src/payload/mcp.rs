@@ -135,6 +135,3 @@ fn definitions(answered: &Notes) -> Vec<Fact> {
     }
     found.into_iter().filter(|definition| !definition.is_empty()).map(Fact::Group).collect()
 }
-
-#[cfg(test)]
-mod tests;

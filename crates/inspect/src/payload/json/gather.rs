@@ -72,6 +72,7 @@ pub(super) struct Gather {
     errors: u32,
     no_data: bool,
     more: bool,
+    keeps_all: bool,
 }
 
 /// What is told again and again: the last one counts.
@@ -100,6 +101,11 @@ impl Gather {
         self.hashed.is_some()
     }
 
+    /// Keeps what every element has, for this body.
+    pub(super) const fn keep_all(&mut self) {
+        self.keeps_all = true;
+    }
+
     pub(super) fn element_began(&mut self) {
         self.element = (self.element + 1).min(MAX_ELEMENTS);
         self.element_marks = self.marks.len();
@@ -110,7 +116,8 @@ impl Gather {
     /// Keeps the marks of an element that speaks a style, and no others.
     pub(super) fn element_ended(&mut self) {
         self.all |= self.seen;
-        if self.seen & (OF_RPC | OF_GRAPHQL) != 0 || self.element_marks == self.marks.len() {
+        if self.keeps_all || self.seen & (OF_RPC | OF_GRAPHQL) != 0 || self.element_marks == self.marks.len()
+        {
             return;
         }
         let (from, mut at) = (self.element_marks, 0);
@@ -272,7 +279,7 @@ impl Gather {
     pub(super) fn take(&mut self) -> Option<Box<Notes>> {
         // An element that did not end is judged like one that did.
         self.element_ended();
-        let spoken = self.all & (OF_RPC | OF_GRAPHQL | OF_MODELS) != 0;
+        let spoken = self.keeps_all || self.all & (OF_RPC | OF_GRAPHQL | OF_MODELS) != 0;
         let empty = self.marks.is_empty() && self.latest.is_empty();
         let notes = (self.errors > 0 || spoken && !empty).then(|| Box::new(self.notes()));
         self.marks.clear();
@@ -282,7 +289,7 @@ impl Gather {
         (self.sha, self.hashed, self.open) = (None, None, Open::Nothing);
         (self.text_at, self.element_texts, self.element_marks, self.element) = (0, 0, 0, 0);
         (self.seen, self.all, self.errors) = (0, 0, 0);
-        (self.calls, self.no_data, self.more) = (false, false, false);
+        (self.calls, self.no_data, self.more, self.keeps_all) = (false, false, false, false);
         notes
     }
 
