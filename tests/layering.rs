@@ -91,7 +91,7 @@ const POWERS: &[(&str, &[&str])] = &[
     ("clap", &["sensor"]),
     ("toml", &["sensor"]),
     ("mimalloc", &["sensor"]),
-    ("ring", &["store"]),
+    ("ring", &["store", "protocol"]),
 ];
 
 /// Paths that a pure crate may not name, each with what to do instead.

@@ -1,28 +1,98 @@
-//! The ClientHello: the one message of a client that is always in clear, unless it is encrypted by ECH.
+//! The two hellos: the messages of a connection that are always in clear, unless the client's is encrypted by ECH.
+
+use super::bytes::{byte, number, numbers, take, vector_8, vector_16};
 
 /// More than any ClientHello: with post-quantum key shares they have some 2 KiB. What is longer is not read.
-const MAX_HELLO: usize = 16 << 10;
+pub(super) const MAX_HELLO: usize = 16 << 10;
 
 /// Record head (RFC 8446, 5.1) and handshake head (RFC 8446, 4).
 const RECORD_HEAD: usize = 5;
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 
-/// Extension numbers (RFC 6066, 3; RFC 7301, 3.1).
-const SERVER_NAME: u16 = 0;
-const ALPN: u16 = 16;
+/// Extension numbers (RFC 6066, 3; RFC 8422, 5.1; RFC 7301, 3.1; RFC 7366; RFC 7627; RFC 8446, 4.2).
+pub(super) const SERVER_NAME: u16 = 0;
+const SUPPORTED_GROUPS: u16 = 10;
+const POINT_FORMATS: u16 = 11;
+const SIGNATURE_ALGORITHMS: u16 = 13;
+pub(super) const ALPN: u16 = 16;
+const ENCRYPT_THEN_MAC: u16 = 22;
+const EXTENDED_MASTER_SECRET: u16 = 23;
+const SESSION_TICKET: u16 = 35;
+const EARLY_DATA: u16 = 42;
+const SUPPORTED_VERSIONS: u16 = 43;
 
 /// The longest name that DNS can carry.
 const MAX_NAME: usize = 253;
 
+/// A HelloRetryRequest is a ServerHello with this random (RFC 8446, 4.1.3).
+const RETRY: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91, 0xc2,
+    0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
+
 /// What a client says before everything else.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ClientHello {
+    /// The version in its head: 0x0303 for every version since 1.2.
+    pub version: u16,
+    /// Its random, by which key logs name a connection.
+    pub random: [u8; 32],
+    /// The session that it wants to go on with.
+    pub session: Vec<u8>,
+    /// The ticket of the session that it wants to go on with.
+    pub ticket: Vec<u8>,
+    /// Cipher suites, in its order.
+    pub suites: Vec<u16>,
+    /// Numbers of extensions, in its order.
+    pub extensions: Vec<u16>,
+    /// Groups for key exchange.
+    pub groups: Vec<u16>,
+    /// Formats of points on elliptic curves.
+    pub point_formats: Vec<u8>,
+    /// Signature algorithms.
+    pub signatures: Vec<u16>,
+    /// Versions that it supports, where it lists them.
+    pub versions: Vec<u16>,
+    /// Protocols inside, in its order.
+    pub alpn: Vec<Vec<u8>>,
+    /// Whether data follows before the server's answer (RFC 8446, 4.2.10).
+    pub early_data: bool,
     /// The server it asks for, in lower case: letters, digits, dots, hyphens and underscores only, so that it can be shown.
     /// `None` where it names none, or none that a DNS name can be.
     pub server_name: Option<String>,
+}
+
+impl ClientHello {
     /// Whether it offers HTTP/2.
-    pub offers_http2: bool,
+    pub fn offers_http2(&self) -> bool {
+        self.alpn.iter().any(|name| name == b"h2")
+    }
+}
+
+/// What a server answers.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ServerHello {
+    /// The version in its head.
+    pub legacy_version: u16,
+    /// The version that is spoken from here on.
+    pub version: u16,
+    /// Its random.
+    pub random: [u8; 32],
+    /// The session's name.
+    pub session: Vec<u8>,
+    /// The cipher suite.
+    pub suite: u16,
+    /// Numbers of extensions, in its order.
+    pub extensions: Vec<u16>,
+    /// The protocol inside, where that is said in clear (TLS 1.2 and older).
+    pub alpn: Option<Vec<u8>>,
+    /// It asks for another ClientHello (HelloRetryRequest).
+    pub retry: bool,
+    /// Whether the master secret is bound to the handshake (RFC 7627).
+    pub extended_master_secret: bool,
+    /// Whether CBC suites authenticate what is encrypted (RFC 7366).
+    pub encrypt_then_mac: bool,
 }
 
 /// What the beginning of a stream is to TLS.
@@ -33,7 +103,7 @@ pub enum HelloOutcome {
     /// The beginning of a ClientHello.
     Partial,
     /// A whole one.
-    Hello(ClientHello),
+    Hello(Box<ClientHello>),
 }
 
 /// Reads the ClientHello at the beginning of a client's stream. It may lie in several records.
@@ -54,7 +124,7 @@ pub fn client_hello(stream: &[u8]) -> HelloOutcome {
         return HelloOutcome::NotHello;
     }
     let Some(body) = rest.get(..length) else { return HelloOutcome::Partial };
-    body_of(body).map_or(HelloOutcome::NotHello, HelloOutcome::Hello)
+    ClientHello::parse(body).map_or(HelloOutcome::NotHello, |hello| HelloOutcome::Hello(Box::new(hello)))
 }
 
 /// The handshake bytes of the records at the beginning of the stream, as far as there are any.
@@ -81,71 +151,100 @@ fn handshake(mut stream: &[u8]) -> Result<Vec<u8>, HelloOutcome> {
     Ok(message)
 }
 
-/// Version, random, session, cipher suites, compression methods, extensions (RFC 8446, 4.1.2).
-fn body_of(body: &[u8]) -> Option<ClientHello> {
-    let mut rest = body.get(34..)?;
-    take_8(&mut rest)?;
-    take_16(&mut rest)?;
-    take_8(&mut rest)?;
-    let mut hello = ClientHello::default();
-    if rest.is_empty() {
+impl ClientHello {
+    /// Reads the message behind its head: version, random, session, cipher suites, compression methods, extensions
+    /// (RFC 8446, 4.1.2).
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        let mut rest = body;
+        let mut hello = Self { version: number(&mut rest)?, ..Self::default() };
+        hello.random = *take(&mut rest, 32)?.first_chunk()?;
+        hello.session = vector_8(&mut rest)?.to_vec();
+        hello.suites = numbers(vector_16(&mut rest)?);
+        vector_8(&mut rest)?;
         // TLS 1.2 and older allow a hello without extensions.
-        return Some(hello);
+        each_extension(rest, |kind, content| hello.extension(kind, content))?;
+        Some(hello)
     }
-    let mut extensions = take_16(&mut rest)?;
-    while let [high, low, after @ ..] = extensions {
-        let kind = u16::from_be_bytes([*high, *low]);
-        extensions = after;
-        let content = take_16(&mut extensions)?;
+
+    fn extension(&mut self, kind: u16, mut content: &[u8]) {
+        self.extensions.push(kind);
+        let list = |content: &mut &[u8]| vector_16(content).map(numbers).unwrap_or_default();
         match kind {
-            SERVER_NAME => hello.server_name = server_name(content),
-            ALPN => hello.offers_http2 = offers_http2(content),
+            SERVER_NAME => self.server_name = server_name(content),
+            SUPPORTED_GROUPS => self.groups = list(&mut content),
+            POINT_FORMATS => self.point_formats = vector_8(&mut content).unwrap_or_default().to_vec(),
+            SIGNATURE_ALGORITHMS => self.signatures = list(&mut content),
+            ALPN => self.alpn = protocols(content),
+            SESSION_TICKET => self.ticket = content.to_vec(),
+            EARLY_DATA => self.early_data = true,
+            SUPPORTED_VERSIONS => self.versions = vector_8(&mut content).map(numbers).unwrap_or_default(),
             _ => {}
         }
     }
-    extensions.is_empty().then_some(hello)
+}
+
+impl ServerHello {
+    /// Reads the message behind its head (RFC 8446, 4.1.3).
+    pub(super) fn parse(body: &[u8]) -> Option<Self> {
+        let mut rest = body;
+        let version = number(&mut rest)?;
+        let mut hello = Self { legacy_version: version, version, ..Self::default() };
+        hello.random = *take(&mut rest, 32)?.first_chunk()?;
+        hello.retry = hello.random == RETRY;
+        hello.session = vector_8(&mut rest)?.to_vec();
+        hello.suite = number(&mut rest)?;
+        byte(&mut rest)?;
+        each_extension(rest, |kind, content| hello.extension(kind, content))?;
+        Some(hello)
+    }
+
+    fn extension(&mut self, kind: u16, mut content: &[u8]) {
+        self.extensions.push(kind);
+        match kind {
+            SUPPORTED_VERSIONS => self.version = number(&mut content).unwrap_or(self.version),
+            ALPN => self.alpn = protocols(content).into_iter().next(),
+            EXTENDED_MASTER_SECRET => self.extended_master_secret = true,
+            ENCRYPT_THEN_MAC => self.encrypt_then_mac = true,
+            _ => {}
+        }
+    }
+}
+
+/// Hands on each extension of the list that ends a hello; `None` where the list contradicts itself.
+pub(super) fn each_extension<'a>(mut rest: &'a [u8], mut take: impl FnMut(u16, &'a [u8])) -> Option<()> {
+    if rest.is_empty() {
+        return Some(());
+    }
+    let mut extensions = vector_16(&mut rest)?;
+    while !extensions.is_empty() {
+        let kind = number(&mut extensions)?;
+        take(kind, vector_16(&mut extensions)?);
+    }
+    Some(())
 }
 
 /// The first host name of the list.
 fn server_name(mut content: &[u8]) -> Option<String> {
-    let mut list = take_16(&mut content)?;
-    let (kind, rest) = list.split_first()?;
-    list = rest;
-    let name = take_16(&mut list)?;
+    let mut list = vector_16(&mut content)?;
+    let kind = byte(&mut list)?;
+    let name = vector_16(&mut list)?;
     let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    let is_name = *kind == 0 && !name.is_empty() && name.len() <= MAX_NAME && name.iter().all(allowed);
+    let is_name = kind == 0 && !name.is_empty() && name.len() <= MAX_NAME && name.iter().all(allowed);
     is_name.then(|| name.iter().map(|byte| char::from(byte.to_ascii_lowercase())).collect())
 }
 
-fn offers_http2(mut content: &[u8]) -> bool {
-    let Some(mut list) = take_16(&mut content) else { return false };
-    std::iter::from_fn(|| take_8(&mut list)).any(|protocol| protocol == b"h2")
-}
-
-/// Takes what a length of one byte announces.
-fn take_8<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first()?;
-    take(rest, after, usize::from(*length))
-}
-
-/// Takes what a length of two bytes announces.
-fn take_16<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
-    let (length, after) = rest.split_first_chunk::<2>()?;
-    take(rest, after, usize::from(u16::from_be_bytes(*length)))
-}
-
-fn take<'a>(rest: &mut &'a [u8], after: &'a [u8], length: usize) -> Option<&'a [u8]> {
-    let (content, behind) = after.split_at_checked(length)?;
-    *rest = behind;
-    Some(content)
+/// The names of protocols (RFC 7301, 3.1).
+pub(super) fn protocols(mut content: &[u8]) -> Vec<Vec<u8>> {
+    let Some(mut list) = vector_16(&mut content) else { return Vec::new() };
+    std::iter::from_fn(|| vector_8(&mut list)).map(<[u8]>::to_vec).collect()
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn with_length(bytes: &[u8]) -> Vec<u8> {
+    pub(in crate::tls) fn with_length(bytes: &[u8]) -> Vec<u8> {
         [&u16::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat()
     }
 
@@ -189,7 +288,8 @@ mod tests {
             assert_eq!(name(&records(&message, size)).as_deref(), Some("api.example.com"), "{size}");
         }
         let HelloOutcome::Hello(hello) = client_hello(&records(&message, 16_000)) else { panic!("a hello") };
-        assert!(hello.offers_http2);
+        assert!(hello.offers_http2());
+        assert_eq!((hello.extensions.as_slice(), hello.random), (&[21, 0, 16][..], [7; 32]));
     }
 
     #[test]
@@ -217,11 +317,25 @@ mod tests {
         assert_eq!(name(&records(&message(&[b'a'; 254], 0), 16_000)), None);
     }
 
+    #[test]
+    fn a_server_hello_says_the_version_that_counts() {
+        let mut body = vec![3, 3];
+        body.extend([9; 32]);
+        body.extend([0, 0x13, 0x02, 0]);
+        body.extend(with_length(&extension(SUPPORTED_VERSIONS, &[3, 4])));
+        let hello = ServerHello::parse(&body).unwrap();
+        assert_eq!((hello.legacy_version, hello.version, hello.suite), (0x0303, 0x0304, 0x1302));
+        assert!(!hello.retry);
+        body[2..34].copy_from_slice(&RETRY);
+        assert!(ServerHello::parse(&body).unwrap().retry);
+    }
+
     proptest! {
         #[test]
         fn any_bytes_give_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..300), at in 0_usize..400, byte: u8) {
             client_hello(&bytes);
             client_hello(&records(&bytes, 50));
+            ServerHello::parse(&bytes);
             let mut stream = records(&message(b"api.example.com", 40), 120);
             if let Some(place) = stream.get_mut(at) {
                 *place = byte;

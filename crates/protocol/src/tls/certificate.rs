@@ -1,0 +1,230 @@
+//! What a server's certificate says, read without judging it (RFC 5280, 4.1).
+
+use super::fingerprint::hex;
+use sha2::{Digest, Sha256};
+
+/// The leaf certificate of a server. Names hold printable ASCII only, so that they can be shown.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Certificate {
+    /// Common name of its subject.
+    pub subject: Option<String>,
+    /// Common name of its issuer, or the organisation where it has none.
+    pub issuer: Option<String>,
+    /// DNS names that it is for, at most 32.
+    pub names: Vec<String>,
+    /// Seconds since 1970 from which it is valid.
+    pub not_before: Option<i64>,
+    /// Seconds since 1970 until which it is valid.
+    pub not_after: Option<i64>,
+    /// SHA-256 of the certificate, in hexadecimal.
+    pub sha256: String,
+}
+
+const MAX_NAMES: usize = 32;
+const MAX_NAME: usize = 253;
+
+const SEQUENCE: u8 = 0x30;
+const SET: u8 = 0x31;
+const OID: u8 = 0x06;
+const BOOLEAN: u8 = 0x01;
+const OCTETS: u8 = 0x04;
+const UTC_TIME: u8 = 0x17;
+const VERSION: u8 = 0xa0;
+const EXTENSIONS: u8 = 0xa3;
+const DNS_NAME: u8 = 0x82;
+
+/// 2.5.4.3 and 2.5.4.10.
+const COMMON_NAME: &[u8] = &[0x55, 4, 3];
+const ORGANISATION: &[u8] = &[0x55, 4, 10];
+/// 2.5.29.17.
+const ALTERNATIVE_NAMES: &[u8] = &[0x55, 29, 17];
+
+impl Certificate {
+    /// Reads as much of a certificate in DER as can be read.
+    pub fn read(der: &[u8]) -> Self {
+        let sha256 = hex(&Sha256::digest(der));
+        let mut certificate = Self { sha256, ..Self::default() };
+        // What was read before something odd stays.
+        let _ = certificate.fill(der);
+        certificate
+    }
+
+    fn fill(&mut self, mut der: &[u8]) -> Option<()> {
+        let mut whole = value(&mut der, SEQUENCE)?;
+        let mut rest = value(&mut whole, SEQUENCE)?;
+        if rest.first() == Some(&VERSION) {
+            tlv(&mut rest)?;
+        }
+        // Serial number, signature algorithm.
+        tlv(&mut rest)?;
+        tlv(&mut rest)?;
+        let issuer = value(&mut rest, SEQUENCE)?;
+        self.issuer = attribute(issuer, COMMON_NAME).or_else(|| attribute(issuer, ORGANISATION));
+        let mut validity = value(&mut rest, SEQUENCE)?;
+        self.not_before = tlv(&mut validity).and_then(time);
+        self.not_after = tlv(&mut validity).and_then(time);
+        self.subject = attribute(value(&mut rest, SEQUENCE)?, COMMON_NAME);
+        // The key.
+        tlv(&mut rest)?;
+        while let Some((kind, mut content)) = tlv(&mut rest) {
+            if kind == EXTENSIONS {
+                self.extensions(value(&mut content, SEQUENCE)?);
+            }
+        }
+        Some(())
+    }
+
+    fn extensions(&mut self, mut list: &[u8]) {
+        while let Some(mut extension) = value(&mut list, SEQUENCE) {
+            let kind = value(&mut extension, OID);
+            if extension.first() == Some(&BOOLEAN) {
+                tlv(&mut extension);
+            }
+            if kind == Some(ALTERNATIVE_NAMES)
+                && let Some(mut names) =
+                    value(&mut extension, OCTETS).and_then(|mut o| value(&mut o, SEQUENCE))
+            {
+                let found = std::iter::from_fn(|| tlv(&mut names));
+                let dns = found.filter(|(kind, _)| *kind == DNS_NAME).filter_map(|(_, name)| text(name));
+                self.names = dns.take(MAX_NAMES).collect();
+            }
+        }
+    }
+}
+
+/// Takes a value with its tag.
+fn tlv<'a>(rest: &mut &'a [u8]) -> Option<(u8, &'a [u8])> {
+    let [tag, first, after @ ..] = *rest else { return None };
+    let (length, after) = match *first {
+        short @ 0..=0x7f => (usize::from(short), after),
+        long => {
+            let (bytes, after) = after.split_at_checked(usize::from(long & 0x7f))?;
+            let length = bytes
+                .iter()
+                .try_fold(0_usize, |sum, byte| sum.checked_mul(256)?.checked_add(usize::from(*byte)));
+            (length?, after)
+        }
+    };
+    let (content, behind) = after.split_at_checked(length)?;
+    *rest = behind;
+    Some((*tag, content))
+}
+
+/// Takes a value that must have this tag.
+fn value<'a>(rest: &mut &'a [u8], tag: u8) -> Option<&'a [u8]> {
+    tlv(rest).filter(|(found, _)| *found == tag).map(|(_, content)| content)
+}
+
+/// The value of an attribute of a distinguished name.
+fn attribute(mut name: &[u8], kind: &[u8]) -> Option<String> {
+    while let Some(mut set) = value(&mut name, SET) {
+        while let Some(mut pair) = value(&mut set, SEQUENCE) {
+            if value(&mut pair, OID) == Some(kind) {
+                return tlv(&mut pair).and_then(|(_, content)| text(content));
+            }
+        }
+    }
+    None
+}
+
+fn text(bytes: &[u8]) -> Option<String> {
+    let shown = !bytes.is_empty()
+        && bytes.len() <= MAX_NAME
+        && bytes.iter().all(|byte| (0x20..0x7f).contains(byte) && !matches!(byte, b'"' | b'\\'));
+    shown.then(|| bytes.iter().copied().map(char::from).collect())
+}
+
+/// `YYMMDDhhmmssZ` or `YYYYMMDDhhmmssZ` (RFC 5280, 4.1.2.5).
+fn time((kind, content): (u8, &[u8])) -> Option<i64> {
+    let digits = content.strip_suffix(b"Z")?;
+    let numbers: Vec<i64> = digits
+        .chunks(2)
+        .map(|pair| match pair {
+            [tens @ b'0'..=b'9', ones @ b'0'..=b'9'] => {
+                Some(i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+            }
+            _ => None,
+        })
+        .collect::<Option<_>>()?;
+    let (year, rest) = match (kind, numbers.as_slice()) {
+        (UTC_TIME, [year, rest @ ..]) => (if *year < 50 { 2_000 } else { 1_900 } + year, rest),
+        (_, [century, year, rest @ ..]) => (century * 100 + year, rest),
+        _ => return None,
+    };
+    let [month @ 1..=12, day @ 1..=31, hour, minute, second] = rest else { return None };
+    Some(days(year, *month, *day) * 86_400 + hour * 3_600 + minute * 60 + second)
+}
+
+/// Days since 1970 in the Gregorian calendar, counted in years that begin in March.
+const fn days(year: i64, month: i64, day: i64) -> i64 {
+    let year = if month <= 2 { year - 1 } else { year };
+    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn tagged(tag: u8, content: &[u8]) -> Vec<u8> {
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[tag, 0x82][..], &length, content].concat()
+    }
+
+    fn name(kind: &[u8], text: &str) -> Vec<u8> {
+        let pair = [tagged(OID, kind), tagged(0x0c, text.as_bytes())].concat();
+        tagged(SEQUENCE, &tagged(SET, &tagged(SEQUENCE, &pair)))
+    }
+
+    fn certificate() -> Vec<u8> {
+        let dns = [
+            tagged(DNS_NAME, b"shop.example"),
+            tagged(0x87, &[127, 0, 0, 1]),
+            tagged(DNS_NAME, b"*.shop.example"),
+        ];
+        let alternative = [
+            tagged(OID, ALTERNATIVE_NAMES),
+            tagged(BOOLEAN, &[0xff]),
+            tagged(OCTETS, &tagged(SEQUENCE, &dns.concat())),
+        ];
+        let parts = [
+            tagged(VERSION, &[2, 1, 2]),
+            tagged(2, &[7]),
+            tagged(SEQUENCE, &[]),
+            name(ORGANISATION, "Example CA"),
+            tagged(
+                SEQUENCE,
+                &[tagged(UTC_TIME, b"250102030405Z"), tagged(0x18, b"20500101000000Z")].concat(),
+            ),
+            name(COMMON_NAME, "shop.example"),
+            tagged(SEQUENCE, b"key"),
+            tagged(EXTENSIONS, &tagged(SEQUENCE, &tagged(SEQUENCE, &alternative.concat()))),
+        ];
+        tagged(SEQUENCE, &tagged(SEQUENCE, &parts.concat()))
+    }
+
+    #[test]
+    fn a_certificate_tells_whose_it_is_and_how_long() {
+        let read = Certificate::read(&certificate());
+        assert_eq!(read.subject.as_deref(), Some("shop.example"));
+        assert_eq!(read.issuer.as_deref(), Some("Example CA"));
+        assert_eq!(read.names, ["shop.example", "*.shop.example"]);
+        assert_eq!(read.not_before, Some(1_735_787_045));
+        assert_eq!(read.not_after, Some(2_524_608_000));
+        assert_eq!(read.sha256.len(), 64);
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_give_an_answer(at in 0_usize..300, byte: u8, bytes in proptest::collection::vec(proptest::num::u8::ANY, 0..80)) {
+            Certificate::read(&bytes);
+            let mut changed = certificate();
+            if let Some(place) = changed.get_mut(at) {
+                *place = byte;
+            }
+            Certificate::read(&changed);
+        }
+    }
+}
