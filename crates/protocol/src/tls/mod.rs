@@ -3,15 +3,27 @@
 mod bytes;
 mod certificate;
 mod cipher;
+mod estimate;
 mod facts;
 mod fingerprint;
+mod handshake;
 mod hello;
 mod keys;
+mod lane;
+pub(crate) mod layer;
+mod records;
 mod schedule;
+mod shared;
 mod suite;
+mod summary;
 
 pub use certificate::Certificate;
+pub use estimate::Estimate;
 pub use facts::Facts;
 pub use fingerprint::{Transport, ja3, ja3s, ja4};
 pub use hello::{ClientHello, HelloOutcome, ServerHello, client_hello};
 pub use keys::{KeyCounters, KeyStore, RsaKeyError};
+pub(crate) use layer::Layer;
+pub(crate) use shared::Shared;
+pub use shared::{TlsConfig, TlsCounters};
+pub use summary::{Services, TlsService};
