@@ -86,7 +86,7 @@ const POWERS: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["sink"]),
     ("hyper", &["sink"]),
     ("hyper-util", &["sink"]),
-    ("rustls", &["sink", "keys"]),
+    ("rustls", &["sink", "keys", "testkit"]),
     ("crossbeam-channel", &["pipeline", "sink", "keys"]),
     ("clap", &["sensor"]),
     ("toml", &["sensor"]),

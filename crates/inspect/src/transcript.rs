@@ -23,6 +23,7 @@ pub(crate) fn exchange(number: u32, request: &[u8], response: &[u8]) -> Exchange
             overlay: Overlay::NONE,
             proxy: None,
             joined_late: false,
+            tls: None,
         },
         request: half(request, 0),
         response: half(response, 1),

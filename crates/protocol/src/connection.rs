@@ -9,6 +9,7 @@ use crate::h2::frame::PREFACE;
 use crate::h2::search;
 use crate::proxy::{self, ProxyOutcome};
 use crate::talk::Talk;
+use crate::tls;
 use crate::{Anomalies, Direction, ExchangeSink, Kind, ProxyHeader, Unseen};
 use tapwire_flow::{Chunk, Evidence, Gap, StreamOffset};
 use tapwire_wire::{Side, SourceId, Timestamp};
@@ -28,8 +29,18 @@ pub(crate) enum State {
     Resting(Box<Rest>),
     /// HTTP/2.
     Http2(Box<Http2>),
+    /// TLS, with what is decrypted of it as a connection inside.
+    Tls(Box<tls::Layer>),
     /// Something that is only counted.
     Opaque(Kind),
+}
+
+impl Connection {
+    /// What is inside another connection, behind a PROXY header.
+    pub(crate) fn behind(proxy: Option<ProxyHeader>) -> Self {
+        let known = |proxy| Box::new(Unknown { proxy: Some(proxy), ..Unknown::default() });
+        Self(State::Unknown(proxy.map(known)))
+    }
 }
 
 impl State {
@@ -50,7 +61,7 @@ impl State {
         match self {
             Self::Http1(http) => Some(http.as_mut()),
             Self::Http2(http) => Some(http.as_mut()),
-            Self::Unknown(_) | Self::Resting(_) | Self::Opaque(_) => None,
+            Self::Unknown(_) | Self::Resting(_) | Self::Tls(_) | Self::Opaque(_) => None,
         }
     }
 
@@ -59,7 +70,7 @@ impl State {
         match self {
             Self::Http1(http) => Some(http.as_ref()),
             Self::Http2(http) => Some(http.as_ref()),
-            Self::Unknown(_) | Self::Resting(_) | Self::Opaque(_) => None,
+            Self::Unknown(_) | Self::Resting(_) | Self::Tls(_) | Self::Opaque(_) => None,
         }
     }
 
@@ -69,6 +80,7 @@ impl State {
             Self::Unknown(_) => Kind::Unknown,
             Self::Http1(_) | Self::Resting(_) => Kind::Http1,
             Self::Http2(_) => Kind::Http2,
+            Self::Tls(_) => Kind::Tls,
             Self::Opaque(kind) => *kind,
         }
     }
@@ -78,6 +90,7 @@ impl State {
         match self {
             Self::Unknown(unknown) => unknown.as_ref().map_or(0, |unknown| unknown.held()),
             Self::Resting(rest) => rest.held(),
+            Self::Tls(layer) => layer.held(),
             Self::Http1(_) | Self::Http2(_) | Self::Opaque(_) => 0,
         }
     }
@@ -176,12 +189,23 @@ pub(crate) enum Verdict {
     Http1 { held: Option<Held>, skip: usize, client: Side },
     /// HTTP/2, the same way.
     Http2 { held: Option<Held>, skip: usize, client: Side, proof: Proof },
+    /// TLS: what was held is its beginning, and of the chunk all behind the first `skip` bytes.
+    Tls { held: Option<Held>, skip: usize, client: Side },
     /// It is something that is only counted.
     Opaque(Kind),
 }
 
 /// Chunks that may be nothing known before a connection is given up.
 const MAX_MISSES: u16 = 512;
+
+/// Who the client is: who says hello first, else who opened the connection, else who was heard first.
+fn tls_client(bytes: &[u8], side: Side, initiator: Option<Side>) -> Side {
+    match bytes.get(5) {
+        Some(1) if bytes.first() == Some(&22) => side,
+        Some(2) if bytes.first() == Some(&22) => side.peer(),
+        _ => initiator.unwrap_or(side),
+    }
+}
 
 impl Unknown {
     /// Bytes on the heap, its own included.
@@ -307,6 +331,22 @@ impl Unknown {
                 return Verdict::Http1 { held, skip, client };
             }
             Start::Partial | Start::No => {}
+        }
+        match tls::probe(rest) {
+            Some(true) => {
+                let client = tls_client(rest, chunk.side, initiator);
+                return Verdict::Tls { held, skip, client };
+            }
+            None if at_start => {
+                let behind = if header == 0 { 0 } else { header.saturating_sub(before) as u64 };
+                let from = Held { bytes: rest.to_vec(), at: chunk.at + behind, ..Held::new(chunk) };
+                self.held = Some(match held {
+                    Some(held) => Held { bytes: from.bytes, ..held },
+                    None => from,
+                });
+                return Verdict::Wait;
+            }
+            _ => {}
         }
         self.leave_unread(chunk.side, rest.len() as u64);
         self.mark_passed(chunk.side);

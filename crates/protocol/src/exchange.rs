@@ -3,6 +3,7 @@
 use crate::{Anomalies, Body, BodyPart, ConnectionEnd, Head, MessageId, Unseen};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
+use std::sync::Arc;
 use tapwire_flow::StreamOffset;
 use tapwire_wire::{Endpoint, FlowKey, Overlay, Side, SourceId, Timestamp};
 
@@ -138,6 +139,8 @@ pub struct FlowStamp {
     pub proxy: Option<ProxyHeader>,
     /// Whether the connection's beginning was not captured.
     pub joined_late: bool,
+    /// What is known of the TLS that it was decrypted from.
+    pub tls: Option<Arc<crate::tls::Facts>>,
 }
 
 impl FlowStamp {

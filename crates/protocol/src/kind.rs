@@ -41,16 +41,8 @@ impl Kind {
     pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
         if bytes.starts_with(b"SSH-") {
             Some(Self::Ssh)
-        } else if is_tls_record(bytes) {
-            Some(Self::Tls)
         } else {
             None
         }
     }
-}
-
-/// A TLS record head (RFC 8446, 5.1): content type 20 to 24, major version 3, a length of at most 2^14 + 2048.
-fn is_tls_record(bytes: &[u8]) -> bool {
-    matches!(bytes, [20..=24, 3, 0..=4, high, low, ..]
-        if u16::from_be_bytes([*high, *low]) <= 18_432 && (*high, *low) != (0, 0))
 }

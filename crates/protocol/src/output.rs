@@ -1,11 +1,13 @@
 //! What leaves this crate, and what it counts.
 
 use crate::h1::reader::Origin;
+use crate::tls::Facts;
 use crate::{
     Anomalies, Anomaly, Body, BodyPart, ConnectionEnd, Exchange, ExchangeSink, FlowStamp, Frames, Head, Kind,
     Message, MessageId, Pairing, ProxyHeader, Seen, Unseen,
 };
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tapwire_flow::FlowInfo;
 use tapwire_wire::{Endpoint, Side, Timestamp};
 
@@ -130,6 +132,8 @@ pub(crate) struct Output<'a, E> {
     pub(crate) spare: &'a mut Option<Box<Message>>,
     pub(crate) pipelining: &'a mut BTreeSet<[u8; 16]>,
     pub(crate) ends: &'a mut Vec<ConnectionEnd>,
+    /// What is known of the TLS around the connection.
+    pub(crate) tls: Option<&'a Arc<Facts>>,
 }
 
 /// Ends that wait for the next exchange.
@@ -249,6 +253,7 @@ impl<E: ExchangeSink> Output<'_, E> {
             overlay: self.flow.overlay,
             proxy,
             joined_late: self.flow.initiator.is_none(),
+            tls: self.tls.cloned(),
         }
     }
 

@@ -7,8 +7,10 @@ use crate::h2::conversation::{Conversation as Http2, Proof};
 use crate::h2::search;
 use crate::output::{Config, Counters, Output};
 use crate::talk::{Switch, Talk, Upgrade};
+use crate::tls::{self, Facts, KeyStore, Layer, Services, Shared, TlsConfig, TlsCounters};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tapwire_flow::{Chunk, FlowInfo, Patience, StreamEvent, StreamSink};
 use tapwire_wire::{Endpoint, Side};
 
@@ -31,7 +33,10 @@ pub const PROTOCOLS: &[ProtocolInfo] = &[
         name: "proxy",
         summary: "PROXY protocol versions 1 and 2 in front of a stream: names the client",
     },
-    ProtocolInfo { name: "tls", summary: "recognised and counted, not read" },
+    ProtocolInfo {
+        name: "tls",
+        summary: "TLS 1.0 to 1.3: hellos, certificates, JA3, JA3S, JA4; decrypted with the keys that are given, else estimated",
+    },
     ProtocolInfo {
         name: "http/2",
         summary: "RFC 9113 by prior knowledge and by Upgrade, joined anywhere: streams, trailers, pushes; own HPACK, in \
@@ -57,6 +62,10 @@ pub struct Protocols<E> {
     pipelining: BTreeSet<[u8; 16]>,
     /// Ended with something missing since the last exchange.
     ends: Vec<ConnectionEnd>,
+    /// What TLS connections share. It is away while one of them reads.
+    tls: Option<Box<Shared>>,
+    /// What is known of the TLS around the connection that is read now.
+    around: Option<Arc<Facts>>,
 }
 
 /// Servers behind PROXY headers that are remembered; further ones are treated as if they had none.
@@ -76,7 +85,30 @@ impl<E: ExchangeSink> Protocols<E> {
             held: 0,
             pipelining: BTreeSet::new(),
             ends: Vec::new(),
+            tls: None,
+            around: None,
         }
+    }
+
+    /// Where keys of TLS connections go, at any time.
+    pub fn keys(&mut self) -> &mut KeyStore {
+        &mut self.tls.get_or_insert_default().keys
+    }
+
+    /// Which TLS connections may be decrypted.
+    pub fn configure_tls(&mut self, config: TlsConfig) {
+        self.tls.get_or_insert_default().config = config;
+    }
+
+    /// What came of TLS connections.
+    pub fn tls_counters(&self) -> TlsCounters {
+        let counted = |shared: &Shared| TlsCounters { keys: shared.keys.counters(), ..shared.counters };
+        self.tls.as_deref().map(counted).unwrap_or_default()
+    }
+
+    /// Services behind TLS so far: asked once, when everything is done.
+    pub fn take_services(&mut self) -> Services {
+        self.tls.as_deref_mut().map(|shared| std::mem::take(&mut shared.services)).unwrap_or_default()
     }
 
     /// The sink.
@@ -121,6 +153,15 @@ impl<E: ExchangeSink> Protocols<E> {
                         *state = State::Opaque(kind);
                         return self.count_opaque(kind, chunk.bytes.len());
                     }
+                    Verdict::Tls { held, skip, client } => {
+                        let layer = Layer::new(client, unknown.proxy);
+                        *state = State::Tls(Box::new(layer));
+                        self.count_opaque(Kind::Unknown, skip);
+                        if let Some(held) = held {
+                            self.tls_event(flow, state, &StreamEvent::Data(held.chunk()));
+                        }
+                        skip
+                    }
                     Verdict::Http1 { held, skip, client } => {
                         let http = self.begin_http1(flow, unknown, held, client);
                         *state = State::Http1(Box::new(http));
@@ -137,6 +178,15 @@ impl<E: ExchangeSink> Protocols<E> {
             }
             _ => 0,
         };
+        if let State::Tls(_) = state {
+            self.count_opaque(Kind::Tls, chunk.bytes.len() - used);
+            let rest = Chunk {
+                bytes: chunk.bytes.get(used..).unwrap_or_default(),
+                at: chunk.at + used as u64,
+                ..*chunk
+            };
+            return self.tls_event(flow, state, &StreamEvent::Data(rest));
+        }
         // A protocol uses up all bytes, or gives way to another, which happens at most as often as there are bytes.
         while used < chunk.bytes.len() {
             let Some(talk) = state.talk::<E>() else {
@@ -250,7 +300,27 @@ impl<E: ExchangeSink> Protocols<E> {
         }
     }
 
+    /// TLS takes an event; what it decrypts are events of the connection inside.
+    fn tls_event(&mut self, flow: &FlowInfo, state: &mut State, event: &StreamEvent<'_>) {
+        let State::Tls(layer) = state else { return };
+        // TLS inside TLS finds none, and is not decrypted.
+        let mut shared = self.tls.take().unwrap_or_default();
+        let around = self.around.take();
+        layer.event(&mut shared, flow, event, &mut |inner, facts, event| {
+            if self.around.as_ref().is_none_or(|around| !Arc::ptr_eq(around, facts)) {
+                self.around = Some(Arc::clone(facts));
+            }
+            self.event(flow, inner, event);
+        });
+        self.around = around;
+        self.tls = Some(shared);
+    }
+
     fn close(&mut self, state: &State) {
+        // What is inside another connection is none of its own.
+        if self.around.is_some() {
+            return;
+        }
         if let Some(count) = self.counters.flows.get_mut(state.kind() as usize) {
             *count += 1;
         }
@@ -267,13 +337,16 @@ impl<E: ExchangeSink> Protocols<E> {
             spare: &mut self.spare,
             pipelining: &mut self.pipelining,
             ends: &mut self.ends,
+            tls: self.around.as_ref(),
         }
     }
 }
 
 impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     fn looks_like_start(&self, bytes: &[u8]) -> bool {
-        matches!(probe(bytes), Start::Request | Start::Response) || search::looks_like_start(bytes)
+        matches!(probe(bytes), Start::Request | Start::Response)
+            || search::looks_like_start(bytes)
+            || tls::probe(bytes) == Some(true)
     }
 
     fn event(&mut self, flow: &FlowInfo, connection: &mut Connection, event: StreamEvent<'_>) {
@@ -290,12 +363,17 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     }
 
     fn warm(&self, connection: &Connection) {
-        if let Some(talk) = connection.0.talk_ref::<E>() {
+        if let State::Tls(layer) = &connection.0 {
+            self.warm(&layer.inner);
+        } else if let Some(talk) = connection.0.talk_ref::<E>() {
             talk.warm();
         }
     }
 
     fn patience(&self, connection: &Connection) -> Patience {
+        if let State::Tls(layer) = &connection.0 {
+            return self.patience(&layer.inner);
+        }
         connection.0.talk_ref::<E>().map_or(Patience::Idle, |talk| talk.patience())
     }
 
@@ -304,6 +382,9 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     }
 
     fn rest(&mut self, connection: &mut Connection) {
+        if let State::Tls(layer) = &mut connection.0 {
+            return self.rest(&mut layer.inner);
+        }
         let State::Http1(http) = &mut connection.0 else { return };
         let Some(rest) = http.rest() else { return };
         let (before, _) = Talk::<E>::recount(http.as_mut());
@@ -336,7 +417,9 @@ impl<E: ExchangeSink> Protocols<E> {
                 _ => {}
             }
         }
-        if let Some(talk) = connection.0.talk::<E>() {
+        if let State::Tls(_) = connection.0 {
+            self.tls_event(flow, &mut connection.0, &event);
+        } else if let Some(talk) = connection.0.talk::<E>() {
             talk.event(&mut self.output(flow), &event);
         }
         if let StreamEvent::Close(_) = event {

@@ -19,6 +19,7 @@ pub mod mutate;
 mod random;
 mod scene;
 mod sense;
+mod tls;
 mod traffic;
 pub mod truth;
 
@@ -28,5 +29,6 @@ pub use frame::{PSH, Tcp};
 pub use http::{shop_turn, shop_turns};
 pub use random::Random;
 pub use scene::Scene;
-pub use sense::{Facts, Row, Sensed, sense, sense_with};
+pub use sense::{Facts, Row, Sensed, sense, sense_keyed, sense_with};
+pub use tls::{TlsSetup, TlsTurns};
 pub use traffic::{Site, Traffic};

@@ -2,6 +2,7 @@
 
 use crate::Capture;
 use tapwire_flow::{FlowTable, StreamSink};
+use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{
     Anomaly, BodyPart, Connection, Exchange, ExchangeSink, Head, Message, Pairing, Protocols, Seen, Uid,
 };
@@ -77,6 +78,10 @@ pub struct Sensed {
     pub flow: tapwire_flow::Counters,
     /// What the protocols counted.
     pub protocol: tapwire_protocol::Counters,
+    /// What TLS connections counted.
+    pub tls: TlsCounters,
+    /// Services behind TLS.
+    pub services: Services,
 }
 
 impl Sensed {
@@ -109,10 +114,28 @@ pub fn sense_with(
     flow: tapwire_flow::Config,
     protocol: tapwire_protocol::Config,
 ) -> Sensed {
+    read(capture, flow, protocol, &[])
+}
+
+/// Senses with the product's defaults, and with pieces of a key log that come before the packet at their place, from 0.
+pub fn sense_keyed(capture: &Capture, keys: &[(usize, &[u8])]) -> Sensed {
+    read(capture, tapwire_flow::Config::default(), tapwire_protocol::Config::default(), keys)
+}
+
+fn read(
+    capture: &Capture,
+    flow: tapwire_flow::Config,
+    protocol: tapwire_protocol::Config,
+    keys: &[(usize, &[u8])],
+) -> Sensed {
     let mut table: FlowTable<Connection> = FlowTable::new(flow);
     let mut protocols = Protocols::new(protocol, Rows::default());
     let mut decoder = Decoder::new(tapwire_wire::Config::default());
-    for packet in &capture.packets {
+    if !keys.is_empty() {
+        protocols.keys().expect();
+    }
+    for (place, packet) in capture.packets.iter().enumerate() {
+        keys.iter().filter(|(at, _)| *at == place).for_each(|(_, text)| protocols.keys().feed(text));
         if let Decoded::Segment(segment) = decoder.decode(&packet.packet()) {
             table.handle(&segment, &mut protocols);
         }
@@ -120,8 +143,9 @@ pub fn sense_with(
     table.finish(&mut protocols);
     assert_eq!(protocols.held(), 0, "what connections held was counted up and down alike");
     let (flow, protocol) = (table.counters().clone(), *protocols.counters());
+    let (tls, services) = (protocols.tls_counters(), protocols.take_services());
     let Rows { rows, part_bytes } = protocols.into_sink();
-    Sensed { rows, part_bytes, fragments: *decoder.fragments(), flow, protocol }
+    Sensed { rows, part_bytes, fragments: *decoder.fragments(), flow, protocol, tls, services }
 }
 
 #[derive(Default)]

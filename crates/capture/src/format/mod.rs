@@ -186,6 +186,14 @@ impl Format {
         }
     }
 
+    /// How many blocks of secrets wait to be taken.
+    pub(crate) const fn secrets(&self) -> usize {
+        match self {
+            Self::Pcap(_) => 0,
+            Self::Pcapng(pcapng) => pcapng.secrets(),
+        }
+    }
+
     /// Takes the secrets met since the last call, and how many bytes were too many to keep.
     pub(crate) fn take_secrets(&mut self) -> (Vec<Secrets>, u64) {
         match self {

@@ -142,6 +142,11 @@ impl Pcapng {
         std::mem::take(&mut self.losses)
     }
 
+    /// How many blocks of secrets wait to be taken.
+    pub(crate) const fn secrets(&self) -> usize {
+        self.secrets.count()
+    }
+
     pub(crate) fn take_secrets(&mut self) -> (Vec<Secrets>, u64) {
         self.secrets.take()
     }

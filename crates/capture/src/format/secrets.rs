@@ -62,6 +62,11 @@ impl Pending {
         self.dropped += bytes as u64;
     }
 
+    /// How many blocks wait to be taken.
+    pub(super) const fn count(&self) -> usize {
+        self.waiting.len()
+    }
+
     /// What is kept, and how many bytes were not.
     pub(super) fn take(&mut self) -> (Vec<Secrets>, u64) {
         self.held = 0;

@@ -141,11 +141,8 @@ impl Tally {
 
     /// The estimate, for a connection whose client offers HTTP/2 or whose server chose it.
     pub(super) fn estimate(&self, offers_http2: bool) -> Estimate {
-        let exchanges = if offers_http2 && self.streams.has_settings {
-            self.streams.total()
-        } else {
-            self.exchanges
-        };
+        let exchanges =
+            if offers_http2 && self.streams.has_settings { self.streams.total() } else { self.exchanges };
         let [request_bytes, response_bytes] = self.content;
         Estimate { exchanges, request_bytes, response_bytes }
     }
@@ -205,7 +202,8 @@ mod tests {
 
     #[test]
     fn turns_of_tls_1_3_are_counted_without_its_handshake() {
-        let mut records = vec![(ToClient, 30), (ToClient, 900), (ToClient, 36), (ToServer, 36), (ToClient, 250)];
+        let mut records =
+            vec![(ToClient, 30), (ToClient, 900), (ToClient, 36), (ToServer, 36), (ToClient, 250)];
         for _ in 0..7 {
             records.extend([(ToServer, 120), (ToServer, 4_000), (ToClient, 200), (ToClient, 16_000)]);
         }
@@ -216,7 +214,8 @@ mod tests {
 
     #[test]
     fn an_interim_answer_is_none() {
-        let records = [(ToServer, 52), (ToServer, 120), (ToClient, CONTINUE), (ToServer, 9_000), (ToClient, 99)];
+        let records =
+            [(ToServer, 52), (ToServer, 120), (ToClient, CONTINUE), (ToServer, 9_000), (ToClient, 99)];
         assert_eq!(tally(&records).estimate(false).exchanges, 1);
     }
 
@@ -225,7 +224,13 @@ mod tests {
         let mut records = vec![(ToServer, 36), (ToClient, 40), (ToServer, 64), (ToServer, 80)];
         records.extend([(ToClient, 9), (ToServer, 9), (ToClient, 300)]);
         for _ in 0..4 {
-            records.extend([(ToServer, 20), (ToServer, 21), (ToServer, 22 + 5), (ToClient, 90), (ToClient, 90)]);
+            records.extend([
+                (ToServer, 20),
+                (ToServer, 21),
+                (ToServer, 22 + 5),
+                (ToClient, 90),
+                (ToClient, 90),
+            ]);
             records.extend([(ToClient, 90), (ToServer, 13)]);
         }
         assert_eq!(tally(&records).estimate(true).exchanges, 13);

@@ -198,7 +198,8 @@ impl Handshake {
             (Some(_), None) => Readiness::Hopeless,
             (Some(server), Some(_)) if server.version < TLS_1_3 => {
                 if self.master.is_none() {
-                    self.master = session.and_then(|session| session.master.clone()).or_else(|| self.resumed(shared));
+                    self.master =
+                        session.and_then(|session| session.master.clone()).or_else(|| self.resumed(shared));
                 }
                 if self.master.is_some() { Readiness::Ready } else { Readiness::NoKeys }
             }
@@ -218,13 +219,22 @@ impl Handshake {
 
     /// RFC 5246, 8.1; RFC 7627, 4.
     fn master_from_rsa(&mut self, shared: &mut Shared) {
-        let (Some(client), Some(server), Some(suite)) = (&self.client, &self.server, self.suite()) else { return };
+        let (Some(client), Some(server), Some(suite)) = (&self.client, &self.server, self.suite()) else {
+            return;
+        };
         let Some(premaster) = shared.keys.premaster(&self.premaster) else { return };
         let mut master = Zeroizing::new([0; MAX_SECRET]);
         if server.extended_master_secret {
             let transcript = self.transcript.as_deref().unwrap_or_default();
             let hash = session_hash(server.version, suite, transcript);
-            prf(server.version, suite, premaster.bytes(), "extended master secret", &[&hash], &mut master[..]);
+            prf(
+                server.version,
+                suite,
+                premaster.bytes(),
+                "extended master secret",
+                &[&hash],
+                &mut master[..],
+            );
         } else {
             let seeds = [&client.random[..], &server.random];
             prf(server.version, suite, premaster.bytes(), "master secret", &seeds, &mut master[..]);
@@ -250,11 +260,8 @@ impl Handshake {
             let begin = begin + if second { length } else { 0 };
             block.get(begin..begin + length)
         };
-        let block = Block {
-            mac_key: part(0, mac)?,
-            key: part(2 * mac, key)?,
-            iv: part(2 * (mac + key), iv)?,
-        };
+        let block =
+            Block { mac_key: part(0, mac)?, key: part(2 * mac, key)?, iv: part(2 * (mac + key), iv)? };
         Opener::from_block(server.version, suite, &block, server.encrypt_then_mac)
     }
 

@@ -171,7 +171,12 @@ impl Lane {
         (lost / smallest + 2).min(MAX_TRIES).min(affordable)
     }
 
-    fn next_keys(&self, handshake: &Handshake, keys: &KeyStore, from: Direction) -> Vec<(Option<Epoch>, Opener)> {
+    fn next_keys(
+        &self,
+        handshake: &Handshake,
+        keys: &KeyStore,
+        from: Direction,
+    ) -> Vec<(Option<Epoch>, Opener)> {
         if handshake.version().is_some_and(|version| version < 0x0304) {
             // One set of keys until the next ChangeCipherSpec.
             let fresh = if self.opener.is_none() { handshake.opener(from) } else { None };
@@ -187,7 +192,8 @@ impl Lane {
             let openers = handshake.openers(keys, from, epoch);
             openers.into_iter().map(move |opener| (Some(epoch), opener))
         };
-        let updated = self.opener.as_ref().filter(|_| self.lost.is_some()).and_then(|opener| opener.updated());
+        let updated =
+            self.opener.as_ref().filter(|_| self.lost.is_some()).and_then(|opener| opener.updated());
         epochs.flat_map(of_epoch).chain(updated.map(|opener| (self.epoch, opener))).collect()
     }
 

@@ -179,7 +179,10 @@ impl Layer {
         }
     }
 
-    #[allow(clippy::too_many_arguments, reason = "a record is what its direction, bytes and segments are together")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a record is what its direction, bytes and segments are together"
+    )]
     fn record(
         &mut self,
         shared: &mut Shared,
@@ -344,7 +347,9 @@ impl Layer {
 
     fn item(&mut self, shared: &mut Shared, item: Item, emit: &mut Emit<'_>) {
         match item {
-            Item::Record(from, head, at, body, marks) => self.open(shared, from, head, at, &body, &marks, emit),
+            Item::Record(from, head, at, body, marks) => {
+                self.open(shared, from, head, at, &body, &marks, emit)
+            }
             Item::Damaged(from, at, length, time) => self.damaged(shared, from, at, length, time, emit),
             Item::Lost(from, lost) => self.lane(from).extend_lost(lost),
             Item::Fin(from) => self.fin(from, emit),

@@ -27,3 +27,18 @@ pub(crate) use layer::Layer;
 pub(crate) use shared::Shared;
 pub use shared::{TlsConfig, TlsCounters};
 pub use summary::{Services, TlsService};
+
+/// Whether these first bytes of a chunk are those of a TLS record (RFC 8446, 5.1); `None` where they are too few to tell a
+/// handshake's beginning.
+pub(crate) fn probe(bytes: &[u8]) -> Option<bool> {
+    match bytes {
+        [22, 3, 0..=4, high, low, kind, ..] => {
+            Some((*high, *low) != (0, 0) && matches!(kind, 0..=24) && records::is_length(*high, *low))
+        }
+        [20..=24, 3, 0..=4, high, low, ..] if bytes.first() != Some(&22) => {
+            Some((*high, *low) != (0, 0) && records::is_length(*high, *low))
+        }
+        [22] | [22, 3] | [22, 3, 0..=4] | [22, 3, 0..=4, _] | [22, 3, 0..=4, _, _] => None,
+        _ => Some(false),
+    }
+}

@@ -105,14 +105,14 @@ impl Records {
         self.body.capacity() + self.marks.capacity() * size_of::<Mark>()
     }
 
-    /// Whether the next byte is known to begin a record.
-    pub(super) fn is_at_boundary(&self) -> bool {
-        self.place == Place::Head(0)
-    }
-
     /// The next record that ends in the chunk behind its first `used` bytes, which is moved on. `gathers`: its body is
     /// wanted.
-    pub(super) fn next<'a>(&mut self, chunk: &Chunk<'a>, used: &mut usize, gathers: bool) -> Option<Record<'a>> {
+    pub(super) fn next<'a>(
+        &mut self,
+        chunk: &Chunk<'a>,
+        used: &mut usize,
+        gathers: bool,
+    ) -> Option<Record<'a>> {
         loop {
             let rest = chunk.bytes.get(*used..).filter(|rest| !rest.is_empty())?;
             let at = chunk.at + *used as u64;
@@ -135,7 +135,14 @@ impl Records {
         }
     }
 
-    fn head(&mut self, have: usize, rest: &[u8], at: StreamOffset, chunk: &Chunk<'_>, gathers: bool) -> usize {
+    fn head(
+        &mut self,
+        have: usize,
+        rest: &[u8],
+        at: StreamOffset,
+        chunk: &Chunk<'_>,
+        gathers: bool,
+    ) -> usize {
         if have == 0 {
             self.begin(at, chunk);
         }
@@ -194,13 +201,22 @@ impl Records {
     }
 
     /// Looks for a head behind a hole: the window of five bytes moves on a byte at a time.
-    fn search(&mut self, have: usize, rest: &[u8], at: StreamOffset, chunk: &Chunk<'_>, gathers: bool) -> usize {
+    fn search(
+        &mut self,
+        have: usize,
+        rest: &[u8],
+        at: StreamOffset,
+        chunk: &Chunk<'_>,
+        gathers: bool,
+    ) -> usize {
         let mut have = have;
         for (count, byte) in (1..).zip(rest) {
             let [_, b, c, d, e] = self.head;
             self.head = [b, c, d, e, *byte];
             have = (have + 1).min(HEAD);
-            if have == HEAD && let Some(length) = plausible(self.head).filter(|_| self.is_usual()) {
+            if have == HEAD
+                && let Some(length) = plausible(self.head).filter(|_| self.is_usual())
+            {
                 // At most four bytes of the head came with a chunk before.
                 let behind = at + count as u64;
                 let begin = behind.seq();
@@ -248,6 +264,11 @@ fn whole(rest: &[u8], at: StreamOffset) -> Option<Record<'_>> {
     let (head, behind) = rest.split_first_chunk::<HEAD>()?;
     let length = plausible(*head)?;
     Some(Record { head: *head, at, length, body: Body::Whole(behind.get(..length)?) })
+}
+
+/// Whether a record's body can be so long.
+pub(super) fn is_length(high: u8, low: u8) -> bool {
+    usize::from(u16::from_be_bytes([high, low])) <= MAX_BODY
 }
 
 /// The body's length, where this can be a record's head (RFC 8446, 5.1).

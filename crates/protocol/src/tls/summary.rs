@@ -101,7 +101,13 @@ impl Services {
     }
 
     /// A connection over TCP ended.
-    pub(super) fn connection(&mut self, server: &Endpoint, facts: &Facts, tally: &Tally, blind: Option<Blind>) {
+    pub(super) fn connection(
+        &mut self,
+        server: &Endpoint,
+        facts: &Facts,
+        tally: &Tally,
+        blind: Option<Blind>,
+    ) {
         let mut service = TlsService {
             connections: 1,
             decrypted: u64::from(facts.decrypted),
@@ -123,7 +129,8 @@ impl Services {
 
     /// A connection to a service, by the name it was asked for by.
     pub(super) fn note(&mut self, server: &Endpoint, name: Option<&str>, service: TlsService) {
-        let name = name.map_or_else(|| server.to_string(), str::to_owned);
+        let name = name
+            .map_or_else(|| std::net::SocketAddr::new(server.ip(), server.port).to_string(), str::to_owned);
         match self.place(name) {
             Some(place) => place.add(service),
             None => self.overflow += 1,

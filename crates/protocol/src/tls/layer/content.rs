@@ -16,7 +16,10 @@ const SAMPLE: usize = 1 << 14;
 
 impl Layer {
     /// Opens a record, and hands on what it holds.
-    #[allow(clippy::too_many_arguments, reason = "a record is what its direction, bytes and segments are together")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "a record is what its direction, bytes and segments are together"
+    )]
     pub(super) fn open(
         &mut self,
         shared: &mut Shared,
@@ -140,7 +143,8 @@ impl Layer {
 
     /// So many bytes of the stream, from there on, hold records that nobody can open.
     pub(super) fn lose(&mut self, from: Direction, at: StreamOffset, bytes: u64, time: Timestamp) {
-        let lost = Lost { from: at, until: at + bytes, acknowledged: bytes, acked_at: None, time, settled: 0 };
+        let lost =
+            Lost { from: at, until: at + bytes, acknowledged: bytes, acked_at: None, time, settled: 0 };
         self.lane(from).extend_lost(lost);
     }
 
@@ -211,7 +215,13 @@ impl Layer {
         }
     }
 
-    pub(super) fn evidence(&mut self, from: Direction, at: StreamOffset, evidence: Evidence, emit: &mut Emit<'_>) {
+    pub(super) fn evidence(
+        &mut self,
+        from: Direction,
+        at: StreamOffset,
+        evidence: Evidence,
+        emit: &mut Emit<'_>,
+    ) {
         if let Some(at) = self.lane(from).translate(at).filter(|_| self.has_spoken) {
             let side = self.side(from);
             emit(&mut self.inner, &self.facts, StreamEvent::Evidence(side, at, evidence));

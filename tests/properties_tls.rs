@@ -1,0 +1,161 @@
+//! Properties of decryption: with the keys, a connection over TLS says what the same bytes say in clear; changed as mirrors
+//! and networks change it, it says the same or less, and never anything else.
+
+use tapwire_testkit::mutate;
+use tapwire_testkit::{
+    Capture, Conversation, Facts, Sending, Sensed, TlsSetup, TlsTurns, Turn, sense, sense_keyed, shop_turns,
+};
+
+const SUITES: [(bool, u16); 9] = [
+    (true, 0x1301),
+    (true, 0x1302),
+    (true, 0x1303),
+    (false, 0xc02b),
+    (false, 0xc02c),
+    (false, 0xcca9),
+    (true, 0x1301),
+    (true, 0x1302),
+    (true, 0x1303),
+];
+
+/// A conversation in clear and the same over TLS.
+struct Pair {
+    name: String,
+    clear: Vec<Facts>,
+    capture: Capture,
+    keys: Vec<u8>,
+}
+
+impl Pair {
+    fn new(name: String, turns: &[Turn], sending: Sending, setup: &TlsSetup, seed: u64) -> Self {
+        let plain = Conversation { sending, ..Conversation::new(turns.to_vec(), seed) }.play();
+        let TlsTurns { turns, keys, .. } = setup.wrap(turns);
+        let capture = Conversation { sending: Sending::AfterAnswer, ..Conversation::new(turns, seed) }.play();
+        Self { name, clear: sense(&plain).facts(), capture, keys }
+    }
+
+    fn keyed(&self, capture: &Capture) -> Sensed {
+        sense_keyed(capture, &[(0, &self.keys)])
+    }
+
+    /// Checks that a changed capture says the same as the clear one.
+    fn same(&self, change: &str, capture: &Capture) {
+        let sensed = self.keyed(capture);
+        assert!(sensed.wrong().is_empty(), "{}: {change}", self.name);
+        let facts = sensed.facts();
+        if facts != self.clear {
+            let missing: Vec<&Facts> =
+                self.clear.iter().filter(|fact| !facts.contains(fact)).take(3).collect();
+            let extra: Vec<&Facts> = facts.iter().filter(|fact| !self.clear.contains(fact)).take(3).collect();
+            panic!("{}: {change}: missing {missing:?} extra {extra:?} {:?}", self.name, sensed.tls);
+        }
+    }
+
+    /// Checks that a lossy capture says nothing that the clear one does not; gives how many exchanges it has whole.
+    fn less(&self, change: &str, capture: &Capture) -> usize {
+        let sensed = self.keyed(capture);
+        assert!(sensed.wrong().is_empty(), "{}: {change}: {:?}", self.name, sensed.wrong());
+        for row in sensed.certain() {
+            let known = self.clear.iter().any(|fact| fact.1 == row.target && fact.3 == row.request);
+            assert!(known, "{}: {change}: {row:?}", self.name);
+        }
+        sensed.certain().count()
+    }
+}
+
+fn pairs() -> Vec<Pair> {
+    let of = |(place, (version_13, suite)): (usize, &(bool, u16))| {
+        let setup = TlsSetup {
+            version_13: *version_13,
+            suite: Some(*suite),
+            fragment: (place % 3 == 1).then_some(700),
+            update_after: (place >= 6).then_some(7),
+            ..TlsSetup::default()
+        };
+        let name = format!("{suite:04x} {place}");
+        Pair::new(name, &shop_turns(25, place as u64), Sending::AfterAnswer, &setup, place as u64)
+    };
+    SUITES.iter().enumerate().map(of).collect()
+}
+
+#[test]
+fn with_keys_a_connection_says_what_it_says_in_clear() {
+    for pair in pairs() {
+        pair.same("as it is", &pair.capture);
+        let sensed = pair.keyed(&pair.capture);
+        assert_eq!(sensed.tls.records, sensed.tls.opened, "{}: {:?}", pair.name, sensed.tls);
+        assert_eq!((sensed.tls.connections, sensed.tls.decrypted), (1, 1));
+    }
+}
+
+#[test]
+fn other_segments_duplicates_and_order_change_nothing() {
+    for pair in pairs() {
+        for (smallest, largest) in [(1, 1), (1, 7), (100, 400), (2_000, 20_000)] {
+            pair.same("segments", &mutate::resegment(&pair.capture, smallest, largest, 5));
+        }
+        pair.same("duplicates", &mutate::duplicate(&pair.capture, 3, 6));
+        pair.same("order", &mutate::permute(&pair.capture, 4, 7));
+        pair.same("no acknowledgements", &mutate::without_pure_acks(&pair.capture));
+        pair.same("no SYN", &mutate::without_syn(&pair.capture));
+        pair.same("no FIN", &mutate::without_fin(&pair.capture));
+        for offset in [1, 3, 300, 4_000] {
+            pair.same("wrap", &mutate::wrap_at(&pair.capture, offset));
+        }
+    }
+}
+
+#[test]
+fn a_lost_packet_costs_no_more_than_its_records() {
+    for pair in pairs() {
+        let (mut whole, mut checked) = (0, 0);
+        for lost in 0..pair.capture.packets.len() {
+            let found = pair.less(&format!("without {lost}"), &mutate::without(&pair.capture, lost));
+            (whole, checked) = (whole + found, checked + pair.clear.len());
+        }
+        println!("{}: {whole} of {checked}", pair.name);
+        assert!(whole * 100 >= checked * 93, "{}: {whole} of {checked}", pair.name);
+    }
+}
+
+#[test]
+fn random_loss_never_gives_a_wrong_exchange() {
+    for pair in pairs() {
+        for seed in 0..40 {
+            let lossy = mutate::lossy(&pair.capture, [0.005, 0.02, 0.1][seed as usize % 3], seed);
+            pair.less(&format!("loss {seed}"), &lossy);
+            pair.less(&format!("bursts {seed}"), &mutate::bursty(&pair.capture, 0.05, 5, seed));
+        }
+    }
+}
+
+#[test]
+fn keys_may_be_late() {
+    for pair in pairs() {
+        for at in [1, 6, 10] {
+            let sensed = sense_keyed(&pair.capture, &[(at, &pair.keys)]);
+            assert_eq!(sensed.facts(), pair.clear, "{}: keys at {at}: {:?}", pair.name, sensed.tls);
+        }
+    }
+}
+
+#[test]
+fn without_keys_nothing_is_said_and_turns_are_estimated() {
+    for pair in pairs() {
+        let sensed = sense(&pair.capture);
+        assert!(sensed.rows.is_empty());
+        let service = &sensed.services.by_name["shop.test"];
+        assert_eq!((service.connections, service.decrypted), (1, 0));
+        assert_eq!(service.estimate.exchanges, 25, "{}", pair.name);
+        // Keys of somebody else.
+        let other = String::from_utf8(pair.keys.clone()).unwrap();
+        let other: String = other.lines().map(|line| line[..line.len() - 1].to_owned() + "0\n").collect();
+        let sensed = sense_keyed(&pair.capture, &[(0, other.as_bytes())]);
+        if other.as_bytes() != pair.keys {
+            assert!(sensed.rows.is_empty());
+            assert_eq!(sensed.tls.wrong_keys, 1, "{}: {:?}", pair.name, sensed.tls);
+        }
+        let counters = sense_keyed(&pair.capture, &[(usize::MAX, b"")]).tls;
+        assert_eq!((counters.no_keys, counters.opened), (1, 0), "{}", pair.name);
+    }
+}
