@@ -74,7 +74,7 @@ impl Lane {
 
     /// Whether so much failed that the keys must be others.
     pub(super) const fn is_failing(&self) -> bool {
-        !self.has_opened && self.failed > MAX_FAILED
+        self.failed > MAX_FAILED
     }
 
     /// Keys change: what follows is counted from 0 under new ones, which are made when they are needed.

@@ -35,10 +35,10 @@ pub(crate) fn probe(bytes: &[u8]) -> Option<bool> {
         [22, 3, 0..=4, high, low, kind, ..] => {
             Some((*high, *low) != (0, 0) && matches!(kind, 0..=24) && records::is_length(*high, *low))
         }
-        [20..=24, 3, 0..=4, high, low, ..] if bytes.first() != Some(&22) => {
+        [20..=24, 3, 0..=4, high, low, ..] => {
             Some((*high, *low) != (0, 0) && records::is_length(*high, *low))
         }
-        [22] | [22, 3] | [22, 3, 0..=4] | [22, 3, 0..=4, _] | [22, 3, 0..=4, _, _] => None,
+        [22] | [22, 3] | [22, 3, 0..=4] | [22, 3, 0..=4, _] => None,
         _ => Some(false),
     }
 }

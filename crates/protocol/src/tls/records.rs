@@ -49,11 +49,6 @@ pub(super) struct Record<'a> {
 }
 
 impl Record<'_> {
-    /// The offset behind it.
-    pub(super) fn end(&self) -> StreamOffset {
-        self.at + (HEAD + self.length) as u64
-    }
-
     /// The content's type, as the head states it.
     pub(super) const fn kind(&self) -> u8 {
         self.head[0]

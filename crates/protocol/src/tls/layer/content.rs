@@ -68,9 +68,7 @@ impl Layer {
 
     /// Nothing could be opened so far: at some point the keys must be others.
     fn doubt(&mut self, shared: &mut Shared) {
-        if !self.lanes.iter().any(crate::tls::lane::Lane::has_opened)
-            && self.lanes.iter().any(crate::tls::lane::Lane::is_failing)
-        {
+        if !self.has_spoken && self.lanes.iter().any(crate::tls::lane::Lane::is_failing) {
             self.become_blind(shared, Blind::WrongKeys);
         }
     }
@@ -229,8 +227,7 @@ impl Layer {
     }
 
     pub(super) fn close(&mut self, shared: &mut Shared, flow: &FlowInfo, emit: &mut Emit<'_>) {
-        let never = !self.lanes.iter().any(crate::tls::lane::Lane::has_opened);
-        if self.blind.is_none() && never && self.lanes.iter().any(|lane| lane.lost.is_some()) {
+        if self.blind.is_none() && !self.has_spoken && self.lanes.iter().any(|lane| lane.lost.is_some()) {
             self.become_blind(shared, Blind::WrongKeys);
         }
         self.settle_all(Direction::ToServer, emit);

@@ -149,12 +149,14 @@ fn without_keys_nothing_is_said_and_turns_are_estimated() {
         assert_eq!(service.estimate.exchanges, 25, "{}", pair.name);
         // Keys of somebody else.
         let other = String::from_utf8(pair.keys.clone()).unwrap();
-        let other: String = other.lines().map(|line| line[..line.len() - 1].to_owned() + "0\n").collect();
+        let change = |line: &str| {
+            let (rest, last) = line.split_at(line.len() - 1);
+            format!("{rest}{}\n", if last == "0" { 1 } else { 0 })
+        };
+        let other: String = other.lines().map(change).collect();
         let sensed = sense_keyed(&pair.capture, &[(0, other.as_bytes())]);
-        if other.as_bytes() != pair.keys {
-            assert!(sensed.rows.is_empty());
-            assert_eq!(sensed.tls.wrong_keys, 1, "{}: {:?}", pair.name, sensed.tls);
-        }
+        assert!(sensed.rows.is_empty());
+        assert_eq!(sensed.tls.wrong_keys, 1, "{}: {:?}", pair.name, sensed.tls);
         let counters = sense_keyed(&pair.capture, &[(usize::MAX, b"")]).tls;
         assert_eq!((counters.no_keys, counters.opened), (1, 0), "{}", pair.name);
     }
