@@ -39,10 +39,6 @@ impl Kind {
 
     /// The kind that these first bytes of a chunk prove, when they are no HTTP.
     pub(crate) fn of_first_bytes(bytes: &[u8]) -> Option<Self> {
-        if bytes.starts_with(b"SSH-") {
-            Some(Self::Ssh)
-        } else {
-            None
-        }
+        if bytes.starts_with(b"SSH-") { Some(Self::Ssh) } else { None }
     }
 }

@@ -32,9 +32,6 @@ pub use summary::{Services, TlsService};
 /// handshake's beginning.
 pub(crate) fn probe(bytes: &[u8]) -> Option<bool> {
     match bytes {
-        [22, 3, 0..=4, high, low, kind, ..] => {
-            Some((*high, *low) != (0, 0) && matches!(kind, 0..=24) && records::is_length(*high, *low))
-        }
         [20..=24, 3, 0..=4, high, low, ..] => {
             Some((*high, *low) != (0, 0) && records::is_length(*high, *low))
         }
