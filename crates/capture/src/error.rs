@@ -85,6 +85,22 @@ pub enum SourceError {
         /// As the operator gave it.
         path: PathBuf,
     },
+    /// A part of kept packets cannot be read. The rest was delivered, or is to come.
+    #[error("{}: cannot be read wholly: {what}", path.display())]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// Why, as far as it can be told.
+        what: &'static str,
+    },
+    /// The directory that is followed cannot be listed any more.
+    #[error("{}: the followed directory cannot be listed any more; start again when it is back", path.display())]
+    DirectoryGone {
+        /// As the operator gave it.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
     /// There is no such interface.
     #[error("{name}: no such interface; there are: {}", available.join(", "))]
     NoSuchInterface {
@@ -168,6 +184,9 @@ impl SourceError {
                 | Self::Corrupt { .. }
                 | Self::Overwritten { .. }
                 | Self::NotACapture { .. }
+                | Self::Unreadable { .. }
+                | Self::NotFound { .. }
+                | Self::Permission { .. }
         )
     }
 }

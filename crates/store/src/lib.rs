@@ -37,7 +37,7 @@ pub use directories::Directories;
 pub use error::StoreError;
 pub use events::{DayFile, DayReader, Piece, Recovered};
 pub use packets::{
-    Block, PacketReader, PacketRing, Record, Records, RingCounters, SegmentFile, SegmentPackets,
+    Block, PacketReader, PacketRing, Record, Records, RingCounters, Segment, SegmentFile, SegmentPackets,
 };
 pub use token_key::{Origin, TokenKey, token_key};
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use tapwire_store::{Block, Reader, Record, Store};
+use tapwire_store::{Block, Reader, Record, Segment, Store};
 
 fn record(number: u64, label: u64, data: &[u8]) -> Record<'_> {
     let time = 1_000_000 * number.cast_signed();
@@ -37,7 +37,7 @@ fn read(directory: &Path, labels: Option<&BTreeSet<u64>>) -> Vec<(u64, u64)> {
     let packets = Reader::open(directory).unwrap().packets().unwrap();
     let mut seen = Vec::new();
     for segment in packets.segments() {
-        let Some(mut segment) = packets.open_segment(segment, labels).unwrap() else { continue };
+        let Segment::Open(mut segment) = packets.open_segment(segment, labels).unwrap() else { continue };
         assert_eq!(segment.names(), names());
         while segment.next_block(&mut |record| seen.push((record.frame, record.label))).unwrap() {}
     }
@@ -116,10 +116,44 @@ fn a_segment_that_a_kill_left_is_read_to_its_last_whole_block() {
         let one = read(folder.path(), Some(&BTreeSet::from([3])));
         assert_eq!(one.len(), 2 * blocks.min(10), "cut at {cut}");
     }
-    let mut changed = whole;
+}
+
+#[test]
+fn what_was_changed_is_not_believed_and_counted_and_the_rest_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let _ = write(&store, 64 << 20, 0, 10, &[]);
+    let file = folder.path().join("packets/0000000001.packets");
+    let whole = fs::read(&file).unwrap();
+    let block = 20 * 1040 + 24;
+    let first = 8 + 8 + 12 + 48 + 8 + 9 + 16;
+    let unreadable = |labels: Option<&BTreeSet<u64>>| {
+        let packets = Reader::open(folder.path()).unwrap().packets().unwrap();
+        let opened = packets.open_segment(&packets.segments()[0], labels).unwrap();
+        let Segment::Open(mut segment) = opened else { panic!("{opened:?}") };
+        while segment.next_block(&mut |_| ()).unwrap() {}
+        segment.unreadable()
+    };
+    assert_eq!(unreadable(None), 0, "all of it can be read");
+    let mut changed = whole.clone();
     changed[first + 3 * block + 100] ^= 1;
     fs::write(&file, &changed).unwrap();
-    assert_eq!(read(folder.path(), None).len(), 60, "nothing is believed behind a change");
+    assert_eq!(read(folder.path(), None).len(), 180, "all but the block that was changed");
+    assert_eq!(unreadable(None), block as u64);
+    assert_eq!(unreadable(Some(&BTreeSet::from([3]))), block as u64, "by the index, too");
+    let mut swapped = whole.clone();
+    let (one, other) = (first + block, first + 2 * block);
+    swapped.copy_within(one..one + block, other);
+    fs::write(&file, &swapped).unwrap();
+    assert_eq!(read(folder.path(), None).len(), 180, "a block in the place of another is not believed");
+    fs::write(&file, &whole[..first + block + 77]).unwrap();
+    assert_eq!(unreadable(None), 77, "what a kill left");
+    let mut foreign = whole;
+    foreign[30] ^= 1;
+    fs::write(&file, &foreign).unwrap();
+    let packets = Reader::open(folder.path()).unwrap().packets().unwrap();
+    let opened = packets.open_segment(&packets.segments()[0], None).unwrap();
+    assert!(matches!(opened, Segment::Closed), "{opened:?}");
 }
 
 #[test]

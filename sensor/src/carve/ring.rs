@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use tapwire_capture::{Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
-use tapwire_store::{PacketReader, Reader, SegmentPackets, StoreError};
+use tapwire_store::{PacketReader, Reader, Segment, SegmentPackets, StoreError};
 use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
 /// Packets kept under a data directory, in the order in which they were captured.
@@ -17,7 +17,7 @@ pub(crate) struct RingSource {
     /// Every name that a segment has; segments of different runs number them differently.
     names: SourceNames,
     /// The segment that is read, with the number of each of its names.
-    current: Option<(SegmentPackets, Vec<u16>)>,
+    current: Option<(Box<SegmentPackets>, Vec<u16>)>,
     next: usize,
     stats: SourceStats,
 }
@@ -34,7 +34,7 @@ impl RingSource {
         }
         let mut names: BTreeMap<String, ()> = BTreeMap::new();
         for segment in packets.segments() {
-            if let Some(opened) = packets.open_segment(segment, None)? {
+            if let Segment::Open(opened) = packets.open_segment(segment, None)? {
                 names.extend(opened.names().iter().map(|name| (name.clone(), ())));
             }
         }
@@ -57,11 +57,23 @@ impl RingSource {
         SourceError::Io { path: self.directory.clone(), source: io::Error::other(error.to_string()) }
     }
 
+    /// What of the segment before the next one cannot be read.
+    fn unreadable(&self, what: &'static str) -> SourceError {
+        let before = self.next.checked_sub(1).and_then(|at| self.packets.segments().get(at));
+        let path = before.map_or_else(|| self.directory.clone(), |segment| segment.path.clone());
+        SourceError::Unreadable { path, what }
+    }
+
     /// Opens the next segment that is still there; `false` behind the last.
-    fn open_next(&mut self) -> Result<bool, StoreError> {
+    fn open_next(&mut self) -> Result<bool, SourceError> {
         while let Some(segment) = self.packets.segments().get(self.next) {
             self.next += 1;
-            if let Some(opened) = self.packets.open_segment(segment, self.labels.as_ref())? {
+            let opened = self.packets.open_segment(segment, self.labels.as_ref());
+            let opened = opened.map_err(|error| self.failed(&error))?;
+            if matches!(opened, Segment::Closed) {
+                return Err(self.unreadable("another key sealed it, or its beginning was changed"));
+            }
+            if let Segment::Open(opened) = opened {
                 let known = self.names.all();
                 let at = |name: &String| known.iter().position(|known| known == name);
                 let number =
@@ -81,7 +93,7 @@ fn no_packets(data: &Path, error: &StoreError) -> Failure {
 
 impl Source for RingSource {
     fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError> {
-        if self.current.is_none() && !self.open_next().map_err(|error| self.failed(&error))? {
+        if self.current.is_none() && !self.open_next()? {
             return Ok(Status::End);
         }
         let Some((segment, numbers)) = &mut self.current else { return Ok(Status::End) };
@@ -99,8 +111,14 @@ impl Source for RingSource {
                 source: SourceId(numbers.get(usize::from(record.source)).copied().unwrap_or(u16::MAX)),
             });
         });
+        let unreadable = segment.unreadable();
         if !read.map_err(|error| self.failed(&error))? {
             self.current = None;
+            if unreadable > 0 {
+                return Err(self.unreadable(
+                    "parts of it were changed, or its writer was killed; what they held is missing",
+                ));
+            }
         }
         Ok(Status::More)
     }

@@ -31,7 +31,7 @@ mod seal;
 mod segment;
 
 pub use block::{Block, Record, Records};
-pub use reader::{PacketReader, SegmentFile, SegmentPackets};
+pub use reader::{PacketReader, Segment, SegmentFile, SegmentPackets};
 pub use ring::{PacketRing, RingCounters};
 
 /// The directory under `--data`.

@@ -80,8 +80,7 @@ impl PacketReader {
         &self.segments
     }
 
-    /// Opens a segment. With `labels` only what has one of them, or none in particular, is read. `None` when the segment
-    /// is gone, or is none of this directory's key.
+    /// Opens a segment. With `labels` only what has one of them, or none in particular, is read.
     ///
     /// # Errors
     /// The path and the system's reason.
@@ -89,16 +88,21 @@ impl PacketReader {
         &self,
         segment: &SegmentFile,
         labels: Option<&BTreeSet<u64>>,
-    ) -> Result<Option<SegmentPackets>, StoreError> {
+    ) -> Result<Segment, StoreError> {
         let failed = |e: io::Error| StoreError::io("read packets from", &segment.path, &e);
         let reader = match SegmentReader::open(&segment.path, &self.key) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Segment::Gone),
             opened => opened.map_err(failed)?,
         };
-        let Some(mut reader) = reader else { return Ok(None) };
-        let names = match reader.read().map_err(failed)? {
-            Some((Kind::Names, bytes)) => String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect(),
-            _ => return Ok(None),
+        let Some(mut reader) = reader else { return Ok(Segment::Closed) };
+        let first = reader.read().map_err(failed)?;
+        let names = first.filter(|(kind, _)| *kind == Kind::Names);
+        let names =
+            names.map(|(_, bytes)| String::from_utf8_lossy(bytes).lines().map(str::to_owned).collect());
+        let Some(names) = names else {
+            // Of a segment that a kill left at its beginning nothing was lost.
+            let empty = reader.unreadable() == 0 && reader.position() == 0;
+            return Ok(if empty { Segment::Gone } else { Segment::Closed });
         };
         let blocks = match labels {
             None => None,
@@ -107,14 +111,25 @@ impl PacketReader {
                 wanted.map(|(_, block)| *block).collect()
             }),
         };
-        Ok(Some(SegmentPackets {
+        Ok(Segment::Open(Box::new(SegmentPackets {
             reader,
             names,
             blocks,
             labels: labels.cloned(),
             path: segment.path.clone(),
-        }))
+        })))
     }
+}
+
+/// What came of opening a segment.
+#[derive(Debug)]
+pub enum Segment {
+    /// Its packets can be read.
+    Open(Box<SegmentPackets>),
+    /// Its writer deleted it, or wrote nothing to it.
+    Gone,
+    /// Its packets cannot be read: another key sealed it, or its beginning was changed.
+    Closed,
 }
 
 /// The packets of one segment.
@@ -139,7 +154,12 @@ impl SegmentPackets {
         &self.names
     }
 
-    /// Hands on the packets of the next block. `false` at the end, and behind the last whole block.
+    /// Bytes that could not be read so far: a kill left them, or they were changed.
+    pub const fn unreadable(&self) -> u64 {
+        self.reader.unreadable()
+    }
+
+    /// Hands on the packets of the next block that can be opened. `false` at the end, and behind the last whole block.
     ///
     /// # Errors
     /// The path and the system's reason.

@@ -14,7 +14,7 @@ use super::segment::{SegmentReader, SegmentWriter};
 use super::{ROOM, key};
 use crate::{StoreError, files};
 
-/// Bytes of a usual segment; of a small budget an eighth, so that little is lost with the oldest.
+/// Bytes of a usual segment; of a small budget a sixteenth, so that little is lost with the oldest.
 const SEGMENT: u64 = 64 << 20;
 
 /// Of the budget, this part is for what findings pinned, 1/n.

@@ -119,6 +119,8 @@ pub(crate) struct SegmentReader {
     next: (u64, u32),
     end: u64,
     buffer: Vec<u8>,
+    /// Bytes that are no block that can be opened.
+    unreadable: u64,
 }
 
 impl SegmentReader {
@@ -132,7 +134,7 @@ impl SegmentReader {
         }
         file.read_exact(&mut header)?;
         let Some(seal) = Seal::unwrap(key, &header) else { return Ok(None) };
-        Ok(Some(Self { file, seal, next: (HEADER as u64, 0), end, buffer: Vec::new() }))
+        Ok(Some(Self { file, seal, next: (HEADER as u64, 0), end, buffer: Vec::new(), unreadable: 0 }))
     }
 
     /// The position of the next block.
@@ -147,14 +149,31 @@ impl SegmentReader {
         Ok(true)
     }
 
-    /// Opens the next block. `None` at the end, and where a kill or damage ended it.
+    /// Bytes met so far that are no block that can be opened: a kill left them, or they were changed.
+    pub(crate) const fn unreadable(&self) -> u64 {
+        self.unreadable
+    }
+
+    /// Opens the next block that can be opened: each is authenticated with its position, so that one that was changed
+    /// says nothing about the others. `None` at the end, and where a kill ended the file.
     pub(crate) fn read(&mut self) -> io::Result<Option<(Kind, &[u8])>> {
-        let Some((head, len)) = self.head()? else { return Ok(None) };
-        let position = self.next.1;
-        self.buffer.resize(len, 0);
-        self.file.read_exact(&mut self.buffer)?;
-        self.go_on(len);
-        Ok(self.seal.open(head, position.into(), &mut self.buffer))
+        let (kind, len) = loop {
+            let Some((head, len)) = self.head()? else {
+                self.unreadable += self.end.saturating_sub(self.next.0);
+                self.next.0 = self.end;
+                return Ok(None);
+            };
+            let position = self.next.1;
+            self.buffer.resize(len, 0);
+            self.file.read_exact(&mut self.buffer)?;
+            self.go_on(len);
+            let opened = self.seal.open(head, position.into(), &mut self.buffer);
+            if let Some((kind, bytes)) = opened {
+                break (kind, bytes.len());
+            }
+            self.unreadable += (BLOCK_HEADER + len) as u64;
+        };
+        Ok(Some((kind, self.buffer.get(..len).unwrap_or_default())))
     }
 
     const fn go_on(&mut self, len: usize) {
@@ -181,7 +200,7 @@ impl SegmentReader {
         let mut at = [0; 8];
         self.file.seek(SeekFrom::Start(self.end - 8))?;
         self.file.read_exact(&mut at)?;
-        let (at, begin) = (u64::from_le_bytes(at), self.next);
+        let (at, begin, unreadable) = (u64::from_le_bytes(at), self.next, self.unreadable);
         while self.next.0 < at {
             if !self.pass()? {
                 break;
@@ -192,7 +211,7 @@ impl SegmentReader {
         } else {
             None
         };
-        self.next = begin;
+        (self.next, self.unreadable) = (begin, unreadable);
         Ok(index)
     }
 }
