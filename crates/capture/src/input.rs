@@ -15,6 +15,9 @@ const ZSTD_WINDOW_LOG: u32 = 27;
 
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+/// How a frame for the user's own use begins, behind a byte from 0x50 to 0x5f (RFC 8878, 3.1.2): parallel compressors
+/// put one in front.
+const ZSTD_SKIPPABLE: [u8; 3] = [0x2a, 0x4d, 0x18];
 
 /// A file whose handle can be given back between reads.
 struct Handle {
@@ -103,7 +106,7 @@ impl Input {
         let mut counted = Counted { inner, bytes: 0 };
         let mut magic = Vec::with_capacity(4);
         counted.by_ref().take(4).read_to_end(&mut magic)?;
-        let (gzip, zstd) = (magic.starts_with(&GZIP), magic.starts_with(&ZSTD));
+        let (gzip, zstd) = (magic.starts_with(&GZIP), is_zstd(&magic));
         let rewound = Cursor::new(magic).chain(counted);
         if !gzip && !zstd {
             return Ok(Self::Plain(rewound));
@@ -179,6 +182,11 @@ impl Read for Input {
             Self::Zstd(decoder) => decoder.read(buffer).map_err(damage),
         }
     }
+}
+
+fn is_zstd(magic: &[u8]) -> bool {
+    let skippable = |(first, rest): (&u8, &[u8])| first & 0xf0 == 0x50 && rest == ZSTD_SKIPPABLE;
+    magic == ZSTD || magic.split_first().is_some_and(skippable)
 }
 
 /// The library tells of damage as of anything else; trouble with reading carries the system's number.

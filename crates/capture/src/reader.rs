@@ -126,7 +126,10 @@ impl CaptureReader {
                 Err(SourceError::from_io(path, error))
             }
             (None, _) => {
-                let looks_like = crate::looks::like(window.bytes());
+                let looks_like = match (window.bytes().is_empty(), input.is_compressed()) {
+                    (true, true) => "a compressed file that is cut or damaged where it begins",
+                    _ => crate::looks::like(window.bytes()),
+                };
                 Err(SourceError::NotACapture { path: path.to_owned(), looks_like })
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::{self, Metadata};
+use std::io;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -105,12 +106,16 @@ impl Listing {
         }
     }
 
+    /// The directory.
+    pub(super) fn directory(&self) -> &Path {
+        &self.directory
+    }
+
     /// Lists the directory anew and looks into what is new; `trouble` gets what is no capture though its name says so.
-    pub(super) fn scan(&mut self, trouble: &mut VecDeque<SourceError>) -> Result<(), SourceError> {
+    pub(super) fn scan(&mut self, trouble: &mut VecDeque<SourceError>) -> io::Result<()> {
         let mut entries = BTreeMap::new();
-        let failed = |error| SourceError::from_io(&self.directory, error);
-        for found in fs::read_dir(&self.directory).map_err(failed)? {
-            let path = found.map_err(failed)?.path();
+        for found in fs::read_dir(&self.directory)? {
+            let path = found?.path();
             // A file may go between being listed and being asked about.
             let Ok(metadata) = fs::metadata(&path) else { continue };
             if metadata.is_file() && !files::is_hidden(&path) {

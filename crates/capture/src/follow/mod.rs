@@ -44,7 +44,8 @@ pub fn follow(directory: &Path, filter: Option<&str>) -> Result<FollowedDirector
         listed: Instant::now(),
         finished_bytes: 0,
     };
-    followed.look()?;
+    let failed = |error| SourceError::from_io(directory, error);
+    followed.listing.scan(&mut followed.trouble).map_err(failed)?;
     Ok(followed)
 }
 
@@ -144,7 +145,10 @@ impl FollowedDirectory {
 
     fn look(&mut self) -> Result<(), SourceError> {
         self.listed = Instant::now();
-        self.listing.scan(&mut self.trouble)
+        self.listing.scan(&mut self.trouble).map_err(|source| SourceError::DirectoryGone {
+            path: self.listing.directory().to_owned(),
+            source,
+        })
     }
 
     /// Waits until it is time to look again.

@@ -186,6 +186,46 @@ fn a_damaged_file_is_told_and_the_next_is_read() {
 }
 
 #[test]
+fn a_file_that_may_not_be_read_is_told_and_the_next_is_read() {
+    use std::os::unix::fs::PermissionsExt;
+    // Root may read it all the same; then there is nothing to tell.
+    let dir = TempDir::new().unwrap();
+    for (name, from) in [("a.pcap", 0), ("b.pcap", 3), ("c.pcap", 6)] {
+        fs::write(dir.path().join(name), plain(&packets(from, from + 3))).unwrap();
+    }
+    let mut source = follow(dir.path(), None).unwrap();
+    let refused = dir.path().join("b.pcap");
+    fs::set_permissions(&refused, fs::Permissions::from_mode(0)).unwrap();
+    let readable = File::open(&refused).is_ok();
+    let mut seen = Vec::new();
+    let errors = read_until(&mut source, &mut seen, if readable { 9 } else { 6 });
+    assert!(errors.iter().all(SourceError::is_partial));
+    assert_eq!(errors.len(), usize::from(!readable), "{errors:?}");
+    assert_eq!(seen.last(), Some(&8));
+}
+
+#[test]
+fn a_followed_directory_that_is_gone_ends_the_run() {
+    let dir = TempDir::new().unwrap();
+    let followed = dir.path().join("captures");
+    fs::create_dir(&followed).unwrap();
+    fs::write(followed.join("a.pcap"), plain(&packets(0, 3))).unwrap();
+    let mut source = follow(&followed, None).unwrap();
+    let mut seen = Vec::new();
+    assert!(read_until(&mut source, &mut seen, 3).is_empty());
+    fs::remove_dir_all(&followed).unwrap();
+    let started = Instant::now();
+    let error = loop {
+        assert!(started.elapsed() < PATIENCE, "nothing was said");
+        if let Err(error) = source.dispatch(&mut |_| ()) {
+            break error;
+        }
+    };
+    assert!(matches!(error, SourceError::DirectoryGone { .. }), "{error}");
+    assert!(!error.is_partial());
+}
+
+#[test]
 fn what_is_no_directory_is_said() {
     let dir = TempDir::new().unwrap();
     let file = dir.path().join("a.pcap");

@@ -26,6 +26,26 @@ fn pcap_in_both_byte_orders_and_resolutions() {
     assert_eq!(read_whole(&pcap(&expected, ByteOrder::Big, Resolution::Nanoseconds)), expected);
 }
 
+/// What parallel compressors write in front: RFC 8878, 3.1.2.
+#[test]
+fn zstd_may_begin_with_a_frame_to_skip() {
+    let expected = packets(3);
+    for first in [0x50, 0x5f] {
+        let mut file = vec![first, 0x2a, 0x4d, 0x18, 4, 0, 0, 0, 1, 2, 3, 4];
+        file.extend(zstd(&plain(&expected)));
+        assert_eq!(read_whole(&file), expected);
+    }
+}
+
+#[test]
+fn a_compressed_capture_that_is_cut_at_once_is_not_called_empty() {
+    for file in [gzip(&plain(&packets(3))), zstd(&plain(&packets(3)))] {
+        let (_, end) = read(&file[..6]);
+        let Err(SourceError::NotACapture { looks_like, .. }) = end else { panic!("{end:?}") };
+        assert!(looks_like.contains("compressed"), "{looks_like}");
+    }
+}
+
 #[test]
 fn the_patched_libpcap_of_old() {
     let expected = packets(3);

@@ -124,6 +124,20 @@ fn a_damaged_file_does_not_end_the_others() {
 }
 
 #[test]
+fn a_file_that_goes_before_its_turn_is_told_and_the_others_are_read() {
+    let dir = TempDir::new().unwrap();
+    let a = write(dir.path(), "a.pcap", &plain(&at(&[1, 2])));
+    let b = write(dir.path(), "b.pcap", &plain(&at(&[3, 4])));
+    let c = write(dir.path(), "c.pcap", &plain(&at(&[5, 6])));
+    let mut source = open_files(&[a, b.clone(), c], None).unwrap();
+    fs::remove_file(b).unwrap();
+    let (seen, errors) = drain(&mut source);
+    assert_eq!(order(&seen), [(1, 0, 1), (2, 0, 2), (5, 2, 1), (6, 2, 2)]);
+    assert!(matches!(&errors[..], [SourceError::NotFound { .. }]), "{errors:?}");
+    assert!(errors.iter().all(SourceError::is_partial));
+}
+
+#[test]
 fn thousands_of_rotated_files_need_few_handles() {
     let dir = TempDir::new().unwrap();
     for file in 0..3000 {
