@@ -257,6 +257,25 @@ fn open_bodies_are_bounded() {
     });
 }
 
+/// Every exchange names a service, a path, a parameter and a key that nobody named before.
+#[test]
+fn what_is_learned_is_bounded_by_a_small_memory() {
+    let held = flood("64MiB", &["--only", "findings"], 1_000, |flood| {
+        for connection in 0..100_000 {
+            let request = format!(
+                "GET /a{connection:x}z/b{connection:x}?p{connection:x}=1&api_key={connection:032x} HTTP/1.1\r\n\
+                 Host: h{connection}.example\r\nUser-Agent: u{connection}\r\n\r\n"
+            );
+            flood.open(connection);
+            flood.ask(connection, 1, request.as_bytes());
+            flood.answer(connection, len(request.as_bytes()), RESPONSE);
+        }
+    });
+    println!("names that are all new: at most {} MiB", held.peak / MIB);
+    assert!(held.peak > MIB, "nothing was read");
+    assert!(held.peak <= 64 * MIB + MIB, "{} MiB", held.peak / MIB);
+}
+
 #[test]
 fn gzip_bombs_are_bounded() {
     let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());

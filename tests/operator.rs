@@ -189,6 +189,7 @@ fn a_configuration_that_is_not_there() {
 #[test]
 fn a_size_that_is_none() {
     refused(&replay(&[&capture(), "--memory", "lots"]), &["--memory", "lots"]);
+    refused(&replay(&[&capture(), "--memory", "16MiB"]), &["--memory", "16MiB", "64MiB"]);
 }
 
 #[test]

@@ -167,6 +167,12 @@ pub(crate) fn redactor(effective: &Effective, key: TokenKey) -> Redactor {
     Redactor::new(key, fidelity).clear_headers(effective.settings.redact.clear_headers.clone())
 }
 
+/// What the program takes before any traffic: code, threads' stacks, caches of fixed size.
+const OWN_MEMORY: usize = 24 << 20;
+
+/// The bound for which the usual limits of what is learned are meant; with less, they shrink alike.
+const USUAL_MEMORY: usize = 1 << 30;
+
 /// What the pipeline is built from; `--memory` is shared out here and nowhere else.
 pub(crate) fn pipeline_config(
     effective: &Effective,
@@ -175,8 +181,10 @@ pub(crate) fn pipeline_config(
     pressure: Pressure,
 ) -> Result<Config, Failure> {
     let settings = &effective.settings;
-    let memory = effective.memory()?;
+    let memory = effective.memory()?.saturating_sub(OWN_MEMORY);
     let percent = |share: usize| memory / 100 * share;
+    let scaled =
+        |limit: usize| (limit / 1_000 * (memory.min(USUAL_MEMORY) / (USUAL_MEMORY / 1_000))).max(100);
     let analysis = args.analysis == OnOff::On;
     let full = settings.redact.fidelity == Fidelity::Full;
     let mut flow = settings.flow.clone();
@@ -194,6 +202,14 @@ pub(crate) fn pipeline_config(
     inspect.max_ratio = settings.body.max_ratio;
     let mut inventory = tapwire_inventory::Config::new(key.clone());
     inventory.silence = settings.heartbeat.silence();
+    inventory.max_services = scaled(inventory.max_services);
+    inventory.max_endpoints = scaled(inventory.max_endpoints);
+    inventory.max_endpoints_per_service = inventory
+        .max_endpoints_per_service
+        .min(u32::try_from(inventory.max_endpoints / 10).unwrap_or(u32::MAX))
+        .max(100);
+    let mut detect = tapwire_detect::Config::default();
+    detect.max_records = scaled(detect.max_records);
     Ok(Config {
         threads: effective.threads()?.unwrap_or_else(|| usual_threads(analysis, pressure)),
         analysis,
@@ -204,7 +220,7 @@ pub(crate) fn pipeline_config(
         flow,
         protocol,
         inspect,
-        detect: tapwire_detect::Config::default(),
+        detect,
         inventory,
     })
 }
@@ -244,8 +260,12 @@ fn report_errors(report: &Report, endless: bool) {
 fn exit(report: &Report, pressure: Pressure, threshold: Option<Severity>) -> Exit {
     let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
     // On a tap what a collector refused is a counter; of a file it is a result that did not arrive.
-    let undelivered = pressure == Pressure::Block && report.sinks.iter().any(|sink| sink.error.is_some());
-    if nothing_read || undelivered {
+    let refused = report.sinks.iter().any(|sink| sink.error.is_some())
+        || report.packets.iter().any(|packets| packets.error.is_some());
+    let undelivered = pressure == Pressure::Block && refused;
+    // What ends a run before its source does leaves the rest unread, whoever starts it again.
+    let broken_off = report.source_errors.iter().any(|error| !error.is_partial());
+    if nothing_read || undelivered || broken_off {
         Exit::Operator
     } else if report.interrupted {
         Exit::Interrupted

@@ -181,7 +181,7 @@ pub(crate) struct Effective {
 }
 
 /// Below this the shares of the stages hold nothing.
-const LEAST_MEMORY: usize = 16 << 20;
+const LEAST_MEMORY: usize = 64 << 20;
 
 /// A smaller ring holds moments.
 const LEAST_PACKETS: u64 = 64 << 20;
@@ -229,7 +229,7 @@ impl Effective {
         let bytes = size_of_key(key, &self.settings.memory)?;
         if bytes < LEAST_MEMORY {
             return Err(Failure::new(format!(
-                "{key}: {} is too little to sense with; give at least 16MiB",
+                "{key}: {} is too little to sense with; give at least 64MiB",
                 self.settings.memory
             )));
         }
