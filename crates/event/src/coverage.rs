@@ -18,7 +18,7 @@ pub fn seen_share(seen: &SeenShare) -> String {
     let all = exchanges(number(known) + seen.unseen.likely);
     let halves = match seen.halves {
         0 => String::new(),
-        halves => format!(", {halves} more by one half"),
+        halves => format!(", {} more by one half", grouped(number(halves))),
     };
     format!("{:.1} % of {all} ({:.1}–{above:.1} %){halves}", 100.0 * likely, below(low))
 }
@@ -26,8 +26,21 @@ pub fn seen_share(seen: &SeenShare) -> String {
 fn exchanges(count: f64) -> String {
     match count.round() {
         1.0 => "1 exchange".to_owned(),
-        count => format!("{count} exchanges"),
+        count => format!("{} exchanges", grouped(count)),
     }
+}
+
+/// `12,345`, of a whole number.
+fn grouped(count: f64) -> String {
+    let digits = format!("{count:.0}");
+    let mut grouped = String::with_capacity(digits.len() + digits.len() / 3);
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    grouped
 }
 
 #[allow(clippy::cast_precision_loss, reason = "counts of exchanges are far below 2^52")]

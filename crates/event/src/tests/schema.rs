@@ -5,6 +5,7 @@ use crate::{Class, Detail, SensorCode, SensorReport};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use std::sync::LazyLock;
+use tapwire_inventory::{HourCoverage, Interval, SeenShare};
 use tapwire_protocol::{Anomaly, Pairing, ProxyHeader, Seen};
 use tapwire_wire::Endpoint;
 
@@ -194,6 +195,42 @@ fn reports_of_the_sensor_validate() {
         let event = assert_valid(&BASE, &String::from_utf8(out).unwrap());
         assert_eq!(event["metadata"]["event_code"], code.name());
         assert_eq!(event["unmapped"]["counters"]["packets"], 7);
+    }
+}
+
+#[test]
+fn coverage_of_a_service_validates() {
+    let interval = |low, likely, high| Interval { low, likely, high };
+    let seen = |pairs, unseen, share| SeenShare { pairs, uncertain: 1, halves: 12, unseen, share };
+    let partly = seen(12_900, interval(1.0, 9.6, 14.0), interval(0.981, 0.9834, 0.990_06));
+    let none = seen(0, interval(0.0, 1.0, f64::MAX), interval(0.0, 0.0, 1.0));
+    let all = SeenShare { halves: 0, ..seen(1, interval(0.0, 0.0, 0.0), interval(1.0, 1.0, 1.0)) };
+    for (seen, message) in [
+        (partly, "98.3 % of 12,922 exchanges (98.1–99.1 %), 12 more by one half"),
+        (none, "0.0 % of 13 exchanges (0.0–100.0 %), 12 more by one half"),
+        (all, "all of 1 exchange"),
+    ] {
+        for service in ["shop.example", "a\"b\\c\u{7}d", ""] {
+            let (hour, until) = (Timestamp::from_parts(3_600, 0), Timestamp::from_parts(7_200, 0));
+            let hour = HourCoverage { service: service.into(), hour, until, seen };
+            let mut out = Vec::new();
+            renderer(options(Format::Ocsf)).coverage(&hour, 9, &mut out);
+            let event = assert_valid(&BASE, &String::from_utf8(out).unwrap());
+            assert_eq!(event["metadata"]["event_code"], SensorCode::Coverage.name());
+            assert_eq!(event["message"], message);
+            assert_eq!((&event["start_time"], &event["end_time"]), (&3_600_000.into(), &7_200_000.into()));
+            let coverage = &event["unmapped"]["coverage"];
+            assert_eq!((&coverage["pairs"], &coverage["halves"]), (&seen.pairs.into(), &seen.halves.into()));
+            for (name, value) in
+                [("low", seen.share.low), ("likely", seen.share.likely), ("high", seen.share.high)]
+            {
+                assert!((coverage["share"][name].as_f64().unwrap() - value).abs() < 1e-5, "{name}: {event}");
+            }
+            assert!(
+                ["low", "likely", "high"].iter().all(|name| coverage["unseen"][name].is_number()),
+                "{event}"
+            );
+        }
     }
 }
 
