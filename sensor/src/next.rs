@@ -45,7 +45,8 @@ impl Asked {
     }
 
     fn json(&self) -> Option<String> {
-        match self.files.first() {
+        // What went to a device is not there to be read.
+        match self.files.iter().find(|file| !file.starts_with("/dev/")) {
             Some(file) => Some(format!("jq . {}", quote(file))),
             None if self.paths.len() == 1 => Some(format!("tapwire -r {} | jq .", self.captures()?)),
             None => Some(format!("tapwire replay {} | jq .", self.captures()?)),

@@ -126,7 +126,10 @@ pub(crate) fn print(text: &str, to_stdout: bool) -> Result<(), Failure> {
     };
     match written {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-        result => result.map_err(Failure::from),
+        Err(error) if error.kind() == std::io::ErrorKind::StorageFull => {
+            Err(Failure::new("writing to standard output: the disk is full"))
+        }
+        result => result.map_err(|error| Failure::new(format!("writing to standard output: {error}"))),
     }
 }
 

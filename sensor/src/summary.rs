@@ -75,6 +75,18 @@ impl<'a> Summary<'a> {
         }
         paper.row("capture loss", &self.capture_loss());
         coverage::rows(&report.coverage, &mut self.redactor.borrow_mut(), paper);
+        if report.source.outages > 0 {
+            paper.row(
+                "not watched",
+                &format!(
+                    "{}, while interfaces were away {}: what passed then is in no figure",
+                    size::duration(
+                        i64::try_from(report.source.outage_ms).unwrap_or(i64::MAX).saturating_mul(1_000_000)
+                    ),
+                    counted(report.source.outages, "time")
+                ),
+            );
+        }
         if report.source.dropped_kernel > 0 {
             paper.row(
                 "dropped",

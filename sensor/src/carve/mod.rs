@@ -57,8 +57,7 @@ pub(crate) fn carve(args: &CarveArgs) -> Result<Exit, Failure> {
     let fragments = if in_fragments { carving.fragments(places.clone())? } else { Some(Fragments::new()) };
     let Some(fragments) = fragments else { return Ok(Exit::Interrupted) };
     let audit = Audit::open(args)?;
-    let output = Output::create(&args.out)?;
-    let mut writer = Writer::new(output, places, fragments, carving.names()?)?;
+    let mut writer = Writer::new(&args.out, places, fragments, carving.names()?)?;
     if carving.pass(&mut writer)?.interrupted {
         return Ok(Exit::Interrupted);
     }

@@ -41,7 +41,7 @@ impl Output {
         beside.push(format!(".{}.new", std::process::id()));
         let beside = PathBuf::from(beside);
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside);
-        let file = file.map_err(|error| Failure::new(format!("-w {}: {error}", path.display())))?;
+        let file = file.map_err(|error| failed(path, &error))?;
         let file: BufWriter<File> = BufWriter::with_capacity(1 << 20, file);
         Ok(Self::new(Box::new(file), Some((beside, path.to_owned()))))
     }
@@ -63,17 +63,30 @@ impl Output {
     /// The file is whole: gives it its name.
     pub(crate) fn keep(mut self, force: bool) -> Result<(), Failure> {
         let Some((beside, path)) = self.unfinished.take() else { return Ok(()) };
-        let named = if force {
-            fs::rename(&beside, &path)
-        } else {
-            // Unlike a rename this fails when somebody else has made the file meanwhile.
-            fs::hard_link(&beside, &path).and_then(|()| fs::remove_file(&beside))
-        };
+        // Making the name first fails when somebody else has made the file meanwhile, which a rename does not; and unlike
+        // a hard link it works on the file systems that evidence is carried on.
+        let reserved = if force { Ok(()) } else { File::create_new(&path).map(drop) };
+        let named = reserved.and_then(|()| fs::rename(&beside, &path));
         named.map_err(|error| {
             let _ = fs::remove_file(&beside);
-            Failure::new(format!("-w {}: {error}", path.display()))
+            failed(&path, &error)
         })
     }
+}
+
+/// Why nothing was, or is, written there.
+pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
+    let place =
+        if path.as_os_str() == "-" { "standard output".to_owned() } else { path.display().to_string() };
+    let why = match error.kind() {
+        io::ErrorKind::StorageFull => "the disk is full; what was written of it is removed".to_owned(),
+        io::ErrorKind::NotFound => "no such directory".to_owned(),
+        io::ErrorKind::PermissionDenied => "permission denied".to_owned(),
+        io::ErrorKind::AlreadyExists => "exists; give another name, or --force".to_owned(),
+        io::ErrorKind::BrokenPipe => "its reader went away before all was written".to_owned(),
+        _ => error.to_string(),
+    };
+    Failure::new(format!("-w {place}: {why}"))
 }
 
 impl Drop for Output {

@@ -1,11 +1,12 @@
 //! Writes the packets of chosen exchanges as they were captured.
 
 use super::fragments::Fragments;
-use super::output::Output;
+use super::output::{self, Output};
 use super::places::{Part, Places};
 use crate::failure::Failure;
 use std::collections::HashMap;
 use std::io::{self, Write};
+use std::path::{Path, PathBuf};
 use tapwire_capture::{ByteOrder, FileInterface, InterfaceDescription, Labels, PcapngWriter};
 use tapwire_pipeline::{Follower, Member};
 use tapwire_protocol::Exchange;
@@ -25,6 +26,8 @@ struct Port {
 /// Writes what [`Places`] wants while the capture passes.
 pub(crate) struct Writer {
     out: PcapngWriter<Output>,
+    /// As the operator named it.
+    to: PathBuf,
     places: Places,
     /// The fragments that come before what [`Places`] wants is known.
     fragments: Fragments,
@@ -49,22 +52,23 @@ pub(crate) struct Written {
 
 impl Writer {
     pub(crate) fn new(
-        output: Output,
+        to: &Path,
         places: Places,
         fragments: Fragments,
         sources: Vec<String>,
     ) -> Result<Self, Failure> {
-        let out = PcapngWriter::by(output, ByteOrder::Little, APPLICATION)?;
-        Ok(Self { out, places, fragments, sources, ports: HashMap::new(), packets: 0, error: None })
+        let begun = PcapngWriter::by(Output::create(to)?, ByteOrder::Little, APPLICATION);
+        let (out, to) = (begun.map_err(|error| output::failed(to, &error))?, to.to_owned());
+        Ok(Self { out, to, places, fragments, sources, ports: HashMap::new(), packets: 0, error: None })
     }
 
     /// Everything is written.
     pub(crate) fn finish(self) -> Result<Written, Failure> {
         if let Some(error) = self.error {
-            return Err(Failure::new(format!("-w: {error}")));
+            return Err(output::failed(&self.to, &error));
         }
         let mut output = self.out.into_inner();
-        output.flush().map_err(|error| Failure::new(format!("-w: {error}")))?;
+        output.flush().map_err(|error| output::failed(&self.to, &error))?;
         let (bytes, sha256) = (output.bytes(), output.sha256());
         Ok(Written { output, packets: self.packets, bytes, sha256 })
     }

@@ -95,6 +95,9 @@ impl Visit<'_> {
 
     fn interfaces(&self) -> Result<Examined, Failure> {
         let (args, settings) = (self.args, &self.effective.settings);
+        if args.seconds == Some(0) {
+            return Err(Failure::new("--seconds 0: nothing can be seen in no time; give 1 or more"));
+        }
         let ring = size_of_key("capture.ring", &settings.capture.ring)?;
         let mut source = InterfaceSource::open_many(&args.interfaces, args.bpf.as_deref(), ring)?;
         // Opened now, while that is allowed; what it kept is a sample of the same time.
