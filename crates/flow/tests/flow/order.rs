@@ -61,6 +61,7 @@ fn a_fin_that_overtook_its_bytes_is_said_again_behind_them() {
 #[test]
 fn a_fin_that_overtook_its_syn_is_said_once() {
     let mut tap = Tap::file();
+    tap.send(&server(501).ack(101));
     tap.send(&client(101).ack(501).fin());
     tap.send(&client(100).syn());
     assert_eq!(tap.take(), [Heard::Fin(CLIENT)]);
