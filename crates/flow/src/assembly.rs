@@ -2,7 +2,7 @@
 
 use crate::causality::{Causality, Due};
 use crate::cold::{ColdHalf, Silence};
-use crate::half::{Half, NEAR, Start};
+use crate::half::{End, Half, NEAR, Start};
 use crate::held::{Held, head, tail};
 use crate::outlet::Outlet;
 use crate::recent::{Stamp, Verdict};
@@ -82,7 +82,7 @@ pub(crate) struct Assembly<'a> {
 impl Assembly<'_> {
     /// Whether something waits.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.cold.held.is_empty() || (self.cold.fin.is_some() && !self.half.finished)
+        !self.cold.held.is_empty() || (self.cold.fin.is_some() && !self.half.finished())
     }
 
     /// Takes a segment with payload or FIN.
@@ -248,7 +248,7 @@ impl Assembly<'_> {
     fn withdraw_fin<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) {
         let goes_on = |fin: &StreamOffset| arrival.at <= *fin && arrival.end().since(*fin) > 1;
         let Some(fin) = self.cold.fin.take_if(|fin| goes_on(fin)) else { return };
-        self.half.finished = false;
+        self.half.end = End::Open;
         self.cold.doubts.fin_withdrawn = true;
         out.shared.counters.fins_withdrawn += 1;
         out.event(StreamEvent::Evidence(self.side, fin, Evidence::DataAfterFin));
@@ -482,6 +482,7 @@ impl Assembly<'_> {
         self.half.start = Start::Certain;
         self.half.spoke = true;
         out.shared.counters.delivered_bytes += chunk.bytes.len() as u64;
+        self.half.end = self.half.end.spoken();
         out.event(StreamEvent::Data(chunk));
     }
 
@@ -500,6 +501,7 @@ impl Assembly<'_> {
         out.shared.counters.missed_bytes += acknowledged;
         let acked_at = self.cold.receipts.find(end);
         let gap = Gap { side: self.side, at, len, acknowledged, acked_at, time: out.shared.time };
+        self.half.end = self.half.end.spoken();
         out.event(StreamEvent::Gap(gap));
     }
 
@@ -527,9 +529,11 @@ impl Assembly<'_> {
 
     fn reach_fin<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) {
         let reached = self.cold.fin.is_some_and(|fin| self.half.next >= fin);
-        let due = reached && self.half.start != Start::Tentative && !self.half.finished;
-        if due && !self.must_wait(self.cold.fin_due.peer_at, out.shared) {
-            self.half.finished = true;
+        let due = reached && self.half.start != Start::Tentative && !self.half.finished();
+        if !due || self.must_wait(self.cold.fin_due.peer_at, out.shared) {
+            return;
+        }
+        if std::mem::replace(&mut self.half.end, End::Reached) == End::Open {
             out.event(StreamEvent::Fin(self.side));
         }
     }

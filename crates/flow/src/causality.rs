@@ -77,7 +77,7 @@ impl ColdHalf {
             return None;
         }
         let piece = self.held.front().filter(|piece| piece.at <= half.next);
-        let fin = || self.fin.filter(|fin| half.next >= *fin && !half.finished);
+        let fin = || self.fin.filter(|fin| half.next >= *fin && !half.finished());
         piece.map(|piece| piece.due()).or_else(|| fin().map(|_| self.fin_due))
     }
 
@@ -97,7 +97,7 @@ impl Assembly<'_> {
     #[cold]
     fn should_wait(&mut self, at: StreamOffset, shared: &Shared) -> bool {
         let expected = self.peer.is_open()
-            && !self.peer.finished
+            && !self.peer.finished()
             && at.since(self.peer.next) <= NEAR
             && Some(at) > self.cold.waived;
         if !expected {
@@ -146,10 +146,10 @@ impl Assembly<'_> {
 
     /// Delivers what need not wait any longer; whether that was anything.
     fn resume<T, S: StreamSink<T>>(&mut self, out: &mut Outlet<'_, T, S>) -> bool {
-        let before = (self.half.next, self.half.finished);
+        let before = (self.half.next, self.half.finished());
         self.drain(out);
         self.settle(out);
-        before != (self.half.next, self.half.finished)
+        before != (self.half.next, self.half.finished())
     }
 }
 

@@ -265,7 +265,7 @@ impl<T> Record<T> {
         self.phase = Phase::Closing;
         let done = |(side, fin): (Side, StreamOffset)| {
             let half = self.halves.get(side);
-            half.finished && half.acked > fin
+            half.finished() && half.acked > fin
         };
         if done(lower) && done(upper) { Outcome::Finished } else { Outcome::Open }
     }

@@ -48,8 +48,31 @@ pub(crate) struct Half {
     pub(crate) syn: bool,
     /// Payload was delivered.
     pub(crate) spoke: bool,
-    /// The FIN was reached and said.
-    pub(crate) finished: bool,
+    /// What became of its FIN.
+    pub(crate) end: End,
+}
+
+/// What became of a direction's FIN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It was not said, or something was heard of the direction since.
+    Open,
+    /// It was said, and the start of the direction was moved since: it is to be reached again, and not said again.
+    Said,
+    /// It was said and stands.
+    Reached,
+}
+
+impl End {
+    /// Behind what was heard now, it is said again.
+    pub(crate) fn spoken(self) -> Self {
+        if self == Self::Said { Self::Open } else { self }
+    }
+
+    /// Still to be reached.
+    pub(crate) fn unreached(self) -> Self {
+        if self == Self::Reached { Self::Said } else { self }
+    }
 }
 
 impl Default for Half {
@@ -66,7 +89,7 @@ impl Default for Half {
             start,
             syn: false,
             spoke: false,
-            finished: false,
+            end: End::Open,
         }
     }
 }
@@ -83,12 +106,16 @@ impl Half {
         self.start = start;
     }
 
-    /// Moves the start of a direction of which nothing was delivered. A FIN that overtook its bytes is reached again; one
-    /// that lies at the start is not.
+    /// Moves the start of a direction of which nothing was delivered. A FIN that overtook its bytes is reached again.
     pub(crate) fn restart(&mut self, at: StreamOffset) {
-        self.finished &= at >= self.next;
         self.next = at;
         self.base = at;
+        self.end = self.end.unreached();
+    }
+
+    /// Whether the FIN was reached and said.
+    pub(crate) fn finished(&self) -> bool {
+        self.end == End::Reached
     }
 
     /// The offset of a sequence or acknowledgement number near what is known of this direction.
