@@ -63,6 +63,7 @@ fn capture(report: &Report) -> Value {
         "received": source.received, "delivered": source.delivered, "filtered": source.filtered,
         "bytes": source.bytes,
         "dropped_kernel": source.dropped_kernel, "dropped_interface": source.dropped_interface,
+        "unread": source.unread,
         "lanes": report.lane_packets, "handed_over": report.lanes.handed_over, "lane_full": report.lanes.lane_full,
         "outages": source.outages, "outage_ms": source.outage_ms,
         "secrets_bytes": source.secrets, "secrets_bytes_dropped": source.secrets_dropped,

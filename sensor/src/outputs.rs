@@ -3,7 +3,7 @@
 use crate::cli::SenseArgs;
 use crate::failure::Failure;
 use crate::kept::KeptEvents;
-use crate::settings::Effective;
+use crate::settings::{Effective, Keep};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use tapwire_capture::Pressure;
@@ -134,7 +134,7 @@ pub(crate) fn open(
         })
     };
     let sinks = plan.destinations.iter().map(|destination| tapwire_sink::open(destination, &context));
-    let sinks: Vec<Box<dyn Sink>> = sinks.collect::<Result<_, _>>()?;
+    let mut sinks: Vec<Box<dyn Sink>> = sinks.collect::<Result<_, _>>()?;
     let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let options = Options {
         tenant: named(&effective.settings.tenant),
@@ -144,20 +144,31 @@ pub(crate) fn open(
     let filter = plan.filter.clone();
     let mut outlets = Vec::new();
     if let Some(store) = store {
-        let ocsf = Options { format: Format::Ocsf, colour: false, ..options.clone() };
+        let classes = kept_classes(effective.settings.events.keep, pressure == Pressure::Shed);
         let kept: Box<dyn Sink> = Box::new(KeptEvents::new(store, pressure));
-        outlets.push(Outlet::new(
-            Renderer::new(ocsf, redactor()),
-            usual_classes(pressure == Pressure::Shed),
-            filter.clone(),
-            vec![kept],
-        ));
+        if options.format == Format::Ocsf && classes == plan.classes {
+            // Both want the same bytes, which are rendered once.
+            sinks.push(kept);
+        } else {
+            let ocsf = Options { format: Format::Ocsf, colour: false, ..options.clone() };
+            let renderer = Renderer::new(ocsf, redactor());
+            outlets.push(Outlet::new(renderer, classes, filter.clone(), vec![kept]));
+        }
     }
     // Without any destination the filter still decides what -c and the summary count.
     if !sinks.is_empty() || filter.is_some() && args.data.is_none() {
         outlets.push(Outlet::new(Renderer::new(options, redactor()), plan.classes, filter, sinks));
     }
     Ok(outlets)
+}
+
+/// Which events are kept under `--data`.
+const fn kept_classes(keep: Keep, live: bool) -> Classes {
+    match keep {
+        Keep::All => usual_classes(live),
+        Keep::Findings => Classes { exchanges: false, ..usual_classes(live) },
+        Keep::None => Classes { exchanges: false, findings: false, sensor: false },
+    }
 }
 
 fn format(name: &str) -> Result<Format, Failure> {

@@ -6,7 +6,7 @@ use crate::handover::{become_user, unrotatable};
 use crate::next::Asked;
 use crate::outputs::{self, Plan};
 use crate::paper::print;
-use crate::settings::{Effective, Fidelity, size_of_key};
+use crate::settings::{Effective, Fidelity, Keep, size_of_key};
 use crate::summary::Summary;
 use crate::watch::{Terminal, catch_signals, ignore_hangup};
 use std::hash::{BuildHasher, RandomState};
@@ -26,7 +26,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
     let data = args.sense.data.clone();
     let asked = Asked {
         paths: args.paths.iter().map(|path| path.display().to_string()).collect(),
-        ..asked(&args.sense, &plan, data.as_deref())
+        ..asked(&args.sense, &effective, &plan, data.as_deref())
     };
     Run { args: &args.sense, effective, plan, data, asked }.sense(&mut *source)
 }
@@ -52,14 +52,14 @@ pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let mut source = InterfaceSource::open_lanes(&args.interfaces, bpf.as_deref(), ring, lanes)?;
     let data = args.sense.data.clone().or_else(|| Directories::from_env().data);
     let interfaces = args.interfaces.clone();
-    let asked = Asked { interfaces, ..asked(&args.sense, &plan, data.as_deref()) };
+    let asked = Asked { interfaces, ..asked(&args.sense, &effective, &plan, data.as_deref()) };
     Run { args: &args.sense, effective, plan, data, asked }.sense(&mut source)
 }
 
-fn asked(args: &SenseArgs, plan: &Plan, data: Option<&Path>) -> Asked {
+fn asked(args: &SenseArgs, effective: &Effective, plan: &Plan, data: Option<&Path>) -> Asked {
     Asked {
         data: args.data.as_ref().map(|data| data.display().to_string()),
-        kept: data.is_some(),
+        kept: data.is_some() && effective.settings.events.keep == Keep::All,
         files: plan.files().iter().map(|file| file.display().to_string()).collect(),
         ..Asked::default()
     }

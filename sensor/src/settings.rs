@@ -34,6 +34,8 @@ pub(crate) struct Settings {
     pub(crate) flow: tapwire_flow::Config,
     /// Bodies.
     pub(crate) body: Body,
+    /// Events under `--data`.
+    pub(crate) events: Events,
     /// Outputs.
     pub(crate) sink: tapwire_sink::Config,
 }
@@ -153,6 +155,27 @@ impl Default for Body {
     }
 }
 
+/// `[events]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Events {
+    /// Which of them are kept under `--data`, beside what goes to outputs.
+    pub(crate) keep: Keep,
+}
+
+/// What is kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Keep {
+    /// Exchanges, findings, and what a tap says about itself.
+    #[default]
+    All,
+    /// The same without exchanges.
+    Findings,
+    /// Nothing.
+    None,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -167,6 +190,7 @@ impl Default for Settings {
             heartbeat: Heartbeat::default(),
             flow: tapwire_flow::Config::default(),
             body: Body::default(),
+            events: Events::default(),
             sink: tapwire_sink::Config::default(),
         }
     }

@@ -8,6 +8,7 @@ use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use pcap::{Active, Capture, Device, Precision};
 use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
+use crate::backlog::{Backlog, Counter, Ring};
 use crate::filter::bad_filter;
 use crate::link::Presence;
 use crate::packet_socket;
@@ -26,8 +27,11 @@ const WAIT_MS: u16 = 100;
 const COUNTER_INTERVAL: Duration = Duration::from_millis(200);
 /// Calls that may fail in a row, one every 100 ms or more often, before an interface is given up.
 const MAX_FAILURES: u32 = 100;
-/// Packets handed on from one interface before the next has its turn.
-const BATCH: usize = 8192;
+/// How old a reading of how full the rings are may be: it costs some 15 µs.
+const BACKLOG_INTERVAL: Duration = Duration::from_millis(10);
+/// Packets handed on from one interface before the next has its turn, and the pipeline has a say whether to wait: few, so
+/// that even offloaded packets of 64 KiB do not flood it.
+const BATCH: usize = 256;
 
 /// An interface that exists.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,6 +79,8 @@ pub struct InterfaceSource {
     names: SourceNames,
     stats: SourceStats,
     counted: Instant,
+    /// When the rings' counters were read last.
+    gauged: Instant,
     notices: Vec<LinkNotice>,
     /// Further lanes, until a pipeline takes them.
     lanes: Vec<InterfaceSource>,
@@ -93,29 +99,13 @@ struct Tap {
     frames: u64,
     /// Between the numbers of two packets: lanes number theirs in turn.
     step: u64,
-    dropped: Counter,
+    ring: Ring,
+    /// The ring held less than was asked for.
+    drained: bool,
     dropped_interface: Counter,
     presence: Presence,
     /// Calls in a row that failed although the interface is there.
     failures: u32,
-}
-
-/// A 32-bit counter made whole.
-#[derive(Debug, Clone, Copy, Default)]
-struct Counter {
-    last: u32,
-    total: u64,
-}
-
-impl Counter {
-    /// Takes a reading. Read often enough, it advances by less than half its range; more is a counter that was reset.
-    fn update(&mut self, reading: u32) {
-        let advance = reading.wrapping_sub(self.last);
-        self.last = reading;
-        if advance <= u32::MAX / 2 {
-            self.total += u64::from(advance);
-        }
-    }
 }
 
 impl InterfaceSource {
@@ -136,6 +126,7 @@ impl InterfaceSource {
             names: known,
             stats: SourceStats::default(),
             counted: Instant::now(),
+            gauged: Instant::now(),
             notices: Vec::new(),
             lanes: Vec::new(),
             begin: Timestamp::MIN,
@@ -206,13 +197,19 @@ impl InterfaceSource {
         let _ = poll(&mut fds, PollTimeout::from(WAIT_MS));
     }
 
+    /// Reads what the rings hold.
+    fn gauge(&mut self) {
+        self.gauged = Instant::now();
+        self.taps.iter_mut().for_each(Tap::gauge);
+    }
+
     fn count_drops(&mut self) {
         self.counted = Instant::now();
-        self.taps.iter_mut().for_each(Tap::count_drops);
+        self.gauge();
         self.notices.extend(self.taps.iter_mut().filter_map(Tap::look));
         self.stats.outages = self.taps.iter().map(|tap| tap.presence.outages()).sum();
         self.stats.outage_ms = self.taps.iter().map(|tap| tap.presence.away_ms()).sum();
-        self.stats.dropped_kernel = self.taps.iter().map(|tap| tap.dropped.total).sum();
+        self.stats.dropped_kernel = self.taps.iter().map(|tap| tap.ring.dropped.total).sum();
         self.stats.dropped_interface = self.taps.iter().map(|tap| tap.dropped_interface.total).sum();
     }
 }
@@ -225,11 +222,29 @@ impl Source for InterfaceSource {
         if self.counted.elapsed() >= COUNTER_INTERVAL {
             self.count_drops();
         }
-        if self.drain(deliver)? {
-            return Ok(Status::More);
+        let mut came = self.drain(deliver)?;
+        if !came {
+            self.wait();
+            came = self.drain(deliver)?;
         }
-        self.wait();
-        Ok(if self.drain(deliver)? { Status::More } else { Status::Idle })
+        if self.gauged.elapsed() >= BACKLOG_INTERVAL {
+            self.gauge();
+            // At once: what came since then is not taken for read.
+            self.taps.iter_mut().filter(|tap| tap.drained).for_each(|tap| tap.ring.is_empty());
+        }
+        Ok(if came { Status::More } else { Status::Idle })
+    }
+
+    fn backlog(&mut self) -> Backlog {
+        if self.gauged.elapsed() >= BACKLOG_INTERVAL {
+            self.gauge();
+        }
+        self.taps.iter().map(|tap| tap.ring.backlog()).fold(Backlog::default(), Backlog::with)
+    }
+
+    fn count(&mut self) {
+        self.count_drops();
+        self.stats.unread = self.backlog().packets;
     }
 
     fn stats(&self) -> SourceStats {
@@ -275,7 +290,8 @@ impl Tap {
             fraction_nanos: if nanos { 1 } else { 1000 },
             frames: 0,
             step: 1,
-            dropped: Counter::default(),
+            ring: Ring::new(ring_bytes.max(SMALLEST_RING)),
+            drained: false,
             dropped_interface: Counter::default(),
             presence,
             failures: 0,
@@ -289,13 +305,15 @@ impl Tap {
         stats: &mut SourceStats,
         deliver: &mut dyn FnMut(Packet<'_>),
     ) -> Result<(), SourceError> {
-        let Self { capture: Some(capture), link, fraction_nanos, frames, step, presence, .. } = self else {
+        let Self { capture: Some(capture), link, fraction_nanos, frames, step, presence, ring, .. } = self
+        else {
             return Ok(());
         };
         if !presence.is_there() {
             return Ok(());
         }
         let result = capture.dispatch(Some(BATCH), |captured| {
+            ring.take(captured.data.len());
             let ts = captured.header.ts;
             let time = Timestamp::from_parts(ts.tv_sec, ts.tv_usec.saturating_mul(*fraction_nanos));
             if time < begin {
@@ -315,7 +333,7 @@ impl Tap {
             });
         });
         match result {
-            Ok(_) => self.failures = 0,
+            Ok(packets) => (self.failures, self.drained) = (0, packets < BATCH),
             Err(error) => self.failed(&error)?,
         }
         Ok(())
@@ -349,14 +367,14 @@ impl Tap {
 
     /// Gives the interface up; the others go on.
     fn fail(&mut self, error: &pcap::Error) -> SourceError {
-        self.count_drops();
+        self.gauge();
         self.capture = None;
         refused(&self.name, error)
     }
 
-    fn count_drops(&mut self) {
+    fn gauge(&mut self) {
         if let Some(Ok(stat)) = self.capture.as_mut().map(Capture::stats) {
-            self.dropped.update(stat.dropped);
+            self.ring.read(stat.received, stat.dropped);
             self.dropped_interface.update(stat.if_dropped);
         }
     }
@@ -411,18 +429,8 @@ fn message(error: &pcap::Error) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Counter, refused};
+    use super::refused;
     use crate::SourceError;
-
-    #[test]
-    fn counters_go_on_across_the_wrap() {
-        let mut counter = Counter::default();
-        for reading in [10, u32::MAX - 5, u32::MAX / 2, u32::MAX - 1, 3] {
-            counter.update(reading);
-        }
-        // The first jump and the step back to the middle are no advance; the last one wraps.
-        assert_eq!(counter.total, 10 + u64::from(u32::MAX / 2) + 5);
-    }
 
     #[test]
     fn reasons_in_words_become_kinds() {

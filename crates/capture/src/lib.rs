@@ -6,6 +6,7 @@
 
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod backlog;
 mod error;
 mod files;
 mod filter;
@@ -24,6 +25,7 @@ mod source;
 mod window;
 mod write;
 
+pub use backlog::Backlog;
 pub use error::SourceError;
 pub use filter::Filter;
 pub use follow::{FollowedDirectory, follow};

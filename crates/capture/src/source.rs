@@ -4,7 +4,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use tapwire_wire::{Packet, SourceId};
 
-use crate::{FileInterface, LinkNotice, Secrets, SourceError};
+use crate::{Backlog, FileInterface, LinkNotice, Secrets, SourceError};
 
 /// What a call of [`Source::dispatch`] came to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,6 +41,8 @@ pub struct SourceStats {
     pub dropped_kernel: u64,
     /// Packets that the interface or its driver lost.
     pub dropped_interface: u64,
+    /// Packets that the ring still held when the run ended.
+    pub unread: u64,
     /// Times that an interface went away.
     pub outages: u64,
     /// How long interfaces were away, all together, in milliseconds.
@@ -59,6 +61,7 @@ impl SourceStats {
         self.filtered += other.filtered;
         self.bytes += other.bytes;
         self.dropped_kernel += other.dropped_kernel;
+        self.unread += other.unread;
         self.dropped_interface = self.dropped_interface.max(other.dropped_interface);
         self.outages = self.outages.max(other.outages);
         self.outage_ms = self.outage_ms.max(other.outage_ms);
@@ -140,6 +143,15 @@ pub trait Source: Send {
     ) -> Result<Status, SourceError> {
         self.dispatch(&mut |packet| deliver(packet, &FileInterface::UNNAMED))
     }
+
+    /// What waits in the kernel for this source, by a reading that is at most some milliseconds old; nothing where there
+    /// is no such buffer.
+    fn backlog(&mut self) -> Backlog {
+        Backlog::default()
+    }
+
+    /// Brings the counters up to date; live, those of the kernel are read only now and then.
+    fn count(&mut self) {}
 
     /// Counters so far.
     fn stats(&self) -> SourceStats;

@@ -57,12 +57,11 @@ impl ShedLevel {
     }
 
     /// The level for a fill of so many percent; a level is left only when the fill is 15 points below its entry.
-    pub fn at(self, percent: usize) -> Self {
-        const ENTRY: [usize; 5] = [0, 50, 65, 80, 92];
+    fn at(self, percent: usize, entry: [usize; 5]) -> Self {
         let entered = |margin: usize| {
             Self::ALL
                 .into_iter()
-                .zip(ENTRY)
+                .zip(entry)
                 .rev()
                 .find(|(_, entry)| percent + margin >= *entry)
                 .map(|(level, _)| level)
@@ -71,16 +70,69 @@ impl ShedLevel {
     }
 }
 
-/// Bytes between the capture thread and the analyst, counted by both.
-#[derive(Debug, Clone, Default)]
+/// At which fill of the way between threads each level begins.
+const WAY: [usize; 5] = [0, 50, 65, 80, 92];
+
+/// The same for the kernel's ring: earlier, since what finds no room there is lost unseen.
+const RING: [usize; 5] = [0, 40, 50, 60, 70];
+
+/// The fill of the way from which on a tap leaves packets in the ring: far enough below [`WAY`]'s first level for what is
+/// handed on before it can wait.
+const CROWDED: usize = 25;
+
+/// The level by how full the way and the ring are.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Gauge {
+    way: ShedLevel,
+    ring: ShedLevel,
+}
+
+impl Gauge {
+    /// Takes how full the way is, in percent.
+    pub(crate) fn way(&mut self, percent: usize) {
+        self.way = self.way.at(percent, WAY);
+    }
+
+    /// Takes how full the ring is, in percent.
+    pub(crate) fn ring(&mut self, percent: usize) {
+        self.ring = self.ring.at(percent, RING);
+    }
+
+    pub(crate) fn level(self) -> ShedLevel {
+        self.way.max(self.ring)
+    }
+
+    /// Whether what comes can wait in the ring.
+    pub(crate) fn ring_has_room(self) -> bool {
+        self.ring < ShedLevel::Exchanges
+    }
+}
+
+/// Bytes between the capture threads and the analyst, counted by both, and how full the capture threads' rings are.
+#[derive(Debug, Clone)]
 pub(crate) struct Flight {
     bytes: Arc<AtomicUsize>,
     limit: usize,
+    rings: Arc<[AtomicUsize]>,
 }
 
 impl Flight {
-    pub(crate) fn new(limit: usize) -> Self {
-        Self { bytes: Arc::default(), limit: limit.max(1) }
+    /// For so many capture threads.
+    pub(crate) fn new(limit: usize, captures: usize) -> Self {
+        let rings = (0..captures).map(|_| AtomicUsize::new(0)).collect();
+        Self { bytes: Arc::default(), limit: limit.max(1), rings }
+    }
+
+    /// Takes how full the ring of a capture thread is; gives the fill of the fullest. All of them wait or none does, or
+    /// one that goes on would hand packets to one that waits.
+    pub(crate) fn ring(&self, capture: usize, percent: usize) -> usize {
+        self.rings.get(capture).iter().for_each(|ring| ring.store(percent, Ordering::Relaxed));
+        self.rings.iter().map(|ring| ring.load(Ordering::Relaxed)).max().unwrap_or(percent)
+    }
+
+    /// Whether a tap had better leave packets in the ring.
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.percent() >= CROWDED
     }
 
     /// Counts bytes in; gives all that are on their way with them.
@@ -107,11 +159,33 @@ mod tests {
 
     #[test]
     fn levels_rise_at_once_and_fall_with_a_margin() {
-        let level = ShedLevel::None.at(66);
+        let level = ShedLevel::None.at(66, WAY);
         assert_eq!(level, ShedLevel::MostBodies);
-        assert_eq!(level.at(55), ShedLevel::MostBodies, "within the margin");
-        assert_eq!(level.at(49), ShedLevel::LongBodies);
-        assert_eq!(level.at(95), ShedLevel::Exchanges);
-        assert_eq!(ShedLevel::Exchanges.at(0), ShedLevel::None);
+        assert_eq!(level.at(55, WAY), ShedLevel::MostBodies, "within the margin");
+        assert_eq!(level.at(49, WAY), ShedLevel::LongBodies);
+        assert_eq!(level.at(95, WAY), ShedLevel::Exchanges);
+        assert_eq!(ShedLevel::Exchanges.at(0, WAY), ShedLevel::None);
+    }
+
+    #[test]
+    fn the_worse_of_way_and_ring_decides_and_a_ring_near_its_end_is_not_waited_with() {
+        let mut gauge = Gauge::default();
+        gauge.way(66);
+        assert_eq!((gauge.level(), gauge.ring_has_room()), (ShedLevel::MostBodies, true));
+        gauge.ring(100);
+        assert_eq!((gauge.level(), gauge.ring_has_room()), (ShedLevel::Exchanges, false));
+        gauge.ring(56);
+        assert_eq!(gauge.level(), ShedLevel::Exchanges, "within the margin");
+        gauge.ring(0);
+        assert_eq!((gauge.level(), gauge.ring_has_room()), (ShedLevel::MostBodies, true));
+    }
+
+    #[test]
+    fn the_fullest_ring_speaks_for_all() {
+        let flight = Flight::new(100, 2);
+        assert_eq!(flight.ring(0, 10), 10);
+        assert_eq!(flight.ring(1, 80), 80);
+        assert_eq!(flight.ring(0, 20), 80);
+        assert_eq!(flight.ring(1, 0), 20);
     }
 }

@@ -2,19 +2,25 @@
 
 use crate::ShedLevel;
 use crate::analyst::Analyst;
-use crate::flight::Flight;
+use crate::flight::{Flight, Gauge};
 use crate::report::Shedding;
 use crate::work::{Landed, Seen, Spares, Work, weight};
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tapwire_capture::Pressure;
 use tapwire_inspect::Inspector;
 use tapwire_protocol::{BodyPart, ConnectionEnd, Exchange, ExchangeSink, Message};
 
 /// Items that travel together: a send costs 33 ns alone and 5 ns in such a batch.
 const BATCH: usize = 32;
+
+/// How long a full way is waited for before looking again.
+const MOMENT: Duration = Duration::from_millis(1);
+
+/// How long a tap leaves packets in the ring before it looks again how full that is.
+const LONGEST_WAIT: Duration = Duration::from_millis(10);
 
 /// Ends of connections that wait for an exchange that is not shed.
 const MAX_ENDS: usize = 4_096;
@@ -81,6 +87,7 @@ pub(crate) struct Router {
     /// What waits to be sent, a batch a lane.
     pending: Vec<Vec<Work>>,
     flight: Flight,
+    gauge: Gauge,
     pressure: Pressure,
     shedding: Shedding,
     /// Ends of connections that came with exchanges that were shed.
@@ -108,6 +115,7 @@ impl Router {
             lanes,
             pending: (0..count).map(|_| Vec::with_capacity(BATCH)).collect(),
             flight,
+            gauge: Gauge::default(),
             pressure,
             shedding: Shedding::default(),
             ends: Vec::new(),
@@ -133,11 +141,42 @@ impl Router {
         self.look();
     }
 
-    /// On a tap, sets the level by how full the way is.
+    /// On a tap, sets the level by how full the way and the ring are.
     fn look(&mut self) {
         if self.pressure == Pressure::Shed {
-            self.shedding.enter(self.shedding.level.at(self.flight.percent()));
+            self.gauge.way(self.flight.percent());
+            self.shedding.enter(self.gauge.level());
         }
+    }
+
+    /// On a tap: its ring is so full, in percent.
+    pub(crate) fn ring(&mut self, percent: usize) {
+        self.gauge.ring(self.flight.ring(self.capture, percent));
+    }
+
+    /// On a tap: leaves packets in the ring while the way is crowded and the ring has room, for some milliseconds at most.
+    /// True when the way is crowded still.
+    pub(crate) fn waits(&mut self) -> bool {
+        let until = Instant::now() + LONGEST_WAIT;
+        while self.flight.is_crowded() && self.gauge.ring_has_room() && !self.stop.load(Ordering::Relaxed) {
+            if Instant::now() >= until {
+                return true;
+            }
+            // The analyst may be waiting for just what is pending.
+            self.flush();
+            self.take_back();
+        }
+        false
+    }
+
+    /// Waits for a moment, or less where used messages come back.
+    fn take_back(&mut self) -> bool {
+        match self.recycled.recv_timeout(MOMENT) {
+            Ok(spares) => self.spares.extend(spares),
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return false,
+        }
+        true
     }
 
     /// Sends the rest, waiting for room also on a tap: the capture is over.
@@ -172,13 +211,7 @@ impl Router {
     /// waiting for just that.
     fn wait_for_room(&mut self) {
         (0..self.pending.len()).for_each(|lane| self.send(lane));
-        while self.flight.is_full() && !self.stop.load(Ordering::Relaxed) {
-            match self.recycled.recv_timeout(Duration::from_millis(1)) {
-                Ok(spares) => self.spares.extend(spares),
-                Err(crossbeam_channel::RecvTimeoutError::Timeout) => {}
-                Err(crossbeam_channel::RecvTimeoutError::Disconnected) => break,
-            }
-        }
+        while self.flight.is_full() && !self.stop.load(Ordering::Relaxed) && self.take_back() {}
     }
 
     fn send(&mut self, lane: usize) {

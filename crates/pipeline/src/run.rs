@@ -23,6 +23,12 @@ use tapwire_wire::Timestamp;
 /// On a tap, how often waiting events are sent on.
 pub(crate) const FLUSH_EVERY: Duration = Duration::from_millis(250);
 
+/// How long an interrupted tap goes on reading, at the least: longer than the kernel holds packets back.
+const SHORTEST_REST: Duration = Duration::from_millis(60);
+
+/// And at the most: what its ring still holds then is counted.
+const LONGEST_REST: Duration = Duration::from_secs(3);
+
 /// Troubles of a source that the report keeps: one for each of the most files there can be, and no more of a tap.
 const MAX_KEPT_ERRORS: usize = 1 << 16;
 
@@ -79,6 +85,7 @@ pub fn run_keeping(
         lane,
         totals: Arc::clone(&totals),
         interrupted: false,
+        interrupt: None,
         errors: Vec::new(),
         recorder,
     };
@@ -113,6 +120,8 @@ pub(crate) struct Drive<'a> {
     lane: usize,
     totals: Arc<Totals>,
     interrupted: bool,
+    /// When a tap was interrupted, and how many packets came before that.
+    interrupt: Option<(Instant, u64)>,
     errors: Vec<SourceError>,
     recorder: Option<Recorder>,
 }
@@ -122,10 +131,7 @@ impl Drive<'_> {
         let mut last_packet = Instant::now();
         loop {
             let before = sensing.wire().packets;
-            let recorder = &mut self.recorder;
-            let mut take = |packets: &[tapwire_wire::Packet<'_>]| sensing.packets(packets, recorder.as_mut());
-            let status = self.source.dispatch_bursts(&mut take);
-            match status {
+            match self.read(sensing) {
                 Ok(Status::End) => break,
                 Ok(Status::Idle) if self.source.pressure() == Pressure::Shed => {
                     sensing.quiet(i64::try_from(last_packet.elapsed().as_nanos()).unwrap_or(i64::MAX));
@@ -147,16 +153,41 @@ impl Drive<'_> {
             sensing.sink().between_batches();
             sensing.follow();
             sensing.sink().notices().iter().for_each(|notice| self.watch.notice(notice));
-            if self.is_over(sensing) {
+            if self.is_over(sensing) && self.is_read_out() {
                 break;
             }
         }
+        self.source.count();
         if self.totals.lanes() > 1 {
             // Where this lane ends, for whatever reason, the others do.
             self.stop.store(true, Ordering::Relaxed);
         }
         sensing.finish();
         self.totals.end(self.lane, self.source.stats());
+    }
+
+    /// Asks the source for packets. A tap that is behind leaves them in the kernel's ring, as long as that has room.
+    fn read<W: Way>(&mut self, sensing: &mut Sensing<W>) -> Result<Status, SourceError> {
+        if self.source.pressure() == Pressure::Shed {
+            sensing.sink().ring(self.source.backlog().percent);
+            if sensing.sink().waits() {
+                return Ok(Status::More);
+            }
+        }
+        let recorder = &mut self.recorder;
+        self.source.dispatch_bursts(&mut |packets| sensing.packets(packets, recorder.as_mut()))
+    }
+
+    /// Whether an interrupted tap has read what came before the interrupt, or has tried for long enough.
+    fn is_read_out(&mut self) -> bool {
+        if !self.interrupted || self.source.pressure() == Pressure::Block {
+            return true;
+        }
+        let received = self.source.stats().received;
+        let waiting = self.source.backlog().packets;
+        let (since, until) = *self.interrupt.get_or_insert_with(|| (Instant::now(), received + waiting));
+        let span = since.elapsed();
+        span >= LONGEST_REST || span >= SHORTEST_REST && received >= until
     }
 
     /// What a tap has to say about itself.
@@ -300,6 +331,12 @@ impl Way for InlineWay {
     /// One thread cannot fall behind itself; on a tap the kernel's ring fills, and its drops are counted.
     fn level(&self) -> ShedLevel {
         ShedLevel::None
+    }
+
+    fn ring(&mut self, _percent: usize) {}
+
+    fn waits(&mut self) -> bool {
+        false
     }
 
     fn degraded(&mut self, _from: ShedLevel, _time: Timestamp) {}

@@ -18,6 +18,12 @@ pub(crate) trait Way: ExchangeSink {
     /// What it sheds now.
     fn level(&self) -> ShedLevel;
 
+    /// The buffer between the kernel and the source is so full, in percent.
+    fn ring(&mut self, percent: usize);
+
+    /// Waits for some milliseconds where packets had better stay in that buffer; true when they still had better.
+    fn waits(&mut self) -> bool;
+
     /// The level changed at this packet time.
     fn degraded(&mut self, from: ShedLevel, time: Timestamp);
 
@@ -68,6 +74,12 @@ impl<W: Way> Sensing<W> {
         if self.lane.is_some() {
             return self.share(packets);
         }
+        if let [packet] = packets {
+            // A tap has them one by one.
+            let segment = self.decoder.plain(packet);
+            let belongs = self.packet(packet, segment.as_ref(), None);
+            return recorder.iter_mut().for_each(|recorder| recorder.packet(packet, belongs, self.level));
+        }
         for burst in packets.chunks(BURST) {
             let mut segments = [None; BURST];
             for (segment, packet) in segments.iter_mut().zip(burst) {
@@ -75,7 +87,7 @@ impl<W: Way> Sensing<W> {
             }
             let places = self.flows.expect(&segments, &self.protocols);
             for ((packet, segment), place) in burst.iter().zip(&segments).zip(places) {
-                let belongs = self.packet(packet, segment.as_ref(), place);
+                let belongs = self.packet(packet, segment.as_ref(), Some(place));
                 if let Some(recorder) = recorder.as_deref_mut() {
                     recorder.packet(packet, belongs, self.level);
                 }
@@ -131,13 +143,21 @@ impl<W: Way> Sensing<W> {
     }
 
     /// Gives what the packet is to its connection.
-    fn packet(&mut self, packet: &Packet<'_>, segment: Option<&Segment<'_>>, place: Place) -> Belongs {
+    fn packet(
+        &mut self,
+        packet: &Packet<'_>,
+        segment: Option<&Segment<'_>>,
+        place: Option<Place>,
+    ) -> Belongs {
         self.wire.packet(packet);
         self.clock = self.clock.max(packet.time);
         let belongs = match segment {
             Some(segment) => {
                 self.wire.segments += 1;
-                self.flows.handle_at(segment, place, &mut self.protocols);
+                match place {
+                    Some(place) => self.flows.handle_at(segment, place, &mut self.protocols),
+                    None => self.flows.handle(segment, &mut self.protocols),
+                }
                 Belongs::To(segment.key)
             }
             None => match self.decoder.decode(packet) {

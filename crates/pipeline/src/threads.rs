@@ -54,6 +54,14 @@ impl Way for RouterWay {
         self.router.level()
     }
 
+    fn ring(&mut self, percent: usize) {
+        self.router.ring(percent);
+    }
+
+    fn waits(&mut self) -> bool {
+        self.router.waits()
+    }
+
     fn degraded(&mut self, from: ShedLevel, time: Timestamp) {
         // Where an output stands still for so long that this is full, the counter of changes has them all.
         let _ = self.reports.try_send(reports::degraded(from, &self.router.shedding(), time));
@@ -82,7 +90,7 @@ pub(crate) fn threaded(
 ) -> Ended {
     let (stop, pressure) = (Arc::clone(&first.stop), first.source.pressure());
     let endless = first.source.is_endless();
-    let flight = Flight::new(config.in_flight_bytes);
+    let flight = Flight::new(config.in_flight_bytes, 1 + others.len());
     let (recycle, recycled) = bounded(CHANNEL);
     let (notify, notices) = bounded(CHANNEL);
     let (degraded, reports) = bounded(CHANNEL);
