@@ -1,6 +1,8 @@
 //! The live path on a wire of our own: two network namespaces, a server in one, a client in the other, and the real
 //! binary on the interface between them. Without root there are no namespaces, and the tests say so.
 
+#[path = "live/directions.rs"]
+mod directions;
 #[path = "live/lanes.rs"]
 mod lanes;
 
@@ -364,7 +366,7 @@ fn what_is_kept_belongs_to_the_user_that_the_sensor_becomes() {
     assert_eq!(codes.last().and_then(Value::as_str), Some("sensor.summary"), "the run's own last event");
     let data = sensor.data.path().join("data");
     let kept = tapwire_tests::files_below(&data, &|_| true);
-    assert!(kept.iter().any(|file| file.to_string_lossy().ends_with(".ndjson.gz")), "{kept:?}");
+    assert!(kept.iter().any(|file| file.to_string_lossy().ends_with(".ndjson.zst")), "{kept:?}");
     for file in kept.iter().chain([&data]) {
         let owner = fs::metadata(file).expect("a file of the run").uid();
         assert_ne!(owner, 0, "{} is still root's", file.display());

@@ -61,15 +61,35 @@ impl KeptEvents {
         }
     }
 
-    fn line(&mut self, line: &[u8]) -> Result<(), SinkError> {
-        let day = time_of(line).map(Day::from_unix_ms).or(self.day);
+    /// Takes whole lines of one day.
+    fn take(&mut self, lines: &[u8], amount: Tally) {
+        self.pending.extend_from_slice(lines);
+        self.amount.add(amount);
+    }
+
+    /// Takes the lines of a batch, those of one day together.
+    fn lines(&mut self, bytes: &[u8]) -> Result<(), SinkError> {
         let mut result = Ok(());
-        if day != self.day || self.pending.len() >= PIECE {
-            result = self.append();
-            self.day = day;
+        let (mut begin, mut at, mut count) = (0, 0, 0);
+        let mut run = |kept: &mut Self, to: usize, count: u32| {
+            let lines = bytes.get(begin..to).unwrap_or_default();
+            kept.take(lines, Tally::of(count, lines.len()));
+            begin = to;
+        };
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let end = memchr::memchr(b'\n', rest).map_or(rest.len(), |end| end + 1);
+            let day = time_of(rest.get(..end).unwrap_or_default()).map(Day::from_unix_ms).or(self.day);
+            if day != self.day {
+                run(self, at, std::mem::take(&mut count));
+                result = result.and(self.append());
+                self.day = day;
+            }
+            (at, count) = (at + end, count + 1);
         }
-        self.pending.extend_from_slice(line);
-        self.amount.add(Tally::of(1, line.len()));
+        run(self, at, count);
+        if self.pending.len() >= PIECE {
+            result = result.and(self.append());
+        }
         result
     }
 
@@ -87,10 +107,11 @@ impl KeptEvents {
     }
 }
 
-/// The event's own `time`, in milliseconds.
+/// The event's own `time`, in milliseconds: mostly the first key.
 fn time_of(line: &[u8]) -> Option<i64> {
     let key = b"\"time\":";
-    let from = memmem::find(line, key)? + key.len();
+    let first = line.get(1..).is_some_and(|keys| keys.starts_with(key)).then_some(1);
+    let from = first.or_else(|| memmem::find(line, key))? + key.len();
     let digits = line.get(from..)?.iter().take_while(|byte| byte.is_ascii_digit() || **byte == b'-').count();
     std::str::from_utf8(line.get(from..from + digits)?).ok()?.parse().ok()
 }
@@ -98,10 +119,7 @@ fn time_of(line: &[u8]) -> Option<i64> {
 impl Sink for KeptEvents {
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
         self.counts.accept(Tally::of(batch.events(), batch.bytes().len()));
-        let mut result = Ok(());
-        for line in batch.bytes().split_inclusive(|byte| *byte == b'\n') {
-            result = result.and(self.line(line));
-        }
+        let result = self.lines(batch.bytes());
         self.note(result)
     }
 
@@ -126,5 +144,42 @@ impl Sink for KeptEvents {
         });
         let _ = self.note(result);
         self.report()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapwire_store::Piece;
+
+    fn line(time: i64) -> String {
+        format!("{{\"time\":{time},\"other\":\"x\"}}\n")
+    }
+
+    fn lines_of(store: &tapwire_store::Reader, day: Day) -> String {
+        let pieces = store.day(day).unwrap().map(|piece| match piece.unwrap() {
+            Piece::Lines(lines) => String::from_utf8(lines).unwrap(),
+            torn @ Piece::Unreadable { .. } => panic!("{torn:?}"),
+        });
+        pieces.collect()
+    }
+
+    #[test]
+    fn each_line_goes_to_its_own_day_in_order() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(dir.path()).unwrap();
+        let reader = store.reader().clone();
+        let mut kept = Box::new(KeptEvents::new(store, Pressure::Block));
+        let midnight = 1_795_219_200_000;
+        let times = [midnight - 2, midnight - 1, midnight, midnight - 1, midnight + 5];
+        let timeless = "{\"message\":\"goes with the line before\"}\n".to_owned();
+        let batch: String = times.iter().map(|time| line(*time)).chain([timeless.clone()]).collect();
+        let bytes = batch.len() as u64;
+        let _ = kept.write(&Batch::new(batch.into_bytes(), 6)).unwrap();
+        let delivered = kept.finish().counts.delivered;
+        assert_eq!((delivered.events, delivered.bytes), (6, bytes));
+        let day = Day::from_unix_ms;
+        assert_eq!(lines_of(&reader, day(midnight - 1)), [times[0], times[1], times[3]].map(line).concat());
+        assert_eq!(lines_of(&reader, day(midnight)), line(times[2]) + &line(times[4]) + &timeless);
     }
 }

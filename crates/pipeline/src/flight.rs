@@ -77,8 +77,11 @@ const WAY: [usize; 5] = [0, 50, 65, 80, 92];
 const RING: [usize; 5] = [0, 40, 50, 60, 70];
 
 /// The fill of the way from which on a tap leaves packets in the ring: far enough below [`WAY`]'s first level for what is
-/// handed on before it can wait.
-const CROWDED: usize = 25;
+/// handed on before it can wait, and so little that it is in the caches still when the analyst comes to it.
+const CROWDED: usize = 12;
+
+/// The fill down to which it then waits, so that two threads on one core change seldom.
+const ROOMY: usize = 6;
 
 /// The level by how full the way and the ring are.
 #[derive(Debug, Clone, Copy, Default)]
@@ -130,9 +133,9 @@ impl Flight {
         self.rings.iter().map(|ring| ring.load(Ordering::Relaxed)).max().unwrap_or(percent)
     }
 
-    /// Whether a tap had better leave packets in the ring.
-    pub(crate) fn is_crowded(&self) -> bool {
-        self.percent() >= CROWDED
+    /// Whether a tap had better leave packets in the ring, and whether it had still when it has `waited`.
+    pub(crate) fn is_crowded(&self, waited: bool) -> bool {
+        self.percent() >= if waited { ROOMY } else { CROWDED }
     }
 
     /// Counts bytes in; gives all that are on their way with them.
@@ -178,6 +181,17 @@ mod tests {
         assert_eq!(gauge.level(), ShedLevel::Exchanges, "within the margin");
         gauge.ring(0);
         assert_eq!((gauge.level(), gauge.ring_has_room()), (ShedLevel::MostBodies, true));
+    }
+
+    #[test]
+    fn a_tap_that_has_waited_waits_until_there_is_much_room() {
+        let flight = Flight::new(100, 1);
+        for (bytes, crowded) in [(11, [false, true]), (1, [true, true]), (0, [true, true])] {
+            flight.took_off(bytes);
+            assert_eq!([flight.is_crowded(false), flight.is_crowded(true)], crowded);
+        }
+        flight.landed(7);
+        assert_eq!([flight.is_crowded(false), flight.is_crowded(true)], [false, false]);
     }
 
     #[test]

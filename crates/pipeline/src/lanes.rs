@@ -178,3 +178,38 @@ impl Numbers {
         *id |= self.lane << LANE_SHIFT;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(data: &[u8], frame: u64) -> Packet<'_> {
+        let (time, link, source) = (Timestamp::MIN, LinkType::ETHERNET, SourceId(0));
+        Packet { time, link, data, wire_len: data.len() as u32, frame, source }
+    }
+
+    #[test]
+    fn what_finds_no_room_on_the_way_to_its_lane_is_dropped_and_counted() {
+        let mut lanes: Vec<Lane> = connected(2).into_iter().flatten().collect();
+        let (mut second, mut first) = (lanes.pop().unwrap(), lanes.pop().unwrap());
+        let room = (BATCH * CHANNEL) as u64;
+        for frame in 1..=room + 50 {
+            first.hand_over(&packet(b"moved", frame), 1);
+        }
+        first.flush();
+        assert_eq!(first.counters, LaneCounters { handed_over: room, lane_full: 50 });
+
+        let mut frames = Vec::new();
+        second.receive(|packet| frames.push(packet.frame));
+        assert_eq!(frames, (1..=room).collect::<Vec<_>>(), "in their order");
+        first.hand_over(&packet(b"again", 7), 1);
+        first.flush();
+        let ended = std::thread::scope(|scope| {
+            let first = scope.spawn(|| first.finish(|_| ()));
+            second.finish(|packet| frames.push(packet.frame));
+            first.join().unwrap()
+        });
+        assert_eq!((frames.last(), frames.len() as u64), (Some(&7), room + 1), "there is room again");
+        assert_eq!(ended, LaneCounters { handed_over: room + 1, lane_full: 50 });
+    }
+}

@@ -88,6 +88,8 @@ pub(crate) struct Router {
     pending: Vec<Vec<Work>>,
     flight: Flight,
     gauge: Gauge,
+    /// It has left packets in the ring since the way was crowded.
+    waited: bool,
     pressure: Pressure,
     shedding: Shedding,
     /// Ends of connections that came with exchanges that were shed.
@@ -116,6 +118,7 @@ impl Router {
             pending: (0..count).map(|_| Vec::with_capacity(BATCH)).collect(),
             flight,
             gauge: Gauge::default(),
+            waited: false,
             pressure,
             shedding: Shedding::default(),
             ends: Vec::new(),
@@ -158,7 +161,11 @@ impl Router {
     /// True when the way is crowded still.
     pub(crate) fn waits(&mut self) -> bool {
         let until = Instant::now() + LONGEST_WAIT;
-        while self.flight.is_crowded() && self.gauge.ring_has_room() && !self.stop.load(Ordering::Relaxed) {
+        while self.gauge.ring_has_room() && !self.stop.load(Ordering::Relaxed) {
+            if !self.flight.is_crowded(self.waited) {
+                break;
+            }
+            self.waited = true;
             if Instant::now() >= until {
                 return true;
             }
@@ -166,6 +173,7 @@ impl Router {
             self.flush();
             self.take_back();
         }
+        self.waited = false;
         false
     }
 

@@ -1,6 +1,6 @@
 //! `events/`: rendered events, one file a UTC day, compressed.
 //!
-//! Each append is one gzip member of whole lines. After a kill the file ends with a part of a member: reading
+//! Each append is one compressed member of whole lines. After a kill the file ends with a part of a member: reading
 //! gives everything before it, and the next append cuts it off. Damage in the middle costs the members it touches.
 
 use std::fs::{self, File, OpenOptions};
@@ -8,11 +8,15 @@ use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::member::Encoder;
 use crate::{Day, StoreError, files, member};
 
 pub(crate) const ROOM: &str = "events";
 
-const SUFFIX: &str = ".ndjson.gz";
+/// How a day's file is named, by its compression. A day has one file: one that was begun by a former version goes on as
+/// it began.
+const SUFFIX: &str = ".ndjson.zst";
+const FORMER_SUFFIX: &str = ".ndjson.gz";
 /// Lines of one member, in bytes: compresses well, and is little to lose or to hold.
 const CHUNK: usize = 1 << 20;
 /// Read at once in search of a member behind damage.
@@ -58,6 +62,9 @@ pub(crate) struct DayWriter {
     day: Day,
     path: PathBuf,
     file: File,
+    encoder: Encoder,
+    /// The members of an append.
+    members: Vec<u8>,
     /// Of whole members.
     length: u64,
 }
@@ -77,7 +84,9 @@ impl DayWriter {
         if whole == 0 {
             files::sync_parent(&path).map_err(failed)?;
         }
-        Ok((Self { day, path, file, length }, recovered))
+        let former = path.to_string_lossy().ends_with(FORMER_SUFFIX);
+        let encoder = if former { Encoder::Gzip } else { Encoder::zstd().map_err(failed)? };
+        Ok((Self { day, path, file, encoder, members: Vec::new(), length }, recovered))
     }
 
     pub(crate) fn day(&self) -> Day {
@@ -85,18 +94,16 @@ impl DayWriter {
     }
 
     pub(crate) fn append(&mut self, lines: &[u8]) -> Result<(), StoreError> {
-        let mut written = 0;
-        let result = chunks(lines).try_for_each(|chunk| {
-            let member = member::encode(chunk)?;
-            written += member.len() as u64;
-            io::Write::write_all(&mut self.file, &member)
-        });
+        self.members.clear();
+        let result = chunks(lines)
+            .try_for_each(|chunk| self.encoder.encode(chunk, &mut self.members))
+            .and_then(|()| io::Write::write_all(&mut self.file, &self.members));
         if let Err(e) = result {
             // Should this fail too, the next open cuts what is torn; the write's own error is what is told.
             let _shortened = self.file.set_len(self.length);
             return Err(StoreError::io("append to", &self.path, &e));
         }
-        self.length += written;
+        self.length += self.members.len() as u64;
         Ok(())
     }
 
@@ -155,7 +162,11 @@ pub(crate) fn days(directory: &Path) -> Result<Vec<DayFile>, StoreError> {
     for entry in fs::read_dir(&room).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let name = entry.file_name();
-        let day = name.to_str().and_then(|n| n.strip_suffix(SUFFIX)).and_then(|d| d.parse().ok());
+        let stem = |n: &str| {
+            let stem = [SUFFIX, FORMER_SUFFIX].into_iter().find_map(|suffix| n.strip_suffix(suffix))?;
+            stem.parse().ok()
+        };
+        let day = name.to_str().and_then(stem);
         if let Some(day) = day {
             days.push(DayFile { day, bytes: entry.metadata().map_err(failed)?.len() });
         }
@@ -257,7 +268,8 @@ fn chunks(mut lines: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 fn path(directory: &Path, day: Day) -> PathBuf {
-    directory.join(ROOM).join(format!("{day}{SUFFIX}"))
+    let former = directory.join(ROOM).join(format!("{day}{FORMER_SUFFIX}"));
+    if former.exists() { former } else { directory.join(ROOM).join(format!("{day}{SUFFIX}")) }
 }
 
 #[cfg(test)]
@@ -278,6 +290,19 @@ mod tests {
     /// A directory with `n` appends, its day file and where each append ends.
     fn filled(n: usize) -> (tempfile::TempDir, PathBuf, Vec<u64>) {
         let dir = tempfile::tempdir().unwrap();
+        fill(dir, n)
+    }
+
+    /// The same by a former version.
+    fn formerly_filled(n: usize) -> (tempfile::TempDir, PathBuf, Vec<u64>) {
+        let dir = tempfile::tempdir().unwrap();
+        fs::create_dir(dir.path().join(ROOM)).unwrap();
+        fs::write(dir.path().join("version"), "tapwire data 1\n").unwrap();
+        fs::write(dir.path().join(ROOM).join(format!("{}{FORMER_SUFFIX}", day())), []).unwrap();
+        fill(dir, n)
+    }
+
+    fn fill(dir: tempfile::TempDir, n: usize) -> (tempfile::TempDir, PathBuf, Vec<u64>) {
         let file = path(dir.path(), day());
         let mut store = Store::open(dir.path()).unwrap();
         let append = |n| {
@@ -314,8 +339,10 @@ mod tests {
     }
 
     #[test]
-    fn any_gzip_program_reads_the_file() {
+    fn any_zstd_or_gzip_program_reads_the_file() {
         let (_dir, file, _) = filled(5);
+        assert_eq!(zstd::stream::decode_all(File::open(file).unwrap()).unwrap(), expected(0..5));
+        let (_dir, file, _) = formerly_filled(5);
         let mut text = Vec::new();
         let mut decoder = flate2::read::MultiGzDecoder::new(File::open(file).unwrap());
         io::Read::read_to_end(&mut decoder, &mut text).unwrap();
@@ -323,8 +350,27 @@ mod tests {
     }
 
     #[test]
+    fn a_day_that_a_former_version_began_goes_on_in_its_file() {
+        let (dir, file, _) = formerly_filled(3);
+        assert!(file.to_string_lossy().ends_with(FORMER_SUFFIX));
+        let mut store = Store::open(dir.path()).unwrap();
+        let next = Day::from_unix_ms(day().start_ms() + DAY_MS);
+        store.append_events(next, b"{}\n").unwrap();
+        store.append_events(day(), &lines(3)).unwrap();
+        assert_eq!(read(dir.path()), (expected(0..4), vec![]));
+        let days = store.reader().days().unwrap();
+        assert_eq!(days.iter().map(|d| d.day).collect::<Vec<_>>(), [day(), next]);
+        assert_eq!(fs::read_dir(dir.path().join(ROOM)).unwrap().count(), 2, "one file a day");
+        assert_eq!(fs::read_to_string(dir.path().join("version")).unwrap(), "tapwire data 2\n");
+    }
+
+    #[test]
     fn a_kill_at_any_byte_of_an_append_costs_that_append_only() {
-        let (dir, file, ends) = filled(3);
+        killed_at_any_byte(filled(3));
+        killed_at_any_byte(formerly_filled(3));
+    }
+
+    fn killed_at_any_byte((dir, file, ends): (tempfile::TempDir, PathBuf, Vec<u64>)) {
         let whole = fs::read(&file).unwrap();
         for cut in ends[1]..ends[2] {
             fs::write(&file, &whole[..usize::try_from(cut).unwrap()]).unwrap();
@@ -342,17 +388,26 @@ mod tests {
 
     #[test]
     fn damage_in_the_middle_costs_one_append_and_is_told() {
-        let (dir, file, ends) = filled(4);
+        damaged_at_any_byte(filled(4), 0..0);
+        // MTIME, XFL and OS of gzip mean nothing to us.
+        damaged_at_any_byte(formerly_filled(4), 4..10);
+    }
+
+    fn damaged_at_any_byte(
+        (dir, file, ends): (tempfile::TempDir, PathBuf, Vec<u64>),
+        unread: std::ops::Range<u64>,
+    ) {
         let whole = fs::read(&file).unwrap();
-        // MTIME, XFL and OS mean nothing to us.
-        for at in (ends[0]..ends[1]).filter(|at| !(4..10).contains(&(at - ends[0]))) {
+        let mut unnoticed = 0;
+        for at in (ends[0]..ends[1]).filter(|at| !unread.contains(&(at - ends[0]))) {
             let mut damaged = whole.clone();
             damaged[usize::try_from(at).unwrap()] ^= 0x20;
             fs::write(&file, &damaged).unwrap();
             let (text, bad) = read(dir.path());
-            // The bits that fill the last byte of the compressed data mean nothing.
+            // One bit changes nothing: of deflate one that fills the last byte, of zstd one that says how a size is told.
             if bad.is_empty() {
-                assert_eq!((at - ends[0], text), (ends[1] - ends[0] - 9, expected(0..4)));
+                assert_eq!(text, expected(0..4), "byte {}", at - ends[0]);
+                unnoticed += 1;
                 continue;
             }
             assert_eq!(text, expected([0, 2, 3]), "byte {}", at - ends[0]);
@@ -362,6 +417,7 @@ mod tests {
             assert_eq!(store.append_events(day(), &lines(9)).unwrap(), None, "nothing good is cut");
             assert_eq!(read(dir.path()).0, expected([0, 2, 3, 9]));
         }
+        assert!(unnoticed <= 1, "{unnoticed} changes went unnoticed");
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! | `version` | the format of the directory | written once, by rename |
 //! | `lock` | held by the one writer | released by the kernel |
 //! | `state/NAME` | checkpoints of bytes that the pure crates give | written beside, synced, renamed; CRC32C |
-//! | `events/DAY.ndjson.gz` | rendered events of one UTC day | one gzip member per append; a torn one is cut off |
+//! | `events/DAY.ndjson.zst` | rendered events of one UTC day | one zstd frame per append; a torn one is cut off |
 //! | `audit.jsonl` | who carved which packets | appended, one write a line |
 //! | `packets/` | the packet ring, encrypted | read up to the last whole block |
 //! | `packets.key` | wraps the keys of its segments | written beside, synced, renamed |
@@ -43,8 +43,10 @@ pub use token_key::{Origin, TokenKey, token_key};
 
 use events::DayWriter;
 
-/// Format of the whole directory. A change that old versions cannot read raises it.
-const FORMAT: u32 = 1;
+/// Format of the whole directory. A change that old versions cannot read raises it. Format 1 had events in gzip, which
+/// are read still.
+const FORMAT: u32 = 2;
+const OLDEST_FORMAT: u32 = 1;
 const VERSION_FILE: &str = "version";
 const LOCK_FILE: &str = "lock";
 
@@ -150,7 +152,7 @@ impl Reader {
     /// There is none; it holds something else, or a newer format.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
         match read_version(directory)? {
-            Some(FORMAT) => Ok(Self { directory: directory.to_owned() }),
+            Some(OLDEST_FORMAT..=FORMAT) => Ok(Self { directory: directory.to_owned() }),
             Some(newer) => Err(StoreError::Newer { path: directory.into(), found: newer, known: FORMAT }),
             None if directory.is_dir() => Err(StoreError::Foreign { path: directory.into() }),
             None => Err(StoreError::Missing { path: directory.into() }),
@@ -221,13 +223,16 @@ fn lock(directory: &Path) -> Result<File, StoreError> {
 fn settle_version(directory: &Path) -> Result<(), StoreError> {
     match read_version(directory)? {
         Some(FORMAT) => Ok(()),
+        Some(OLDEST_FORMAT..FORMAT) => write_version(directory),
         Some(found) => Err(StoreError::Newer { path: directory.into(), found, known: FORMAT }),
-        None if holds_only_ours(directory)? => {
-            let text = format!("tapwire data {FORMAT}\n");
-            files::write_durably(&directory.join(VERSION_FILE), &[text.as_bytes()])
-        }
+        None if holds_only_ours(directory)? => write_version(directory),
         None => Err(StoreError::Foreign { path: directory.into() }),
     }
+}
+
+fn write_version(directory: &Path) -> Result<(), StoreError> {
+    let text = format!("tapwire data {FORMAT}\n");
+    files::write_durably(&directory.join(VERSION_FILE), &[text.as_bytes()])
 }
 
 fn read_version(directory: &Path) -> Result<Option<u32>, StoreError> {
@@ -275,7 +280,7 @@ mod tests {
         for inner in ["", "state", "events"] {
             assert_eq!(mode(&data.join(inner)), 0o700, "{inner}");
         }
-        for file in ["version", "lock", "state/inventory", "events/1970-01-01.ndjson.gz"] {
+        for file in ["version", "lock", "state/inventory", "events/1970-01-01.ndjson.zst"] {
             assert_eq!(mode(&data.join(file)), 0o600, "{file}");
         }
     }
