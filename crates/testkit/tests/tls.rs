@@ -161,3 +161,47 @@ fn without_keys_nothing_is_said_and_turns_are_estimated() {
         assert_eq!((counters.no_keys, counters.opened), (1, 0), "{}", pair.name);
     }
 }
+
+fn fixture(name: &str, file: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures").join(name).join(file)
+}
+
+fn recorded(name: &str) -> (Capture, Vec<u8>) {
+    let capture = Capture::read(&fixture(name, "in.pcap")).unwrap();
+    (capture, std::fs::read(fixture(name, "keys.log")).unwrap_or_default())
+}
+
+#[test]
+fn what_real_software_said_is_decrypted() {
+    for name in RECORDED {
+        let (capture, keys) = recorded(name);
+        let sensed = sense_keyed(&capture, &[(0, &keys)]);
+        let blind = sense(&capture);
+        let estimated: u64 = blind.services.by_name.values().map(|service| service.estimate.exchanges).sum();
+        println!(
+            "{name}: {} rows {} certain; estimated {estimated}; {:?}",
+            sensed.rows.len(),
+            sensed.certain().count(),
+            sensed.tls
+        );
+    }
+}
+
+const RECORDED: &[&str] = &[
+    "equal-tls13",
+    "h2-tls",
+    "tls-go",
+    "tls-java",
+    "tls-nginx",
+    "tls-node",
+    "tls-only",
+    "tls-resumption",
+    "tls10",
+    "tls12-cbc",
+    "tls12",
+    "tls13-early-data",
+    "tls13-keyupdate",
+    "tls13-retry",
+    "tls13",
+    "tls-rsa",
+];
