@@ -35,6 +35,11 @@ fn capture_file_holds_its_laws_over_the_corpus() {
 }
 
 #[test]
+fn tls_holds_its_laws_over_the_corpus() {
+    run("tls");
+}
+
+#[test]
 fn whole_holds_its_laws_over_the_corpus() {
     run("whole");
 }

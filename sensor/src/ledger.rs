@@ -12,6 +12,7 @@ pub(crate) fn stages(report: &Report) -> Value {
         "wire": wire(report),
         "flow": flow(report),
         "protocol": protocol(report),
+        "tls": tls(report),
         "inspect": {
             "evicted_messages": report.inspect.evicted_messages, "orphan_parts": report.inspect.orphan_parts,
         },
@@ -117,6 +118,20 @@ fn protocol(report: &Report) -> Value {
         "truncated_messages": protocol.truncated_messages, "tunnels": protocol.tunnels,
         "too_many_outstanding": protocol.too_many_outstanding,
         "ends_dropped": protocol.ends_dropped,
+    })
+}
+
+fn tls(report: &Report) -> Value {
+    let tls = &report.tls;
+    json!({
+        "connections": tls.connections, "decrypted": tls.decrypted, "no_keys": tls.no_keys,
+        "wrong_keys": tls.wrong_keys, "hopeless": tls.hopeless, "not_allowed": tls.not_allowed,
+        "records": tls.records, "record_fates": {
+            "opened": tls.opened, "failed": tls.failed, "blind": tls.blind,
+        },
+        "content_bytes": tls.content_bytes, "no_room_bytes": tls.no_room, "quic_connections": report.behind_tls.quic,
+        "secrets": tls.keys.secrets, "secrets_unused": tls.keys.unused, "lines_malformed": tls.keys.malformed,
+        "sessions_evicted": tls.keys.evicted, "services_beyond": report.behind_tls.overflow,
     })
 }
 

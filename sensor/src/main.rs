@@ -1,6 +1,7 @@
 //! The `tapwire` binary: command line, configuration, assembly. Nothing else.
 
 mod apis;
+mod behind;
 mod carve;
 mod cli;
 mod coverage;

@@ -3,7 +3,7 @@
 use crate::next::{Asked, next};
 use crate::paper::Paper;
 use crate::size::{self, counted};
-use crate::{apis, coverage, ledger};
+use crate::{apis, behind, coverage, ledger};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -40,6 +40,7 @@ impl<'a> Summary<'a> {
         if let Some(inventory) = &self.report.inventory {
             apis::page(inventory, &mut self.redactor.borrow_mut(), &mut paper);
         }
+        behind::page(&self.report.behind_tls, &mut self.redactor.borrow_mut(), &mut paper);
         self.found(&mut paper);
         if self.verbose {
             ledger::page(self.report, &mut paper);
@@ -321,6 +322,7 @@ impl<'a> Summary<'a> {
             "exchanges": self.tally_json(),
             "coverage": coverage::json(&report.coverage, &mut self.redactor.borrow_mut()),
             "services": services.collect::<Vec<_>>(),
+            "behind_tls": behind::json(&report.behind_tls, &mut self.redactor.borrow_mut()),
             "findings": findings.collect::<Vec<_>>(),
             "not_judged": unjudged.collect::<Vec<_>>(),
         });

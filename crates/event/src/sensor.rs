@@ -16,6 +16,8 @@ pub enum SensorCode {
     Coverage,
     /// A service stopped while its neighbours go on, or goes on again.
     ServiceSilent,
+    /// What is known of a service behind TLS that was not decrypted.
+    BehindTls,
     /// The run ended, with the counters of all of it.
     Summary,
 }
@@ -29,13 +31,21 @@ impl SensorCode {
             Self::Silent => "sensor.silent",
             Self::Coverage => "sensor.coverage",
             Self::ServiceSilent => "service.silent",
+            Self::BehindTls => "service.behind-tls",
             Self::Summary => "sensor.summary",
         }
     }
 
     /// Every report, for `tapwire explain`.
-    pub const ALL: [Self; 6] =
-        [Self::Heartbeat, Self::Degraded, Self::Silent, Self::ServiceSilent, Self::Coverage, Self::Summary];
+    pub const ALL: [Self; 7] = [
+        Self::Heartbeat,
+        Self::Degraded,
+        Self::Silent,
+        Self::ServiceSilent,
+        Self::Coverage,
+        Self::BehindTls,
+        Self::Summary,
+    ];
 
     /// What it means, and what to do about it.
     pub const fn meaning(self) -> &'static str {
@@ -62,6 +72,11 @@ impl SensorCode {
                  exchanges in missing bytes is estimated, and the interval holds the truth with 95 % confidence. Connections \
                  of which a mirror shows no packet at all leave no trace. Below 100 %: `tapwire doctor` says why."
             }
+            Self::BehindTls => {
+                "A service whose connections are encrypted: who it is by the name that clients ask for, and how many exchanges \
+                 it had, estimated from sizes and turns of TLS records. They are no exchanges that were seen. With keys \
+                 (`--keylog`) they would be: counters say how many connections had none, or wrong ones."
+            }
             Self::Summary => "The run ended; the counters of all of it.",
         }
     }
@@ -69,7 +84,7 @@ impl SensorCode {
     /// OCSF's `severity_id`: medium for what needs action, else informational.
     pub(crate) const fn severity(self) -> i64 {
         match self {
-            Self::Heartbeat | Self::Coverage | Self::Summary => 1,
+            Self::Heartbeat | Self::Coverage | Self::BehindTls | Self::Summary => 1,
             Self::Degraded | Self::Silent | Self::ServiceSilent => 3,
         }
     }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::{Finding, NotJudged};
 use tapwire_inventory::{Coverage, Inventory};
+use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
 use tapwire_sink::SinkReport;
 use tapwire_wire::{FragmentCounters, Packet, Skip, Timestamp};
@@ -193,6 +194,10 @@ pub struct Report {
     pub flow: tapwire_flow::Counters,
     /// Parsing.
     pub protocol: tapwire_protocol::Counters,
+    /// Decryption.
+    pub tls: TlsCounters,
+    /// Services behind TLS: what is known of those that were not decrypted.
+    pub behind_tls: Services,
     /// What passed the analyst.
     pub tally: Tally,
     /// What inspectors could not do, all of them together.

@@ -2,9 +2,11 @@
 
 use crate::report::{Report, Shedding};
 use crate::{ShedLevel, Tally};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use tapwire_event::{SensorCode, SensorReport};
 use tapwire_inventory::Silent;
+use tapwire_protocol::tls::{Services, TlsService};
 use tapwire_wire::Timestamp;
 
 /// The level of shedding changed.
@@ -53,6 +55,41 @@ pub(crate) fn service(silent: &Silent) -> SensorReport {
     }
 }
 
+/// Services behind TLS of which something was not decrypted: all that is known of them.
+pub(crate) fn behind_tls(services: &Services) -> Vec<SensorReport> {
+    let blind = services.by_name.iter().filter(|(_, service)| service.connections > service.decrypted);
+    blind.map(|(name, service)| behind(name, service)).collect()
+}
+
+fn behind(name: &str, service: &TlsService) -> SensorReport {
+    let (estimate, [client, server]) = (service.estimate, service.bytes);
+    let listed = |texts: &BTreeSet<String>| texts.iter().cloned().collect::<Vec<_>>().join(", ");
+    let message = format!(
+        "behind {}: {} connections, {} decrypted; an estimated {} exchanges in the others, by record sizes and turns alone",
+        listed(&service.versions),
+        service.connections,
+        service.decrypted,
+        estimate.exchanges
+    );
+    SensorReport {
+        code: SensorCode::BehindTls,
+        time: service.seen.map(|(_, last)| last).unwrap_or_default(),
+        message,
+        service: Some(name.into()),
+        counters: vec![
+            ("connections", service.connections),
+            ("connections_decrypted", service.decrypted),
+            ("connections_without_keys", service.no_keys),
+            ("connections_with_wrong_keys", service.wrong_keys),
+            ("exchanges_estimated", estimate.exchanges),
+            ("request_bytes_estimated", estimate.request_bytes),
+            ("response_bytes_estimated", estimate.response_bytes),
+            ("client_bytes", client),
+            ("server_bytes", server),
+        ],
+    }
+}
+
 /// The end of the run, at the time of its last packet. A run without packets has no time to say it at.
 pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
     let (source, wire, flow, tally) = (&report.source, &report.wire, &report.flow, &report.tally);
@@ -81,6 +118,10 @@ pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
         ("requests_alone", tally.requests_alone),
         ("responses_alone", tally.responses_alone),
         ("pairs_uncertain", tally.uncertain),
+        ("tls_connections", report.tls.connections),
+        ("tls_connections_decrypted", report.tls.decrypted),
+        ("tls_connections_without_keys", report.tls.no_keys),
+        ("tls_connections_with_wrong_keys", report.tls.wrong_keys),
         ("findings", tally.findings),
         ("level_changes", report.shedding.changes),
         ("level_worst", report.shedding.worst as u64),

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tapwire_capture::{LinkNotice, Pressure, Source, SourceError, Status};
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
+use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message};
 use tapwire_sink::Notice;
 use tapwire_store::PacketRing;
@@ -148,6 +149,8 @@ impl Drive<'_> {
             if sensing.wire().packets > before {
                 last_packet = Instant::now();
             }
+            // A file says them before the packets that they are for.
+            self.source.take_secrets().iter().for_each(|secrets| sensing.secrets(secrets));
             self.recorder.iter_mut().for_each(Recorder::tick);
             self.tell(sensing);
             sensing.sink().between_batches();
@@ -261,6 +264,7 @@ pub(crate) struct Ended {
     pub(crate) shedding: Shedding,
     /// Connections that ended with something missing behind the last exchange.
     pub(crate) ends: Vec<ConnectionEnd>,
+    pub(crate) tls: (TlsCounters, Services),
 }
 
 impl Ended {
@@ -278,6 +282,8 @@ impl Ended {
             wire: self.wire,
             flow: self.flow,
             protocol: self.protocol,
+            tls: self.tls.0,
+            behind_tls: self.tls.1,
             inspect: self.inspect,
             detect: detectors.counters(),
             not_judged: if config.analysis { detectors.not_judged() } else { Vec::new() },
@@ -292,8 +298,9 @@ impl Ended {
             interrupted: drive.interrupted,
         };
         let summary = reports::summary(&report);
+        let behind_tls = reports::behind_tls(&report.behind_tls);
         for mut outlet in analyst.outlets {
-            summary.iter().for_each(|summary| outlet.sensor(summary));
+            behind_tls.iter().chain(&summary).for_each(|report| outlet.sensor(report));
             let (sinks, gone) = outlet.finish();
             report.sinks.extend(sinks);
             report.reader_gone |= gone;
@@ -370,10 +377,10 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
     let mut sensing = Sensing::new(config, None, way);
     drive.sense(&mut sensing);
     let (wire, flow, protocol) = sensing.counters();
-    let ends = sensing.take_ends();
+    let (ends, tls) = (sensing.take_ends(), sensing.take_tls());
     let inline = sensing.into_sink().inline;
     let inspect = inline.inspector.as_ref().map(Inspector::counters).unwrap_or_default();
     let (lanes, lane_packets) = (LaneCounters::default(), vec![wire.packets]);
     let shedding = Shedding::default();
-    Ended { analyst: inline.analyst, lanes, lane_packets, wire, flow, protocol, inspect, shedding, ends }
+    Ended { analyst: inline.analyst, lanes, lane_packets, wire, flow, protocol, inspect, shedding, ends, tls }
 }

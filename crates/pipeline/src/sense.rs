@@ -4,11 +4,16 @@ use crate::lanes::{Lane, LaneCounters};
 use crate::recorder::{Belongs, Recorder};
 use crate::report::WireCounters;
 use crate::{Config, ShedLevel};
+use tapwire_capture::Secrets;
 use tapwire_event::SensorReport;
 use tapwire_flow::{FlowTable, Place};
+use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Connection, ConnectionEnd, ExchangeSink, Protocols};
 use tapwire_sink::Notice;
-use tapwire_wire::{Decoded, Decoder, Packet, Segment, Timestamp};
+use tapwire_wire::{Decoded, Decoder, Layer, Packet, Segment, Skip, SkipReason, Timestamp, datagram};
+
+/// `TLSK`: a key log in the format of NSS (draft-ietf-opsawg-pcapng, 4.7).
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 /// Packets that are looked at together.
 const BURST: usize = 16;
@@ -125,7 +130,7 @@ impl<W: Way> Sensing<W> {
                 self.wire.segments += 1;
                 self.flows.handle(&segment, &mut self.protocols);
             }
-            Decoded::Skip(skip) => self.wire.skip(skip),
+            Decoded::Skip(skip) => self.skip(packet, skip),
         }
         self.follow();
         None
@@ -167,13 +172,24 @@ impl<W: Way> Sensing<W> {
                     Belongs::To(segment.key)
                 }
                 Decoded::Skip(skip) => {
-                    self.wire.skip(skip);
+                    self.skip(packet, skip);
                     Belongs::of(skip)
                 }
             },
         };
         self.follow();
         belongs
+    }
+
+    /// A packet without a segment; it may begin a QUIC connection.
+    fn skip(&mut self, packet: &Packet<'_>, skip: Skip) {
+        self.wire.skip(skip);
+        if skip.layer == Layer::Udp
+            && skip.reason == SkipReason::NotTcp
+            && let Some(datagram) = datagram(packet)
+        {
+            self.protocols.datagram(&datagram);
+        }
     }
 
     /// Tells the parsers what to copy of bodies when the level has changed: between any two packets, so that no batch of
@@ -232,6 +248,19 @@ impl<W: Way> Sensing<W> {
     /// See [`Protocols::take_ends`].
     pub(crate) fn take_ends(&mut self) -> Vec<ConnectionEnd> {
         self.protocols.take_ends()
+    }
+
+    /// What came of TLS connections, and the services behind them.
+    pub(crate) fn take_tls(&mut self) -> (TlsCounters, Services) {
+        (self.protocols.tls_counters(), self.protocols.take_services())
+    }
+
+    /// Secrets that a file brings along.
+    pub(crate) fn secrets(&mut self, secrets: &Secrets) {
+        if secrets.kind == TLS_KEY_LOG {
+            self.protocols.keys().feed(&secrets.data);
+            self.protocols.keys().end_line();
+        }
     }
 
     pub(crate) fn into_sink(self) -> W {

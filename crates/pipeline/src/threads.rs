@@ -17,6 +17,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::Instant;
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
+use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{BodyPart, ConnectionEnd, Exchange, ExchangeSink, Message};
 use tapwire_sink::Notice;
 use tapwire_wire::Timestamp;
@@ -156,6 +157,7 @@ struct Captured {
     protocol: tapwire_protocol::Counters,
     shedding: Shedding,
     ends: Vec<ConnectionEnd>,
+    tls: (TlsCounters, Services),
 }
 
 impl Captured {
@@ -167,10 +169,12 @@ impl Captured {
         self.protocol.add(&other.protocol);
         self.shedding.add(&other.shedding);
         self.ends.append(&mut other.ends);
+        self.tls.0.add(&other.tls.0);
+        self.tls.1.add(other.tls.1);
     }
 
     fn ended(self, analyst: Analyst) -> Ended {
-        let Self { lanes, lane_packets, wire, flow, protocol, shedding, ends } = self;
+        let Self { lanes, lane_packets, wire, flow, protocol, shedding, ends, tls } = self;
         Ended {
             analyst,
             lanes,
@@ -180,6 +184,7 @@ impl Captured {
             protocol,
             shedding,
             ends,
+            tls,
             inspect: tapwire_inspect::Counters::default(),
         }
     }
@@ -220,12 +225,12 @@ fn capture(drive: &mut Drive<'_>, mut sensing: Sensing<RouterWay>) -> Captured {
     drive.sense(&mut sensing);
     let lanes = sensing.lane_counters();
     let (wire, flow, protocol) = sensing.counters();
-    let ends = sensing.take_ends();
+    let (ends, tls) = (sensing.take_ends(), sensing.take_tls());
     let mut router = sensing.into_sink().router;
     let ends = router.take_ends(ends);
     let shedding = router.shedding();
     router.finish();
-    Captured { lanes, lane_packets: vec![wire.packets], wire, flow, protocol, shedding, ends }
+    Captured { lanes, lane_packets: vec![wire.packets], wire, flow, protocol, shedding, ends, tls }
 }
 
 type Inspectors<'scope> = Vec<ScopedJoinHandle<'scope, tapwire_inspect::Counters>>;

@@ -30,7 +30,7 @@ impl Default for Config {
 /// them counted when they are consumed; heads still held at the end of a flow count when it closes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Stream bytes taken.
+    /// Stream bytes taken. Those that were decrypted count twice: as they came, and as what they hold.
     pub bytes_in: u64,
     /// Of heads, whole or cut.
     pub head_bytes: u64,

@@ -12,7 +12,7 @@ use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tapwire_flow::{Chunk, FlowInfo, Patience, StreamEvent, StreamSink};
-use tapwire_wire::{Endpoint, Side};
+use tapwire_wire::{Datagram, Endpoint, Side};
 
 /// A wire protocol, as `tapwire list protocols` shows it.
 #[derive(Debug, Clone, Copy)]
@@ -36,6 +36,10 @@ pub const PROTOCOLS: &[ProtocolInfo] = &[
     ProtocolInfo {
         name: "tls",
         summary: "TLS 1.0 to 1.3: hellos, certificates, JA3, JA3S, JA4; decrypted with the keys that are given, else estimated",
+    },
+    ProtocolInfo {
+        name: "quic",
+        summary: "versions 1 and 2: the client's hello in its first packets, so that HTTP/3 shows; exchanges are not read",
     },
     ProtocolInfo {
         name: "http/2",
@@ -104,6 +108,13 @@ impl<E: ExchangeSink> Protocols<E> {
     pub fn tls_counters(&self) -> TlsCounters {
         let counted = |shared: &Shared| TlsCounters { keys: shared.keys.counters(), ..shared.counters };
         self.tls.as_deref().map(counted).unwrap_or_default()
+    }
+
+    /// A UDP datagram: it may begin a QUIC connection.
+    pub fn datagram(&mut self, datagram: &Datagram<'_>) {
+        if tls::may_begin_quic(datagram.payload) {
+            self.tls.get_or_insert_default().quic(datagram);
+        }
     }
 
     /// Services behind TLS so far: asked once, when everything is done.

@@ -2,7 +2,7 @@
 
 use crate::Capture;
 use tapwire_flow::{FlowTable, StreamSink};
-use tapwire_protocol::tls::{Services, TlsCounters};
+use tapwire_protocol::tls::{KeyStore, Services, TlsCounters};
 use tapwire_protocol::{
     Anomaly, BodyPart, Connection, Exchange, ExchangeSink, Head, Message, Pairing, Protocols, Seen, Uid,
 };
@@ -117,7 +117,7 @@ pub fn sense_with(
     read(capture, flow, protocol, &[])
 }
 
-/// Senses with the product's defaults, and with pieces of a key log that come before the packet at their place, from 0.
+/// Senses with the product's defaults, and with pieces of a key log, or private RSA keys in PEM, that come before the packet at their place, from 0.
 pub fn sense_keyed(capture: &Capture, keys: &[(usize, &[u8])]) -> Sensed {
     read(capture, tapwire_flow::Config::default(), tapwire_protocol::Config::default(), keys)
 }
@@ -135,9 +135,14 @@ fn read(
         protocols.keys().expect();
     }
     for (place, packet) in capture.packets.iter().enumerate() {
-        keys.iter().filter(|(at, _)| *at == place).for_each(|(_, text)| protocols.keys().feed(text));
-        if let Decoded::Segment(segment) = decoder.decode(&packet.packet()) {
-            table.handle(&segment, &mut protocols);
+        keys.iter().filter(|(at, _)| *at == place).for_each(|(_, text)| give(text, protocols.keys()));
+        match decoder.decode(&packet.packet()) {
+            Decoded::Segment(segment) => table.handle(&segment, &mut protocols),
+            Decoded::Skip(_) => {
+                tapwire_wire::datagram(&packet.packet())
+                    .iter()
+                    .for_each(|datagram| protocols.datagram(datagram));
+            }
         }
     }
     table.finish(&mut protocols);
@@ -146,6 +151,14 @@ fn read(
     let (tls, services) = (protocols.tls_counters(), protocols.take_services());
     let Rows { rows, part_bytes } = protocols.into_sink();
     Sensed { rows, part_bytes, fragments: *decoder.fragments(), flow, protocol, tls, services }
+}
+
+/// A private RSA key in PEM, or lines of a key log.
+fn give(text: &[u8], keys: &mut KeyStore) {
+    match std::str::from_utf8(text) {
+        Ok(pem) if pem.starts_with("-----BEGIN") => keys.add_rsa(pem).expect("an RSA key"),
+        _ => keys.feed(text),
+    }
 }
 
 #[derive(Default)]

@@ -9,6 +9,7 @@
 
 mod checksum;
 mod config;
+mod datagram;
 mod decode;
 mod fast;
 mod fragments;
@@ -30,6 +31,7 @@ mod view;
 mod walk;
 
 pub use config::{Config, Tenant};
+pub use datagram::{Datagram, datagram};
 pub use decode::{Decoded, Decoder, decode};
 pub use fragments::{FragmentCounters, FragmentFate};
 pub use key::{Endpoint, FlowKey, Side};

@@ -12,11 +12,11 @@ const OVERHEAD_12: usize = 24;
 
 const APPLICATION_DATA: u8 = 23;
 
-/// Contents of TLS 1.3 that are no data: an alert, a KeyUpdate, and a Finished with either hash.
+/// Contents of TLS 1.3 that are no data: an alert, a KeyUpdate, and a Finished with either hash, which Java pads by 16.
 const ALERT: usize = 2;
 const END_OF_EARLY_DATA: usize = 4;
 const KEY_UPDATE: usize = 5;
-const FINISHED: [usize; 2] = [36, 52];
+const FINISHED: [usize; 3] = [36, 52, 68];
 /// A client without a Finished of its own record by then has sent it together with a certificate.
 const MAX_FLIGHT: u8 = 4;
 
@@ -52,7 +52,13 @@ struct Streams {
     /// Of the turn that is going on: records that may hold a request, and that may hold an answer.
     asked: u64,
     answered: u64,
+    /// Content bytes of the server in it.
+    bytes: usize,
     exchanges: u64,
+    /// Turns with one such record of the client, and records that answered them: how many an answer takes.
+    single: (u64, u64),
+    /// The client's preface has passed.
+    has_begun: bool,
     /// Records of the server so far, and whether one of the first looks like settings.
     first: u8,
     has_settings: bool,
@@ -135,6 +141,11 @@ impl Tally {
                 false
             }
             Direction::ToServer => content != END_OF_EARLY_DATA,
+            // No server answers a flight that is not finished: padding hid its end.
+            Direction::ToClient if self.flight > 0 && !self.is_finished => {
+                self.is_finished = true;
+                true
+            }
             Direction::ToClient => self.is_finished,
         }
     }
@@ -150,12 +161,14 @@ impl Tally {
 
 impl Streams {
     fn client(&mut self, content: usize) {
+        let is_preface = !std::mem::replace(&mut self.has_begun, true) && is_preface(content);
+        if is_preface || self.is_control(content) {
+            return;
+        }
         if self.answered > 0 {
             self.turn();
         }
-        // WINDOW_UPDATE, PING, acknowledged SETTINGS and GOAWAY have these sizes; the preface holds no request.
-        let is_control = matches!(content, 9 | 13 | 17 | 22 | 26) || self.first == 0 && is_preface(content);
-        self.asked += u64::from(!is_control);
+        self.asked += 1;
     }
 
     fn server(&mut self, content: usize) {
@@ -163,21 +176,39 @@ impl Streams {
             self.first += 1;
             self.has_settings |= SETTINGS.contains(&content);
         }
-        let is_control = matches!(content, 9 | 13 | 17 | 22 | 26);
-        self.answered += u64::from(!is_control && self.asked > 0);
+        if self.asked > 0 && !self.is_control(content) {
+            self.answered += 1;
+            self.bytes += content;
+        }
+    }
+
+    /// Sizes of SETTINGS that acknowledge, WINDOW_UPDATE, PING and the first two together. Two WINDOW_UPDATEs are as long as a
+    /// short request: they follow large answers.
+    const fn is_control(&self, content: usize) -> bool {
+        matches!(content, 9 | 13 | 17 | 22) || content == 26 && self.bytes > LARGE
     }
 
     fn turn(&mut self) {
+        if self.asked == 1 && self.bytes <= LARGE {
+            self.single = (self.single.0 + 1, self.single.1 + self.answered);
+        }
         self.exchanges = self.total();
         self.asked = 0;
         self.answered = 0;
+        self.bytes = 0;
     }
 
-    /// Where a request or an answer takes several records, the other side has fewer.
+    /// A request with a body takes several records, and so may an answer: how many is told by turns with one request.
     fn total(&self) -> u64 {
-        self.exchanges + self.asked.min(self.answered)
+        let (turns, records) = self.single;
+        let each = if turns > 0 { (records + turns / 2) / turns } else { 1 };
+        let answers = self.answered.div_ceil(each.max(1));
+        self.exchanges + self.asked.min(answers)
     }
 }
+
+/// An answer of several records of full size.
+const LARGE: usize = 8 << 10;
 
 /// The connection preface, settings, and perhaps one WINDOW_UPDATE.
 const fn is_preface(content: usize) -> bool {

@@ -26,6 +26,9 @@ pub(super) const KEY_UPDATE: u8 = 24;
 
 const TLS_1_3: u16 = 0x0304;
 
+/// The extension by which a server goes on with a session (RFC 8446, 4.2.11).
+const PRE_SHARED_KEY: u16 = 41;
+
 /// Bytes of handshake messages that are hashed for the extended master secret.
 const MAX_TRANSCRIPT: usize = 64 << 10;
 
@@ -82,6 +85,12 @@ impl Handshake {
     /// Whether the client sends data before the server has answered.
     pub(super) fn has_early_data(&self) -> bool {
         self.client.as_ref().is_some_and(|client| client.early_data)
+    }
+
+    /// Whether the server may take that data: it goes on with the session that the client named (RFC 8446, 4.2.10).
+    pub(super) fn may_take_early_data(&self) -> bool {
+        self.has_early_data()
+            && self.server.as_ref().is_some_and(|server| server.extensions.contains(&PRE_SHARED_KEY))
     }
 
     /// Takes a message with its head of four bytes.
@@ -204,7 +213,10 @@ impl Handshake {
                 if self.master.is_some() { Readiness::Ready } else { Readiness::NoKeys }
             }
             // Without a ServerHello, secrets of TLS 1.3 can still be tried.
-            _ if session.is_some_and(|session| session.client.is_some() && session.server.is_some()) => {
+            // Early data waits for it: it tells whether the server takes that data.
+            _ if (self.server.is_some() || !self.has_early_data())
+                && session.is_some_and(|session| session.client.is_some() && session.server.is_some()) =>
+            {
                 Readiness::Ready
             }
             _ => Readiness::NoKeys,

@@ -306,7 +306,7 @@ impl Layer {
 
     /// The server has answered: both directions go on with the keys of the handshake.
     fn enter_handshake(&mut self) {
-        let early = self.handshake.has_early_data();
+        let early = self.handshake.may_take_early_data();
         let [client, server] = &mut self.lanes;
         server.enter(Epoch::Handshake);
         client.enter(if early { Epoch::Early } else { Epoch::Handshake });

@@ -72,7 +72,6 @@ fn expand(hash: Hash, secret: &[u8], info: &[u8], out: &mut [u8]) {
 }
 
 /// HKDF-Extract (RFC 5869, 2.2).
-#[cfg(test)]
 pub(super) fn extract(hash: Hash, salt: &[u8], material: &[u8]) -> Secret {
     hmac(hash, salt, &[material])
 }

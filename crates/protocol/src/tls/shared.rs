@@ -1,6 +1,7 @@
 //! What all TLS connections share: keys, sessions that RSA keys opened, a buffer, counters.
 
 use super::keys::{KeyCounters, KeyStore};
+use super::quic::Initials;
 use super::schedule::Secret;
 use super::summary::Services;
 use std::collections::{BTreeMap, VecDeque};
@@ -54,6 +55,8 @@ pub struct TlsCounters {
     pub blind: u64,
     /// Bytes of connections that waited for keys and gave it up because there was no room.
     pub no_room: u64,
+    /// Bytes that were decrypted and handed on: they are counted again as those of the protocol inside.
+    pub content_bytes: u64,
     /// Lines of key logs.
     pub keys: KeyCounters,
 }
@@ -74,6 +77,7 @@ impl TlsCounters {
             failed,
             blind,
             no_room,
+            content_bytes,
             keys,
         } = other;
         self.connections += *connections;
@@ -87,6 +91,7 @@ impl TlsCounters {
         self.failed += *failed;
         self.blind += *blind;
         self.no_room += *no_room;
+        self.content_bytes += *content_bytes;
         self.keys.add(*keys);
     }
 }
@@ -111,6 +116,7 @@ pub(crate) struct Shared {
     pub(super) waiting: usize,
     resumable: BTreeMap<Vec<u8>, Secret>,
     order: VecDeque<Vec<u8>>,
+    pub(super) initials: Initials,
 }
 
 impl Shared {

@@ -1,8 +1,9 @@
 //! What is known of services behind TLS: the row that they have in an inventory where nothing was decrypted.
 
 use super::estimate::{Estimate, Tally};
+use super::facts::protocol_name;
 use super::layer::Blind;
-use super::{Certificate, Facts};
+use super::{Certificate, ClientHello, Facts, Transport, ja4};
 use std::collections::{BTreeMap, BTreeSet};
 use tapwire_wire::{Endpoint, Timestamp};
 
@@ -79,12 +80,15 @@ pub struct Services {
     pub by_name: BTreeMap<String, TlsService>,
     /// Connections to services that found no room.
     pub overflow: u64,
+    /// Of all connections, those over QUIC.
+    pub quic: u64,
 }
 
 impl Services {
     /// Adds what another parser saw.
     pub fn add(&mut self, other: Self) {
         self.overflow += other.overflow;
+        self.quic += other.quic;
         for (name, service) in other.by_name {
             match self.place(name) {
                 Some(place) => place.add(service),
@@ -127,8 +131,18 @@ impl Services {
         self.note(server, facts.sni.as_deref(), service);
     }
 
+    /// A connection over QUIC began.
+    pub(super) fn quic(&mut self, server: &Endpoint, version: &str, hello: &ClientHello, time: Timestamp) {
+        self.quic += 1;
+        let mut service = TlsService { connections: 1, seen: Some((time, time)), ..TlsService::default() };
+        service.versions.insert(version.to_owned());
+        service.alpn.extend(hello.alpn.first().and_then(|name| protocol_name(name)));
+        service.clients.insert(ja4(hello, Transport::Quic));
+        self.note(server, hello.server_name.as_deref(), service);
+    }
+
     /// A connection to a service, by the name it was asked for by.
-    pub(super) fn note(&mut self, server: &Endpoint, name: Option<&str>, service: TlsService) {
+    fn note(&mut self, server: &Endpoint, name: Option<&str>, service: TlsService) {
         let name = name
             .map_or_else(|| std::net::SocketAddr::new(server.ip(), server.port).to_string(), str::to_owned);
         match self.place(name) {

@@ -11,6 +11,7 @@ mod flow_info;
 pub mod http1;
 mod input;
 mod laws;
+pub mod tls;
 pub mod whole;
 
 /// A target, by its name in `tests/fuzz`.
@@ -29,5 +30,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "http1", run: http1::run },
     Target { name: "body", run: body::run },
     Target { name: "capture_file", run: capture_file::run },
+    Target { name: "tls", run: tls::run },
     Target { name: "whole", run: whole::run },
 ];

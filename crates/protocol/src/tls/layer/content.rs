@@ -91,6 +91,7 @@ impl Layer {
             self.is_stale = false;
         }
         self.has_spoken = true;
+        shared.counters.content_bytes += bytes.len() as u64;
         if let Some(peer_at) = marks.first().and_then(|mark| mark.peer_at) {
             self.settle(other(from), peer_at, emit);
         }
