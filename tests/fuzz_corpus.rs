@@ -30,6 +30,11 @@ fn body_holds_its_laws_over_the_corpus() {
 }
 
 #[test]
+fn payloads_holds_its_laws_over_the_corpus() {
+    run("payloads");
+}
+
+#[test]
 fn capture_file_holds_its_laws_over_the_corpus() {
     run("capture_file");
 }

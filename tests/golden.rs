@@ -275,8 +275,8 @@ fn leaks(bytes: &[u8], planted: &[String]) -> Result<(), String> {
     found.map_or(Ok(()), |secret| Err(secret.clone()))
 }
 
-/// The JSON Schemas of the OCSF classes in `fixtures/ocsf/`, by class number.
-struct Schemas(BTreeMap<u64, jsonschema::Validator>);
+/// The JSON Schemas of the OCSF classes in `fixtures/ocsf/`, by class number, and whether the profile `ai_operation` is used.
+struct Schemas(BTreeMap<(u64, bool), jsonschema::Validator>);
 
 impl Schemas {
     fn load() -> Self {
@@ -287,7 +287,8 @@ impl Schemas {
             let class = schema.pointer("/properties/class_uid/const").and_then(Value::as_u64);
             let validator = jsonschema::validator_for(&schema)
                 .unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-            (class.unwrap_or_else(|| panic!("{} names no class", path.display())), validator)
+            let with_model = schema.pointer("/properties/ai_model").is_some();
+            ((class.unwrap_or_else(|| panic!("{} names no class", path.display())), with_model), validator)
         });
         Self(schemas.collect())
     }
@@ -295,7 +296,11 @@ impl Schemas {
     fn check(&self, event: &Value) -> Result<(), String> {
         let class =
             event.get("class_uid").and_then(Value::as_u64).ok_or_else(|| format!("no class: {event}"))?;
-        let schema = self.0.get(&class).ok_or_else(|| format!("no schema for class {class}"))?;
+        let profiles = event.pointer("/metadata/profiles").and_then(Value::as_array);
+        let with_model =
+            profiles.is_some_and(|profiles| profiles.iter().any(|profile| profile == "ai_operation"));
+        let schema =
+            self.0.get(&(class, with_model)).ok_or_else(|| format!("no schema for class {class}"))?;
         let errors: Vec<String> =
             schema.iter_errors(event).map(|e| format!("{}: {e}", e.instance_path())).collect();
         if errors.is_empty() { Ok(()) } else { Err(format!("{}\n  {event}", errors.join("; "))) }

@@ -70,7 +70,7 @@ pub(crate) enum Listing {
     Detectors,
     /// Wire protocols
     Protocols,
-    /// Payload formats
+    /// Payload formats, and the styles of calls made in them
     Payloads,
     /// Outputs
     Sinks,
@@ -149,6 +149,9 @@ pub(crate) struct SenseArgs {
     /// Key of all tokens: 32 bytes, raw or in hexadecimal
     #[arg(long, value_name = "FILE")]
     pub(crate) token_key: Option<PathBuf>,
+    /// Names for the fields of gRPC's messages: a FileDescriptorSet, as protoc writes it (repeatable)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) proto: Vec<PathBuf>,
     /// Exit with 1 when there is a finding of this severity or worse: informational, low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<String>,

@@ -8,7 +8,7 @@ use serde_json::json;
 use tapwire_capture::InterfaceInfo;
 use tapwire_detect::{DETECTORS, DetectorInfo};
 use tapwire_event::{FIELDS, SensorCode};
-use tapwire_inspect::PAYLOADS;
+use tapwire_inspect::{PAYLOADS, STYLES};
 use tapwire_protocol::{Anomaly, PROTOCOLS};
 use tapwire_sink::SINKS;
 
@@ -44,7 +44,12 @@ fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
             DETECTORS.iter().map(|d| entry(d.name, format!("{} ({}, {})", d.title, d.owasp, d.cwe))).collect()
         }
         Listing::Protocols => PROTOCOLS.iter().map(|p| entry(p.name, p.summary)).collect(),
-        Listing::Payloads => PAYLOADS.iter().map(|p| entry(p.name, p.media_types.join(", "))).collect(),
+        Listing::Payloads => {
+            let formats = PAYLOADS.iter().map(|p| entry(p.name, p.media_types.join(", ")));
+            formats
+                .chain(STYLES.iter().map(|s| entry(s.name, format!("a style of calls: {}", s.summary))))
+                .collect()
+        }
         Listing::Sinks => SINKS.iter().map(|s| entry(s.example, s.summary)).collect(),
         Listing::Fields => {
             FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect()
@@ -83,6 +88,14 @@ pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
         let title = paper.strong(field.name);
         paper.line(&format!("{title}, a field ({}) of --where and --fields", field.kind.name()));
         paper.line(&format!("  {}", field.doc));
+    } else if let Some(style) = STYLES.iter().find(|style| style.name == name) {
+        let title = paper.strong(style.name);
+        paper.line(&format!("{title}, a style of calls, told by {}", style.told_by));
+        paper.line(&format!("  Read: {}.", style.summary));
+    } else if let Some(format) = PAYLOADS.iter().find(|format| format.name == name) {
+        let title = paper.strong(format.name);
+        paper.line(&format!("{title}, a payload format ({})", format.media_types.join(", ")));
+        paper.line(&format!("  {}", format.summary));
     } else if let Some(code) = SensorCode::ALL.iter().find(|code| code.name() == name) {
         let title = paper.strong(code.name());
         paper.line(&format!("{title}, an event of the sensor about itself"));

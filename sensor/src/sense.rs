@@ -11,6 +11,7 @@ use crate::summary::Summary;
 use crate::watch::{Terminal, catch_signals, ignore_hangup};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tapwire_capture::{InterfaceSource, Pressure, Source, follow, open_files};
 use tapwire_detect::Severity;
 use tapwire_event::Redactor;
@@ -200,6 +201,7 @@ pub(crate) fn pipeline_config(
     let mut inspect = tapwire_inspect::Config::new(key.clone());
     inspect.max_decoded_bytes = size_of_key("body.max_decoded", &settings.body.max_decoded)? as u64;
     inspect.max_ratio = settings.body.max_ratio;
+    inspect.descriptors = Arc::new(settings.inspect.descriptors(&args.proto)?);
     let mut inventory = tapwire_inventory::Config::new(key.clone());
     inventory.silence = settings.heartbeat.silence();
     inventory.max_services = scaled(inventory.max_services);

@@ -6,6 +6,7 @@ use crate::size::parse_bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use tapwire_inspect::Descriptors;
 use toml::{Table, Value};
 
 /// Every key that can be set.
@@ -36,6 +37,8 @@ pub(crate) struct Settings {
     pub(crate) body: Body,
     /// Events under `--data`.
     pub(crate) events: Events,
+    /// What is known of payloads beforehand.
+    pub(crate) inspect: Inspect,
     /// Outputs.
     pub(crate) sink: tapwire_sink::Config,
 }
@@ -143,7 +146,7 @@ impl Heartbeat {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Body {
-    /// Bytes of one body that are decoded from gzip or deflate.
+    /// Bytes of one body that are decoded from its content coding.
     pub(crate) max_decoded: String,
     /// Decoded bytes for each coded byte, beyond the first 64 KiB; more is a bomb.
     pub(crate) max_ratio: u64,
@@ -176,6 +179,28 @@ pub(crate) enum Keep {
     None,
 }
 
+/// `[inspect]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Inspect {
+    /// Descriptions of gRPC's messages: files that `protoc --include_imports --descriptor_set_out` wrote.
+    pub(crate) proto: Vec<PathBuf>,
+}
+
+impl Inspect {
+    /// What those files and further ones describe.
+    pub(crate) fn descriptors(&self, more: &[PathBuf]) -> Result<Descriptors, Failure> {
+        let mut descriptors = Descriptors::default();
+        for path in self.proto.iter().chain(more) {
+            let failed =
+                |why: &dyn std::fmt::Display| Failure::new(format!("--proto {}: {why}", path.display()));
+            let set = std::fs::read(path).map_err(|error| failed(&error))?;
+            descriptors.add(&set).map_err(|error| failed(&error))?;
+        }
+        Ok(descriptors)
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -191,6 +216,7 @@ impl Default for Settings {
             flow: tapwire_flow::Config::default(),
             body: Body::default(),
             events: Events::default(),
+            inspect: Inspect::default(),
             sink: tapwire_sink::Config::default(),
         }
     }

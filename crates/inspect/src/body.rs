@@ -1,6 +1,6 @@
 //! One body on its way through content decoding and a payload parser.
 
-use crate::content::{Caps, Codings, Decoder, Inflater};
+use crate::content::{Caps, Codings, Decoder, Undo};
 use crate::payload::{self, Login, Notes, PAYLOADS, PayloadFormat, PayloadParser};
 use crate::{Payload, PayloadState};
 use tapwire_protocol::{Anomalies, Anomaly};
@@ -8,8 +8,6 @@ use tapwire_protocol::{Anomalies, Anomaly};
 /// Used inflaters and parsers that are kept for the next body.
 const KEPT: usize = 8;
 
-/// What an inflater holds: window, tables and one step of output.
-const INFLATER_BYTES: usize = 56 << 10;
 /// What a parser, with the set of paths, and the rest of a body's state hold.
 const PARSER_BYTES: usize = 12 << 10;
 const READER_BYTES: usize = 1 << 10;
@@ -17,7 +15,7 @@ const READER_BYTES: usize = 1 << 10;
 /// Parts of finished bodies that serve again: an inflater costs 56 KiB of cleared memory.
 #[derive(Default)]
 pub(crate) struct Spares {
-    inflaters: Vec<Inflater>,
+    decoders: Vec<Undo>,
     parsers: Vec<(&'static PayloadFormat, Box<dyn PayloadParser>)>,
 }
 
@@ -68,12 +66,16 @@ impl BodyReader {
     pub(crate) fn new(content_type: Option<&[u8]>, content_encoding: &[u8], spares: &mut Spares) -> Self {
         let codings = Codings::parse(content_encoding);
         let decoder = match codings {
-            Codings::Known(known) => Decoder::new(known, &mut spares.inflaters),
+            Codings::Known(known) => Decoder::new(known, &mut spares.decoders),
             Codings::Unknown | Codings::TooMany => Decoder::default(),
         };
         let reader = match content_type.map(payload::by_media_type) {
             None => Reader::Undecided,
-            Some(Some(format)) => Reader::Parser { format, parser: spares.parser(format), guessed: false },
+            Some(Some(format)) => {
+                let mut parser = spares.parser(format);
+                parser.begin(content_type.unwrap_or_default());
+                Reader::Parser { format, parser, guessed: false }
+            }
             Some(None) => Reader::Unknown,
         };
         Self { codings, decoder, reader, decoded: 0 }
@@ -81,8 +83,12 @@ impl BodyReader {
 
     /// Bytes of memory that this state takes, or may come to take.
     pub(crate) fn held(&self) -> usize {
-        let parser = if matches!(self.reader, Reader::Unknown) { 0 } else { PARSER_BYTES };
-        READER_BYTES + parser + self.decoder.inflaters() * INFLATER_BYTES
+        let parser = match &self.reader {
+            Reader::Unknown => 0,
+            Reader::Undecided => PARSER_BYTES,
+            Reader::Parser { parser, .. } => PARSER_BYTES + parser.held(),
+        };
+        READER_BYTES + parser + self.decoder.held()
     }
 
     pub(crate) fn feed(&mut self, bytes: &[u8], caps: Caps, spares: &mut Spares) {
@@ -111,7 +117,7 @@ impl BodyReader {
         let mut inspected = self.reader.finish(whole && cut.is_none(), readable, spares);
         inspected.payload.decoded_len = self.decoded;
         inspected.anomalies |= anomalies;
-        self.decoder.recycle(&mut spares.inflaters, KEPT);
+        self.decoder.recycle(&mut spares.decoders, KEPT);
         inspected
     }
 }
@@ -137,7 +143,7 @@ impl Reader {
         let Self::Parser { format, mut parser, guessed } = self else { return unknown };
         let reading = parser.finish(whole && readable);
         spares.keep(format, parser);
-        let mut anomalies = Anomalies::default();
+        let mut anomalies = reading.anomalies;
         match reading.state {
             PayloadState::Invalid if guessed => return unknown,
             PayloadState::Invalid => anomalies.insert(Anomaly::InvalidPayload),

@@ -1,6 +1,7 @@
 //! Limits of inspection.
 
-use crate::TokenKey;
+use crate::{Descriptors, TokenKey};
+use std::sync::Arc;
 
 /// Limits of inspection.
 ///
@@ -16,6 +17,8 @@ pub struct Config {
     pub max_decoded_bytes: u64,
     /// Decoded bytes for each coded byte, beyond the first 64 KiB; more is a bomb.
     pub max_ratio: u64,
+    /// Names for the fields of gRPC's messages.
+    pub descriptors: Arc<Descriptors>,
     /// Messages with body parts that may be open at once; beyond, the one that was heard of longest ago is evicted.
     pub max_open_messages: usize,
     /// Bytes that their states may take: 125 KiB with two content codings, 13 KiB for plain JSON, 1 KiB where nothing is
@@ -25,11 +28,12 @@ pub struct Config {
 
 impl Config {
     /// The defaults with that key: 8 MiB, 100:1, 4,096 messages, 16 MiB.
-    pub const fn new(token_key: TokenKey) -> Self {
+    pub fn new(token_key: TokenKey) -> Self {
         Self {
             token_key,
             max_decoded_bytes: 8 << 20,
             max_ratio: 100,
+            descriptors: Arc::default(),
             max_open_messages: 4096,
             max_open_bytes: 16 << 20,
         }

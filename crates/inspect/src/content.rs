@@ -1,7 +1,13 @@
-//! Content codings undone in constant memory (RFC 9110, 8.4.1): gzip and deflate, at most two on top of each other.
+//! Content codings undone in bounded memory (RFC 9110, 8.4.1): gzip, deflate, Brotli and Zstandard, at most two on top of
+//! each other.
 
+mod brotli;
+mod zstandard;
+
+use brotli::Brotli;
 use flate2::{Crc, Decompress, FlushDecompress, Status};
 use tapwire_protocol::Anomaly;
+use zstandard::Zstandard;
 
 /// Codings undone for one body. More are a way around inspection, not compression.
 const MAX_CODINGS: usize = 2;
@@ -19,6 +25,10 @@ pub(crate) enum Coding {
     Gzip,
     /// RFC 1950, and the bare RFC 1951 that some servers send under the same name.
     Deflate,
+    /// RFC 7932.
+    Brotli,
+    /// RFC 8878.
+    Zstandard,
 }
 
 /// The codings of a `Content-Encoding` value.
@@ -55,6 +65,8 @@ impl Coding {
         match () {
             () if is(b"gzip") || is(b"x-gzip") => Some(Self::Gzip),
             () if is(b"deflate") => Some(Self::Deflate),
+            () if is(b"br") => Some(Self::Brotli),
+            () if is(b"zstd") => Some(Self::Zstandard),
             () => None,
         }
     }
@@ -67,7 +79,22 @@ pub(crate) struct Caps {
     pub(crate) ratio: u64,
 }
 
-/// Undoes one coding, piece by piece. Reusable through [`Inflater::restart`].
+/// Counts what goes in and comes out of a decoder.
+#[derive(Debug, Clone, Copy, Default)]
+struct Meter {
+    taken: u64,
+    given: u64,
+}
+
+impl Meter {
+    /// Counts output, and says whether it is more than may come.
+    fn is_bomb(&mut self, made: usize, caps: Caps) -> bool {
+        self.given += made as u64;
+        self.given > caps.bytes || self.given > FREE_BYTES && self.given / caps.ratio.max(1) > self.taken
+    }
+}
+
+/// Undoes gzip or deflate, piece by piece. Reusable through [`Inflater::restart`].
 pub(crate) struct Inflater {
     raw: Decompress,
     /// Where a step's output goes; 16 KiB.
@@ -76,8 +103,7 @@ pub(crate) struct Inflater {
     state: State,
     crc: Crc,
     members: u32,
-    taken: u64,
-    given: u64,
+    meter: Meter,
 }
 
 /// Where in a gzip member, or in a zlib stream, the next byte belongs.
@@ -136,8 +162,7 @@ impl Inflater {
             state: Self::start(coding),
             crc: Crc::new(),
             members: 0,
-            taken: 0,
-            given: 0,
+            meter: Meter::default(),
         }
     }
 
@@ -148,14 +173,13 @@ impl Inflater {
         self.state = Self::start(coding);
         self.crc.reset();
         self.members = 0;
-        self.taken = 0;
-        self.given = 0;
+        self.meter = Meter::default();
     }
 
     const fn start(coding: Coding) -> State {
         match coding {
             Coding::Gzip => State::GzipHeader { at: 0, flags: 0 },
-            Coding::Deflate => State::DeflateHeader,
+            _ => State::DeflateHeader,
         }
     }
 
@@ -178,7 +202,7 @@ impl Inflater {
 
     /// Takes coded bytes and hands on decoded ones in steps of at most 16 KiB.
     pub(crate) fn feed(&mut self, bytes: &[u8], caps: Caps, take: &mut dyn FnMut(&[u8])) {
-        self.taken += bytes.len() as u64;
+        self.meter.taken += bytes.len() as u64;
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
             rest = match self.state {
@@ -230,12 +254,11 @@ impl Inflater {
     }
 
     fn give(&mut self, bytes: &[u8], caps: Caps, take: &mut dyn FnMut(&[u8])) {
-        self.given += bytes.len() as u64;
         if self.coding == Coding::Gzip {
             self.crc.update(bytes);
         }
         take(bytes);
-        if self.given > caps.bytes || self.given > FREE_BYTES && self.given / caps.ratio.max(1) > self.taken {
+        if self.meter.is_bomb(bytes.len(), caps) {
             self.fail(Anomaly::ContentCodingBomb);
         }
     }
@@ -334,23 +357,86 @@ fn is_zlib(header: [u8; 2]) -> bool {
     header[0] & 0x0f == 8 && u16::from_be_bytes(header).is_multiple_of(31)
 }
 
+/// What an inflater holds: window, tables and one step of output.
+const INFLATER_BYTES: usize = 56 << 10;
+/// What an idle decoder may hold.
+const IDLE_BYTES: usize = 256 << 10;
+
+/// Undoes one coding.
+pub(crate) enum Undo {
+    Inflate(Inflater),
+    Brotli(Brotli),
+    Zstandard(Zstandard),
+}
+
+impl Undo {
+    /// For that coding, out of used ones where one fits.
+    fn new(coding: Coding, spare: &mut Vec<Self>) -> Self {
+        let fits = |undo: &Self| {
+            matches!(
+                (undo, coding),
+                (Self::Inflate(_), Coding::Gzip | Coding::Deflate) | (Self::Zstandard(_), Coding::Zstandard)
+            )
+        };
+        let used = spare.iter().rposition(fits).map(|at| spare.swap_remove(at));
+        match (used, coding) {
+            (Some(Self::Inflate(mut inflater)), _) => {
+                inflater.restart(coding);
+                Self::Inflate(inflater)
+            }
+            (Some(Self::Zstandard(used)), _) => {
+                Self::Zstandard(used.restart().unwrap_or_else(Zstandard::new))
+            }
+            (_, Coding::Zstandard) => Self::Zstandard(Zstandard::new()),
+            (_, Coding::Brotli) => Self::Brotli(Brotli::new()),
+            _ => Self::Inflate(Inflater::new(coding)),
+        }
+    }
+
+    fn feed(&mut self, bytes: &[u8], caps: Caps, take: &mut dyn FnMut(&[u8])) {
+        match self {
+            Self::Inflate(undo) => undo.feed(bytes, caps, take),
+            Self::Brotli(undo) => undo.feed(bytes, caps, take),
+            Self::Zstandard(undo) => undo.feed(bytes, caps, take),
+        }
+    }
+
+    fn failure(&self) -> Option<Anomaly> {
+        match self {
+            Self::Inflate(undo) => undo.failure(),
+            Self::Brotli(undo) => undo.failure(),
+            Self::Zstandard(undo) => undo.failure(),
+        }
+    }
+
+    fn ended(&self) -> bool {
+        match self {
+            Self::Inflate(undo) => undo.ended(),
+            Self::Brotli(undo) => undo.ended(),
+            Self::Zstandard(undo) => undo.ended(),
+        }
+    }
+
+    fn held(&self) -> usize {
+        match self {
+            Self::Inflate(_) => INFLATER_BYTES,
+            Self::Brotli(undo) => undo.held(),
+            Self::Zstandard(undo) => undo.held(),
+        }
+    }
+}
+
 /// The codings of one body, the outermost first.
 #[derive(Default)]
 pub(crate) struct Decoder {
-    outer: Option<Inflater>,
-    inner: Option<Inflater>,
+    outer: Option<Undo>,
+    inner: Option<Undo>,
 }
 
 impl Decoder {
-    /// For codings in the order they were applied, out of inflaters that may be used ones.
-    pub(crate) fn new(codings: [Option<Coding>; MAX_CODINGS], spare: &mut Vec<Inflater>) -> Self {
-        let mut take = |coding: Coding| match spare.pop() {
-            Some(mut inflater) => {
-                inflater.restart(coding);
-                inflater
-            }
-            None => Inflater::new(coding),
-        };
+    /// For codings in the order they were applied, out of decoders that may be used ones.
+    pub(crate) fn new(codings: [Option<Coding>; MAX_CODINGS], spare: &mut Vec<Undo>) -> Self {
+        let mut take = |coding: Coding| Undo::new(coding, spare);
         let [first, last] = codings;
         match (first, last) {
             (Some(first), Some(last)) => Self { outer: Some(take(last)), inner: Some(take(first)) },
@@ -371,24 +457,26 @@ impl Decoder {
 
     /// Why decoding stopped early.
     pub(crate) fn failure(&self) -> Option<Anomaly> {
-        let of = |inflater: &Option<Inflater>| inflater.as_ref().and_then(Inflater::failure);
+        let of = |undo: &Option<Undo>| undo.as_ref().and_then(Undo::failure);
         of(&self.outer).or_else(|| of(&self.inner))
     }
 
     /// Whether every coding came to its end.
     pub(crate) fn ended(&self) -> bool {
-        [&self.outer, &self.inner].into_iter().flatten().all(Inflater::ended)
+        [&self.outer, &self.inner].into_iter().flatten().all(Undo::ended)
     }
 
-    /// How many inflaters it holds.
-    pub(crate) fn inflaters(&self) -> usize {
-        usize::from(self.outer.is_some()) + usize::from(self.inner.is_some())
+    /// Bytes it holds.
+    pub(crate) fn held(&self) -> usize {
+        [&self.outer, &self.inner].into_iter().flatten().map(Undo::held).sum()
     }
 
-    /// Gives the inflaters back for another body.
-    pub(crate) fn recycle(self, spare: &mut Vec<Inflater>, keep: usize) {
+    /// Gives the decoders back for another body, but for those that serve once and those that have grown.
+    pub(crate) fn recycle(self, spare: &mut Vec<Undo>, keep: usize) {
         let room = keep.saturating_sub(spare.len());
-        spare.extend([self.outer, self.inner].into_iter().flatten().take(room));
+        let used = [self.outer, self.inner].into_iter().flatten();
+        let serves = |undo: &Undo| !matches!(undo, Undo::Brotli(_)) && undo.held() <= IDLE_BYTES;
+        spare.extend(used.filter(serves).take(room));
     }
 }
 

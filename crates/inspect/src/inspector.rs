@@ -54,15 +54,23 @@ impl Inspector {
         if let Some((content_type, content_encoding)) = &part.content {
             let content_type = (!content_type.is_empty()).then_some(content_type.as_slice());
             self.open.insert(part.message, BodyReader::new(content_type, content_encoding, &mut self.spares));
-            while let Some(given_up) = self.open.excess() {
-                self.counters.evicted_messages += 1;
-                given_up.finish(false, &mut self.spares);
-            }
+            self.give_up_excess();
         }
         let caps = self.caps();
         match self.open.get(part.message) {
-            Some(body) => body.feed(&part.bytes, caps, &mut self.spares),
+            Some(body) => {
+                body.feed(&part.bytes, caps, &mut self.spares);
+                self.open.measure(part.message);
+                self.give_up_excess();
+            }
             None => self.counters.orphan_parts += 1,
+        }
+    }
+
+    fn give_up_excess(&mut self) {
+        while let Some(given_up) = self.open.excess() {
+            self.counters.evicted_messages += 1;
+            given_up.finish(false, &mut self.spares);
         }
     }
 
@@ -114,7 +122,7 @@ impl Inspector {
     ) -> Option<Box<Said>> {
         let request = observation.exchange.request.as_deref();
         let format = observation.request_payload.format;
-        let is_usual = matches!(format, None | Some("json" | "form"));
+        let is_usual = matches!(format, None | Some("json" | "form" | "xml"));
         let parameters = parameters(observation);
         if asked.is_none() && answered.is_none() && is_usual && parameters.is_empty() {
             return None;
@@ -131,6 +139,7 @@ impl Inspector {
             answered: answered.unwrap_or(&empty),
             path: path.unwrap_or_default(),
             parameters: &parameters,
+            descriptors: &self.config.descriptors,
             tokens: &mut self.tokens,
         })
     }

@@ -12,6 +12,7 @@ mod body;
 mod config;
 mod content;
 mod credential;
+mod descriptor;
 mod inspector;
 mod observation;
 mod open;
@@ -25,6 +26,7 @@ mod token;
 mod transcript;
 
 pub use config::Config;
+pub use descriptor::{Descriptors, NotDescriptors};
 pub use inspector::{Counters, Inspector, request_authority};
 pub use observation::{
     Credential, CredentialKind, KeySample, Observation, Parameter, PathSegment, Payload, PayloadState, Place,

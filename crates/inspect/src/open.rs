@@ -47,6 +47,15 @@ impl OpenBodies {
         Some(&mut open.body)
     }
 
+    /// Counts anew what that body holds: reading on may have made it more.
+    pub(crate) fn measure(&mut self, id: MessageId) {
+        if let Some(open) = self.bodies.get_mut(&id) {
+            let held = open.body.held();
+            self.bytes = self.bytes - open.held + held;
+            open.held = held;
+        }
+    }
+
     pub(crate) fn remove(&mut self, id: MessageId) -> Option<BodyReader> {
         let open = self.bodies.remove(&id)?;
         self.by_age.remove(&open.heard);

@@ -47,7 +47,8 @@ pub(crate) fn base64(text: &[u8], cap: usize) -> Option<Vec<u8>> {
     Some(out)
 }
 
-const fn sextet(byte: u8) -> Option<u8> {
+/// The six bits that a character of base64 stands for, in either alphabet.
+pub(crate) const fn sextet(byte: u8) -> Option<u8> {
     match byte {
         b'A'..=b'Z' => Some(byte - b'A'),
         b'a'..=b'z' => Some(byte - b'a' + 26),

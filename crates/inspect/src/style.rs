@@ -3,8 +3,8 @@
 //! A style reads what the payload parsers noted of both messages, and a few header fields; it never sees a body. To add a
 //! style: its file under `payload/`, and its line in [`STYLES`].
 
-use crate::payload::{Notes, aws, form, graphql, json_rpc, llm, mcp};
-use crate::{Payload, Token, Tokens};
+use crate::payload::{Notes, aws, form, graphql, grpc, json_rpc, llm, mcp, multipart, xml};
+use crate::{Descriptors, Payload, Token, Tokens};
 use tapwire_protocol::Head;
 
 /// Bytes kept of a name; a longer one is cut.
@@ -127,6 +127,8 @@ pub(crate) struct Spoken<'a> {
     /// The path, and query parameters with their values, still encoded.
     pub(crate) path: &'a [u8],
     pub(crate) parameters: &'a [(&'a [u8], &'a [u8])],
+    /// Names for the fields of protobuf messages, where a description was given.
+    pub(crate) descriptors: &'a Descriptors,
     pub(crate) tokens: &'a mut Tokens,
 }
 
@@ -163,8 +165,17 @@ pub struct Style {
 }
 
 /// Every style, in the order they are asked: an outer one before those inside it.
-pub static STYLES: &[Style] =
-    &[graphql::STYLE, json_rpc::STYLE, mcp::STYLE, llm::STYLE, aws::STYLE, form::STYLE];
+pub static STYLES: &[Style] = &[
+    graphql::STYLE,
+    json_rpc::STYLE,
+    mcp::STYLE,
+    llm::STYLE,
+    xml::STYLE,
+    grpc::STYLE,
+    aws::STYLE,
+    form::STYLE,
+    multipart::STYLE,
+];
 
 /// What all styles find; `None` for the usual exchange, whose path says everything.
 pub(crate) fn read(spoken: &mut Spoken<'_>) -> Option<Box<Said>> {

@@ -143,6 +143,10 @@ anomalies! {
     TooManyContentCodings = "too-many-content-codings",
     /// A body that is not what its Content-Type says.
     InvalidPayload = "invalid-payload",
+    /// XML with a document type: what it may bring in is not followed.
+    XmlDoctype = "xml-doctype",
+    /// XML whose document type declares an entity, which some parsers expand or fetch.
+    XmlEntity = "xml-entity",
     /// An Upgrade or CONNECT left HTTP: what follows is counted, not read, unless it is HTTP in clear text.
     Tunnel = "tunnel",
     /// Many streams were opened and reset by the client at once (CVE-2023-44487).

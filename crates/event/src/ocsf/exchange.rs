@@ -37,12 +37,16 @@ impl Writer<'_> {
         times(view, out);
         self.kind(view).write(out);
         json::integer(out, "status_id", status_id(view));
-        self.open_metadata(&self.exchange.0, out);
+        let model = self.model_of(view);
+        self.open_metadata(&self.exchange.0, model.map(|_| "ai_operation"), out);
         json::close(out);
         self.endpoints(view, out);
         if self.class == Class::Api {
             self.actor(view, out);
             self.api(view, out);
+        }
+        if let Some(model) = model {
+            self.model(view, model, out);
         }
         self.request(view, out);
         self.response(view, out);

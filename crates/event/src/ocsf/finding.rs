@@ -26,7 +26,7 @@ impl Writer<'_> {
         json::integer(out, "confidence_id", confidence_id(finding.confidence));
         json::count(out, "confidence_score", finding.confidence.into());
         json::text(out, "message", self.pen.prose(&finding.reason));
-        self.open_metadata(&finding.uid.0, out);
+        self.open_metadata(&finding.uid.0, None, out);
         json::close(out);
         self.finding_info(finding, out);
         self.evidences(view, out);

@@ -51,7 +51,7 @@ impl Kind {
     }
 }
 
-/// The part of `metadata` that is the same in every event, up to and without what [`Writer::metadata`] adds.
+/// The part of `metadata` that is the same in every event, up to and without the profiles.
 pub(crate) fn metadata_prefix(options: &Options) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(b",\"metadata\":{");
@@ -69,16 +69,17 @@ pub(crate) fn metadata_prefix(options: &Options) -> Vec<u8> {
     if let Some(tenant) = &options.tenant {
         json::own(&mut out, "tenant_uid", tenant);
     }
-    // No profile is used; who iterates over them should find a list.
+    // Most events use no profile; who iterates over them should find a list.
     json::list(&mut out, "profiles");
-    json::close_list(&mut out);
     out
 }
 
 impl Writer<'_> {
     /// `metadata`, left open for what only some classes add.
-    fn open_metadata(&self, uid: &[u8], out: &mut Vec<u8>) {
+    fn open_metadata(&self, uid: &[u8], profile: Option<&str>, out: &mut Vec<u8>) {
         out.extend_from_slice(self.metadata);
+        profile.into_iter().for_each(|profile| json::string(out, profile.as_bytes()));
+        json::close_list(out);
         json::key(out, "uid");
         out.push(b'"');
         number::hex(out, uid);

@@ -4,8 +4,9 @@ use super::Writer;
 use crate::json;
 use crate::number;
 use crate::pen::Pen;
+use crate::render::Class;
 use crate::view::View;
-use tapwire_inspect::Fact;
+use tapwire_inspect::{Fact, Facts, Name};
 
 impl Writer<'_> {
     /// An object for each style, and whether the payload says that the call failed.
@@ -20,6 +21,49 @@ impl Writer<'_> {
             json::close(out);
         }
     }
+
+    /// The facts of a call to a language model, where the class has the profile `ai_operation` and the model has a name.
+    pub(super) fn model_of<'v>(&self, view: &View<'v>) -> Option<&'v Facts> {
+        let facts = view.said()?.facts("llm")?;
+        (self.class == Class::Api && named(facts).is_some()).then_some(facts)
+    }
+
+    /// `ai_model` and `message_context`. Who provides a model is told by where it is served.
+    pub(super) fn model(&mut self, view: &View<'_>, facts: &Facts, out: &mut Vec<u8>) {
+        let Some(model) = named(facts) else { return };
+        json::object(out, "ai_model");
+        json::key(out, "ai_provider");
+        self.provider(view, out);
+        json::text(out, "name", self.pen.payload_name(model.as_str()));
+        json::close(out);
+        json::object(out, "message_context");
+        json::object(out, "service");
+        json::key(out, "name");
+        self.provider(view, out);
+        json::close(out);
+        for (name, key) in [
+            ("prompt_tokens", "input_tokens"),
+            ("completion_tokens", "output_tokens"),
+            ("total_tokens", "total_tokens"),
+        ] {
+            if let Some((_, Fact::Count(count))) = facts.iter().find(|(known, _)| *known == key) {
+                json::count(out, name, *count);
+            }
+        }
+        json::close(out);
+    }
+
+    fn provider(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        let service = self.pen.service(view);
+        json::string(out, service.map_or(&b"unknown"[..], |name| name.bytes()));
+    }
+}
+
+fn named(facts: &Facts) -> Option<&Name> {
+    facts.iter().find_map(|(key, fact)| match fact {
+        Fact::Name(name) if *key == "model" => Some(name),
+        _ => None,
+    })
 }
 
 fn member(pen: &mut Pen, key: &str, fact: &Fact, out: &mut Vec<u8>) {

@@ -11,6 +11,8 @@ use tapwire_wire::Endpoint;
 
 static API: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/api_activity.json")));
+static MODELS: LazyLock<Validator> =
+    LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/api_activity_ai_operation.json")));
 static HTTP: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/http_activity.json")));
 static FINDING: LazyLock<Validator> =
@@ -258,4 +260,70 @@ proptest! {
             prop_assert!(!text.trim_end().chars().any(|c| c.is_control() && c != '\t'), "{}", text);
         }
     }
+}
+
+/// A call as inspection and the inventory make it of two messages.
+fn inspected(request: &str, response: &str) -> Call {
+    let exchange = exchange(1, request.as_bytes(), response.as_bytes());
+    let mut inspector = tapwire_inspect::Inspector::new(tapwire_inspect::Config::new(KEY));
+    tapwire_inventory::Inventory::new(tapwire_inventory::Config::new(KEY)).place(inspector.exchange(exchange))
+}
+
+fn event_of(call: &Call, class: Class, validator: &Validator) -> Value {
+    let options = Options { class, ..options(Format::Ocsf) };
+    let view = View { exchange: &call.observation.exchange, call: Some(call), source: "a.pcap" };
+    assert_valid(validator, &rendered(&mut renderer(options), &view))
+}
+
+#[test]
+fn operation_and_failure_stand_in_the_event() {
+    let call = inspected(
+        "POST /mcp HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\nMcp-Session-Id: s3cr3t-session\r\n\r\n\
+         {\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"get_weather\"}}",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n\
+         {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[],\"isError\":true}}",
+    );
+    for (class, validator) in [(Class::Api, &API), (Class::Http, &HTTP)] {
+        let event = event_of(&call, class, validator);
+        assert_eq!(event["status_id"], 2);
+        let unmapped = &event["unmapped"];
+        assert_eq!(unmapped["failed"], true);
+        assert_eq!(unmapped["protocols"], serde_json::json!(["http/1.1", "json-rpc", "mcp"]));
+        assert_eq!(unmapped["mcp"]["tool"], "get_weather");
+        assert!(unmapped["mcp"]["session"].as_str().is_some_and(|token| token.starts_with("tok:")));
+    }
+    assert_eq!(event_of(&call, Class::Api, &API)["api"]["operation"], "tools/call get_weather");
+}
+
+#[test]
+fn names_that_could_be_secrets_leave_as_tokens() {
+    let secret = "AKIAIOSFODNN7EXAMPLEKEY99";
+    let call = inspected(
+        &format!(
+            "POST /rpc HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\r\n\
+             {{\"jsonrpc\":\"2.0\",\"method\":\"{secret}\",\"id\":1}}"
+        ),
+        "",
+    );
+    let event = event_of(&call, Class::Api, &API);
+    assert!(!event.to_string().contains(secret), "{event}");
+}
+
+#[test]
+fn calls_to_models_use_the_profile_for_them() {
+    let call = inspected(
+        "POST /v1/chat/completions HTTP/1.1\r\nHost: models.example\r\nContent-Type: application/json\r\n\r\n\
+         {\"model\":\"gpt-4o\",\"messages\":[]}",
+        "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n\
+         {\"model\":\"gpt-4o-2024-08-06\",\"choices\":[],\"usage\":{\"prompt_tokens\":9,\"completion_tokens\":12,\"total_tokens\":21}}",
+    );
+    let event = event_of(&call, Class::Api, &MODELS);
+    assert_eq!(event["metadata"]["profiles"], serde_json::json!(["ai_operation"]));
+    assert_eq!(
+        event["ai_model"],
+        serde_json::json!({"ai_provider": "models.example", "name": "gpt-4o-2024-08-06"})
+    );
+    assert_eq!(event["message_context"]["total_tokens"], 21);
+    assert_eq!(event["api"]["operation"], "POST /v1/chat/completions");
+    event_of(&call, Class::Http, &HTTP);
 }

@@ -50,6 +50,48 @@ fn each_coding_is_undone() {
     decodes("gzip", &gzip(b""), b"");
 }
 
+/// Coded by node's zlib: 50 times `{"a":1}`, numbers from 0 to 59 with commas, and 4 MiB of zeros.
+const BROTLI: &str = "1b5d01f88dd462adb037d6223a617b2aa62f688b04464c28";
+const BROTLI_NUMBERS: &str = "1ba900f88d942e67287283b1791c5246b09424c08500c946b154aed4d4d6d5171a002118c160717836415234c3e1f2f86a41946445a3d5e9dd8669d98ec7ebf3a783308a934c36e701";
+const BROTLI_BOMB: &str = "9bffff3ff82700e2b14020f7fe07";
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).expect("ASCII"));
+    digits.map(|pair| u8::from_str_radix(pair, 16).expect("hexadecimal")).collect()
+}
+
+fn zstd(plain: &[u8]) -> Vec<u8> {
+    zstd::bulk::compress(plain, 3).expect("memory")
+}
+
+#[test]
+fn brotli_and_zstandard_are_undone() {
+    let plain = b"{\"a\":1}".repeat(50);
+    let numbers: String = (0..60).map(|n| format!("{n},")).collect();
+    decodes("br", &hex(BROTLI), &plain);
+    decodes("br", &hex(BROTLI_NUMBERS), numbers.as_bytes());
+    decodes("br", &hex("3b"), b"");
+    decodes("zstd", &zstd(&plain), &plain);
+    decodes("zstd", &[zstd(b"one"), zstd(b"two")].concat(), b"onetwo");
+    decodes("br, gzip", &gzip(&hex(BROTLI)), &plain);
+    decodes("gzip, zstd", &zstd(&gzip(&plain)), &plain);
+}
+
+#[test]
+fn brotli_and_zstandard_are_bounded() {
+    let outcome = |encoding: &str, coded: &[u8]| decode(encoding, &[coded], CAPS).1;
+    assert_eq!(outcome("br", &hex(BROTLI_BOMB)), Some(Anomaly::ContentCodingBomb));
+    assert_eq!(outcome("zstd", &zstd(&vec![0; 4 << 20])), Some(Anomaly::ContentCodingBomb));
+    assert_eq!(outcome("br", b"\xff\xff\xff\xff"), Some(Anomaly::InvalidContentCoding));
+    assert_eq!(outcome("zstd", b"{\"a\":1}"), Some(Anomaly::InvalidContentCoding));
+    // A frame that asks for a window of 1 GiB: RFC 8878, 3.1.1.1.2, exponent 20.
+    assert_eq!(outcome("zstd", b"\x28\xb5\x2f\xfd\x00\xa0\x01\x00\x00"), Some(Anomaly::InvalidContentCoding));
+    for (encoding, coded) in [("br", hex(BROTLI_NUMBERS)), ("zstd", zstd(b"plain text"))] {
+        let (_, failure, ended) = decode(encoding, &[&coded[..coded.len() - 3]], CAPS);
+        assert_eq!((failure, ended), (None, false), "{encoding}");
+    }
+}
+
 #[test]
 fn gzip_header_rfc1952_section_2_3() {
     let mut encoder = GzBuilder::new()
@@ -114,8 +156,9 @@ fn short_regular_answers_are_no_bomb() {
 
 #[test]
 fn codings_by_name() {
-    assert_eq!(Codings::parse(b"br"), Codings::Unknown);
-    assert_eq!(Codings::parse(b"gzip, zstd"), Codings::Unknown);
+    assert_eq!(Codings::parse(b"compress"), Codings::Unknown);
+    assert_eq!(Codings::parse(b"gzip, dcb"), Codings::Unknown);
+    assert_eq!(Codings::parse(b"BR, zstd"), Codings::Known([Some(Coding::Brotli), Some(Coding::Zstandard)]));
     assert_eq!(Codings::parse(b"gzip,gzip, gzip"), Codings::TooMany);
     assert_eq!(Codings::parse(b" , identity"), Codings::Known([None, None]));
 }
@@ -139,11 +182,12 @@ proptest! {
     fn any_split_decodes_alike(
         plain in prop::collection::vec(prop::sample::select(b"abc{}".to_vec()), 0..5000),
         cuts in prop::collection::vec(any::<usize>(), 0..6),
-        kind in 0..3,
+        kind in 0..4,
     ) {
         let (encoding, coded) = match kind {
             0 => ("gzip", gzip(&plain)),
             1 => ("deflate", zlib(&plain)),
+            2 => ("zstd", zstd(&plain)),
             _ => ("deflate", bare(&plain)),
         };
         let mut cuts: Vec<_> = cuts.iter().map(|cut| cut % (coded.len() + 1)).collect();
@@ -160,5 +204,15 @@ proptest! {
         decode("gzip", &[&gzip], CAPS);
         decode("deflate, gzip", &[&gzip], CAPS);
         decode("deflate", &[&bytes], CAPS);
+    }
+
+    #[test]
+    fn any_split_of_brotli_decodes_alike(cuts in prop::collection::vec(0_usize..70, 0..6)) {
+        let coded = hex(BROTLI_NUMBERS);
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(coded.len())).collect();
+        cuts.extend([0, coded.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<_> = cuts.windows(2).map(|pair| &coded[pair[0]..pair[1]]).collect();
+        prop_assert_eq!(decode("br", &pieces, CAPS), decode("br", &[&coded], CAPS));
     }
 }

@@ -77,7 +77,7 @@ impl PayloadParser for Form {
         self.odd_byte = false;
         let action = self.action.take().filter(|_| state != PayloadState::Invalid);
         let notes = action.map(|action| Box::new(Notes { action: Some(action), ..Notes::default() }));
-        Reading { state, fields, shape, keys, login, notes }
+        Reading { state, fields, shape, keys, login, notes, ..Reading::default() }
     }
 }
 

@@ -230,11 +230,26 @@ impl PayloadParser for Json {
         self.depth = 0;
         self.documents = 0;
         self.surrogate = None;
-        Reading { state, fields, shape, keys, login, notes: self.gather.take() }
+        Reading { state, fields, shape, keys, login, notes: self.gather.take(), ..Reading::default() }
+    }
+
+    fn held(&self) -> usize {
+        self.gather.held()
     }
 }
 
 impl Json {
+    /// Ends a document from outside: of one that is cut or broken nothing is kept, and the next one begins anew.
+    pub(super) fn document_ended(&mut self) {
+        if !matches!(self.state, State::Start(_) | State::Ended | State::Between) {
+            self.gather.broke_off();
+            self.login.end();
+            self.depth = 0;
+            self.surrogate = None;
+        }
+        self.state = State::Between;
+    }
+
     /// Everything outside strings, numbers and literals. Returns what it did not read.
     fn structure<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut rest = bytes;

@@ -4,20 +4,25 @@
 //! bounded state. To add a format: its file here, and its line in [`PAYLOADS`].
 
 pub(crate) mod aws;
+mod events;
 pub(crate) mod form;
 pub(crate) mod graphql;
+pub(crate) mod grpc;
 mod json;
 pub(crate) mod json_rpc;
 pub(crate) mod llm;
 mod login;
 pub(crate) mod mcp;
+pub(crate) mod multipart;
 mod notes;
 mod paths;
+pub(crate) mod xml;
 
 pub use login::Login;
 pub use notes::Notes;
 
 use crate::{KeySample, PayloadState};
+use tapwire_protocol::Anomalies;
 
 /// A payload format, as `tapwire list payloads` and `tapwire explain` print it.
 #[derive(Debug)]
@@ -37,15 +42,32 @@ pub struct PayloadFormat {
 }
 
 /// Every payload format.
-pub static PAYLOADS: &[PayloadFormat] = &[json::FORMAT, form::FORMAT, graphql::FORMAT, aws::FORMAT];
+pub static PAYLOADS: &[PayloadFormat] = &[
+    json::FORMAT,
+    form::FORMAT,
+    xml::FORMAT,
+    multipart::FORMAT,
+    events::FORMAT,
+    grpc::FORMAT,
+    graphql::FORMAT,
+    aws::FORMAT,
+];
 
 /// Reads bodies of one format, one after the other.
 pub trait PayloadParser: Send {
+    /// Begins a body of that Content-Type, for what its parameters say. Without it the body has to say everything.
+    fn begin(&mut self, _content_type: &[u8]) {}
+
     /// Takes the next bytes of the body.
     fn feed(&mut self, bytes: &[u8]);
 
     /// Ends the body and makes the parser ready for another. `whole` says that the body's last byte was fed.
     fn finish(&mut self, whole: bool) -> Reading;
+
+    /// Bytes that the open body has made it hold beyond what it always does.
+    fn held(&self) -> usize {
+        0
+    }
 }
 
 /// What a parser read of one body.
@@ -63,6 +85,8 @@ pub struct Reading {
     pub login: Option<Login>,
     /// What styles of calls want of it; `None` for most bodies.
     pub notes: Option<Box<Notes>>,
+    /// Facts about its bytes.
+    pub anomalies: Anomalies,
 }
 
 /// Distinct names as one: `a, b`. Of more than `most`, the first in the alphabet.
@@ -73,6 +97,46 @@ fn distinct(names: impl IntoIterator<Item = String>, most: usize) -> String {
     let more = if names.len() > most { ", …" } else { "" };
     names.truncate(most);
     names.join(", ") + more
+}
+
+/// A parameter of a Content-Type or Content-Disposition (RFC 9110, 5.6.6), its quotes undone.
+fn parameter(value: &[u8], name: &[u8]) -> Option<Vec<u8>> {
+    let mut rest = value.get(memchr::memchr(b';', value)?..)?;
+    while let Some(tail) = rest.strip_prefix(b";") {
+        let tail = tail.trim_ascii_start();
+        let equals = tail.iter().position(|byte| matches!(byte, b'=' | b';')).unwrap_or(tail.len());
+        let (key, after) = tail.split_at_checked(equals)?;
+        let Some(text) = after.strip_prefix(b"=") else {
+            rest = after;
+            continue;
+        };
+        let (found, after) = parameter_value(text.trim_ascii_start());
+        if key.trim_ascii_end().eq_ignore_ascii_case(name) {
+            return Some(found);
+        }
+        rest = after.get(memchr::memchr(b';', after)?..)?;
+    }
+    None
+}
+
+/// A token or a quoted string, and what stands behind it.
+fn parameter_value(text: &[u8]) -> (Vec<u8>, &[u8]) {
+    let Some(mut rest) = text.strip_prefix(b"\"") else {
+        let len = memchr::memchr(b';', text).unwrap_or(text.len());
+        let (token, rest) = text.split_at_checked(len).unwrap_or((text, &[]));
+        return (token.trim_ascii_end().to_vec(), rest);
+    };
+    let mut found = Vec::new();
+    loop {
+        rest = match rest {
+            [] => return (found, rest),
+            [b'"', rest @ ..] => return (found, rest),
+            [b'\\', byte, rest @ ..] | [byte, rest @ ..] => {
+                found.push(*byte);
+                rest
+            }
+        };
+    }
 }
 
 /// The format a Content-Type value names.

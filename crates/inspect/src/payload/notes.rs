@@ -1,6 +1,9 @@
 //! What parsers note of a body for the styles of calls to read.
 
 use super::graphql::Document;
+use super::grpc::Frames;
+use super::multipart::Part;
+use super::xml::XmlCall;
 use crate::style::Name;
 
 /// Notes on one body. Empty for most.
@@ -17,6 +20,13 @@ pub struct Notes {
     pub(crate) no_data: bool,
     /// The form field `Action`.
     pub(crate) action: Option<Name>,
+    /// A call in XML.
+    pub(crate) xml: Option<Box<XmlCall>>,
+    /// gRPC's messages.
+    pub(crate) frames: Option<Box<Frames>>,
+    /// Parts of a multipart body, the first of them, and how many there were.
+    pub(crate) parts: Vec<Part>,
+    pub(crate) part_count: u64,
     /// Whether there was more than is kept.
     pub(crate) more: bool,
 }

@@ -276,3 +276,60 @@ fn clouds_name_the_operation_beside_the_path() {
     let form = post("application/x-www-form-urlencoded", "Action=AssumeRole&Version=2011-06-15", "");
     assert_eq!(operation(&form), "AssumeRole");
 }
+
+fn xml(head: &str, question: &str, answer: &str) -> Observation {
+    observe(
+        &format!("POST /soap HTTP/1.1\r\nContent-Type: text/xml\r\n{head}\r\n{question}"),
+        &format!("HTTP/1.1 500 X\r\nContent-Type: text/xml\r\n\r\n{answer}"),
+    )
+}
+
+const ENVELOPE: &str = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Header/><s:Body><GetOrder><id>1</id></GetOrder></s:Body></s:Envelope>";
+
+#[test]
+fn soap_by_action_and_by_body() {
+    let fault = "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><e:Fault><faultcode>e:Client</faultcode></e:Fault></e:Body></e:Envelope>";
+    let call = xml("SOAPAction: \"http://shop.example/Orders#FetchOrder\"\r\n", ENVELOPE, fault);
+    assert_eq!((operation(&call), call.failed()), ("FetchOrder", true));
+    says(
+        &call,
+        "soap",
+        &[("version", "1.1"), ("element", "GetOrder"), ("fault", "true"), ("fault_code", "Client")],
+    );
+    assert_eq!(operation(&xml("SOAPAction: \"\"\r\n", ENVELOPE, "")), "GetOrder");
+    let rpc = xml("", "<methodCall><methodName>shop.get</methodName><params/></methodCall>", "");
+    assert_eq!(operation(&rpc), "shop.get");
+    assert_eq!(xml("", "<order><id>1</id></order>", "<ok/>").said, None);
+}
+
+#[test]
+fn uploads_list_their_parts() {
+    let body = "--B\r\nContent-Disposition: form-data; name=\"doc\"; filename=\"secret.pdf\"\r\nContent-Type: application/pdf\r\n\r\n12345\r\n--B--\r\n";
+    let upload = post("multipart/form-data; boundary=B", body, "");
+    says(
+        &upload,
+        "multipart",
+        &[("count", "1"), ("parts", "[{name=doc file_name=<secret.pdf> type=application/pdf bytes=5}]")],
+    );
+    let graphql = "--B\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n{\"query\":\"mutation U($f: Upload!) {put(f: $f)}\"}\r\n--B--\r\n";
+    assert_eq!(operation(&post("multipart/form-data; boundary=B", graphql, "")), "mutation U {put}");
+}
+
+#[test]
+fn answers_in_events_are_read() {
+    let call = observe(
+        "POST /mcp HTTP/1.1\r\nContent-Type: application/json\r\nMcp-Session-Id: abc\r\n\r\n{\"jsonrpc\":\"2.0\",\"method\":\"tools/call\",\"params\":{\"name\":\"add\"}}",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\nevent: message\r\ndata: {\"jsonrpc\":\"2.0\",\"id\":1,\r\ndata: \"error\":{\"code\":-32602}}\r\n\r\n",
+    );
+    assert_eq!((operation(&call), call.failed()), ("tools/call add", true));
+    says(&call, "mcp", &[("session", "token"), ("tool", "add")]);
+    let chat = observe(
+        "POST /v1/chat/completions HTTP/1.1\r\nContent-Type: application/json\r\n\r\n{\"model\":\"m\",\"stream\":true,\"messages\":[]}",
+        "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: {\"model\":\"m-1\",\"choices\":[{\"delta\":{\"tool_calls\":[{\"function\":{\"name\":\"f\"}}]}}]}\n\ndata: {\"model\":\"m-1\",\"choices\":[],\"usage\":{\"prompt_tokens\":5,\"completion_tokens\":7}}\n\ndata: [DONE]\n\n",
+    );
+    says(
+        &chat,
+        "llm",
+        &[("model", "m-1"), ("streamed", "true"), ("total_tokens", "12"), ("tool_calls", "[f]")],
+    );
+}

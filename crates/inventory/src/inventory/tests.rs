@@ -212,3 +212,48 @@ fn endpoint_id_is_the_same_in_every_inventory() {
     let id = |call: Call| call.endpoint.expect("an endpoint");
     assert_eq!(id(learned().call("GET /orders/1", 200)), id(other.call("GET /orders/2", 200)));
 }
+
+/// A JSON-RPC call of that method on one path.
+fn rpc(learned: &mut Learned, method: &str, answer: &str) -> Call {
+    learned.number += 1;
+    let request = format!(
+        "POST /rpc HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\r\n{{\"jsonrpc\":\"2.0\",\"method\":\"{method}\",\"id\":1}}"
+    );
+    let response = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{answer}");
+    learned.exchange(exchange(learned.number, request.as_bytes(), response.as_bytes()))
+}
+
+const RESULT: &str = "{\"jsonrpc\":\"2.0\",\"result\":1,\"id\":1}";
+
+#[test]
+fn operations_of_one_path_are_endpoints() {
+    let mut learned = learned();
+    let get = rpc(&mut learned, "get", RESULT);
+    let put = rpc(&mut learned, "put", RESULT);
+    assert_ne!(get.endpoint, put.endpoint);
+    assert_eq!(rpc(&mut learned, "get", RESULT).endpoint, get.endpoint);
+    assert_eq!((get.template.as_deref(), put.template.as_deref()), (Some("/rpc"), Some("/rpc")));
+    let operations: Vec<_> = learned.inventory.endpoints().map(|one| one.operation.as_deref()).collect();
+    assert_eq!(operations, [Some("get"), Some("put")]);
+}
+
+#[test]
+fn operations_that_do_not_exist_make_no_endpoint() {
+    let mut learned = learned();
+    let unknown = "{\"jsonrpc\":\"2.0\",\"error\":{\"code\":-32601},\"id\":1}";
+    assert_eq!(rpc(&mut learned, "guess", unknown).endpoint, None);
+    assert_eq!(learned.inventory.counters().unvouched, 1);
+}
+
+#[test]
+fn operations_of_one_path_are_bounded() {
+    let mut learned = Learned::new(Config { max_operations_per_path: 3, ..Config::new(KEY) });
+    let first = rpc(&mut learned, "m0", RESULT).endpoint;
+    (1..10).for_each(|n| {
+        rpc(&mut learned, &format!("m{n}"), RESULT);
+    });
+    let operations: Vec<_> = learned.inventory.endpoints().map(|one| one.operation.as_deref()).collect();
+    assert_eq!(operations, [None, Some("m0"), Some("m1"), Some("m2")]);
+    assert_eq!(learned.inventory.counters().beyond_operations, 7);
+    assert_eq!(rpc(&mut learned, "m0", RESULT).endpoint, first);
+}

@@ -35,7 +35,7 @@ const CODINGS: [&str; 10] = [
     "gzip, deflate",
     "identity",
     "x-gzip",
-    "br",
+    "compress",
     "gzip, gzip, gzip",
 ];
 
@@ -73,7 +73,7 @@ impl Case {
         let (content_type, coding) = (choices.pick(&TYPES), choices.pick(&CODINGS));
         let (shape, split, repeat) = (choices.byte(), choices.byte(), choices.byte());
         let bytes = choices.all();
-        let encode = shape & 1 == 1 && !matches!(coding, "br" | "gzip, gzip, gzip");
+        let encode = shape & 1 == 1 && !matches!(coding, "compress" | "gzip, gzip, gzip");
         let repeated = if repeat > 0xf0 { bytes.repeat(1 << (repeat & 0x0f).min(7)) } else { bytes.to_vec() };
         let content = if encode { repeated } else { bytes.to_vec() };
         let plain = matches!(coding, "" | "identity");

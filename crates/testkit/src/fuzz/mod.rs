@@ -11,6 +11,7 @@ mod flow_info;
 pub mod http1;
 mod input;
 mod laws;
+pub mod payloads;
 pub mod tls;
 pub mod whole;
 
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "flow", run: flow::run },
     Target { name: "http1", run: http1::run },
     Target { name: "body", run: body::run },
+    Target { name: "payloads", run: payloads::run },
     Target { name: "capture_file", run: capture_file::run },
     Target { name: "tls", run: tls::run },
     Target { name: "whole", run: whole::run },

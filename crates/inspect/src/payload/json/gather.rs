@@ -275,6 +275,21 @@ impl Gather {
         self.mark(want, RawValue::Digest(digest));
     }
 
+    /// A document was broken off: its open element says nothing.
+    pub(super) fn broke_off(&mut self) {
+        (self.sha, self.hashed, self.open) = (None, None, Open::Nothing);
+        self.marks.truncate(self.element_marks);
+        self.texts.truncate(self.element_texts);
+        self.seen = 0;
+    }
+
+    /// Bytes that are held for the open body.
+    pub(super) fn held(&self) -> usize {
+        let marks = self.marks.capacity() * size_of::<Raw>();
+        let documents = self.documents.len() * (size_of::<Document>() + (4 << 10));
+        marks + self.texts.capacity() + documents
+    }
+
     /// The notes of a body; empties the collection.
     pub(super) fn take(&mut self) -> Option<Box<Notes>> {
         // An element that did not end is judged like one that did.

@@ -1,0 +1,117 @@
+use super::*;
+use proptest::prelude::*;
+use quick_xml::events::Event;
+
+fn read(pieces: &[&[u8]]) -> Reading {
+    let mut xml = Xml::default();
+    pieces.iter().for_each(|piece| xml.feed(piece));
+    xml.finish(true)
+}
+
+fn one(text: &str) -> Reading {
+    read(&[text.as_bytes()])
+}
+
+#[test]
+fn elements_and_attributes_are_fields() {
+    let reading = one(
+        "<?xml version=\"1.0\"?>\n<!-- > -- -->\n<o:order xmlns:o='urn:o' id=\"1\"><line n='1'/><line n='2' />x &lt; y\
+        <![CDATA[<not a='tag'>]]]]></o:order>\n",
+    );
+    assert_eq!((reading.state, reading.fields), (PayloadState::Read, 4));
+    assert_eq!(reading.shape, one("<order id=''><line n=''></line></order>").shape);
+    assert!(reading.notes.is_none() && reading.anomalies.is_empty());
+}
+
+#[test]
+fn what_is_no_xml_is_invalid() {
+    for text in [
+        "",
+        "plain",
+        "<a>",
+        "<a></b>",
+        "</a>",
+        "<a/><b/>",
+        "<a b></a>",
+        "<a b=c/>",
+        "<a/>x",
+        "<1/>",
+        "<a>&;</a>",
+        "<a>& b</a>",
+        "<a b='<'/>",
+        "<!DOCTYPE a",
+        "<a / >",
+        "<p>one<br>two</p>",
+    ] {
+        assert_eq!(one(text).state, PayloadState::Invalid, "{text}");
+    }
+}
+
+#[test]
+fn entities_are_named_and_not_expanded() {
+    let laughs = "<?xml version=\"1.0\"?><!DOCTYPE l [<!ENTITY a \"ha>]\"><!ENTITY b \"&a;&a;\">]><l>&b;</l>";
+    let reading = one(laughs);
+    assert_eq!(reading.state, PayloadState::Read);
+    assert_eq!(reading.anomalies.iter().collect::<Vec<_>>(), [Anomaly::XmlDoctype, Anomaly::XmlEntity]);
+    let plain = one("<!DOCTYPE note SYSTEM \"note.dtd\"><note/>");
+    assert_eq!(plain.anomalies.iter().collect::<Vec<_>>(), [Anomaly::XmlDoctype]);
+}
+
+#[test]
+fn login_in_a_security_header() {
+    let login = one("<wsse:UsernameToken><wsse:Username>alice</wsse:Username>\
+        <wsse:Password Type=\"text\">a&amp;b</wsse:Password></wsse:UsernameToken>")
+    .login
+    .expect("a login");
+    assert_eq!((login.user.as_slice(), login.password.as_slice()), (&b"alice"[..], &b"a&b"[..]));
+}
+
+#[test]
+fn depth_is_bounded() {
+    assert_eq!(one(&"<a>".repeat(100)).state, PayloadState::Partial);
+    let deep = format!("{}{}", "<a>".repeat(64), "</a>".repeat(64));
+    assert_eq!(one(&deep).state, PayloadState::Read);
+}
+
+/// Whether quick-xml reads it to its end as one element.
+fn oracle(text: &str) -> bool {
+    let mut reader = quick_xml::Reader::from_str(text);
+    let (mut depth, mut roots) = (0_i32, 0);
+    loop {
+        match reader.read_event() {
+            Ok(Event::Start(_)) => {
+                roots += i32::from(depth == 0);
+                depth += 1;
+            }
+            Ok(Event::Empty(_)) => roots += i32::from(depth == 0),
+            Ok(Event::End(_)) => depth -= 1,
+            Ok(Event::Eof) => return depth == 0 && roots == 1,
+            Ok(_) => {}
+            Err(_) => return false,
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_split_reads_alike(
+        text in "(<a>|</a>|<b c='d'>|</b>|<e/>|<!--|-->|<!\\[CDATA\\[|\\]\\]>|<!DOCTYPE |\\[<!ENTITY|&lt;|[<>&;'\"= \\]\\[x?!-]){0,24}",
+        cuts in prop::collection::vec(0_usize..100, 0..5),
+    ) {
+        let bytes = text.as_bytes();
+        let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let pieces: Vec<_> = cuts.windows(2).map(|pair| &bytes[pair[0]..pair[1]]).collect();
+        prop_assert_eq!(read(&pieces), read(&[bytes]));
+        prop_assert_eq!(read(&bytes.chunks(1).collect::<Vec<_>>()), read(&[bytes]));
+    }
+
+    /// What is read to its end here, quick-xml reads too.
+    #[test]
+    fn whatever_is_read_is_read_by_the_oracle(text in "(<a>|</a>|<b c='d'>|</b>|<e/>|<!--y-->|x| ){0,12}") {
+        if one(&text).state == PayloadState::Read {
+            prop_assert!(oracle(&text), "{}", text);
+        }
+    }
+}

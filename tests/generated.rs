@@ -1,0 +1,49 @@
+//! Pages that are made from the registries: what they say is what the build knows.
+
+use std::fmt::Write;
+use tapwire_inspect::{PAYLOADS, STYLES};
+use tapwire_protocol::PROTOCOLS;
+use tapwire_tests::workspace;
+
+const BEGIN: &str =
+    "<!-- made from the registries: UPDATE=1 cargo test -p tapwire-tests --test generated -->\n";
+const END: &str = "<!-- end -->\n";
+
+#[test]
+fn page_of_protocols_is_up_to_date() {
+    let path = workspace().join("docs/protocols.md");
+    let page = std::fs::read_to_string(&path).expect("the page");
+    let (before, rest) = page.split_once(BEGIN).expect("the beginning of what is made");
+    let (made, after) = rest.split_once(END).expect("its end");
+    let expected = tables();
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, [before, BEGIN, &expected, END, after].concat())
+            .expect("a page that can be written");
+    } else {
+        assert_eq!(made, expected, "docs/protocols.md: {}", BEGIN.trim());
+    }
+}
+
+fn tables() -> String {
+    let mut page = String::from("\n## Wire protocols\n\n| name | what is read |\n|---|---|\n");
+    for protocol in PROTOCOLS {
+        writeln!(page, "| `{}` | {} |", protocol.name, cell(protocol.summary)).expect("text");
+    }
+    page.push_str("\n## Payload formats\n\n| name | media types | what is read |\n|---|---|---|\n");
+    for format in PAYLOADS {
+        let types = format.media_types.join("`, `");
+        writeln!(page, "| `{}` | `{types}` | {} |", format.name, cell(format.summary)).expect("text");
+    }
+    page.push_str("\n## Styles of calls\n\n| name | told by | what is read |\n|---|---|---|\n");
+    for style in STYLES {
+        writeln!(page, "| `{}` | {} | {} |", style.name, cell(style.told_by), cell(style.summary))
+            .expect("text");
+    }
+    page.push('\n');
+    page
+}
+
+/// Text as a table's cell holds it.
+fn cell(text: &str) -> String {
+    text.trim().replace('|', "\\|").replace('\n', " ")
+}
