@@ -97,6 +97,10 @@ impl<'a> Summary<'a> {
                 ),
             );
         }
+        if report.source.unread > 0 {
+            let packets = counted(report.source.unread, "packet");
+            paper.row("unread", &format!("{packets} that waited in the ring when the run ended"));
+        }
         if report.lanes.lane_full > 0 {
             let packets = counted(report.lanes.lane_full, "packet");
             paper.row("dropped", &format!("{packets} on the way to the lane that owns their connection"));

@@ -98,6 +98,7 @@ pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
         ("packets_filtered", source.filtered),
         ("packets_dropped_kernel", source.dropped_kernel),
         ("packets_dropped_interface", source.dropped_interface),
+        ("packets_unread", source.unread),
         ("interface_outages", source.outages),
         ("interface_outage_ms", source.outage_ms),
         ("packets", wire.packets),
