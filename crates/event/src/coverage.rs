@@ -2,7 +2,7 @@
 
 use tapwire_inventory::{Interval, SeenShare};
 
-/// One phrase for people: `98.3 % of 1312 exchanges (98.1–99.1 %), 12 more by one half`, `all of 1312 exchanges`, `not seen`.
+/// One phrase for people: `98.3 % of 1,312 exchanges (98.1–99.1 %), 12 more by one half`, `all of 1,312 exchanges`, `not seen`.
 pub fn seen_share(seen: &SeenShare) -> String {
     let known = seen.pairs + seen.halves;
     if !seen.is_any() {
@@ -66,7 +66,7 @@ mod tests {
     #[test]
     fn a_share_is_told_in_one_phrase() {
         let part = seen(1_290, 12, 10.0, [0.98149, 0.98323, 0.99041]);
-        assert_eq!(seen_share(&part), "98.3 % of 1312 exchanges (98.1–99.1 %), 12 more by one half");
+        assert_eq!(seen_share(&part), "98.3 % of 1,312 exchanges (98.1–99.1 %), 12 more by one half");
         assert_eq!(seen_share(&seen(1, 0, 0.0, [1.0; 3])), "all of 1 exchange");
         assert_eq!(
             seen_share(&seen(0, 0, 3.2, [0.0; 3])),
