@@ -3,6 +3,8 @@
 //! Bases are the recorded fixtures and scripted conversations. Every exchange carries its number in both halves, so a
 //! pair of strangers shows. The random-loss test prints how many pairs were checked.
 
+#[path = "properties_http2.rs"]
+mod http2;
 #[path = "properties_tunnels.rs"]
 mod tunnels;
 
@@ -11,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use tapwire_capture::{ByteOrder, Resolution};
 use tapwire_protocol::Pairing;
+use tapwire_testkit::http2::{Indexing, Script, Style as Http2};
 use tapwire_testkit::mutate::{self, Container};
 use tapwire_testkit::{
     Capture, Conversation, Facts, OwnedPacket, Row, Sending, Sensed, sense, shop_turns, truth,
@@ -103,7 +106,13 @@ const SENDINGS: [Sending; 3] = [Sending::AfterAnswer, Sending::Batch(3), Sending
 fn bases() -> Vec<Base> {
     let recorded = WHOLE.iter().map(|name| Base::new((*name).to_owned(), fixture(name)));
     let made = SENDINGS.iter().map(|sending| Base::new(format!("{sending:?}"), scripted(*sending, 60, 21)));
-    recorded.chain(made).collect()
+    let http2 = Http2::usual();
+    let mixed = Http2 { streams: 4, indexing: Indexing::Mixed, padding: 20, chatter: true, ..http2 };
+    let framed = [("http2", http2), ("http2-mixed", mixed)].into_iter().map(|(name, style)| {
+        let turns = Script::new(40, style, 22).turns();
+        Base::new(name.to_owned(), Conversation::new(turns, 22).play())
+    });
+    recorded.chain(made).chain(framed).collect()
 }
 
 /// Runs a check over all bases and names every one that fails.
