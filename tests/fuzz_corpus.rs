@@ -25,6 +25,11 @@ fn http1_holds_its_laws_over_the_corpus() {
 }
 
 #[test]
+fn http2_holds_its_laws_over_the_corpus() {
+    run("http2");
+}
+
+#[test]
 fn body_holds_its_laws_over_the_corpus() {
     run("body");
 }

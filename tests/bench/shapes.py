@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures tapwire on captures of other shapes than the usual one: large bodies, gzip with analysis, one request a
-connection, ten times the traffic, and a million connections that stay open. Prints a line a shape, with what was
+connection, ten times the traffic, HTTP/2, and a million connections that stay open. Prints a line a shape, with what was
 generated, and writes the figures as JSON."""
 
 import argparse
@@ -114,6 +114,18 @@ def ten_times(bench):
         f"{small['rss_mib']:.0f} and {large['rss_mib']:.0f} MiB ({growth:+.0f})")
 
 
+def http2(bench):
+    rows = []
+    for flags in ([], ["--http2"]):
+        size = bench.generate("--exchanges", "100000", "--connections", "800", *flags)
+        rows.append({**bench.sense("--analysis", "off"), "capture_bytes": size})
+    plain, framed = rows
+    ratio = framed["cpu"] / plain["cpu"]
+    return {"http1": plain, "http2": framed, "ratio": round(ratio, 2)}, (
+        f"{framed['found']:,} of 100,000 in {framed['cpu']:.2f} CPU s, {ratio:.2f} times the same exchanges over HTTP/1 "
+        f"({plain['cpu']:.2f})")
+
+
 def idle_connections(bench):
     count = 1_000_000
     size = bench.generate("--exchanges", str(count), "--connections", str(count), "--keep-open")
@@ -124,7 +136,7 @@ def idle_connections(bench):
 
 
 SHAPES = {"large-bodies": large_bodies, "gzip-bodies": gzip_bodies, "one-request": one_request, "ten-times": ten_times,
-          "idle-connections": idle_connections}
+          "http2": http2, "idle-connections": idle_connections}
 
 
 def main():

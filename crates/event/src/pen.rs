@@ -42,7 +42,7 @@ impl Pen {
         let head = &view.request()?.head;
         let connect = head.method().is_some_and(|method| method.bytes() == b"CONNECT");
         let target = head.target()?;
-        Some(if connect {
+        Some(if connect && !target.bytes().starts_with(b"/") {
             self.redactor.host(target, &mut self.scratch)
         } else {
             self.redactor.url(target, &mut self.scratch)

@@ -31,7 +31,9 @@ pub(crate) struct Target<'a> {
 impl<'a> Target<'a> {
     fn of(head: &'a Head) -> Self {
         let Some(target) = head.target().map(Untrusted::bytes) else { return Self::default() };
-        if head.method().is_some_and(|method| method.bytes() == b"CONNECT") {
+        let connect = head.method().is_some_and(|method| method.bytes() == b"CONNECT");
+        // Extended CONNECT (RFC 8441) has a path.
+        if connect && !target.starts_with(b"/") {
             return Self { authority: Some(target), ..Self::default() };
         }
         Self::parse(target)
@@ -39,9 +41,8 @@ impl<'a> Target<'a> {
 
     /// The authority alone. An origin-form target, the usual one, has none.
     fn authority_of(head: &'a Head) -> Option<&'a [u8]> {
-        let is_connect = head.method().is_some_and(|method| method.bytes() == b"CONNECT");
         let is_path = head.target()?.bytes().starts_with(b"/");
-        if is_path && !is_connect { None } else { Self::of(head).authority }
+        if is_path { None } else { Self::of(head).authority }
     }
 
     /// Splits an origin-form or absolute-form target.

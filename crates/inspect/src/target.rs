@@ -29,7 +29,8 @@ pub(crate) struct Target {
 pub(crate) fn split(head: &Head) -> Option<Target> {
     let range = head.target?;
     let text = head.slice(range).bytes();
-    if head.method().is_some_and(|method| method.bytes() == b"CONNECT") {
+    // Extended CONNECT (RFC 8441) has a path.
+    if head.method().is_some_and(|method| method.bytes() == b"CONNECT") && !text.starts_with(b"/") {
         return Some(Target { authority: Some(range), ..Target::default() });
     }
     let mut target = Target::default();

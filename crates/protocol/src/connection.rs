@@ -312,12 +312,7 @@ impl Unknown {
         }
         let (held, skip) = if header == 0 { (held, 0) } else { (None, header.saturating_sub(before)) };
         let at_start = self.is_at_start(chunk.side);
-        if at_start
-            && header == 0
-            && rest.len() > 2
-            && rest.len() < PREFACE.len()
-            && PREFACE.starts_with(rest)
-        {
+        if at_start && header == 0 && self.held.is_none() && may_become_http2(rest, chunk.side, initiator) {
             return self.hold(held, joined, chunk);
         }
         if let Some((client, proof)) = http2(rest, chunk.side, at_start, initiator) {
@@ -402,7 +397,7 @@ fn http2(bytes: &[u8], side: Side, at_start: bool, initiator: Option<Side>) -> O
     if bytes.starts_with(b"PRI * HTTP/2.0") {
         return Some((side, Proof::Preface));
     }
-    if at_start && initiator == Some(side.peer()) && search::begins_with_settings(bytes) {
+    if at_start && initiator == Some(side.peer()) && search::begins_with_settings(bytes) == Some(true) {
         return Some((side.peer(), Proof::Settings));
     }
     let direction = search::joined(bytes)?.or_else(|| {
@@ -411,4 +406,10 @@ fn http2(bytes: &[u8], side: Side, at_start: bool, initiator: Option<Side>) -> O
     })?;
     let client = if direction == Direction::ToServer { side } else { side.peer() };
     Some((client, Proof::Frames(direction)))
+}
+
+/// Whether these are too few of a stream's first bytes to tell. What they begin could hardly be anything else.
+fn may_become_http2(bytes: &[u8], side: Side, initiator: Option<Side>) -> bool {
+    let preface = bytes.len() > 2 && bytes.len() < PREFACE.len() && PREFACE.starts_with(bytes);
+    preface || initiator == Some(side.peer()) && search::begins_with_settings(bytes).is_none()
 }

@@ -208,7 +208,12 @@ impl<E: ExchangeSink> Protocols<E> {
             self.add_flow_bytes(state.kind(), until - used);
             used = until;
             match switch {
-                Some(switch) => *state = self.switch(flow, switch),
+                Some(switch) => {
+                    // What it held ends with it.
+                    let (counted, _) = state.recount::<E>(0);
+                    self.held = self.held.saturating_sub(counted);
+                    *state = self.switch(flow, switch);
+                }
                 None => return,
             }
         }

@@ -92,7 +92,7 @@ pub(super) struct Reader {
     pub(super) allowed: Option<u32>,
     /// The longest payload so far.
     pub(super) longest: u32,
-    /// Frames in a row that broke a rule of their type.
+    /// Frames in a row that would have ended the connection.
     pub(super) odd: u8,
 }
 
@@ -156,6 +156,11 @@ impl Reader {
     /// Whether anything of this direction may have been missed.
     pub(super) const fn has_losses(&self) -> bool {
         self.losses > 0
+    }
+
+    /// Whether bytes are held in which a frame may be found.
+    pub(super) fn is_searching(&self) -> bool {
+        matches!(self.place, Place::Lost) && self.search.as_ref().is_some_and(|search| search.len() > 0)
     }
 
     /// Remembers that bytes at `at` of this chunk begin a frame.

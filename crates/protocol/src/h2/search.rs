@@ -108,10 +108,15 @@ pub(crate) fn looks_like_start(bytes: &[u8]) -> bool {
     bytes.starts_with(b"PRI * HTTP/2.0") || joined(bytes).is_some()
 }
 
-/// Whether the first bytes of a server are the SETTINGS that its stream begins with (RFC 9113, 3.4).
-pub(crate) fn begins_with_settings(bytes: &[u8]) -> bool {
-    let is_first = |head: FrameHead| head.kind == kind::SETTINGS && !head.has(flag::ACK);
-    FrameHead::parse(bytes).is_some_and(|head| is_first(head) && head.is_plausible(USUAL_MAX))
+/// Whether the first bytes of a server are the SETTINGS that its stream begins with (RFC 9113, 3.4); `None` when they
+/// are too few to tell.
+pub(crate) fn begins_with_settings(bytes: &[u8]) -> Option<bool> {
+    if let Some(head) = FrameHead::parse(bytes) {
+        return Some(head.kind == kind::SETTINGS && !head.has(flag::ACK) && head.is_plausible(USUAL_MAX));
+    }
+    let may_be =
+        bytes.iter().zip([0, 0, u8::MAX, kind::SETTINGS, 0, 0, 0, 0, 0]).all(|(byte, most)| *byte <= most);
+    if may_be && bytes.get(3).is_none_or(|byte| *byte == kind::SETTINGS) { None } else { Some(false) }
 }
 
 /// Where a segment's bytes begin among those held, and what its chunk said.

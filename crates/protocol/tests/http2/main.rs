@@ -203,7 +203,7 @@ transcripts! {
         >>> DATA 7 end late
         >>> GET 9 /b
         <<< HEADERS 9 end :status=200 #62
-    " => ["7 POST /a +3 truncated | 200 +2", "9 GET /b | 200 !unknown-fields"];
+    " => ["7 POST /a +7 | 200 +2", "9 GET /b | 200 !unknown-fields"];
 
     joined_where_the_server_speaks: r"
         join
@@ -242,6 +242,19 @@ fn many(count: u32, frames: impl Fn(u32) -> String) -> String {
 fn with(text: &str, anomaly: Anomaly) -> usize {
     let played = Transcript::read(text).play();
     played.raw.iter().filter(|exchange| exchange.all_anomalies().contains(anomaly)).count()
+}
+
+#[test]
+fn what_a_receiver_lets_pass_does_not_shake_the_reader_off() {
+    let priority = "RAW 00 00 03 02 00 00 00 00 01 00 00 00".to_owned();
+    let reserved = "RAW 00 00 08 06 00 80 00 00 00 01 02 03 04 05 06 07 08".to_owned();
+    let longer = format!("POST 1 /a | DATA 1 end {}", "x".repeat(20_000));
+    for odd in [vec![priority; 9].join(" | "), vec![reserved; 9].join(" | "), longer] {
+        let text = format!(">>> PREFACE | SETTINGS | {odd} | GET 3 /b\n<<< SETTINGS | STATUS 3 200");
+        let played = Transcript::read(&text).play();
+        assert!(played.exchanges[0].starts_with("3 GET /b"), "{:?}", played.exchanges);
+        assert_eq!(played.counters.lost_bytes, 0);
+    }
 }
 
 #[test]

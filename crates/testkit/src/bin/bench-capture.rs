@@ -10,12 +10,13 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 use tapwire_capture::{ByteOrder, PcapWriter, Resolution};
+use tapwire_testkit::http2::Translation;
 use tapwire_testkit::{OwnedPacket, PSH, Random, Tcp};
 use tapwire_wire::{Endpoint, LinkType, TcpFlags, Timestamp};
 
 const USAGE: &str = "bench-capture [--exchanges N] [--connections N] [--endpoints N] [--seed N] [--body-size BYTES] \
                      [--largest-body BYTES] [--gzip PERCENT] [--chunked PERCENT] [--one-per-connection] [--keep-open] \
-                     OUT.pcap";
+                     [--http2] OUT.pcap";
 
 fn main() -> ExitCode {
     let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| options.write());
@@ -45,6 +46,8 @@ struct Options {
     one_per_connection: bool,
     /// Connections are never closed.
     keep_open: bool,
+    /// The same exchanges as HTTP/2.
+    http2: bool,
     out: String,
 }
 
@@ -61,6 +64,7 @@ impl Options {
             chunked: 27,
             one_per_connection: false,
             keep_open: false,
+            http2: false,
             out: String::new(),
         };
         while let Some(word) = words.next() {
@@ -76,6 +80,7 @@ impl Options {
                 "--gzip" => options.gzip = number()?,
                 "--chunked" => options.chunked = number()?,
                 "--keep-open" => options.keep_open = true,
+                "--http2" => options.http2 = true,
                 "--one-per-connection" => options.one_per_connection = true,
                 _ if word.starts_with("--") => return Err(format!("unknown option {word}\n{USAGE}")),
                 _ => options.out = word,
@@ -108,6 +113,7 @@ struct Connection {
     left: usize,
     open: bool,
     token: u64,
+    http2: Option<Translation>,
 }
 
 /// A body with its coding, made once.
@@ -203,8 +209,9 @@ impl<'a, W: Write> Load<'a, W> {
         let left = if self.options.one_per_connection { 1 } else { share.max(1) };
         let received = [next[SERVER], next[CLIENT]];
         let token = self.random.next();
+        let http2 = self.options.http2.then(|| Translation::new(self.options.seed));
         let connection =
-            Connection { index, ends: [client, server], next, received, left, open: false, token };
+            Connection { index, ends: [client, server], next, received, left, open: false, token, http2 };
         self.due.insert((at, index), connection);
     }
 
@@ -215,7 +222,10 @@ impl<'a, W: Write> Load<'a, W> {
             self.emit(connection, SERVER, TcpFlags::SYN, &[], now)?;
             self.emit(connection, CLIENT, 0, &[], now)?;
         }
-        let (request, response) = self.messages(connection.token);
+        let (mut request, mut response) = self.messages(connection.token);
+        if let Some(http2) = &mut connection.http2 {
+            (request, response) = http2.exchange(&request, &response);
+        }
         self.send(connection, CLIENT, &request, now)?;
         *now += 200_000 + self.random.below(3_000_000) as i64;
         self.send(connection, SERVER, &response, now)?;

@@ -9,6 +9,7 @@ pub mod decode;
 pub mod flow;
 mod flow_info;
 pub mod http1;
+pub mod http2;
 mod input;
 mod laws;
 pub mod payloads;
@@ -29,6 +30,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "decode", run: decode::run },
     Target { name: "flow", run: flow::run },
     Target { name: "http1", run: http1::run },
+    Target { name: "http2", run: http2::run },
     Target { name: "body", run: body::run },
     Target { name: "payloads", run: payloads::run },
     Target { name: "capture_file", run: capture_file::run },

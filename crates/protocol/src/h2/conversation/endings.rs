@@ -71,7 +71,7 @@ impl Conversation {
         direction: Direction,
         index: usize,
     ) {
-        let losses = self.reader(direction).losses;
+        let (losses, seen) = (self.reader(direction).losses, self.reader(direction).seen);
         let Some(stream) = self.streams.get(index) else { return };
         if stream.tunnel {
             // The other direction may go on, and is no news.
@@ -84,6 +84,7 @@ impl Conversation {
         let half = stream.half(direction);
         half.progress = Progress::Ended;
         if let Some(message) = &mut half.message {
+            (message.ended, message.frames.last) = seen;
             let bodiless = of_head || matches!(message.head.status, Some(204 | 304));
             let fits = keeps_length(message, bodiless);
             if half.losses != losses && (!fits || message.body.framing == crate::Framing::Close) {
@@ -243,13 +244,9 @@ impl Conversation {
         let mut held = std::mem::take(&mut self.reader(direction).held);
         match head.kind {
             kind::HEADERS | kind::PUSH_PROMISE => {
-                // Where its padding begins is unknown, and no concern: the block is cut before.
-                if head.has(flag::PADDED) {
-                    held.drain(..held.len().min(1));
-                }
-                let cut = FrameHead { flags: head.flags & !flag::PADDED, ..*head };
+                let (cut, seen) = without_pad_length(head, &mut held);
                 match self.block_of(direction, &cut, &held) {
-                    Some((block, bytes)) => self.block(out, direction, &block, bytes, Seen::Truncated),
+                    Some((block, bytes)) => self.block(out, direction, &block, bytes, seen),
                     None => self.reader(direction).hpack.forget(),
                 }
             }
@@ -345,9 +342,26 @@ impl Conversation {
     }
 }
 
+/// What has come of a padded frame with a block becomes that of one without padding. Where only padding is missing, and
+/// the block ends with its frame, it is whole.
+fn without_pad_length(head: &FrameHead, held: &mut Vec<u8>) -> (FrameHead, Seen) {
+    let cut = FrameHead { flags: head.flags & !flag::PADDED, ..*head };
+    let Some(padding) = held.first().copied().filter(|_| head.has(flag::PADDED)) else {
+        return (cut, Seen::Truncated);
+    };
+    held.drain(..1);
+    let block = (head.len as usize).saturating_sub(1 + usize::from(padding));
+    let whole = held.len() >= block && head.has(flag::END_HEADERS);
+    held.truncate(block);
+    (cut, if whole { Seen::Complete } else { Seen::Truncated })
+}
+
 /// Whether the request of a response that has ended may still come: the server had more of the client than was captured
-/// so far.
+/// so far, or it is among bytes in which the next frame is still looked for.
 fn may_come(stream: &Stream, requests: &crate::h2::reader::Reader) -> bool {
+    if requests.is_searching() {
+        return true;
+    }
     let asked = stream.response.message.as_ref().and_then(|response| response.peer_at);
     let known = match (asked, requests.next) {
         (Some(asked), Some(next)) => asked <= next,

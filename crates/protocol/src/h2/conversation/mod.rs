@@ -21,7 +21,7 @@ use tapwire_wire::Side;
 /// Bytes of a frame or of a header block that are held until it is whole; of a longer block the beginning is read.
 const MAX_BLOCK: usize = 64 << 10;
 
-/// Frames in a row that break a rule of their type before the place of the next one is in doubt.
+/// Frames in a row that would end the connection before the place of the next one is in doubt.
 const MAX_ODD: u8 = 2;
 
 /// What an unknown connection showed that makes it HTTP/2.
@@ -269,24 +269,22 @@ impl Conversation {
         let reader = self.reader(direction);
         if reader.allowed.is_some_and(|allowed| head.len > allowed) {
             reader.pending.insert(Anomaly::OversizedFrame);
+        }
+        if head.reserved || !head.is_lawful() {
+            reader.pending.insert(Anomaly::InvalidFrame);
+        }
+        // A receiver ignores the reserved bit, and a PRIORITY of another length ends no connection (RFC 9113, 4.1, 6.3):
+        // who sends such frames must not shake the reader off. Any other fault would end the connection.
+        let fatal = !head.is_lawful() && head.kind != kind::PRIORITY;
+        reader.odd = if fatal { reader.odd + 1 } else { 0 };
+        if reader.odd >= MAX_ODD {
             self.flush_block(out, direction);
             self.lose(direction);
             return false;
         }
-        if head.reserved || !head.is_lawful() {
-            reader.pending.insert(Anomaly::InvalidFrame);
-            reader.odd += 1;
-            if reader.odd >= MAX_ODD {
-                self.flush_block(out, direction);
-                self.lose(direction);
-                return false;
-            }
-            if !head.is_lawful() {
-                self.skip(direction, head.len, head.carries_block());
-                return false;
-            }
-        } else {
-            reader.odd = 0;
+        if !head.is_lawful() {
+            self.skip(direction, head.len, head.carries_block());
+            return false;
         }
         let reader = self.reader(direction);
         reader.longest = reader.longest.max(head.len);
