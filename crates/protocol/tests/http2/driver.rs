@@ -183,7 +183,7 @@ fn bytes_of(text: &str) -> Vec<u8> {
         "MORE" => frame(9, if has("end") { 4 } else { 0 }, number(1), &fields(behind)),
         "DATA" => frame(0, u8::from(has("end")), number(1), &rest(behind)),
         "PADDED" => {
-            let padding = number(2) as u8;
+            let padding = u8::try_from(number(2)).expect("a short padding");
             frame(0, 8, number(1), &[&[padding][..], &rest(3), &vec![0; usize::from(padding)]].concat())
         }
         "RST" => frame(3, 0, number(1), &number(2).to_be_bytes()),
