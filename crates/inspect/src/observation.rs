@@ -41,6 +41,11 @@ pub enum SegmentKind {
 }
 
 impl SegmentKind {
+    /// What a decoded segment looks like; `index` counts segments from 0, since versions stand in front.
+    pub fn of(text: &[u8], index: usize) -> Self {
+        crate::segment::classify(text, index)
+    }
+
     /// Whether such a segment is a parameter wherever it stands.
     pub const fn is_parameter(self) -> bool {
         !matches!(self, Self::Word | Self::Version)
@@ -139,6 +144,9 @@ pub struct KeySample {
 }
 
 impl KeySample {
+    /// Of a body without keys.
+    pub const EMPTY: Self = Self { hashes: [0; 16], len: 0 };
+
     /// The hashes, rising.
     pub fn hashes(&self) -> &[u32] {
         self.hashes.get(..usize::from(self.len)).unwrap_or_default()

@@ -87,6 +87,17 @@ fn identifier(text: &[u8]) -> bool {
         || text.len() >= 10 && mix.digits >= 2 && mix.letters >= 2 && mix.switches >= 3
         || text.len() >= 20 && mix.digits >= 2 && mix.upper > 0 && mix.lower > 0 && mix.separators <= 2
         || order_number(text)
+        || prefixed(text)
+}
+
+/// `cus_x7k2…`, `play_dUBGnIqdqaSU7t`: a short prefix, and behind it twelve and more letters and digits with a digit before
+/// a letter, or capitals behind small letters: no name is written so.
+fn prefixed(text: &[u8]) -> bool {
+    let Some(at) = text.iter().rposition(|byte| matches!(byte, b'_' | b'-')) else { return false };
+    let tail = text.get(at + 1..).unwrap_or_default();
+    let mix = Mix::of(tail);
+    let digit_first = tail.windows(2).any(|two| matches!(two, [a, b] if a.is_ascii_digit() && b.is_ascii_alphabetic()));
+    (1..=8).contains(&at) && tail.len() >= 12 && mix.separators == 0 && mix.digits > 0 && digit_first
 }
 
 /// 16 and more hexadecimal digits: no English word is that long and has only these letters.

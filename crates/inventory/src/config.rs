@@ -19,6 +19,8 @@ pub struct Config {
     pub max_endpoints_per_service: u32,
     /// Operations of one path that are endpoints of their own; calls of further ones are placed on the path.
     pub max_operations_per_path: u32,
+    /// Segments of paths kept in all, known words and parameters with what follows them.
+    pub max_segments: usize,
     /// When a service counts as silent.
     pub silence: Silence,
 }
@@ -32,6 +34,7 @@ impl Config {
             max_endpoints: 100_000,
             max_endpoints_per_service: 10_000,
             max_operations_per_path: 1000,
+            max_segments: 250_000,
             silence: Silence::USUAL,
         }
     }

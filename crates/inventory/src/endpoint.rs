@@ -20,6 +20,11 @@ pub struct StatusCounts {
 }
 
 impl StatusCounts {
+    fn absorb(&mut self, other: &Self) {
+        self.classes.iter_mut().zip(other.classes).for_each(|(mine, theirs)| *mine += theirs);
+        self.unseen += other.unseen;
+    }
+
     fn add(&mut self, status: Option<u16>) {
         let class = status.and_then(|status| usize::from(status / 100).checked_sub(1));
         match class.and_then(|class| self.classes.get_mut(class)) {
@@ -53,6 +58,11 @@ impl AuthCounts {
         Self::KINDS.into_iter().zip(self.kinds).filter(|(_, calls)| *calls > 0)
     }
 
+    fn absorb(&mut self, other: &Self) {
+        self.kinds.iter_mut().zip(other.kinds).for_each(|(mine, theirs)| *mine += theirs);
+        self.none += other.none;
+    }
+
     fn add(&mut self, observation: &Observation) {
         if observation.credentials.is_empty() {
             self.none += 1;
@@ -77,11 +87,17 @@ impl Callers {
         (self.seen.len(), self.more)
     }
 
+    fn absorb(&mut self, other: &Self) {
+        other.seen.iter().for_each(|caller| self.add(*caller));
+        self.more |= other.more;
+    }
+
     fn add(&mut self, caller: u64) {
         if let Err(at) = self.seen.binary_search(&caller) {
-            self.more = self.seen.len() == EXACT_CALLERS;
-            if !self.more {
+            if self.seen.len() < EXACT_CALLERS {
                 self.seen.insert(at, caller);
+            } else {
+                self.more = true;
             }
         }
     }
@@ -156,15 +172,26 @@ impl Endpoint {
         let answer = &observation.response_payload;
         if matches!(status, Some(200..=299)) && answer.state == PayloadState::Read && answer.format.is_some()
         {
-            self.add_shape(answer.shape);
+            self.add_shape(answer.shape, 1);
         }
     }
 
-    fn add_shape(&mut self, shape: u64) {
+    /// Takes in what was known of an endpoint that turned out to be this one.
+    pub(crate) fn absorb(&mut self, other: Self) {
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        self.calls += other.calls;
+        self.callers.absorb(&other.callers);
+        self.status.absorb(&other.status);
+        self.auth.absorb(&other.auth);
+        other.shapes.iter().for_each(|shape| self.add_shape(shape.shape, shape.calls));
+    }
+
+    fn add_shape(&mut self, shape: u64, calls: u64) {
         if let Some(known) = self.shapes.iter_mut().find(|known| known.shape == shape) {
-            known.calls += 1;
+            known.calls += calls;
         } else if self.shapes.len() < MAX_SHAPES {
-            self.shapes.push(ResponseShape { shape, calls: 1 });
+            self.shapes.push(ResponseShape { shape, calls });
         }
     }
 }

@@ -11,11 +11,6 @@ impl Keyed {
     pub(crate) const fn new(key: [u8; 16]) -> Self {
         Self(key)
     }
-
-    /// A 128-bit hash: two texts that share it are not to be found without the key.
-    pub(crate) fn wide(&self) -> siphasher::sip128::SipHasher24 {
-        siphasher::sip128::SipHasher24::new_with_key(&self.0)
-    }
 }
 
 impl BuildHasher for Keyed {

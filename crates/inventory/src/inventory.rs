@@ -1,36 +1,26 @@
 //! The inventory: observations in, calls out, and what was learned of services and endpoints.
 
-use crate::endpoint::{Endpoint, Service, status};
-use crate::hashing::{BuildAsIs, Keyed};
+use crate::endpoint::{Endpoint, Service};
+use crate::endpoints::{Endpoints, Owner, Placed};
+use crate::hashing::Keyed;
 use crate::pulse::{Pulses, Silent};
+use crate::templates::NodeId;
 use crate::{Call, Config, EndpointId, Principal, principal, template};
-use siphasher::sip::SipHasher24;
-use siphasher::sip128::Hasher128;
 use std::collections::HashMap;
-use std::hash::Hasher;
 use std::sync::Arc;
 use tapwire_inspect::{Observation, Tokens};
-use tapwire_protocol::{Head, Message};
+use tapwire_protocol::Message;
 use tapwire_wire::Timestamp;
-
-/// Methods longer than this are noise of a scanner or a broken client.
-const MAX_METHOD: usize = 32;
 
 /// What was learned. Written by one thread, in the order of the exchanges' numbers.
 pub struct Inventory {
     config: Config,
     tokens: Tokens,
-    hashing: Keyed,
     services: Vec<Service>,
     service_by_name: HashMap<Arc<str>, usize, Keyed>,
-    /// In the order of discovery.
-    endpoints: Vec<Endpoint>,
-    /// By a keyed hash of service, method, typed path and operation: no text is built for an endpoint that is known.
-    endpoint_by_path: HashMap<u128, usize, BuildAsIs>,
-    endpoint_by_id: HashMap<EndpointId, usize, Keyed>,
-    /// Endpoints of one path that differ by their operation.
-    operations_of_path: HashMap<u128, u32, BuildAsIs>,
-    methods: Vec<Arc<str>>,
+    /// Where the paths of each service begin.
+    roots: Vec<NodeId>,
+    endpoints: Endpoints,
     counters: Counters,
     pulses: Pulses,
     /// Services that changed and were not yet told of: at most all of them.
@@ -46,10 +36,21 @@ pub struct Counters {
     pub beyond_services: u64,
     /// Calls that would have made an endpoint beyond a limit.
     pub beyond_endpoints: u64,
-    /// Calls whose answer vouches for no endpoint (404, 405, a method that does not exist), to paths that are not known.
+    /// Calls whose answer vouches for no endpoint (404, 405, a method that is none, the first two failures of a path), to
+    /// paths that are not known.
     pub unvouched: u64,
     /// Calls whose operation would have been one too many on its path: they are placed on the path itself.
     pub beyond_operations: u64,
+    /// OPTIONS requests, such as browsers send before others: they ask what may be called, and call nothing.
+    pub questions: u64,
+    /// Calls whose path has a segment beyond a limit.
+    pub beyond_segments: u64,
+    /// Paths forgotten that had failed once or twice.
+    pub evicted_pending: u64,
+    /// Endpoints that turned out to be others.
+    pub merged_endpoints: u64,
+    /// Merges that are remembered no more.
+    pub forgotten_merges: u64,
 }
 
 impl Inventory {
@@ -60,15 +61,11 @@ impl Inventory {
             tokens: Tokens::new(config.token_key.clone()),
             services: Vec::new(),
             service_by_name: HashMap::with_hasher(hashing.clone()),
-            endpoints: Vec::new(),
-            endpoint_by_path: HashMap::default(),
-            endpoint_by_id: HashMap::with_hasher(hashing.clone()),
-            operations_of_path: HashMap::default(),
-            methods: Vec::new(),
+            roots: Vec::new(),
+            endpoints: Endpoints::new(&config, hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
             silent: Vec::new(),
-            hashing,
             config,
         }
     }
@@ -124,9 +121,29 @@ impl Inventory {
         sorted.into_iter()
     }
 
-    /// The endpoint of that id.
+    /// The endpoint of that id, or the one it was merged into.
     pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
-        self.endpoints.get(*self.endpoint_by_id.get(&id)?)
+        self.endpoints.get(id)
+    }
+
+    /// Endpoints that turned out to be others, each with what it is now, sorted by id.
+    pub fn merged(&self) -> Vec<(EndpointId, EndpointId)> {
+        self.endpoints.merged()
+    }
+
+    /// Bytes held for what is learned of paths.
+    pub fn template_bytes(&self) -> usize {
+        self.endpoints.template_bytes()
+    }
+
+    /// Judges all paths with what is known by now, as is done now and then while calls come. Templates that are few calls
+    /// old get better by it.
+    pub fn settle(&mut self) {
+        let max = self.config.max_endpoints_per_service;
+        for (service, root) in self.services.iter_mut().zip(&self.roots) {
+            let owner = Owner { name: &service.name, root: *root, endpoints: &mut service.endpoints, max };
+            self.endpoints.settle(owner, &mut self.counters);
+        }
     }
 
     /// The service's index; `None` beyond the limit.
@@ -167,6 +184,7 @@ impl Inventory {
         }
         let index = self.services.len();
         self.service_by_name.insert(Arc::clone(&name), index);
+        self.roots.push(self.endpoints.root());
         self.services.push(Service { name, first_seen: time, last_seen: time, calls: 0, endpoints: 0 });
         Some(index)
     }
@@ -182,125 +200,12 @@ impl Inventory {
             return Placed::default();
         }
         let head = &request.head;
-        let Some(service) = service else { return Placed::nowhere(template::text(observation, head)) };
-        let operation = observation.operation().map(|operation| operation.name.as_str());
-        let (mut key, path) = self.path_key(service, head, observation, operation);
-        let mut known = self.endpoint_by_path.get(&key).copied();
-        let mut operation = operation.map(|name| (name, path));
-        if known.is_none() && operation.is_some() && !self.has_room_for_operation(path) {
-            self.counters.beyond_operations += 1;
-            (key, operation) = (path, None);
-            known = self.endpoint_by_path.get(&key).copied();
-        }
-        let index = match known {
-            Some(index) => index,
-            None => match self.new_endpoint(service, key, head, observation, operation) {
-                Ok(index) => index,
-                Err(template) => return Placed::nowhere(template),
-            },
-        };
+        let owner = service.and_then(|index| Some((self.services.get_mut(index)?, *self.roots.get(index)?)));
+        let Some((service, root)) = owner else { return Placed::nowhere(template::text(observation, head)) };
+        let max = self.config.max_endpoints_per_service;
+        let owner = Owner { name: &service.name, root, endpoints: &mut service.endpoints, max };
         let caller = principal.map_or(0, |principal| caller_hash(&principal));
-        let Some(endpoint) = self.endpoints.get_mut(index) else { return Placed::default() };
-        endpoint.add(observation, caller);
-        Placed {
-            endpoint: Some(endpoint.id),
-            template: Some(Arc::clone(&endpoint.template)),
-            discovered: known.is_none(),
-        }
-    }
-
-    /// The key of the endpoint, and that of its path alone.
-    fn path_key(
-        &self,
-        service: usize,
-        head: &Head,
-        observation: &Observation,
-        operation: Option<&str>,
-    ) -> (u128, u128) {
-        let mut hash = self.hashing.wide();
-        hash.write_usize(service);
-        hash.write(head.method().map_or(&b""[..], |method| method.bytes()));
-        hash.write_u8(b' ');
-        template::hash(observation, head, &mut hash);
-        let path = hash.finish128().as_u128();
-        let Some(operation) = operation else { return (path, path) };
-        hash.write_u8(0);
-        hash.write(operation.as_bytes());
-        (hash.finish128().as_u128(), path)
-    }
-
-    /// Who calls chooses the names of operations, so they are bounded on each path.
-    fn has_room_for_operation(&self, path: u128) -> bool {
-        self.operations_of_path.get(&path).is_none_or(|count| *count < self.config.max_operations_per_path)
-    }
-
-    /// Makes an endpoint, unless the answer does not vouch for one or there is no room: then the template alone.
-    fn new_endpoint(
-        &mut self,
-        service: usize,
-        key: u128,
-        head: &Head,
-        observation: &Observation,
-        operation: Option<(&str, u128)>,
-    ) -> Result<usize, Arc<str>> {
-        let template = template::text(observation, head);
-        let Some(method) = method(head).filter(|_| vouched(observation)) else {
-            self.counters.unvouched += 1;
-            return Err(template);
-        };
-        let Some(owner) = self.services.get_mut(service) else { return Err(template) };
-        let id = endpoint_id(&owner.name, method, &template, operation.map(|(name, _)| name));
-        // The same template by another spelling of its words (percent-encoding) is the same endpoint.
-        if let Some(index) = self.endpoint_by_id.get(&id) {
-            if self.endpoint_by_path.len() < self.config.max_endpoints * 2 {
-                self.endpoint_by_path.insert(key, *index);
-            }
-            return Ok(*index);
-        }
-        if self.endpoints.len() >= self.config.max_endpoints
-            || owner.endpoints >= self.config.max_endpoints_per_service
-        {
-            self.counters.beyond_endpoints += 1;
-            return Err(template);
-        }
-        owner.endpoints += 1;
-        if let Some((_, path)) = operation {
-            *self.operations_of_path.entry(path).or_insert(0) += 1;
-        }
-        let name = Arc::clone(&owner.name);
-        let method = self.intern(method);
-        let index = self.endpoints.len();
-        let operation = operation.map(|(name, _)| name.into());
-        self.endpoints.push(Endpoint { operation, ..Endpoint::new(id, name, method, template) });
-        self.endpoint_by_path.insert(key, index);
-        self.endpoint_by_id.insert(id, index);
-        Ok(index)
-    }
-
-    /// Methods are few: one text serves all endpoints.
-    fn intern(&mut self, method: &str) -> Arc<str> {
-        if let Some(known) = self.methods.iter().find(|known| &***known == method) {
-            return Arc::clone(known);
-        }
-        let method: Arc<str> = method.into();
-        if self.methods.len() < 64 {
-            self.methods.push(Arc::clone(&method));
-        }
-        method
-    }
-}
-
-/// Where a call belongs.
-#[derive(Default)]
-struct Placed {
-    endpoint: Option<EndpointId>,
-    template: Option<Arc<str>>,
-    discovered: bool,
-}
-
-impl Placed {
-    const fn nowhere(template: Arc<str>) -> Self {
-        Self { endpoint: None, template: Some(template), discovered: false }
+        self.endpoints.place(owner, head, observation, caller, &mut self.counters)
     }
 }
 
@@ -310,29 +215,6 @@ fn service_name(observation: &Observation) -> String {
         let server = observation.exchange.flow.server();
         std::net::SocketAddr::new(server.ip(), server.port).to_string()
     })
-}
-
-/// Whether the answer speaks for the endpoint's existence. Where no answer was seen, a mirror may show one direction only, so the
-/// request is believed.
-fn vouched(observation: &Observation) -> bool {
-    !matches!(status(observation), Some(404 | 405)) && observation.operation().is_none_or(|one| !one.unknown)
-}
-
-/// The method of a request, where it is one (RFC 9110, 5.6.2).
-fn method(head: &Head) -> Option<&str> {
-    let method = std::str::from_utf8(head.method()?.bytes()).ok()?;
-    let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
-    ((1..=MAX_METHOD).contains(&method.len()) && method.bytes().all(token)).then_some(method)
-}
-
-/// The same for the same service, method, template and operation, whoever senses it.
-fn endpoint_id(service: &str, method: &str, template: &str, operation: Option<&str>) -> EndpointId {
-    let mut hash = SipHasher24::new();
-    for text in [service, method, template].into_iter().chain(operation) {
-        hash.write(text.as_bytes());
-        hash.write_u8(0);
-    }
-    EndpointId(hash.finish())
 }
 
 /// Tokens are keyed hashes already.

@@ -11,11 +11,13 @@ mod call;
 mod config;
 mod coverage;
 mod endpoint;
+mod endpoints;
 mod hashing;
 mod inventory;
 mod principal;
 mod pulse;
 mod template;
+mod templates;
 #[cfg(test)]
 #[path = "../../inspect/src/transcript.rs"]
 mod transcript;

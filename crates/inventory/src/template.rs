@@ -1,11 +1,9 @@
-//! Path templates from the types of segments: the key that finds an endpoint, and the text that names it.
-//!
-//! What is learned of paths begins here; everything else in this crate takes a template as given.
+//! Path templates from the types of segments alone, and how their parameters are named.
 
 use std::collections::BTreeMap;
 use std::hash::Hasher;
 use std::sync::Arc;
-use tapwire_inspect::{Observation, PathSegment, SegmentKind};
+use tapwire_inspect::{Observation, SegmentKind};
 use tapwire_protocol::Head;
 
 /// Segments that an observation holds at most; a longer path ends its template in `/…`.
@@ -13,9 +11,6 @@ const MAX_SEGMENTS: usize = 32;
 
 /// Writes what tells this path's template from others into a hash: words as they are, parameters by their type.
 pub(crate) fn hash(observation: &Observation, head: &Head, hash: &mut impl Hasher) {
-    if observation.segments.is_empty() {
-        hash.write(rootless(observation, head).as_bytes());
-    }
     for segment in &observation.segments {
         hash.write_u8(segment.kind as u8);
         if !segment.kind.is_parameter() {
@@ -23,6 +18,11 @@ pub(crate) fn hash(observation: &Observation, head: &Head, hash: &mut impl Hashe
             hash.write_u8(b'/');
         }
     }
+}
+
+/// Whether the path goes on beyond the segments that are looked at.
+pub(crate) fn is_long(observation: &Observation) -> bool {
+    observation.segments.len() >= MAX_SEGMENTS
 }
 
 /// The template's text: `/orders/{orderId}`.
@@ -38,19 +38,19 @@ pub(crate) fn text(observation: &Observation, head: &Head) -> Arc<str> {
         if segment.kind.is_parameter() {
             push_parameter(&mut template, &mut used, parameter_name(segment.kind, parent.as_deref()));
         } else {
-            let word = word(head, *segment);
+            let word = word(head.slice(segment.range).bytes());
             template.push_str(&word);
             parent = (segment.kind == SegmentKind::Word).then_some(word);
         }
     }
-    if observation.segments.len() >= MAX_SEGMENTS {
+    if is_long(observation) {
         template.push_str("/…");
     }
     template.into()
 }
 
 /// Templates without segments: the root, and the asterisk of `OPTIONS *`.
-fn rootless(observation: &Observation, head: &Head) -> &'static str {
+pub(crate) fn rootless(observation: &Observation, head: &Head) -> &'static str {
     match observation.path.map(|path| head.slice(path).bytes()) {
         Some(b"*") => "*",
         _ => "/",
@@ -58,7 +58,7 @@ fn rootless(observation: &Observation, head: &Head) -> &'static str {
 }
 
 /// Adds `{name}`, with a number behind a name that the template has already.
-fn push_parameter(template: &mut String, used: &mut BTreeMap<String, u32>, name: String) {
+pub(crate) fn push_parameter(template: &mut String, used: &mut BTreeMap<String, u32>, name: String) {
     let count = used.entry(name.clone()).or_insert(0);
     *count += 1;
     template.push('{');
@@ -69,7 +69,7 @@ fn push_parameter(template: &mut String, used: &mut BTreeMap<String, u32>, name:
     template.push('}');
 }
 
-fn parameter_name(kind: SegmentKind, parent: Option<&str>) -> String {
+pub(crate) fn parameter_name(kind: SegmentKind, parent: Option<&str>) -> String {
     match (kind, parent) {
         (SegmentKind::Date, _) => "date".to_owned(),
         (SegmentKind::Email, _) => "email".to_owned(),
@@ -122,20 +122,23 @@ fn singular(word: &str) -> String {
 
 /// A word of a path as a template shows it: unreserved characters decoded, all others percent-encoded, so that a template
 /// is ASCII and its braces are its own.
-fn word(head: &Head, segment: PathSegment) -> String {
+pub(crate) fn word(segment: &[u8]) -> String {
     let mut out = String::new();
-    let mut rest = head.slice(segment.range).bytes();
+    let mut rest = segment;
     while let Some((&byte, tail)) = rest.split_first() {
         let escaped = if byte == b'%' { hex(tail) } else { None };
         rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
         match escaped.unwrap_or(byte) {
-            plain if plain.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&plain) => {
-                out.push(plain.into())
-            }
+            plain if is_plain(plain) => out.push(plain.into()),
             other => out.push_str(&format!("%{other:02X}")),
         }
     }
     out
+}
+
+/// What stands in a path for itself (RFC 3986, 3.3).
+pub(crate) fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte)
 }
 
 fn hex(digits: &[u8]) -> Option<u8> {
