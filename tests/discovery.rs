@@ -82,7 +82,8 @@ fn truth(row: &Value) -> Truth {
 
 fn turn(row: &Value) -> Turn {
     let (body, status) = (text(row, "body"), row["status"].as_u64().unwrap_or_default());
-    let head = format!("{} {} HTTP/1.1\r\nHost: {}\r\n", text(row, "method"), text(row, "path"), text(row, "host"));
+    let head =
+        format!("{} {} HTTP/1.1\r\nHost: {}\r\n", text(row, "method"), text(row, "path"), text(row, "host"));
     let content = match status {
         204 => String::new(),
         _ => format!("Content-Type: {}\r\nContent-Length: {}\r\n", text(row, "type"), body.len()),
@@ -110,7 +111,8 @@ fn report(name: &str, score: &Score) {
         score.inflation(),
         score.of_noise
     );
-    for (size, line) in score.wrong.iter().take(std::env::var("WRONG").map_or(0, |n| n.parse().unwrap_or(0))) {
+    for (size, line) in score.wrong.iter().take(std::env::var("WRONG").map_or(0, |n| n.parse().unwrap_or(0)))
+    {
         println!("    {size} {line}");
     }
 }

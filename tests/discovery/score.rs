@@ -76,7 +76,13 @@ pub fn score(rows: &[Truth], templates: impl IntoIterator<Item = (String, String
             continue;
         }
         let into: Vec<&String> = groups.keys().take(4).collect();
-        let line = format!("{} {} {template}: {} groups {into:?} with {:?}", place.0, place.1, groups.len(), mates.iter().take(3).collect::<Vec<_>>());
+        let line = format!(
+            "{} {} {template}: {} groups {into:?} with {:?}",
+            place.0,
+            place.1,
+            groups.len(),
+            mates.iter().take(3).collect::<Vec<_>>()
+        );
         score.wrong.push((size, line));
     }
     score.wrong.sort_by(|a, b| b.cmp(a));

@@ -96,7 +96,8 @@ fn prefixed(text: &[u8]) -> bool {
     let Some(at) = text.iter().rposition(|byte| matches!(byte, b'_' | b'-')) else { return false };
     let tail = text.get(at + 1..).unwrap_or_default();
     let mix = Mix::of(tail);
-    let digit_first = tail.windows(2).any(|two| matches!(two, [a, b] if a.is_ascii_digit() && b.is_ascii_alphabetic()));
+    let digit_first =
+        tail.windows(2).any(|two| matches!(two, [a, b] if a.is_ascii_digit() && b.is_ascii_alphabetic()));
     (1..=8).contains(&at) && tail.len() >= 12 && mix.separators == 0 && mix.digits > 0 && digit_first
 }
 

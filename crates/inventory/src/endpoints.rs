@@ -252,12 +252,7 @@ impl Endpoints {
     }
 
     /// Counts a failed call on a path that is not known; whether there were enough of them.
-    fn failed_often(
-        &mut self,
-        root: NodeId,
-        called: Called<'_>,
-        counters: &mut Counters,
-    ) -> bool {
+    fn failed_often(&mut self, root: NodeId, called: Called<'_>, counters: &mut Counters) -> bool {
         let mut hash = self.hashing.build_hasher();
         std::hash::Hash::hash(&root, &mut hash);
         hash.write_u16(called.what.method);
@@ -277,12 +272,7 @@ impl Endpoints {
         enough
     }
 
-    fn new_endpoint(
-        &mut self,
-        owner: &mut Owner<'_>,
-        node: NodeId,
-        called: Called<'_>,
-    ) -> u32 {
+    fn new_endpoint(&mut self, owner: &mut Owner<'_>, node: NodeId, called: Called<'_>) -> u32 {
         let Called { what, operation, path, observation } = called;
         let template = match observation.segments.is_empty() {
             true => template::rootless(observation, path.head).into(),

@@ -137,7 +137,8 @@ impl Answers {
         let limit = self.limit().min(one.limit());
         let within = one.keys.iter().filter(|(hash, _)| *hash <= limit);
         let known = |hash: u32| self.keys.binary_search_by_key(&hash, |(known, _)| *known).is_ok();
-        let (all, here) = within.fold((0_u32, 0_u32), |(all, here), (hash, _)| (all + 1, here + u32::from(known(*hash))));
+        let (all, here) =
+            within.fold((0_u32, 0_u32), |(all, here), (hash, _)| (all + 1, here + u32::from(known(*hash))));
         share >= 0.3 || here * 2 > all
     }
 

@@ -1,8 +1,8 @@
 //! How alike is what stands behind two words.
 
+use super::Templates;
 use super::node::{Label, Node, NodeId, Slot};
 use super::words::Standing;
-use super::Templates;
 
 /// Nodes that are looked at to compare two words, and words below one of them.
 const MAX_LOOKS: u32 = 60;
@@ -71,7 +71,11 @@ impl Templates {
         let open: Vec<NodeId> =
             theirs.parameters.iter().copied().filter(|id| self.node(*id).is_open()).collect();
         let candidates = if open.is_empty() { self.free_words(theirs) } else { open };
-        words.iter().take(3).map(|word| self.best(*word, candidates.clone(), depth, looks)).fold(0.0, f32::max)
+        words
+            .iter()
+            .take(3)
+            .map(|word| self.best(*word, candidates.clone(), depth, looks))
+            .fold(0.0, f32::max)
     }
 
     fn best(&self, one: NodeId, candidates: Vec<NodeId>, depth: usize, looks: &mut u32) -> f32 {

@@ -2,9 +2,9 @@
 
 use super::compare::Evidence;
 use super::node::{Label, NodeId, bit};
-use tapwire_inspect::SegmentKind;
 use super::words::{self, Standing};
 use super::{Change, Templates};
+use tapwire_inspect::SegmentKind;
 
 /// Siblings that are compared with each other; of more, those that came first.
 const MAX_COMPARED: usize = 48;
@@ -87,9 +87,11 @@ impl Templates {
             words.into_iter().filter(|word| self.node(*word).standing == Standing::Free).collect();
         let drawn = |id: NodeId| self.node(id).kinds & bit(SegmentKind::Identifier) != 0;
         let mut data: Vec<NodeId> = match parameter.filter(|parameter| drawn(*parameter)) {
-            Some(drawn) => {
-                free.iter().copied().filter(|word| self.is_opaque(*word) && self.joins(*word, drawn)).collect()
-            }
+            Some(drawn) => free
+                .iter()
+                .copied()
+                .filter(|word| self.is_opaque(*word) && self.joins(*word, drawn))
+                .collect(),
             None => Vec::new(),
         };
         if !data.is_empty() {
@@ -111,9 +113,7 @@ impl Templates {
             Standing::Free if self.is_api_like(word) => evidence.agree > 1.2 * evidence.conflict,
             Standing::Free => evidence.agree + evidence.weak + 0.45 > evidence.conflict,
             Standing::Reserved => {
-                evidence.agree >= 0.45
-                    && evidence.conflict == 0.0
-                    && self.has_same_traffic(word, open)
+                evidence.agree >= 0.45 && evidence.conflict == 0.0 && self.has_same_traffic(word, open)
             }
             Standing::Fixed => false,
         }
@@ -195,8 +195,7 @@ impl Templates {
         {
             return Vec::new();
         }
-        let data: Vec<NodeId> =
-            words.iter().copied().filter(|word| self.is_untold(*word, &words)).collect();
+        let data: Vec<NodeId> = words.iter().copied().filter(|word| self.is_untold(*word, &words)).collect();
         if data.len() >= UNTOLD_WORDS { data } else { Vec::new() }
     }
 

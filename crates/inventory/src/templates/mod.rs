@@ -229,8 +229,7 @@ impl Templates {
             let ending = if kind.is_parameter() { "" } else { ending };
             return Some(self.new_parameter(at, stem_kind, ending));
         }
-        let standing =
-            if kind == SegmentKind::Version { Standing::Fixed } else { words::standing(&word) };
+        let standing = if kind == SegmentKind::Version { Standing::Fixed } else { words::standing(&word) };
         let key = self.key(at, word.as_bytes());
         let child = self.add(Node::new(Label::Word(word.into()), at, standing));
         self.children.insert(key, child);

@@ -2,11 +2,60 @@
 
 /// Words that stand where identifiers stand and mean the caller or an action; they stay where their traffic is another's.
 const RESERVED: &[&str] = &[
-    "all", "autocomplete", "availability", "available", "batch", "browse", "bulk", "check", "config", "count", "counts", "create",
-    "current", "default", "delete", "download", "export", "exports", "filter", "find", "health", "history", "import",
-    "imports", "info", "latest", "list", "login", "logout", "lookup", "me", "metadata", "mine", "my", "new", "query",
-    "recent", "refresh", "register", "reset", "schema", "search", "self", "settings", "stats", "status", "suggest", "summary",
-    "token", "upload", "validate", "verify", "version", "whoami",
+    "all",
+    "autocomplete",
+    "availability",
+    "available",
+    "batch",
+    "browse",
+    "bulk",
+    "check",
+    "config",
+    "count",
+    "counts",
+    "create",
+    "current",
+    "default",
+    "delete",
+    "download",
+    "export",
+    "exports",
+    "filter",
+    "find",
+    "health",
+    "history",
+    "import",
+    "imports",
+    "info",
+    "latest",
+    "list",
+    "login",
+    "logout",
+    "lookup",
+    "me",
+    "metadata",
+    "mine",
+    "my",
+    "new",
+    "query",
+    "recent",
+    "refresh",
+    "register",
+    "reset",
+    "schema",
+    "search",
+    "self",
+    "settings",
+    "stats",
+    "status",
+    "suggest",
+    "summary",
+    "token",
+    "upload",
+    "validate",
+    "verify",
+    "version",
+    "whoami",
 ];
 
 /// Words that no identifier is: they name the caller.
@@ -14,9 +63,9 @@ const CALLER: &[&str] = &["current", "me", "mine", "my", "self", "whoami"];
 
 /// Ends of file names that stand behind identifiers.
 const EXTENSIONS: &[&str] = &[
-    "atom", "bin", "bmp", "css", "csv", "docx", "gif", "gz", "htm", "html", "ico", "ics", "jpeg", "jpg", "js", "json", "jsonp",
-    "log", "map", "md", "mp3", "mp4", "pdf", "php", "png", "rss", "svg", "tar", "tsv", "txt", "wav", "webp", "xls", "xlsx", "xml",
-    "yaml", "yml", "zip",
+    "atom", "bin", "bmp", "css", "csv", "docx", "gif", "gz", "htm", "html", "ico", "ics", "jpeg", "jpg",
+    "js", "json", "jsonp", "log", "map", "md", "mp3", "mp4", "pdf", "php", "png", "rss", "svg", "tar", "tsv",
+    "txt", "wav", "webp", "xls", "xlsx", "xml", "yaml", "yml", "zip",
 ];
 
 /// How much a word is one of the API's own.
@@ -62,7 +111,8 @@ pub(crate) fn is_opaque(word: &str) -> bool {
     let turns = |two: &&[u8]| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase());
     let (mut run, mut longest) = (0, 0);
     for byte in bytes {
-        let breaks = matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'-' | b'_' | b'.');
+        let breaks =
+            matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'-' | b'_' | b'.');
         run = if breaks { 0 } else { run + 1 };
         longest = longest.max(run);
     }
@@ -74,7 +124,10 @@ pub(crate) fn is_opaque(word: &str) -> bool {
 /// Whether a word looks like one of the API's own: a plural, or several words written as one.
 pub(crate) fn is_api_like(word: &str) -> bool {
     let word = stem(word).0;
-    let inner_capital = word.as_bytes().windows(2).any(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
+    let inner_capital = word
+        .as_bytes()
+        .windows(2)
+        .any(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
     let plural = word.len() > 3 && word.ends_with('s') && !word.ends_with("ss");
     !is_value_like(word) && (inner_capital || plural) || RESERVED.contains(&word)
 }
