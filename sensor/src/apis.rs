@@ -36,8 +36,18 @@ struct Columns {
     auth: usize,
 }
 
-/// Writes the table.
+/// Writes the table of a summary: what is called most.
 pub(crate) fn page(inventory: &Inventory, redactor: &mut Redactor, paper: &mut Paper) {
+    let limit = if inventory.services().count() > 2 { SHOWN_OF_MANY } else { SHOWN };
+    table(inventory, SHOWN, limit, redactor, paper);
+}
+
+/// Writes the table of everything.
+pub(crate) fn all(inventory: &Inventory, redactor: &mut Redactor, paper: &mut Paper) {
+    table(inventory, usize::MAX, usize::MAX, redactor, paper);
+}
+
+fn table(inventory: &Inventory, most: usize, limit: usize, redactor: &mut Redactor, paper: &mut Paper) {
     paper.heading("APIs");
     let mut services: Vec<&Service> = inventory.services().collect();
     services.sort_by_key(|service| Reverse(service.calls));
@@ -45,10 +55,9 @@ pub(crate) fn page(inventory: &Inventory, redactor: &mut Redactor, paper: &mut P
         paper.line("  not seen");
         return;
     }
-    let limit = if services.len() > 2 { SHOWN_OF_MANY } else { SHOWN };
     let shown: Vec<(&Service, Vec<Row>)> = services
         .iter()
-        .take(SHOWN)
+        .take(most)
         .map(|service| (*service, rows(inventory, service, limit, redactor)))
         .collect();
     let columns = Columns::of(shown.iter().flat_map(|(_, rows)| rows), paper.width());
@@ -66,7 +75,7 @@ pub(crate) fn page(inventory: &Inventory, redactor: &mut Redactor, paper: &mut P
             paper.line(&format!("    and {}", counted(more, "more endpoint")));
         }
     }
-    let more = services.len().saturating_sub(SHOWN) as u64;
+    let more = services.len().saturating_sub(most) as u64;
     if more > 0 {
         paper.line(&format!("  and {}", counted(more, "more service")));
     }

@@ -32,6 +32,8 @@ pub(crate) enum Command {
     Doctor(DoctorArgs),
     /// Show one exchange or finding with its evidence
     Show(ShowArgs),
+    /// List the services and endpoints of captures
+    Inventory(InventoryArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
     /// Say what a detector, anomaly, ailment or field means
@@ -246,6 +248,25 @@ pub(crate) struct ShowArgs {
     /// As JSON
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// `tapwire inventory`.
+#[derive(Debug, Args)]
+pub(crate) struct InventoryArgs {
+    /// Captures to learn from: files, directories, or - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// As JSON, one object a line; those of endpoints that turned out to be others have `merged_into`
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Capture filter, in tcpdump's syntax
+    #[arg(short = 'f', long = "filter", value_name = "BPF")]
+    pub(crate) bpf: Option<String>,
+    /// Key of all tokens
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
 }

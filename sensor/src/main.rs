@@ -8,6 +8,7 @@ mod coverage;
 mod doctor;
 mod failure;
 mod handover;
+mod inventory;
 mod kept;
 mod ledger;
 mod lists;
@@ -48,6 +49,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Replay(args) => sense::replay(&args),
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Show(args) => show::show(&args),
+        Command::Inventory(args) => inventory::inventory(&args),
         Command::Carve(args) => carve::carve(&args),
         Command::Explain { name } => lists::explain(&name),
         Command::List { what, json } => lists::list(what, json),

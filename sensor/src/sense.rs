@@ -206,6 +206,7 @@ pub(crate) fn pipeline_config(
     inventory.silence = settings.heartbeat.silence();
     inventory.max_services = scaled(inventory.max_services);
     inventory.max_endpoints = scaled(inventory.max_endpoints);
+    inventory.max_segments = scaled(inventory.max_segments);
     inventory.max_endpoints_per_service = inventory
         .max_endpoints_per_service
         .min(u32::try_from(inventory.max_endpoints / 10).unwrap_or(u32::MAX))

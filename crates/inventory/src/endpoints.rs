@@ -431,3 +431,6 @@ fn endpoint_id(service: &str, method: &str, template: &str, operation: Option<&s
     }
     EndpointId(hash.finish())
 }
+
+#[cfg(test)]
+mod tests;

@@ -290,7 +290,7 @@ impl Ended {
             shedding: self.shedding,
             tally: analyst.tally,
             coverage: analyst.coverage,
-            inventory: config.analysis.then_some(analyst.inventory),
+            inventory: config.analysis.then(|| settled(analyst.inventory)),
             findings: analyst.findings,
             sinks: Vec::new(),
             packets: drive.recorder.map(Recorder::finish),
@@ -383,4 +383,10 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
     let (lanes, lane_packets) = (LaneCounters::default(), vec![wire.packets]);
     let shedding = Shedding::default();
     Ended { analyst: inline.analyst, lanes, lane_packets, wire, flow, protocol, inspect, shedding, ends, tls }
+}
+
+/// The inventory with everything judged that was learned.
+fn settled(mut inventory: tapwire_inventory::Inventory) -> tapwire_inventory::Inventory {
+    inventory.settle();
+    inventory
 }

@@ -166,10 +166,20 @@ impl Templates {
         let often = |times: u32| hits >= words.saturating_mul(times);
         let brings_new = novelty >= 0.3 && hits >= 8
             || novelty >= 0.04 && often(6)
-            || told && words >= 10 && novelty >= 0.12 && often(2);
+            || told && words >= 10 && novelty >= 0.12 && often(2)
+            || told && words >= 8 && self.is_told_well(group);
         let api_like = api_like * 2 >= group.len();
         let brings_many = novelty >= 0.3 && hits >= 60;
         api_like && !brings_many || value_like * 2 < group.len() && !brings_new
+    }
+
+    /// Whether the first words of a group have at least four keys in common, and nothing against it.
+    fn is_told_well(&self, group: &[NodeId]) -> bool {
+        let Some((first, others)) = group.split_first() else { return false };
+        others.iter().take(6).all(|other| {
+            let evidence = self.compare(*first, *other);
+            evidence.agree >= 0.9 && evidence.conflict == 0.0
+        })
     }
 
     fn is_api_like(&self, word: NodeId) -> bool {

@@ -1,0 +1,119 @@
+//! `inventory`: the services and endpoints of captures.
+
+use crate::apis;
+use crate::cli::{InventoryArgs, OnOff, SenseArgs};
+use crate::failure::{Exit, Failure};
+use crate::paper::{Paper, print};
+use crate::sense::{load_key, pipeline_config, redactor};
+use crate::settings::Effective;
+use crate::summary::rfc3339;
+use crate::watch::{Terminal, catch_signals};
+use serde_json::{Value, json};
+use tapwire_capture::{Pressure, open_files};
+use tapwire_event::Redactor;
+use tapwire_inventory::{Endpoint, EndpointId, Inventory};
+use tapwire_pipeline::run;
+
+/// `tapwire inventory`.
+pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
+    let effective = Effective::load(&args.config)?;
+    let key = load_key(args.token_key.as_deref(), None)?;
+    let mut source = open_files(&args.paths, args.bpf.as_deref())?;
+    let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
+    let config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+    let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
+    let report = run(&mut source, &config, Vec::new(), &mut terminal);
+    terminal.finish();
+    for error in &report.source_errors {
+        eprintln!("tapwire: {error}");
+    }
+    let mut redactor = redactor(&effective, key);
+    let text = match &report.inventory {
+        Some(inventory) if args.json => lines(inventory, &mut redactor),
+        Some(inventory) => table(inventory, &mut redactor),
+        None => String::new(),
+    };
+    print(&text, true)?;
+    let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
+    Ok(if nothing_read { Exit::Operator } else { Exit::Done })
+}
+
+fn table(inventory: &Inventory, redactor: &mut Redactor) -> String {
+    let mut paper = Paper::new(true);
+    apis::all(inventory, redactor, &mut paper);
+    paper.into_text()
+}
+
+/// An object a line: endpoints sorted by service, template and method, then those that were merged.
+fn lines(inventory: &Inventory, redactor: &mut Redactor) -> String {
+    let mut text = String::new();
+    for endpoint in inventory.endpoints() {
+        text.push_str(&format!("{}\n", object(endpoint, redactor)));
+    }
+    for (old, new) in inventory.merged() {
+        text.push_str(&format!("{}\n", json!({"id": id(old), "merged_into": id(new)})));
+    }
+    text
+}
+
+fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
+    let mut object = json!({
+        "id": id(endpoint.id),
+        "service": redactor.shown_host(&endpoint.service),
+        "method": redactor.shown_method(&endpoint.method),
+        "template": redactor.shown_path(&endpoint.template),
+        "first_seen": rfc3339(endpoint.first_seen),
+        "last_seen": rfc3339(endpoint.last_seen),
+        "calls": endpoint.calls,
+        "callers": endpoint.callers.count().0,
+        "status": status(endpoint),
+        "auth": auth(endpoint),
+        "parameters": parameters(&endpoint.template),
+    });
+    if endpoint.callers.count().1 {
+        object["callers_at_least"] = true.into();
+    }
+    if let Some(operation) = &endpoint.operation {
+        object["operation"] = redactor.shown_operation(operation).into();
+    }
+    object
+}
+
+fn id(id: EndpointId) -> String {
+    format!("{:016x}", id.0)
+}
+
+/// Classes of status with their calls; those that did not come are left out.
+fn status(endpoint: &Endpoint) -> Value {
+    let classes = ["1xx", "2xx", "3xx", "4xx", "5xx"].into_iter().zip(endpoint.status.classes);
+    let all = classes.chain([("not_seen", endpoint.status.unseen)]);
+    all.filter(|(_, calls)| *calls > 0).map(|(name, calls)| (name.to_owned(), Value::from(calls))).collect()
+}
+
+/// Kinds of credentials with the share of calls that had one; a call may have several.
+fn auth(endpoint: &Endpoint) -> Value {
+    let kinds = endpoint.auth.iter().map(|(kind, calls)| (kind.name(), calls));
+    let all = kinds.chain([("none", endpoint.auth.none)]).filter(|(_, calls)| *calls > 0);
+    #[allow(clippy::cast_precision_loss, reason = "a share with three digits")]
+    let share = |calls: u64| (calls as f64 / endpoint.calls.max(1) as f64 * 1000.0).round() / 1000.0;
+    all.map(|(name, calls)| (name.to_owned(), Value::from(share(calls)))).collect()
+}
+
+/// The parameters of a path.
+fn parameters(template: &str) -> Vec<Value> {
+    let names = template.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
+    names.map(|(name, _)| json!({"in": "path", "name": name})).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_those_of_the_template() {
+        let names: Vec<_> =
+            parameters("/a/{aId}/b/{bId}.json").iter().map(|one| one["name"].clone()).collect();
+        assert_eq!(names, ["aId", "bId"]);
+        assert!(parameters("/a").is_empty());
+    }
+}
