@@ -19,6 +19,22 @@ const SICK: &[(&str, &[&str])] = &[
     ("snaplen", &["cut-packets"]),
     ("span-duplicates", &["duplicates"]),
     ("tls-only", &["tls"]),
+    ("equal-tls13", &["tls"]),
+    ("h2-tls", &["tls"]),
+    ("tls-go", &["tls"]),
+    ("tls-java", &["tls"]),
+    ("tls-nginx", &["tls"]),
+    ("tls-node", &["tls"]),
+    ("tls-resumption", &["tls"]),
+    ("tls-rsa", &["tls"]),
+    ("tls10", &["tls"]),
+    ("tls12", &["tls"]),
+    ("tls12-cbc", &["tls"]),
+    ("tls13", &["tls"]),
+    ("tls13-early-data", &["tls"]),
+    ("tls13-keyupdate", &["tls"]),
+    ("tls13-retry", &["tls"]),
+    ("quic", &["no-tcp"]),
 ];
 
 /// Ailments that only a machine under load, or a capture of its own, has; they are told live or proven beside the code.

@@ -94,8 +94,9 @@ fn the_way_in_changes_nothing_but_the_name_of_the_source() {
     every_fixture(|fixture| {
         let reference = without_source(&replayed(fixture, &[]));
         let path = fixture.path();
-        let short = Tapwire::new(["-r"]).args([&path]).args(["--events", "-"]).key().run().ok(&fixture.name);
-        let stdin = Tapwire::new(["replay", "-", "--events", "-"]).key().input(&path).run().ok(&fixture.name);
+        let short = Tapwire::new(["-r"]).args([&path]).args(["--events", "-"]).key().within(fixture);
+        let stdin = Tapwire::new(["replay", "-", "--events", "-"]).key().within(fixture).input(&path);
+        let (short, stdin) = (short.run().ok(&fixture.name), stdin.run().ok(&fixture.name));
         for (way, ran) in [("-r", short), ("standard input", stdin)] {
             let seen = without_source(&ran);
             if seen != reference {

@@ -71,6 +71,13 @@ impl Fixture {
         self.folder.join(&self.capture)
     }
 
+    /// Further arguments of every replay, one a line of the folder's file `args`: paths in them are within the folder.
+    #[must_use]
+    pub fn arguments(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.folder.join("args")).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
     /// The events that a replay of the capture gives, byte for byte.
     #[must_use]
     pub fn expected(&self) -> PathBuf {
@@ -158,9 +165,14 @@ impl Tapwire {
     /// A replay of a fixture, run from its folder, so that no path of this machine is in the events.
     #[must_use]
     pub fn replay(fixture: &Fixture) -> Self {
-        let mut run = Self::new(["replay", &fixture.capture]).key();
-        run.command.current_dir(&fixture.folder);
-        run
+        Self::new(["replay", &fixture.capture]).key().within(fixture)
+    }
+
+    /// In a fixture's folder, with its further arguments.
+    #[must_use]
+    pub fn within(mut self, fixture: &Fixture) -> Self {
+        self.command.current_dir(&fixture.folder).args(fixture.arguments());
+        self
     }
 
     /// With the key that the expected events were made with.

@@ -36,6 +36,12 @@ pub(crate) enum Command {
     Inventory(InventoryArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
+    /// Send TLS secrets to a sensor on another machine
+    Keys {
+        /// What to do with them
+        #[command(subcommand)]
+        action: KeysAction,
+    },
     /// Say what a detector, anomaly, ailment or field means
     Explain {
         /// Its name, as events and lists spell it
@@ -63,6 +69,39 @@ pub(crate) enum Command {
     },
     /// Print the manual page
     Man,
+}
+
+/// What `keys` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum KeysAction {
+    /// Follow a key log and send its lines over mutual TLS to a sensor that listens with --keylog tls://:PORT
+    Forward(ForwardArgs),
+}
+
+/// `tapwire keys forward`.
+#[derive(Debug, Args)]
+pub(crate) struct ForwardArgs {
+    /// The key log: a file, followed as it grows, or fifo:PATH
+    #[arg(value_name = "SOURCE")]
+    pub(crate) source: String,
+    /// The sensor
+    #[arg(long, value_name = "tls://HOST:PORT")]
+    pub(crate) to: String,
+    /// Certificate to show the sensor (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) cert: PathBuf,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: PathBuf,
+    /// Authority of the sensor's certificate (PEM)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ca: PathBuf,
+    /// Send what is there, and end when the sensor has it
+    #[arg(long)]
+    pub(crate) once: bool,
+    /// Say nothing but errors
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 /// What `list` can list.
@@ -112,6 +151,21 @@ pub(crate) struct ConfigArgs {
     pub(crate) memory: Option<String>,
 }
 
+/// What opens encrypted traffic.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct KeyArgs {
+    /// Secrets of TLS connections (repeatable): FILE, followed as it grows, fifo:PATH, unix:PATH, or tls://[HOST]:PORT for
+    /// `tapwire keys forward` on other machines
+    #[arg(long, value_name = "SOURCE")]
+    pub(crate) keylog: Vec<String>,
+    /// Private RSA key of a server, PEM (repeatable): opens TLS 1.2 and older without ephemeral keys
+    #[arg(long, value_name = "FILE")]
+    pub(crate) rsa_key: Vec<PathBuf>,
+    /// Decrypt connections to this host only (repeatable), such as api.example.com or *.example.com
+    #[arg(long, value_name = "HOST")]
+    pub(crate) decrypt_host: Vec<String>,
+}
+
 /// What `run`, `replay` and `doctor` share.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SenseArgs {
@@ -142,6 +196,8 @@ pub(crate) struct SenseArgs {
     /// Stop after so many exchanges
     #[arg(short = 'c', long = "count", value_name = "N")]
     pub(crate) count: Option<u64>,
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
     /// off: exchanges only, no inspection, no learning and no detection
     #[arg(long, value_name = "on|off", default_value = "on")]
     pub(crate) analysis: OnOff,
@@ -239,6 +295,8 @@ pub(crate) struct ShowArgs {
     /// Captures to look in; without any, the events kept under --data
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
     /// Where state and events are kept
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
@@ -284,6 +342,8 @@ pub(crate) struct CarveArgs {
     /// Write here, as pcapng that only you can read; - for standard output
     #[arg(short = 'w', long = "write", value_name = "OUT", required = true)]
     pub(crate) out: PathBuf,
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
     /// Only the packets that carry these exchanges, not their whole connections
     #[arg(long)]
     pub(crate) exact: bool,

@@ -29,7 +29,13 @@ macro_rules! from {
     };
 }
 
-from!(tapwire_capture::SourceError, tapwire_sink::SinkError, tapwire_store::StoreError, std::io::Error);
+from!(
+    tapwire_capture::SourceError,
+    tapwire_sink::SinkError,
+    tapwire_store::StoreError,
+    tapwire_keys::KeyError,
+    std::io::Error
+);
 
 /// An error with all its causes, each said once.
 fn chain(error: &dyn std::error::Error) -> String {

@@ -10,6 +10,7 @@ mod failure;
 mod handover;
 mod inventory;
 mod kept;
+mod keys;
 mod ledger;
 mod lists;
 mod next;
@@ -24,7 +25,7 @@ mod summary;
 mod watch;
 
 use clap::{CommandFactory, Parser};
-use cli::{Cli, Command, ConfigAction, ConfigArgs};
+use cli::{Cli, Command, ConfigAction, ConfigArgs, KeysAction};
 use failure::{Exit, Failure};
 use settings::Effective;
 use std::process::ExitCode;
@@ -51,6 +52,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Show(args) => show::show(&args),
         Command::Inventory(args) => inventory::inventory(&args),
         Command::Carve(args) => carve::carve(&args),
+        Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),
         Command::Explain { name } => lists::explain(&name),
         Command::List { what, json } => lists::list(what, json),
         Command::Config { action, config } => configuration(action, &config),

@@ -3,6 +3,7 @@
 use crate::cli::{OnOff, ReplayArgs, RunArgs, SenseArgs};
 use crate::failure::{Exit, Failure};
 use crate::handover::{become_user, unrotatable};
+use crate::keys::Keys;
 use crate::next::Asked;
 use crate::outputs::{self, Plan};
 use crate::paper::print;
@@ -16,7 +17,7 @@ use tapwire_capture::{InterfaceSource, Pressure, Source, follow, open_files};
 use tapwire_detect::Severity;
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
-use tapwire_pipeline::{Config, Report, run_keeping};
+use tapwire_pipeline::{Aside, Config, Report, run_with};
 use tapwire_store::{Directories, PacketRing, Store, token_key};
 
 /// `tapwire replay`.
@@ -24,12 +25,16 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(&args.sense.config)?;
     let plan = Plan::new(&args.sense, Pressure::Block)?;
     let mut source = open_captures(args)?;
+    let keys = match args.follow {
+        true => Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, 1, args.sense.quiet)?,
+        false => Keys::of_captures(&args.sense.keys)?,
+    };
     let data = args.sense.data.clone();
     let asked = Asked {
         paths: args.paths.iter().map(|path| path.display().to_string()).collect(),
         ..asked(&args.sense, &effective, &plan, data.as_deref())
     };
-    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut *source)
+    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut *source, keys)
 }
 
 fn open_captures(args: &ReplayArgs) -> Result<Box<dyn Source>, Failure> {
@@ -54,7 +59,8 @@ pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let data = args.sense.data.clone().or_else(|| Directories::from_env().data);
     let interfaces = args.interfaces.clone();
     let asked = Asked { interfaces, ..asked(&args.sense, &effective, &plan, data.as_deref()) };
-    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut source)
+    let keys = Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, lanes, args.sense.quiet)?;
+    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut source, keys)
 }
 
 fn asked(args: &SenseArgs, effective: &Effective, plan: &Plan, data: Option<&Path>) -> Asked {
@@ -87,14 +93,15 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn sense(self, source: &mut dyn Source) -> Result<Exit, Failure> {
+    fn sense(self, source: &mut dyn Source, mut keys: Keys) -> Result<Exit, Failure> {
         let Self { args, effective, plan, data, asked } = &self;
         let pressure = source.pressure();
         let threshold = args.fail_on.as_deref().map(severity).transpose()?;
         let store = data.as_deref().map(Store::open).transpose()?;
         let ring = self.ring(store.as_ref(), source)?;
         let key = load_key(args.token_key.as_deref(), store.as_ref())?;
-        let config = pipeline_config(effective, args, key.clone(), pressure)?;
+        let mut config = pipeline_config(effective, args, key.clone(), pressure)?;
+        config.secrets = std::mem::take(&mut keys.secrets);
         let redactor = || redactor(effective, key.clone());
         let outlets = outputs::open(plan, args, effective, &redactor, pressure, store)?;
         if pressure == Pressure::Shed {
@@ -103,8 +110,12 @@ impl Run<'_> {
         }
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
-        let report = run_keeping(source, &config, outlets, &mut terminal, ring);
+        let aside = Aside { ring, feeds: std::mem::take(&mut keys.feeds) };
+        let report = run_with(source, &config, outlets, &mut terminal, aside);
         terminal.finish();
+        if let Some(line) = keys.told().filter(|_| !args.quiet) {
+            eprintln!("tapwire: {line}");
+        }
         report_errors(&report, source.is_endless());
         let exit = exit(&report, pressure, threshold);
         if exit == Exit::Operator && report.wire.packets == 0 || report.reader_gone {
@@ -221,6 +232,7 @@ pub(crate) fn pipeline_config(
         heartbeat: settings.heartbeat.pulse(),
         wire: settings.wire.clone(),
         flow,
+        secrets: tapwire_pipeline::Secrets::default(),
         protocol,
         inspect,
         detect,

@@ -41,6 +41,16 @@ pub(crate) struct Settings {
     pub(crate) inspect: Inspect,
     /// Outputs.
     pub(crate) sink: tapwire_sink::Config,
+    /// Secrets that others send.
+    pub(crate) keys: Keys,
+}
+
+/// `[keys]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Keys {
+    /// Certificates of `--keylog tls://…`.
+    pub(crate) tls: tapwire_keys::Tls,
 }
 
 /// `[redact]`.
@@ -218,6 +228,7 @@ impl Default for Settings {
             events: Events::default(),
             inspect: Inspect::default(),
             sink: tapwire_sink::Config::default(),
+            keys: Keys::default(),
         }
     }
 }

@@ -198,6 +198,23 @@ pub const FIELDS: &[FieldInfo] = &[
         Value::Bool(v.exchange.flow.joined_late)
     })
     .ocsf("unmapped.seen.joined_late"),
+    field("decrypted", Kind::Bool, "whether the exchange was read out of TLS", |v| {
+        Value::Bool(v.exchange.flow.tls.is_some())
+    })
+    .ocsf("unmapped.seen.decrypted"),
+    field("sni", Kind::Text, "name of the server that the client asked for in TLS", |v| {
+        fact(v.exchange.flow.tls.as_ref().and_then(|facts| facts.sni.as_ref()))
+    })
+    .ocsf("unmapped.sni")
+    .leaves(Leaves::Host),
+    field("ja3", Kind::Text, "fingerprint of the client's TLS, by JA3", |v| {
+        fact(v.exchange.flow.tls.as_ref().and_then(|facts| facts.ja3.as_ref()))
+    })
+    .ocsf("unmapped.ja3"),
+    field("ja4", Kind::Text, "fingerprint of the client's TLS, by JA4", |v| {
+        fact(v.exchange.flow.tls.as_ref().and_then(|facts| facts.ja4.as_ref()))
+    })
+    .ocsf("unmapped.ja4"),
     field("vlan", Kind::Int, "VLAN of the connection", |v| {
         v.exchange.flow.vlan.map(|vlan| Value::Int(vlan.into())).into()
     })
@@ -221,6 +238,10 @@ pub const FIELDS: &[FieldInfo] = &[
     field("request_frame", Kind::Int, "frame of the request's first byte", |v| frame(v.request())),
     field("response_frame", Kind::Int, "frame of the response's first byte", |v| frame(v.response())),
 ];
+
+fn fact(text: Option<&String>) -> Value<'_> {
+    text.map_or(Value::Unknown, |text| Value::text(text.as_bytes()))
+}
 
 const USUAL: &[&str] = &[
     "time",

@@ -29,6 +29,11 @@ impl Pen {
         Some(self.redactor.host_name(view.host()?, &mut self.scratch))
     }
 
+    /// Another host's name.
+    pub(crate) fn name(&mut self, name: &[u8]) -> Redacted<'_> {
+        self.redactor.host_name(Untrusted::new(name), &mut self.scratch)
+    }
+
     pub(crate) fn path(&mut self, path: &[u8]) -> Redacted<'_> {
         self.redactor.path(Untrusted::new(path), &mut self.scratch)
     }

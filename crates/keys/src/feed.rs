@@ -10,18 +10,12 @@ const WAITING: usize = 256;
 /// Lines of key logs for one capture thread.
 #[derive(Debug)]
 pub struct Feed {
-    /// What files held when they were opened.
-    first: Option<Arc<Batch>>,
     rest: Receiver<Arc<Batch>>,
 }
 
 impl Feed {
-    /// Hands over what has come since the last time: first all that was there when the sources were opened. Every piece is
-    /// whole lines.
-    pub fn take(&mut self, mut give: impl FnMut(&[u8])) {
-        if let Some(first) = self.first.take() {
-            give(&first);
-        }
+    /// Hands over what has come since the last time, in pieces of whole lines.
+    pub fn take(&self, mut give: impl FnMut(&[u8])) {
         for batch in self.rest.try_iter() {
             give(&batch);
         }
@@ -30,7 +24,7 @@ impl Feed {
     /// Whether there is nothing now; cheap enough to ask between any two batches of packets.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.first.is_none() && self.rest.is_empty()
+        self.rest.is_empty()
     }
 }
 
@@ -38,15 +32,13 @@ impl Feed {
 #[derive(Debug, Clone)]
 pub(crate) struct Feeder(Vec<Sender<Arc<Batch>>>);
 
-/// A feed for each of so many capture threads, beginning with `first`.
-pub(crate) fn feeds(count: usize, first: Batch) -> (Feeder, Vec<Feed>) {
-    let first = (!first.is_empty()).then(|| Arc::new(first));
-    let (senders, feeds) = (0..count.max(1))
-        .map(|_| {
-            let (sender, rest) = bounded(WAITING);
-            (sender, Feed { first: first.clone(), rest })
-        })
-        .unzip();
+/// A feed for each of so many capture threads.
+pub(crate) fn feeds(count: usize) -> (Feeder, Vec<Feed>) {
+    let pair = |_| {
+        let (sender, rest) = bounded(WAITING);
+        (sender, Feed { rest })
+    };
+    let (senders, feeds) = (0..count.max(1)).map(pair).unzip();
     (Feeder(senders), feeds)
 }
 
@@ -65,12 +57,12 @@ mod tests {
 
     #[test]
     fn every_thread_gets_everything_once() {
-        let (feeder, mut feeds) = feeds(2, Zeroizing::new(b"old\n".to_vec()));
+        let (feeder, feeds) = feeds(2);
         assert!(feeder.give(Zeroizing::new(b"new\n".to_vec())));
-        for feed in &mut feeds {
+        for feed in &feeds {
             let mut got = Vec::new();
             feed.take(|text| got.extend_from_slice(text));
-            assert_eq!(got, b"old\nnew\n");
+            assert_eq!(got, b"new\n");
             assert!(feed.is_empty());
         }
         drop(feeds);

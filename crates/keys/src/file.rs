@@ -10,9 +10,6 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
-/// Of a key log that is longer when it is opened, the end is read: more sessions than the sensor keeps.
-pub(crate) const MOST: u64 = 64 << 20;
-
 /// Reads a key log as it is written.
 pub(crate) struct Tail {
     path: PathBuf,
@@ -23,7 +20,8 @@ pub(crate) struct Tail {
 }
 
 impl Tail {
-    pub(crate) fn open(path: &Path) -> Result<Self, KeyError> {
+    /// From its beginning, or its last `most` bytes.
+    pub(crate) fn open(path: &Path, most: u64) -> Result<Self, KeyError> {
         let failed = |error: io::Error| KeyError::open(&path.display(), hint(&error));
         let file = File::open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
@@ -31,8 +29,8 @@ impl Tail {
             return Err(KeyError::open(&path.display(), "is no file; a named pipe is given as fifo:PATH"));
         }
         let mut tail = Self::new(path.to_owned(), file);
-        if metadata.len() > MOST {
-            tail.at = tail.file.seek(SeekFrom::Start(metadata.len() - MOST)).map_err(failed)?;
+        if metadata.len() > most {
+            tail.at = tail.file.seek(SeekFrom::Start(metadata.len() - most)).map_err(failed)?;
             // The line that is cut there.
             tail.lines.cut(&[b'x'; 2 << 10]);
         }
@@ -143,7 +141,7 @@ mod tests {
         let path = folder.path().join("keys.log");
         let mut file = File::create(&path).unwrap();
         file.write_all(b"one\ntw").unwrap();
-        let mut tail = Tail::open(&path).unwrap();
+        let mut tail = Tail::open(&path, 100).unwrap();
         assert_eq!(text(&mut tail), "one\n");
         file.write_all(b"o\n").unwrap();
         assert_eq!(text(&mut tail), "two\n");
@@ -159,6 +157,15 @@ mod tests {
         assert_eq!(text(&mut tail), "four\n");
         tail.follow_name().unwrap();
         assert_eq!(text(&mut tail), "");
+    }
+
+    #[test]
+    fn of_a_long_file_the_last_whole_lines_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys.log");
+        std::fs::write(&path, "one\ntwo\nthree\n").unwrap();
+        assert_eq!(text(&mut Tail::open(&path, 8).unwrap()), "three\n");
+        assert_eq!(text(&mut Tail::open(&path, 14).unwrap()), "one\ntwo\nthree\n");
     }
 
     #[test]
@@ -179,7 +186,7 @@ mod tests {
         let file = folder.path().join("file");
         std::fs::write(&file, "").unwrap();
         assert!(open_fifo(&file).err().unwrap().to_string().contains("without fifo:"));
-        assert!(Tail::open(folder.path()).err().unwrap().to_string().contains("fifo:PATH"));
-        assert!(Tail::open(&folder.path().join("none")).err().unwrap().to_string().contains("touch"));
+        assert!(Tail::open(folder.path(), 1).err().unwrap().to_string().contains("fifo:PATH"));
+        assert!(Tail::open(&folder.path().join("none"), 1).err().unwrap().to_string().contains("touch"));
     }
 }

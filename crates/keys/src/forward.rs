@@ -69,7 +69,7 @@ impl Forward {
     /// When the source is no file or FIFO that can be read, or a certificate cannot be used.
     pub fn new(source: &Address, target: Target, files: &Tls, tell: Tell) -> Result<Self, KeyError> {
         let tail = match source {
-            Address::File(path) => Tail::open(path)?,
+            Address::File(path) => Tail::open(path, u64::MAX)?,
             Address::Fifo(path) => open_fifo(path)?,
             Address::Unix(_) | Address::Tls(..) => {
                 return Err(KeyError::open(source, "only FILE and fifo:PATH can be forwarded"));

@@ -25,4 +25,4 @@ pub use config::Tls;
 pub use error::KeyError;
 pub use feed::Feed;
 pub use forward::{Forward, Sent};
-pub use sources::{Counters, Sources, Tell};
+pub use sources::{Counters, Log, Sources, Tell};

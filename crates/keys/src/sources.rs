@@ -22,6 +22,13 @@ const LOOKS_PER_NAME: u32 = 10;
 /// Refusals that are told; all are counted.
 const TOLD: u64 = 20;
 
+/// Of a key log that is longer, the end is read: what a tap sees began a short time ago, a capture may be of any time.
+const MOST_OF_A_RUN: u64 = 16 << 20;
+const MOST_OF_A_REPLAY: u64 = 256 << 20;
+
+/// Lines of key logs that are known from the beginning.
+pub type Log = Arc<Zeroizing<Vec<u8>>>;
+
 /// Says a line to the operator.
 pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 
@@ -85,7 +92,8 @@ impl fmt::Debug for Sources {
 }
 
 impl Sources {
-    /// Opens every source and reads what files hold already, then follows them. A feed for each of `lanes` capture threads.
+    /// Opens every source and reads what files hold already, at most 16 MiB of each one's end; then follows them. A feed for each
+    /// of `lanes` capture threads.
     ///
     /// # Errors
     /// When one cannot be opened, or the certificates for `tls://` cannot be used.
@@ -94,14 +102,14 @@ impl Sources {
         files: &Tls,
         lanes: usize,
         tell: Tell,
-    ) -> Result<(Self, Vec<Feed>), KeyError> {
+    ) -> Result<(Self, Log, Vec<Feed>), KeyError> {
         let mut sources = Self::new(tell);
-        let mut first = Zeroizing::new(Vec::new());
+        let mut log = room_for(addresses, MOST_OF_A_RUN);
         let mut open = Vec::new();
         for address in addresses {
-            open.push((address.to_string(), sources.open(address, files, &mut first)?));
+            open.push((address.to_string(), sources.open(address, files, &mut log)?));
         }
-        let (feeder, feeds) = feeds(lanes, first);
+        let (feeder, feeds) = feeds(lanes);
         for (name, source) in open {
             let (feeder, shared) = (feeder.clone(), Arc::clone(&sources.shared));
             std::thread::Builder::new()
@@ -109,35 +117,28 @@ impl Sources {
                 .spawn(move || source.run(&feeder, &shared))
                 .map_err(|error| KeyError::open(&name, error))?;
         }
-        Ok((sources, feeds))
+        Ok((sources, Arc::new(log), feeds))
     }
 
     /// Reads files, and FIFOs until their writers close them, to their ends: what a capture is replayed with.
     ///
     /// # Errors
     /// When one cannot be read, or has no end.
-    pub fn read(addresses: &[Address]) -> Result<(Self, Feed), KeyError> {
-        let sources = Self::new(Arc::new(|_| {}));
-        let mut all = Zeroizing::new(Vec::new());
+    pub fn read(addresses: &[Address]) -> Result<Log, KeyError> {
+        let mut all = room_for(addresses, MOST_OF_A_REPLAY);
         for address in addresses {
             let mut tail = match address {
-                Address::File(path) => Tail::open(path)?,
+                Address::File(path) => Tail::open(path, MOST_OF_A_REPLAY)?,
                 Address::Fifo(path) => open_ending_fifo(path)?,
                 Address::Unix(_) | Address::Tls(..) => {
                     let cause = "senders have no end; a replay takes FILE and fifo:PATH, unless it follows a directory";
                     return Err(KeyError::open(address, cause));
                 }
             };
-            sources.read_now(&mut tail, &mut all).map_err(|error| KeyError::open(address, error))?;
-            let (last, cut) = tail.end();
-            all.extend_from_slice(&last);
-            sources.shared.count(cut);
+            tail.read_all(&mut all).map_err(|error| KeyError::open(address, error))?;
+            all.extend_from_slice(&tail.end().0);
         }
-        let (_, mut feeds) = feeds(1, all);
-        match feeds.pop() {
-            Some(feed) => Ok((sources, feed)),
-            None => Err(KeyError::open(&"keys", "no capture thread")),
-        }
+        Ok(Arc::new(all))
     }
 
     /// What came so far.
@@ -158,11 +159,12 @@ impl Sources {
         Self { shared: Arc::new(shared), sockets: Vec::new() }
     }
 
-    fn open(&mut self, address: &Address, files: &Tls, first: &mut Batch) -> Result<Open, KeyError> {
+    fn open(&mut self, address: &Address, files: &Tls, log: &mut Batch) -> Result<Open, KeyError> {
         Ok(match address {
             Address::File(path) => {
-                let mut tail = Tail::open(path)?;
-                self.read_now(&mut tail, first).map_err(|error| KeyError::open(address, error))?;
+                let mut tail = Tail::open(path, MOST_OF_A_RUN)?;
+                let cut = tail.read_all(log).map_err(|error| KeyError::open(address, error))?;
+                self.shared.count(cut);
                 Open::File(tail)
             }
             Address::Fifo(path) => Open::File(open_fifo(path)?),
@@ -179,11 +181,6 @@ impl Sources {
             }
         })
     }
-
-    fn read_now(&self, tail: &mut Tail, into: &mut Batch) -> io::Result<()> {
-        self.shared.count(tail.read_all(into)?);
-        Ok(())
-    }
 }
 
 impl Drop for Sources {
@@ -193,6 +190,16 @@ impl Drop for Sources {
             let _ = std::fs::remove_file(socket);
         }
     }
+}
+
+/// Does not grow while files are read into it, which would leave copies behind.
+fn room_for(addresses: &[Address], most: u64) -> Batch {
+    let length = |address: &Address| match address {
+        Address::File(path) => path.metadata().map_or(0, |metadata| metadata.len().min(most) + 1),
+        _ => 0,
+    };
+    let room = usize::try_from(addresses.iter().map(length).sum::<u64>()).unwrap_or(0);
+    Zeroizing::new(Vec::with_capacity(room))
 }
 
 enum Open {

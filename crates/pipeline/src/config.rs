@@ -1,5 +1,6 @@
 //! What an operator can set about threads and memory.
 
+use crate::Secrets;
 use std::time::Duration;
 
 /// Signs of life of a tap, by this machine's clock.
@@ -34,6 +35,8 @@ pub struct Config {
     pub wire: tapwire_wire::Config,
     /// Flow table and reassembly.
     pub flow: tapwire_flow::Config,
+    /// Secrets of encrypted traffic.
+    pub secrets: Secrets,
     /// Protocol parsers.
     pub protocol: tapwire_protocol::Config,
     /// Payload inspection.

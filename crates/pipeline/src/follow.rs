@@ -58,11 +58,13 @@ pub fn follow<F: Follower>(
 ) -> Followed {
     let protocol = tapwire_protocol::Config { body_bytes: 0, ..config.protocol.clone() };
     let sink = Ears { follower, sources: Names::new(source.names()) };
+    let mut protocols = Protocols::new(protocol, sink);
+    config.secrets.give(&mut protocols);
     let mut trail = Trail {
         decoder: Decoder::new(config.wire.clone()),
         earlier: Vec::new(),
         flows: FlowTable::new(config.flow.clone()),
-        protocols: Protocols::new(protocol, sink),
+        protocols,
         wire: WireCounters::default(),
     };
     let mut followed = Followed::default();

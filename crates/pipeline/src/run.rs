@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use tapwire_capture::{LinkNotice, Pressure, Source, SourceError, Status};
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
+use tapwire_keys::Feed;
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message};
 use tapwire_sink::Notice;
@@ -60,17 +61,28 @@ pub trait Watch: Send {
 /// Senses everything that `source` has and reports it to `outlets`. Ends with the source, when `watch` says so, after
 /// `config.max_exchanges`, or when a file's output fails.
 pub fn run(source: &mut dyn Source, config: &Config, outlets: Vec<Outlet>, watch: &mut dyn Watch) -> Report {
-    run_keeping(source, config, outlets, watch, None)
+    run_with(source, config, outlets, watch, Aside::default())
 }
 
-/// The same, and keeps the packets of connections in `ring`.
-pub fn run_keeping(
+/// What a run may have beside its source and its outputs.
+#[derive(Default)]
+pub struct Aside {
+    /// Where packets of connections are kept.
+    pub ring: Option<PacketRing>,
+    /// Secrets that come while it runs, one feed for each capture thread.
+    pub feeds: Vec<Feed>,
+}
+
+/// The same, with what it has beside.
+pub fn run_with(
     source: &mut dyn Source,
     config: &Config,
     outlets: Vec<Outlet>,
     watch: &mut dyn Watch,
-    ring: Option<PacketRing>,
+    aside: Aside,
 ) -> Report {
+    let Aside { ring, feeds } = aside;
+    let mut feeds = feeds.into_iter();
     let stop = Arc::new(AtomicBool::new(false));
     let mut analyst = Analyst::new(config, outlets, source.names(), Arc::clone(&stop));
     let recorder = ring.map(|ring| Recorder::start(ring, source.pressure()));
@@ -78,7 +90,7 @@ pub fn run_keeping(
     let heart = (source.pressure() == Pressure::Shed).then(|| Heart::new(config.heartbeat, Instant::now()));
     let mut lanes = source.take_lanes();
     let totals = Arc::new(Totals::new(1 + lanes.len()));
-    let drive = |source, watch, lane, heart, recorder| Drive {
+    let mut drive = |source, watch, lane, heart, recorder| Drive {
         source,
         watch,
         stop: Arc::clone(&stop),
@@ -89,6 +101,7 @@ pub fn run_keeping(
         interrupt: None,
         errors: Vec::new(),
         recorder,
+        feed: feeds.next(),
     };
     let mut idle: Vec<Unwatched> = lanes.iter().map(|_| Unwatched).collect();
     let mut others: Vec<Drive<'_>> = lanes
@@ -125,6 +138,7 @@ pub(crate) struct Drive<'a> {
     interrupt: Option<(Instant, u64)>,
     errors: Vec<SourceError>,
     recorder: Option<Recorder>,
+    feed: Option<Feed>,
 }
 
 impl Drive<'_> {
@@ -132,6 +146,8 @@ impl Drive<'_> {
         let mut last_packet = Instant::now();
         loop {
             let before = sensing.wire().packets;
+            // Secrets first: what came before these packets is theirs.
+            self.feed.iter().filter(|feed| !feed.is_empty()).for_each(|feed| sensing.take_secrets(feed));
             match self.read(sensing) {
                 Ok(Status::End) => break,
                 Ok(Status::Idle) if self.source.pressure() == Pressure::Shed => {

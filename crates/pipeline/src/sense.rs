@@ -3,10 +3,12 @@
 use crate::lanes::{Lane, LaneCounters};
 use crate::recorder::{Belongs, Recorder};
 use crate::report::WireCounters;
+use crate::secrets::give_new;
 use crate::{Config, ShedLevel};
 use tapwire_capture::Secrets;
 use tapwire_event::SensorReport;
 use tapwire_flow::{FlowTable, Place};
+use tapwire_keys::Feed;
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Connection, ConnectionEnd, ExchangeSink, Protocols};
 use tapwire_sink::Notice;
@@ -60,12 +62,15 @@ pub(crate) struct Sensing<W> {
 impl<W: Way> Sensing<W> {
     pub(crate) fn new(config: &Config, lane: Option<Lane>, sink: W) -> Self {
         let Config { wire, flow, protocol, .. } = config.clone();
+        let body_bytes = protocol.body_bytes;
+        let mut protocols = Protocols::new(protocol, sink);
+        config.secrets.give(&mut protocols);
         Self {
             level: ShedLevel::None,
-            body_bytes: protocol.body_bytes,
+            body_bytes,
             decoder: Decoder::new(wire),
             flows: FlowTable::new(flow),
-            protocols: Protocols::new(protocol, sink),
+            protocols,
             wire: WireCounters::default(),
             clock: Timestamp::MIN,
             lane,
@@ -134,6 +139,11 @@ impl<W: Way> Sensing<W> {
         }
         self.follow();
         None
+    }
+
+    /// Secrets that have come.
+    pub(crate) fn take_secrets(&mut self, feed: &Feed) {
+        give_new(feed, &mut self.protocols);
     }
 
     /// Sends on what waits for other lanes, and takes what they sent.

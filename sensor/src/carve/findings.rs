@@ -17,7 +17,8 @@ use tapwire_sink::{Batch, Notice, Reader, Sink, SinkError, SinkReport};
 /// For each wish the exchanges that it means; `None` when interrupted.
 pub(crate) fn exchanges_of(carving: &Carving, wishes: &[Wish]) -> Result<Option<Vec<Answer>>, Failure> {
     let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
-    let config = pipeline_config(&carving.effective, &sense, carving.key.clone(), Pressure::Block)?;
+    let mut config = pipeline_config(&carving.effective, &sense, carving.key.clone(), Pressure::Block)?;
+    config.secrets = carving.config.secrets.clone();
     let mut answers = Vec::new();
     let mut outlets = Vec::new();
     for wish in wishes {

@@ -96,7 +96,8 @@ impl Carving {
         let effective = Effective::load(&args.config)?;
         let key = load_key(args)?;
         let sense = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
-        let config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+        let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+        config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
         let data = args.data.clone().or_else(|| Directories::from_env().data);
         let (labels, stop, quiet) = (None, catch_signals()?, args.quiet);
         Ok(Self { paths, data, labels, effective, key, config, stop, quiet })

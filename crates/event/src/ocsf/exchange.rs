@@ -145,7 +145,20 @@ impl Writer<'_> {
             json::count(out, "stream", stream.into());
         }
         json::integer(out, "time_ns", view.exchange.started().nanos());
+        self.tls(view, out);
         proxy(view, out);
+    }
+
+    /// What the connection's hellos told.
+    fn tls(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        let Some(facts) = &view.exchange.flow.tls else { return };
+        if let Some(name) = &facts.sni {
+            json::text(out, "sni", self.pen.name(name.as_bytes()));
+        }
+        let fingerprints = [("ja3", &facts.ja3), ("ja3s", &facts.ja3s), ("ja4", &facts.ja4)];
+        for (name, fingerprint) in fingerprints {
+            fingerprint.iter().for_each(|text| json::own(out, name, text));
+        }
     }
 }
 
@@ -185,6 +198,9 @@ fn quality(view: &View<'_>, out: &mut Vec<u8>) {
     json::own(out, "pairing", view.exchange.pairing.name());
     json::count(out, "missed_bytes", view.missed_bytes());
     json::truth(out, "joined_late", view.exchange.flow.joined_late);
+    if view.exchange.flow.tls.is_some() {
+        json::truth(out, "decrypted", true);
+    }
     json::close(out);
     if view.status().is_none() {
         json::truth(out, "response_seen", view.response().is_some());

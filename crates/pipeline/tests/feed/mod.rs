@@ -206,6 +206,7 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
         heartbeat: tapwire_pipeline::Heartbeat::default(),
         wire: tapwire_wire::Config::default(),
         flow: tapwire_flow::Config::default(),
+        secrets: tapwire_pipeline::Secrets::default(),
         protocol: tapwire_protocol::Config::default(),
         inspect: tapwire_inspect::Config::new(key.clone()),
         inventory: tapwire_inventory::Config::new(key),

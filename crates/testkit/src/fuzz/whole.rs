@@ -40,6 +40,7 @@ fn config(memory: usize, hash_seed: u64) -> Config {
             hash_seed,
             ..flow
         },
+        secrets: tapwire_pipeline::Secrets::default(),
         protocol: tapwire_protocol::Config { body_bytes: memory.min(512), body_parts: true },
         inspect: tapwire_inspect::Config::new(key.clone()),
         inventory: tapwire_inventory::Config::new(key),

@@ -1,0 +1,117 @@
+//! Keys that come after the traffic they are for.
+
+use crate::host::{Host, has, wait_until};
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// Answers every request on kept-alive connections.
+const SERVER: &str = r#"
+import http.server, ssl
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        body = b'{"state":"paid"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def log_message(self, *_):
+        pass
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 8443), Answer)
+server.request_queue_size = 128
+context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+context.load_cert_chain("cert.pem", "key.pem")
+server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+server.serve_forever()
+"#;
+
+/// Makes CONNECTIONS one after the other with EACH requests, the first at once and the rest over two seconds. Each key line reaches
+/// the log up to a second and a half late.
+const CLIENT: &str = r#"
+import os, random, socket, ssl, threading, time
+CONNECTIONS, EACH = 100, 20
+chance = random.Random(5)
+def talk(number):
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    if number % 2:
+        context.maximum_version = ssl.TLSVersion.TLSv1_2
+    own = f"own.{number}"
+    context.keylog_filename = own
+    with context.wrap_socket(socket.create_connection(("127.0.0.1", 8443))) as connection:
+        threading.Timer(chance.uniform(0, 1.5), tell, [own]).start()
+        stream = connection.makefile("rb")
+        for request in range(EACH):
+            connection.sendall(f"GET /late/{number}/{request} HTTP/1.1\r\nHost: shop.test\r\n\r\n".encode())
+            while stream.readline().strip():
+                pass
+            stream.read(16)
+            time.sleep(0.1 if request > EACH / 2 else 0.005)
+def tell(own):
+    with open(own) as lines, open("keys.log", "a") as log:
+        log.write(lines.read())
+threads = [threading.Thread(target=talk, args=[number]) for number in range(CONNECTIONS)]
+for thread in threads:
+    thread.start()
+    time.sleep(0.02)
+for thread in threads:
+    thread.join()
+"#;
+
+#[test]
+fn keys_that_come_late_open_what_waited_for_them() {
+    if !has("python3") || !has("openssl") {
+        return;
+    }
+    let Some(mut host) = Host::new() else { return };
+    host.certificate();
+    host.file("keys.log", "");
+    let mut server = host.command("python3");
+    server.args(["-c", SERVER]);
+    host.start(server);
+    host.listens(8443);
+    let sensor = host.sense(&["--keylog", "keys.log"]);
+    let called = host.command("python3").args(["-c", CLIENT]).status().expect("python3");
+    assert!(called.success());
+    // The last line of a key log comes within a second and a half, and the sensor looks fifty times a second.
+    std::thread::sleep(std::time::Duration::from_secs(2));
+    let (events, said) = sensor.stop();
+    let paths: BTreeSet<String> = events.iter().filter_map(|line| decrypted_path(line)).collect();
+    assert!(paths.len() >= 1_998, "{} of 2000 exchanges were decrypted\n{}", paths.len(), said.join("\n"));
+}
+
+fn decrypted_path(line: &str) -> Option<String> {
+    let event: Value = serde_json::from_str(line).ok()?;
+    let whole = event.pointer("/unmapped/seen/decrypted") == Some(&Value::Bool(true))
+        && event.pointer("/http_response/code") == Some(&Value::from(200));
+    whole.then(|| event.pointer("/http_request/url/path").and_then(Value::as_str).map(str::to_owned))?
+}
+
+#[test]
+fn a_pipe_and_a_socket_give_keys_like_a_file() {
+    if !has("curl") || !has("python3") || !has("openssl") {
+        return;
+    }
+    let Some(mut host) = Host::new() else { return };
+    host.certificate();
+    let mut server = host.command("python3");
+    server.args(["-c", SERVER]);
+    host.start(server);
+    host.listens(8443);
+    let sensor = host.sense(&["--keylog", "fifo:keys.fifo", "--keylog", "unix:keys.sock"]);
+    let curl = |path: &str, log: &str| {
+        let url = format!("https://127.0.0.1:8443{path}");
+        host.command("curl")
+            .args(["-sk", "-o", "/dev/null", &url])
+            .env("SSLKEYLOGFILE", log)
+            .status()
+            .expect("curl");
+    };
+    curl("/by-fifo", "keys.fifo");
+    assert_eq!(sensor.event("/by-fifo")["unmapped"]["seen"]["decrypted"], Value::Bool(true));
+    curl("/by-socket", "aside.log");
+    let code = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('keys.sock'); s.sendall(open('aside.log','rb').read())";
+    wait_until(|| host.command("python3").args(["-c", code]).status().expect("python3").success())
+        .expect("the socket");
+    assert_eq!(sensor.event("/by-socket")["unmapped"]["seen"]["decrypted"], Value::Bool(true));
+}
