@@ -323,6 +323,7 @@ mod tests {
             heartbeat: crate::Heartbeat::default(),
             wire: tapwire_wire::Config::default(),
             flow: tapwire_flow::Config::default(),
+            secrets: crate::Secrets::default(),
             protocol: tapwire_protocol::Config::default(),
             inspect: tapwire_inspect::Config::new(key.clone()),
             inventory: tapwire_inventory::Config::new(key.clone()),
