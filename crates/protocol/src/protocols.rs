@@ -398,8 +398,11 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     }
 
     fn rest(&mut self, connection: &mut Connection) {
+        let before = connection.0.held();
         if let State::Tls(layer) = &mut connection.0 {
-            return self.rest(&mut layer.inner);
+            layer.rest();
+            self.rest(&mut layer.inner);
+            return self.recount(before, &mut connection.0, false);
         }
         let State::Http1(http) = &mut connection.0 else { return };
         let Some(rest) = http.rest() else { return };

@@ -129,6 +129,34 @@ fn random_loss_never_gives_a_wrong_exchange() {
     }
 }
 
+/// Records of 16 KiB lie in a dozen packets, and some packets hold the end of one and the beginning of another. With the
+/// length of what is missing known to the byte, a body of stated length ends where it ends.
+#[test]
+fn a_hole_in_a_long_body_is_as_long_as_what_it_held() {
+    let body = vec![b'b'; 120_000];
+    let turn = |number: u64| Turn {
+        request: format!("GET /long/{number} HTTP/1.1\r\nHost: shop.test\r\nX-Exchange: {number}\r\n\r\n")
+            .into_bytes(),
+        response: [
+            format!("HTTP/1.1 200 OK\r\nX-Exchange: {number}\r\nContent-Length: {}\r\n\r\n", body.len())
+                .as_bytes(),
+            &body,
+        ]
+        .concat(),
+    };
+    for (version_13, suite) in [(true, 0x1301), (false, 0xc02b), (false, 0xcca9)] {
+        let setup = TlsSetup { version_13, suite: Some(suite), ..TlsSetup::default() };
+        let turns: Vec<Turn> = (1..=3).map(turn).collect();
+        let pair = Pair::new(format!("long {suite:04x}"), &turns, Sending::AfterAnswer, &setup, 3);
+        let packets = pair.capture.packets.len();
+        let same = |lost: &usize| pair.keyed(&mutate::without(&pair.capture, *lost)).facts() == pair.clear;
+        let exact = (0..packets).filter(same).count();
+        println!("{}: {exact} of {packets}", pair.name);
+        // All but the packets with a head in them.
+        assert!(exact + 16 >= packets, "{}: {exact} of {packets}", pair.name);
+    }
+}
+
 #[test]
 fn keys_may_be_late() {
     for pair in pairs() {

@@ -29,6 +29,9 @@ const TLS_1_3: u16 = 0x0304;
 /// The extension by which a server goes on with a session (RFC 8446, 4.2.11).
 const PRE_SHARED_KEY: u16 = 41;
 
+/// Bytes of a hello's short lists, as usual clients have them.
+const HELLO_LISTS: usize = 256;
+
 /// Bytes of handshake messages that are hashed for the extended master secret.
 const MAX_TRANSCRIPT: usize = 64 << 10;
 
@@ -65,6 +68,23 @@ pub(super) enum Readiness {
 }
 
 impl Handshake {
+    /// Bytes on the heap, about.
+    pub(super) fn held(&self) -> usize {
+        let client = self.client.as_ref().map_or(0, |client| {
+            size_of::<ClientHello>() + client.ticket.capacity() + 2 * client.suites.capacity() + HELLO_LISTS
+        });
+        let server = self.server.as_ref().map_or(0, |_| size_of::<ServerHello>() + HELLO_LISTS);
+        client + server + self.premaster.capacity() + self.transcript.as_ref().map_or(0, Vec::capacity)
+    }
+
+    /// Nothing is decrypted any more: only the facts count.
+    pub(super) fn forget(&mut self) {
+        self.client = None;
+        self.master = None;
+        self.transcript = None;
+        self.premaster = Vec::new();
+    }
+
     /// The version that is spoken; `None` as long as no server has said so.
     pub(super) fn version(&self) -> Option<u16> {
         self.server.as_ref().map(|server| server.version)

@@ -238,7 +238,8 @@ impl Lane {
 
     /// The offset in the decrypted stream of an offset as captured: where the record that holds it begins.
     pub(super) fn translate(&self, at: StreamOffset) -> Option<StreamOffset> {
-        if self.done.is_some_and(|done| at >= done) {
+        // Before the first record of this direction, its content is where it begins.
+        if self.done.is_none_or(|done| at >= done) {
             return self.plain;
         }
         let place = self.bounds.partition_point(|(bound, _)| *bound <= at);

@@ -85,7 +85,12 @@ impl Layer {
     /// Bytes on the heap, but for the connection inside.
     pub(crate) fn held(&self) -> usize {
         let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes());
-        size_of::<Self>() + waiting + self.lanes.iter().map(Lane::held).sum::<usize>()
+        size_of::<Self>() + waiting + self.handshake.held() + self.lanes.iter().map(Lane::held).sum::<usize>()
+    }
+
+    /// Nothing is going on: gives back what only a busy connection needs.
+    pub(crate) fn rest(&mut self) {
+        self.lanes.iter_mut().for_each(|lane| lane.records.rest());
     }
 
     fn direction(&self, side: Side) -> Direction {
@@ -251,6 +256,7 @@ impl Layer {
 
     fn become_blind(&mut self, shared: &mut Shared, why: Blind) {
         self.blind = Some(why);
+        self.handshake.forget();
         match why {
             Blind::Unasked => {}
             Blind::NoKeys => shared.counters.no_keys += 1,
@@ -319,11 +325,13 @@ impl Layer {
         let lane = self.lane(from);
         lane.plain.get_or_insert(gap.at);
         lane.messages.lose();
+        // A record that was begun is lost from its beginning on.
+        let begin = lane.records.begun().unwrap_or(gap.at);
         if let Some(record) = lane.records.gap(gap) {
             self.record(shared, from, &record, None, &[], gap.time, emit);
         } else if self.lane(from).records.is_lost() {
             let lost = Lost {
-                from: gap.at,
+                from: begin,
                 until: gap.at + gap.len,
                 acknowledged: gap.acknowledged,
                 acked_at: gap.acked_at,

@@ -248,6 +248,22 @@ impl Records {
         None
     }
 
+    /// Where the record begins that has begun and not ended.
+    pub(super) fn begun(&self) -> Option<StreamOffset> {
+        match self.place {
+            Place::Head(0) | Place::Lost(_) => None,
+            Place::Head(_) | Place::Body(_) => self.at,
+        }
+    }
+
+    /// Gives back what only a busy direction needs.
+    pub(super) fn rest(&mut self) {
+        if self.begun().is_none() {
+            self.body = Vec::new();
+            self.marks = Vec::new();
+        }
+    }
+
     /// Whether it looks for the next head.
     pub(super) const fn is_lost(&self) -> bool {
         matches!(self.place, Place::Lost(_))
