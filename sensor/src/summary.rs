@@ -221,10 +221,16 @@ impl<'a> Summary<'a> {
         let kinds = Kind::ALL.into_iter().zip(counts).filter(|(kind, _)| *kind != Kind::Http1);
         let mut unread: Vec<_> = kinds
             .filter(|(_, (flows, bytes))| **flows > 0 && **bytes > 0)
-            .map(|(kind, (flows, bytes))| (kind.name(), *flows, *bytes))
+            .map(|(kind, (flows, bytes))| (kind.name(), *flows - self.decrypted(kind).min(*flows), *bytes))
+            .filter(|(_, flows, _)| *flows > 0)
             .collect();
         unread.sort_by_key(|(_, _, bytes)| std::cmp::Reverse(*bytes));
         unread
+    }
+
+    /// Connections that were read after all: those inside count as what they are.
+    fn decrypted(&self, kind: Kind) -> u64 {
+        if kind == Kind::Tls { self.report.tls.decrypted } else { 0 }
     }
 
     /// Packets that carry something that could hold HTTP and is not decoded, the most first.

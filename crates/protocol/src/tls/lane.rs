@@ -192,8 +192,11 @@ impl Lane {
             let openers = handshake.openers(keys, from, epoch);
             openers.into_iter().map(move |opener| (Some(epoch), opener))
         };
-        let updated =
-            self.opener.as_ref().filter(|_| self.lost.is_some()).and_then(|opener| opener.updated());
+        let updated = self
+            .opener
+            .as_ref()
+            .filter(|_| !self.is_certain || self.lost.is_some())
+            .and_then(|opener| opener.updated());
         epochs.flat_map(of_epoch).chain(updated.map(|opener| (self.epoch, opener))).collect()
     }
 
@@ -216,9 +219,12 @@ impl Lane {
 
     /// Passes over a record whose bytes are missing; false where its number is not certain.
     pub(super) fn skip(&mut self) -> bool {
-        let certain = self.is_certain && self.lost.is_none();
+        // One hole behind another is as sure, once a record was opened under these keys.
+        let certain = self.opener.is_some() && self.lost.is_none();
         if certain {
             self.sequence += 1;
+            // It may have changed the keys.
+            self.is_certain = false;
         }
         certain
     }

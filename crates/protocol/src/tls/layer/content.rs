@@ -14,6 +14,11 @@ use tapwire_wire::Timestamp;
 /// A body whose overhead is asked for: any length will do.
 const SAMPLE: usize = 1 << 14;
 
+/// A KeyUpdate has five bytes, an alert two (RFC 8446, 4.6.3 and 6); no request or response is as short.
+const SMALLEST_CONTENT: usize = 5;
+/// What TLS 1.3 adds to a content: a tag and the inner type.
+const OVERHEAD: usize = 17;
+
 impl Layer {
     /// Opens a record, and hands on what it holds.
     #[allow(
@@ -131,7 +136,8 @@ impl Layer {
         shared.counters.failed += 1;
         let whole = (HEAD + length) as u64;
         let lane = self.lane(from);
-        if !lane.skip() {
+        // One that may be a KeyUpdate or an alert is no data, perhaps: the next record tells.
+        if lane.content_length(length) <= SMALLEST_CONTENT || !lane.skip() {
             return self.lose(from, at, whole, time);
         }
         lane.bound(at);
@@ -167,7 +173,8 @@ impl Layer {
         let lane = self.lane(from);
         let Some(lost) = lane.lost.as_mut().filter(|lost| until > lost.from && has_spoken) else { return };
         let whole = lost.until.min(until).since(lost.from);
-        if whole == 0 {
+        // What holds no message at all must not look as if one were missing.
+        if whole <= (HEAD + OVERHEAD + SMALLEST_CONTENT) as u64 {
             return;
         }
         let was = *lost;
