@@ -48,6 +48,8 @@ pub(super) struct Lane {
     /// Whether that number, and the keys, are certain.
     is_certain: bool,
     pub(super) lost: Option<Lost>,
+    /// Offset behind what was delivered, or declared missing.
+    pub(super) seen: Option<StreamOffset>,
     /// Offset behind the last record that was opened, or given up.
     pub(super) done: Option<StreamOffset>,
     /// Offset of the next decrypted byte.
@@ -244,6 +246,10 @@ impl Lane {
 
     /// The offset in the decrypted stream of an offset as captured: where the record that holds it begins.
     pub(super) fn translate(&self, at: StreamOffset) -> Option<StreamOffset> {
+        // What has not come yet lies at an offset that nobody knows.
+        if self.seen.is_none_or(|seen| at > seen) {
+            return None;
+        }
         // Before the first record of this direction, its content is where it begins.
         if self.done.is_none_or(|done| at >= done) {
             return self.plain;

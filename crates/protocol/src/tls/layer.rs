@@ -154,7 +154,9 @@ impl Layer {
     fn data(&mut self, shared: &mut Shared, chunk: &Chunk<'_>, emit: &mut Emit<'_>) {
         let from = self.direction(chunk.side);
         self.tally.bytes(from, chunk.bytes.len(), chunk.time);
-        self.lane(from).plain.get_or_insert(chunk.at);
+        let lane = self.lane(from);
+        lane.plain.get_or_insert(chunk.at);
+        lane.seen = Some(chunk.at + chunk.bytes.len() as u64);
         let mut used = 0;
         loop {
             let gathers = self.blind.is_none() || !self.handshake.has_server_hello();
@@ -324,6 +326,7 @@ impl Layer {
         self.tally.gap(from);
         let lane = self.lane(from);
         lane.plain.get_or_insert(gap.at);
+        lane.seen = Some(gap.at + gap.len);
         lane.messages.lose();
         // A record that was begun is lost from its beginning on.
         let begin = lane.records.begun().unwrap_or(gap.at);
