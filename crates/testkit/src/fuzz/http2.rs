@@ -205,7 +205,8 @@ fn read(said: &[Said], handshake: bool, split: usize, config: Config) -> Read {
 fn check_fields(truth: &Read, seen: &Read) {
     for ((stream, nth), halves) in &seen.streams {
         let meant = truth.streams.get(&(*stream, 0)).expect("a stream that there is");
-        assert_eq!(*nth, 0, "stream {stream} came twice");
+        let before = seen.streams.get(&(*stream, 0));
+        assert_eq!(*nth, 0, "stream {stream} came twice: {before:?} and {halves:?}");
         for (half, meant) in halves.iter().zip(meant) {
             let (Some(half), Some(meant)) = (half, meant) else { continue };
             assert!(half.method.is_none() || half.method == meant.method, "stream {stream}: another method");

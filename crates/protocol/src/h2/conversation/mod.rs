@@ -124,7 +124,8 @@ impl Conversation {
         let reader = self.reader(direction);
         reader.next = Some(chunk.at + chunk.bytes.len() as u64);
         reader.previous_peer_at = chunk.peer_at.or(reader.previous_peer_at);
-        if direction == Direction::ToServer {
+        // What is replayed is followed by what was held behind it: a request may be there.
+        if direction == Direction::ToServer && !self.replaying {
             self.settle_waiting(out);
         }
     }
