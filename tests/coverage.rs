@@ -51,7 +51,7 @@ fn number(message: &Message) -> Option<u64> {
 
 fn sense(capture: &Capture) -> (Vec<HourCoverage>, BTreeMap<u64, Place>) {
     let mut table: FlowTable<Connection> = FlowTable::new(tapwire_flow::Config::default());
-    let config = tapwire_protocol::Config { body_bytes: 0, body_parts: false };
+    let config = tapwire_protocol::Config { body_bytes: 0, body_parts: false, ..Default::default() };
     let coverage = Coverage::new(&Config::new(TokenKey::new([7; 32])));
     let mut protocols = Protocols::new(config, Told { coverage, pairs: BTreeMap::new() });
     for packet in &capture.packets {

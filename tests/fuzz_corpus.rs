@@ -50,6 +50,11 @@ fn tls_holds_its_laws_over_the_corpus() {
 }
 
 #[test]
+fn websocket_holds_its_laws_over_the_corpus() {
+    run("websocket");
+}
+
+#[test]
 fn whole_holds_its_laws_over_the_corpus() {
     run("whole");
 }

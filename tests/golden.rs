@@ -132,7 +132,7 @@ const LAWS: &[(&[&str], &[&str])] = &[
     ),
     (
         &["/protocol/exchanges"],
-        &["/protocol/paired", "/protocol/requests_alone", "/protocol/responses_alone"],
+        &["/protocol/paired", "/protocol/requests_alone", "/protocol/responses_alone", "/protocol/children"],
     ),
     (&["/protocol/exchanges"], &["/analyst/exchanges"]),
     (

@@ -150,12 +150,16 @@ impl<'a> Summary<'a> {
         }
         let mut parts = vec![match tally.whole {
             0 => "none whole".to_owned(),
-            whole => format!("{} whole ({})", size::count(whole), size::share(whole, tally.reported)),
+            whole => {
+                let calls = tally.reported.saturating_sub(tally.children);
+                format!("{} whole ({})", size::count(whole), size::share(whole, calls))
+            }
         }];
         let rest = [
             (tally.truncated, "with missing bytes"),
             (tally.requests_alone, "without response"),
             (tally.responses_alone, "without request"),
+            (tally.children, "messages and ends of WebSockets and other streams"),
         ];
         let rest = rest.into_iter().filter(|(count, _)| *count > 0);
         parts.extend(rest.map(|(count, name)| format!("{} {name}", size::count(count))));
@@ -344,6 +348,7 @@ impl<'a> Summary<'a> {
         json!({
             "reported": tally.reported, "whole": tally.whole, "truncated": tally.truncated,
             "requests_alone": tally.requests_alone, "responses_alone": tally.responses_alone,
+            "children": tally.children,
             "uncertain": tally.uncertain, "joined_late": tally.joined_late,
             "anomalies": self.anomalies().into_iter().collect::<BTreeMap<_, _>>(),
         })

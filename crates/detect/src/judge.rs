@@ -42,6 +42,10 @@ impl Detectors {
 
     /// Judges a call; what is wrong with it is added to `out`.
     pub fn judge(&mut self, call: &Call, out: &mut Vec<Finding>) {
+        // What its heads say was judged with the exchange that carries it.
+        if call.observation.exchange.child.is_some() {
+            return;
+        }
         let time = call.observation.exchange.started();
         for (index, (detector, judged)) in DETECTORS.iter().zip(&mut self.judged).enumerate() {
             if !(detector.judges)(call) {
@@ -88,7 +92,7 @@ fn key(scope: Scope, call: &Call) -> Option<Key> {
     hash.write_u8(scope as u8);
     match scope {
         Scope::Endpoint => {
-            let method = call.observation.exchange.request.as_ref()?.head.method();
+            let method = call.observation.exchange.request_head()?.method();
             hash.write(call.service.as_deref()?.as_bytes());
             hash.write_u8(0);
             hash.write(method.map_or(&b""[..], |method| method.bytes()));

@@ -108,7 +108,7 @@ fn ends(view: &View<'_>, out: &mut Vec<u8>) {
 
 fn http(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
     json::raw(out, r#","http":{"#);
-    let (request, response) = (view.request(), view.response());
+    let response = view.response();
     if let Some(host) = pen.host(view) {
         json::member(out, r#""hostname":"#);
         json::string(out, host.bytes());
@@ -117,7 +117,7 @@ fn http(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
         json::member(out, r#""url":"#);
         json::string(out, url.bytes());
     }
-    if let Some(agent) = request.and_then(|request| pen.user_agent(request)) {
+    if let Some(agent) = view.request_head().and_then(|head| pen.user_agent(head)) {
         json::member(out, r#""http_user_agent":"#);
         json::string(out, agent.bytes());
     }
@@ -129,9 +129,9 @@ fn http(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
         json::member(out, r#""http_method":"#);
         json::string(out, method.bytes());
     }
-    if let Some(first) = view.first() {
+    if let Some(first) = view.first_head() {
         json::member(out, r#""protocol":"HTTP/"#);
-        out.extend_from_slice(first.head.version.number().as_bytes());
+        out.extend_from_slice(first.version.number().as_bytes());
         out.push(b'"');
     }
     if let Some(status) = view.status() {
@@ -139,7 +139,8 @@ fn http(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
         number::unsigned(out, status.into());
     }
     json::member(out, r#""length":"#);
-    number::unsigned(out, response.map_or(0, |response| response.body.len));
+    let told = if view.child().is_some() { response.or(view.request()) } else { response };
+    number::unsigned(out, told.map_or(0, |message| message.body.len));
     json::close(out);
 }
 
@@ -152,14 +153,25 @@ fn without_parameters(media_type: Redacted<'_>) -> Redacted<'_> {
 fn doubts(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
     let whole = |half: Option<&Message>| half.is_some_and(|message| message.seen == Seen::Complete);
     let (exchange, anomalies) = (view.exchange, view.anomalies());
-    let clean = whole(view.request()) && whole(view.response()) && exchange.pairing == Pairing::Certain;
+    let child = view.child();
+    let both = whole(view.request()) && whole(view.response());
+    let clean = both && exchange.pairing == Pairing::Certain;
     let cut = pen.redactor.take_cut();
-    if clean && anomalies.is_empty() && !cut {
+    if clean && anomalies.is_empty() && !cut && child.is_none() {
         return;
     }
     let name = |half: Option<&Message>| half.map_or(Seen::Missing.name(), |message| message.seen.name());
     json::object(out, "tapwire");
-    if !clean {
+    if let Some(child) = child {
+        if let Some(parent) = &child.parent {
+            json::key(out, "parent");
+            hex(out, &parent.0);
+        }
+        json::count(out, "child", child.index);
+        json::own(out, "kind", child.kind.name());
+        let half = if view.request().is_some() { "request" } else { "response" };
+        json::own(out, half, name(view.request().or(view.response())));
+    } else if !clean {
         json::own(out, "request", name(view.request()));
         json::own(out, "response", name(view.response()));
         json::own(out, "pairing", exchange.pairing.name());

@@ -97,7 +97,7 @@ pub const FIELDS: &[FieldInfo] = &[
         .ocsf("http_request.url.query_string")
         .leaves(Leaves::Query),
     field("version", Kind::Text, "HTTP version, such as 1.1", |v| {
-        v.first().map(|first| Value::text(first.head.version.number().as_bytes())).into()
+        v.first_head().map(|first| Value::text(first.version.number().as_bytes())).into()
     })
     .ocsf("http_request.version"),
     field("status", Kind::Int, "status code of the final response", |v| {
@@ -234,6 +234,21 @@ pub const FIELDS: &[FieldInfo] = &[
         .ocsf("unmapped.flow"),
     field("uid", Kind::Text, "identity of the exchange", |v| owned(v.exchange.uid().to_string()))
         .ocsf("metadata.uid"),
+    field("parent", Kind::Text, "uid of the exchange that carries this message", |v| {
+        v.child().and_then(|child| child.parent).map(|parent| owned(parent.to_string())).into()
+    })
+    .ocsf("unmapped.parent"),
+    field(
+        "child",
+        Kind::Int,
+        "number of a message within the exchange that carries it: odd from the client, even from the server",
+        |v| v.child().map(|child| Value::count(child.index)).into(),
+    )
+    .ocsf("unmapped.child"),
+    field("kind", Kind::Text, "message or end, of what an exchange carries after it was reported", |v| {
+        v.child().map(|child| Value::text(child.kind.name().as_bytes())).into()
+    })
+    .ocsf("unmapped.kind"),
     field("number", Kind::Int, "number of the exchange in this run", |v| Value::count(v.exchange.number)),
     field("request_frame", Kind::Int, "frame of the request's first byte", |v| frame(v.request())),
     field("response_frame", Kind::Int, "frame of the response's first byte", |v| frame(v.response())),

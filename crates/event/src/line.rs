@@ -185,7 +185,8 @@ fn latency(view: &View<'_>, out: &mut Vec<u8>) {
 
 /// The response's body, in units of 1,024: `3.1K`.
 fn size(view: &View<'_>, out: &mut Vec<u8>) {
-    match view.response().map(|response| response.body.len) {
+    let told = if view.child().is_some() { view.response().or(view.request()) } else { view.response() };
+    match told.map(|message| message.body.len) {
         None => out.push(b'-'),
         Some(bytes @ ..1024) => {
             number::unsigned(out, bytes);
@@ -213,9 +214,14 @@ fn remarks(view: &View<'_>, colour: bool, out: &mut Vec<u8>) {
     if view.exchange.pairing == Pairing::Uncertain {
         words.push("uncertain");
     }
+    if let Some(child) = view.child() {
+        words.push(child.kind.name());
+        words.push(if view.request().is_some() { "from-client" } else { "from-server" });
+    }
     for (half, missing) in [(view.request(), "no-request"), (view.response(), "no-response")] {
         match half.map_or(Seen::Missing, |message| message.seen) {
             Seen::Complete => {}
+            Seen::Missing if view.child().is_some() => {}
             Seen::Missing => words.push(missing),
             seen => words.push(seen.name()),
         }

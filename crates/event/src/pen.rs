@@ -4,7 +4,7 @@ use crate::fields::Leaves;
 use crate::redact::{Redacted, Redactor};
 use crate::time::Calendar;
 use crate::view::{View, header};
-use tapwire_protocol::{Message, Untrusted};
+use tapwire_protocol::{Head, Message, Untrusted};
 
 /// Redacts the parts of a view, one at a time.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl Pen {
 
     /// The request target as it stands in the request line.
     pub(crate) fn target(&mut self, view: &View<'_>) -> Option<Redacted<'_>> {
-        let head = &view.request()?.head;
+        let head = view.request_head()?;
         let connect = head.method().is_some_and(|method| method.bytes() == b"CONNECT");
         let target = head.target()?;
         Some(if connect && !target.bytes().starts_with(b"/") {
@@ -71,8 +71,8 @@ impl Pen {
     }
 
     /// The first `User-Agent`.
-    pub(crate) fn user_agent(&mut self, message: &Message) -> Option<Redacted<'_>> {
-        let value = header(&message.head, b"user-agent")?;
+    pub(crate) fn user_agent(&mut self, head: &Head) -> Option<Redacted<'_>> {
+        let value = header(head, b"user-agent")?;
         Some(self.redactor.user_agent(value, &mut self.scratch))
     }
 

@@ -4,7 +4,7 @@ use memchr::{memchr, memmem, memrchr};
 use std::net::IpAddr;
 use tapwire_inspect::Said;
 use tapwire_inventory::Call;
-use tapwire_protocol::{Anomalies, Exchange, Head, Message, Range, Untrusted};
+use tapwire_protocol::{Anomalies, Child, Exchange, Head, Message, Range, Untrusted};
 
 /// An exchange as every format sees it.
 #[derive(Debug, Clone, Copy)]
@@ -106,25 +106,40 @@ impl<'a> View<'a> {
         self.exchange.response.as_deref()
     }
 
-    /// The half that came first.
-    pub(crate) fn first(&self) -> Option<&'a Message> {
-        self.request().or_else(|| self.response())
+    /// The request's head; a child's is that of the exchange that carries it.
+    pub(crate) fn request_head(&self) -> Option<&'a Head> {
+        self.exchange.request_head()
+    }
+
+    /// The response's head, likewise.
+    pub(crate) fn response_head(&self) -> Option<&'a Head> {
+        self.exchange.response_head()
+    }
+
+    /// The head that came first.
+    pub(crate) fn first_head(&self) -> Option<&'a Head> {
+        self.request_head().or_else(|| self.response_head())
+    }
+
+    /// What it is to the exchange that carries it, when it is a child.
+    pub(crate) fn child(&self) -> Option<&'a Child> {
+        self.exchange.child.as_ref()
     }
 
     /// The method as sent.
     pub(crate) fn method(&self) -> Option<Untrusted<'a>> {
-        self.request()?.head.method()
+        self.request_head()?.method()
     }
 
     /// The parts of the request target.
     pub(crate) fn target(&self) -> Target<'a> {
-        self.request().map(|request| Target::of(&request.head)).unwrap_or_default()
+        self.request_head().map(Target::of).unwrap_or_default()
     }
 
     /// Where the request was sent to: the target's authority, else `Host`, without user information.
     pub(crate) fn authority(&self) -> Option<Untrusted<'a>> {
         let host = || self.request_header(b"host").map(Untrusted::bytes);
-        let named = self.request().and_then(|request| Target::authority_of(&request.head));
+        let named = self.request_head().and_then(Target::authority_of);
         let authority = named.or_else(host)?;
         Some(Untrusted::new(without_user(authority))).filter(|text| !text.bytes().is_empty())
     }
@@ -136,17 +151,17 @@ impl<'a> View<'a> {
 
     /// The first request header of that name.
     pub(crate) fn request_header(&self, name: &[u8]) -> Option<Untrusted<'a>> {
-        header(&self.request()?.head, name)
+        header(self.request_head()?, name)
     }
 
     /// The first response header of that name.
     pub(crate) fn response_header(&self, name: &[u8]) -> Option<Untrusted<'a>> {
-        header(&self.response()?.head, name)
+        header(self.response_head()?, name)
     }
 
     /// The response's status code.
     pub(crate) fn status(&self) -> Option<u16> {
-        self.response()?.head.status
+        self.response_head()?.status
     }
 
     /// The client: as a PROXY header named it, else as on the wire.

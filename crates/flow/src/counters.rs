@@ -10,6 +10,8 @@ use tapwire_wire::SourceId;
 pub struct Counters {
     /// Segments handled.
     pub segments: u64,
+    /// Listeners that asked to be told the time and found no room.
+    pub alarms_refused: u64,
     /// Payload delivered at once, at least in part.
     pub in_order: u64,
     /// Payload held because of a hole before it, because the start of its direction was not known yet, or because its
@@ -147,7 +149,7 @@ impl Counters {
             acknowledged_bytes gaps_for_memory waits_given_up overlap_conflicts never_acknowledged
             fins_withdrawn rst_out_of_window offloaded_senders flows_opened flows_without_syn revived
             flows_one_sided closed_fin closed_reset closed_idle closed_replaced evicted_syn evicted
-            closed_end memory listener_memory memory_peak out_of_order_memory
+            closed_end alarms_refused memory listener_memory memory_peak out_of_order_memory
         );
         if self.sources.len() < other.sources.len() {
             self.sources.resize(other.sources.len(), SourceCounters::default());

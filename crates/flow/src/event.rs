@@ -145,6 +145,8 @@ pub enum StreamEvent<'a> {
     },
     /// A fact about the bytes of that side around that offset.
     Evidence(Side, StreamOffset, Evidence),
+    /// The time has come that the listener asked for: packet time, as the source of the last packet stamps it.
+    Time(Timestamp),
     /// The connection ended. What was held back has been delivered, holes as gaps.
     Close(CloseReason),
 }
@@ -171,6 +173,12 @@ pub trait StreamSink<T> {
 
     /// Takes one event. The state was made before the first event of the flow and is dropped after `Close`.
     fn event(&mut self, flow: &FlowInfo, state: &mut T, event: StreamEvent<'_>);
+
+    /// In how many nanoseconds of packet time the connection of the last event wants to hear [`StreamEvent::Time`], silent
+    /// or not. Asked once after events; a request may be refused when too many wait.
+    fn take_alarm(&mut self) -> Option<i64> {
+        None
+    }
 
     /// How long to keep the flow when it is silent; asked after events.
     fn patience(&self, state: &T) -> Patience;

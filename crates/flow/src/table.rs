@@ -4,6 +4,7 @@ mod ahead;
 
 pub use ahead::Place;
 
+use crate::alarms::Alarms;
 use crate::calm::Short;
 use crate::causality::Causality;
 use crate::clock::Clock;
@@ -46,6 +47,7 @@ pub struct FlowTable<T> {
     queues: Queues,
     /// When to give up holes and tentative starts, and of which slot.
     waits: BTreeSet<(i64, u32)>,
+    alarms: Alarms,
     /// The earliest time at which a queue may have something to expire.
     next_expiry: i64,
 }
@@ -72,6 +74,7 @@ impl<T: Default> FlowTable<T> {
             last: 0,
             queues: Queues::new(),
             waits: BTreeSet::new(),
+            alarms: Alarms::default(),
             next_expiry: i64::MIN,
         }
     }
@@ -348,10 +351,20 @@ impl<T: Default> FlowTable<T> {
     }
 
     fn keep_within_bounds<S: StreamSink<T>>(&mut self, slot: u32, sink: &mut S) {
+        if let Some(after) = sink.take_alarm() {
+            self.set_alarm(slot, after);
+        }
         if self.queues.len(Class::Idle) > self.shared.config.awake {
             self.rest_one(slot, sink);
         }
         self.make_room(slot, sink);
+    }
+
+    #[cold]
+    fn set_alarm(&mut self, slot: u32, after: i64) {
+        let Some(number) = self.record(slot).map(|record| record.info.id) else { return };
+        let set = self.alarms.set(self.shared.now.saturating_add(after), number, slot);
+        self.shared.counters.alarms_refused += u64::from(!set);
     }
 
     /// Counts what a connection takes now.
@@ -431,6 +444,9 @@ impl<T: Default> FlowTable<T> {
             self.waits.remove(&(until, slot));
             self.end_wait(slot, sink);
         }
+        while let Some((number, slot)) = self.alarms.due(self.shared.now) {
+            self.tell_time(number, slot, sink);
+        }
         if self.shared.now < self.next_expiry {
             return;
         }
@@ -438,6 +454,17 @@ impl<T: Default> FlowTable<T> {
         for class in Class::ALL {
             self.expire(class, sink);
         }
+    }
+
+    /// Tells the connection of that number the time, when it is still there.
+    fn tell_time<S: StreamSink<T>>(&mut self, number: u64, slot: u32, sink: &mut S) {
+        let time = self.shared.time;
+        let record = self.records.get_mut(slot as usize).and_then(Option::as_mut);
+        let Some(record) = record.filter(|record| record.info.id == number && !record.is_dead()) else {
+            return;
+        };
+        sink.event(&record.info, &mut record.state, StreamEvent::Time(time));
+        self.keep(slot, sink);
     }
 
     /// Gives up the waits of a connection whose time is over.

@@ -101,8 +101,7 @@ impl Inspector {
 
     /// Everything that the request's head says.
     fn request(&mut self, observation: &mut Observation) {
-        let Some(request) = observation.exchange.request.as_deref() else { return };
-        let head = &request.head;
+        let Some(head) = observation.exchange.request_head() else { return };
         let target = target::split(head).unwrap_or_default();
         observation.authority = authority(head, &target);
         observation.path = target.path;

@@ -31,6 +31,7 @@ pub(crate) fn exchange(number: u32, request: &[u8], response: &[u8]) -> Exchange
         pairing: Pairing::Certain,
         anomalies: Anomalies::default(),
         stream: None,
+        child: None,
         protocols: &["http/1.1"],
         unseen: Unseen::default(),
         ends: Vec::new(),

@@ -187,6 +187,11 @@ impl Endpoint {
         other.shapes.iter().for_each(|shape| self.add_shape(shape.shape, shape.calls));
     }
 
+    /// A message of a call that was counted.
+    pub(crate) fn hear(&mut self, observation: &Observation) {
+        self.last_seen = self.last_seen.max(observation.exchange.started());
+    }
+
     fn add_shape(&mut self, shape: u64, calls: u64) {
         if let Some(known) = self.shapes.iter_mut().find(|known| known.shape == shape) {
             known.calls += calls;
@@ -198,7 +203,7 @@ impl Endpoint {
 
 /// The status code of an observation's response.
 pub(crate) fn status(observation: &Observation) -> Option<u16> {
-    observation.exchange.response.as_ref().and_then(|response| response.head.status)
+    observation.exchange.response_head().and_then(|head| head.status)
 }
 
 /// What is known of a service: where an API lives.

@@ -199,6 +199,22 @@ impl Endpoints {
         }
     }
 
+    /// Finds where a message belongs that an exchange carries: to that exchange's endpoint, whatever it asks for by itself.
+    /// What is no call makes no endpoint: its parent made it, or had no room.
+    pub(crate) fn hear(&mut self, root: NodeId, head: &Head, observation: &Observation) -> Placed {
+        let path = Path { head, segments: &observation.segments };
+        let found =
+            self.what(head).and_then(|what| self.templates.find(root, path, what, &answer(observation)));
+        let endpoint = found.and_then(|(_, index)| self.all.get_mut(index as usize)?.as_mut());
+        let Some(endpoint) = endpoint else { return Placed::nowhere(template::text(observation, head)) };
+        endpoint.hear(observation);
+        Placed {
+            endpoint: Some(endpoint.id),
+            template: Some(Arc::clone(&endpoint.template)),
+            discovered: false,
+        }
+    }
+
     /// Judges every word of a service's paths, whether it is due or not.
     pub(crate) fn settle(&mut self, mut owner: Owner<'_>, counters: &mut Counters) {
         self.templates.judge_below(owner.root, &mut self.changes);

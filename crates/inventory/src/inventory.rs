@@ -9,7 +9,7 @@ use crate::{Call, Config, EndpointId, Principal, principal, template};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tapwire_inspect::{Observation, Tokens};
-use tapwire_protocol::Message;
+use tapwire_protocol::Head;
 use tapwire_wire::Timestamp;
 
 /// What was learned. Written by one thread, in the order of the exchanges' numbers.
@@ -75,9 +75,10 @@ impl Inventory {
         self.counters
     }
 
-    /// Places an observation in what is learned, and learns from it.
+    /// Places an observation in what is learned, and learns from it. A message on an exchange that goes on belongs to that
+    /// exchange's endpoint and caller, and is no call of its own.
     pub fn place(&mut self, observation: Observation) -> Call {
-        let Some(request) = observation.exchange.request.as_deref() else {
+        let Some(head) = observation.exchange.request_head() else {
             self.counters.without_request += 1;
             return Call {
                 observation,
@@ -90,7 +91,7 @@ impl Inventory {
         };
         let principal = principal::principal(&observation, &mut self.tokens);
         let service = self.service(&observation);
-        let placed = self.endpoint_of(service, request, &observation, principal);
+        let placed = self.endpoint_of(service, head, &observation, principal);
         let name = match service.and_then(|service| self.services.get(service)) {
             Some(service) => Arc::clone(&service.name),
             None => service_name(&observation).into(),
@@ -158,7 +159,7 @@ impl Inventory {
             None => self.new_service(service_name(observation).into(), time)?,
         };
         let service = self.services.get_mut(index)?;
-        service.calls += 1;
+        service.calls += u64::from(observation.exchange.child.is_none());
         service.first_seen = service.first_seen.min(time);
         service.last_seen = service.last_seen.max(time);
         self.listen(index, time);
@@ -192,19 +193,21 @@ impl Inventory {
     fn endpoint_of(
         &mut self,
         service: Option<usize>,
-        request: &Message,
+        head: &Head,
         observation: &Observation,
         principal: Option<Principal>,
     ) -> Placed {
         if observation.path.is_none() {
             return Placed::default();
         }
-        let head = &request.head;
         let owner = service.and_then(|index| Some((self.services.get_mut(index)?, *self.roots.get(index)?)));
         let Some((service, root)) = owner else { return Placed::nowhere(template::text(observation, head)) };
         let max = self.config.max_endpoints_per_service;
         let owner = Owner { name: &service.name, root, endpoints: &mut service.endpoints, max };
         let caller = principal.map_or(0, |principal| caller_hash(&principal));
+        if observation.exchange.child.is_some() {
+            return self.endpoints.hear(root, head, observation);
+        }
         self.endpoints.place(owner, head, observation, caller, &mut self.counters)
     }
 }

@@ -79,7 +79,7 @@ pub struct Tally {
     pub shed: u64,
     /// Behind the limit of `-c`.
     pub beyond_limit: u64,
-    /// With both halves, each complete.
+    /// With both halves, each complete, or as far as it had come where it goes on.
     pub whole: u64,
     /// Request and response present, but bytes of one are missing.
     pub truncated: u64,
@@ -87,6 +87,8 @@ pub struct Tally {
     pub requests_alone: u64,
     /// Without request.
     pub responses_alone: u64,
+    /// Messages and ends of exchanges that were reported before.
+    pub children: u64,
     /// Pairs that are not proven.
     pub uncertain: u64,
     /// On connections whose beginning was not captured.
@@ -103,8 +105,11 @@ impl Tally {
     pub(crate) fn count(&mut self, exchange: &Exchange) {
         self.reported += 1;
         match (&exchange.request, &exchange.response) {
+            _ if exchange.child.is_some() => self.children += 1,
             (Some(request), Some(response))
-                if request.seen == Seen::Complete && response.seen == Seen::Complete =>
+                if [request, response]
+                    .iter()
+                    .all(|half| matches!(half.seen, Seen::Complete | Seen::Ongoing)) =>
             {
                 self.whole += 1;
             }
@@ -114,10 +119,17 @@ impl Tally {
         }
         self.uncertain += u64::from(exchange.pairing == Pairing::Uncertain);
         self.joined_late += u64::from(exchange.flow.joined_late);
+        if exchange.child.is_some() {
+            return self.count_anomalies(exchange);
+        }
         let status = exchange.response.as_ref().and_then(|response| response.head.status).unwrap_or(0);
         if let Some(count) = self.status.get_mut(usize::from(status / 100)) {
             *count += 1;
         }
+        self.count_anomalies(exchange);
+    }
+
+    fn count_anomalies(&mut self, exchange: &Exchange) {
         let anomalies = exchange.all_anomalies();
         if !anomalies.is_empty() {
             self.anomalies.resize(Anomaly::ALL.len(), 0);

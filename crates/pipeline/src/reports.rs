@@ -118,6 +118,7 @@ pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
         ("exchanges_truncated", tally.truncated),
         ("requests_alone", tally.requests_alone),
         ("responses_alone", tally.responses_alone),
+        ("children", tally.children),
         ("pairs_uncertain", tally.uncertain),
         ("tls_connections", report.tls.connections),
         ("tls_connections_decrypted", report.tls.decrypted),

@@ -199,6 +199,32 @@ anomalies! {
     StreamReset = "stream-reset",
     /// The server sent the response without being asked, and the request it stands for.
     ServerPush = "server-push",
+    /// A WebSocket handshake whose request has no key of 16 bytes.
+    WebsocketKeyMissing = "websocket-key-missing",
+    /// A WebSocket handshake whose answer does not fit the request's key: who answered has not read the request.
+    WebsocketAcceptMismatch = "websocket-accept-mismatch",
+    /// A frame of the client without mask: a client that does not mask can be made to write what proxies take for HTTP.
+    WebsocketUnmaskedFrame = "websocket-unmasked-frame",
+    /// A frame of the server with a mask, which no server may send.
+    WebsocketMaskedFrame = "websocket-masked-frame",
+    /// Reserved bits of a frame are set, and no extension was agreed on that gives them a meaning.
+    WebsocketReservedBits = "websocket-reserved-bits",
+    /// A frame of a kind that RFC 6455 does not know.
+    WebsocketUnknownOpcode = "websocket-unknown-opcode",
+    /// A frame whose length is written in more bytes than it needs, or in a way that no length may have.
+    WebsocketInvalidLength = "websocket-invalid-length",
+    /// A control frame with more than 125 bytes.
+    WebsocketOversizedControl = "websocket-oversized-control",
+    /// A control frame in several parts.
+    WebsocketFragmentedControl = "websocket-fragmented-control",
+    /// A continuation of no message, or a new message before the last one ended.
+    WebsocketInvalidFragment = "websocket-invalid-fragment",
+    /// A close frame with a code that none may have, or of one byte.
+    WebsocketInvalidCloseCode = "websocket-invalid-close-code",
+    /// A text message or a reason to close that is no UTF-8.
+    WebsocketInvalidUtf8 = "websocket-invalid-utf8",
+    /// Frames behind a close frame of the same sender.
+    WebsocketDataAfterClose = "websocket-data-after-close",
 }
 
 /// A set of anomalies.
@@ -211,6 +237,11 @@ impl Anomalies {
     /// Adds one.
     pub fn insert(&mut self, anomaly: Anomaly) {
         self.0 |= 1 << anomaly as u8;
+    }
+
+    /// Takes one out.
+    pub fn remove(&mut self, anomaly: Anomaly) {
+        self.0 &= !(1 << anomaly as u8);
     }
 
     /// Whether it is in the set.

@@ -10,6 +10,7 @@ use crate::h2::search;
 use crate::proxy::{self, ProxyOutcome};
 use crate::talk::Talk;
 use crate::tls;
+use crate::websocket::{self, Socket};
 use crate::{Anomalies, Direction, ExchangeSink, Kind, ProxyHeader, Unseen};
 use tapwire_flow::{Chunk, Evidence, Gap, StreamOffset};
 use tapwire_wire::{Side, SourceId, Timestamp};
@@ -31,6 +32,8 @@ pub(crate) enum State {
     Http2(Box<Http2>),
     /// TLS, with what is decrypted of it as a connection inside.
     Tls(Box<tls::Layer>),
+    /// WebSocket.
+    WebSocket(Box<Socket>),
     /// Something that is only counted.
     Opaque(Kind),
 }
@@ -61,6 +64,7 @@ impl State {
         match self {
             Self::Http1(http) => Some(http.as_mut()),
             Self::Http2(http) => Some(http.as_mut()),
+            Self::WebSocket(socket) => Some(socket.as_mut()),
             Self::Unknown(_) | Self::Resting(_) | Self::Tls(_) | Self::Opaque(_) => None,
         }
     }
@@ -70,6 +74,7 @@ impl State {
         match self {
             Self::Http1(http) => Some(http.as_ref()),
             Self::Http2(http) => Some(http.as_ref()),
+            Self::WebSocket(socket) => Some(socket.as_ref()),
             Self::Unknown(_) | Self::Resting(_) | Self::Tls(_) | Self::Opaque(_) => None,
         }
     }
@@ -81,6 +86,7 @@ impl State {
             Self::Http1(_) | Self::Resting(_) => Kind::Http1,
             Self::Http2(_) => Kind::Http2,
             Self::Tls(_) => Kind::Tls,
+            Self::WebSocket(_) => Kind::WebSocket,
             Self::Opaque(kind) => *kind,
         }
     }
@@ -91,7 +97,7 @@ impl State {
             Self::Unknown(unknown) => unknown.as_ref().map_or(0, |unknown| unknown.held()),
             Self::Resting(rest) => rest.held(),
             Self::Tls(layer) => layer.held(),
-            Self::Http1(_) | Self::Http2(_) | Self::Opaque(_) => 0,
+            Self::Http1(_) | Self::Http2(_) | Self::WebSocket(_) | Self::Opaque(_) => 0,
         }
     }
 }
@@ -191,6 +197,8 @@ pub(crate) enum Verdict {
     Http2 { held: Option<Held>, skip: usize, client: Side, proof: Proof },
     /// TLS: what was held is its beginning, and of the chunk all behind the first `skip` bytes.
     Tls { held: Option<Held>, skip: usize, client: Side },
+    /// WebSocket, joined in its middle.
+    WebSocket { client: Side },
     /// It is something that is only counted.
     Opaque(Kind),
 }
@@ -326,6 +334,10 @@ impl Unknown {
                 return Verdict::Http1 { held, skip, client };
             }
             Start::Partial | Start::No => {}
+        }
+        // Only a client masks; and where the handshake of the connection was seen, HTTP would have come first.
+        if initiator.is_none() && header == 0 && held.is_none() && websocket::begins(rest) {
+            return Verdict::WebSocket { client: chunk.side };
         }
         match tls::probe(rest) {
             Some(true) => {

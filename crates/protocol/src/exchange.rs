@@ -1,6 +1,6 @@
 //! An exchange: a request with its response, and how well both were seen.
 
-use crate::{Anomalies, Body, BodyPart, ConnectionEnd, Head, MessageId, Unseen};
+use crate::{Anomalies, Body, BodyPart, Child, ConnectionEnd, Head, MessageId, Unseen};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
 use std::sync::Arc;
@@ -184,6 +184,8 @@ pub struct Exchange {
     pub anomalies: Anomalies,
     /// The HTTP/2 stream.
     pub stream: Option<u32>,
+    /// What it is to the exchange that carries it, when it is a message on one that was reported before, or its end.
+    pub child: Option<Child>,
     /// Protocols, outermost first.
     pub protocols: &'static [&'static str],
     /// What of its connection is missing between the exchange before and this one.
@@ -198,6 +200,22 @@ impl Exchange {
     pub fn all_anomalies(&self) -> Anomalies {
         let of = |half: &Option<Box<Message>>| half.as_ref().map_or(Anomalies::default(), |m| m.anomalies);
         self.anomalies | of(&self.request) | of(&self.response)
+    }
+
+    /// The head of the request: a child's is that of the exchange that carries it.
+    pub fn request_head(&self) -> Option<&Head> {
+        match &self.child {
+            Some(child) => child.heads.request.as_ref(),
+            None => self.request.as_deref().map(|request| &request.head),
+        }
+    }
+
+    /// The head of the response, likewise.
+    pub fn response_head(&self) -> Option<&Head> {
+        match &self.child {
+            Some(child) => child.heads.response.as_ref(),
+            None => self.response.as_deref().map(|response| &response.head),
+        }
     }
 
     /// When its first byte was captured.
@@ -220,7 +238,7 @@ impl Exchange {
     }
 
     /// The identity: a hash of the inner 5-tuple, the tenant and the raw sequence numbers of the two heads' first bytes,
-    /// as far as they are known, and the HTTP/2 stream. No clock, file name, sensor or thread is in it.
+    /// as far as they are known, and the HTTP/2 stream; of a child also its parent and index. No clock, file name, sensor or thread is in it.
     pub fn uid(&self) -> Uid {
         let mut hash = SipHasher24::new();
         for side in [Side::Lower, Side::Upper] {
@@ -240,6 +258,10 @@ impl Exchange {
         }
         if let Some(stream) = self.stream {
             hash.write(&stream.to_be_bytes());
+        }
+        if let Some(child) = &self.child {
+            hash.write(&child.parent.map_or([0; 16], |parent| parent.0));
+            hash.write(&child.index.to_be_bytes());
         }
         Uid(hash.finish128().as_bytes())
     }

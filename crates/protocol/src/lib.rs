@@ -11,6 +11,7 @@
 
 mod anomaly;
 mod body;
+mod child;
 mod connection;
 mod exchange;
 pub mod h1;
@@ -20,12 +21,15 @@ mod kind;
 mod output;
 mod protocols;
 pub mod proxy;
+mod stream;
 mod talk;
 pub mod tls;
 mod unseen;
+pub mod websocket;
 
 pub use anomaly::{Anomalies, Anomaly};
 pub use body::{Body, BodyPart, Framing, MessageId};
+pub use child::{Child, ChildKind, Close, EachWay, Heads, Totals};
 pub use connection::Connection;
 pub use exchange::{
     Direction, Exchange, ExchangeSink, FlowStamp, Frames, Message, Pairing, ProxyHeader, Seen, Uid,

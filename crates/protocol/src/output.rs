@@ -2,6 +2,7 @@
 
 use crate::h1::reader::Origin;
 use crate::tls::Facts;
+use crate::websocket::Inflaters;
 use crate::{
     Anomalies, Anomaly, Body, BodyPart, ConnectionEnd, Exchange, ExchangeSink, FlowStamp, Frames, Head, Kind,
     Message, MessageId, Pairing, ProxyHeader, Seen, Unseen,
@@ -18,11 +19,14 @@ pub struct Config {
     pub body_bytes: usize,
     /// Whether a body longer than `body_bytes` goes ahead in parts; otherwise it is cut there.
     pub body_parts: bool,
+    /// Messages of one WebSocket or other stream that are told as exchanges of their own in one second of packet time;
+    /// more are only counted.
+    pub children_per_second: u32,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self { body_bytes: 64 << 10, body_parts: true }
+        Self { body_bytes: 64 << 10, body_parts: true, children_per_second: 100 }
     }
 }
 
@@ -58,6 +62,10 @@ pub struct Counters {
     pub responses_alone: u64,
     /// Of the halves alone, those that were given up because too many waited.
     pub too_many_outstanding: u64,
+    /// Exchanges that are a message or the end of one that was reported before.
+    pub children: u64,
+    /// Messages that became no exchange, because their stream had too many in one second.
+    pub children_left_out: u64,
     /// Interim responses, which are part of an exchange.
     pub interim_responses: u64,
     /// Heads or bodies of which bytes are missing.
@@ -91,6 +99,8 @@ impl Counters {
             requests_alone,
             responses_alone,
             too_many_outstanding,
+            children,
+            children_left_out,
             interim_responses,
             truncated_messages,
             ends_dropped,
@@ -112,6 +122,8 @@ impl Counters {
         self.requests_alone += requests_alone;
         self.responses_alone += responses_alone;
         self.too_many_outstanding += too_many_outstanding;
+        self.children += children;
+        self.children_left_out += children_left_out;
         self.interim_responses += interim_responses;
         self.truncated_messages += truncated_messages;
         self.ends_dropped += ends_dropped;
@@ -134,6 +146,12 @@ pub(crate) struct Output<'a, E> {
     pub(crate) ends: &'a mut Vec<ConnectionEnd>,
     /// What is known of the TLS around the connection.
     pub(crate) tls: Option<&'a Arc<Facts>>,
+    /// In how many nanoseconds of packet time the connection wants to be told the time.
+    pub(crate) alarm: &'a mut Option<i64>,
+    /// What undoes permessage-deflate.
+    pub(crate) inflaters: &'a mut Inflaters,
+    /// Room for payload without its mask.
+    pub(crate) unmasked: &'a mut Vec<u8>,
 }
 
 /// Ends that wait for the next exchange.
@@ -199,6 +217,11 @@ impl<E: ExchangeSink> Output<'_, E> {
     /// Adds body bytes to a message, sending a full load ahead.
     pub(crate) fn body(&mut self, message: &mut Message, bytes: &[u8]) {
         self.counters.body_bytes += bytes.len() as u64;
+        self.keep(message, bytes);
+    }
+
+    /// The same for bytes that were counted as they came.
+    pub(crate) fn keep(&mut self, message: &mut Message, bytes: &[u8]) {
         let body = &mut message.body;
         body.len += bytes.len() as u64;
         if body.cut || self.config.body_bytes == 0 {
@@ -288,6 +311,7 @@ impl<E: ExchangeSink> Output<'_, E> {
             .any(|half| half.anomalies.contains(Anomaly::TooManyOutstanding));
         counters.too_many_outstanding += u64::from(overflow);
         match (&exchange.request, &exchange.response) {
+            _ if exchange.child.is_some() => counters.children += 1,
             (Some(_), Some(_)) => counters.paired += 1,
             (Some(_), None) => counters.requests_alone += 1,
             _ => counters.responses_alone += 1,

@@ -8,10 +8,11 @@ use crate::h2::search;
 use crate::output::{Config, Counters, Output};
 use crate::talk::{Switch, Talk, Upgrade};
 use crate::tls::{self, Facts, KeyStore, Layer, Services, Shared, TlsConfig, TlsCounters};
+use crate::websocket::{Inflaters, Socket};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tapwire_flow::{Chunk, FlowInfo, Patience, StreamEvent, StreamSink};
+use tapwire_flow::{Chunk, CloseReason, FlowInfo, Patience, StreamEvent, StreamSink};
 use tapwire_wire::{Datagram, Endpoint, Side};
 
 /// A wire protocol, as `tapwire list protocols` shows it.
@@ -32,6 +33,10 @@ pub const PROTOCOLS: &[ProtocolInfo] = &[
     ProtocolInfo {
         name: "proxy",
         summary: "PROXY protocol versions 1 and 2 in front of a stream: names the client",
+    },
+    ProtocolInfo {
+        name: "websocket",
+        summary: "RFC 6455 behind an upgrade, with permessage-deflate: each message and the end as a child of the handshake",
     },
     ProtocolInfo {
         name: "tls",
@@ -70,6 +75,12 @@ pub struct Protocols<E> {
     tls: Option<Box<Shared>>,
     /// What is known of the TLS around the connection that is read now.
     around: Option<Arc<Facts>>,
+    /// In how many nanoseconds the connection of this event wants to be told the time.
+    alarm: Option<i64>,
+    /// What undoes permessage-deflate.
+    inflaters: Inflaters,
+    /// Room for payload without its mask.
+    unmasked: Vec<u8>,
 }
 
 /// Servers behind PROXY headers that are remembered; further ones are treated as if they had none.
@@ -91,6 +102,9 @@ impl<E: ExchangeSink> Protocols<E> {
             ends: Vec::new(),
             tls: None,
             around: None,
+            alarm: None,
+            inflaters: Inflaters::default(),
+            unmasked: Vec::new(),
         }
     }
 
@@ -144,7 +158,7 @@ impl<E: ExchangeSink> Protocols<E> {
 
     /// How much of bodies is copied from now on: the pipeline turns it down under pressure.
     pub fn limit_bodies(&mut self, body_bytes: usize, body_parts: bool) {
-        self.config = Config { body_bytes, body_parts };
+        self.config = Config { body_bytes, body_parts, ..self.config };
     }
 
     fn data(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
@@ -179,6 +193,11 @@ impl<E: ExchangeSink> Protocols<E> {
                         self.count_opaque(Kind::Unknown, skip);
                         skip
                     }
+                    Verdict::WebSocket { client } => {
+                        let socket = Socket::joined(&self.output(flow), client, chunk);
+                        *state = State::WebSocket(Box::new(socket));
+                        0
+                    }
                     Verdict::Http2 { held, skip, client, proof } => {
                         let http = self.begin_http2(flow, unknown, held, client, proof);
                         *state = State::Http2(Box::new(http));
@@ -208,12 +227,7 @@ impl<E: ExchangeSink> Protocols<E> {
             self.add_flow_bytes(state.kind(), until - used);
             used = until;
             match switch {
-                Some(switch) => {
-                    // What it held ends with it.
-                    let (counted, _) = state.recount::<E>(0);
-                    self.held = self.held.saturating_sub(counted);
-                    *state = self.switch(flow, switch);
-                }
+                Some(switch) => self.switch(flow, state, switch),
                 None => return,
             }
         }
@@ -283,16 +297,21 @@ impl<E: ExchangeSink> Protocols<E> {
         http
     }
 
-    /// The connection goes on in another protocol.
-    fn switch(&mut self, flow: &FlowInfo, switch: Switch) -> State {
+    /// The connection goes on in another protocol. What still waited in the one before is told first.
+    fn switch(&mut self, flow: &FlowInfo, state: &mut State, switch: Switch) {
+        if let Some(talk) = state.talk::<E>() {
+            talk.event(&mut self.output(flow), &StreamEvent::Close(CloseReason::Fin));
+            let (charged, _) = talk.recount();
+            self.held = self.held.saturating_sub(charged);
+        }
         let mut out = self.output(flow);
-        match switch.to {
+        *state = match switch.to {
             Upgrade::WebSocket => {
-                out.exchange(switch.exchange);
-                State::Opaque(Kind::WebSocket)
+                let socket = Socket::open(&mut out, switch.exchange, &["http/1.1", "websocket"]);
+                State::WebSocket(Box::new(socket))
             }
             Upgrade::H2c => State::Http2(Box::new(Http2::upgraded(&mut out, switch.exchange))),
-        }
+        };
     }
 
     fn count_opaque(&mut self, kind: Kind, bytes: usize) {
@@ -354,6 +373,9 @@ impl<E: ExchangeSink> Protocols<E> {
             pipelining: &mut self.pipelining,
             ends: &mut self.ends,
             tls: self.around.as_ref(),
+            alarm: &mut self.alarm,
+            inflaters: &mut self.inflaters,
+            unmasked: &mut self.unmasked,
         }
     }
 }
@@ -391,6 +413,10 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
             return self.patience(&layer.inner);
         }
         connection.0.talk_ref::<E>().map_or(Patience::Idle, |talk| talk.patience())
+    }
+
+    fn take_alarm(&mut self) -> Option<i64> {
+        self.alarm.take()
     }
 
     fn held(&self) -> usize {

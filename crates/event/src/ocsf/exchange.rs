@@ -5,7 +5,7 @@ use crate::json;
 use crate::number;
 use crate::render::Class;
 use crate::view::View;
-use tapwire_protocol::{Frames, Message};
+use tapwire_protocol::{ChildKind, Direction, EachWay, Frames, Message, Totals};
 use tapwire_wire::{Overlay, Tunnel};
 
 /// Success, failure or unknown, by the status code, and by the payload where that says that the call failed.
@@ -76,6 +76,7 @@ impl Writer<'_> {
         }
         json::words(out, "protocols", view.protocols());
         self.said(view, out);
+        child(view, out);
         self.unlisted_method(view, out);
         interim(view, out);
         self.network(view, out);
@@ -174,9 +175,10 @@ fn overlay(overlay: Overlay, out: &mut Vec<u8>) {
 fn times(view: &View<'_>, out: &mut Vec<u8>) {
     let (start, end) = (view.exchange.started(), view.exchange.ended());
     json::integer(out, "time", start.millis());
-    json::integer(out, "start_time", start.millis());
+    let began = ending(view).map_or(start, |totals| totals.began);
+    json::integer(out, "start_time", began.millis());
     json::integer(out, "end_time", end.millis());
-    json::integer(out, "duration", end.since(start).max(0) / 1_000_000);
+    json::integer(out, "duration", end.since(began).max(0) / 1_000_000);
 }
 
 fn packets(view: &View<'_>, out: &mut Vec<u8>) {
@@ -193,8 +195,12 @@ fn packets(view: &View<'_>, out: &mut Vec<u8>) {
 /// How well it was seen.
 fn quality(view: &View<'_>, out: &mut Vec<u8>) {
     json::object(out, "seen");
-    json::own(out, "request", seen(view.request()));
-    json::own(out, "response", seen(view.response()));
+    // A child is one message, and nothing is missing beside it.
+    for (name, half) in [("request", view.request()), ("response", view.response())] {
+        if half.is_some() || view.child().is_none() {
+            json::own(out, name, seen(half));
+        }
+    }
     json::own(out, "pairing", view.exchange.pairing.name());
     json::count(out, "missed_bytes", view.missed_bytes());
     json::truth(out, "joined_late", view.exchange.flow.joined_late);
@@ -202,9 +208,53 @@ fn quality(view: &View<'_>, out: &mut Vec<u8>) {
         json::truth(out, "decrypted", true);
     }
     json::close(out);
-    if view.status().is_none() {
+    if view.status().is_none() && view.child().is_none() {
         json::truth(out, "response_seen", view.response().is_some());
     }
+}
+
+/// What passed on the exchange whose end this is.
+fn ending<'a>(view: &View<'a>) -> Option<&'a Totals> {
+    match &view.child()?.kind {
+        ChildKind::End(totals) => Some(totals),
+        ChildKind::Message => None,
+    }
+}
+
+/// Which exchange carries this message, and which one it is; of the end also what passed.
+fn child(view: &View<'_>, out: &mut Vec<u8>) {
+    let Some(child) = view.child() else { return };
+    if let Some(parent) = &child.parent {
+        json::key(out, "parent");
+        out.push(b'"');
+        number::hex(out, &parent.0);
+        out.push(b'"');
+    }
+    json::count(out, "child", child.index);
+    json::own(out, "kind", child.kind.name());
+    if let Some(totals) = ending(view) {
+        json::object(out, "totals");
+        each_way("messages", totals.messages, out);
+        json::count(out, "left_out", totals.left_out);
+        each_way("bytes", totals.bytes, out);
+        json::count(out, "missed_bytes", totals.missed_bytes);
+        if let Some(close) = totals.close {
+            json::object(out, "close");
+            json::own(out, "by", if close.by == Direction::ToServer { "client" } else { "server" });
+            if let Some(code) = close.code {
+                json::count(out, "code", code.into());
+            }
+            json::close(out);
+        }
+        json::close(out);
+    }
+}
+
+fn each_way(name: &str, figures: EachWay, out: &mut Vec<u8>) {
+    json::object(out, name);
+    json::count(out, "client", figures.client);
+    json::count(out, "server", figures.server);
+    json::close(out);
 }
 
 fn interim(view: &View<'_>, out: &mut Vec<u8>) {

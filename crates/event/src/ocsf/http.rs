@@ -73,7 +73,7 @@ impl Writer<'_> {
     }
 
     fn app_name(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
-        let agent = view.request().and_then(|request| self.pen.user_agent(request));
+        let agent = view.request_head().and_then(|head| self.pen.user_agent(head));
         match agent.filter(|agent| !agent.bytes().is_empty()) {
             Some(agent) => json::text(out, "app_name", agent),
             None => json::own(out, "app_name", "unknown"),
@@ -134,23 +134,25 @@ impl Writer<'_> {
         }
     }
 
-    /// `http_request`, when the request was seen.
+    /// `http_request`, when the request was seen. Of a child it says where it belongs; the headers stand with its parent.
     pub(super) fn request(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
-        let Some(request) = view.request() else { return };
+        let Some(head) = view.request_head() else { return };
         json::object(out, "http_request");
         if let Some(method) = view.method().filter(|method| activities(*method).is_some()) {
             json::key(out, "http_method");
             json::string(out, method.bytes());
         }
-        if request.head.version != Version::Other {
-            json::own(out, "version", request.head.version.number());
+        if head.version != Version::Other {
+            json::own(out, "version", head.version.number());
         }
         self.url(view, out);
-        if let Some(agent) = self.pen.user_agent(request) {
+        if let Some(agent) = self.pen.user_agent(head) {
             json::text(out, "user_agent", agent);
         }
-        self.headers(request, out);
-        json::count(out, "body_length", request.body.len);
+        if let Some(request) = view.request() {
+            self.headers(request, out);
+            json::count(out, "body_length", request.body.len);
+        }
         json::close(out);
     }
 

@@ -6,7 +6,9 @@ use jsonschema::Validator;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 use tapwire_inventory::{HourCoverage, Interval, SeenShare};
-use tapwire_protocol::{Anomaly, Pairing, ProxyHeader, Seen};
+use tapwire_protocol::{
+    Anomaly, Child, ChildKind, Close, Direction, EachWay, Heads, Pairing, ProxyHeader, Seen, Totals,
+};
 use tapwire_wire::Endpoint;
 
 static API: LazyLock<Validator> =
@@ -326,4 +328,51 @@ fn calls_to_models_use_the_profile_for_them() {
     assert_eq!(event["message_context"]["total_tokens"], 21);
     assert_eq!(event["api"]["operation"], "POST /v1/chat/completions");
     event_of(&call, Class::Http, &HTTP);
+}
+
+/// A message and the end of an exchange that goes on are valid by the class of exchanges, in both directions.
+#[test]
+fn children_validate_and_name_their_parent() {
+    let parent = ordinary();
+    let heads = Heads {
+        request: parent.request.as_ref().map(|request| request.head.clone()),
+        response: parent.response.as_ref().map(|response| response.head.clone()),
+    };
+    let totals = Totals {
+        began: parent.started(),
+        messages: EachWay { client: 3, server: 4 },
+        close: Some(Close { by: Direction::ToServer, code: Some(1001) }),
+        ..Totals::default()
+    };
+    let kinds = [ChildKind::Message, ChildKind::End(Box::new(totals))];
+    for (kind, from_client) in kinds.into_iter().flat_map(|kind| [(kind.clone(), true), (kind, false)]) {
+        let mut child = ordinary();
+        if from_client {
+            child.response = None;
+        } else {
+            child.request = None;
+        }
+        for half in [&mut child.request, &mut child.response].into_iter().flatten() {
+            half.head.clear();
+        }
+        let (index, name) = (9, kind.name());
+        child.child = Some(Child { parent: Some(parent.uid()), index, kind, heads: heads.clone().into() });
+        assert_all_valid(&child);
+        let event = json(&alone(Format::Ocsf, &child));
+        assert_eq!(event["unmapped"]["parent"], parent.uid().to_string());
+        assert_eq!((&event["unmapped"]["child"], &event["unmapped"]["kind"]), (&9.into(), &name.into()));
+        assert_eq!(event["http_request"]["http_method"], "GET");
+        assert_eq!(event["unmapped"]["seen"].get("request").is_some(), from_client);
+        assert_eq!(event["unmapped"]["seen"].get("response").is_some(), !from_client);
+        assert_ne!(event["metadata"]["uid"], parent.uid().to_string());
+        if name == "end" {
+            assert_eq!(
+                event["unmapped"]["totals"]["close"],
+                serde_json::json!({"by": "client", "code": 1001})
+            );
+        }
+        let eve = json(&alone(Format::Eve, &child));
+        assert_eq!((&eve["tapwire"]["child"], &eve["tapwire"]["kind"]), (&9.into(), &name.into()));
+        assert!(alone(Format::Line, &child).contains(name));
+    }
 }

@@ -167,7 +167,7 @@ impl StreamSink<()> for Recorder {
             }
             StreamEvent::Fin(side) => Heard::Fin(side),
             StreamEvent::Evidence(side, at, evidence) => Heard::Evidence(side, at, evidence),
-            StreamEvent::Again { .. } => return,
+            StreamEvent::Again { .. } | StreamEvent::Time(_) => return,
             StreamEvent::Close(reason) => Heard::Close(reason),
         };
         self.events.push((flow.id, heard));

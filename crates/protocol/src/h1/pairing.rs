@@ -217,6 +217,22 @@ impl Pairer {
         })
     }
 
+    /// Whether the exchange of this response can be told before it has ended: its request has. What waited to be proven
+    /// by what follows is not proven then, and a request that has not come by now is not waited for.
+    pub(crate) fn may_go_on(&mut self, response: MessageId) -> bool {
+        if self.requests.is_empty() && self.responses.front().is_some_and(|half| half.id == response) {
+            self.release_response(false);
+        }
+        let is_it = |entry: &&mut Entry| entry.response.as_ref().is_some_and(|half| half.id == response);
+        let Some(entry) = self.entries.iter_mut().find(is_it) else { return false };
+        let may = entry.request.as_ref().is_none_or(|half| half.ended.is_some());
+        if may && entry.verdict == Verdict::NeedsSuccessor {
+            entry.verdict = Verdict::Uncertain;
+            self.unjudged -= 1;
+        }
+        may
+    }
+
     /// Reads from each part of the state.
     pub(crate) fn warm(&self) {
         black_box(self.requests.front().map(|half| half.id));

@@ -1,5 +1,6 @@
 //! The streams of a connection that are open, by identifier.
 
+use crate::stream::Ongoing;
 use crate::{Anomalies, Direction, Message};
 use std::collections::VecDeque;
 
@@ -40,6 +41,8 @@ pub(super) struct Stream {
     pub(super) anomalies: Anomalies,
     /// CONNECT was accepted: what follows is another protocol.
     pub(super) tunnel: bool,
+    /// It was reported, and goes on.
+    pub(super) ongoing: Option<Box<Ongoing>>,
     /// The response has ended, and the request is not there yet.
     pub(super) waits: bool,
     /// Bytes on the heap that were counted for it.
@@ -60,7 +63,8 @@ impl Stream {
 
     fn held(&self) -> usize {
         let of = |half: &Half| half.message.as_ref().map_or(0, |message| message.held());
-        of(&self.request) + of(&self.response)
+        let ongoing = self.ongoing.as_ref().map_or(0, |ongoing| ongoing.held());
+        of(&self.request) + of(&self.response) + ongoing
     }
 }
 

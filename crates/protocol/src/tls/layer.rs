@@ -141,6 +141,11 @@ impl Layer {
             }
             // What was decrypted was authentic, so other bytes in its place say nothing about it.
             StreamEvent::Again { .. } => {}
+            StreamEvent::Time(now) => {
+                if self.has_spoken {
+                    emit(&mut self.inner, &self.facts, StreamEvent::Time(*now));
+                }
+            }
             StreamEvent::Close(reason) => {
                 self.end_waiting(shared, emit);
                 self.close(shared, flow, emit);

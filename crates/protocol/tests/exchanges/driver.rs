@@ -2,14 +2,14 @@
 //!
 //! A line is one segment: `>>>` from the client, `<<<` from the server. `>>?` and `<<?` are segments that the sensor
 //! lost, `>>-` and `<<-` carry no acknowledgement, `>>.` and `<<.` are FINs, `>>!` and `<<!` are evidence about that side's bytes, `---` ends the connection
-//! (`rst`, `idle`; otherwise it ends with both FINs, or with the capture). Escapes are `\r`, `\n`, `\0`, `\xNN`;
+//! (`rst`, `idle`; otherwise it ends with both FINs, or with the capture), `... 31` lets seconds pass. Escapes are `\r`, `\n`, `\0`, `\xNN`;
 //! `{7*ab}` repeats. `join` in front says that no handshake was seen.
 
 use std::fmt::Write;
 use tapwire_flow::{Chunk, CloseReason, Evidence, FlowInfo, Gap, StreamEvent, StreamOffset, StreamSink};
 use tapwire_protocol::{
-    Anomaly, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Message, Pairing, Protocols,
-    Seen, Unseen,
+    Anomaly, BodyPart, Child, ChildKind, Close, Config, Connection, Counters, Exchange, ExchangeSink,
+    Message, Pairing, Protocols, Seen, Totals, Uid, Unseen,
 };
 use tapwire_wire::{Endpoint, FlowKey, Overlay, SeqNumber, Side, SourceId, Timestamp};
 
@@ -23,6 +23,8 @@ pub(crate) enum Line {
     Fin(Side),
     Evidence(Side),
     Close(CloseReason),
+    /// So many seconds pass.
+    Pause(i64),
 }
 
 /// A connection to play.
@@ -40,6 +42,8 @@ pub(crate) struct Played {
     pub(crate) parts: Vec<BodyPart>,
     pub(crate) messages: Vec<Message>,
     pub(crate) latencies: Vec<Option<u64>>,
+    #[allow(dead_code, reason = "the test of streams looks at it")]
+    pub(crate) uids: Vec<Uid>,
     pub(crate) unseen: Vec<Unseen>,
     pub(crate) ends: Vec<Unseen>,
     pub(crate) counters: Counters,
@@ -113,9 +117,9 @@ impl Transcript {
         let left = protocols.take_ends();
         let sink = protocols.into_sink();
         assert_eq!(c.exchanges, sink.exchanges.len() as u64);
-        let Sink { exchanges, parts, messages, latencies, unseen, mut ends, .. } = sink;
+        let Sink { exchanges, parts, messages, latencies, uids, unseen, mut ends, .. } = sink;
         ends.extend(left.into_iter().map(|end| end.unseen));
-        Played { exchanges, parts, messages, latencies, unseen, ends, counters }
+        Played { exchanges, parts, messages, latencies, uids, unseen, ends, counters }
     }
 }
 
@@ -133,9 +137,16 @@ fn play(transcript: &Transcript, protocols: &mut Protocols<Sink>) {
         overlay: Overlay::NONE,
     };
     let mut connection = Connection::default();
+    let (mut passed, mut alarm) = (0, None);
     let mut next = [1_000, 5_000].map(|isn| StreamOffset::first(SeqNumber(isn)));
     for (number, line) in transcript.lines.iter().enumerate() {
-        let time = Timestamp::from_nanos(number as i64);
+        let time = Timestamp::from_nanos(passed + number as i64);
+        if let Line::Pause(seconds) = line {
+            passed += seconds * 1_000_000_000;
+            let time = Timestamp::from_nanos(passed + number as i64);
+            tell_time(protocols, &flow, &mut connection, &mut alarm, time);
+            continue;
+        }
         let at = |side: Side| next[side as usize];
         let event = match line {
             Line::Segment(side, bytes) | Line::Unacknowledging(side, bytes) => StreamEvent::Data(Chunk {
@@ -162,8 +173,12 @@ fn play(transcript: &Transcript, protocols: &mut Protocols<Sink>) {
                 StreamEvent::Evidence(*side, at, Evidence::OverlapConflict)
             }
             Line::Close(reason) => StreamEvent::Close(*reason),
+            Line::Pause(_) => continue,
         };
         protocols.event(&flow, &mut connection, event);
+        if let Some(after) = protocols.take_alarm() {
+            alarm = Some(time + after);
+        }
         if transcript.rests {
             protocols.rest(&mut connection);
         }
@@ -172,6 +187,20 @@ fn play(transcript: &Transcript, protocols: &mut Protocols<Sink>) {
         {
             next[*side as usize] = at(*side) + bytes.len() as u64;
         }
+    }
+}
+
+/// Tells the time as the flow table does: once the time has come that was asked for, and again when asked again.
+fn tell_time(
+    protocols: &mut Protocols<Sink>,
+    flow: &FlowInfo,
+    connection: &mut Connection,
+    alarm: &mut Option<Timestamp>,
+    now: Timestamp,
+) {
+    while let Some(due) = alarm.take_if(|due| *due <= now) {
+        protocols.event(flow, connection, StreamEvent::Time(due));
+        *alarm = protocols.take_alarm().map(|after| due + after);
     }
 }
 
@@ -185,6 +214,7 @@ fn read_line(line: &str) -> Line {
         ">>?" | "<<?" => Line::Lost(side, unescape(rest)),
         ">>." | "<<." => Line::Fin(side),
         ">>!" | "<<!" => Line::Evidence(side),
+        "..." => Line::Pause(rest.parse().expect("seconds")),
         "---" if rest == "rst" => Line::Close(CloseReason::Reset),
         "---" if rest == "idle" => Line::Close(CloseReason::Idle),
         _ => panic!("no line of a transcript: {line}"),
@@ -234,6 +264,7 @@ struct Sink {
     parts: Vec<BodyPart>,
     messages: Vec<Message>,
     latencies: Vec<Option<u64>>,
+    uids: Vec<Uid>,
     unseen: Vec<Unseen>,
     ends: Vec<Unseen>,
     #[allow(clippy::vec_box, reason = "the trait hands boxes around")]
@@ -245,6 +276,7 @@ impl ExchangeSink for Sink {
         assert_eq!(exchange.number, self.exchanges.len() as u64 + 1);
         self.exchanges.push(line_of(&exchange));
         self.latencies.push(exchange.latency());
+        self.uids.push(exchange.uid());
         self.unseen.push(exchange.unseen);
         self.ends.extend(exchange.ends.iter().map(|end| end.unseen));
         for message in [exchange.request, exchange.response].into_iter().flatten() {
@@ -262,8 +294,12 @@ impl ExchangeSink for Sink {
     }
 }
 
-/// `GET /a +body ?missed truncated | 200 ... ; interim codes uncertain proxy !anomalies`
+/// `GET /a +body ?missed truncated | 200 ... ; interim codes uncertain proxy !anomalies`, of children
+/// `> 1 "content" truncated !anomalies` and `< end 3 (client 1/5 server 0/0) close 1000 by ToServer`.
 fn line_of(exchange: &Exchange) -> String {
+    if let Some(child) = &exchange.child {
+        return child_of(exchange, child);
+    }
     let mut line =
         format!("{} | {}", half_of(exchange.request.as_deref()), half_of(exchange.response.as_deref()));
     let codes = exchange.interim.iter().filter(|code| **code != 0);
@@ -276,6 +312,44 @@ fn line_of(exchange: &Exchange) -> String {
         write!(line, " proxy {client}").expect("text");
     }
     exchange.anomalies.iter().for_each(|anomaly| write!(line, " !{}", anomaly.name()).expect("text"));
+    line
+}
+
+fn child_of(exchange: &Exchange, child: &Child) -> String {
+    let (mark, message) = match (&exchange.request, &exchange.response) {
+        (Some(message), None) => ('>', message),
+        (None, Some(message)) => ('<', message),
+        _ => panic!("a child has one half"),
+    };
+    let mut line = match &child.kind {
+        ChildKind::Message => {
+            let content = String::from_utf8_lossy(&message.body.bytes);
+            let more = message.body.len - message.body.bytes.len() as u64;
+            let more = if more > 0 { format!(" and {more}") } else { String::new() };
+            format!("{mark} {} {content:?}{more}", child.index)
+        }
+        ChildKind::End(totals) => format!("{mark} end {} {}", child.index, totals_of(totals)),
+    };
+    if message.seen != Seen::Complete {
+        write!(line, " {}", message.seen.name()).expect("text");
+    }
+    let anomalies = exchange.all_anomalies();
+    anomalies.iter().for_each(|anomaly| write!(line, " !{}", anomaly.name()).expect("text"));
+    line
+}
+
+fn totals_of(totals: &Totals) -> String {
+    let Totals { messages, bytes, left_out, missed_bytes, close, .. } = *totals;
+    let mut line =
+        format!("(client {}/{} server {}/{})", messages.client, bytes.client, messages.server, bytes.server);
+    for (count, name) in [(left_out, "left out"), (missed_bytes, "missed")] {
+        if count > 0 {
+            write!(line, " {name} {count}").expect("text");
+        }
+    }
+    if let Some(Close { by, code }) = close {
+        write!(line, " close {} by {by:?}", code.unwrap_or(0)).expect("text");
+    }
     line
 }
 

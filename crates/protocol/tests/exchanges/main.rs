@@ -84,7 +84,7 @@ proptest! {
         body_bytes in prop::sample::select(vec![0, 3, 100]),
     ) {
         lines.push(Line::Close(if reset { CloseReason::Reset } else { CloseReason::End }));
-        let played = Transcript { joined_late, rests: false, lines }.play_with(Config { body_bytes, body_parts: true });
+        let played = Transcript { joined_late, rests: false, lines }.play_with(Config { body_bytes, ..Config::default() });
         for message in &played.messages {
             prop_assert!(message.body.bytes.len() <= body_bytes);
             prop_assert!(message.body.missed <= message.body.len);
@@ -239,7 +239,7 @@ const LONG: &str = r"
 
 #[test]
 fn a_long_body_goes_ahead_in_parts() {
-    let config = Config { body_bytes: 10, body_parts: true };
+    let config = Config { body_bytes: 10, ..Config::default() };
     let played = Transcript::read(LONG).play_with(config.clone());
     let [request, response] = played.messages.as_slice() else { panic!("one exchange") };
     let parts = |id| played.parts.iter().filter(move |part| part.message == id);
@@ -264,7 +264,8 @@ fn a_long_body_goes_ahead_in_parts() {
 
 #[test]
 fn without_parts_a_long_body_is_cut() {
-    let played = Transcript::read(LONG).play_with(Config { body_bytes: 10, body_parts: false });
+    let played =
+        Transcript::read(LONG).play_with(Config { body_bytes: 10, body_parts: false, ..Config::default() });
     let request = &played.messages[0];
     assert!(played.parts.is_empty());
     assert_eq!(
@@ -275,7 +276,7 @@ fn without_parts_a_long_body_is_cut() {
 
 #[test]
 fn with_no_body_bytes_none_is_copied() {
-    let played = Transcript::read(LONG).play_with(Config { body_bytes: 0, body_parts: true });
+    let played = Transcript::read(LONG).play_with(Config { body_bytes: 0, ..Config::default() });
     assert!(played.parts.is_empty());
     assert!(played.messages.iter().all(|message| message.body.bytes.is_empty() && message.body.cut));
     assert_eq!(played.counters.body_bytes, 60);
@@ -285,6 +286,6 @@ fn with_no_body_bytes_none_is_copied() {
 fn a_tunnel_is_told_once() {
     let (_, text) = transcripts::ALL.iter().find(|(name, _)| *name == "upgrade_leaves_http").unwrap();
     let played = Transcript::read(text).play();
-    assert_eq!((played.counters.tunnels, played.counters.opaque_bytes), (1, 12));
+    assert_eq!((played.counters.tunnels, played.counters.tunnel_bytes), (1, 12));
     assert!(played.messages[1].anomalies.contains(Anomaly::Tunnel));
 }

@@ -150,8 +150,8 @@ transcripts! {
     " => ["CONNECT a:443 | -", "GET http://a/b | 200"];
 
     upgrade_leaves_http: r"
-        >>> GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n
-        <<< HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n\x81\x02hi
+        >>> GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n
+        <<< HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n\x81\x02hi
         >>> \x81\x82\0\0\0\0hi
     " => ["GET /ws | 101 !tunnel"];
 

@@ -128,7 +128,7 @@ struct Reading {
 fn inspect(case: &Case, split: usize) -> Reading {
     let max_decoded_bytes = case.max_decoded_bytes;
     let inspector = Inspector::new(Config { max_decoded_bytes, ..Config::new(TokenKey::new([7; 32])) });
-    let config = tapwire_protocol::Config { body_bytes: split, body_parts: true };
+    let config = tapwire_protocol::Config { body_bytes: split, ..Default::default() };
     let mut protocols = Protocols::new(config, Listener { inspector, reading: None });
     let (flow, client) = (flow_info(true), Side::Lower);
     let (time, source) = (flow.opened, flow.source);

@@ -29,7 +29,12 @@ pub fn run(data: &[u8]) {
     let config = Config { body_bytes, ..Config::default() };
     let whole = read(&events, handshake, usize::MAX, config.clone());
     let pieces = read(&events, handshake, split, config);
-    let bare = read(&events, handshake, usize::MAX, Config { body_bytes: 0, body_parts: false });
+    let bare = read(
+        &events,
+        handshake,
+        usize::MAX,
+        Config { body_bytes: 0, body_parts: false, ..Config::default() },
+    );
     // In the middle of a connection, behind a hole and behind garbage, what a chunk begins with is what tells a message;
     // and where segments acknowledge nothing, pairs are told by the order of events alone.
     let unbroken =

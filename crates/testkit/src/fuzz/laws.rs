@@ -14,7 +14,7 @@ pub(crate) fn protocol(counters: &Counters, of_flow: u64) {
     assert_eq!(counters.bytes_in, fates, "in = heads + bodies + … {counters:?}");
     assert_eq!(counters.bytes_in, of_flow, "what flow delivers, protocol takes");
     assert_eq!(counters.bytes_in, counters.flow_bytes.iter().sum::<u64>(), "by kind {counters:?}");
-    let kinds = counters.paired + counters.requests_alone + counters.responses_alone;
+    let kinds = counters.paired + counters.requests_alone + counters.responses_alone + counters.children;
     assert_eq!(counters.exchanges, kinds, "{counters:?}");
     assert!(counters.uncertain <= counters.exchanges, "{counters:?}");
 }

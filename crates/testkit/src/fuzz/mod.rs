@@ -14,6 +14,7 @@ mod input;
 mod laws;
 pub mod payloads;
 pub mod tls;
+pub mod websocket;
 pub mod whole;
 
 /// A target, by its name in `tests/fuzz`.
@@ -35,5 +36,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "payloads", run: payloads::run },
     Target { name: "capture_file", run: capture_file::run },
     Target { name: "tls", run: tls::run },
+    Target { name: "websocket", run: websocket::run },
     Target { name: "whole", run: whole::run },
 ];

@@ -41,7 +41,7 @@ fn config(memory: usize, hash_seed: u64) -> Config {
             ..flow
         },
         secrets: tapwire_pipeline::Secrets::default(),
-        protocol: tapwire_protocol::Config { body_bytes: memory.min(512), body_parts: true },
+        protocol: tapwire_protocol::Config { body_bytes: memory.min(512), ..Default::default() },
         inspect: tapwire_inspect::Config::new(key.clone()),
         inventory: tapwire_inventory::Config::new(key),
         detect: tapwire_detect::Config::default(),
@@ -75,7 +75,8 @@ fn check(report: &Report, analysis: bool) {
     assert_eq!(report.protocol.exchanges, tally.exchanges);
     assert_eq!(tally.exchanges, tally.reported + tally.shed + tally.beyond_limit);
     assert_eq!((tally.shed, tally.beyond_limit), (0, 0), "a file never sheds");
-    let halves = tally.whole + tally.truncated + tally.requests_alone + tally.responses_alone;
+    let halves =
+        tally.whole + tally.truncated + tally.requests_alone + tally.responses_alone + tally.children;
     assert_eq!(tally.reported, halves);
     assert_eq!(report.inventory.is_some(), analysis);
 }

@@ -58,6 +58,12 @@ impl Account {
         unseen
     }
 
+    /// The last response had not ended when its exchange was entered: it has now. `whole` says that its end is known.
+    pub(super) fn go_on_to(&mut self, end: Option<StreamOffset>, whole: bool) {
+        self.server = self.server.max(end);
+        self.response_open = !whole;
+    }
+
     /// What is missing behind the last exchange, up to the ends of the two streams.
     pub(super) fn until(&self, client: Option<StreamOffset>, server: Option<StreamOffset>) -> Unseen {
         let missing = |known: Option<StreamOffset>, at: Option<StreamOffset>| match (known, at) {

@@ -5,7 +5,7 @@ use crate::h1::pairing::{Ended, Method};
 use crate::h1::reader::Place;
 use crate::h1::{ChunkPart, ChunkedDecoder, MAX_TRAILERS, Start, append_trailers, probe};
 use crate::output::Output;
-use crate::{Direction, ExchangeSink, Framing, Message, Seen};
+use crate::{Anomalies, Direction, ExchangeSink, Framing, Message, Seen};
 use tapwire_flow::{Chunk, StreamOffset};
 
 impl Conversation {
@@ -97,13 +97,22 @@ impl Conversation {
         at: StreamOffset,
         rest: &[u8],
     ) -> usize {
+        let goes_on = self.ongoing.is_some();
         let reader = self.reader(direction);
-        let (Place::Chunked(decoder), Some(open)) = (&mut reader.place, &mut reader.open) else {
+        // Of an answer that was reported: nothing is told of its framing any more.
+        let mut untold = Anomalies::default();
+        let anomalies = match &mut reader.open {
+            Some(open) => {
+                (open.ended, open.frames.last) = reader.seen;
+                Some(&mut open.anomalies)
+            }
+            None => goes_on.then_some(&mut untold),
+        };
+        let (Place::Chunked(decoder), Some(anomalies)) = (&mut reader.place, anomalies) else {
             reader.lose();
             return 0;
         };
-        (open.ended, open.frames.last) = reader.seen;
-        let step = decoder.feed(rest, &mut open.anomalies);
+        let step = decoder.feed(rest, anomalies);
         let used = step.consumed.min(rest.len());
         match step.part {
             ChunkPart::Framing => {
@@ -123,10 +132,10 @@ impl Conversation {
             }
             ChunkPart::End => {
                 out.counters.framing_bytes += used as u64;
-                if !reader.held.is_empty() {
+                if let Some(open) = reader.open.as_mut().filter(|_| !reader.held.is_empty()) {
                     append_trailers(&mut open.head, &reader.held, &mut open.anomalies);
-                    reader.drop_held();
                 }
+                reader.drop_held();
                 self.finish(direction, Some(at + used as u64));
                 used
             }
@@ -145,6 +154,12 @@ impl Conversation {
         direction: Direction,
         bytes: &[u8],
     ) {
+        if direction == Direction::ToClient
+            && self.ongoing.is_some()
+            && let Some(at) = self.responses.next
+        {
+            return self.more(out, at, bytes);
+        }
         let reader = self.reader(direction);
         match &mut reader.open {
             Some(open) => {
@@ -158,6 +173,7 @@ impl Conversation {
     /// The open message ended; `end` is one past its last byte, where framing tells.
     pub(super) fn finish(&mut self, direction: Direction, end: Option<StreamOffset>) {
         self.close_open(direction, end);
+        self.finish_ongoing(direction, true);
         let reader = self.reader(direction);
         reader.place = Place::Boundary;
         reader.contiguous = true;

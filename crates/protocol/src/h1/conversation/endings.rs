@@ -14,6 +14,9 @@ impl Conversation {
         let end = gap.at + gap.len;
         let may_be_proxy_header = self.expects_proxy && gap.len <= MAX_PROXY_HEADER;
         self.account_gap(direction, gap, may_be_proxy_header);
+        if let (Direction::ToClient, Some(ongoing)) = (direction, &mut self.ongoing) {
+            ongoing.gap(out, direction, gap.len);
+        }
         let reader = self.reader(direction);
         reader.next = Some(gap.at);
         match &mut reader.place {
@@ -88,6 +91,7 @@ impl Conversation {
             open.seen = Seen::Truncated;
         }
         self.close_open(direction, None);
+        self.finish_ongoing(direction, false);
         self.reader(direction).lose();
     }
 

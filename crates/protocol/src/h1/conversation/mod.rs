@@ -4,6 +4,7 @@ mod account;
 mod bodies;
 mod endings;
 mod evidence;
+mod goes_on;
 mod heads;
 mod rest;
 mod resync;
@@ -17,8 +18,9 @@ use crate::connection::Beginning;
 use crate::h1::pairing::{Paired, Pairer, Progress};
 use crate::h1::reader::{Place, Reader};
 use crate::output::Output;
+use crate::stream::Ongoing;
 use crate::talk::{Switch, Talk, Upgrade};
-use crate::{Anomalies, Anomaly, Direction, Exchange, ExchangeSink, FlowStamp, ProxyHeader, Unseen};
+use crate::{Anomalies, Anomaly, Direction, Exchange, ExchangeSink, FlowStamp, ProxyHeader, Seen, Unseen};
 use tapwire_flow::{Chunk, Patience, StreamEvent, StreamOffset};
 use tapwire_wire::Side;
 
@@ -49,6 +51,10 @@ pub(crate) struct Conversation {
     switch: Option<Box<Switch>>,
     /// What is known of the client's pipelining has been passed on.
     known_to_pipeline: bool,
+    /// The answer that goes on behind its report.
+    ongoing: Option<Box<Ongoing>>,
+    /// The table was asked to tell the time.
+    watched: bool,
     /// Bytes on the heap that were counted for it.
     charged: u32,
 }
@@ -75,6 +81,8 @@ impl Conversation {
             asks_for: None,
             switch: None,
             known_to_pipeline: false,
+            ongoing: None,
+            watched: false,
             charged: 0,
         }
     }
@@ -124,6 +132,7 @@ impl Conversation {
         reader.next = Some(chunk.at + chunk.bytes.len() as u64);
         reader.previous_peer_at = chunk.peer_at.or(reader.previous_peer_at);
         self.settle(out, false);
+        self.watch(out);
         chunk.bytes.len()
     }
 
@@ -178,6 +187,7 @@ impl Conversation {
     }
 
     fn settle<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, closed: bool) {
+        self.end_ongoing(out);
         if !closed && !self.pairer.may_settle() {
             return;
         }
@@ -195,10 +205,13 @@ impl Conversation {
         }
         let pipelines = self.known_to_pipeline;
         let (client, proxy, account) = (self.client, self.proxy, &mut self.account);
-        let (asks_for, switch) = (self.asks_for, &mut self.switch);
+        let (asks_for, switch, ongoing) = (self.asks_for, &mut self.switch, &mut self.ongoing);
         self.pairer.settle(progress, |paired| {
             let unseen = account.enter(&paired, pipelines);
-            let exchange = exchange_of(out.stamp(client, proxy), paired, unseen);
+            let mut exchange = exchange_of(out.stamp(client, proxy), paired, unseen);
+            if goes_on(&exchange) {
+                *ongoing = Some(Box::new(Ongoing::of(&mut exchange)));
+            }
             match asks_for.filter(|_| switches(&exchange)) {
                 Some(to) if switch.is_none() => *switch = Some(Box::new(Switch { to, exchange })),
                 _ => out.exchange(exchange),
@@ -227,6 +240,7 @@ fn exchange_of(flow: FlowStamp, paired: Paired, unseen: Unseen) -> Exchange {
         pairing: paired.pairing,
         anomalies,
         stream: None,
+        child: None,
         protocols: &["http/1.1"],
         unseen,
         ends: Vec::new(),
@@ -249,13 +263,14 @@ impl<E: ExchangeSink> Talk<E> for Conversation {
             StreamEvent::Fin(side) => self.fin(out, *side),
             StreamEvent::Evidence(side, at, evidence) => self.evidence(*side, *at, *evidence),
             StreamEvent::Again { chunk, odd_ttl } => self.again(chunk, *odd_ttl),
+            StreamEvent::Time(now) => self.time(out, *now),
             StreamEvent::Close(reason) => self.close(out, *reason),
             StreamEvent::Data(_) => {}
         }
     }
 
     fn patience(&self) -> Patience {
-        if self.tunnelled {
+        if self.tunnelled || self.ongoing.is_some() {
             Patience::LongLived
         } else if self.pairer.is_idle() {
             Patience::Idle
@@ -275,6 +290,11 @@ impl<E: ExchangeSink> Talk<E> for Conversation {
     fn warm(&self) {
         Self::warm(self);
     }
+}
+
+/// Whether its answer had not ended when it was decided.
+fn goes_on(exchange: &Exchange) -> bool {
+    exchange.response.as_ref().is_some_and(|response| response.seen == Seen::Ongoing)
 }
 
 fn is_blank(bytes: &[u8]) -> bool {

@@ -37,7 +37,7 @@ impl Conversation {
     pub(crate) fn rest(&self) -> Option<Rest> {
         let (requests, responses) = (self.requests.standing()?, self.responses.standing()?);
         let pairing = self.pairer.memory(self.requests.serial, self.responses.serial)?;
-        (!self.tunnelled).then(|| Rest {
+        (!self.tunnelled && self.ongoing.is_none()).then(|| Rest {
             requests,
             responses,
             pairing,
@@ -67,6 +67,8 @@ impl Conversation {
             asks_for: None,
             switch: None,
             known_to_pipeline: rest.known_to_pipeline,
+            ongoing: None,
+            watched: false,
             charged: 0,
         }
     }
@@ -75,7 +77,8 @@ impl Conversation {
     pub(crate) fn recount(&mut self) -> (usize, usize) {
         let open = |reader: &Reader| reader.open.as_deref().map_or(0, Message::held);
         let readers = [&self.requests, &self.responses].map(|reader| reader.held.capacity() + open(reader));
-        let held = size_of::<Self>() + readers.iter().sum::<usize>() + self.pairer.held();
+        let ongoing = self.ongoing.as_ref().map_or(0, |ongoing| ongoing.held());
+        let held = size_of::<Self>() + ongoing + readers.iter().sum::<usize>() + self.pairer.held();
         let now = u32::try_from(held).unwrap_or(u32::MAX);
         let before = std::mem::replace(&mut self.charged, now);
         (before as usize, now as usize)

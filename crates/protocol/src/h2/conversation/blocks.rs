@@ -36,6 +36,9 @@ impl Conversation {
         judge(&mut message, outcome, seen);
         match section {
             Section::Trailers if known => self.put_trailers(out, direction, block, index, message),
+            Section::Trailers if self.is_ongoing(index) => {
+                self.put_last_trailers(out, direction, block, index, message);
+            }
             Section::Trailers => out.give_back(message),
             Section::Request if block.promise => self.promise(out, block, index, message),
             Section::Request => self.open_request(out, block, index, message, summary),
@@ -237,6 +240,8 @@ impl Conversation {
         self.streams.recount(index);
         if ends_stream {
             self.end_half(out, direction, index);
+        } else if direction == Direction::ToClient {
+            self.watch(out);
         }
     }
 

@@ -84,6 +84,9 @@ impl Conversation {
             out.counters.tunnel_bytes += bytes.len() as u64;
             return;
         }
+        if stream.ongoing.is_some() {
+            return self.more(out, direction, index, bytes);
+        }
         let half = stream.half(direction);
         let missed = std::mem::replace(&mut half.losses, losses) != losses;
         let Some(message) = half.message.as_deref_mut() else {

@@ -148,6 +148,20 @@ impl Conversation {
     }
 
     fn report<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, stream: &mut Stream) {
+        if let Some(ongoing) = stream.ongoing.take() {
+            return self.end_ongoing(out, stream, *ongoing);
+        }
+        if let Some(exchange) = self.exchange_of(out, stream) {
+            out.exchange(exchange);
+        }
+    }
+
+    /// What is known of a stream, with its messages.
+    pub(super) fn exchange_of<E: ExchangeSink>(
+        &mut self,
+        out: &Output<'_, E>,
+        stream: &mut Stream,
+    ) -> Option<Exchange> {
         for half in [&mut stream.request, &mut stream.response] {
             if let (Progress::Open, Some(message)) = (half.progress, &mut half.message)
                 && message.seen == Seen::Complete
@@ -157,7 +171,7 @@ impl Conversation {
         }
         let (request, response) = (stream.request.message.take(), stream.response.message.take());
         if request.is_none() && response.is_none() {
-            return;
+            return None;
         }
         if request.is_none() && !self.requests.has_losses() {
             stream.anomalies.insert(Anomaly::UnsolicitedResponse);
@@ -171,12 +185,13 @@ impl Conversation {
             pairing: Pairing::Certain,
             anomalies: stream.anomalies,
             stream: Some(stream.id),
+            child: None,
             protocols: &["http/2"],
             unseen: Unseen::default(),
             ends: Vec::new(),
         };
         self.account.enter(&mut exchange);
-        out.exchange(exchange);
+        Some(exchange)
     }
 
     /// Bytes that will not come.
@@ -217,6 +232,11 @@ impl Conversation {
     ) {
         let missed = u64::from(len.min(data.body()));
         if let Some(index) = self.streams.find(data.head.stream)
+            && let Some(stream) = self.streams.get(index)
+            && let Some(ongoing) = &mut stream.ongoing
+        {
+            ongoing.gap(out, direction, missed);
+        } else if let Some(index) = self.streams.find(data.head.stream)
             && let Some(stream) = self.streams.get(index)
             && let Some(message) = stream.half(direction).message.as_deref_mut()
         {

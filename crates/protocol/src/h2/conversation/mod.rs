@@ -5,6 +5,7 @@ mod blocks;
 mod bodies;
 mod endings;
 mod frames;
+mod goes_on;
 mod upgrade;
 
 use self::account::Account;
@@ -52,6 +53,8 @@ pub(crate) struct Conversation {
     waiting: usize,
     /// Bytes that were held are being read: what is lost among them is not held again.
     replaying: bool,
+    /// The table was asked to tell the time.
+    watched: bool,
     /// Bytes on the heap that were counted for it.
     charged: usize,
 }
@@ -92,6 +95,7 @@ impl Conversation {
             allowed: None,
             waiting: 0,
             replaying: false,
+            watched: false,
             charged: 0,
         }
     }
@@ -358,6 +362,7 @@ impl<E: ExchangeSink> Talk<E> for Conversation {
         match event {
             StreamEvent::Gap(gap) => self.gap(out, gap),
             StreamEvent::Evidence(side, _, evidence) => self.evidence(*side, *evidence),
+            StreamEvent::Time(now) => self.time(out, *now),
             StreamEvent::Close(reason) => self.close(out, *reason),
             // A side that has said its last may be answered; and what came before is held decoded, not as it came.
             StreamEvent::Fin(_) | StreamEvent::Again { .. } | StreamEvent::Data(_) => {}

@@ -175,6 +175,7 @@ impl StreamSink<Told> for Model {
                 self.check_chunk(chunk);
                 (5, chunk.side, Some(chunk.at), chunk.bytes.len() as u64)
             }
+            StreamEvent::Time(_) => (6, Side::Lower, None, 0),
             StreamEvent::Close(_) => (4, Side::Lower, None, 0),
         };
         self.heard.push((flow.id, kind, side as u8, at, len));
