@@ -70,7 +70,7 @@ fn check_splits(
 /// The body as question and as answer.
 fn observe(content_type: &str, field: &str, body: &[u8]) -> Observation {
     let inspector = Inspector::new(Config::new(TokenKey::new([7; 32])));
-    let config = tapwire_protocol::Config { body_bytes: 1 << 16, body_parts: true };
+    let config = tapwire_protocol::Config { body_bytes: 1 << 16, ..Default::default() };
     let mut protocols = Protocols::new(config, Listener { inspector, observation: None });
     let flow = flow_info(true);
     let mut connection = Connection::default();
