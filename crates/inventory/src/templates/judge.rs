@@ -198,8 +198,11 @@ impl Templates {
     fn untold(&self, words: Vec<NodeId>) -> Vec<NodeId> {
         let hits: u32 = words.iter().map(|word| self.node(*word).hits).sum();
         let once = words.iter().filter(|word| self.node(**word).hits == 1).count();
+        let value_like = words.iter().filter(|word| self.is_value_like(**word)).count();
+        // Digits and several parts speak for data, too.
+        let enough = if value_like * 4 >= words.len() * 3 { UNTOLD_HITS / 2 } else { UNTOLD_HITS };
         if words.len() < UNTOLD_WORDS
-            || hits < UNTOLD_HITS
+            || hits < enough
             || ratio(once, hits) < NOVELTY
             || self.is_vocabulary(&words, false)
         {
