@@ -33,6 +33,10 @@ pub(super) struct Opener {
     secret: Option<(Secret, &'static Suite)>,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "an opener lies in a box of its own, and most are the large kind"
+)]
 enum Keys {
     /// The initial vector is combined with the sequence number, or with what the record brings.
     Aead {

@@ -201,7 +201,7 @@ impl Streams {
     /// A request with a body takes several records, and so may an answer: how many is told by turns with one request.
     fn total(&self) -> u64 {
         let (turns, records) = self.single;
-        let each = if turns > 0 { (records + turns / 2) / turns } else { 1 };
+        let each = (records + turns / 2).checked_div(turns).unwrap_or(1);
         let answers = self.answered.div_ceil(each.max(1));
         self.exchanges + self.asked.min(answers)
     }
