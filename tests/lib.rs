@@ -171,7 +171,14 @@ impl Tapwire {
     /// In a fixture's folder, with its further arguments.
     #[must_use]
     pub fn within(mut self, fixture: &Fixture) -> Self {
-        self.command.current_dir(&fixture.folder).args(fixture.arguments());
+        self.command.args(fixture.arguments());
+        self.folder(&fixture.folder)
+    }
+
+    /// With that working directory.
+    #[must_use]
+    pub fn folder(mut self, folder: &Path) -> Self {
+        self.command.current_dir(folder);
         self
     }
 

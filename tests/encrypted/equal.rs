@@ -28,7 +28,8 @@ const OWN: &[&[&str]] = &[
 
 #[test]
 fn the_same_exchanges_give_the_same_events_in_clear_text_and_in_tls() {
-    let (clear, decrypted) = (events("equal-clear", &[]), events("equal-tls13", &["--keylog", "keys.log"]));
+    let (clear, decrypted) =
+        (events("equal-clear", &[]), events("equal-tls13", &["--keylog", &key_log("equal-tls13")]));
     assert_eq!((clear.len(), decrypted.len()), (16, 16));
     for (number, (clear, decrypted)) in clear.iter().zip(&decrypted).enumerate() {
         let (seen, open) = (&decrypted["unmapped"]["seen"], &clear["unmapped"]["seen"]);
@@ -46,10 +47,17 @@ fn without_its_keys_the_same_capture_gives_no_exchange() {
     assert_eq!(events("equal-tls13", &[]).len(), 0);
 }
 
+/// A fixture's key log, wherever the binary runs.
+pub(crate) fn key_log(name: &str) -> String {
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == name).expect("the fixture");
+    fixture.folder.join("keys.log").display().to_string()
+}
+
 fn events(name: &str, arguments: &[&str]) -> Vec<Value> {
     let fixture = fixtures().into_iter().find(|fixture| fixture.name == name).expect("the fixture");
-    let run = Tapwire::replay(&fixture).args(["--events", "-", "--only", "exchanges"]).args(arguments);
-    run.run().ok(name).events()
+    let run =
+        Tapwire::new(["replay"]).args([fixture.path()]).key().args(["--events", "-", "--only", "exchanges"]);
+    run.args(arguments).run().ok(name).events()
 }
 
 fn without_own(event: &Value) -> Value {

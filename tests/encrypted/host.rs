@@ -3,6 +3,7 @@
 use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -96,6 +97,25 @@ impl Host {
         wait_until(up).unwrap_or_else(|()| panic!("nothing listens on {port}:\n{}", self.log()));
     }
 
+    /// A request of `path` to port 8443 by Python, which stays connected for a second after its answer; `version` limits TLS, and
+    /// a key log is written where one is named.
+    pub(crate) fn call(&self, path: &str, version: &str, log: Option<&str>) {
+        let log = log.map(|log| format!("context.keylog_filename = {log:?}")).unwrap_or_default();
+        let limit = match version {
+            "" => String::new(),
+            version => format!("context.maximum_version = ssl.TLSVersion.TLSv{}", version.replace('.', "_")),
+        };
+        let code = format!(
+            "import socket, ssl, time\ncontext = ssl.create_default_context()\ncontext.check_hostname = False\n\
+             context.verify_mode = ssl.CERT_NONE\n{log}\n{limit}\n\
+             with context.wrap_socket(socket.create_connection(('127.0.0.1', 8443))) as connection:\n    \
+             connection.sendall(b'GET {path} HTTP/1.1\\r\\nHost: shop.test\\r\\n\\r\\n')\n    \
+             connection.recv(65536)\n    time.sleep(1)\n"
+        );
+        let called = self.command("python3").args(["-c", &code]).status().expect("python3");
+        assert!(called.success(), "{path}: {}", self.log());
+    }
+
     /// A self-signed certificate for 127.0.0.1: `cert.pem` and `key.pem`.
     pub(crate) fn certificate(&self) {
         let words =
@@ -108,7 +128,10 @@ impl Host {
     pub(crate) fn sense(&self, arguments: &[&str]) -> Sensor {
         let mut command = self.command(&binary().display().to_string());
         let home = tempfile::tempdir().expect("a temporary folder");
+        // The sensor becomes another user, who has to get at its data.
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o755)).expect("the folder is ours");
         let key = token_key(home.path());
+        let data = home.path().join("data");
         command.args([
             "run",
             "-i",
@@ -121,7 +144,7 @@ impl Host {
             "exchanges",
             "--token-key",
         ]);
-        command.arg(key).args(arguments).env("HOME", home.path());
+        command.arg(key).arg("--data").arg(data).args(arguments).env("HOME", home.path());
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("tapwire");
         let events = lines(child.stdout.take().expect("a pipe"));
         let told = lines(child.stderr.take().expect("a pipe"));

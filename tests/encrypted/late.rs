@@ -1,16 +1,17 @@
 //! Keys that come after the traffic they are for.
 
-use crate::host::{Host, has, wait_until};
+use crate::host::{Host, has};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
-/// Answers every request on kept-alive connections.
-const SERVER: &str = r#"
-import http.server, ssl
+/// Answers every request on kept-alive connections, one for `/wait` after a second.
+pub(crate) const SERVER: &str = r#"
+import http.server, ssl, time
 class Answer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     def do_GET(self):
         body = b'{"state":"paid"}'
+        time.sleep(self.path == "/wait")
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -26,7 +27,7 @@ server.serve_forever()
 "#;
 
 /// Makes CONNECTIONS one after the other with EACH requests, the first at once and the rest over two seconds. Each key line reaches
-/// the log up to a second and a half late.
+/// the log up to 0.8 seconds late, while it is open.
 const CLIENT: &str = r#"
 import os, random, socket, ssl, threading, time
 CONNECTIONS, EACH = 100, 20
@@ -39,7 +40,7 @@ def talk(number):
     own = f"own.{number}"
     context.keylog_filename = own
     with context.wrap_socket(socket.create_connection(("127.0.0.1", 8443))) as connection:
-        threading.Timer(chance.uniform(0, 1.5), tell, [own]).start()
+        threading.Timer(chance.uniform(0, 0.8), tell, [own]).start()
         stream = connection.makefile("rb")
         for request in range(EACH):
             connection.sendall(f"GET /late/{number}/{request} HTTP/1.1\r\nHost: shop.test\r\n\r\n".encode())
@@ -56,6 +57,16 @@ for thread in threads:
     time.sleep(0.02)
 for thread in threads:
     thread.join()
+"#;
+
+/// Hands a key log to the sensor's socket once it is there.
+const TELL: &str = r#"
+import os, socket, time
+while not os.path.exists("aside.log") or os.path.getsize("aside.log") < 500:
+    time.sleep(0.02)
+sensor = socket.socket(socket.AF_UNIX)
+sensor.connect("keys.sock")
+sensor.sendall(open("aside.log", "rb").read())
 "#;
 
 #[test]
@@ -89,7 +100,7 @@ fn decrypted_path(line: &str) -> Option<String> {
 
 #[test]
 fn a_pipe_and_a_socket_give_keys_like_a_file() {
-    if !has("curl") || !has("python3") || !has("openssl") {
+    if !has("python3") || !has("openssl") {
         return;
     }
     let Some(mut host) = Host::new() else { return };
@@ -99,19 +110,11 @@ fn a_pipe_and_a_socket_give_keys_like_a_file() {
     host.start(server);
     host.listens(8443);
     let sensor = host.sense(&["--keylog", "fifo:keys.fifo", "--keylog", "unix:keys.sock"]);
-    let curl = |path: &str, log: &str| {
-        let url = format!("https://127.0.0.1:8443{path}");
-        host.command("curl")
-            .args(["-sk", "-o", "/dev/null", &url])
-            .env("SSLKEYLOGFILE", log)
-            .status()
-            .expect("curl");
-    };
-    curl("/by-fifo", "keys.fifo");
+    host.call("/by-fifo", "", Some("keys.fifo"));
     assert_eq!(sensor.event("/by-fifo")["unmapped"]["seen"]["decrypted"], Value::Bool(true));
-    curl("/by-socket", "aside.log");
-    let code = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('keys.sock'); s.sendall(open('aside.log','rb').read())";
-    wait_until(|| host.command("python3").args(["-c", code]).status().expect("python3").success())
-        .expect("the socket");
+    let mut keys = host.command("python3");
+    keys.args(["-c", TELL]);
+    host.start(keys);
+    host.call("/by-socket", "", Some("aside.log"));
     assert_eq!(sensor.event("/by-socket")["unmapped"]["seen"]["decrypted"], Value::Bool(true));
 }

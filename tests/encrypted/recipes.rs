@@ -11,11 +11,7 @@ fn server_is_decrypted(host: &Host, path: &str) {
     host.listens(8443);
     let sensor = host.sense(&["--keylog", "keys.log"]);
     for version in ["1.2", "1.3"] {
-        let url = format!("https://127.0.0.1:8443{path}/{version}");
-        let words = ["-sk", "-o", "/dev/null", "--tls-max", version, &url];
-        assert!(
-            host.command("curl").args(words).env_remove("SSLKEYLOGFILE").status().expect("curl").success()
-        );
+        host.call(&format!("{path}/{version}"), version, None);
         let event = sensor.event(&format!("{path}/{version}"));
         assert_eq!(event["unmapped"]["seen"]["decrypted"], Value::Bool(true), "{event}");
     }
@@ -49,14 +45,14 @@ fn runs(mut command: Command) {
 #[test]
 fn curl_writes_its_keys_by_sslkeylogfile() {
     let Some(mut host) = ready(&[]) else { return };
-    let mut server = host.command("openssl");
-    server.args(["s_server", "-accept", "8443", "-cert", "cert.pem", "-key", "key.pem", "-www"]);
+    let mut server = host.command("python3");
+    server.args(["-c", crate::late::SERVER]);
     host.start(server);
     host.listens(8443);
     let sensor = host.sense(&["--keylog", "keys.log"]);
     let mut curl = host.command("curl");
-    curl.args(["-sk", "-o", "/dev/null", "https://127.0.0.1:8443/by-curl"])
-        .env("SSLKEYLOGFILE", host.path("keys.log"));
+    curl.args(["-sk", "https://127.0.0.1:8443/by-curl", "https://127.0.0.1:8443/wait"]).stdout(Stdio::null());
+    curl.env("SSLKEYLOGFILE", host.path("keys.log"));
     assert!(curl.status().expect("curl").success());
     assert_eq!(sensor.event("/by-curl")["unmapped"]["seen"]["decrypted"], Value::Bool(true));
 }

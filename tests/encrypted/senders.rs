@@ -4,7 +4,7 @@ use crate::host::{Host, Sensor, has};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use std::process::Command;
-use tapwire_tests::{Tapwire, binary, fixtures};
+use tapwire_tests::{Fixture, Tapwire, binary, fixtures};
 
 const SERVER: &str = r#"
 import http.server, ssl
@@ -42,6 +42,11 @@ fn authority(host: &Host, name: &str) {
     }
 }
 
+/// A replay from the fixture's folder without its own arguments.
+fn replay(fixture: &Fixture) -> Tapwire {
+    Tapwire::new(["replay", &fixture.capture]).key().folder(&fixture.folder)
+}
+
 fn forward(host: &Host, name: &str) -> Command {
     let mut command = host.command(&binary().display().to_string());
     command.args(["keys", "forward", "keys.log", "--to", "tls://127.0.0.1:4433", "--ca", "ours-ca.pem"]);
@@ -60,12 +65,6 @@ fn listening(host: &Host) -> Sensor {
         "--set",
         "keys.tls.key=ours-receiver.key",
     ])
-}
-
-fn call(host: &Host, path: &str) {
-    let url = format!("https://127.0.0.1:8443{path}");
-    let called = host.command("curl").args(["-sk", &url]).status().expect("curl");
-    assert!(called.success(), "{path}");
 }
 
 #[test]
@@ -97,7 +96,7 @@ fn a_server_s_keys_reach_a_sensor_on_another_machine_and_a_stranger_s_do_not() {
 
     let sender = forward(&host, "ours");
     let sender = host.start(sender);
-    call(&host, "/forwarded");
+    host.call("/forwarded", "", None);
     let event = sensor.event("/forwarded");
     assert_eq!(event["unmapped"]["seen"]["decrypted"], Value::Bool(true), "{event}");
     host.end(sender);
@@ -142,13 +141,13 @@ fn an_operator_s_mistake_about_keys_is_one_line() {
         (&["--keylog", "none.log"], "none.log: no such file"),
         (&["--keylog", "http://x"], "--keylog 'http://x': no such source"),
         (&["--keylog", "tls://:4433"], "senders have no end"),
-        (&["--keylog", "keys.log", "--keylog", "keys.log"], "given twice"),
-        (&["--keylog", "fifo:keys.log"], "is no named pipe"),
-        (&["--rsa-key", "keys.log"], "--rsa-key keys.log: no private RSA key"),
+        (&["--keylog", "why.md", "--keylog", "why.md"], "given twice"),
+        (&["--keylog", "fifo:why.md"], "is no named pipe"),
+        (&["--rsa-key", "why.md"], "--rsa-key why.md: no private RSA key"),
         (&["--decrypt-host", "shop.test"], "there are no keys"),
     ];
     for (arguments, told) in mistakes {
-        let ran = Tapwire::replay(&fixture).args(*arguments).run();
+        let ran = replay(&fixture).args(*arguments).run();
         assert_eq!(ran.code, Some(2), "{arguments:?}: {}", ran.stderr);
         assert!(
             ran.stderr.lines().count() == 1 && ran.stderr.contains(told),
@@ -164,8 +163,7 @@ fn an_operator_s_mistake_about_keys_is_one_line() {
 #[test]
 fn a_replay_takes_keys_from_a_pipe_and_shows_none() {
     let fixture = fixtures().into_iter().find(|fixture| fixture.name == "equal-tls13").expect("the fixture");
-    let by_file =
-        Tapwire::replay(&fixture).args(["--events", "-", "--keylog", "keys.log", "-v"]).run().ok("file");
+    let by_file = replay(&fixture).args(["--events", "-", "--keylog", "keys.log", "-v"]).run().ok("file");
     let folder = tempfile::tempdir().expect("a folder");
     let fifo = folder.path().join("keys");
     let keys = std::fs::read(fixture.folder.join("keys.log")).expect("the key log");
@@ -177,8 +175,7 @@ fn a_replay_takes_keys_from_a_pipe_and_shows_none() {
         }
     });
     let source = format!("fifo:{}", fifo.display());
-    let by_pipe =
-        Tapwire::replay(&fixture).args(["--events", "-", "--keylog", &source, "-v"]).run().ok("pipe");
+    let by_pipe = replay(&fixture).args(["--events", "-", "--keylog", &source, "-v"]).run().ok("pipe");
     writer.join().expect("the writer");
     assert!(!by_file.stdout.is_empty() && by_file.stdout == by_pipe.stdout);
     let text = String::from_utf8_lossy(&keys).into_owned();
