@@ -5,6 +5,10 @@ use tapwire_protocol::{BodyPart, Exchange, Message};
 
 /// From the capture thread to an inspector, or straight to the analyst with analysis off.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all of it is exchanges: a box would cost an allocation each"
+)]
 pub(crate) enum Work {
     Exchange(Exchange),
     Part(BodyPart),

@@ -195,7 +195,7 @@ fn a_file_that_may_not_be_read_is_told_and_the_next_is_read() {
     }
     let mut source = follow(dir.path(), None).unwrap();
     let refused = dir.path().join("b.pcap");
-    fs::set_permissions(&refused, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&refused, fs::Permissions::from_mode(0o0)).unwrap();
     let readable = File::open(&refused).is_ok();
     let mut seen = Vec::new();
     let errors = read_until(&mut source, &mut seen, if readable { 9 } else { 6 });

@@ -53,7 +53,7 @@ impl Templates {
             self.move_word(from, child, into, changes);
         }
         for child in node.parameters {
-            match self.parameter(into, &self.node(child).ending().to_owned()) {
+            match self.parameter(into, self.node(child).ending()) {
                 Some(known) => self.unify(child, known, changes),
                 None => {
                     self.node_mut(child).parent = into;

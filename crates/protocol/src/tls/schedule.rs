@@ -107,7 +107,7 @@ mod tests {
         let digits: Vec<u8> = hex
             .bytes()
             .filter(u8::is_ascii_hexdigit)
-            .map(|d| char::from(d).to_digit(16).unwrap() as u8)
+            .map(|d| u8::try_from(char::from(d).to_digit(16).unwrap()).unwrap())
             .collect();
         digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
     }

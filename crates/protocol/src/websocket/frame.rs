@@ -4,7 +4,7 @@
 const MAX_HEAD: usize = 14;
 
 /// Payload bytes that a control frame may have (RFC 6455, 5.5).
-pub const MAX_CONTROL: u64 = 125;
+pub const MAX_CONTROL: u8 = 125;
 
 /// What a frame is (RFC 6455, 5.2 and 11.8).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,7 +105,7 @@ fn length(stated: u8, rest: &[u8]) -> Option<(u64, bool, &[u8])> {
         126 => {
             let (len, rest) = rest.split_first_chunk()?;
             let len = u64::from(u16::from_be_bytes(*len));
-            Some((len, len > MAX_CONTROL, rest))
+            Some((len, len > u64::from(MAX_CONTROL), rest))
         }
         127 => {
             let (len, rest) = rest.split_first_chunk()?;
@@ -344,7 +344,7 @@ mod tests {
                     Ok(len @ ..126) => bytes.push(bit | len),
                     _ => {
                         bytes.push(bit | 126);
-                        bytes.extend((payload.len() as u16).to_be_bytes());
+                        bytes.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
                     }
                 }
                 bytes.extend(key.iter().take(if masked { 4 } else { 0 }));

@@ -179,7 +179,7 @@ impl Speaker {
             (head.reserved != 0 && !compressed && !cx.terms.unknown, Anomaly::WebsocketReservedBits),
             (matches!(head.opcode, Opcode::Reserved(_)), Anomaly::WebsocketUnknownOpcode),
             (!head.minimal, Anomaly::WebsocketInvalidLength),
-            (control && head.len > MAX_CONTROL, Anomaly::WebsocketOversizedControl),
+            (control && head.len > u64::from(MAX_CONTROL), Anomaly::WebsocketOversizedControl),
             (control && !head.fin, Anomaly::WebsocketFragmentedControl),
             (self.closed.is_some(), Anomaly::WebsocketDataAfterClose),
         ]
@@ -228,7 +228,7 @@ impl Speaker {
         };
         if head.opcode.is_control() {
             cx.out.counters.framing_bytes += payload.len() as u64;
-            let room = MAX_CONTROL as usize;
+            let room = usize::from(MAX_CONTROL);
             self.control.iter_mut().for_each(|control| {
                 control.extend(bytes.iter().take(room.saturating_sub(control.len())));
             });

@@ -47,11 +47,11 @@ impl Coder {
 fn frame(first: u8, payload: &[u8], mask: Option<[u8; 4]>) -> Vec<u8> {
     let bit = if mask.is_some() { 0x80 } else { 0 };
     let mut bytes = vec![first];
-    match payload.len() {
-        len @ ..126 => bytes.push(bit | len as u8),
-        len => {
+    match u8::try_from(payload.len()) {
+        Ok(len @ ..126) => bytes.push(bit | len),
+        _ => {
             bytes.push(bit | 126);
-            bytes.extend((len as u16).to_be_bytes());
+            bytes.extend(u16::try_from(payload.len()).unwrap().to_be_bytes());
         }
     }
     let key = mask.unwrap_or_default();
