@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// A request with what is true of it; without template it is noise.
 #[derive(Debug, Clone)]
-pub struct Truth {
+pub(crate) struct Truth {
     pub host: String,
     pub method: String,
     pub path: String,
@@ -16,7 +16,7 @@ pub struct Truth {
 
 /// What is reported.
 #[derive(Debug, Default)]
-pub struct Score {
+pub(crate) struct Score {
     pub requests: usize,
     pub exact: usize,
     pub true_templates: usize,
@@ -28,11 +28,11 @@ pub struct Score {
 }
 
 impl Score {
-    pub fn accuracy(&self) -> f64 {
+    pub(crate) fn accuracy(&self) -> f64 {
         self.exact as f64 / self.requests.max(1) as f64
     }
 
-    pub fn inflation(&self) -> f64 {
+    pub(crate) fn inflation(&self) -> f64 {
         self.templates as f64 / self.true_templates.max(1) as f64
     }
 }
@@ -40,7 +40,7 @@ impl Score {
 type Place = (String, String);
 
 /// Scores templates, given as host, method and template.
-pub fn score(rows: &[Truth], templates: impl IntoIterator<Item = (String, String, String)>) -> Score {
+pub(crate) fn score(rows: &[Truth], templates: impl IntoIterator<Item = (String, String, String)>) -> Score {
     let mut known: BTreeMap<Place, Vec<String>> = BTreeMap::new();
     let hosts: BTreeSet<&str> = rows.iter().map(|row| row.host.as_str()).collect();
     let mut score = Score::default();

@@ -185,7 +185,7 @@ mod tests {
 
     fn packet(data: &[u8], frame: u64) -> Packet<'_> {
         let (time, link, source) = (Timestamp::MIN, LinkType::ETHERNET, SourceId(0));
-        Packet { time, link, data, wire_len: data.len() as u32, frame, source }
+        Packet { time, link, data, wire_len: u32::try_from(data.len()).unwrap(), frame, source }
     }
 
     #[test]

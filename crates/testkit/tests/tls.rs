@@ -122,7 +122,8 @@ fn a_lost_packet_costs_no_more_than_its_records() {
 fn random_loss_never_gives_a_wrong_exchange() {
     for pair in pairs() {
         for seed in 0..40 {
-            let lossy = mutate::lossy(&pair.capture, [0.005, 0.02, 0.1][seed as usize % 3], seed);
+            let lossy =
+                mutate::lossy(&pair.capture, [0.005, 0.02, 0.1][usize::try_from(seed % 3).unwrap()], seed);
             pair.less(&format!("loss {seed}"), &lossy);
             pair.less(&format!("bursts {seed}"), &mutate::bursty(&pair.capture, 0.05, 5, seed));
         }
