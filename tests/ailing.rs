@@ -120,11 +120,6 @@ fn tls() -> Capture {
     first.merged(second).merged(shop(3, SECOND)).numbered()
 }
 
-fn http2() -> Capture {
-    let preface = [&b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"[..], &[0; 9]].concat();
-    said(3, preface, vec![0; 40_000]).merged(shop(2, SECOND)).numbered()
-}
-
 fn database() -> Capture {
     let lines = vec![0xee; 400_000];
     said(4, vec![0xee; 300], lines).merged(shop(2, SECOND)).numbered()
@@ -270,7 +265,6 @@ pub(crate) fn every_mirror() -> Vec<Mirror> {
         mirror(&["fragments"], "did not become whole", &first_fragments()),
         mirror(&["large-packets"], "above 1,522 bytes", &jumbo),
         mirror(&["tls"], "clients ask for api.example.com (36.", &tls()),
-        mirror(&["http2"], "on 1 connection", &http2()),
         mirror(&["quic"], "60 packets of UDP port 443", &frames(60, false, UDP, 443).merged(whole.clone())),
         mirror(&["encapsulated"], "in esp", &frames(40, false, ESP, 0).merged(whole.clone())),
         mirror(&["not-http"], "of the payload", &database()),

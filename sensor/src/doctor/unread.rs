@@ -16,15 +16,6 @@ pub(super) const AILMENTS: &[Ailment] = &[
         judge: tls,
     },
     Ailment {
-        name: "http2",
-        title: "HTTP/2 in clear text is counted and not read",
-        harm: Harm::Unread,
-        means: "gRPC and other HTTP/2 on connections without TLS is recognised only",
-        remedy: "mirror a place where the same calls travel as HTTP/1.1",
-        told: "1 % of the payload",
-        judge: http2,
-    },
-    Ailment {
         name: "quic",
         title: "QUIC passes, which carries HTTP/3",
         harm: Harm::Unread,
@@ -104,13 +95,6 @@ fn names(case: &Case<'_>) -> String {
             format!("; clients ask for {} and {}", shown.join(", "), counted(more as u64, "more server"))
         }
     }
-}
-
-fn http2(case: &Case<'_>) -> Option<Symptom> {
-    let (http2, all) = (payload(case, Kind::Http2), all_payload(case));
-    let flows = case.report.protocol.flows.get(Kind::Http2 as usize).copied().unwrap_or(0);
-    percent(1, http2, all)
-        .then(|| format!("{} of the payload, on {}", share(http2, all), counted(flows, "connection")).into())
 }
 
 fn quic(case: &Case<'_>) -> Option<Symptom> {

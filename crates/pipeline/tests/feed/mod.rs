@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tapwire_capture::{Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
+use tapwire_capture::{Backlog, Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
 use tapwire_event::{Fidelity, Options, Redactor, Renderer};
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Classes, Config, Outlet, Report};
@@ -104,6 +104,11 @@ impl Source for Feed {
 
     fn progress(&self) -> Option<Progress> {
         None
+    }
+
+    /// As of a tap whose ring is full: nothing can wait there.
+    fn backlog(&mut self) -> Backlog {
+        Backlog { packets: 0, percent: 100 }
     }
 }
 
