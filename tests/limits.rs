@@ -75,7 +75,8 @@ fn property_5_6_7_every_start_stop_and_loss_of_every_small_capture() {
 
 #[test]
 fn property_17_a_clock_that_jumps_changes_nothing() {
-    for (name, capture) in captures() {
+    // Those that last longer than 30 s cross a timeout: what is told of them as ongoing depends on their clock.
+    for (name, capture) in captures().into_iter().filter(|(name, _)| !name.ends_with("-ongoing")) {
         let facts = sense(&capture).facts();
         let step = (capture.packets.len() / 40).max(1);
         for index in (0..capture.packets.len()).step_by(step) {

@@ -106,9 +106,10 @@ impl Source for Feed {
         None
     }
 
-    /// As of a tap whose ring is full: nothing can wait there.
+    /// As of a tap whose ring is full until the last packets: only those can wait there.
     fn backlog(&mut self) -> Backlog {
-        Backlog { packets: 0, percent: 100 }
+        let all = self.capture.packets.len();
+        Backlog { packets: 0, percent: if self.at < all - all / 32 { 100 } else { 0 } }
     }
 }
 
