@@ -363,7 +363,9 @@ impl<T: Default> FlowTable<T> {
     #[cold]
     fn set_alarm(&mut self, slot: u32, after: i64) {
         let Some(number) = self.record(slot).map(|record| record.info.id) else { return };
-        let set = self.alarms.set(self.shared.now.saturating_add(after), number, slot);
+        // At the end of time an alarm would be due as soon as it is set, without end.
+        let at = self.shared.now.checked_add(after.max(1));
+        let set = at.is_some_and(|at| self.alarms.set(at, number, slot));
         self.shared.counters.alarms_refused += u64::from(!set);
     }
 
