@@ -106,10 +106,11 @@ impl Source for Feed {
         None
     }
 
-    /// As of a tap whose ring is full until the last packets: only those can wait there.
+    /// As of a tap whose ring is full while packets come: none can wait there.
     fn backlog(&mut self) -> Backlog {
         let all = self.capture.packets.len();
-        Backlog { packets: 0, percent: if self.at < all - all / 32 { 100 } else { 0 } }
+        let comes = self.at < all - all / 32 && !self.paused.0.load(Ordering::Relaxed);
+        Backlog { packets: 0, percent: if comes { 100 } else { 0 } }
     }
 }
 
