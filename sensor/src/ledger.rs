@@ -174,7 +174,7 @@ fn packets(report: &Report) -> Value {
         },
         "written_bytes": ring.written_bytes, "segments": ring.segments, "evicted_segments": ring.evicted_segments,
         "pins": ring.pins, "refused_pins": ring.refused_pins, "pinned": ring.pinned,
-        "evicted_pinned_segments": ring.evicted_pinned_segments,
+        "unrescued_bytes": ring.unrescued_bytes, "evicted_pinned_segments": ring.evicted_pinned_segments,
     })
 }
 

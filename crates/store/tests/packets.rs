@@ -100,6 +100,28 @@ fn what_findings_pin_outlives_its_segment_within_its_own_share() {
 }
 
 #[test]
+fn what_is_pinned_and_cannot_be_read_is_counted_when_its_segment_goes() {
+    // Nothing is pinned, all can be read, one block cannot, and nothing of the segment can.
+    let cases = [(&[][..], Some(2_000)), (&[4], None), (&[4], Some(2_000)), (&[4], Some(30))];
+    let unrescued = cases.map(|(pins, damage)| {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let _ = write(&store, 8 << 20, 0, 100, pins);
+        let file = folder.path().join("packets/0000000001.packets");
+        let mut bytes = fs::read(&file).unwrap();
+        damage.into_iter().for_each(|at: usize| bytes[at] ^= 1);
+        fs::write(&file, &bytes).unwrap();
+        let counters = write(&store, 8 << 20, 100, 500, pins);
+        assert!(counters.evicted_segments > 0 && !file.exists(), "{counters:?}");
+        (counters.unrescued_bytes, bytes.len() as u64)
+    });
+    let [unpinned, readable, a_block, nothing] = unrescued;
+    assert_eq!([unpinned.0, readable.0], [0, 0]);
+    assert_eq!(a_block.0, 20 * 1040 + 24, "the block that was changed");
+    assert_eq!(nothing.0, nothing.1, "the whole segment");
+}
+
+#[test]
 fn a_segment_that_a_kill_left_is_read_to_its_last_whole_block() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path()).unwrap();

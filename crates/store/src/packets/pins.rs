@@ -48,6 +48,10 @@ impl Pins {
         Ok(fresh)
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.labels.is_empty()
+    }
+
     pub(crate) fn contains(&self, label: u64) -> bool {
         self.labels.contains_key(&label)
     }

@@ -35,6 +35,8 @@ pub struct RingCounters {
     pub evicted_segments: u64,
     /// Packets of findings that were kept from a segment that was deleted.
     pub pinned: u64,
+    /// Bytes of deleted segments that may have held packets of findings, and could not be read or copied out.
+    pub unrescued_bytes: u64,
     /// Segments of pinned packets that were deleted because their share of the budget was used up.
     pub evicted_pinned_segments: u64,
     /// Connections that findings pinned.
@@ -196,6 +198,7 @@ impl PacketRing {
         while self.used(false) + bytes > self.ring_budget {
             let Some(oldest) = self.take_oldest(false) else { break };
             let rescued = self.rescue(&oldest);
+            self.counters.unrescued_bytes += rescued.as_ref().map_or(oldest.bytes, |unread| *unread);
             fs::remove_file(&oldest.path)?;
             self.counters.evicted_segments += 1;
             rescued?;
@@ -209,9 +212,15 @@ impl PacketRing {
         Some(self.segments.remove(at))
     }
 
-    /// Copies what is pinned out of a segment that is about to be deleted.
-    fn rescue(&mut self, segment: &SegmentFile) -> io::Result<()> {
-        let Some(mut reader) = SegmentReader::open(&segment.path, &self.key)? else { return Ok(()) };
+    /// Copies what is pinned out of a segment that is about to be deleted. Gives the bytes that could not be read, in which
+    /// something may have been pinned.
+    fn rescue(&mut self, segment: &SegmentFile) -> io::Result<u64> {
+        if self.pins.is_empty() {
+            return Ok(0);
+        }
+        let Some(mut reader) = SegmentReader::open(&segment.path, &self.key)? else {
+            return Ok(segment.bytes);
+        };
         let index = reader.index()?;
         if let Some((first, _)) = index.as_ref().and_then(|index| index.span) {
             self.pins.expire(first);
@@ -233,7 +242,8 @@ impl PacketRing {
                     .for_each(|r| kept.push(&r));
             }
         }
-        self.keep_pinned(&mut kept)
+        self.keep_pinned(&mut kept)?;
+        Ok(reader.unreadable())
     }
 
     fn keep_pinned(&mut self, kept: &mut Block) -> io::Result<()> {
@@ -253,7 +263,8 @@ impl PacketRing {
         if self.pinned.is_none() {
             self.pinned = Some(self.begin(true)?);
         }
+        self.pinned.as_mut().map_or(Ok(()), |pinned| pinned.writer.append(kept))?;
         self.counters.pinned += kept.packets();
-        self.pinned.as_mut().map_or(Ok(()), |pinned| pinned.writer.append(kept))
+        Ok(())
     }
 }
