@@ -68,6 +68,29 @@ pub enum SourceError {
         /// What is wrong.
         what: &'static str,
     },
+    /// Blocks of the file contradict its format. Those around them were delivered.
+    #[error(
+        "{}: {}, the first at byte {offset}, at packet {frame}: {what}; packets read: {packets}{}",
+        path.display(), passed_over(*blocks, *bytes), behind(*end)
+    )]
+    Damaged {
+        /// As the operator gave it.
+        path: PathBuf,
+        /// Number that the first damaged packet would have had, from 1.
+        frame: u64,
+        /// Where the first damaged block begins, in bytes of the uncompressed file.
+        offset: u64,
+        /// What is wrong with it.
+        what: &'static str,
+        /// How many blocks were passed over.
+        blocks: u64,
+        /// Their bytes.
+        bytes: u64,
+        /// Packets read of the whole file.
+        packets: u64,
+        /// Where reading ended before the file did, and why.
+        end: Option<(u64, &'static str)>,
+    },
     /// The file was written anew before it was read to its end.
     #[error(
         "{}: overwritten while it was read; its first {packets} packets were read, what followed is lost: let more \
@@ -158,6 +181,18 @@ pub enum SourceError {
     },
 }
 
+fn passed_over(blocks: u64, bytes: u64) -> String {
+    if blocks == 1 {
+        format!("a damaged block of {bytes} bytes was passed over")
+    } else {
+        format!("{blocks} damaged blocks of {bytes} bytes were passed over")
+    }
+}
+
+fn behind(end: Option<(u64, &'static str)>) -> String {
+    end.map_or_else(String::new, |(offset, why)| format!(", and nothing from byte {offset} on: {why}"))
+}
+
 /// Points into a filter.
 fn at(filter: &str, position: Option<usize>) -> String {
     position.and_then(|start| filter.get(start..)).map_or_else(String::new, |rest| {
@@ -182,6 +217,7 @@ impl SourceError {
             self,
             Self::Truncated { .. }
                 | Self::Corrupt { .. }
+                | Self::Damaged { .. }
                 | Self::Overwritten { .. }
                 | Self::NotACapture { .. }
                 | Self::Unreadable { .. }

@@ -5,7 +5,7 @@ use std::io::{self, BufReader, Cursor, Read, Seek, SeekFrom};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
-use flate2::bufread::MultiGzDecoder;
+use crate::gzip::{self, Gzip};
 
 /// Compressed bytes read at a time, at most.
 const COMPRESSED_BUFFER: usize = 64 << 10;
@@ -13,7 +13,6 @@ const COMPRESSED_BUFFER: usize = 64 << 10;
 /// that a file can ask for.
 const ZSTD_WINDOW_LOG: u32 = 27;
 
-const GZIP: [u8; 2] = [0x1f, 0x8b];
 const ZSTD: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 /// How a frame for the user's own use begins, behind a byte from 0x50 to 0x5f (RFC 8878, 3.1.2): parallel compressors
 /// put one in front.
@@ -76,7 +75,7 @@ type Rewound = io::Chain<Cursor<Vec<u8>>, Counted>;
 /// The uncompressed bytes of a capture.
 pub(crate) enum Input {
     Plain(Rewound),
-    Gzip(Box<MultiGzDecoder<BufReader<Rewound>>>),
+    Gzip(Box<Gzip<BufReader<Rewound>>>),
     Zstd(Box<zstd::stream::read::Decoder<'static, BufReader<Rewound>>>),
 }
 
@@ -106,14 +105,14 @@ impl Input {
         let mut counted = Counted { inner, bytes: 0 };
         let mut magic = Vec::with_capacity(4);
         counted.by_ref().take(4).read_to_end(&mut magic)?;
-        let (gzip, zstd) = (magic.starts_with(&GZIP), is_zstd(&magic));
+        let (gzip, zstd) = (magic.starts_with(&gzip::MAGIC), is_zstd(&magic));
         let rewound = Cursor::new(magic).chain(counted);
         if !gzip && !zstd {
             return Ok(Self::Plain(rewound));
         }
         let buffered = BufReader::with_capacity(buffer, rewound);
         if gzip {
-            return Ok(Self::Gzip(Box::new(MultiGzDecoder::new(buffered))));
+            return Ok(Self::Gzip(Box::new(Gzip::new(buffered))));
         }
         let mut decoder = zstd::stream::read::Decoder::with_buffer(buffered)?;
         decoder.window_log_max(ZSTD_WINDOW_LOG)?;

@@ -12,6 +12,7 @@ mod files;
 mod filter;
 mod follow;
 mod format;
+mod gzip;
 mod input;
 mod intake;
 mod interface;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use tapwire_wire::{LinkType, Packet, SourceId, Timestamp};
 
+use crate::format::pcapng::SMALLEST_BLOCK;
 use crate::format::{FileInterface, Format, Losses, MAGIC_LEN, Secrets, Step};
 use crate::input::Input;
 use crate::window::Window;
@@ -63,6 +64,20 @@ pub struct CaptureReader {
     /// The number of packets of each interface; one for all while the file has but one.
     sources: Vec<SourceId>,
     naming: Option<Naming>,
+    /// Blocks that were passed over, told at the end.
+    damage: Option<Damage>,
+}
+
+/// Damaged blocks that were passed over.
+#[derive(Debug, Clone, Copy)]
+struct Damage {
+    /// Of the first.
+    frame: u64,
+    offset: u64,
+    what: &'static str,
+    /// Of all.
+    blocks: u64,
+    bytes: u64,
 }
 
 /// How a file begins: what tells one capture from another, whatever it is called and however it is packed.
@@ -121,6 +136,7 @@ impl CaptureReader {
                 passing: 0,
                 sources: vec![source],
                 naming: None,
+                damage: None,
             }),
             (None, Err(error)) if window.bytes().is_empty() && !is_damage(&error) => {
                 Err(SourceError::from_io(path, error))
@@ -273,10 +289,17 @@ impl CaptureReader {
                 Step::Need(_) if left < most => return Ok(Stop::Batch),
                 Step::Need(bytes) => {
                     if !self.fill(bytes)? {
-                        return Ok(Stop::End);
+                        return self.stop();
                     }
                 }
                 Step::Corrupt(what) => return Err(self.corrupt(what)),
+                Step::Damaged { what, length, framed } => {
+                    match if framed { Some(true) } else { self.goes_on_behind(length)? } {
+                        Some(true) => self.pass_over(what, length),
+                        Some(false) => return Err(self.corrupt(what)),
+                        None => return Ok(Stop::End),
+                    }
+                }
             }
         }
     }
@@ -347,6 +370,41 @@ impl CaptureReader {
         }
     }
 
+    /// The end, or the end so far. What was passed over is told once.
+    fn stop(&mut self) -> Result<Stop, SourceError> {
+        match self.damage.take_if(|_| self.ending == Ending::Final) {
+            Some(damage) => Err(self.damaged(&damage, None)),
+            None => Ok(Stop::End),
+        }
+    }
+
+    /// Whether the file ends, or goes on with a block, behind so many bytes; `None` where that is still to be written.
+    ///
+    /// Only lengths lead from block to block. Looking for something like a block anywhere would take packets for
+    /// captured that somebody else captured and sent through this network.
+    fn goes_on_behind(&mut self, length: usize) -> Result<Option<bool>, SourceError> {
+        let mut need = length + SMALLEST_BLOCK;
+        loop {
+            let filled = self.window.fill(need, &mut self.input).map_err(|error| self.failed(error))?;
+            if !filled && self.ending == Ending::Growing {
+                return Ok(None);
+            }
+            let behind = self.window.bytes().get(length..).unwrap_or_default();
+            match self.format.block_length(behind) {
+                Some(next) if filled && next > behind.len() => need = length + next,
+                next => return Ok(Some(behind.is_empty() || next.is_some_and(|next| next <= behind.len()))),
+            }
+        }
+    }
+
+    fn pass_over(&mut self, what: &'static str, length: usize) {
+        let (frame, offset) = (self.packets + 1, self.window.offset());
+        let damage = self.damage.get_or_insert(Damage { frame, offset, what, blocks: 0, bytes: 0 });
+        damage.blocks += 1;
+        damage.bytes += length as u64;
+        self.passing = length;
+    }
+
     /// Numbers interfaces that were described since, once there are several.
     fn name_interfaces(&mut self) {
         let interfaces = self.format.interfaces();
@@ -373,12 +431,24 @@ impl CaptureReader {
         }
     }
 
+    fn damaged(&self, damage: &Damage, end: Option<(u64, &'static str)>) -> SourceError {
+        let Damage { frame, offset, what, blocks, bytes } = *damage;
+        let (path, packets) = (self.path.clone(), self.packets);
+        SourceError::Damaged { path, frame, offset, what, blocks, bytes, packets, end }
+    }
+
     fn truncated(&self, offset: u64) -> SourceError {
+        if let Some(damage) = &self.damage {
+            return self.damaged(damage, Some((offset, "the file is cut there")));
+        }
         let (path, packets) = (self.path.clone(), self.packets);
         SourceError::Truncated { path, frame: packets + 1, offset, packets }
     }
 
     fn corrupt(&self, what: &'static str) -> SourceError {
+        if let Some(damage) = &self.damage {
+            return self.damaged(damage, Some((self.window.offset(), what)));
+        }
         let (path, packets, offset) = (self.path.clone(), self.packets, self.window.offset());
         SourceError::Corrupt { path, frame: packets + 1, offset, packets, what }
     }

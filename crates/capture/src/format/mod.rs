@@ -133,6 +133,13 @@ pub(crate) enum Step {
     Need(usize),
     /// Not what the format allows.
     Corrupt(&'static str),
+    /// A block that is not what the format allows, of this length by its own word. Nothing behind depends on what is in it.
+    Damaged {
+        what: &'static str,
+        length: usize,
+        /// Both its lengths say so.
+        framed: bool,
+    },
 }
 
 /// A format with its state.
@@ -167,6 +174,14 @@ impl Format {
         match self {
             Self::Pcap(pcap) => pcap.step(bytes),
             Self::Pcapng(pcapng) => pcapng.step(bytes),
+        }
+    }
+
+    /// The length of the block that begins here; `None` where none does, or these are too few bytes to tell.
+    pub(crate) fn block_length(&self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Self::Pcap(_) => None,
+            Self::Pcapng(pcapng) => pcapng.block_length(bytes),
         }
     }
 

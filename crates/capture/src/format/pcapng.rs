@@ -17,6 +17,18 @@ pub(crate) const SIMPLE_PACKET: u32 = 3;
 const STATISTICS: u32 = 5;
 pub(crate) const ENHANCED_PACKET: u32 = 6;
 pub(crate) const DECRYPTION_SECRETS: u32 = 10;
+/// What may follow a damaged block: those above, name resolution, and custom ones.
+const KINDS: [u32; 9] = [
+    INTERFACE,
+    OBSOLETE_PACKET,
+    SIMPLE_PACKET,
+    4,
+    STATISTICS,
+    ENHANCED_PACKET,
+    DECRYPTION_SECRETS,
+    0xbad,
+    0x4000_0bad,
+];
 
 pub(crate) const OPTION_IF_NAME: u16 = 2;
 pub(crate) const OPTION_IF_DESCRIPTION: u16 = 3;
@@ -26,7 +38,7 @@ const OPTION_IF_DROP: u16 = 5;
 const OPTION_OS_DROP: u16 = 7;
 
 /// Type, length, and the length again.
-const SMALLEST_BLOCK: usize = 12;
+pub(crate) const SMALLEST_BLOCK: usize = 12;
 /// The largest packet with generous options and comments.
 const LARGEST_BLOCK: usize = MAX_PACKET + (1 << 20);
 /// Interfaces are numbered by two bytes in packet blocks of old; nobody has more.
@@ -187,10 +199,9 @@ impl Pcapng {
         let Some(block) = bytes.get(..length) else {
             return Step::Need(length);
         };
-        if self.order.u32_at(block, length - 4) != u32::try_from(length).ok() {
-            return Step::Corrupt("a block whose two lengths differ");
-        }
+        let framed = self.order.u32_at(block, length - 4) == u32::try_from(length).ok();
         let step = match kind {
+            _ if !framed => Some(Step::Corrupt("a block whose two lengths differ")),
             INTERFACE => self.interface(block),
             OBSOLETE_PACKET => self.packet(block, 20, u32::from(self.order.u16_at(block, 8).unwrap_or(0))),
             SIMPLE_PACKET => self.simple_packet(block),
@@ -198,7 +209,27 @@ impl Pcapng {
             DECRYPTION_SECRETS => self.keep_secrets(block),
             _ => self.packet(block, 20, self.order.u32_at(block, 8).unwrap_or(0)),
         };
-        step.unwrap_or(Step::Corrupt("a block too short for its fields"))
+        match step.unwrap_or(Step::Corrupt("a block too short for its fields")) {
+            // Without one of the interfaces, the numbers of those behind it would mean others.
+            Step::Corrupt(what) if kind != INTERFACE => Step::Damaged { what, length, framed },
+            step => step,
+        }
+    }
+
+    /// The length of the block that begins here, of a known kind and with a length that it may have. Its second length is
+    /// not looked at where it is not at hand.
+    pub(crate) fn block_length(&self, bytes: &[u8]) -> Option<usize> {
+        let kind = self.order.u32_at(bytes, 0)?;
+        let magic = bytes.get(8..).and_then(|rest| rest.first_chunk());
+        let order = match bytes.first_chunk() == Some(&SECTION_HEADER) {
+            true => order_of(*magic?),
+            false => KINDS.contains(&kind).then_some(self.order),
+        };
+        let length = order?.u32_at(bytes, 4)? as usize;
+        let sane = length.is_multiple_of(4) && (SMALLEST_BLOCK..=LARGEST_BLOCK).contains(&length);
+        let again = bytes.get(..length).map(|block| order?.u32_at(block, length - 4));
+        let agrees = again.is_none_or(|again| again.map(|again| again as usize) == Some(length));
+        (sane && agrees).then_some(length)
     }
 
     /// A section header: a new byte order, and interfaces are numbered from zero again.
@@ -206,9 +237,7 @@ impl Pcapng {
         let Some(magic) = bytes.get(8..).and_then(|rest| rest.first_chunk()) else {
             return Step::Need(28);
         };
-        let order =
-            [ByteOrder::Little, ByteOrder::Big].into_iter().find(|o| o.u32(*magic) == BYTE_ORDER_MAGIC);
-        let Some(order) = order else {
+        let Some(order) = order_of(*magic) else {
             return Step::Corrupt("a section header without its byte-order magic");
         };
         let length = order.u32(length) as usize;
@@ -342,6 +371,11 @@ impl Pcapng {
         let interface = self.through_all(0);
         Some(Step::Packet(Record { time, link, wire_len, interface, name, start: 12, len, next }))
     }
+}
+
+/// The byte order of a section, by its magic.
+fn order_of(magic: [u8; 4]) -> Option<ByteOrder> {
+    [ByteOrder::Little, ByteOrder::Big].into_iter().find(|order| order.u32(magic) == BYTE_ORDER_MAGIC)
 }
 
 /// The options of a block; anything odd ends the list, as a reader of old would.

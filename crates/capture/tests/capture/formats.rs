@@ -125,7 +125,7 @@ fn sections_change_byte_order_and_begin_interfaces_anew() {
     let empty_section = &pcapng(&[], ByteOrder::Little)[..28];
     let (seen, end) = read(&[&first, empty_section, stray].concat());
     assert_eq!(seen.len(), 1);
-    assert!(matches!(end, Err(SourceError::Corrupt { packets: 1, .. })), "{end:?}");
+    assert!(matches!(end, Err(SourceError::Damaged { packets: 1, blocks: 1, .. })), "{end:?}");
 }
 
 #[test]
