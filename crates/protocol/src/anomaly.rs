@@ -135,6 +135,8 @@ anomalies! {
     TooManyOutstanding = "too-many-outstanding",
     /// A PROXY protocol header that could not be read.
     InvalidProxyHeader = "invalid-proxy-header",
+    /// More than one PROXY protocol header: the first names the client, and others are ignored.
+    DuplicateProxyHeader = "duplicate-proxy-header",
     /// The content coding could not be decoded.
     InvalidContentCoding = "invalid-content-coding",
     /// Decoding the content would have passed the cap on bytes or ratio.

@@ -11,7 +11,7 @@ use crate::proxy::{self, ProxyOutcome};
 use crate::talk::Talk;
 use crate::tls;
 use crate::websocket::{self, Socket};
-use crate::{Anomalies, Direction, ExchangeSink, Kind, ProxyHeader, Unseen};
+use crate::{Anomalies, Anomaly, Direction, ExchangeSink, Kind, ProxyHeader, Unseen};
 use tapwire_flow::{Chunk, Evidence, Gap, StreamOffset};
 use tapwire_wire::{Side, SourceId, Timestamp};
 
@@ -114,8 +114,6 @@ pub(crate) struct Unknown {
     /// The first bytes of a stream, too few to tell a PROXY header from something else.
     held: Option<Held>,
     pub(crate) proxy: Option<ProxyHeader>,
-    /// A PROXY header was there and could not be read.
-    pub(crate) invalid_proxy: bool,
     /// Per side: bytes of that header that are still to come.
     skip: [u16; 2],
     /// Per side: bytes have passed or are missing, so what comes next is not the stream's start.
@@ -224,8 +222,12 @@ impl Unknown {
 
     /// A fact about the bytes of that side.
     pub(crate) fn evidence(&mut self, side: Side, evidence: Evidence) {
+        self.note(side, anomaly_of(evidence));
+    }
+
+    fn note(&mut self, side: Side, anomaly: Anomaly) {
         if let Some(noted) = self.noted.get_or_insert_default().get_mut(side as usize) {
-            noted.insert(anomaly_of(evidence));
+            noted.insert(anomaly);
         }
     }
 
@@ -310,13 +312,16 @@ impl Unknown {
         let before = held.as_ref().map_or(0, |held| held.bytes.len());
         let joined = held.as_ref().map(|held| [held.bytes.as_slice(), chunk.bytes].concat());
         let bytes = joined.as_deref().unwrap_or(chunk.bytes);
-        let header = match self.proxy_header(bytes, chunk.side) {
+        let header = match self.proxy_headers(bytes, chunk.side) {
             Some(header) => header,
             None => return self.hold(held, joined, chunk),
         };
         let rest = bytes.get(header..).unwrap_or_default();
         if rest.is_empty() {
             return Verdict::Wait;
+        }
+        if header > 0 && self.is_at_start(chunk.side) && proxy::parse(rest) == ProxyOutcome::Partial {
+            return self.hold_rest(rest, header.saturating_sub(before), None, chunk);
         }
         let (held, skip) = if header == 0 { (held, 0) } else { (None, header.saturating_sub(before)) };
         let at_start = self.is_at_start(chunk.side);
@@ -344,15 +349,7 @@ impl Unknown {
                 let client = tls_client(rest, chunk.side, initiator);
                 return Verdict::Tls { held, skip, client };
             }
-            None if at_start => {
-                let behind = if header == 0 { 0 } else { header.saturating_sub(before) as u64 };
-                let from = Held { bytes: rest.to_vec(), at: chunk.at + behind, ..Held::new(chunk) };
-                self.held = Some(match held {
-                    Some(held) => Held { bytes: from.bytes, ..held },
-                    None => from,
-                });
-                return Verdict::Wait;
-            }
+            None if at_start => return self.hold_rest(rest, skip, held, chunk),
             _ => {}
         }
         self.leave_unread(chunk.side, rest.len() as u64);
@@ -365,6 +362,16 @@ impl Unknown {
         }
     }
 
+    /// Too few bytes to tell behind PROXY headers, or behind nothing: what was held is then their beginning.
+    fn hold_rest(&mut self, rest: &[u8], skip: usize, held: Option<Held>, chunk: &Chunk<'_>) -> Verdict {
+        let bytes = rest.to_vec();
+        self.held = Some(match held {
+            Some(held) => Held { bytes, ..held },
+            None => Held { bytes, at: chunk.at + skip as u64, ..Held::new(chunk) },
+        });
+        Verdict::Wait
+    }
+
     /// Too few bytes to tell.
     fn hold(&mut self, held: Option<Held>, joined: Option<Vec<u8>>, chunk: &Chunk<'_>) -> Verdict {
         self.held = Some(match (held, joined) {
@@ -374,33 +381,50 @@ impl Unknown {
         Verdict::Wait
     }
 
-    /// Length of the PROXY header that the stream begins with, 0 without one; `None` when that cannot be told yet.
-    fn proxy_header(&mut self, bytes: &[u8], side: Side) -> Option<usize> {
+    /// Length of the PROXY headers that the stream begins with, 0 without one; `None` when that cannot be told yet.
+    fn proxy_headers(&mut self, bytes: &[u8], side: Side) -> Option<usize> {
         if let Some(skip) = self.skip.get_mut(side as usize).filter(|skip| **skip > 0) {
             let now = (*skip).min(u16::try_from(bytes.len()).unwrap_or(u16::MAX));
             *skip -= now;
             return Some(usize::from(now));
         }
-        if !self.is_at_start(side) || self.proxy.is_some() || self.invalid_proxy {
-            return Some(0);
-        }
-        match proxy::parse(bytes) {
-            ProxyOutcome::NotProxy => Some(0),
-            ProxyOutcome::Partial => None,
-            ProxyOutcome::Complete { header, len } => {
-                self.proxy = Some(header);
-                Some(len)
-            }
-            ProxyOutcome::Invalid { len } => {
-                self.invalid_proxy = true;
-                let len = len.unwrap_or(0);
-                let now = len.min(bytes.len());
-                if let Some(skip) = self.skip.get_mut(side as usize) {
-                    *skip = u16::try_from(len - now).unwrap_or(u16::MAX);
+        let mut used = 0;
+        while self.is_at_start(side) && !self.noted(side).contains(Anomaly::InvalidProxyHeader) {
+            let rest = bytes.get(used..).unwrap_or_default();
+            let len = match proxy::parse(rest) {
+                ProxyOutcome::NotProxy => break,
+                ProxyOutcome::Partial if used == 0 => return None,
+                ProxyOutcome::Partial => break,
+                ProxyOutcome::Complete { header, len } => {
+                    self.name_client(header, side);
+                    len
                 }
-                Some(now)
-            }
+                ProxyOutcome::Invalid { len } => self.pass_invalid(len.unwrap_or(0), rest.len(), side),
+            };
+            used += len;
         }
+        Some(used)
+    }
+
+    /// The receiver takes the first header; what another one says is no client.
+    fn name_client(&mut self, header: ProxyHeader, side: Side) {
+        if self.proxy.is_some() {
+            self.note(side, Anomaly::DuplicateProxyHeader);
+        }
+        self.proxy.get_or_insert(header);
+    }
+
+    /// Notes a header of `len` bytes that cannot be read; gives how many of these are at hand.
+    fn pass_invalid(&mut self, len: usize, at_hand: usize, side: Side) -> usize {
+        if self.proxy.is_some() {
+            self.note(side, Anomaly::DuplicateProxyHeader);
+        }
+        self.note(side, Anomaly::InvalidProxyHeader);
+        let now = len.min(at_hand);
+        if let Some(skip) = self.skip.get_mut(side as usize) {
+            *skip = u16::try_from(len - now).unwrap_or(u16::MAX);
+        }
+        now
     }
 }
 

@@ -257,9 +257,6 @@ impl<E: ExchangeSink> Protocols<E> {
         if self.pipelining.contains(flow.key.endpoint(client).octets()) {
             http.expect_pipelining();
         }
-        if unknown.invalid_proxy {
-            http.note_invalid_proxy();
-        }
         for side in [Side::Lower, Side::Upper] {
             http.expect(side, unknown.noted(side));
         }

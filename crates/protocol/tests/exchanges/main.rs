@@ -1,7 +1,9 @@
 //! Whole connections through `Protocols`: which exchanges come out, however the bytes are cut, with every byte counted.
 
 mod driver;
+#[macro_use]
 mod transcripts;
+mod proxy;
 mod unseen;
 
 use driver::{Line, Transcript};
@@ -17,7 +19,7 @@ proptest! {
     fn every_segmentation_gives_the_same_exchanges(
         cuts in proptest::collection::vec(prop_oneof![Just(1_usize), 1_usize..40, 1_usize..9_000], 1..60),
     ) {
-        for (name, text) in transcripts::ALL {
+        for (name, text) in all() {
             let transcript = Transcript::read(text);
             let mut cuts = cuts.iter().copied().cycle();
             let shortest = transcript.shortest_start();
@@ -25,6 +27,11 @@ proptest! {
             prop_assert_eq!(transcript.play().exchanges, other.play().exchanges, "{}", name);
         }
     }
+}
+
+/// Every transcript by name.
+fn all() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
+    transcripts::ALL.iter().chain(proxy::ALL)
 }
 
 /// Pieces of connections, whole and broken.
@@ -143,7 +150,7 @@ proptest! {
 
 #[test]
 fn the_smallest_segments_give_the_same_exchanges() {
-    for (name, text) in transcripts::ALL {
+    for (name, text) in all() {
         let transcript = Transcript::read(text);
         let other = transcript.resegmented(|| transcript.shortest_start());
         assert_eq!(transcript.play().exchanges, other.play().exchanges, "{name}");
@@ -152,7 +159,7 @@ fn the_smallest_segments_give_the_same_exchanges() {
 
 #[test]
 fn a_connection_that_rests_goes_on_where_it_stood() {
-    for (name, text) in transcripts::ALL {
+    for (name, text) in all() {
         let transcript = Transcript::read(text);
         let rested = Transcript { rests: true, ..transcript.clone() }.play();
         assert_eq!(transcript.play().exchanges, rested.exchanges, "{name}");

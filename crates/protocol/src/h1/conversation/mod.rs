@@ -92,10 +92,6 @@ impl Conversation {
         self.known_to_pipeline = true;
     }
 
-    pub(crate) fn note_invalid_proxy(&mut self) {
-        self.requests.pending.insert(Anomaly::InvalidProxyHeader);
-    }
-
     fn direction(&self, side: Side) -> Direction {
         if side == self.client { Direction::ToServer } else { Direction::ToClient }
     }
