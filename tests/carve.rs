@@ -375,3 +375,37 @@ fn wireshark_reads_it() {
         "a bare packet is commented"
     );
 }
+
+/// What is left on a disk of 16 KiB, of which so many are taken, and what was said.
+fn on_a_full_disk(taken: u32, uid: &str, capture: &Path) -> Option<(String, String)> {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let script = "mount -t tmpfs -o size=16k tmpfs \"$1\" || exit 77; cd \"$1\"; \
+                  dd if=/dev/zero of=taken bs=1k count=\"$2\" 2>/dev/null; \
+                  \"$3\" carve \"$4\" \"$5\" -w out.pcapng; echo \"$?\"; rm taken; ls";
+    let mut command = Command::new("unshare");
+    command.args(["-m", "sh", "-c", script, "sh"]).arg(folder.path()).arg(taken.to_string());
+    let home = tempfile::tempdir().expect("a temporary folder");
+    let ran = command.arg(tapwire_tests::binary()).arg(uid).arg(capture).env("HOME", home.path()).output();
+    let ran = ran.expect("unshare can be started");
+    if !matches!(ran.status.code(), Some(0)) {
+        println!("skipped: only root can mount a disk of its own");
+        return None;
+    }
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");
+    Some((text(ran.stdout), text(ran.stderr)))
+}
+
+#[test]
+fn a_full_disk_leaves_nothing_behind_and_one_line() {
+    let capture = fixture("basic-rest").path();
+    let event = exchanges(&[&capture], "off").swap_remove(0);
+    let carve = |taken| on_a_full_disk(taken, &uid(&event), &capture);
+    let Some((left, _)) = carve(1) else { return };
+    assert_eq!(left, "0\nout.pcapng\nout.pcapng.audit.jsonl\n");
+    // Room for nothing, and for the packets without their record.
+    for taken in [16, 12] {
+        let (left, said) = carve(taken).expect("a disk as before");
+        assert_eq!(left, "2\n", "{said}");
+        assert!(said.lines().count() == 1 && said.contains("the disk is full"), "{said}");
+    }
+}

@@ -193,6 +193,39 @@ fn a_size_that_is_none() {
 }
 
 #[test]
+fn a_count_of_no_exchanges() {
+    refused(&replay(&[&capture(), "-c", "0"]), &["-c 0", "1 or more"]);
+}
+
+#[test]
+fn an_interface_that_is_given_twice() {
+    for command in ["run", "doctor"] {
+        let ran = Tapwire::new([command, "-i", "lo", "-i", "lo"]).run();
+        refused(&ran, &["lo", "given twice"]);
+    }
+}
+
+#[test]
+fn a_tap_on_one_thread() {
+    let run = |arguments: &[&str]| Tapwire::new(["run", "-i", "lo"]).args(arguments).key().run();
+    refused(&run(&["--threads", "0"]), &["--threads 0", "tap", "1 or more"]);
+    refused(&run(&["--set", "threads=0"]), &["threads 0", "tap", "1 or more"]);
+}
+
+#[test]
+fn a_home_that_cannot_hold_the_token_key() {
+    let (_folder, path) = file("home", b"");
+    let ran =
+        Command::new(binary()).args(["replay", &capture(), "-q"]).env_clear().env("HOME", &path).output();
+    let ran = ran.expect("tapwire can be started");
+    let said = String::from_utf8_lossy(&ran.stderr);
+    assert_eq!((ran.status.code(), said.lines().count()), (Some(2), 1), "{said}");
+    for word in [path.as_str(), "--token-key", "--data"] {
+        assert!(said.contains(word), "{word} is missing in: {said}");
+    }
+}
+
+#[test]
 fn an_output_that_nobody_writes() {
     let ran = replay(&[&capture(), "--events", "htp://127.0.0.1/"]);
     refused(&ran, &["htp", "http"]);

@@ -143,7 +143,7 @@ pub(crate) struct ConfigArgs {
     /// Set one key of the configuration, such as redact.fidelity=full
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// Inspector threads; 0 runs everything on the capture thread
+    /// Inspector threads; 0 runs everything on one thread, which only captures allow
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
     /// Bound of this process's memory, such as 1GiB

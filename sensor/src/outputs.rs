@@ -81,6 +81,11 @@ impl Plan {
 
 /// Options that contradict each other.
 fn agree(args: &SenseArgs) -> Result<(), Failure> {
+    if args.count == Some(0) {
+        return Err(Failure::new(
+            "-c 0: no exchange would be reported; give the number to stop after, 1 or more",
+        ));
+    }
     let tsv = args.format.as_deref().map_or(args.fields.is_some(), |format| format == "tsv");
     if args.fields.is_some() && !tsv {
         return Err(Failure::new("--fields are the columns of --format tsv, and no other format has any"));

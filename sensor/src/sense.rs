@@ -52,6 +52,7 @@ fn open_captures(args: &ReplayArgs) -> Result<Box<dyn Source>, Failure> {
 pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(&args.sense.config)?;
     let plan = Plan::new(&args.sense, Pressure::Shed)?;
+    effective.suits_a_tap()?;
     let bpf = filter_of(args)?;
     let ring = size_of_key("capture.ring", &effective.settings.capture.ring)?;
     let lanes = effective.lanes()?;

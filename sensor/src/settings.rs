@@ -331,6 +331,19 @@ impl Effective {
             count => Ok(count.ok()),
         }
     }
+
+    /// Whether a tap can run so: on one thread it would have to drop packets where it could leave out work.
+    pub(crate) fn suits_a_tap(&self) -> Result<(), Failure> {
+        if self.threads()? != Some(0) {
+            return Ok(());
+        }
+        let key =
+            self.origins.get("threads").filter(|origin| *origin == "--threads").map_or("threads", |key| key);
+        Err(Failure::new(format!(
+            "{key} 0: a tap needs an inspector thread beside the capture thread, to shed work before it loses packets; \
+             give 1 or more, or leave it out"
+        )))
+    }
 }
 
 /// Reads a size, naming its key when it is none.

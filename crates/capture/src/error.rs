@@ -132,6 +132,12 @@ pub enum SourceError {
         /// Names of those that exist.
         available: Vec<String>,
     },
+    /// An interface was named more than once: each of its packets would come as often.
+    #[error("{name}: given twice; name each interface once")]
+    GivenTwice {
+        /// As the operator gave it.
+        name: String,
+    },
     /// The process may not capture.
     #[error(
         "{name}: no permission to capture, which needs the capabilities CAP_NET_RAW and CAP_NET_ADMIN; run as root, \

@@ -114,8 +114,14 @@ impl InterfaceSource {
     /// `filter` has tcpdump's syntax and runs in the kernel. Drop privileges after this.
     ///
     /// # Errors
-    /// When there is no such interface, no permission, or the filter does not compile.
+    /// When there is no such interface, one is named twice, no permission, or the filter does not compile.
     pub fn open_many(names: &[String], filter: Option<&str>, ring_bytes: usize) -> Result<Self, SourceError> {
+        let mut others = names.iter();
+        while let Some(name) = others.next() {
+            if others.as_slice().contains(name) {
+                return Err(SourceError::GivenTwice { name: name.clone() });
+            }
+        }
         let taps = names.iter().map(|name| Tap::open(name, filter, ring_bytes)).collect::<Result<_, _>>()?;
         let known = SourceNames::default();
         for name in names {

@@ -351,7 +351,8 @@ impl ExchangeSink for InlineWay {
 }
 
 impl Way for InlineWay {
-    /// One thread cannot fall behind itself; on a tap the kernel's ring fills, and its drops are counted.
+    /// One thread cannot fall behind itself; on a tap, which had better have more, the kernel's ring fills, and its drops are
+    /// counted.
     fn level(&self) -> ShedLevel {
         ShedLevel::None
     }

@@ -1,7 +1,7 @@
 //! The record of who took what out: lines that are only ever appended.
 
-use std::fs::{File, OpenOptions};
-use std::io::Write;
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
@@ -12,6 +12,8 @@ use crate::StoreError;
 pub struct AuditLog {
     file: File,
     path: PathBuf,
+    /// This made it.
+    made: bool,
 }
 
 impl AuditLog {
@@ -20,17 +22,34 @@ impl AuditLog {
     /// # Errors
     /// The path and the system's reason.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        let opened = OpenOptions::new().append(true).create(true).mode(0o600).open(path);
+        let mut options = OpenOptions::new();
+        options.append(true).mode(0o600);
+        let made = options.clone().create_new(true).open(path);
+        let (opened, made) = match made {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                (options.create(true).open(path), false)
+            }
+            made => (made, true),
+        };
         let file = opened.map_err(|e| StoreError::io("open the audit log", path, &e))?;
-        Ok(Self { file, path: path.to_owned() })
+        Ok(Self { file, path: path.to_owned(), made })
     }
 
-    /// Appends a whole line in one write, so that several processes do not mix theirs, and has it written to the disk.
+    /// Appends a whole line in one write, so that several processes do not mix theirs, and has it written to the disk. Where
+    /// that fails, a log that was made for this line is removed.
     ///
     /// # Errors
     /// The path and the system's reason.
     pub fn append(&mut self, line: &[u8]) -> Result<(), StoreError> {
         let written = self.file.write_all(line).and_then(|()| self.file.sync_data());
-        written.map_err(|e| StoreError::io("append to the audit log", &self.path, &e))
+        written.map_err(|e| {
+            if std::mem::take(&mut self.made) {
+                // An empty log beside nothing only raises questions; that it cannot be removed answers none.
+                let _still_there = fs::remove_file(&self.path);
+            }
+            StoreError::io("append to the audit log", &self.path, &e)
+        })?;
+        self.made = false;
+        Ok(())
     }
 }

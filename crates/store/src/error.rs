@@ -63,6 +63,12 @@ pub enum StoreError {
         /// The key file.
         path: PathBuf,
     },
+    /// The user's own key cannot be read or made.
+    #[error("{cause}; to keep the token key elsewhere, give --token-key FILE or --data DIR")]
+    UserKey {
+        /// What failed.
+        cause: Box<StoreError>,
+    },
     /// There is nowhere to keep a key.
     #[error("no home directory to keep the token key in: give --token-key FILE or --data DIR")]
     NoHome,

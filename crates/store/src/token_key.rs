@@ -75,6 +75,13 @@ pub fn token_key(
         (None, Some(config)) => (config.as_path(), Origin::User),
         (None, None) => return Err(StoreError::NoHome),
     };
+    match read_or_make(directory, origin) {
+        Err(cause) if origin == Origin::User => Err(StoreError::UserKey { cause: Box::new(cause) }),
+        key => key,
+    }
+}
+
+fn read_or_make(directory: &Path, origin: Origin) -> Result<TokenKey, StoreError> {
     let path = directory.join(FILE);
     let made = !path.exists() && make(directory, &path)?;
     Ok(TokenKey { made, ..read(&path, origin)? })

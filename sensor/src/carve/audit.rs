@@ -12,22 +12,23 @@ use tapwire_store::AuditLog;
 /// Uids in a line; beyond that their number is enough.
 const MAX_UIDS: usize = 100;
 
-/// Where the line goes, opened before anything is carved: what cannot be recorded is not disclosed.
+/// Where the line goes. What cannot be recorded is not disclosed.
 pub(crate) enum Audit {
-    /// A log.
+    /// A log that is open before anything leaves.
     Log(AuditLog),
+    /// A log beside the file that is written, opened before that has its name: of a carving that fails before, none is left.
+    Beside(PathBuf),
     /// The packets go to standard output, and there is no place beside it.
     StandardError,
 }
 
 impl Audit {
     pub(crate) fn open(args: &CarveArgs) -> Result<Self, Failure> {
-        let path = match &args.data {
-            Some(data) => data.join("audit.jsonl"),
-            None if args.out.as_os_str() == "-" => return Ok(Self::StandardError),
-            None => beside(&args.out),
-        };
-        Ok(Self::Log(AuditLog::open(&path)?))
+        Ok(match &args.data {
+            Some(data) => Self::Log(AuditLog::open(&data.join("audit.jsonl"))?),
+            None if args.out.as_os_str() == "-" => Self::StandardError,
+            None => Self::Beside(beside(&args.out)),
+        })
     }
 
     /// Appends the line of what was written.
@@ -57,10 +58,17 @@ impl Audit {
             "sha256": written.sha256,
         });
         let line = format!("{line}\n");
-        match self {
-            Self::Log(mut log) => Ok(log.append(line.as_bytes())?),
-            Self::StandardError => Ok(std::io::stderr().write_all(line.as_bytes())?),
-        }
+        let recorded = match self {
+            Self::Log(mut log) => log.append(line.as_bytes()),
+            Self::Beside(path) => AuditLog::open(&path).and_then(|mut log| log.append(line.as_bytes())),
+            Self::StandardError => return Ok(std::io::stderr().write_all(line.as_bytes())?),
+        };
+        recorded.map_err(|error| match args.out.as_os_str() == "-" {
+            true => error.into(),
+            false => {
+                Failure::new(format!("{error}; what cannot be recorded is not kept, so nothing was carved"))
+            }
+        })
     }
 }
 

@@ -98,6 +98,7 @@ impl Visit<'_> {
         if args.seconds == Some(0) {
             return Err(Failure::new("--seconds 0: nothing can be seen in no time; give 1 or more"));
         }
+        self.effective.suits_a_tap()?;
         let ring = size_of_key("capture.ring", &settings.capture.ring)?;
         let mut source = InterfaceSource::open_many(&args.interfaces, args.bpf.as_deref(), ring)?;
         // Opened now, while that is allowed; what it kept is a sample of the same time.
