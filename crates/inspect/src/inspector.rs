@@ -119,19 +119,23 @@ impl Inspector {
         asked: Option<&Notes>,
         answered: Option<&Notes>,
     ) -> Option<Box<Said>> {
-        let request = observation.exchange.request.as_deref();
+        let exchange = &observation.exchange;
+        let head = exchange.request_head();
         let format = observation.request_payload.format;
         let is_usual = matches!(format, None | Some("json" | "form" | "xml"));
         let parameters = parameters(observation);
-        if asked.is_none() && answered.is_none() && is_usual && parameters.is_empty() {
+        let says_nothing = asked.is_none() && answered.is_none() && is_usual && parameters.is_empty();
+        if says_nothing && !head.is_some_and(style::speaks_by_head) {
             return None;
         }
         let empty = Notes::default();
-        let head = request.map(|request| &request.head);
         let path = head.zip(observation.path).map(|(head, path)| head.slice(path).bytes());
+        // The end of a stream has the trailers; what else a child knows of heads is its parent's.
+        let own = exchange.response.as_deref().map(|response| &response.head);
+        let own = own.filter(|head| exchange.child.is_none() || !head.fields.is_empty());
         style::read(&mut Spoken {
             request: head,
-            response: observation.exchange.response.as_deref().map(|response| &response.head),
+            response: own.or_else(|| exchange.response_head()),
             request_payload: &observation.request_payload,
             response_payload: &observation.response_payload,
             asked: asked.unwrap_or(&empty),
@@ -150,15 +154,16 @@ impl Inspector {
             Some(Some(body)) => body,
             Some(None) => return Inspected { payload: lost(message), ..Inspected::default() },
             None if message.body.len == 0 && message.body.bytes.is_empty() => return Inspected::default(),
-            None => self.begin(&message.head),
+            None => self.begin(message),
         };
         self.end(message, body, is_request)
     }
 
-    fn begin(&mut self, head: &Head) -> BodyReader {
-        let content_type =
-            head.header(b"content-type").map(|value| value.bytes()).filter(|value| !value.is_empty());
-        let content_encoding = head.header(b"content-encoding").map_or(&b""[..], |value| value.bytes());
+    fn begin(&mut self, message: &Message) -> BodyReader {
+        let value = |name: &[u8]| message.head.header(name).map(|value| value.bytes());
+        let own = message.body.media_type.map(str::as_bytes);
+        let content_type = own.or_else(|| value(b"content-type")).filter(|value| !value.is_empty());
+        let content_encoding = value(b"content-encoding").unwrap_or_default();
         BodyReader::new(content_type, content_encoding, &mut self.spares)
     }
 

@@ -177,6 +177,11 @@ pub static STYLES: &[Style] = &[
     multipart::STYLE,
 ];
 
+/// Whether a head says by itself that a style is spoken: of a call without payload, or of a stream whose message this is.
+pub(crate) fn speaks_by_head(request: &Head) -> bool {
+    grpc::names(request) || mcp::names(request)
+}
+
 /// What all styles find; `None` for the usual exchange, whose path says everything.
 pub(crate) fn read(spoken: &mut Spoken<'_>) -> Option<Box<Said>> {
     let mut said = Said::default();

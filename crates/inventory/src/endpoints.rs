@@ -1,5 +1,6 @@
 //! The endpoints of all services: which there are, which one a call belongs to, and which turned out to be one.
 
+use crate::carriers::Carrier;
 use crate::endpoint::{Endpoint, status};
 use crate::hashing::{BuildAsIs, Keyed};
 use crate::templates::{Answer, Change, NodeId, Path, Templates, What};
@@ -201,11 +202,18 @@ impl Endpoints {
 
     /// Finds where a message belongs that an exchange carries: to that exchange's endpoint, whatever it asks for by itself.
     /// What is no call makes no endpoint: its parent made it, or had no room.
-    pub(crate) fn hear(&mut self, root: NodeId, head: &Head, observation: &Observation) -> Placed {
-        let path = Path { head, segments: &observation.segments };
-        let found =
-            self.what(head).and_then(|what| self.templates.find(root, path, what, &answer(observation)));
-        let endpoint = found.and_then(|(_, index)| self.all.get_mut(index as usize)?.as_mut());
+    pub(crate) fn hear(
+        &mut self,
+        root: NodeId,
+        head: &Head,
+        observation: &Observation,
+        carrier: Option<&Carrier>,
+    ) -> Placed {
+        let index = match carrier {
+            Some(carrier) => carrier.endpoint.and_then(|id| self.by_id.get(&self.resolve(id)).copied()),
+            None => self.heard_at(root, head, observation),
+        };
+        let endpoint = index.and_then(|index| self.all.get_mut(index as usize)?.as_mut());
         let Some(endpoint) = endpoint else { return Placed::nowhere(template::text(observation, head)) };
         endpoint.hear(observation);
         Placed {
@@ -213,6 +221,18 @@ impl Endpoints {
             template: Some(Arc::clone(&endpoint.template)),
             discovered: false,
         }
+    }
+
+    /// The endpoint of a message whose exchange is not remembered: by its path and what it says itself, else by its path.
+    fn heard_at(&mut self, root: NodeId, head: &Head, observation: &Observation) -> Option<u32> {
+        let path = Path { head, segments: &observation.segments };
+        let path_alone = self.what(head)?;
+        let operation = observation.operation().map(|operation| operation.name.as_str());
+        let what = What { operation: operation.map_or(0, |name| self.operation_hash(name)), ..path_alone };
+        let answer = answer(observation);
+        let found = self.templates.find(root, path, what, &answer);
+        let found = found.or_else(|| self.templates.find(root, path, path_alone, &answer));
+        found.map(|(_, index)| index)
     }
 
     /// Judges every word of a service's paths, whether it is due or not.

@@ -1,5 +1,6 @@
 //! The inventory: observations in, calls out, and what was learned of services and endpoints.
 
+use crate::carriers::{Carrier, Carriers};
 use crate::endpoint::{Endpoint, Service};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
@@ -21,6 +22,7 @@ pub struct Inventory {
     /// Where the paths of each service begin.
     roots: Vec<NodeId>,
     endpoints: Endpoints,
+    carriers: Carriers,
     counters: Counters,
     pulses: Pulses,
     /// Services that changed and were not yet told of: at most all of them.
@@ -62,7 +64,8 @@ impl Inventory {
             services: Vec::new(),
             service_by_name: HashMap::with_hasher(hashing.clone()),
             roots: Vec::new(),
-            endpoints: Endpoints::new(&config, hashing),
+            endpoints: Endpoints::new(&config, hashing.clone()),
+            carriers: Carriers::new(hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
             silent: Vec::new(),
@@ -76,8 +79,12 @@ impl Inventory {
     }
 
     /// Places an observation in what is learned, and learns from it. A message on an exchange that goes on belongs to that
-    /// exchange's endpoint and caller, and is no call of its own.
-    pub fn place(&mut self, observation: Observation) -> Call {
+    /// exchange's endpoint, operation and caller, and is no call of its own.
+    pub fn place(&mut self, mut observation: Observation) -> Call {
+        let carrier = self.carriers.of(&observation);
+        if let Some(carrier) = &carrier {
+            observation.said.get_or_insert_default().operation = Some(carrier.operation.clone());
+        }
         let Some(head) = observation.exchange.request_head() else {
             self.counters.without_request += 1;
             return Call {
@@ -91,7 +98,8 @@ impl Inventory {
         };
         let principal = principal::principal(&observation, &mut self.tokens);
         let service = self.service(&observation);
-        let placed = self.endpoint_of(service, head, &observation, principal);
+        let placed = self.endpoint_of(service, head, &observation, principal, carrier.as_ref());
+        self.carriers.placed(&observation, placed.endpoint);
         let name = match service.and_then(|service| self.services.get(service)) {
             Some(service) => Arc::clone(&service.name),
             None => service_name(&observation).into(),
@@ -196,6 +204,7 @@ impl Inventory {
         head: &Head,
         observation: &Observation,
         principal: Option<Principal>,
+        carrier: Option<&Carrier>,
     ) -> Placed {
         if observation.path.is_none() {
             return Placed::default();
@@ -206,7 +215,7 @@ impl Inventory {
         let owner = Owner { name: &service.name, root, endpoints: &mut service.endpoints, max };
         let caller = principal.map_or(0, |principal| caller_hash(&principal));
         if observation.exchange.child.is_some() {
-            return self.endpoints.hear(root, head, observation);
+            return self.endpoints.hear(root, head, observation, carrier);
         }
         self.endpoints.place(owner, head, observation, caller, &mut self.counters)
     }

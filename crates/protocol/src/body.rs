@@ -34,6 +34,8 @@ pub struct Body {
     pub bytes: Vec<u8>,
     /// Whether parts of this body went ahead.
     pub parts: bool,
+    /// What it is, as a `Content-Type` says it, where no head of its own does: of a message that a stream carries.
+    pub media_type: Option<&'static str>,
     /// Whether bytes were left out of `bytes` and the parts: behind a hole, shed, or analysis is off.
     pub cut: bool,
 }
@@ -49,6 +51,7 @@ impl Body {
             self.bytes = Vec::new();
         }
         self.parts = false;
+        self.media_type = None;
         self.cut = false;
     }
 }

@@ -259,7 +259,9 @@ impl<E: ExchangeSink> Output<'_, E> {
     fn send_part(&mut self, message: &mut Message) {
         let content = (!message.body.parts).then(|| {
             let value = |name: &[u8]| message.head.header(name).map(|value| value.bytes().to_vec());
-            (value(b"content-type").unwrap_or_default(), value(b"content-encoding").unwrap_or_default())
+            let own = message.body.media_type.map(|media_type| media_type.as_bytes().to_vec());
+            let content_type = own.or_else(|| value(b"content-type"));
+            (content_type.unwrap_or_default(), value(b"content-encoding").unwrap_or_default())
         });
         let bytes = std::mem::replace(&mut message.body.bytes, Vec::with_capacity(self.config.body_bytes));
         message.body.parts = true;

@@ -22,6 +22,7 @@ pub(super) const FORMAT: PayloadFormat = PayloadFormat {
         "text/json",
         "*/*+json",
         "application/x-ndjson",
+        "application/jsonl",
         "application/json-seq",
     ],
     matches,
@@ -36,6 +37,8 @@ fn matches(media_type: &[u8]) -> bool {
         b"application/x-ndjson",
         b"application/ndjson",
         b"application/jsonl",
+        b"application/jsonlines",
+        b"application/x-jsonlines",
         b"application/json-seq",
         b"application/x-json",
     ];

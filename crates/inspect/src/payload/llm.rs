@@ -15,7 +15,9 @@ const LISTED: usize = 32;
 
 fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
     let (asked, answered) = (spoken.asked, spoken.answered);
-    if said.operation.is_some() || !is_model(asked, answered, spoken.response_payload.format.is_some()) {
+    let refused = spoken.response.and_then(|head| head.status).is_some_and(|status| status >= 400);
+    let otherwise = spoken.response_payload.format.is_some() && !refused;
+    if said.operation.is_some() || !is_model(asked, answered, otherwise) {
         return;
     }
     let streamed =
@@ -27,13 +29,13 @@ fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
     said.facts.push(("llm", facts));
 }
 
-/// A question by its shape, unless it is answered with something else; or an answer by its shape.
-fn is_model(asked: &Notes, answered: &Notes, has_answer: bool) -> bool {
+/// A question by its shape, unless it is answered with something else and not refused; or an answer by its shape.
+fn is_model(asked: &Notes, answered: &Notes, otherwise: bool) -> bool {
     let answers = answered.has(Want::InputTokens) || answered.has(Want::OutputTokens);
     let question = asked.has(Want::Prompt) && asked.has(Want::Model);
     answers && (answered.has(Want::Model) || answered.has(Want::Choices) || asked.has(Want::Prompt))
         || answered.has(Want::Choices) && (question || answered.has(Want::Model))
-        || question && (!has_answer || answered.has(Want::Model))
+        || question && (!otherwise || answered.has(Want::Model))
 }
 
 /// Gemini has the model in the path: `/v1beta/models/gemini-2.0-flash:generateContent`.

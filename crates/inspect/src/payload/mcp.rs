@@ -3,6 +3,7 @@
 use super::notes::{Mark, Notes, Value, Want};
 use crate::Domain;
 use crate::style::{Fact, Facts, Name, Operation, Said, Spoken, Style};
+use tapwire_protocol::Head;
 
 pub(crate) const STYLE: Style = Style {
     name: "mcp",
@@ -31,14 +32,40 @@ const METHODS: &[&str] = &[
 /// Calls that a batch is named by.
 const NAMED: usize = 4;
 
+/// Whether the head is that of a session: such a request needs no payload.
+pub(crate) fn names(request: &Head) -> bool {
+    let method = request.method().map_or(&b""[..], |method| method.bytes());
+    matches!(method, b"GET" | b"DELETE")
+        && (request.header(b"mcp-session-id").is_some() || request.header(b"mcp-protocol-version").is_some())
+}
+
+/// What a request without payload asks for: to be told what the server says of itself, or the session's end (Model Context
+/// Protocol, transports).
+fn without_payload(spoken: &Spoken<'_>) -> Option<&'static str> {
+    let request = spoken.request?;
+    let streams = spoken.response_payload.format == Some("sse")
+        || spoken.response.and_then(|head| head.header(b"content-type")).is_some_and(|value| {
+            value.bytes().get(..17).is_some_and(|name| name.eq_ignore_ascii_case(b"text/event-stream"))
+        });
+    match request.method()?.bytes() {
+        b"GET" if streams || names(request) => Some("stream/listen"),
+        b"DELETE" if names(request) => Some("session/delete"),
+        _ => None,
+    }
+}
+
 fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
-    if !said.speaks("json-rpc") || !is_mcp(spoken) {
+    let by_head = spoken.request.is_some_and(names);
+    if !by_head && !(said.speaks("json-rpc") && is_mcp(spoken)) {
         return;
     }
     said.protocols.push(STYLE.name);
+    if said.operation.is_none() {
+        said.operation = without_payload(spoken).map(|name| Operation::new(STYLE.name, name));
+    }
     let asked = spoken.asked;
     let calls = super::distinct(asked.marks.iter().filter_map(|mark| call(asked, mark)), NAMED);
-    if let Some(operation) = said.operation.take() {
+    if let Some(operation) = said.operation.take_if(|_| !calls.is_empty()) {
         said.operation = Some(Operation { unknown: operation.unknown, ..Operation::new(STYLE.name, &calls) });
     }
     let failed_tools = failed_tools(spoken.answered);

@@ -333,3 +333,54 @@ fn answers_in_events_are_read() {
         &[("model", "m-1"), ("streamed", "true"), ("total_tokens", "12"), ("tool_calls", "[f]")],
     );
 }
+
+#[test]
+fn an_mcp_session_is_listened_to_and_deleted_without_payload() {
+    let session = "Host: shop\r\nMcp-Session-Id: abc\r\n";
+    let events = "HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n";
+    let listen = observe(&format!("GET /mcp HTTP/1.1\r\n{session}Accept: text/event-stream\r\n\r\n"), events);
+    assert_eq!(operation(&listen), "stream/listen");
+    says(&listen, "mcp", &[("session", "token")]);
+    let end = observe(&format!("DELETE /mcp HTTP/1.1\r\n{session}\r\n"), "HTTP/1.1 200 OK\r\n\r\n");
+    assert_eq!(operation(&end), "session/delete");
+    let older = "data: /messages/?session_id=1\n\ndata: {\"jsonrpc\":\"2.0\",\"id\":0,\"result\":{\"protocolVersion\":\"2024-11-05\"}}\n\n";
+    let older = observe("GET /sse HTTP/1.1\r\nHost: shop\r\n\r\n", &format!("{events}{older}"));
+    assert_eq!(operation(&older), "stream/listen");
+    let other = observe("GET /events HTTP/1.1\r\nHost: shop\r\n\r\n", &format!("{events}data: 1\n\n"));
+    assert_eq!(other.said, None);
+}
+
+#[test]
+fn a_refused_question_to_a_model_is_one() {
+    let question = "{\"model\":\"gpt-none\",\"messages\":[{\"role\":\"user\",\"content\":\"x\"}]}";
+    let head = "Host: shop\r\nContent-Type: application/json";
+    let refused = observe(
+        &format!("POST /v1/chat/completions HTTP/1.1\r\n{head}\r\n\r\n{question}"),
+        &format!("HTTP/1.1 404 Not Found\r\n{head}\r\n\r\n{{\"error\":{{\"message\":\"no such model\"}}}}"),
+    );
+    says(&refused, "llm", &[("model", "gpt-none"), ("streamed", "false")]);
+    assert_eq!(json(question, "{\"ok\":true}").said, None, "answered with something else");
+}
+
+#[test]
+fn a_message_of_a_grpc_stream_has_its_method_and_its_fields() {
+    use tapwire_protocol::{Child, ChildKind, Heads};
+    let call = exchange(
+        1,
+        b"POST /shop.Orders/Track HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\n\r\n",
+    );
+    let head = |half: &Option<Box<tapwire_protocol::Message>>| half.as_ref().map(|half| half.head.clone());
+    let heads = Heads { request: head(&call.request), response: head(&call.response) };
+    let mut message = exchange(2, b"", b"HTTP/1.1 200 OK\r\n\r\n\x08\x96\x01\x12\x07testing");
+    let half = message.response.as_mut().expect("an answer");
+    half.head.clear();
+    half.body.media_type = Some("application/grpc; message=plain");
+    message.child =
+        Some(Child { parent: Some(call.uid()), index: 2, kind: ChildKind::Message, heads: heads.into() });
+    let said = Inspector::new(Config::new(TokenKey::new([7; 32]))).exchange(message);
+    assert_eq!(operation(&said), "shop.Orders/Track");
+    assert_eq!((said.response_payload.format, said.response_payload.fields), (Some("grpc"), 2));
+    let expected = "{messages=1 fields=[{number=1 type=varint confidence=100 count=1},{number=2 type=string confidence=95 count=1}]}";
+    says(&said, "grpc", &[("response", expected)]);
+}

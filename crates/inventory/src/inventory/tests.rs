@@ -258,3 +258,42 @@ fn operations_of_one_path_are_bounded() {
     assert_eq!(learned.inventory.counters().beyond_operations, 7);
     assert_eq!(rpc(&mut learned, "m0", RESULT).endpoint, first);
 }
+
+#[test]
+fn messages_have_the_operation_and_the_endpoint_of_what_carries_them() {
+    use tapwire_protocol::{Child, ChildKind, Heads, Seen, Totals};
+    let mut learned = learned();
+    let call = |number| {
+        let request = b"POST /mcp HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":\"report\"}}";
+        let mut parent =
+            exchange(number, request, b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n");
+        parent.response.as_mut().expect("an answer").seen = Seen::Ongoing;
+        parent
+    };
+    let child = |number, parent: &Exchange, kind| {
+        let mut child =
+            exchange(number, b"", b"HTTP/1.1 200 OK\r\n\r\n{\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{}}");
+        let head =
+            |half: &Option<Box<tapwire_protocol::Message>>| half.as_ref().map(|half| half.head.clone());
+        let heads = Heads { request: head(&parent.request), response: head(&parent.response) };
+        child.response.as_mut().expect("an answer").head.clear();
+        child.child = Some(Child { parent: Some(parent.uid()), index: 2, kind, heads: heads.into() });
+        child
+    };
+    let parent = call(1);
+    let message = child(2, &parent, ChildKind::Message);
+    let end = child(3, &parent, ChildKind::End(Box::new(Totals::default())));
+    let late = child(4, &parent, ChildKind::Message);
+    let placed = learned.exchange(parent);
+    let operation =
+        |call: &Call| call.observation.operation().map(|operation| operation.name.as_str().to_owned());
+    assert_eq!(operation(&placed).as_deref(), Some("tools/call report"));
+    for carried in [message, end].map(|child| learned.exchange(child)) {
+        assert_eq!(operation(&carried), operation(&placed));
+        assert_eq!((carried.endpoint, carried.discovered), (placed.endpoint, false));
+    }
+    let late = learned.exchange(late);
+    assert_eq!((operation(&late), late.endpoint), (None, None), "what has ended is not remembered");
+    let endpoint = placed.endpoint.and_then(|id| learned.inventory.endpoint(id)).expect("an endpoint");
+    assert_eq!(endpoint.calls, 1, "a message is no call");
+}

@@ -109,6 +109,11 @@ impl ChunkedDecoder {
         }
     }
 
+    /// Whether a chunk has just ended, or none has begun.
+    pub const fn is_between_chunks(&self) -> bool {
+        matches!(self.state, State::Size { digits: 0, .. })
+    }
+
     /// Whether the body is over.
     pub const fn is_finished(&self) -> bool {
         matches!(self.state, State::End)

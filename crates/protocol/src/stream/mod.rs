@@ -4,7 +4,10 @@
 //! `ongoing` for what has not ended; each message is a child, numbered by its own direction alone, so that sensors that
 //! see the two directions interleave differently agree; the end is the last child and has the totals.
 
+mod coded;
 mod event_stream;
+mod grpc;
+mod lines;
 mod ongoing;
 mod splitter;
 

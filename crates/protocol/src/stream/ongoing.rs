@@ -116,12 +116,16 @@ impl Ongoing {
 
     /// Tells the end; `origin` is where the answer is known up to.
     pub(crate) fn end<E: ExchangeSink>(mut self, out: &mut Output<'_, E>, origin: Origin) {
+        let whole = self.is_whole();
         for direction in [Direction::ToServer, Direction::ToClient] {
             let (stream, splitter) = self.parts(direction);
-            splitter.cut(stream, out, direction);
+            splitter.finish(stream, out, direction, whole);
         }
-        let ending = Ending { whole: self.is_whole(), close: None, anomalies: self.anomalies };
-        let message = self.trailers.take().unwrap_or_else(|| out.message(self.last.unwrap_or(origin)));
+        let anomalies = self.anomalies | self.client_says.anomalies() | self.server_says.anomalies();
+        let ending = Ending { whole, close: None, anomalies };
+        // Its place is where the answer ends, however the bytes before were cut into segments.
+        let last = self.last.map_or(origin, |last| Origin { at: origin.at, ..last });
+        let message = self.trailers.take().unwrap_or_else(|| out.message(last));
         self.stream.end(out, Direction::ToClient, message, ending);
     }
 }

@@ -1,13 +1,14 @@
-//! Messages within the content of one direction: server-sent events, and what gRPC sends.
+//! Messages within the content of one direction: server-sent events, lines of JSON, and what gRPC sends.
 
 use super::Stream;
-use super::event_stream::{EventPart, EventReader};
+use super::coded::{Coded, Undecodable};
+use super::event_stream::{EventPart, EventReader, EventStep};
+use super::grpc::GrpcReader;
+use super::lines::LineReader;
 use crate::h1::reader::Origin;
 use crate::output::Output;
-use crate::{Direction, ExchangeSink, Head, Message, Seen};
-
-/// Bytes in front of each gRPC message: whether it is compressed, and its length.
-const PREFIX: usize = 5;
+use crate::{Anomalies, Anomaly, Direction, ExchangeSink, Head, Message, Seen};
+use tapwire_flow::StreamOffset;
 
 /// How content is split.
 #[derive(Debug, Clone, Copy, Default)]
@@ -15,18 +16,19 @@ enum Splits {
     /// Not at all.
     #[default]
     Not,
-    /// Server-sent events.
     Events(EventReader),
-    /// gRPC messages: within the prefix of the next one.
-    Prefix([u8; PREFIX], u8),
-    /// Within a gRPC message of which so many bytes are to come.
-    Message(u32),
+    Lines(LineReader),
+    Grpc(GrpcReader),
 }
 
 /// Splits the content of one direction behind a report.
 #[derive(Debug, Default)]
 pub(super) struct Splitter {
     splits: Splits,
+    /// The coding that the content stands in.
+    coded: Option<Box<Coded>>,
+    /// Where coded content began: how it is cut into segments has no say in where the messages inside begin.
+    place: Option<StreamOffset>,
     /// The place of the next message is not known.
     lost: bool,
     /// Part of the open message stands in the report.
@@ -36,18 +38,30 @@ pub(super) struct Splitter {
     told: bool,
     /// Messages that stand in the report.
     before: u64,
+    /// Facts that belong to no message.
+    anomalies: Anomalies,
 }
 
 impl Splitter {
     /// Behind a half that is about to be reported.
     pub(super) fn of(half: &Message) -> Self {
-        let splits = splits(&half.head);
-        let mut splitter = Self { splits, ..Self::default() };
+        let mut splitter = Self { splits: splits(&half.head), ..Self::default() };
+        match coding(&half.head) {
+            Coding::None => {}
+            Coding::Known(coded) => {
+                splitter.coded = Some(Box::new(coded));
+                splitter.place = Some(half.at);
+            }
+            Coding::Other => splitter.splits = Splits::Not,
+        }
         let body = &half.body;
         if body.parts || body.cut || body.missed > 0 {
             splitter.forget();
         } else {
             splitter.pass(&body.bytes);
+        }
+        if matches!(splitter.splits, Splits::Not) {
+            splitter.coded = None;
         }
         splitter
     }
@@ -61,30 +75,82 @@ impl Splitter {
         self.before
     }
 
+    /// Facts that belong to no message.
+    pub(super) const fn anomalies(&self) -> Anomalies {
+        self.anomalies
+    }
+
     /// Bytes on the heap.
     pub(super) fn held(&self) -> usize {
         self.message.as_ref().map_or(0, |message| message.held())
+            + self.coded.as_ref().map_or(0, |coded| coded.held())
     }
 
     /// Lets content pass that stands in the report.
     fn pass(&mut self, bytes: &[u8]) {
-        let mut rest = bytes;
-        while !rest.is_empty() && !matches!(self.splits, Splits::Not) {
-            let (used, part) = self.step(rest);
-            rest = rest.get(used..).unwrap_or_default();
-            let ended = matches!(part, EventPart::End) || self.ends_here();
-            self.before += u64::from(ended);
-        }
+        self.decode(bytes, |splitter, content| splitter.pass_plain(content));
         self.begun = match self.splits {
             Splits::Not => false,
             Splits::Events(events) => events.is_within(),
-            Splits::Prefix(..) => false,
-            Splits::Message(_) => true,
+            Splits::Lines(lines) => lines.is_within(),
+            Splits::Grpc(grpc) => grpc.is_within(),
         };
+    }
+
+    fn pass_plain(&mut self, bytes: &[u8]) {
+        let mut rest = bytes;
+        while !rest.is_empty() && !matches!(self.splits, Splits::Not) {
+            let EventStep { consumed, part } = self.step(rest);
+            rest = rest.get(consumed..).unwrap_or_default();
+            let ended = matches!(part, EventPart::End) || self.ends_here();
+            self.before += u64::from(ended);
+        }
     }
 
     /// Takes content.
     pub(super) fn bytes<E: ExchangeSink>(
+        &mut self,
+        stream: &mut Stream,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        origin: Origin,
+        bytes: &[u8],
+    ) {
+        if self.coded.is_none() {
+            return self.plain(stream, out, direction, origin, bytes);
+        }
+        self.decode(bytes, |splitter, content| splitter.plain(stream, out, direction, origin, content));
+        if matches!(self.splits, Splits::Not) {
+            // It cannot be read on: what was open is all there is of it.
+            self.cut(stream, out, direction);
+        }
+    }
+
+    /// Undoes the coding, where there is one.
+    fn decode(&mut self, bytes: &[u8], mut take: impl FnMut(&mut Self, &[u8])) {
+        let Some(mut coded) = self.coded.take() else { return take(self, bytes) };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            match coded.feed(rest) {
+                Ok((used, content)) => {
+                    rest = rest.get(used..).unwrap_or_default();
+                    take(self, &content);
+                }
+                Err(why) => {
+                    self.anomalies.insert(match why {
+                        Undecodable::Invalid => Anomaly::InvalidContentCoding,
+                        Undecodable::Bomb => Anomaly::ContentCodingBomb,
+                    });
+                    self.splits = Splits::Not;
+                    return;
+                }
+            }
+        }
+        self.coded = Some(coded);
+    }
+
+    /// Takes content without coding.
+    fn plain<E: ExchangeSink>(
         &mut self,
         stream: &mut Stream,
         out: &mut Output<'_, E>,
@@ -97,10 +163,10 @@ impl Splitter {
             if matches!(self.splits, Splits::Not) {
                 return;
             }
-            let here = Origin { at: origin.at + used as u64, ..origin };
+            let here = Origin { at: self.place.unwrap_or(origin.at + used as u64), ..origin };
             let lost = self.lost;
-            let (taken, part) = self.step(rest);
-            used += taken;
+            let EventStep { consumed, part } = self.step(rest);
+            used += consumed;
             match part {
                 _ if lost => {}
                 EventPart::Framing => {}
@@ -114,48 +180,29 @@ impl Splitter {
         }
     }
 
-    /// Whether the last byte of a gRPC message was taken: then the next one begins.
+    /// Whether the last byte of a message was taken whose end is told by its length.
     const fn ends_here(&mut self) -> bool {
-        let ends = matches!(self.splits, Splits::Message(0));
-        if ends {
-            self.splits = Splits::Prefix([0; PREFIX], 0);
+        match &mut self.splits {
+            Splits::Grpc(grpc) => grpc.ends_here(),
+            _ => false,
         }
-        ends
     }
 
     /// The next step into content that is not empty.
-    fn step<'a>(&mut self, bytes: &'a [u8]) -> (usize, EventPart<'a>) {
+    fn step<'a>(&mut self, bytes: &'a [u8]) -> EventStep<'a> {
         match &mut self.splits {
-            Splits::Not => (bytes.len(), EventPart::Framing),
+            Splits::Not => EventStep { consumed: bytes.len(), part: EventPart::Framing },
             Splits::Events(events) => {
                 let step = events.feed(bytes);
                 self.lost &= events.is_within();
-                (step.consumed, step.part)
+                step
             }
-            Splits::Prefix(held, len) => {
-                let room = held.get_mut(usize::from(*len)..).unwrap_or_default();
-                let taken = room.iter_mut().zip(bytes).map(|(place, byte)| *place = *byte).count();
-                *len += u8::try_from(taken).unwrap_or(0);
-                let [_, length @ ..] = *held;
-                if usize::from(*len) < PREFIX {
-                    return (taken, EventPart::Framing);
-                }
-                match u32::from_be_bytes(length) {
-                    0 => {
-                        self.splits = Splits::Prefix([0; PREFIX], 0);
-                        (taken, EventPart::End)
-                    }
-                    left => {
-                        self.splits = Splits::Message(left);
-                        (taken, EventPart::Framing)
-                    }
-                }
+            Splits::Lines(lines) => {
+                let step = lines.feed(bytes);
+                self.lost &= lines.is_within();
+                step
             }
-            Splits::Message(left) => {
-                let taken = usize::try_from(*left).unwrap_or(usize::MAX).min(bytes.len());
-                *left -= u32::try_from(taken).unwrap_or(0);
-                (taken, EventPart::Data(bytes.get(..taken).unwrap_or_default()))
-            }
+            Splits::Grpc(grpc) => grpc.feed(bytes),
         }
     }
 
@@ -185,8 +232,11 @@ impl Splitter {
         out: &mut Output<'_, E>,
         here: Origin,
     ) -> Box<Message> {
-        let (message, told) = stream.open(out, here);
+        let (mut message, told) = stream.open(out, here);
         self.told = told;
+        if let Splits::Grpc(grpc) = &self.splits {
+            message.body.media_type = Some(grpc.media_type());
+        }
         message
     }
 
@@ -220,13 +270,22 @@ impl Splitter {
         self.forget();
     }
 
-    /// The open message is told as far as it came.
-    pub(super) fn cut<E: ExchangeSink>(
+    /// The content is over; `whole` says that it ended as it should. A last line needs no line end.
+    pub(super) fn finish<E: ExchangeSink>(
         &mut self,
         stream: &mut Stream,
         out: &mut Output<'_, E>,
         direction: Direction,
+        whole: bool,
     ) {
+        match self.message.take_if(|_| whole && matches!(self.splits, Splits::Lines(_))) {
+            Some(line) => stream.message(out, direction, line, self.told),
+            None => self.cut(stream, out, direction),
+        }
+    }
+
+    /// The open message is told as far as it came.
+    fn cut<E: ExchangeSink>(&mut self, stream: &mut Stream, out: &mut Output<'_, E>, direction: Direction) {
         if let Some(mut message) = self.message.take() {
             message.seen = Seen::Truncated;
             message.body.cut = true;
@@ -234,35 +293,48 @@ impl Splitter {
         }
     }
 
-    /// Events are found again at the next empty line; nothing in a gRPC message tells where it begins.
+    /// Events are found again at the next empty line, and lines at the next line end; nothing in a gRPC message tells where
+    /// it begins, nor in the middle of what is compressed.
     fn forget(&mut self) {
         self.begun = false;
-        match self.splits {
-            Splits::Events(_) => {
-                self.splits = Splits::Events(EventReader::within());
-                self.lost = true;
-            }
-            _ => self.splits = Splits::Not,
-        }
+        self.splits = match self.splits {
+            _ if self.coded.take().is_some() => Splits::Not,
+            Splits::Events(_) => Splits::Events(EventReader::within()),
+            Splits::Lines(_) => Splits::Lines(LineReader::within()),
+            Splits::Grpc(_) | Splits::Not => Splits::Not,
+        };
+        self.lost = !matches!(self.splits, Splits::Not);
     }
 }
 
-/// How content of that type is split. Events behind a content coding are not: that is undone in `inspect`, which sees an
-/// exchange once. gRPC compresses each message by itself.
+/// How content of that type is split.
 fn splits(head: &Head) -> Splits {
     let Some(content_type) = head.header(b"content-type").map(|value| value.bytes()) else {
         return Splits::Not;
     };
     let name = content_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    let is = |known: &[u8]| name.eq_ignore_ascii_case(known);
-    let plain = |value: &[u8]| matches!(value.trim_ascii(), b"" | b"identity");
-    let coded = !head.values(b"content-encoding").all(|value| plain(value.bytes()));
-    match () {
-        () if coded => Splits::Not,
-        () if is(b"text/event-stream") => Splits::Events(EventReader::default()),
-        () if is(b"application/grpc") || is(b"application/grpc+proto") || is(b"application/grpc-web") => {
-            Splits::Prefix([0; PREFIX], 0)
-        }
-        () => Splits::Not,
+    if name.eq_ignore_ascii_case(b"text/event-stream") {
+        return Splits::Events(EventReader::default());
+    }
+    let lines = LineReader::of(name).map(Splits::Lines);
+    lines.or_else(|| GrpcReader::of(name).map(Splits::Grpc)).unwrap_or(Splits::Not)
+}
+
+/// What a `Content-Encoding` says.
+enum Coding {
+    None,
+    Known(Coded),
+    /// One that is not undone here, or several.
+    Other,
+}
+
+fn coding(head: &Head) -> Coding {
+    let values = head.values(b"content-encoding");
+    let names = values.flat_map(|value| value.bytes().split(|byte| *byte == b',')).map(<[u8]>::trim_ascii);
+    let mut names = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"));
+    match (names.next(), names.next()) {
+        (None, _) => Coding::None,
+        (Some(name), None) => Coded::by_name(name).map_or(Coding::Other, Coding::Known),
+        _ => Coding::Other,
     }
 }

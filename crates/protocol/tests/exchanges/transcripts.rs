@@ -232,6 +232,20 @@ transcripts! {
         >>.
     " => ["GET /a | 200 +3 truncated !short-body"];
 
+    an_event_stream_that_the_client_leaves: r"
+        >>> GET /a HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n
+        >>.
+        <<.
+    " => ["GET /a | 200 +9"];
+
+    an_event_stream_that_the_server_cuts: r"
+        >>> GET /a HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ndata: 1\n\n\r\n
+        <<.
+        >>.
+    " => ["GET /a | 200 +9 truncated !short-body"];
+
     a_body_shorter_than_stated: r"
         >>> GET /a HTTP/1.1\r\nHost: a\r\n\r\n
         <<< HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nfive!

@@ -1,6 +1,9 @@
 //! Answers that are open for long, and what becomes of them.
 
-use crate::driver::Transcript;
+use crate::driver::{Line, Transcript};
+use std::io::Write;
+use tapwire_flow::CloseReason;
+use tapwire_wire::Side;
 
 macro_rules! answers {
     ($($name:ident: $text:literal => [$($line:literal),* $(,)?];)+) => {
@@ -101,9 +104,28 @@ answers! {
         <<.
     " => ["GET /poll | 200 ongoing", "< end 1 (client 0/0 server 0/10)"];
 
-    events_behind_a_content_coding_are_not_split: r"
+    lines_of_json_are_messages: r"
         >>> GET /e HTTP/1.1\r\nHost: a\r\n\r\n
-        <<< HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n\x1f\x8b
+        <<< HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\n\r\n[1]\n\n[
+        ... 31
+        <<< 2]\r\n  [3]\n[
+        <<? 4]\n[5
+        <<< ]\n[6]\n[7]
+        >>.
+        <<.
+    " => [
+        "GET /e | 200 +6 ongoing",
+        r#"< 4 "2]\r" truncated"#,
+        r#"< 6 "[3]""#,
+        r#"< 8 "[" truncated"#,
+        r#"< 10 "[6]""#,
+        r#"< 12 "[7]""#,
+        "< end 13 (client 0/0 server 6/26) missed 5",
+    ];
+
+    events_behind_an_unknown_coding_are_not_split: r"
+        >>> GET /e HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: br\r\n\r\n\x1f\x8b
         ... 31
         <<< data: one\n\n
         --- rst
@@ -144,6 +166,62 @@ answers! {
         >>.
         <<.
     " => ["GET /a | 200 +2", "GET /b | 200 +2", "GET /c | 200 ongoing", "< end 1 (client 0/0 server 0/2)"];
+}
+
+/// The answer's head, and its content in gzip: what stands in the report, and what comes behind it.
+fn zipped(before: &[&str], behind: &[&str]) -> Transcript {
+    let mut zip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
+    let mut add = |text: &str| {
+        zip.write_all(text.as_bytes()).and_then(|()| zip.flush()).expect("memory");
+        std::mem::take(zip.get_mut())
+    };
+    let ask = b"GET /e HTTP/1.1\r\nHost: a\r\n\r\n".to_vec();
+    let answer =
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nContent-Encoding: gzip\r\n\r\n".to_vec();
+    let mut lines = vec![Line::Segment(Side::Lower, ask), Line::Segment(Side::Upper, answer)];
+    lines.extend(before.iter().map(|text| Line::Segment(Side::Upper, add(text))));
+    lines.push(Line::Pause(31));
+    lines.extend(behind.iter().map(|text| Line::Segment(Side::Upper, add(text))));
+    lines.push(Line::Close(CloseReason::End));
+    Transcript { joined_late: false, rests: false, lines }
+}
+
+fn told(transcript: &Transcript) -> Vec<String> {
+    // How long gzip makes it is not what is tested.
+    let lines = transcript.play().exchanges.into_iter().filter(|line| line.starts_with("< "));
+    lines.map(|line| line.split(" (client").next().unwrap_or_default().to_owned()).collect()
+}
+
+#[test]
+fn events_in_gzip_are_messages_however_they_are_cut() {
+    let transcript = zipped(&["data: one\n\nda"], &["ta: two\n\n", ": ping\n\ndata: th", "ree\n\n"]);
+    let expected = [r#"< 4 "two" truncated"#, r#"< 6 "three""#, "< end 7"];
+    assert_eq!(told(&transcript), expected);
+    let single = transcript.resegmented(|| 1);
+    assert_eq!(told(&single), expected);
+    assert_eq!(
+        single.play().uids,
+        transcript.play().uids,
+        "where a message begins is the same to every sensor"
+    );
+}
+
+#[test]
+fn gzip_with_a_hole_is_told_no_further() {
+    let mut transcript = zipped(&["data: one\n\n"], &["data: two\n\n", "data: lost\n\n", "data: four\n\n"]);
+    if let Some(Line::Segment(side, bytes)) = transcript.lines.get(5).cloned() {
+        transcript.lines[5] = Line::Lost(side, bytes);
+    }
+    assert_eq!(told(&transcript), [r#"< 4 "two""#, "< end 5"]);
+}
+
+#[test]
+fn a_bomb_in_gzip_is_named_and_left() {
+    let bomb = format!("data: {}\n\n", "x".repeat(4 << 20));
+    let played = zipped(&["data: one\n\n"], &[&bomb, "data: two\n\n"]).play();
+    let end = played.exchanges.last().expect("an end");
+    assert!(end.contains("content-coding-bomb"), "{end}");
+    assert!(!played.exchanges.iter().any(|line| line.contains("two")), "{:?}", played.exchanges.len());
 }
 
 #[test]

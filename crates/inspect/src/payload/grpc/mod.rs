@@ -63,6 +63,8 @@ struct Grpc {
     text: bool,
     /// Whether messages are JSON.
     json: bool,
+    /// The body is one message of a stream, without its frame.
+    bare: bool,
     bits: u32,
     sextets: u8,
     /// The frame's head, and how many bytes of it came.
@@ -85,9 +87,18 @@ impl PayloadParser for Grpc {
         let essence = essence.trim_ascii().to_ascii_lowercase();
         self.text = essence.starts_with(b"application/grpc-web-text");
         self.json = essence.ends_with(b"+json");
+        // As a stream that was split names its messages.
+        if let Some(kind) = super::parameter(content_type, b"message") {
+            self.bare = true;
+            self.head[0] = u8::from(kind == b"compressed");
+            self.trailers = kind == b"trailers";
+        }
     }
 
     fn feed(&mut self, bytes: &[u8]) {
+        if self.bare {
+            return self.content(bytes);
+        }
         if !self.text {
             return self.frames(bytes);
         }
@@ -107,6 +118,9 @@ impl PayloadParser for Grpc {
     }
 
     fn finish(&mut self, whole: bool) -> Reading {
+        if self.bare && (whole || self.over) {
+            self.frame_ended();
+        }
         let between = self.head_len == 0 && self.left == 0;
         let state = match (self.broken, whole) {
             (true, _) => PayloadState::Invalid,
@@ -179,16 +193,21 @@ impl Grpc {
                 let len = usize::try_from(self.left).unwrap_or(usize::MAX).min(rest.len());
                 let (content, after) = rest.split_at_checked(len).unwrap_or((rest, &[]));
                 self.left -= len as u64;
-                let cap = if self.trailers { MAX_TRAILERS } else { MAX_MESSAGE };
-                let room = cap.saturating_sub(self.message.len()).min(len);
-                self.message.extend_from_slice(content.get(..room).unwrap_or_default());
-                self.over |= room < len;
+                self.content(content);
                 rest = after;
             }
             if self.head_len == 5 && self.left == 0 {
                 self.frame_ended();
             }
         }
+    }
+
+    /// Bytes of the open message, as far as it is read.
+    fn content(&mut self, bytes: &[u8]) {
+        let cap = if self.trailers { MAX_TRAILERS } else { MAX_MESSAGE };
+        let room = cap.saturating_sub(self.message.len()).min(bytes.len());
+        self.message.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        self.over |= room < bytes.len();
     }
 
     fn frame_head(&mut self, byte: u8) {
@@ -323,6 +342,11 @@ fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
         facts.extend(frames.map(|frames| (key, Fact::Group(direction(frames, descriptors, &path, answer)))));
     }
     said.facts.push(("grpc", facts));
+}
+
+/// Whether the head is that of a call.
+pub(crate) fn names(request: &Head) -> bool {
+    request.header(b"content-type").is_some_and(|value| is_grpc(value.bytes()))
 }
 
 fn is_grpc(content_type: &[u8]) -> bool {

@@ -99,11 +99,16 @@ impl Conversation {
     pub(crate) fn fin<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, side: Side) {
         let direction = self.direction(side);
         self.finish_bodiless();
+        let hung_up = direction == Direction::ToClient && self.requests.finished;
         let reader = self.reader(direction);
         reader.finished = true;
         let next = reader.next;
         match reader.place {
             Place::UntilClose => self.finish(direction, next),
+            // An event stream has no end of its own: a client that has heard enough hangs up, and the server stops there.
+            Place::Chunked(decoder) if hung_up && decoder.is_between_chunks() && is_event_stream(reader) => {
+                self.finish(direction, next);
+            }
             Place::Length(_) | Place::Chunked(_) => {
                 if let Some(open) = &mut reader.open {
                     open.anomalies.insert(Anomaly::ShortBody);
@@ -135,6 +140,15 @@ impl Conversation {
             out.end(self.client, self.proxy, unseen, self.requests.seen.0.max(self.responses.seen.0));
         }
     }
+}
+
+/// Whether the open message is a stream of events.
+fn is_event_stream(reader: &Reader) -> bool {
+    let content_type = reader.open.as_ref().and_then(|open| open.head.header(b"content-type"));
+    content_type.is_some_and(|value| {
+        let name = value.bytes().split(|byte| *byte == b';').next().unwrap_or_default();
+        name.trim_ascii().eq_ignore_ascii_case(b"text/event-stream")
+    })
 }
 
 fn miss(reader: &mut Reader, bytes: u64, body: u64) {
