@@ -1,6 +1,7 @@
 //! The streams of a connection that are open, by identifier.
 
 use crate::stream::Ongoing;
+use crate::websocket::Socket;
 use crate::{Anomalies, Direction, Message};
 use std::collections::VecDeque;
 
@@ -41,6 +42,8 @@ pub(super) struct Stream {
     pub(super) anomalies: Anomalies,
     /// CONNECT was accepted: what follows is another protocol.
     pub(super) tunnel: bool,
+    /// That protocol, where it is read.
+    pub(super) socket: Option<Box<Socket>>,
     /// It was reported, and goes on.
     pub(super) ongoing: Option<Box<Ongoing>>,
     /// The response has ended, and the request is not there yet.
@@ -64,7 +67,8 @@ impl Stream {
     fn held(&self) -> usize {
         let of = |half: &Half| half.message.as_ref().map_or(0, |message| message.held());
         let ongoing = self.ongoing.as_ref().map_or(0, |ongoing| ongoing.held());
-        of(&self.request) + of(&self.response) + ongoing
+        let socket = self.socket.as_ref().map_or(0, |socket| socket.held());
+        of(&self.request) + of(&self.response) + ongoing + socket
     }
 }
 

@@ -1,7 +1,7 @@
 //! The opening handshake (RFC 6455, 4): whether it is one, and what it agrees on.
 
 use super::deflate::Agreed;
-use crate::{Anomalies, Anomaly, Direction, Head};
+use crate::{Anomalies, Anomaly, Direction, Head, Version};
 use sha1::{Digest, Sha1};
 
 /// What a server appends to the client's key (RFC 6455, 1.3).
@@ -35,7 +35,8 @@ impl Terms {
 
 /// Reads what a handshake agreed on and names what is odd about it. A request that was not seen is not blamed.
 pub(crate) fn terms(request: Option<&Head>, response: &Head, anomalies: &mut Anomalies) -> Terms {
-    if let Some(request) = request {
+    // Over HTTP/2 there is neither key nor answer to it (RFC 8441, 5).
+    if let Some(request) = request.filter(|request| request.version != Version::Http2) {
         let key = request.header(b"sec-websocket-key").map(|key| key.bytes().trim_ascii());
         let answer = response.header(b"sec-websocket-accept").map(|accept| accept.bytes().trim_ascii());
         match key {

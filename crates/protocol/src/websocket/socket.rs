@@ -122,6 +122,33 @@ impl Socket {
         }
     }
 
+    /// Something of one direction is missing, and nobody knows how much.
+    pub(crate) fn lose<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, direction: Direction) {
+        if !self.ended {
+            self.speak(out, direction, |speaker, cx| speaker.lose(cx));
+        }
+    }
+
+    /// That direction says nothing more; whether it is all over.
+    pub(crate) fn hang_up(&mut self, direction: Direction) -> bool {
+        self.ended || *self.finished.get_or_insert(direction) != direction
+    }
+
+    /// What carries it has ended, with those facts.
+    pub(crate) fn close<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, facts: Anomalies) {
+        // Without a close frame it ended abnormally, whatever carried it said (RFC 6455, 7.1.5).
+        let whole = self.close.is_some();
+        if !whole {
+            self.server_says.pending |= facts;
+        }
+        self.end(out, whole);
+    }
+
+    /// Bytes on the heap, its own included.
+    pub(crate) fn held(&self) -> usize {
+        size_of::<Self>() + self.stream.held() + self.client_says.held() + self.server_says.held()
+    }
+
     fn speak<E: ExchangeSink>(
         &mut self,
         out: &mut Output<'_, E>,
@@ -178,8 +205,7 @@ impl<E: ExchangeSink> Talk<E> for Socket {
             StreamEvent::Evidence(side, _, evidence) => {
                 self.note(self.direction(*side), crate::h1::conversation::anomaly_of(*evidence));
             }
-            // Without a close frame it ended abnormally, whatever TCP said (RFC 6455, 7.1.5).
-            StreamEvent::Close(_) => self.end(out, self.close.is_some()),
+            StreamEvent::Close(_) => self.close(out, Anomalies::default()),
             StreamEvent::Data(_) | StreamEvent::Again { .. } | StreamEvent::Time(_) => {}
         }
     }
@@ -189,8 +215,7 @@ impl<E: ExchangeSink> Talk<E> for Socket {
     }
 
     fn recount(&mut self) -> (usize, usize) {
-        let held = size_of::<Self>() + self.stream.held() + self.client_says.held() + self.server_says.held();
-        let now = u32::try_from(held).unwrap_or(u32::MAX);
+        let now = u32::try_from(self.held()).unwrap_or(u32::MAX);
         let before = std::mem::replace(&mut self.charged, now);
         (before as usize, now as usize)
     }

@@ -3,7 +3,7 @@
 //! A line is one segment: `>>>` from the client, `<<<` from the server, `>>?` and `<<?` are segments that the sensor lost.
 //! In it stand frames, parted by `|`: `PREFACE`, `SETTINGS id=value …`, `ACK`, `GET 1 /a`, `POST 1 /a` (its body follows),
 //! `HEAD 1 /a`, `OK 1` (a body follows), `STATUS 1 204` (none does), `HEADERS 1 [end] [part] name=value …`,
-//! `MORE 1 [end] name=value …` (CONTINUATION), `DATA 1 [end] text`, `PADDED 1 n text`, `RST 1 code`, `PUSH 1 2 /p`,
+//! `MORE 1 [end] name=value …` (CONTINUATION), `DATA 1 [end] text`, `BYTES 1 [end] hex`, `PADDED 1 n text`, `RST 1 code`, `PUSH 1 2 /p`,
 //! `PING`, `RAW hex`. Fields are literals that no table takes; `name+value` goes into the table, `#62` refers to it.
 //! `join` in front says that no handshake was seen.
 
@@ -103,6 +103,16 @@ impl ExchangeSink for Sink {
 /// `1 GET /a +body | 200 +body trailers 1 interim 103 !anomalies`
 fn line_of(exchange: &Exchange) -> String {
     let mut line = exchange.stream.map_or("-".into(), |stream| stream.to_string());
+    if let Some(child) = &exchange.child {
+        let half = exchange.request.as_deref().or(exchange.response.as_deref()).expect("a half");
+        let mark = if exchange.request.is_some() { ">" } else { "<" };
+        let said = String::from_utf8_lossy(&half.body.bytes).into_owned();
+        write!(line, " {mark} {} {} {said:?} {}", child.kind.name(), child.index, half.seen.name())
+            .expect("text");
+        half.anomalies.iter().for_each(|anomaly| write!(line, " !{}", anomaly.name()).expect("text"));
+        exchange.anomalies.iter().for_each(|anomaly| write!(line, " !{}", anomaly.name()).expect("text"));
+        return line;
+    }
     for (half, mark) in [(&exchange.request, " "), (&exchange.response, " | ")] {
         line += mark;
         line += &half.as_deref().map_or("-".into(), half_of);
@@ -182,6 +192,10 @@ fn bytes_of(text: &str) -> Vec<u8> {
         }
         "MORE" => frame(9, if has("end") { 4 } else { 0 }, number(1), &fields(behind)),
         "DATA" => frame(0, u8::from(has("end")), number(1), &rest(behind)),
+        "BYTES" => {
+            let bytes = words[behind..].iter().map(|byte| u8::from_str_radix(byte, 16).expect("hexadecimal"));
+            frame(0, u8::from(has("end")), number(1), &bytes.collect::<Vec<u8>>())
+        }
         "PADDED" => {
             let padding = u8::try_from(number(2)).expect("a short padding");
             frame(0, 8, number(1), &[&[padding][..], &rest(3), &vec![0; usize::from(padding)]].concat())

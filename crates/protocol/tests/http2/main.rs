@@ -92,8 +92,43 @@ transcripts! {
     rfc8441_4_extended_connect: r"
         >>> PREFACE | SETTINGS | HEADERS 1 :method=CONNECT :protocol=websocket :scheme=http :path=/chat :authority=a
         <<< SETTINGS 8=1 | OK 1
+        >>> GET 3 /other | BYTES 1 81 82 00 00 00 00 68 69
+        <<< BYTES 1 81 03 61 62 | BYTES 1 63 01 01 64 | STATUS 3 204 | BYTES 1 80 01 65
+        >>> BYTES 1 88 82 00 00 00 00 03 e8
+        <<< BYTES 1 end 88 02 03 e8
+        >>> DATA 1 end
+    " => [
+        "1 CONNECT /chat | 200 ongoing",
+        "1 > message 1 \"hi\" complete",
+        "1 < message 2 \"abc\" complete",
+        "3 GET /other | 204",
+        "1 < message 4 \"de\" complete",
+        "1 > end 5 \"\" complete",
+    ];
+
+    rfc8441_a_hole_within_a_frame_and_one_beyond: r"
+        >>> PREFACE | SETTINGS | HEADERS 1 :method=CONNECT :protocol=websocket :scheme=http :path=/chat :authority=a
+        <<< SETTINGS 8=1 | OK 1
+        <<< RAW 00 00 07 00 00 00 00 00 01 81 05 61
+        <<? RAW 62 63
+        <<< RAW 64 65
+        <<< BYTES 1 81 01 66
+        <<? BYTES 1 81 01 67
+        <<< BYTES 1 81 01 68 | PING | PING | BYTES 1 81 0a 6f 6e 65 20 73 65 63 6f 6e 64
+        <<< RST 1 8
+    " => [
+        "1 CONNECT /chat | 200 ongoing",
+        "1 < message 2 \"a\" truncated",
+        "1 < message 4 \"f\" complete",
+        "1 < message 6 \"one second\" complete",
+        "1 < end 7 \"\" truncated !stream-reset",
+    ];
+
+    rfc8441_what_is_no_websocket_is_a_tunnel: r"
+        >>> PREFACE | SETTINGS | HEADERS 1 :method=CONNECT :protocol=connect-udp :scheme=http :path=/masque :authority=a
+        <<< SETTINGS 8=1 | OK 1
         >>> DATA 1 end frames
-    " => ["1 CONNECT /chat | 200 !tunnel"];
+    " => ["1 CONNECT /masque | 200 !tunnel"];
 
     the_connection_ends_with_streams_open: r"
         >>> PREFACE | SETTINGS | GET 1 /a | POST 3 /b | DATA 3 x

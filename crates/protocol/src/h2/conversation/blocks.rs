@@ -208,8 +208,11 @@ impl Conversation {
         mut message: Box<Message>,
         ends_stream: bool,
     ) {
-        out.counters.tunnels += 1;
-        message.anomalies.insert(Anomaly::Tunnel);
+        let websocket = self.asks_for_websocket(index);
+        if !websocket {
+            out.counters.tunnels += 1;
+            message.anomalies.insert(Anomaly::Tunnel);
+        }
         message.body.framing = Framing::Tunnel;
         self.open(out, Direction::ToClient, index, message, false);
         let Some(stream) = self.streams.get(index) else { return };
@@ -219,7 +222,7 @@ impl Conversation {
             return self.finish(out, index);
         }
         stream.tunnel = true;
-        self.report_tunnel(out, index);
+        if websocket { self.open_socket(out, index) } else { self.report_tunnel(out, index) }
     }
 
     /// A message takes its place in its stream.

@@ -33,7 +33,8 @@ impl Conversation {
             }
             _ if data.body() > 0 => {
                 let take = (data.body() as usize).min(rest.len());
-                self.body(out, direction, data.head.stream, rest.get(..take).unwrap_or_default());
+                let begins = data.left + u32::from(data.head.has(flag::PADDED)) == data.head.len;
+                self.body(out, direction, data.head.stream, rest.get(..take).unwrap_or_default(), begins);
                 take
             }
             _ => {
@@ -72,6 +73,7 @@ impl Conversation {
         direction: Direction,
         id: u32,
         bytes: &[u8],
+        begins: bool,
     ) {
         let Some(index) = self.body_of(out, direction, id) else {
             out.counters.lost_bytes += bytes.len() as u64;
@@ -80,6 +82,9 @@ impl Conversation {
         let reader = self.reader(direction);
         let (seen, losses) = (reader.seen, reader.losses);
         let Some(stream) = self.streams.get(index) else { return };
+        if stream.socket.is_some() {
+            return self.say(out, direction, index, bytes, begins);
+        }
         if stream.tunnel {
             out.counters.tunnel_bytes += bytes.len() as u64;
             return;
@@ -142,7 +147,12 @@ impl Conversation {
     }
 
     /// Keeps what the connection holds within bounds.
-    fn relieve<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, direction: Direction, index: usize) {
+    pub(super) fn relieve<E: ExchangeSink>(
+        &mut self,
+        out: &mut Output<'_, E>,
+        direction: Direction,
+        index: usize,
+    ) {
         if self.streams.messages() <= MAX_BODIES {
             return;
         }

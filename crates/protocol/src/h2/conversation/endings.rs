@@ -74,8 +74,11 @@ impl Conversation {
         let (losses, seen) = (self.reader(direction).losses, self.reader(direction).seen);
         let Some(stream) = self.streams.get(index) else { return };
         if stream.tunnel {
-            // The other direction may go on, and is no news.
             let id = stream.id;
+            if !self.hang_up(direction, index) {
+                return;
+            }
+            // The other direction of a tunnel may go on, and is no news.
             self.streams.remember_reset(id);
             return self.finish(out, index);
         }
@@ -136,7 +139,14 @@ impl Conversation {
 
     /// Reports the exchange that opened a tunnel; the stream goes on.
     pub(super) fn report_tunnel<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, index: usize) {
-        let Some(stream) = self.streams.get(index) else { return };
+        if let Some(mut opened) = self.take_opened(index) {
+            self.report(out, &mut opened);
+        }
+    }
+
+    /// The two messages that opened a tunnel, as a stream of their own.
+    pub(super) fn take_opened(&mut self, index: usize) -> Option<Stream> {
+        let stream = self.streams.get(index)?;
         let mut opened = Stream::new(stream.id);
         (opened.anomalies, opened.interim) = (stream.anomalies, stream.interim);
         for direction in [Direction::ToServer, Direction::ToClient] {
@@ -144,10 +154,13 @@ impl Conversation {
             *opened.half(direction) = Half { progress: Progress::Ended, message, losses: 0 };
         }
         self.streams.recount(index);
-        self.report(out, &mut opened);
+        Some(opened)
     }
 
     fn report<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, stream: &mut Stream) {
+        if let Some(mut socket) = stream.socket.take() {
+            return socket.close(out, stream.anomalies);
+        }
         if let Some(ongoing) = stream.ongoing.take() {
             return self.end_ongoing(out, stream, *ongoing);
         }
@@ -232,6 +245,11 @@ impl Conversation {
     ) {
         let missed = u64::from(len.min(data.body()));
         if let Some(index) = self.streams.find(data.head.stream)
+            && let Some(stream) = self.streams.get(index)
+            && let Some(socket) = &mut stream.socket
+        {
+            socket.gap(out, direction, missed);
+        } else if let Some(index) = self.streams.find(data.head.stream)
             && let Some(stream) = self.streams.get(index)
             && let Some(ongoing) = &mut stream.ongoing
         {

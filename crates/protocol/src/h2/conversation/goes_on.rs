@@ -122,7 +122,7 @@ impl Conversation {
     }
 
     /// Where the frame stands that came last.
-    fn here<E>(&mut self, out: &Output<'_, E>, direction: Direction) -> Origin {
+    pub(super) fn here<E>(&mut self, out: &Output<'_, E>, direction: Direction) -> Origin {
         let reader = self.reader(direction);
         let (time, frame) = reader.seen;
         let unknown = Origin {

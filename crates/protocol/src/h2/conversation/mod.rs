@@ -6,6 +6,7 @@ mod bodies;
 mod endings;
 mod frames;
 mod goes_on;
+mod sockets;
 mod upgrade;
 
 use self::account::Account;
