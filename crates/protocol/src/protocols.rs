@@ -36,7 +36,7 @@ pub const PROTOCOLS: &[ProtocolInfo] = &[
     },
     ProtocolInfo {
         name: "websocket",
-        summary: "RFC 6455 behind an upgrade, with permessage-deflate: each message and the end as a child of the handshake",
+        summary: "RFC 6455 behind an upgrade or on a stream of HTTP/2, with permessage-deflate: each message and the end as a child of the handshake",
     },
     ProtocolInfo {
         name: "tls",
