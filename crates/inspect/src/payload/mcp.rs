@@ -56,7 +56,7 @@ fn without_payload(spoken: &Spoken<'_>) -> Option<&'static str> {
 
 fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
     let by_head = spoken.request.is_some_and(names);
-    if !by_head && !(said.speaks("json-rpc") && is_mcp(spoken)) {
+    if !(by_head || said.speaks("json-rpc") && is_mcp(spoken)) {
         return;
     }
     said.protocols.push(STYLE.name);

@@ -49,7 +49,7 @@ impl Splitter {
         match coding(&half.head) {
             Coding::None => {}
             Coding::Known(coded) => {
-                splitter.coded = Some(Box::new(coded));
+                splitter.coded = Some(coded);
                 splitter.place = Some(half.at);
             }
             Coding::Other => splitter.splits = Splits::Not,
@@ -323,7 +323,7 @@ fn splits(head: &Head) -> Splits {
 /// What a `Content-Encoding` says.
 enum Coding {
     None,
-    Known(Coded),
+    Known(Box<Coded>),
     /// One that is not undone here, or several.
     Other,
 }
@@ -334,7 +334,9 @@ fn coding(head: &Head) -> Coding {
     let mut names = names.filter(|name| !name.is_empty() && !name.eq_ignore_ascii_case(b"identity"));
     match (names.next(), names.next()) {
         (None, _) => Coding::None,
-        (Some(name), None) => Coded::by_name(name).map_or(Coding::Other, Coding::Known),
+        (Some(name), None) => {
+            Coded::by_name(name).map_or(Coding::Other, |coded| Coding::Known(Box::new(coded)))
+        }
         _ => Coding::Other,
     }
 }
