@@ -6,6 +6,8 @@
 mod equal;
 #[path = "encrypted/host.rs"]
 mod host;
+#[path = "encrypted/keyless.rs"]
+mod keyless;
 #[path = "encrypted/late.rs"]
 mod late;
 #[path = "encrypted/recipes.rs"]

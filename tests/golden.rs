@@ -116,7 +116,7 @@ const LAWS: &[(&[&str], &[&str])] = &[
     (&["/wire/segments"], &["/flow/segments"]),
     (&["/flow/segments"], &["/flow/segment_fates"]),
     (&["/flow/payload_bytes"], &["/flow/byte_fates"]),
-    (&["/flow/byte_fates/delivered", "/tls/content_bytes"], &["/protocol/bytes_in"]),
+    (&["/flow/byte_fates/delivered"], &["/protocol/bytes_in"]),
     (&["/tls/records"], &["/tls/record_fates/opened", "/tls/record_fates/failed", "/tls/record_fates/blind"]),
     (
         &["/protocol/bytes_in"],

@@ -2,10 +2,12 @@
 
 use crate::paper::{Paper, plain};
 use crate::size::counted;
+use crate::summary::rfc3339;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use tapwire_event::Redactor;
+use tapwire_protocol::Anomaly;
 use tapwire_protocol::tls::{Services, TlsService};
 
 /// Services that are shown; the rest is counted.
@@ -58,20 +60,24 @@ fn listed(list: &BTreeSet<String>) -> String {
     list.iter().cloned().collect::<Vec<_>>().join(" ")
 }
 
-/// The same for the JSON summary.
-pub(crate) fn json(services: &Services, redactor: &mut Redactor) -> Value {
-    blind(services)
-        .into_iter()
-        .map(|(name, service)| {
-            json!({
-                "service": redactor.shown_host(name), "protocols": ["tls"], "connections": service.connections,
-                "decrypted": service.decrypted, "without_keys": service.no_keys, "wrong_keys": service.wrong_keys,
-                "estimated": {
-                    "exchanges": service.estimate.exchanges, "request_bytes": service.estimate.request_bytes,
-                    "response_bytes": service.estimate.response_bytes,
-                },
-                "versions": service.versions, "alpn": service.alpn, "ja4": service.clients,
-            })
-        })
-        .collect()
+/// The same for the JSON summary and for inventories, the busiest first.
+pub(crate) fn json(services: &Services, redactor: &mut Redactor) -> Vec<Value> {
+    blind(services).into_iter().map(|(name, service)| object(name, service, redactor)).collect()
+}
+
+fn object(name: &str, service: &TlsService, redactor: &mut Redactor) -> Value {
+    let protocol =
+        if service.versions.iter().all(|version| version.starts_with("QUIC")) { "quic" } else { "tls" };
+    json!({
+        "service": redactor.shown_host(name), "protocols": [protocol], "connections": service.connections,
+        "first_seen": service.seen.map(|(first, _)| rfc3339(first)),
+        "last_seen": service.seen.map(|(_, last)| rfc3339(last)),
+        "decrypted": service.decrypted, "without_keys": service.no_keys, "wrong_keys": service.wrong_keys,
+        "anomalies": service.anomalies().iter().map(Anomaly::name).collect::<Vec<_>>(),
+        "estimated": {
+            "exchanges": service.estimate.exchanges, "request_bytes": service.estimate.request_bytes,
+            "response_bytes": service.estimate.response_bytes,
+        },
+        "versions": service.versions, "alpn": service.alpn, "ja4": service.clients,
+    })
 }

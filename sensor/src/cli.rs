@@ -322,6 +322,8 @@ pub(crate) struct InventoryArgs {
     /// Capture filter, in tcpdump's syntax
     #[arg(short = 'f', long = "filter", value_name = "BPF")]
     pub(crate) bpf: Option<String>,
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
     /// Key of all tokens
     #[arg(long, value_name = "FILE")]
     pub(crate) token_key: Option<PathBuf>,

@@ -1,6 +1,7 @@
 //! `inventory`: the services and endpoints of captures.
 
 use crate::apis;
+use crate::behind;
 use crate::cli::{InventoryArgs, OnOff, SenseArgs};
 use crate::failure::{Exit, Failure};
 use crate::paper::{Paper, print};
@@ -13,6 +14,7 @@ use tapwire_capture::{Pressure, open_files};
 use tapwire_event::Redactor;
 use tapwire_inventory::{Endpoint, EndpointId, Inventory};
 use tapwire_pipeline::run;
+use tapwire_protocol::tls::Services;
 
 /// `tapwire inventory`.
 pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
@@ -20,7 +22,8 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     let key = load_key(args.token_key.as_deref(), None)?;
     let mut source = open_files(&args.paths, args.bpf.as_deref())?;
     let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
-    let config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+    let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
     let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
     let report = run(&mut source, &config, Vec::new(), &mut terminal);
     terminal.finish();
@@ -29,8 +32,8 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     }
     let mut redactor = redactor(&effective, key);
     let text = match &report.inventory {
-        Some(inventory) if args.json => lines(inventory, &mut redactor),
-        Some(inventory) => table(inventory, &mut redactor),
+        Some(inventory) if args.json => lines(inventory, &report.behind_tls, &mut redactor),
+        Some(inventory) => table(inventory, &report.behind_tls, &mut redactor),
         None => String::new(),
     };
     print(&text, true)?;
@@ -38,14 +41,16 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     Ok(if nothing_read { Exit::Operator } else { Exit::Done })
 }
 
-fn table(inventory: &Inventory, redactor: &mut Redactor) -> String {
+fn table(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) -> String {
     let mut paper = Paper::new(true);
     apis::all(inventory, redactor, &mut paper);
+    behind::page(behind_tls, redactor, &mut paper);
     paper.into_text()
 }
 
-/// An object a line: endpoints sorted by service, template and method, then those that were merged.
-fn lines(inventory: &Inventory, redactor: &mut Redactor) -> String {
+/// An object a line: endpoints sorted by service, template and method, then those that were merged, then services behind
+/// TLS and QUIC of which something was not decrypted.
+fn lines(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) -> String {
     let mut text = String::new();
     for endpoint in inventory.endpoints() {
         text.push_str(&format!("{}\n", object(endpoint, redactor)));
@@ -53,6 +58,7 @@ fn lines(inventory: &Inventory, redactor: &mut Redactor) -> String {
     for (old, new) in inventory.merged() {
         text.push_str(&format!("{}\n", json!({"id": id(old), "merged_into": id(new)})));
     }
+    behind::json(behind_tls, redactor).iter().for_each(|service| text.push_str(&format!("{service}\n")));
     text
 }
 

@@ -77,7 +77,7 @@ fn asked(args: &KeyArgs) -> Result<Option<(Vec<Address>, Secrets)>, Failure> {
         addresses.push(address);
     }
     let rsa = rsa_key.iter().map(|path| private_key(path)).collect::<Result<_, _>>()?;
-    let config = TlsConfig { decrypt_hosts: decrypt_host.clone() };
+    let config = TlsConfig { decrypt_hosts: decrypt_host.clone(), ..TlsConfig::default() };
     Ok(Some((addresses, Secrets { rsa, config, ..Secrets::default() })))
 }
 

@@ -90,8 +90,7 @@ fn is_doubtful(report: &Report) -> bool {
 fn is_mostly_unread(report: &Report) -> bool {
     let bytes = |kind: Kind| report.protocol.flow_bytes.get(kind as usize).copied().unwrap_or(0);
     let read = bytes(Kind::Http1) + bytes(Kind::Http2) + bytes(Kind::WebSocket);
-    // What was decrypted counts as it came, too.
-    let all = report.protocol.flow_bytes.iter().sum::<u64>().saturating_sub(report.tls.content_bytes);
+    let all = report.protocol.flow_bytes.iter().sum::<u64>();
     size::most(all.saturating_sub(read), all)
 }
 

@@ -103,6 +103,8 @@ impl Run<'_> {
         let key = load_key(args.token_key.as_deref(), store.as_ref())?;
         let mut config = pipeline_config(effective, args, key.clone(), pressure)?;
         config.secrets = std::mem::take(&mut keys.secrets);
+        let tls = &mut config.secrets.config;
+        tls.waiting_bytes = tls.waiting_bytes.min(config.flow.memory / 8);
         let redactor = || redactor(effective, key.clone());
         let outlets = outputs::open(plan, args, effective, &redactor, pressure, store)?;
         if pressure == Pressure::Shed {

@@ -1,6 +1,7 @@
 //! What the sensor says about itself.
 
 use std::sync::Arc;
+use tapwire_protocol::Anomalies;
 use tapwire_wire::Timestamp;
 
 /// Which report it is.
@@ -101,6 +102,8 @@ pub struct SensorReport {
     pub message: String,
     /// The service it is about, as traffic names it: it leaves redacted, and stands before the message.
     pub service: Option<Arc<str>>,
+    /// Why a service was not read, as far as that is known.
+    pub anomalies: Anomalies,
     /// Counters by name, in the order they are written.
     pub counters: Vec<(&'static str, u64)>,
 }

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tapwire_capture::{LinkNotice, SourceStats};
 use tapwire_event::{SensorCode, SensorReport};
+use tapwire_protocol::Anomalies;
 use tapwire_wire::Timestamp;
 
 /// What a heartbeat tells.
@@ -127,6 +128,7 @@ impl Heart {
             time: self::now(),
             message: format!("{packets} packets and {exchanges} exchanges in the last {}", words(span)),
             service: None,
+            anomalies: Anomalies::default(),
             counters: vec![
                 ("packets", vitals.packets),
                 ("exchanges", vitals.exchanges),
@@ -148,7 +150,14 @@ impl Heart {
 
 fn silent(message: String, quiet: Duration) -> SensorReport {
     let counters = vec![("quiet_seconds", quiet.as_secs())];
-    SensorReport { code: SensorCode::Silent, time: now(), message, service: None, counters }
+    SensorReport {
+        code: SensorCode::Silent,
+        time: now(),
+        message,
+        service: None,
+        anomalies: Anomalies::default(),
+        counters,
+    }
 }
 
 /// An interface went away or came back.
@@ -158,6 +167,7 @@ pub(crate) fn link(notice: &LinkNotice, source: &SourceStats, time: Timestamp) -
         time,
         message: notice.to_string(),
         service: None,
+        anomalies: Anomalies::default(),
         counters: vec![("interface_outages", source.outages), ("interface_outage_ms", source.outage_ms)],
     }
 }

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use tapwire_event::{SensorCode, SensorReport};
 use tapwire_inventory::Silent;
+use tapwire_protocol::Anomalies;
 use tapwire_protocol::tls::{Services, TlsService};
 use tapwire_wire::Timestamp;
 
@@ -22,6 +23,7 @@ pub(crate) fn degraded(from: ShedLevel, shedding: &Shedding, time: Timestamp) ->
         time,
         message,
         service: None,
+        anomalies: Anomalies::default(),
         counters: vec![
             ("level", level as u64),
             ("level_before", from as u64),
@@ -47,6 +49,7 @@ pub(crate) fn service(silent: &Silent) -> SensorReport {
         time: silent.time,
         message,
         service: Some(Arc::clone(&silent.service)),
+        anomalies: Anomalies::default(),
         counters: vec![
             ("quiet_seconds", quiet),
             ("longest_pause_seconds", usual),
@@ -76,6 +79,7 @@ fn behind(name: &str, service: &TlsService) -> SensorReport {
         time: service.seen.map(|(_, last)| last).unwrap_or_default(),
         message,
         service: Some(name.into()),
+        anomalies: service.anomalies(),
         counters: vec![
             ("connections", service.connections),
             ("connections_decrypted", service.decrypted),
@@ -133,6 +137,7 @@ pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
         time: wire.last?,
         message: sentence(tally),
         service: None,
+        anomalies: Anomalies::default(),
         counters,
     })
 }

@@ -144,6 +144,7 @@ impl<W: Way> Sensing<W> {
     /// Secrets that have come.
     pub(crate) fn take_secrets(&mut self, feed: &Feed) {
         give_new(feed, &mut self.protocols);
+        self.protocols.look_for_keys(self.clock);
     }
 
     /// Sends on what waits for other lanes, and takes what they sent.
@@ -223,7 +224,9 @@ impl<W: Way> Sensing<W> {
     /// Time passed without packets.
     pub(crate) fn quiet(&mut self, nanos: i64) {
         if self.clock > Timestamp::MIN {
-            self.flows.advance(self.clock + nanos, &mut self.protocols);
+            let now = self.clock + nanos;
+            self.flows.advance(now, &mut self.protocols);
+            self.protocols.look_for_keys(now);
         }
     }
 
@@ -233,6 +236,7 @@ impl<W: Way> Sensing<W> {
             self.moved = lane.finish(|packet| _ = self.take(packet, None));
         }
         self.flows.finish(&mut self.protocols);
+        self.protocols.finish();
     }
 
     pub(crate) fn sink(&mut self) -> &mut W {
@@ -270,6 +274,7 @@ impl<W: Way> Sensing<W> {
         if secrets.kind == TLS_KEY_LOG {
             self.protocols.keys().feed(&secrets.data);
             self.protocols.keys().end_line();
+            self.protocols.look_for_keys(self.clock);
         }
     }
 

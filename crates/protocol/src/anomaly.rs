@@ -227,6 +227,11 @@ anomalies! {
     WebsocketInvalidUtf8 = "websocket-invalid-utf8",
     /// Frames behind a close frame of the same sender.
     WebsocketDataAfterClose = "websocket-data-after-close",
+    /// Keys of the TLS connection were expected and did not come in time, or not those of one direction: what is missing was
+    /// not decrypted.
+    TlsNoKeys = "tls-no-keys",
+    /// The keys that were given do not open the TLS connection, or not all of its records: what is missing was not decrypted.
+    TlsWrongKeys = "tls-wrong-keys",
 }
 
 /// A set of anomalies.

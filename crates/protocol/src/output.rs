@@ -34,7 +34,7 @@ impl Default for Config {
 /// them counted when they are consumed; heads still held at the end of a flow count when it closes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counters {
-    /// Stream bytes taken. Those that were decrypted count twice: as they came, and as what they hold.
+    /// Stream bytes taken. Of TLS, those that were decrypted count as what they hold, and the rest as opaque.
     pub bytes_in: u64,
     /// Of heads, whole or cut.
     pub head_bytes: u64,
@@ -300,6 +300,9 @@ impl<E: ExchangeSink> Output<'_, E> {
         *self.exchanges += 1;
         exchange.number = *self.exchanges;
         exchange.ends = std::mem::take(self.ends);
+        if let Some(facts) = self.tls {
+            exchange.anomalies |= facts.anomalies;
+        }
         self.count(&exchange);
         self.sink.exchange(exchange);
     }

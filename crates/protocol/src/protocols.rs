@@ -7,13 +7,13 @@ use crate::h2::conversation::{Conversation as Http2, Proof};
 use crate::h2::search;
 use crate::output::{Config, Counters, Output};
 use crate::talk::{Switch, Talk, Upgrade};
-use crate::tls::{self, Facts, KeyStore, Layer, Services, Shared, TlsConfig, TlsCounters};
+use crate::tls::{self, Facts, KeyStore, Layer, Parked, Services, Shared, TlsConfig, TlsCounters};
 use crate::websocket::{Inflaters, Socket};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use tapwire_flow::{Chunk, CloseReason, FlowInfo, Patience, StreamEvent, StreamSink};
-use tapwire_wire::{Datagram, Endpoint, Side};
+use tapwire_wire::{Datagram, Endpoint, Side, Timestamp};
 
 /// A wire protocol, as `tapwire list protocols` shows it.
 #[derive(Debug, Clone, Copy)]
@@ -82,6 +82,9 @@ pub struct Protocols<E> {
     /// Room for payload without its mask.
     unmasked: Vec<u8>,
 }
+
+/// How often a silent connection that waits for keys looks for them: nanoseconds of packet time.
+const LOOK_AGAIN: i64 = 200_000_000;
 
 /// Servers behind PROXY headers that are remembered; further ones are treated as if they had none.
 const MAX_PROXIED: usize = 1_024;
@@ -162,7 +165,7 @@ impl<E: ExchangeSink> Protocols<E> {
     }
 
     fn data(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
-        self.counters.bytes_in += chunk.bytes.len() as u64;
+        self.count_in(chunk.bytes.len());
         let mut used = match state {
             State::Unknown(kept) => {
                 let mut fresh = Unknown::default();
@@ -316,6 +319,20 @@ impl<E: ExchangeSink> Protocols<E> {
         self.add_flow_bytes(kind, bytes);
     }
 
+    /// Bytes came in; decrypted ones came in as those of TLS, which they are no more.
+    fn count_in(&mut self, bytes: usize) {
+        let counters = &mut self.counters;
+        let bytes = bytes as u64;
+        if self.around.is_none() {
+            counters.bytes_in += bytes;
+            return;
+        }
+        counters.opaque_bytes = counters.opaque_bytes.saturating_sub(bytes);
+        if let Some(encrypted) = counters.flow_bytes.get_mut(Kind::Tls as usize) {
+            *encrypted = encrypted.saturating_sub(bytes);
+        }
+    }
+
     /// Held bytes were counted when they came, as nothing known.
     fn recount_as(&mut self, kind: Kind, bytes: usize) {
         let counters = &mut self.counters;
@@ -335,6 +352,7 @@ impl<E: ExchangeSink> Protocols<E> {
     /// TLS takes an event; what it decrypts are events of the connection inside.
     fn tls_event(&mut self, flow: &FlowInfo, state: &mut State, event: &StreamEvent<'_>) {
         let State::Tls(layer) = state else { return };
+        let was_waiting = layer.is_waiting();
         // TLS inside TLS finds none, and is not decrypted.
         let mut shared = self.tls.take().unwrap_or_default();
         let around = self.around.take();
@@ -346,6 +364,46 @@ impl<E: ExchangeSink> Protocols<E> {
         });
         self.around = around;
         self.tls = Some(shared);
+        if layer.is_waiting() && (!was_waiting || matches!(event, StreamEvent::Time(_))) {
+            // It may fall silent before its keys come.
+            self.alarm = Some(self.alarm.map_or(LOOK_AGAIN, |other| other.min(LOOK_AGAIN)));
+        }
+    }
+
+    /// New keys may have come, or time has passed until `now`: what waited for one or the other goes on.
+    pub fn look_for_keys(&mut self, now: Timestamp) {
+        while let Some(parked) = self.tls.as_deref_mut().and_then(|shared| shared.unpark(now)) {
+            self.end_parked(parked);
+        }
+    }
+
+    /// Everything is over: what still waits for keys gets none.
+    pub fn finish(&mut self) {
+        while let Some(parked) = self.tls.as_deref_mut().and_then(Shared::unpark_oldest) {
+            self.end_parked(parked);
+        }
+    }
+
+    /// A connection that ended while it waited for keys goes on to its end.
+    fn end_parked(&mut self, parked: Parked) {
+        // The alarm is one of the connection that is read now; this one is told no time any more.
+        let alarm = self.alarm.take();
+        let Parked { flow, layer, reason } = parked;
+        self.tls_event(&flow, &mut State::Tls(layer), &StreamEvent::Close(reason));
+        self.alarm = alarm;
+    }
+
+    /// Keeps a connection that ended while it waited for keys.
+    fn park(&mut self, flow: &FlowInfo, state: &mut State, reason: CloseReason) {
+        if !matches!(state, State::Tls(layer) if layer.is_waiting()) {
+            return;
+        }
+        let State::Tls(layer) = std::mem::replace(state, State::Opaque(Kind::Tls)) else { return };
+        let flow = flow.clone();
+        let shared = self.tls.get_or_insert_default();
+        if let Some(oldest) = shared.park(Parked { flow, layer, reason }) {
+            self.end_parked(oldest);
+        }
     }
 
     fn close(&mut self, state: &State) {
@@ -385,6 +443,7 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     }
 
     fn event(&mut self, flow: &FlowInfo, connection: &mut Connection, event: StreamEvent<'_>) {
+        self.pass_time(&event);
         let before = connection.0.held();
         if let State::Resting(_) = connection.0 {
             wake(&mut connection.0);
@@ -417,7 +476,7 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     }
 
     fn held(&self) -> usize {
-        self.held
+        self.held + self.tls.as_ref().map_or(0, |shared| shared.parked.held())
     }
 
     fn rest(&mut self, connection: &mut Connection) {
@@ -442,6 +501,18 @@ fn wake(state: &mut State) {
 }
 
 impl<E: ExchangeSink> Protocols<E> {
+    /// Connections that ended before their keys came hear what time it is from the events of others.
+    fn pass_time(&mut self, event: &StreamEvent<'_>) {
+        if !self.tls.as_ref().is_some_and(|shared| shared.parked.is_some()) {
+            return;
+        }
+        match event {
+            StreamEvent::Data(chunk) => self.look_for_keys(chunk.time),
+            StreamEvent::Time(now) => self.look_for_keys(*now),
+            _ => {}
+        }
+    }
+
     /// Counts what a connection holds after an event; `before` is what it held, unless it keeps that itself.
     fn recount(&mut self, before: usize, state: &mut State, closed: bool) {
         let (before, now) = state.recount::<E>(before);
@@ -464,7 +535,7 @@ impl<E: ExchangeSink> Protocols<E> {
         } else if let Some(talk) = connection.0.talk::<E>() {
             talk.event(&mut self.output(flow), &event);
         }
-        if let StreamEvent::Close(_) = event {
+        if let StreamEvent::Close(reason) = event {
             if let (State::Unknown(unknown), Some(client)) = (&connection.0, flow.initiator)
                 && let Some(unknown) = unknown
                 && let Some(unseen) = unknown.unseen(client)
@@ -473,6 +544,7 @@ impl<E: ExchangeSink> Protocols<E> {
                 self.output(flow).end(client, unknown.proxy, unseen, flow.opened);
             }
             self.close(&connection.0);
+            self.park(flow, &mut connection.0, reason);
         }
     }
 }

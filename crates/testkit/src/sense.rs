@@ -135,7 +135,10 @@ fn read(
         protocols.keys().expect();
     }
     for (place, packet) in capture.packets.iter().enumerate() {
-        keys.iter().filter(|(at, _)| *at == place).for_each(|(_, text)| give(text, protocols.keys()));
+        for (_, text) in keys.iter().filter(|(at, _)| *at == place) {
+            give(text, protocols.keys());
+            protocols.look_for_keys(packet.time);
+        }
         match decoder.decode(&packet.packet()) {
             Decoded::Segment(segment) => table.handle(&segment, &mut protocols),
             Decoded::Skip(_) => {
@@ -146,6 +149,7 @@ fn read(
         }
     }
     table.finish(&mut protocols);
+    protocols.finish();
     assert_eq!(protocols.held(), 0, "what connections held was counted up and down alike");
     let (flow, protocol) = (table.counters().clone(), *protocols.counters());
     let (tls, services) = (protocols.tls_counters(), protocols.take_services());

@@ -236,7 +236,7 @@ fn what_real_software_said_is_decrypted() {
 /// A record of which bytes are missing may have been a KeyUpdate, which is no content.
 #[test]
 fn a_cut_packet_never_makes_strangers_a_pair() {
-    for name in ["tls13-keyupdate", "tls13-early-data", "tls12-cbc", "tls10"] {
+    for name in ["tls13-keyupdate", "tls13-early-data", "tls13-early-refused", "tls12-cbc", "tls10"] {
         let capture = Capture::read(&fixture(name, "in.pcap")).unwrap();
         let keys = std::fs::read(fixture(name, "keys.log")).unwrap();
         for place in 0..capture.packets.len() {

@@ -5,6 +5,7 @@ use crate::coverage::seen_share;
 use crate::json;
 use crate::sensor::{SensorCode, SensorReport};
 use tapwire_inventory::{HourCoverage, Interval};
+use tapwire_protocol::Anomaly;
 use tapwire_wire::Timestamp;
 
 impl Writer<'_> {
@@ -15,6 +16,9 @@ impl Writer<'_> {
         json::object(out, "unmapped");
         if let Some(service) = &report.service {
             json::own(out, "service", service);
+        }
+        if !report.anomalies.is_empty() {
+            json::words(out, "anomalies", report.anomalies.iter().map(Anomaly::name));
         }
         json::object(out, "counters");
         report.counters.iter().for_each(|(name, value)| json::count(out, name, *value));

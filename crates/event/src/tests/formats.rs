@@ -112,6 +112,7 @@ fn reports_of_the_sensor_have_their_form_in_each_format() {
         time: Timestamp::from_parts(0, 0),
         message: "the ring is full".to_owned(),
         service: None,
+        anomalies: tapwire_protocol::Anomalies::default(),
         counters: vec![("dropped", 3)],
     };
     let of = |format| {

@@ -192,6 +192,7 @@ fn reports_of_the_sensor_validate() {
             time: Timestamp::from_parts(1, 0),
             message: "bodies beyond 64 KiB are no longer read".to_owned(),
             service: None,
+            anomalies: tapwire_protocol::Anomalies::default(),
             counters: vec![("packets", 7), ("dropped.ring", u64::from(u32::MAX))],
         };
         let mut out = Vec::new();

@@ -1,6 +1,7 @@
 //! What is known of a TLS connection, as its exchanges carry it.
 
 use super::certificate::Certificate;
+use crate::Anomalies;
 
 /// What is known of a TLS connection.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -27,6 +28,8 @@ pub struct Facts {
     pub resumed: bool,
     /// Whether its records were decrypted.
     pub decrypted: bool,
+    /// Why some were not.
+    pub anomalies: Anomalies,
 }
 
 /// A protocol's name, where it can be shown.

@@ -29,6 +29,9 @@ const TLS_1_3: u16 = 0x0304;
 /// The extension by which a server goes on with a session (RFC 8446, 4.2.11).
 const PRE_SHARED_KEY: u16 = 41;
 
+/// The extension by which a server takes early data (RFC 8446, 4.2.10).
+const EARLY_DATA: u16 = 42;
+
 /// Bytes of a hello's short lists, as usual clients have them.
 const HELLO_LISTS: usize = 256;
 
@@ -46,6 +49,8 @@ pub(super) struct Handshake {
     transcript: Option<Vec<u8>>,
     master: Option<Secret>,
     pub(super) facts: Facts,
+    /// Whether the server takes early data; `None` as long as it has not said so.
+    pub(super) takes_early_data: Option<bool>,
 }
 
 /// Which keys of TLS 1.3 a direction uses.
@@ -94,6 +99,11 @@ impl Handshake {
         self.version() == Some(TLS_1_3)
     }
 
+    /// What names the session in a key log.
+    pub(super) fn random(&self) -> Option<[u8; 32]> {
+        self.client.as_ref().map(|client| client.random)
+    }
+
     pub(super) const fn has_client_hello(&self) -> bool {
         self.client.is_some()
     }
@@ -105,6 +115,11 @@ impl Handshake {
     /// Whether the client sends data before the server has answered.
     pub(super) fn has_early_data(&self) -> bool {
         self.client.as_ref().is_some_and(|client| client.early_data)
+    }
+
+    /// Whether it can be read what the server says to that data.
+    pub(super) fn knows_of_early_data(&self, keys: &KeyStore) -> bool {
+        self.session(keys).is_some_and(|session| session.server_handshake.is_some())
     }
 
     /// Whether the server may take that data: it goes on with the session that the client named (RFC 8446, 4.2.10).
@@ -169,15 +184,17 @@ impl Handshake {
 
     /// TLS 1.3 says there what was chosen (RFC 8446, 4.3.1).
     fn extensions(&mut self, body: &[u8]) {
-        let mut chosen = None;
+        let (mut chosen, mut takes_early_data) = (None, false);
         // What was read before something odd stays.
         let _ = each_extension(body, |kind, content| {
             if kind == ALPN {
                 chosen = super::hello::protocols(content).into_iter().next();
             }
+            takes_early_data |= kind == EARLY_DATA;
         });
         self.facts.alpn = chosen.and_then(|name| protocol_name(&name));
         self.facts.alpn_chosen = true;
+        self.takes_early_data = Some(takes_early_data);
     }
 
     /// The first certificate of the list; TLS 1.3 has a context in front (RFC 8446, 4.4.2).
@@ -206,6 +223,16 @@ impl Handshake {
         let mut rest = body.get(4..).unwrap_or_default();
         if let (Some(ticket), Some(master)) = (vector_16(&mut rest), &self.master) {
             shared.remember(ticket, master);
+        }
+    }
+
+    /// Whether a key log has what opens the data of a direction.
+    pub(super) fn has_keys(&self, keys: &KeyStore, from: Direction) -> bool {
+        let session = self.session(keys);
+        match from {
+            _ if !self.is_13() => self.master.is_some(),
+            Direction::ToServer => session.is_some_and(|session| session.client.is_some()),
+            Direction::ToClient => session.is_some_and(|session| session.server.is_some()),
         }
     }
 

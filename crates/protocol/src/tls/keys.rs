@@ -7,7 +7,7 @@ use rsa::pkcs1::DecodeRsaPrivateKey;
 use rsa::pkcs8::DecodePrivateKey;
 use rsa::traits::PublicKeyParts;
 use rsa::{Pkcs1v15Encrypt, RsaPrivateKey};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use zeroize::{Zeroize, Zeroizing};
 
 /// Sessions whose secrets are kept: some 40 MB. The oldest go first.
@@ -76,6 +76,9 @@ pub struct KeyStore {
     /// Keys will come, or have come.
     expected: bool,
     generation: u64,
+    /// Sessions of connections that have ended and wait, and those of them that got a secret since.
+    awaited: BTreeSet<[u8; 32]>,
+    found: BTreeSet<[u8; 32]>,
     counters: KeyCounters,
 }
 
@@ -153,12 +156,34 @@ impl KeyStore {
         *place(self.sessions.entry(random).or_default()) = Some(secret);
         self.counters.secrets += 1;
         self.generation += 1;
+        if self.awaited.contains(&random) {
+            self.found.insert(random);
+        }
         if self.order.len() > MAX_SESSIONS
             && let Some(oldest) = self.order.pop_front()
         {
             self.sessions.remove(&oldest);
             self.counters.evicted += 1;
         }
+    }
+
+    /// A session's first secret that comes from now on is told by [`KeyStore::next_found`], and every further one.
+    pub(super) fn wait_for(&mut self, random: [u8; 32]) {
+        self.awaited.insert(random);
+    }
+
+    pub(super) fn wait_no_more_for(&mut self, random: &[u8; 32]) {
+        self.awaited.remove(random);
+    }
+
+    /// It is looked at once more.
+    pub(super) fn found_again(&mut self, random: [u8; 32]) {
+        self.found.insert(random);
+    }
+
+    /// A session that was waited for and got a secret.
+    pub(super) fn next_found(&mut self) -> Option<[u8; 32]> {
+        self.found.pop_first()
     }
 
     pub(super) fn session(&self, random: &[u8; 32]) -> Option<&Session> {

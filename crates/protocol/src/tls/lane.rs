@@ -112,7 +112,10 @@ impl Lane {
     ) -> Option<Opened> {
         let certain = self.is_certain && self.lost.is_none();
         let opened = self.try_current(head, pristine, scratch).or_else(|| {
-            if certain { None } else { self.try_others(handshake, keys, from, head, pristine, scratch) }
+            if certain || !self.is_worth_trying() {
+                return None;
+            }
+            self.try_others(handshake, keys, from, head, pristine, scratch)
         });
         match opened {
             Some(_) => {
@@ -128,6 +131,12 @@ impl Lane {
             }
         }
         opened
+    }
+
+    /// Where so many failed that others would hardly do better, only every so many are tried, so that what cannot be opened
+    /// costs little.
+    const fn is_worth_trying(&self) -> bool {
+        !self.is_failing() || self.failed.is_power_of_two()
     }
 
     fn try_current(&mut self, head: [u8; HEAD], pristine: &[u8], scratch: &mut Vec<u8>) -> Option<Opened> {

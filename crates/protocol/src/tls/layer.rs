@@ -4,6 +4,7 @@
 //! are authentic under their keys go on; what is lost or cannot be opened is a gap.
 
 mod content;
+mod early;
 mod waiting;
 
 use self::waiting::{Item, Waiting};
@@ -59,6 +60,12 @@ pub(crate) struct Layer {
     /// Whether the connection inside has heard anything.
     has_spoken: bool,
     waiting: Option<Box<Waiting>>,
+    /// Early data, until the server says whether it takes it.
+    early: Vec<Item>,
+    /// The keys of one direction have not come, and are not waited for any more.
+    is_partial: bool,
+    /// The connection has ended; only what waits is left of it.
+    is_over: bool,
     /// The keys that were there, and whether the server had answered, when it was looked for keys last.
     looked_with: (u64, bool),
     tally: Tally,
@@ -77,6 +84,9 @@ impl Layer {
             inner: Connection::behind(proxy),
             has_spoken: false,
             waiting: None,
+            early: Vec::new(),
+            is_partial: false,
+            is_over: false,
             looked_with: (0, false),
             tally: Tally::default(),
         }
@@ -84,7 +94,8 @@ impl Layer {
 
     /// Bytes on the heap, but for the connection inside.
     pub(crate) fn held(&self) -> usize {
-        let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes());
+        let waiting = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes())
+            + self.early.iter().map(Item::bytes).sum::<usize>();
         size_of::<Self>() + waiting + self.handshake.held() + self.lanes.iter().map(Lane::held).sum::<usize>()
     }
 
@@ -142,11 +153,15 @@ impl Layer {
             // What was decrypted was authentic, so other bytes in its place say nothing about it.
             StreamEvent::Again { .. } => {}
             StreamEvent::Time(now) => {
+                self.look_for_keys(shared, *now, emit);
                 if self.has_spoken {
                     emit(&mut self.inner, &self.facts, StreamEvent::Time(*now));
                 }
             }
             StreamEvent::Close(reason) => {
+                if self.must_wait_on(shared, *reason, emit) {
+                    return;
+                }
                 self.end_waiting(shared, emit);
                 self.close(shared, flow, emit);
                 if self.has_spoken {
@@ -243,7 +258,10 @@ impl Layer {
         if !shared.config.allows(self.handshake.facts.sni.as_deref()) {
             return Readiness::Hopeless;
         }
-        self.handshake.readiness(shared)
+        match self.handshake.readiness(shared) {
+            Readiness::NoKeys if self.is_partial => Readiness::Ready,
+            readiness => readiness,
+        }
     }
 
     /// Whether keys may still come; where not, nothing of this connection is decrypted.
@@ -307,6 +325,10 @@ impl Layer {
         }
         let kind = message.first().copied().unwrap_or_default();
         let epoch = self.lane(from).epoch;
+        if kind == FINISHED && from == Direction::ToClient {
+            // What came before it was not seen.
+            self.handshake.takes_early_data.get_or_insert(false);
+        }
         match kind {
             FINISHED if epoch == Some(Epoch::Handshake) => self.lane(from).enter(Epoch::Application),
             END_OF_EARLY_DATA if epoch == Some(Epoch::Early) => self.lane(from).enter(Epoch::Handshake),

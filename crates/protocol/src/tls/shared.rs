@@ -1,16 +1,25 @@
 //! What all TLS connections share: keys, sessions that RSA keys opened, a buffer, counters.
 
 use super::keys::{KeyCounters, KeyStore};
+use super::parked::Lot;
 use super::quic::Initials;
 use super::schedule::Secret;
 use super::summary::Services;
 use std::collections::{BTreeMap, VecDeque};
 
 /// What an operator can set about TLS.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TlsConfig {
+    /// Bytes of all connections that may wait for keys.
+    pub waiting_bytes: usize,
     /// Names of servers whose connections may be decrypted, `*.example.com` for all below one; empty for all.
     pub decrypt_hosts: Vec<String>,
+}
+
+impl Default for TlsConfig {
+    fn default() -> Self {
+        Self { waiting_bytes: 32 << 20, decrypt_hosts: Vec::new() }
+    }
 }
 
 impl TlsConfig {
@@ -53,9 +62,9 @@ pub struct TlsCounters {
     pub failed: u64,
     /// Of those, without keys.
     pub blind: u64,
-    /// Bytes of connections that waited for keys and gave it up because there was no room.
+    /// Bytes that could not wait for keys because there was no room.
     pub no_room: u64,
-    /// Bytes that were decrypted and handed on: they are counted again as those of the protocol inside.
+    /// Bytes that were decrypted and handed on: they are counted as those of the protocol inside.
     pub content_bytes: u64,
     /// Lines of key logs.
     pub keys: KeyCounters,
@@ -100,8 +109,6 @@ impl TlsCounters {
 const MAX_RESUMED: usize = 4_096;
 /// The longest name of a session that is remembered; tickets are some 200 bytes.
 const MAX_NAME: usize = 2_048;
-/// Bytes of all connections that wait for keys.
-pub(super) const MAX_WAITING: usize = 32 << 20;
 
 /// What all connections share.
 #[derive(Debug, Default)]
@@ -114,6 +121,8 @@ pub(crate) struct Shared {
     pub(super) scratch: Vec<u8>,
     /// Bytes that wait for keys.
     pub(super) waiting: usize,
+    /// Connections that have ended and wait for keys.
+    pub(crate) parked: Lot,
     resumable: BTreeMap<Vec<u8>, Secret>,
     order: VecDeque<Vec<u8>>,
     pub(super) initials: Initials,
@@ -145,7 +154,8 @@ mod tests {
 
     #[test]
     fn a_star_stands_for_what_is_below_a_name() {
-        let config = TlsConfig { decrypt_hosts: vec!["api.example".into(), "*.shop.example".into()] };
+        let decrypt_hosts = vec!["api.example".into(), "*.shop.example".into()];
+        let config = TlsConfig { decrypt_hosts, ..TlsConfig::default() };
         for name in ["api.example", "API.example", "a.shop.example", "a.b.shop.example"] {
             assert!(config.allows(Some(name)), "{name}");
         }

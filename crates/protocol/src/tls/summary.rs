@@ -4,6 +4,7 @@ use super::estimate::{Estimate, Tally};
 use super::facts::protocol_name;
 use super::layer::Blind;
 use super::{Certificate, ClientHello, Facts, Transport, ja4};
+use crate::{Anomalies, Anomaly};
 use std::collections::{BTreeMap, BTreeSet};
 use tapwire_wire::{Endpoint, Timestamp};
 
@@ -57,6 +58,12 @@ impl TlsService {
         list(&mut self.alpn, other.alpn);
         list(&mut self.clients, other.clients);
         self.certificate = other.certificate.or_else(|| self.certificate.take());
+    }
+
+    /// What of it was not decrypted because of its keys.
+    pub fn anomalies(&self) -> Anomalies {
+        let both = [(self.no_keys, Anomaly::TlsNoKeys), (self.wrong_keys, Anomaly::TlsWrongKeys)];
+        both.into_iter().filter(|(connections, _)| *connections > 0).map(|(_, anomaly)| anomaly).collect()
     }
 
     fn see(&mut self, first: Timestamp, last: Timestamp) {

@@ -1,11 +1,13 @@
 //! What was decrypted goes on, and what was lost goes on as gaps.
 
+use super::waiting::Item;
 use super::{Blind, Emit, Layer};
-use crate::Direction;
 use crate::tls::cipher::HEAD;
+use crate::tls::handshake::Epoch;
 use crate::tls::lane::Lost;
 use crate::tls::records::Mark;
 use crate::tls::{Facts, Shared};
+use crate::{Anomaly, Direction};
 use std::ops::Range;
 use std::sync::Arc;
 use tapwire_flow::{Chunk, Evidence, FlowInfo, Gap, StreamEvent, StreamOffset};
@@ -39,6 +41,9 @@ impl Layer {
             shared.counters.blind += 1;
             return;
         }
+        if self.is_early(from) {
+            return self.hold_early(shared, Item::Record(from, head, at, body.to_vec(), marks.to_vec()));
+        }
         let end = at + (HEAD + body.len()) as u64;
         let mut scratch = std::mem::take(&mut shared.scratch);
         let handshake = &self.handshake;
@@ -48,10 +53,12 @@ impl Layer {
             Direction::ToClient => server,
         };
         let (expected, epoch) = (lane.sequence, lane.epoch);
+        let is_first = lane.lost.is_none();
         let opened = lane.open(handshake, &shared.keys, from, head, body, &mut scratch);
         shared.scratch = scratch;
         let Some(opened) = opened else {
             shared.counters.failed += 1;
+            self.blame_keys(shared, from, is_first);
             self.lose(from, at, end.since(at), marks.first().map_or(Timestamp::MIN, |mark| mark.time));
             return self.doubt(shared);
         };
@@ -69,6 +76,21 @@ impl Layer {
             shared.scratch = scratch;
         }
         self.lane(from).done = Some(end);
+        self.settle_early(shared, emit);
+    }
+
+    /// A record could not be opened. Behind a hole that says nothing; nor does it where a key log lacks the secrets of the
+    /// handshake, whose records come first.
+    fn blame_keys(&mut self, shared: &Shared, from: Direction, is_first: bool) {
+        let is_late = self.lane(from).epoch.is_none_or(|epoch| epoch == Epoch::Application);
+        let why = match self.handshake.has_keys(&shared.keys, from) {
+            false => Anomaly::TlsNoKeys,
+            true if is_first && is_late => Anomaly::TlsWrongKeys,
+            true => return,
+        };
+        let anomalies = &mut self.handshake.facts.anomalies;
+        self.is_stale |= !anomalies.contains(why);
+        anomalies.insert(why);
     }
 
     /// Nothing could be opened so far: at some point the keys must be others.
@@ -89,13 +111,9 @@ impl Layer {
     ) {
         let start = content.start;
         let Some(bytes) = record.get(content).filter(|bytes| !bytes.is_empty()) else { return };
-        if self.is_stale {
-            let known = self.handshake.facts.clone();
-            shared.counters.decrypted += u64::from(!self.has_spoken);
-            self.facts = Arc::new(Facts { decrypted: true, ..known });
-            self.is_stale = false;
-        }
+        shared.counters.decrypted += u64::from(!self.has_spoken);
         self.has_spoken = true;
+        self.refresh_facts();
         shared.counters.content_bytes += bytes.len() as u64;
         if let Some(peer_at) = marks.first().and_then(|mark| mark.peer_at) {
             self.settle(other(from), peer_at, emit);
@@ -133,6 +151,9 @@ impl Layer {
         time: Timestamp,
         emit: &mut Emit<'_>,
     ) {
+        if self.is_early(from) {
+            return self.hold_early(shared, Item::Damaged(from, at, length, time));
+        }
         shared.counters.failed += 1;
         let whole = (HEAD + length) as u64;
         let lane = self.lane(from);
@@ -203,8 +224,17 @@ impl Layer {
         let Some(at) = lane.plain.filter(|_| length > 0) else { return };
         lane.plain = Some(at + length);
         self.has_spoken = true;
+        self.refresh_facts();
         let gap = Gap { side, at, len: length, acknowledged: acknowledged.min(length), acked_at, time };
         emit(&mut self.inner, &self.facts, StreamEvent::Gap(gap));
+    }
+
+    /// What exchanges carry from now on.
+    pub(super) fn refresh_facts(&mut self) {
+        if self.is_stale {
+            self.facts = Arc::new(Facts { decrypted: true, ..self.handshake.facts.clone() });
+            self.is_stale = false;
+        }
     }
 
     pub(super) fn fin(&mut self, from: Direction, emit: &mut Emit<'_>) {
@@ -238,8 +268,10 @@ impl Layer {
         if self.blind.is_none() && !self.has_spoken && self.lanes.iter().any(|lane| lane.lost.is_some()) {
             self.become_blind(shared, Blind::WrongKeys);
         }
+        self.drop_early(shared);
         self.settle_all(Direction::ToServer, emit);
         self.settle_all(Direction::ToClient, emit);
+        self.refresh_facts();
         let server = flow.key.endpoint(self.client.peer());
         let facts = Facts { decrypted: self.has_spoken, ..self.handshake.facts.clone() };
         shared.services.connection(server, &facts, &self.tally, self.blind);

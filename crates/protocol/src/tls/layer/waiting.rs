@@ -7,14 +7,15 @@ use crate::tls::cipher::HEAD;
 use crate::tls::handshake::Readiness;
 use crate::tls::lane::Lost;
 use crate::tls::records::Mark;
-use crate::tls::shared::MAX_WAITING;
 use std::collections::VecDeque;
-use tapwire_flow::{Evidence, StreamOffset};
+use tapwire_flow::{CloseReason, Evidence, StreamOffset};
 use tapwire_wire::Timestamp;
 
-/// What one connection may keep, in bytes, and for how long, in nanoseconds of packet time.
-const MAX_BYTES: usize = 256 << 10;
-const MAX_NANOS: i64 = 2_000_000_000;
+/// What one connection may keep, in bytes. Of records beyond it is kept that there were some, so that those behind them can
+/// be opened; up to twice as much.
+pub(super) const MAX_BYTES: usize = 256 << 10;
+/// For how long, in nanoseconds of packet time: keys that are two seconds late, and their way here.
+const MAX_NANOS: i64 = 3_000_000_000;
 
 /// What happened in a direction, in order.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ pub(super) enum Item {
 }
 
 impl Item {
-    fn bytes(&self) -> usize {
+    pub(super) fn bytes(&self) -> usize {
         let more = match self {
             Self::Record(_, _, _, body, marks) => body.capacity() + marks.capacity() * size_of::<Mark>(),
             _ => 0,
@@ -66,13 +67,34 @@ impl Waiting {
 }
 
 impl Layer {
+    /// Whether something waits for its keys.
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.waiting.is_some()
+    }
+
+    /// Until when.
+    pub(crate) fn waits_until(&self) -> Timestamp {
+        self.waiting.as_ref().map_or(Timestamp::MIN, |waiting| waiting.since + MAX_NANOS)
+    }
+
+    /// What names the session whose keys it waits for.
+    pub(crate) fn random(&self) -> Option<[u8; 32]> {
+        self.handshake.random()
+    }
+
+    /// Whether what waits need not wait any longer.
+    pub(crate) fn can_go_on(&mut self, shared: &Shared) -> bool {
+        self.readiness(shared) == Readiness::Ready
+    }
+
     /// Keeps a record until its keys come.
     pub(super) fn wait(&mut self, shared: &mut Shared, item: Item, time: Timestamp) {
-        let bytes = item.bytes();
         let held = self.waiting.as_ref().map_or(0, |waiting| waiting.bytes);
-        let is_full = shared.waiting + bytes > MAX_WAITING;
-        if held + bytes > MAX_BYTES || is_full {
-            shared.counters.no_room += u64::from(is_full) * (held + bytes) as u64;
+        let item = if held + item.bytes() > MAX_BYTES { without_body(shared, item) } else { item };
+        let bytes = item.bytes();
+        let is_full = shared.waiting + bytes > shared.config.waiting_bytes;
+        if held + bytes > 2 * MAX_BYTES || is_full {
+            shared.counters.no_room += (held + bytes) as u64;
             shared.counters.blind += 1;
             return self.give_up(shared, Blind::NoKeys);
         }
@@ -90,7 +112,7 @@ impl Layer {
             self.try_waiting(shared, emit);
         }
         if self.waiting.is_some() && now.since(since) > MAX_NANOS {
-            self.give_up(shared, Blind::NoKeys);
+            self.wait_no_more(shared, emit);
         }
     }
 
@@ -110,9 +132,34 @@ impl Layer {
         }
     }
 
-    /// The connection ends: whatever keys there are now must do.
+    /// The connection ends. Whether what waits goes on waiting, behind its end: then the end is told again later. Not where
+    /// the capture ends too, or room was needed, and never twice.
+    pub(super) fn must_wait_on(
+        &mut self,
+        shared: &mut Shared,
+        reason: CloseReason,
+        emit: &mut Emit<'_>,
+    ) -> bool {
+        if self.waiting.is_some() {
+            self.try_waiting(shared, emit);
+        }
+        let may = matches!(reason, CloseReason::Fin | CloseReason::Reset | CloseReason::Replaced);
+        may && self.waiting.is_some() && !std::mem::replace(&mut self.is_over, true)
+    }
+
+    /// Whatever keys there are now must do.
     pub(super) fn end_waiting(&mut self, shared: &mut Shared, emit: &mut Emit<'_>) {
         if self.waiting.is_some() {
+            self.try_waiting(shared, emit);
+        }
+        self.wait_no_more(shared, emit);
+    }
+
+    /// Goes on without keys, or with those of one direction.
+    fn wait_no_more(&mut self, shared: &mut Shared, emit: &mut Emit<'_>) {
+        let has_keys = |from| self.handshake.has_keys(&shared.keys, from);
+        self.is_partial = has_keys(Direction::ToServer) || has_keys(Direction::ToClient);
+        if self.is_partial {
             self.try_waiting(shared, emit);
         }
         if self.waiting.is_some() {
@@ -127,4 +174,12 @@ impl Layer {
         }
         self.become_blind(shared, why);
     }
+}
+
+/// What is left of a record that cannot be kept: that it was there.
+fn without_body(shared: &mut Shared, item: Item) -> Item {
+    let Item::Record(from, _, at, body, marks) = item else { return item };
+    shared.counters.no_room += body.len() as u64;
+    let time = marks.first().map_or(Timestamp::MIN, |mark| mark.time);
+    Item::Damaged(from, at, body.len(), time)
 }
