@@ -273,8 +273,8 @@ fn what_is_learned_is_bounded_by_a_small_memory() {
     });
     println!("names that are all new: at most {} MiB", held.peak / MIB);
     assert!(held.peak > MIB, "nothing was read");
-    // Allocators keep a little more than they lend.
-    assert!(held.peak <= 64 * MIB + 24 * MIB, "{} MiB", held.peak / MIB);
+    // Pages that were given back stay with the allocator for a second, and in a flood that is a good part of them.
+    assert!(held.peak <= 64 * MIB + 16 * MIB, "{} MiB", held.peak / MIB);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use tapwire_capture::{Pressure, open_files};
 use tapwire_event::{Options, Renderer};
 use tapwire_pipeline::{Classes, Outlet, run};
-use tapwire_sink::{Batch, Notice, Reader as Listener, Sink, SinkError, SinkReport};
+use tapwire_sink::{Batch, Reader as Listener, Sink, SinkError, SinkReport};
 use tapwire_store::{Directories, Piece, Reader};
 
 /// Fewer digits of a uid would match too much.
@@ -73,20 +73,8 @@ impl Sink for Matching {
         Ok(Listener::Listening)
     }
 
-    fn flush(&mut self) -> Result<Listener, SinkError> {
-        Ok(Listener::Listening)
-    }
-
-    fn poll_notice(&mut self) -> Option<Notice> {
-        None
-    }
-
     fn report(&self) -> SinkReport {
         SinkReport { destination: "show".into(), counts: Default::default(), error: None }
-    }
-
-    fn finish(self: Box<Self>) -> SinkReport {
-        self.report()
     }
 }
 

@@ -282,20 +282,8 @@ mod tests {
             Ok(Reader::Listening)
         }
 
-        fn flush(&mut self) -> Result<Reader, SinkError> {
-            Ok(Reader::Listening)
-        }
-
-        fn poll_notice(&mut self) -> Option<Notice> {
-            None
-        }
-
         fn report(&self) -> SinkReport {
             SinkReport { destination: "lines".into(), counts: Default::default(), error: None }
-        }
-
-        fn finish(self: Box<Self>) -> SinkReport {
-            self.report()
         }
     }
 

@@ -105,14 +105,21 @@ pub trait Sink: Send {
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError>;
 
     /// Sends on what is buffered without waiting for its delivery. Taps call it when they are idle.
-    fn flush(&mut self) -> Result<Reader, SinkError>;
+    /// One that buffers nothing has nothing to do.
+    fn flush(&mut self) -> Result<Reader, SinkError> {
+        Ok(Reader::Listening)
+    }
 
     /// What the operator should read: once when delivery begins to fail, once when it works again.
-    fn poll_notice(&mut self) -> Option<Notice>;
+    fn poll_notice(&mut self) -> Option<Notice> {
+        None
+    }
 
     /// The counters so far.
     fn report(&self) -> SinkReport;
 
     /// Delivers what is buffered, or drops and counts it, and gives the final counters.
-    fn finish(self: Box<Self>) -> SinkReport;
+    fn finish(self: Box<Self>) -> SinkReport {
+        self.report()
+    }
 }

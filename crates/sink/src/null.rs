@@ -1,14 +1,20 @@
 //! Nowhere.
 
-use crate::{Batch, Context, Counts, Notice, Opened, Reader, Sink, SinkError, SinkReport, Tally};
+use crate::{Batch, Context, Counts, Opened, Reader, Sink, SinkError, SinkReport, Tally};
 
 /// Takes events and keeps nothing. What only it would get is not even rendered, so that the cost of sensing shows.
 #[derive(Debug, Default)]
 pub struct NullSink {
     counts: Counts,
+    weighs: bool,
 }
 
 impl NullSink {
+    /// One that is given every event all the same, to count its bytes.
+    pub fn weighing() -> Self {
+        Self { weighs: true, ..Self::default() }
+    }
+
     pub(crate) fn open(_destination: &str, _context: &Context) -> Opened {
         Ok(Box::new(Self::default()))
     }
@@ -16,7 +22,7 @@ impl NullSink {
 
 impl Sink for NullSink {
     fn discards(&self) -> bool {
-        true
+        !self.weighs
     }
 
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
@@ -26,19 +32,7 @@ impl Sink for NullSink {
         Ok(Reader::Listening)
     }
 
-    fn flush(&mut self) -> Result<Reader, SinkError> {
-        Ok(Reader::Listening)
-    }
-
-    fn poll_notice(&mut self) -> Option<Notice> {
-        None
-    }
-
     fn report(&self) -> SinkReport {
         SinkReport { destination: "nowhere".into(), counts: self.counts, error: None }
-    }
-
-    fn finish(self: Box<Self>) -> SinkReport {
-        self.report()
     }
 }

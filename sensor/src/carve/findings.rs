@@ -12,7 +12,7 @@ use tapwire_capture::Pressure;
 use tapwire_event::{Format, Options, Renderer, choose};
 use tapwire_pipeline::{Classes, Outlet, run};
 use tapwire_protocol::Uid;
-use tapwire_sink::{Batch, Notice, Reader, Sink, SinkError, SinkReport};
+use tapwire_sink::{Batch, Reader, Sink, SinkError, SinkReport};
 
 /// For each wish the exchanges that it means; `None` when interrupted.
 pub(crate) fn exchanges_of(carving: &Carving, wishes: &[Wish]) -> Result<Option<Vec<Answer>>, Failure> {
@@ -97,19 +97,7 @@ impl Sink for Uids {
         Ok(Reader::Listening)
     }
 
-    fn flush(&mut self) -> Result<Reader, SinkError> {
-        Ok(Reader::Listening)
-    }
-
-    fn poll_notice(&mut self) -> Option<Notice> {
-        None
-    }
-
     fn report(&self) -> SinkReport {
         SinkReport { destination: "carve".into(), counts: Default::default(), error: None }
-    }
-
-    fn finish(self: Box<Self>) -> SinkReport {
-        self.report()
     }
 }

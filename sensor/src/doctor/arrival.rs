@@ -101,8 +101,17 @@ fn no_packets(case: &Case<'_>) -> Option<Symptom> {
         0 => "0 packets were captured".to_owned(),
         refused => format!("0 packets are left: the filter refused all {}", count(refused)),
     };
-    Some(figure.into())
+    let remedy = match (refused, case.pressure) {
+        (0, Pressure::Shed) => None,
+        (0, Pressure::Block) => Some(NOTHING_RECORDED.to_owned()),
+        _ => Some("leave the filter out, or make it match what is to be seen".to_owned()),
+    };
+    Some(Symptom { figure, remedy })
 }
+
+/// What to do about a capture without packets: the mirror is not at hand, but how it was recorded can be told.
+const NOTHING_RECORDED: &str = "record again, and look at the mirror with `tapwire doctor -i IFACE` first: was it up, was this the \
+                                port that it points to, and did the recorder's filter let anything through";
 
 fn are_only_groups(case: &Case<'_>) -> bool {
     let sizes = &case.look.sizes;

@@ -57,12 +57,14 @@ fn looked_at(case: &Case<'_>) -> String {
         (_, 0) => ", none of them whole".to_owned(),
         (_, whole) => format!(", {} of them whole", count(whole)),
     };
-    let span = wire.first.zip(wire.last).map_or(0, |(first, last)| last.since(first));
+    let Some((first, last)) = wire.first.zip(wire.last) else {
+        return format!("{}: 0 packets", sources(case));
+    };
     format!(
         "{}: {} in {}, {}, {}{whole}",
         sources(case),
         counted(wire.packets, "packet"),
-        duration(span),
+        duration(last.since(first)),
         counted(case.report.flow.flows_opened, "connection"),
         counted(tally.reported, "exchange"),
     )

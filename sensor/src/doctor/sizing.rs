@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use tapwire_capture::SMALLEST_RING;
 use tapwire_event::{Format, Options, Renderer};
 use tapwire_pipeline::{Classes, Outlet, Report};
-use tapwire_sink::{Batch, Counts, Notice, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_sink::{NullSink, Tally};
 
 /// CPU seconds of a packet on the capture thread: decoding, reassembly, parsing.
 const PER_PACKET: f64 = 0.45e-6;
@@ -199,39 +199,9 @@ pub(super) fn scale(redactor: tapwire_event::Redactor) -> Outlet {
     let options =
         Options { format: Format::Ocsf, version: env!("CARGO_PKG_VERSION").into(), ..Options::default() };
     let classes = Classes { sensor: false, ..Classes::default() };
-    Outlet::new(Renderer::new(options, redactor), classes, None, vec![Box::new(Scale::default())])
+    Outlet::new(Renderer::new(options, redactor), classes, None, vec![Box::new(NullSink::weighing())])
 }
 
 fn written(report: &Report) -> Tally {
     report.sinks.first().map(|sink| sink.counts.delivered).unwrap_or_default()
-}
-
-#[derive(Default)]
-struct Scale {
-    counts: Counts,
-}
-
-impl Sink for Scale {
-    fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
-        let amount = Tally::of(batch.events(), batch.bytes().len());
-        self.counts.accept(amount);
-        self.counts.deliver(amount);
-        Ok(Reader::Listening)
-    }
-
-    fn flush(&mut self) -> Result<Reader, SinkError> {
-        Ok(Reader::Listening)
-    }
-
-    fn poll_notice(&mut self) -> Option<Notice> {
-        None
-    }
-
-    fn report(&self) -> SinkReport {
-        SinkReport { destination: "a scale".into(), counts: self.counts, error: None }
-    }
-
-    fn finish(self: Box<Self>) -> SinkReport {
-        self.report()
-    }
 }

@@ -21,9 +21,10 @@ mod names;
 mod payload;
 mod remembered;
 mod shape;
+mod url;
+mod values;
 
 use crate::number;
-use crate::view::{Target, without_user};
 use facts::KnownNames;
 use headers::Policy;
 use memchr::memchr;
@@ -37,8 +38,6 @@ const LONGEST_TEXT: usize = 4 << 10;
 const LONGEST_FULL_TEXT: usize = 64 << 10;
 /// Longest method that leaves in clear; the longest registered one has 17 letters.
 const LONGEST_METHOD: usize = 24;
-/// Longest host name (RFC 1035) with brackets and port.
-const LONGEST_HOST: usize = 263;
 
 /// How much of traffic leaves.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -318,277 +317,11 @@ impl Redactor {
             write_token(self.tokens.token(domain, text), out);
         }
     }
-
-    fn write_host(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        let host = without_user(text);
-        // No early exit, so that the compiler makes it a vector loop.
-        let plain = |all: bool, b: &u8| {
-            let (letter, digit) = ((b | 0x20).wrapping_sub(b'a') < 26, b.wrapping_sub(b'0') < 11);
-            let mark = (*b == b'.') | (*b == b'-') | (*b == b'_') | (*b == b'[') | (*b == b']');
-            all & (letter | digit | mark)
-        };
-        if host.len() <= LONGEST_HOST && host.iter().fold(true, plain) {
-            out.extend_from_slice(host);
-        } else {
-            self.value(host, out);
-        }
-    }
-
-    fn write_path(&mut self, path: &[u8], out: &mut Vec<u8>) {
-        let mut before: &[u8] = b"";
-        for (at, segment) in path.split(|b| *b == b'/').enumerate() {
-            if at > 0 {
-                out.push(b'/');
-            }
-            self.write_segment(before, segment, out);
-            before = segment;
-        }
-    }
-
-    fn write_segment(&mut self, before: &[u8], segment: &[u8], out: &mut Vec<u8>) {
-        // Neither holds a parameter or an escape.
-        if is_word(segment) || (shape::is_short_word(segment) && !self.names.leads_to_secret(before)) {
-            return out.extend_from_slice(segment);
-        }
-        let base = memchr(b';', segment).unwrap_or(segment.len());
-        let (base, parameters) = segment.split_at_checked(base).unwrap_or((segment, b""));
-        self.write_segment_base(before, base, out);
-        for parameter in parameters.split(|b| *b == b';').skip(1) {
-            out.push(b';');
-            self.write_parameter(parameter, out);
-        }
-    }
-
-    fn write_segment_base(&mut self, before: &[u8], base: &[u8], out: &mut Vec<u8>) {
-        if is_word(base) {
-            out.extend_from_slice(base);
-        } else if self.names.leads_to_secret(before) {
-            self.replace(Domain::Credential, base, out);
-        } else {
-            self.write_if(base, out, shape::is_open);
-        }
-    }
-
-    /// Writes the text as it is when its percent-decoded form may leave, else that form's token.
-    fn write_if(&mut self, text: &[u8], out: &mut Vec<u8>, may_leave: impl FnOnce(&[u8]) -> bool) {
-        if memchr(b'%', text).is_none() {
-            return if may_leave(text) { out.extend_from_slice(text) } else { self.value(text, out) };
-        }
-        let decoded = self.decode(text);
-        if may_leave(&decoded) {
-            out.extend_from_slice(text)
-        } else {
-            self.value(&decoded, out)
-        }
-        self.decoded = decoded;
-    }
-
-    /// Percent-decodes into the buffer kept for it, which the caller gives back.
-    fn decode(&mut self, text: &[u8]) -> Vec<u8> {
-        let mut decoded = std::mem::take(&mut self.decoded);
-        decoded.clear();
-        let mut rest = text;
-        while let Some((&byte, tail)) = rest.split_first() {
-            let escaped = (byte == b'%').then(|| hex_pair(tail)).flatten();
-            decoded.push(escaped.unwrap_or(byte));
-            rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
-        }
-        decoded
-    }
-
-    fn write_query(&mut self, query: &[u8], out: &mut Vec<u8>) {
-        for (at, parameter) in query.split(|b| *b == b'&').enumerate() {
-            if at > 0 {
-                out.push(b'&');
-            }
-            self.write_parameter(parameter, out);
-        }
-    }
-
-    fn write_parameter(&mut self, parameter: &[u8], out: &mut Vec<u8>) {
-        let Some((name, value)) = split_at_byte(b'=', parameter) else {
-            return self.write_name(parameter, out);
-        };
-        let domain = self.write_parameter_name(name, out);
-        out.push(b'=');
-        match domain {
-            Some(domain) => self.replace_decoded(domain, value, out),
-            None => self.write_if(value, out, shape::is_open_value),
-        }
-    }
-
-    /// Writes the name and tells what the value is, when the name says so.
-    fn write_parameter_name(&mut self, name: &[u8], out: &mut Vec<u8>) -> Option<Domain> {
-        if memchr(b'%', name).is_none() {
-            let facts = self.names.facts(name);
-            if facts.open {
-                out.extend_from_slice(name)
-            } else {
-                self.value(name, out)
-            }
-            return facts.domain;
-        }
-        self.write_name(name, out);
-        let decoded = self.decode(name);
-        let domain = self.names.facts(&decoded).domain;
-        self.decoded = decoded;
-        domain
-    }
-
-    fn replace_decoded(&mut self, domain: Domain, text: &[u8], out: &mut Vec<u8>) {
-        let decoded = self.decode(text);
-        self.replace(domain, &decoded, out);
-        self.decoded = decoded;
-    }
-
-    /// A parameter's, cookie's or header's name.
-    fn write_name(&mut self, name: &[u8], out: &mut Vec<u8>) {
-        if memchr(b'%', name).is_none() && self.names.facts(name).open {
-            out.extend_from_slice(name);
-        } else {
-            self.write_if(name, out, shape::is_open);
-        }
-    }
-
-    fn write_url(&mut self, url: &[u8], out: &mut Vec<u8>) {
-        let target = Target::parse(url);
-        if let Some(authority) = target.authority {
-            // The scheme is letters and digits, or there would be no authority.
-            out.extend_from_slice(memchr(b':', url).and_then(|at| url.get(..at + 3)).unwrap_or_default());
-            self.write_host(authority, out);
-        }
-        let bare_origin = target.authority.is_some() && url.len() == out.len() && target.query.is_none();
-        if let Some(path) = target.path.filter(|_| !bare_origin) {
-            self.write_path(path, out);
-        }
-        if let Some(query) = target.query {
-            out.push(b'?');
-            self.write_query(query, out);
-        }
-        // OAuth's implicit grant answers with its token in the fragment.
-        if let Some((_, fragment)) = split_at_byte(b'#', url) {
-            out.push(b'#');
-            self.write_query(fragment, out);
-        }
-    }
-
-    /// Words between the delimiters of header values, each replaced where it could be a key or an address, and where the
-    /// word before it says that it is a secret: `token=…`.
-    fn write_words(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        let mut is_secret = false;
-        for piece in text.split_inclusive(|b| is_delimiter(*b)) {
-            let (word, end) = match piece.split_last() {
-                Some((last, word)) if is_delimiter(*last) => (word, Some(*last)),
-                _ => (piece, None),
-            };
-            if is_secret && !word.is_empty() {
-                self.replace(Domain::Credential, word, out);
-            } else if shape::is_open(word) {
-                out.extend_from_slice(word)
-            } else {
-                self.value(word, out)
-            }
-            out.extend(end);
-            is_secret = end == Some(b'=') && names::is_secret(word);
-        }
-    }
-
-    fn write_media_type(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        for (at, part) in text.split(|b| *b == b';').enumerate() {
-            let part = part.trim_ascii();
-            if at == 0 {
-                self.write_words(part, out);
-            } else if part.get(..8).is_some_and(|name| name.eq_ignore_ascii_case(b"charset=")) {
-                out.extend_from_slice(b"; ");
-                self.write_words(part, out);
-            }
-        }
-    }
-
-    fn write_trace(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        let plain =
-            |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b':' | b'.' | b';' | b'=' | b'/');
-        if text.len() <= 128 && text.iter().all(plain) {
-            out.extend_from_slice(text)
-        } else {
-            self.value(text, out)
-        }
-    }
-
-    fn write_credentials(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        let scheme =
-            |word: &[u8]| word.len() <= 20 && word.iter().all(|b| b.is_ascii_alphabetic() || *b == b'-');
-        match split_at_byte(b' ', text).filter(|(word, _)| scheme(word)) {
-            Some((word, secret)) => {
-                out.extend_from_slice(word);
-                out.push(b' ');
-                self.replace(Domain::Credential, secret.trim_ascii(), out);
-            }
-            None => self.replace(Domain::Credential, text, out),
-        }
-    }
-
-    fn write_cookies(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        for (at, pair) in text.split(|b| *b == b';').enumerate() {
-            if at > 0 {
-                out.extend_from_slice(b"; ");
-            }
-            self.write_cookie(pair.trim_ascii(), out);
-        }
-    }
-
-    fn write_cookie(&mut self, pair: &[u8], out: &mut Vec<u8>) {
-        match split_at_byte(b'=', pair) {
-            Some((name, value)) => {
-                self.write_name(name, out);
-                out.push(b'=');
-                self.replace(Domain::Credential, value, out);
-            }
-            None => self.replace(Domain::Credential, pair, out),
-        }
-    }
-
-    fn write_set_cookie(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        let (pair, attributes) = split_at_byte(b';', text).unwrap_or((text, b""));
-        self.write_cookie(pair.trim_ascii(), out);
-        for attribute in attributes.split(|b| *b == b';').map(<[u8]>::trim_ascii).filter(|a| !a.is_empty()) {
-            out.extend_from_slice(b"; ");
-            if is_cookie_attribute(attribute) {
-                self.write_words(attribute, out)
-            } else {
-                self.value(attribute, out)
-            }
-        }
-    }
-}
-
-/// Most segments of paths are words.
-fn is_word(segment: &[u8]) -> bool {
-    segment.len() <= 24 && segment.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
-}
-
-/// The attributes of RFC 6265bis.
-fn is_cookie_attribute(attribute: &[u8]) -> bool {
-    let name = split_at_byte(b'=', attribute).map_or(attribute, |(name, _)| name);
-    let known: [&[u8]; 8] =
-        [b"expires", b"max-age", b"domain", b"path", b"secure", b"httponly", b"samesite", b"partitioned"];
-    known.iter().any(|known| known.eq_ignore_ascii_case(name))
-}
-
-const fn is_delimiter(byte: u8) -> bool {
-    matches!(byte, b' ' | b'\t' | b',' | b';' | b'=' | b'(' | b')' | b'"' | b'<' | b'>' | b'\'')
 }
 
 fn split_at_byte(byte: u8, text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (before, rest) = text.split_at_checked(memchr(byte, text)?)?;
     Some((before, rest.get(1..)?))
-}
-
-fn hex_pair(text: &[u8]) -> Option<u8> {
-    let digits = std::str::from_utf8(text.get(..2)?)
-        .ok()
-        .filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    u8::from_str_radix(digits, 16).ok()
 }
 
 fn write_token(token: Token, out: &mut Vec<u8>) {

@@ -175,19 +175,7 @@ macro_rules! sink {
                 self.collected.take(batch)
             }
 
-            fn flush(&mut self) -> Result<Reader, SinkError> {
-                Ok(Reader::Listening)
-            }
-
-            fn poll_notice(&mut self) -> Option<Notice> {
-                None
-            }
-
             fn report(&self) -> SinkReport {
-                self.collected.report()
-            }
-
-            fn finish(self: Box<Self>) -> SinkReport {
                 self.collected.report()
             }
         }

@@ -10,7 +10,7 @@ use tapwire_capture::{
 use tapwire_event::{Fidelity, Format, Options, Redactor, Renderer};
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Classes, Config, Control, Outlet, Report, Snapshot, Watch};
-use tapwire_sink::{Batch, Counts, Notice, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_sink::{Batch, Counts, Reader, Sink, SinkError, SinkReport, Tally};
 use tapwire_wire::Packet;
 
 /// The bytes are those of a capture file.
@@ -156,20 +156,8 @@ impl Sink for Collected {
         Ok(Reader::Listening)
     }
 
-    fn flush(&mut self) -> Result<Reader, SinkError> {
-        Ok(Reader::Listening)
-    }
-
-    fn poll_notice(&mut self) -> Option<Notice> {
-        None
-    }
-
     fn report(&self) -> SinkReport {
         let counts = self.0.lock().expect("one thread").1;
         SinkReport { destination: "fuzz".into(), counts, error: None }
-    }
-
-    fn finish(self: Box<Self>) -> SinkReport {
-        self.report()
     }
 }
