@@ -9,7 +9,7 @@ use tapwire_capture::{Backlog, Pressure, Progress, Source, SourceError, SourceNa
 use tapwire_event::{Fidelity, Options, Redactor, Renderer};
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Classes, Config, Outlet, Report};
-use tapwire_sink::{Batch, Counts, Notice, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_sink::{Batch, Counts, Reader, Sink, SinkError, SinkReport, Tally};
 use tapwire_testkit::{Capture, Conversation, Turn, shop_turns};
 use tapwire_wire::Packet;
 

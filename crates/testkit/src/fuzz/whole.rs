@@ -10,7 +10,7 @@ use tapwire_capture::{
 use tapwire_event::{Fidelity, Format, Options, Redactor, Renderer};
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Classes, Config, Control, Outlet, Report, Snapshot, Watch};
-use tapwire_sink::{Batch, Counts, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_sink::{Batch, Counts, Notice, Reader, Sink, SinkError, SinkReport, Tally};
 use tapwire_wire::Packet;
 
 /// The bytes are those of a capture file.
