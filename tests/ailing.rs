@@ -232,7 +232,7 @@ pub(crate) fn every_mirror() -> Vec<Mirror> {
     vec![
         mirror(&[], "", &whole),
         mirrors(&[], "", &[&left, &right]),
-        mirror(&["no-packets"], "mirror session", &nothing),
+        mirror(&["no-packets"], "tapwire doctor -i IFACE", &nothing),
         mirror(&["only-groups"], "60 of 60", &frames(60, true, UDP, 5_353)),
         mirror(&["no-tcp"], "udp 60", &frames(60, false, UDP, 5_353)),
         filtered("tcp port 80", mutate::Link::Vlan(7), &["filter-hides"]),
