@@ -232,3 +232,65 @@ fn property_19_joining_at_any_frame_makes_no_header_wrong() {
     println!("joined at each frame: {tally:?}");
     assert!(tally.pairs > 0 && tally.unknown > 0);
 }
+
+/// What is known of the fields of a message: names and values, with what HTTP/2 has in front of them.
+fn known(message: &Message) -> BTreeMap<String, std::collections::BTreeSet<String>> {
+    let head = &message.head;
+    let own = [(":method", head.method), (":path", head.target)];
+    let own = own.into_iter().filter_map(|(name, range)| Some((name.to_owned(), text(head, range?))));
+    let status = head.status.map(|status| (":status".to_owned(), status.to_string()));
+    let fields =
+        head.fields.iter().filter_map(|field| Some((text(head, field.name?), text(head, field.value?))));
+    let mut all = BTreeMap::<_, std::collections::BTreeSet<_>>::new();
+    own.chain(status).chain(fields).for_each(|(name, value)| _ = all.entry(name).or_default().insert(value));
+    all
+}
+
+/// The exchanges of HTTP/2 in a capture, without what they carry.
+fn of_capture<'a>(packets: impl Iterator<Item = &'a tapwire_testkit::OwnedPacket>) -> Vec<Exchange> {
+    let mut table = tapwire_flow::FlowTable::new(tapwire_flow::Config::default());
+    let mut protocols = Protocols::new(Config::default(), Exchanges::default());
+    for packet in packets {
+        if let tapwire_wire::Decoded::Segment(segment) = tapwire_wire::decode(&packet.packet()) {
+            table.handle(&segment, &mut protocols);
+        }
+    }
+    table.finish(&mut protocols);
+    let exchanges = protocols.into_sink().0.into_iter();
+    exchanges.filter(|exchange| exchange.stream.is_some() && exchange.child.is_none()).collect()
+}
+
+/// Real encoders, and every packet of theirs lost in turn.
+#[test]
+fn property_19_losing_any_packet_of_real_software_makes_no_header_wrong() {
+    for name in ["h2-clear", "grpc", "websocket-h2"] {
+        let path = tapwire_tests::workspace().join("fixtures").join(name).join("in.pcap");
+        let capture = tapwire_testkit::Capture::read(&path).expect("a capture");
+        let key = |exchange: &Exchange| (format!("{:?}", exchange.flow.key), exchange.stream);
+        let halves = |exchange: Exchange| [exchange.request, exchange.response];
+        let meant: BTreeMap<_, _> = of_capture(capture.packets.iter())
+            .into_iter()
+            .map(|exchange| (key(&exchange), halves(exchange).map(|half| half.as_deref().map(known))))
+            .collect();
+        let (mut right, mut lost) = (0_u64, 0_u64);
+        for dropped in 0..capture.packets.len() {
+            let rest = capture.packets.iter().enumerate().filter(|(nth, _)| *nth != dropped);
+            let exchanges = of_capture(rest.map(|(_, packet)| packet));
+            lost += meant.len().saturating_sub(exchanges.len()) as u64;
+            for exchange in exchanges {
+                let what = key(&exchange);
+                let meant = meant.get(&what).unwrap_or_else(|| panic!("{name} without {dropped}: {what:?}"));
+                for (half, meant) in halves(exchange).iter().zip(meant) {
+                    let (Some(half), Some(meant)) = (half.as_deref(), meant) else { continue };
+                    for (field, values) in known(half) {
+                        let right_ones = meant.get(&field).is_some_and(|meant| values.is_subset(meant));
+                        assert!(right_ones, "{name} without {dropped}: {field} of {what:?}");
+                        right += 1;
+                    }
+                }
+            }
+        }
+        println!("{name}: {} packets, {right} fields right, 0 wrong; {lost} exchanges unseen", capture.packets.len());
+        assert!(right > 1_000, "{name}: {right}");
+    }
+}

@@ -222,8 +222,7 @@ impl<'a> Summary<'a> {
     fn unread(&self) -> Vec<(&'static str, u64, u64)> {
         let counters = &self.report.protocol;
         let counts = counters.flows.iter().zip(&counters.flow_bytes);
-        let is_read = |kind: Kind| matches!(kind, Kind::Http1 | Kind::Http2 | Kind::WebSocket);
-        let kinds = Kind::ALL.into_iter().zip(counts).filter(|(kind, _)| !is_read(*kind));
+        let kinds = Kind::ALL.into_iter().zip(counts).filter(|(kind, _)| !kind.is_read());
         let mut unread: Vec<_> = kinds
             .filter(|(_, (flows, bytes))| **flows > 0 && **bytes > 0)
             .map(|(kind, (flows, bytes))| (kind.name(), *flows - self.decrypted(kind).min(*flows), *bytes))

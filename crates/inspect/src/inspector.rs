@@ -4,7 +4,7 @@ use crate::body::{BodyReader, Inspected, Spares};
 use crate::content::Caps;
 use crate::credential::Credentials;
 use crate::open::OpenBodies;
-use crate::payload::Notes;
+use crate::payload::{Login, Notes};
 use crate::style::{self, Said, Spoken};
 use crate::target::{self, Target};
 use crate::{Config, Observation, Parameter, Payload, Tokens};
@@ -93,7 +93,8 @@ impl Inspector {
         };
         self.request(&mut observation);
         observation.said = self.said(&observation, request.notes.as_deref(), response.notes.as_deref());
-        if let Some(login) = request.login {
+        let described = || self.described_login(&observation, request.notes.as_deref());
+        if let Some(login) = request.login.or_else(described) {
             observation.credentials.push(self.credentials.of_login(&login));
         }
         observation
@@ -145,6 +146,14 @@ impl Inspector {
             descriptors: &self.config.descriptors,
             tokens: &mut self.tokens,
         })
+    }
+
+    /// A password in a message of gRPC, where its description names the field.
+    fn described_login(&self, observation: &Observation, asked: Option<&Notes>) -> Option<Login> {
+        let descriptors = &self.config.descriptors;
+        let frames = asked?.frames.as_ref().filter(|_| !descriptors.is_empty())?;
+        let head = observation.exchange.request_head()?;
+        frames.login(descriptors, &String::from_utf8_lossy(head.slice(observation.path?).bytes()))
     }
 
     fn message(&mut self, message: &mut Option<Box<Message>>, is_request: bool) -> Inspected {

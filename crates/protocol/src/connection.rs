@@ -82,7 +82,8 @@ impl State {
     /// Under what it is counted.
     pub(crate) const fn kind(&self) -> Kind {
         match self {
-            Self::Unknown(_) => Kind::Unknown,
+            Self::Unknown(None) => Kind::Unknown,
+            Self::Unknown(Some(unknown)) => unknown.kind,
             Self::Http1(_) | Self::Resting(_) => Kind::Http1,
             Self::Http2(_) => Kind::Http2,
             Self::Tls(_) => Kind::Tls,
@@ -111,6 +112,8 @@ impl Default for State {
 /// A connection whose protocol has not shown yet.
 #[derive(Debug, Default)]
 pub(crate) struct Unknown {
+    /// What its first bytes show, which is nothing that is read.
+    kind: Kind,
     /// The first bytes of a stream, too few to tell a PROXY header from something else.
     held: Option<Held>,
     pub(crate) proxy: Option<ProxyHeader>,
@@ -187,8 +190,8 @@ pub(crate) enum Beginning {
 
 /// What an unknown connection makes of a chunk.
 pub(crate) enum Verdict {
-    /// Nothing yet; the chunk's bytes are consumed.
-    Wait,
+    /// Nothing yet; the chunk's bytes are consumed, and count as that.
+    Wait(Kind),
     /// HTTP/1: what was held is its beginning, and of the chunk all behind the first `skip` bytes.
     Http1 { held: Option<Held>, skip: usize, client: Side },
     /// HTTP/2, the same way.
@@ -218,6 +221,11 @@ impl Unknown {
     fn held(&self) -> usize {
         let noted = self.noted.as_ref().map_or(0, |_| size_of::<[Anomalies; 2]>());
         size_of::<Self>() + noted + self.held.as_ref().map_or(0, |held| held.bytes.capacity())
+    }
+
+    /// In the middle of a connection that was taken for something else.
+    pub(crate) fn again() -> Self {
+        Self { passed: [true; 2], misses: 1, ..Self::default() }
     }
 
     /// A fact about the bytes of that side.
@@ -318,7 +326,7 @@ impl Unknown {
         };
         let rest = bytes.get(header..).unwrap_or_default();
         if rest.is_empty() {
-            return Verdict::Wait;
+            return Verdict::Wait(Kind::Unknown);
         }
         if header > 0 && self.is_at_start(chunk.side) && proxy::parse(rest) == ProxyOutcome::Partial {
             return self.hold_rest(rest, header.saturating_sub(before), None, chunk);
@@ -355,10 +363,15 @@ impl Unknown {
         self.leave_unread(chunk.side, rest.len() as u64);
         self.mark_passed(chunk.side);
         self.misses = self.misses.saturating_add(1);
-        match Kind::of_first_bytes(rest) {
-            Some(kind) => Verdict::Opaque(kind),
-            None if self.misses >= MAX_MISSES => Verdict::Opaque(Kind::Other),
-            None => Verdict::Wait,
+        if self.kind == Kind::Unknown {
+            self.kind = Kind::of_first_bytes(rest).unwrap_or(Kind::Unknown);
+        }
+        match self.kind {
+            Kind::Ssh => Verdict::Opaque(Kind::Ssh),
+            // What goes on in clear text may turn to TLS, or may have been something else's middle.
+            Kind::Unknown if self.misses >= MAX_MISSES => Verdict::Opaque(Kind::Other),
+            kind if self.misses >= MAX_MISSES => Verdict::Opaque(kind),
+            kind => Verdict::Wait(kind),
         }
     }
 
@@ -369,7 +382,7 @@ impl Unknown {
             Some(held) => Held { bytes, ..held },
             None => Held { bytes, at: chunk.at + skip as u64, ..Held::new(chunk) },
         });
-        Verdict::Wait
+        Verdict::Wait(Kind::Unknown)
     }
 
     /// Too few bytes to tell.
@@ -378,7 +391,7 @@ impl Unknown {
             (Some(held), Some(bytes)) => Held { bytes, ..held },
             _ => Held::new(chunk),
         });
-        Verdict::Wait
+        Verdict::Wait(Kind::Unknown)
     }
 
     /// Length of the PROXY headers that the stream begins with, 0 without one; `None` when that cannot be told yet.

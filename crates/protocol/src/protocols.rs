@@ -166,16 +166,20 @@ impl<E: ExchangeSink> Protocols<E> {
 
     fn data(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
         self.count_in(chunk.bytes.len());
+        self.read(flow, state, chunk);
+    }
+
+    fn read(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
         let mut used = match state {
             State::Unknown(kept) => {
                 let mut fresh = Unknown::default();
                 let unknown = kept.as_deref_mut().unwrap_or(&mut fresh);
                 match unknown.data(chunk, flow.initiator) {
-                    Verdict::Wait => {
+                    Verdict::Wait(kind) => {
                         if kept.is_none() {
                             *kept = Some(Box::new(fresh));
                         }
-                        return self.count_opaque(Kind::Unknown, chunk.bytes.len());
+                        return self.count_opaque(kind, chunk.bytes.len());
                     }
                     Verdict::Opaque(kind) => {
                         *state = State::Opaque(kind);
@@ -226,6 +230,13 @@ impl<E: ExchangeSink> Protocols<E> {
                 return self.count_opaque(state.kind(), chunk.bytes.len() - used);
             };
             let until = talk.data(&mut self.output(flow), chunk, used).clamp(used, chunk.bytes.len());
+            if talk.is_refuted() {
+                // Only the first thing that is done with a chunk refutes: a guess is made, and made again, once a chunk.
+                let (charged, _) = talk.recount();
+                self.held = self.held.saturating_sub(charged);
+                *state = State::Unknown(Some(Box::new(Unknown::again())));
+                return self.read(flow, state, chunk);
+            }
             let switch = talk.becomes();
             self.add_flow_bytes(state.kind(), until - used);
             used = until;

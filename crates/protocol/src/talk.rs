@@ -24,6 +24,12 @@ pub(crate) trait Talk<E: ExchangeSink> {
         None
     }
 
+    /// Whether the connection turned out to speak something else: nothing of this chunk was used, and what was made of it
+    /// so far is worth nothing.
+    fn is_refuted(&self) -> bool {
+        false
+    }
+
     /// Reads what the next event will touch.
     fn warm(&self) {}
 }

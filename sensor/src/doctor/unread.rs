@@ -135,11 +135,21 @@ fn encapsulated(case: &Case<'_>) -> Option<Symptom> {
 
 fn not_http(case: &Case<'_>) -> Option<Symptom> {
     let all = all_payload(case);
-    let other = payload(case, Kind::Ssh) + payload(case, Kind::Other) + payload(case, Kind::Unknown);
+    let mut others: Vec<(u64, &str)> = Kind::ALL
+        .into_iter()
+        .filter(|kind| !kind.is_read() && *kind != Kind::Tls)
+        .map(|kind| (payload(case, kind), kind.name()))
+        .filter(|(bytes, _)| *bytes > 0)
+        .collect();
+    others.sort_unstable_by(|a, b| b.cmp(a));
+    let other: u64 = others.iter().map(|(bytes, _)| bytes).sum();
+    let named: Vec<&str> = others.iter().map(|(_, name)| *name).take(3).collect();
     // A capture that begins in the middle of every connection cannot say what they are.
     let judged = case.report.flow.flows_without_syn < case.report.flow.flows_opened;
-    (judged && percent(50, other, all))
-        .then(|| format!("{} of the payload ({} of {})", share(other, all), bytes(other), bytes(all)).into())
+    (judged && percent(50, other, all)).then(|| {
+        let (share, other, all) = (share(other, all), bytes(other), bytes(all));
+        format!("{share} of the payload ({other} of {all}): {}", named.join(", ")).into()
+    })
 }
 
 fn proxied(case: &Case<'_>) -> Option<Symptom> {

@@ -282,7 +282,7 @@ fn messages_have_the_operation_and_the_endpoint_of_what_carries_them() {
     };
     let parent = call(1);
     let message = child(2, &parent, ChildKind::Message);
-    let end = child(3, &parent, ChildKind::End(Box::new(Totals::default())));
+    let end = child(3, &parent, ChildKind::End(Box::<Totals>::default()));
     let late = child(4, &parent, ChildKind::Message);
     let placed = learned.exchange(parent);
     let operation =

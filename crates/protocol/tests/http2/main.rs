@@ -358,3 +358,29 @@ fn what_only_looks_like_frames_is_not_read() {
         assert_eq!(played.counters.flows[Kind::Http2 as usize], 0);
     }
 }
+
+#[test]
+fn a_wrong_guess_is_revised() {
+    let line = |side, bytes: &[u8]| Line { side, lost: false, bytes: bytes.to_vec() };
+    // Three heads that chain, by chance.
+    let frames: Vec<u8> = (0..3).flat_map(|_| *b"\0\0\x08\x06\0\0\0\0\0pingpong").collect();
+    let ask = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";
+    let answer = b"HTTP/1.1 204 No Content\r\n\r\n";
+    let lines = vec![line(Side::Lower, &frames), line(Side::Lower, ask), line(Side::Upper, answer)];
+    let played = Transcript { joined_late: true, lines }.play();
+    assert_eq!(played.exchanges, ["- GET /a | 204"]);
+    assert_eq!(played.counters.flows[Kind::Http1 as usize], 1);
+    // Frames without end that say nothing, then nothing that is known.
+    let noise = vec![0xfe; 60_000];
+    let mut lines = vec![line(Side::Lower, &frames)];
+    lines.extend((0..8).map(|_| line(Side::Lower, &noise)));
+    let played = Transcript { joined_late: true, lines }.play();
+    assert_eq!((played.exchanges.len(), played.counters.flows[Kind::Http2 as usize]), (0, 0));
+}
+
+#[test]
+fn a_right_guess_survives_what_its_content_looks_like() {
+    let text = "join\n>>> RAW 00 00 40 00 00 00 00 00 01 | PING | PING\n>>> DATA 1 GET\n>>> GET 3 /b\n<<< STATUS 3 200";
+    let played = Transcript::read(text).play();
+    assert_eq!(played.counters.flows[Kind::Http2 as usize], 1, "{:?}", played.exchanges);
+}

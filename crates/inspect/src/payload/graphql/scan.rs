@@ -9,16 +9,28 @@ const MAX_NAME: usize = 64;
 const MAX_OPERATIONS: usize = 8;
 const MAX_ROOT_FIELDS: usize = 16;
 const MAX_VARIABLES: usize = 32;
+/// Fragments that are kept, and spreads of one selection.
+const MAX_FRAGMENTS: usize = 16;
 
 /// An operation of a document.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Defined {
     pub(crate) kind: &'static str,
     pub(crate) name: Option<Name>,
-    /// Fields of the outermost selection, without aliases, in the order written.
+    /// Fields of the outermost selection, without aliases, in the order written; behind them those that fragments bring in.
     pub(crate) root_fields: Vec<Name>,
+    /// Fragments that are spread there.
+    spreads: Vec<Name>,
     /// Variables with their types as written: `id` and `ID!`.
     pub(crate) variables: Vec<(Name, Name)>,
+}
+
+/// A fragment: what it selects where it is spread.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+struct Fragment {
+    name: Option<Name>,
+    fields: Vec<Name>,
+    spreads: Vec<Name>,
 }
 
 /// What a document says of itself. Counts are of the text: a fragment counts once, wherever it is spread.
@@ -33,6 +45,35 @@ pub(crate) struct Document {
     pub(crate) fragments: u32,
     /// Whether `__schema` or `__type` is asked for.
     pub(crate) introspection: bool,
+    kept: Vec<Fragment>,
+}
+
+impl Document {
+    /// Adds what fragments bring into the outermost selections. A fragment counts once, so that circles end.
+    fn resolve(&mut self) {
+        let kept = std::mem::take(&mut self.kept);
+        for operation in &mut self.operations {
+            let mut spreads = std::mem::take(&mut operation.spreads);
+            let mut next = 0;
+            while let Some(name) = spreads.get(next).cloned() {
+                next += 1;
+                let found = kept.iter().find(|fragment| fragment.name.as_ref() == Some(&name));
+                let Some(fragment) = found else { continue };
+                fragment
+                    .fields
+                    .iter()
+                    .for_each(|field| add(&mut operation.root_fields, field, MAX_ROOT_FIELDS));
+                fragment.spreads.iter().for_each(|spread| add(&mut spreads, spread, MAX_FRAGMENTS));
+            }
+        }
+    }
+}
+
+/// Adds a name that is not there, where there is room.
+fn add(names: &mut Vec<Name>, name: &Name, most: usize) {
+    if names.len() < most && !names.contains(name) {
+        names.push(name.clone());
+    }
 }
 
 /// Where in a token the next byte belongs.
@@ -100,6 +141,12 @@ pub(crate) struct Scanner {
     /// The name is behind an alias.
     aliased: bool,
     in_operation: bool,
+    /// The fragment that is open is kept.
+    in_fragment: bool,
+    /// A spread that names no fragment: the selection that follows stands where it does.
+    inlines: bool,
+    /// Of the open selections that do so, the bits by depth from 1 on.
+    inline: u64,
     /// The operation has its name, or a directive: brackets behind one are its arguments.
     named: bool,
     directed: bool,
@@ -131,7 +178,8 @@ impl Scanner {
             }
             _ => self.grammar = Grammar::Broken,
         }
-        let document = std::mem::take(&mut self.document);
+        let mut document = std::mem::take(&mut self.document);
+        document.resolve();
         let whole = self.grammar == Grammar::Definition && self.depth == 0 && self.brackets == 0;
         let read = whole && !document.operations.is_empty() && document.fields > 0;
         self.clear();
@@ -257,7 +305,7 @@ impl Scanner {
                 self.brackets = 1;
                 self.grammar = Grammar::Variables;
             }
-            (Grammar::FragmentHead, Token::Name(_)) => {}
+            (Grammar::FragmentHead, Token::Name(name)) => self.name_fragment(name),
             (Grammar::Head | Grammar::FragmentHead, Token::Mark(b'{')) => self.select(),
             (
                 Grammar::Head | Grammar::FragmentHead | Grammar::Selection | Grammar::Spread,
@@ -296,6 +344,10 @@ impl Scanner {
             b"subscription" => self.operation("subscription"),
             b"fragment" => {
                 self.in_operation = false;
+                self.in_fragment = self.document.kept.len() < MAX_FRAGMENTS;
+                if self.in_fragment {
+                    self.document.kept.push(Fragment::default());
+                }
                 self.document.fragments = self.document.fragments.saturating_add(1);
                 self.grammar = Grammar::FragmentHead;
             }
@@ -304,11 +356,19 @@ impl Scanner {
     }
 
     fn operation(&mut self, kind: &'static str) {
+        self.in_fragment = false;
         self.in_operation = self.document.operations.len() < MAX_OPERATIONS;
         if self.in_operation {
             self.document.operations.push(Defined { kind, ..Defined::default() });
         }
         self.grammar = Grammar::Head;
+    }
+
+    /// The first name is the fragment's, the others say of what it is one.
+    fn name_fragment(&mut self, name: &[u8]) {
+        if let Some(fragment) = self.document.kept.last_mut().filter(|_| self.in_fragment) {
+            fragment.name.get_or_insert_with(|| Name::new(name));
+        }
     }
 
     fn name_operation(&mut self, name: &[u8]) {
@@ -369,6 +429,8 @@ impl Scanner {
     fn select(&mut self) {
         self.commit();
         self.depth = self.depth.saturating_add(1);
+        let bit = 1_u64.checked_shl(self.depth - 1).unwrap_or(0);
+        self.inline = if std::mem::take(&mut self.inlines) { self.inline | bit } else { self.inline & !bit };
         self.document.depth = self.document.depth.max(self.depth);
         self.grammar = Grammar::Selection;
     }
@@ -382,7 +444,7 @@ impl Scanner {
             (Grammar::Selection, Token::Name(name)) => self.field(name),
             (Grammar::Selection, Token::Spread) => {
                 self.commit();
-                self.grammar = Grammar::Spread;
+                (self.grammar, self.inlines) = (Grammar::Spread, true);
             }
             (Grammar::Selection | Grammar::Spread, Token::Mark(b'{')) => self.select(),
             (Grammar::Selection, Token::Mark(b'}')) => {
@@ -391,12 +453,33 @@ impl Scanner {
                 self.grammar = if self.depth == 0 { Grammar::Definition } else { Grammar::Selection };
             }
             (Grammar::Spread, Token::Name(b"on")) => self.grammar = Grammar::TypeCondition,
-            (Grammar::Spread | Grammar::TypeCondition, Token::Name(_)) => self.grammar = Grammar::Selection,
+            (Grammar::Spread, Token::Name(name)) => {
+                (self.grammar, self.inlines) = (Grammar::Selection, false);
+                self.spread(name);
+            }
+            (Grammar::TypeCondition, Token::Name(_)) => self.grammar = Grammar::Selection,
             _ => self.grammar = Grammar::Broken,
         }
     }
 
+    /// Whether what stands here is part of the outermost selection: only inline fragments are around it.
+    fn is_outermost(&self) -> bool {
+        let all = 1_u64.checked_shl(self.depth).map_or(0, |bit| bit - 1);
+        self.depth > 0 && all != 0 && (self.inline | 1) & all == all
+    }
+
+    fn spread(&mut self, name: &[u8]) {
+        if !self.is_outermost() {
+            return;
+        }
+        let operation = self.document.operations.last_mut().filter(|_| self.in_operation);
+        let fragment = self.document.kept.last_mut().filter(|_| self.in_fragment);
+        let spreads = operation.map(|one| &mut one.spreads).or(fragment.map(|one| &mut one.spreads));
+        spreads.into_iter().for_each(|spreads| add(spreads, &Name::new(name), MAX_FRAGMENTS));
+    }
+
     fn field(&mut self, name: &[u8]) {
+        self.inlines = false;
         let aliased = std::mem::take(&mut self.aliased);
         self.commit();
         self.held.clear();
@@ -414,11 +497,13 @@ impl Scanner {
         }
         self.document.fields = self.document.fields.saturating_add(1);
         self.document.introspection |= matches!(self.held.as_slice(), b"__schema" | b"__type");
-        if self.depth == 1
-            && let Some(operation) = self.document.operations.last_mut().filter(|_| self.in_operation)
-            && operation.root_fields.len() < MAX_ROOT_FIELDS
-        {
-            operation.root_fields.push(Name::new(&self.held));
+        if self.is_outermost() {
+            let operation = self.document.operations.last_mut().filter(|_| self.in_operation);
+            let fragment = self.document.kept.last_mut().filter(|_| self.in_fragment);
+            let fields = operation.map(|one| &mut one.root_fields).or(fragment.map(|one| &mut one.fields));
+            if let Some(fields) = fields.filter(|fields| fields.len() < MAX_ROOT_FIELDS) {
+                fields.push(Name::new(&self.held));
+            }
         }
         self.held.clear();
     }

@@ -73,3 +73,20 @@ proptest! {
         prop_assert_eq!(scan(&bytes.chunks(1).collect::<Vec<_>>()), one(&text));
     }
 }
+
+#[test]
+fn fragments_bring_in_root_fields() {
+    let fields = |text: &str| {
+        let mut scanner = Scanner::default();
+        scanner.feed(text.as_bytes());
+        let document = scanner.finish().expect("a document");
+        let names = document.operations.iter().map(|one| {
+            one.root_fields.iter().map(|name| name.as_str().to_owned()).collect::<Vec<_>>().join(" ")
+        });
+        names.collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(fields("{a ...F c} fragment F on Query {b ...G} fragment G on Query {d {e} a}"), "a c b d");
+    assert_eq!(fields("{... on Query @include(if: $x) {a ... {b {c}}} d {... on T {e}}}"), "a b d");
+    assert_eq!(fields("fragment F on Query {a {...F} ...F} query Q {...F @skip(if: true) x} {y}"), "x a; y");
+    assert_eq!(fields("{...Nowhere a}"), "a");
+}

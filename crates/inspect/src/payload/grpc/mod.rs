@@ -3,11 +3,12 @@
 mod protobuf;
 
 pub(crate) use protobuf::varint;
-use protobuf::{Guess, Schema};
+use protobuf::{Guess, Schema, Texts};
 
 use super::json::Json;
+use super::login::LoginFields;
 use super::notes::Notes;
-use super::{PayloadFormat, PayloadParser, Reading};
+use super::{Login, PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
 use crate::content::{Caps, Coding, Decoder};
 use crate::descriptor::Descriptors;
@@ -55,6 +56,21 @@ pub(crate) struct Frames {
     /// `grpc-status` of gRPC-web's trailers.
     pub(crate) status: Option<i64>,
     fields: Vec<Guess>,
+    texts: Texts,
+}
+
+impl Frames {
+    /// The password that the question at that path holds, by the names that a description gives its fields.
+    pub(crate) fn login(&self, descriptors: &Descriptors, path: &str) -> Option<Login> {
+        let mut login = LoginFields::default();
+        for (numbers, text) in &self.texts.0 {
+            let Some((name, _)) = descriptors.field(path, false, numbers) else { continue };
+            login.begin(name.rsplit('.').next().unwrap_or_default().as_bytes());
+            login.value(text);
+            login.end();
+        }
+        login.take()
+    }
 }
 
 #[derive(Default)]
@@ -133,6 +149,7 @@ impl PayloadParser for Grpc {
         let mut frames = std::mem::take(&mut self.frames);
         let (fields, shape, keys, guesses) = self.schema.take();
         frames.fields = guesses;
+        frames.texts = std::mem::take(&mut self.schema.texts);
         let reads_json = self.json;
         *self = Self {
             message: std::mem::take(&mut self.message),

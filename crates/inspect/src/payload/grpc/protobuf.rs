@@ -11,6 +11,9 @@ const MAX_DEPTH: usize = 16;
 /// Levels whose fields are told, and fields that are.
 const TOLD_DEPTH: usize = 3;
 const MAX_FIELDS: usize = 64;
+/// Texts that are kept of a body, and the longest of them in bytes.
+const MAX_TEXTS: usize = 16;
+const MAX_TEXT: usize = 256;
 /// The largest field number.
 const MAX_NUMBER: u64 = (1 << 29) - 1;
 
@@ -68,9 +71,20 @@ struct Tally {
     count: u64,
 }
 
+/// Short texts by the numbers that lead to them: a description may say that one is a password. Its `Debug` shows none.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub(crate) struct Texts(pub(super) Vec<(Vec<u32>, Vec<u8>)>);
+
+impl std::fmt::Debug for Texts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Texts({})", self.0.len())
+    }
+}
+
 /// Fields of all messages of a body.
 #[derive(Default)]
 pub(super) struct Schema {
+    pub(super) texts: Texts,
     tallies: Vec<Tally>,
     paths: KeyPaths,
 }
@@ -130,6 +144,12 @@ impl Schema {
             Value::Length(bytes) => guess(bytes, numbers.len()),
         };
         self.vote(numbers, kind, sure);
+        if let (Kind::Text, Value::Length(text)) = (kind, &field.value)
+            && (1..=MAX_TEXT).contains(&text.len())
+            && self.texts.0.len() < MAX_TEXTS
+        {
+            self.texts.0.push((numbers.clone(), text.to_vec()));
+        }
         if let (Kind::Message, Value::Length(inner)) = (kind, &field.value) {
             self.walk(inner, path, numbers);
         }

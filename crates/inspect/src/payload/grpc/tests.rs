@@ -144,6 +144,21 @@ fn descriptions_name_fields() {
     assert!(!observation.failed());
 }
 
+#[test]
+fn a_field_that_its_description_calls_a_password_is_a_credential() {
+    let mut set = crate::descriptor::tests::shop();
+    let at = set.windows(3).position(|name| name == b"sku").expect("a field");
+    let secrets = |set: &[u8]| {
+        let mut descriptors = Descriptors::default();
+        descriptors.add(set).expect("a set");
+        let call = call("grpc-status: 0\r\n", Config { descriptors: Arc::new(descriptors), ..config() });
+        call.credentials.iter().map(|credential| credential.kind).collect::<Vec<_>>()
+    };
+    assert_eq!(secrets(&set), []);
+    set[at..at + 3].copy_from_slice(b"pwd");
+    assert_eq!(secrets(&set), [crate::CredentialKind::Password]);
+}
+
 proptest! {
     #[test]
     fn any_split_reads_alike(

@@ -33,6 +33,8 @@ impl Conversation {
         if seen != Seen::Complete {
             reader.hpack.forget();
         }
+        let says_what = message.head.method.is_some() || message.head.status.is_some();
+        self.guessed &= !(outcome == Outcome::Complete && says_what);
         judge(&mut message, outcome, seen);
         match section {
             Section::Trailers if known => self.put_trailers(out, direction, block, index, message),

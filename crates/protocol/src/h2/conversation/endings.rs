@@ -335,6 +335,7 @@ impl Conversation {
         rest: &[u8],
     ) -> usize {
         out.counters.lost_bytes += rest.len() as u64;
+        self.unread += if self.guessed { rest.len() as u64 } else { 0 };
         if self.replaying {
             return rest.len();
         }
@@ -366,6 +367,9 @@ impl Conversation {
 
     /// The connection is over: everything open is reported as far as it is known.
     pub(crate) fn close<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, _: CloseReason) {
+        if self.refuted {
+            return;
+        }
         for direction in [Direction::ToServer, Direction::ToClient] {
             if let Place::Whole(head, _) = self.reader(direction).place {
                 self.miss_whole(out, direction, &head);

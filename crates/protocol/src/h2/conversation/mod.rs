@@ -14,6 +14,7 @@ use self::endings::Resets;
 use super::frame::{FrameHead, HEAD, PREFACE, kind};
 use super::reader::{Data, Place, Reader};
 use super::streams::Streams;
+use crate::h1::{Start, probe};
 use crate::output::Output;
 use crate::talk::Talk;
 use crate::{Anomaly, Direction, ExchangeSink, ProxyHeader};
@@ -25,6 +26,9 @@ const MAX_BLOCK: usize = 64 << 10;
 
 /// Frames in a row that would end the connection before the place of the next one is in doubt.
 const MAX_ODD: u8 = 2;
+
+/// Bytes without a frame, on a connection of which nothing is proven, before the guess is given up.
+const MAX_UNREAD: u64 = 256 << 10;
 
 /// What an unknown connection showed that makes it HTTP/2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +58,12 @@ pub(crate) struct Conversation {
     waiting: usize,
     /// Bytes that were held are being read: what is lost among them is not held again.
     replaying: bool,
+    /// It was taken for HTTP/2 by what may be chance, and nothing has proven it since.
+    guessed: bool,
+    /// It is none.
+    refuted: bool,
+    /// Bytes of both directions in which no frame was found, while it is a guess.
+    unread: u64,
     /// The table was asked to tell the time.
     watched: bool,
     /// Bytes on the heap that were counted for it.
@@ -80,7 +90,11 @@ impl Conversation {
             _ if at_start(side_of(direction)) => begins(direction),
             _ => Reader::joined(),
         };
-        Self::with(client, proxy, reader(Direction::ToServer), reader(Direction::ToClient))
+        let guessed = matches!(proof, Proof::Frames(_));
+        Self {
+            guessed,
+            ..Self::with(client, proxy, reader(Direction::ToServer), reader(Direction::ToClient))
+        }
     }
 
     fn with(client: Side, proxy: Option<ProxyHeader>, requests: Reader, responses: Reader) -> Self {
@@ -96,6 +110,9 @@ impl Conversation {
             allowed: None,
             waiting: 0,
             replaying: false,
+            guessed: false,
+            refuted: false,
+            unread: 0,
             watched: false,
             charged: 0,
         }
@@ -121,6 +138,10 @@ impl Conversation {
     /// Takes the bytes of `chunk` from `skip` on.
     pub(crate) fn data<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, chunk: &Chunk<'_>, skip: usize) {
         let direction = self.direction(chunk.side);
+        if self.guessed && !self.replaying && skip == 0 && self.is_wrong(direction, chunk.bytes) {
+            self.refuted = true;
+            return;
+        }
         self.reader(direction).seen = (chunk.time, chunk.frame);
         let mut used = skip;
         while let Some(rest) = chunk.bytes.get(used..).filter(|rest| !rest.is_empty()) {
@@ -157,6 +178,18 @@ impl Conversation {
             }
             Place::Lost => self.search(out, direction, chunk, at, rest),
         }
+    }
+
+    /// Whether what comes refutes a guess: something else begins where a frame should, or no frame is found for long.
+    fn is_wrong(&mut self, direction: Direction, bytes: &[u8]) -> bool {
+        let reader = self.reader(direction);
+        let between = match reader.place {
+            Place::Head => reader.held.is_empty(),
+            Place::Lost => true,
+            _ => false,
+        };
+        let begun = self.requests.next.or(self.responses.next).is_some();
+        begun && (self.unread > MAX_UNREAD || between && begins_otherwise(bytes))
     }
 
     fn skip(&mut self, direction: Direction, left: u32, of_block: bool) {
@@ -339,6 +372,11 @@ impl Conversation {
     }
 }
 
+/// Whether that is the beginning of something that is no frame.
+fn begins_otherwise(bytes: &[u8]) -> bool {
+    matches!(probe(bytes), Start::Request | Start::Response) || crate::tls::probe(bytes) == Some(true)
+}
+
 /// Room that is kept for the next frame in pieces.
 const KEPT: usize = 2_048;
 
@@ -356,7 +394,11 @@ fn narrow(bytes: usize) -> u32 {
 impl<E: ExchangeSink> Talk<E> for Conversation {
     fn data(&mut self, out: &mut Output<'_, E>, chunk: &Chunk<'_>, skip: usize) -> usize {
         Self::data(self, out, chunk, skip);
-        chunk.bytes.len()
+        if self.refuted { skip } else { chunk.bytes.len() }
+    }
+
+    fn is_refuted(&self) -> bool {
+        self.refuted
     }
 
     fn event(&mut self, out: &mut Output<'_, E>, event: &StreamEvent<'_>) {
