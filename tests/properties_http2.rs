@@ -290,7 +290,10 @@ fn property_19_losing_any_packet_of_real_software_makes_no_header_wrong() {
                 }
             }
         }
-        println!("{name}: {} packets, {right} fields right, 0 wrong; {lost} exchanges unseen", capture.packets.len());
+        println!(
+            "{name}: {} packets, {right} fields right, 0 wrong; {lost} exchanges unseen",
+            capture.packets.len()
+        );
         assert!(right > 1_000, "{name}: {right}");
     }
 }
