@@ -12,7 +12,7 @@ use crate::backlog::{Backlog, Counter, Ring};
 use crate::filter::bad_filter;
 use crate::link::Presence;
 use crate::packet_socket;
-use crate::{LinkNotice, Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
+use crate::{LinkNotice, Pressure, Source, SourceError, SourceNames, SourceStats, Status};
 
 /// The smallest ring that is asked for: libpcap's own 2 MiB lose packets at rates where this one loses none.
 pub const SMALLEST_RING: usize = 64 << 20;
@@ -271,10 +271,6 @@ impl Source for InterfaceSource {
 
     fn take_link_notices(&mut self) -> Vec<LinkNotice> {
         std::mem::take(&mut self.notices)
-    }
-
-    fn progress(&self) -> Option<Progress> {
-        None
     }
 }
 

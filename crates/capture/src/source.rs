@@ -162,8 +162,10 @@ pub trait Source: Send {
     /// What to do when later stages cannot keep up.
     fn pressure(&self) -> Pressure;
 
-    /// How far it has come; `None` for interfaces.
-    fn progress(&self) -> Option<Progress>;
+    /// How far it has come; `None` where there is no end to come to.
+    fn progress(&self) -> Option<Progress> {
+        None
+    }
 
     /// Whether it goes on until somebody ends it: what is known is then sent on while it waits.
     fn is_endless(&self) -> bool {

@@ -30,5 +30,5 @@ pub use lanes::LaneCounters;
 pub use outlet::{Classes, Outlet};
 pub use recorder::{PacketCounters, packet_label};
 pub use report::{Report, Shedding, Snapshot, Tally, WireCounters};
-pub use run::{Aside, Control, Watch, run, run_with};
+pub use run::{Aside, Control, Unwatched, Watch, run, run_with};
 pub use secrets::Secrets;

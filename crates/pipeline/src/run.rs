@@ -257,8 +257,9 @@ impl Drive<'_> {
     }
 }
 
-/// Nobody watches a further lane: what ends the first ends it.
-struct Unwatched;
+/// Nobody watches: the run ends with its source, or with its first lane.
+#[derive(Debug, Clone, Copy)]
+pub struct Unwatched;
 
 impl Watch for Unwatched {
     fn tick(&mut self, _snapshot: Snapshot) -> Control {

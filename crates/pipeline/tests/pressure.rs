@@ -5,7 +5,7 @@ mod feed;
 use feed::{Collected, Feed, Gated, Slow, config, ledger, levels, outlet, shop, statuses};
 use std::sync::mpsc::{Sender, channel};
 use tapwire_capture::Pressure;
-use tapwire_pipeline::{Control, Report, ShedLevel, Snapshot, Watch, run};
+use tapwire_pipeline::{Control, Report, ShedLevel, Snapshot, Unwatched, Watch, run};
 use tapwire_sink::Notice;
 
 /// Bytes in flight that the tests allow.
@@ -40,16 +40,6 @@ impl Watch for Pressing {
             _ if self.gate.is_none() => self.feed.pause(),
             _ => {}
         }
-        Control::Continue
-    }
-
-    fn notice(&mut self, _notice: &Notice) {}
-}
-
-struct Unwatched;
-
-impl Watch for Unwatched {
-    fn tick(&mut self, _snapshot: Snapshot) -> Control {
         Control::Continue
     }
 

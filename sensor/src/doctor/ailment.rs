@@ -125,9 +125,9 @@ mod tests {
     use crate::cli::{ConfigArgs, SenseArgs};
     use crate::sense::pipeline_config;
     use crate::settings::Effective;
-    use tapwire_capture::{Progress, Source, SourceError, SourceNames, SourceStats, Status};
+    use tapwire_capture::{Source, SourceError, SourceNames, SourceStats, Status};
     use tapwire_inspect::TokenKey;
-    use tapwire_pipeline::{Control, ShedLevel, Snapshot, Watch, run};
+    use tapwire_pipeline::{ShedLevel, Unwatched, run};
     use tapwire_wire::Packet;
 
     /// A source that has nothing.
@@ -149,20 +149,6 @@ mod tests {
         fn pressure(&self) -> Pressure {
             Pressure::Block
         }
-
-        fn progress(&self) -> Option<Progress> {
-            None
-        }
-    }
-
-    struct Nobody;
-
-    impl Watch for Nobody {
-        fn tick(&mut self, _: Snapshot) -> Control {
-            Control::Continue
-        }
-
-        fn notice(&mut self, _: &tapwire_sink::Notice) {}
     }
 
     fn names_of(report: &Report) -> Vec<&'static str> {
@@ -183,7 +169,7 @@ mod tests {
         let effective = Effective::load(&ConfigArgs::default()).unwrap();
         let args = SenseArgs { analysis: crate::cli::OnOff::Off, ..SenseArgs::default() };
         let config = pipeline_config(&effective, &args, TokenKey::new([0; 32]), Pressure::Block).unwrap();
-        let mut report = run(&mut Nothing, &config, Vec::new(), &mut Nobody);
+        let mut report = run(&mut Nothing, &config, Vec::new(), &mut Unwatched);
         assert_eq!(names_of(&report), ["no-packets"]);
         (report.wire.packets, report.wire.segments) = (9, 9);
         assert_eq!(names_of(&report), Vec::<&str>::new());

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tapwire_capture::{Backlog, Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status};
+use tapwire_capture::{Backlog, Pressure, Source, SourceError, SourceNames, SourceStats, Status};
 use tapwire_event::{Fidelity, Options, Redactor, Renderer};
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Classes, Config, Outlet, Report};
@@ -100,10 +100,6 @@ impl Source for Feed {
 
     fn pressure(&self) -> Pressure {
         self.pressure
-    }
-
-    fn progress(&self) -> Option<Progress> {
-        None
     }
 
     /// As of a tap whose ring is full while packets come: none can wait there.

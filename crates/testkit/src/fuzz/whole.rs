@@ -4,13 +4,11 @@ use super::laws;
 use std::io::Cursor;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use tapwire_capture::{
-    CaptureReader, Pressure, Progress, Source, SourceError, SourceNames, SourceStats, Status,
-};
+use tapwire_capture::{CaptureReader, Pressure, Source, SourceError, SourceNames, SourceStats, Status};
 use tapwire_event::{Fidelity, Format, Options, Redactor, Renderer};
 use tapwire_inspect::TokenKey;
-use tapwire_pipeline::{Classes, Config, Control, Outlet, Report, Snapshot, Watch};
-use tapwire_sink::{Batch, Counts, Notice, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_pipeline::{Classes, Config, Outlet, Report, Unwatched};
+use tapwire_sink::{Batch, Counts, Reader, Sink, SinkError, SinkReport, Tally};
 use tapwire_wire::Packet;
 
 /// The bytes are those of a capture file.
@@ -57,7 +55,7 @@ fn sense(data: &[u8], format: Format, config: Config) -> Option<Vec<u8>> {
     let collected = Collected::default();
     let sinks: Vec<Box<dyn Sink>> = vec![Box::new(collected.clone())];
     let outlet = Outlet::new(Renderer::new(options, redactor), Classes::default(), None, sinks);
-    let report = tapwire_pipeline::run(&mut file, &config, vec![outlet], &mut Nobody);
+    let report = tapwire_pipeline::run(&mut file, &config, vec![outlet], &mut Unwatched);
     let bytes = std::mem::take(&mut collected.0.lock().expect("one thread").0);
     check(&report, config.analysis);
     check_events(&report, &bytes);
@@ -126,20 +124,6 @@ impl Source for File {
     fn pressure(&self) -> Pressure {
         Pressure::Block
     }
-
-    fn progress(&self) -> Option<Progress> {
-        None
-    }
-}
-
-struct Nobody;
-
-impl Watch for Nobody {
-    fn tick(&mut self, _: Snapshot) -> Control {
-        Control::Continue
-    }
-
-    fn notice(&mut self, _: &Notice) {}
 }
 
 /// Everything that a sink was given.
