@@ -47,21 +47,53 @@ pub(super) struct Tally {
 }
 
 /// Requests that share a connection (HTTP/2).
+///
+/// A client that asks for one thing at a time speaks in turns, as in HTTP/1. One that does not shows it: then requests are told
+/// by records of the client and their sizes.
 #[derive(Debug, Clone, Default)]
 struct Streams {
-    /// Of the turn that is going on: records that may hold a request, and that may hold an answer.
+    /// Requests by records and sizes, without those that came with the preface beside the first.
     asked: u64,
+    /// Content bytes behind the first request in the record of the preface.
+    beside_first: usize,
+    /// Records of the server that may begin an answer.
     answered: u64,
-    /// Content bytes of the server in it.
-    bytes: usize,
-    exchanges: u64,
-    /// Turns with one such record of the client, and records that answered them: how many an answer takes.
-    single: (u64, u64),
+    /// Turns that are over: a turn begins when the client speaks after the server.
+    turns: u64,
+    turn: Turn,
+    /// Requests did not wait for answers.
+    is_parallel: bool,
+    /// The last record of the server was full: the next one continues it.
+    is_full: bool,
+    /// Sizes of the two smallest records of the client behind its first request, and how many there were.
+    smallest: [usize; 2],
+    sizes: u64,
+    /// Requests are as long as two WINDOW_UPDATEs.
+    has_short: bool,
     /// The client's preface has passed.
     has_begun: bool,
     /// Records of the server so far, and whether one of the first looks like settings.
     first: u8,
     has_settings: bool,
+}
+
+/// What was said in a turn.
+#[derive(Debug, Clone, Copy, Default)]
+struct Turn {
+    /// Requests, the records they came in, and the most in one.
+    asked: u64,
+    records: u64,
+    most: u64,
+    /// Records of the server that may begin an answer, and content bytes of all.
+    answered: u64,
+    bytes: usize,
+}
+
+impl Turn {
+    /// Whether several requests were under way: there was more than one, and more than one answer.
+    const fn is_parallel(self) -> bool {
+        self.answered >= 2 && (self.records >= 2 || self.most >= 3)
+    }
 }
 
 /// An estimate.
@@ -161,14 +193,66 @@ impl Tally {
 
 impl Streams {
     fn client(&mut self, content: usize) {
-        let is_preface = !std::mem::replace(&mut self.has_begun, true) && is_preface(content);
-        if is_preface || self.is_control(content) {
+        self.is_full = false;
+        if !std::mem::replace(&mut self.has_begun, true) {
+            if !is_preface(content) {
+                self.ask(1);
+                self.beside_first = content.saturating_sub(FIRST);
+            }
             return;
         }
-        if self.answered > 0 {
-            self.turn();
+        if self.is_control_of_client(content) {
+            return;
         }
-        self.asked += 1;
+        if self.turn.answered > 0 {
+            self.is_parallel |= self.turn.is_parallel();
+            self.turns += 1;
+            self.turn = Turn::default();
+        }
+        let requests = if self.asked == 0 { 1 } else { self.requests(content) };
+        self.ask(requests);
+    }
+
+    fn ask(&mut self, requests: u64) {
+        self.asked += requests;
+        self.turn.asked += requests;
+        self.turn.records += u64::from(requests > 0);
+    }
+
+    /// How many requests a record holds, as long as the smallest of this connection; a large one is a body.
+    fn requests(&mut self, content: usize) -> u64 {
+        if content <= MAX_REQUEST {
+            self.note_size(content);
+        }
+        let requests = self.fit(content);
+        let follows_one = self.turn.asked == 1 && requests > 3;
+        if content > MAX_REQUEST && requests > 2 || requests > MAX_TOGETHER || follows_one {
+            return u64::from(self.turn.asked == 0);
+        }
+        self.turn.most = self.turn.most.max(requests);
+        requests.max(1)
+    }
+
+    fn note_size(&mut self, content: usize) {
+        let [least, second] = self.smallest;
+        self.smallest = match self.sizes {
+            0 => [content, content],
+            1 => [least.min(content), least.max(content)],
+            _ => [least.min(content), second.min(least.max(content))],
+        };
+        self.sizes += 1;
+    }
+
+    /// Requests that fit; the smallest record of all may be something else, and where the first held several, so may others.
+    fn fit(&self, content: usize) -> u64 {
+        let [least, second] = self.smallest;
+        let one = match self.sizes {
+            0 => USUAL,
+            1 | 2 => least,
+            _ => second,
+        };
+        let one = if self.beside_first > 0 { one.min(USUAL) } else { one };
+        ((content + one / 4) / one.max(1)) as u64
     }
 
     fn server(&mut self, content: usize) {
@@ -176,39 +260,62 @@ impl Streams {
             self.first += 1;
             self.has_settings |= SETTINGS.contains(&content);
         }
-        if self.asked > 0 && !self.is_control(content) {
+        if self.asked == 0 {
+            return;
+        }
+        self.turn.bytes += content;
+        let continues = std::mem::replace(&mut self.is_full, content >= FULL);
+        if !continues && !is_control(content) {
             self.answered += 1;
-            self.bytes += content;
+            self.turn.answered += 1;
         }
     }
 
-    /// Sizes of SETTINGS that acknowledge, WINDOW_UPDATE, PING and the first two together. Two WINDOW_UPDATEs are as long as a
-    /// short request: they follow large answers.
-    const fn is_control(&self, content: usize) -> bool {
-        matches!(content, 9 | 13 | 17 | 22) || content == 26 && self.bytes > LARGE
-    }
-
-    fn turn(&mut self) {
-        if self.asked == 1 && self.bytes <= LARGE {
-            self.single = (self.single.0 + 1, self.single.1 + self.answered);
+    /// Two WINDOW_UPDATEs follow large answers, and are as long as a short request; SETTINGS that acknowledge and one of them
+    /// come before the first.
+    const fn is_control_of_client(&mut self, content: usize) -> bool {
+        match content {
+            22 => self.asked == 0,
+            26 => {
+                self.has_short |= self.turn.bytes <= LARGE;
+                !self.has_short
+            }
+            _ => is_control(content),
         }
-        self.exchanges = self.total();
-        self.asked = 0;
-        self.answered = 0;
-        self.bytes = 0;
     }
 
-    /// A request with a body takes several records, and so may an answer: how many is told by turns with one request.
     fn total(&self) -> u64 {
-        let (turns, records) = self.single;
-        let each = (records + turns / 2).checked_div(turns).unwrap_or(1);
-        let answers = self.answered.div_ceil(each.max(1));
-        self.exchanges + self.asked.min(answers)
+        let turns = self.turns + u64::from(self.turn.answered > 0);
+        let beside = if self.beside_first == 0 { 0 } else { self.fit(self.beside_first) };
+        let beside = if beside > MAX_TOGETHER { 0 } else { beside };
+        let asked = self.asked + beside;
+        let has_several = beside >= 2 && self.answered > turns;
+        match self.is_parallel || self.turn.is_parallel() || has_several {
+            false => turns,
+            // Servers join answers in one record, but seldom so many that a few requests more are meant.
+            true if self.answered < asked && 5 * self.answered >= 3 * asked => self.answered,
+            true => asked,
+        }
     }
 }
 
 /// An answer of several records of full size.
 const LARGE: usize = 8 << 10;
+/// The content of a full record.
+const FULL: usize = 16 << 10;
+/// The preface with settings of usual clients, and a first request, whose fields are no references yet.
+const FIRST: usize = 115;
+/// What a request takes behind the first one, where nothing else tells.
+const USUAL: usize = 25;
+/// A record that is longer, and could hold several requests, holds a body.
+const MAX_REQUEST: usize = 400;
+/// Requests that are sent together, at most.
+const MAX_TOGETHER: u64 = 12;
+
+/// Sizes of SETTINGS that acknowledge (and of the end of an answer), WINDOW_UPDATE and PING, and of the first two together.
+const fn is_control(content: usize) -> bool {
+    matches!(content, 9 | 13 | 17 | 22)
+}
 
 /// The connection preface, settings, and perhaps one WINDOW_UPDATE.
 const fn is_preface(content: usize) -> bool {
