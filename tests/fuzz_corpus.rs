@@ -50,7 +50,6 @@ fn tls_holds_its_laws_over_the_corpus() {
 }
 
 #[test]
-#[ignore = "splits still change what is told of compressed messages: see docs/fuzzing.md"]
 fn websocket_holds_its_laws_over_the_corpus() {
     run("websocket");
 }

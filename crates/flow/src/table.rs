@@ -413,6 +413,8 @@ impl<T: Default> FlowTable<T> {
         let Some(record) = self.records.get_mut(slot as usize).and_then(Option::as_mut) else { return };
         let embryonic = record.phase == Phase::Embryonic;
         record.close(reason, &mut self.shared, sink);
+        // What it asked for at its end is not the next connection's.
+        sink.take_alarm();
         let counters = &mut self.shared.counters;
         *match reason {
             CloseReason::Fin => &mut counters.closed_fin,

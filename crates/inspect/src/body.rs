@@ -123,10 +123,10 @@ impl BodyReader {
 }
 
 impl Reader {
-    fn feed(&mut self, content: &[u8], spares: &mut Spares) {
-        if matches!(self, Self::Undecided)
-            && let Some(first) = content.iter().find(|byte| !byte.is_ascii_whitespace())
-        {
+    fn feed(&mut self, mut content: &[u8], spares: &mut Spares) {
+        if matches!(self, Self::Undecided) {
+            content = behind_white_space(content);
+            let Some(first) = content.first() else { return };
             *self = match payload::by_first_byte(*first) {
                 Some(format) => Self::Parser { format, parser: spares.parser(format), guessed: true },
                 None => Self::Unknown,
@@ -160,4 +160,11 @@ impl Reader {
         };
         Inspected { payload, anomalies, login: reading.login, notes: reading.notes }
     }
+}
+
+/// Content without the white space in front that no format counts: it may come in a piece of its own, before anybody
+/// knows for which parser.
+fn behind_white_space(content: &[u8]) -> &[u8] {
+    let white = |byte: &&u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+    content.get(content.iter().take_while(white).count()..).unwrap_or_default()
 }

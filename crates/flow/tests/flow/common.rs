@@ -145,6 +145,11 @@ pub(crate) struct Recorder {
     /// Where the receivers of lost bytes stood when they acknowledged them.
     pub(crate) acked_at: Vec<Option<StreamOffset>>,
     pub(crate) patience: Patience,
+    /// So many nanoseconds after each event it asks to be told the time.
+    pub(crate) asks: Option<i64>,
+    /// The times that it was told.
+    pub(crate) told: Vec<i64>,
+    alarm: Option<i64>,
 }
 
 impl StreamSink<()> for Recorder {
@@ -153,6 +158,7 @@ impl StreamSink<()> for Recorder {
     }
 
     fn event(&mut self, flow: &FlowInfo, _: &mut (), event: StreamEvent<'_>) {
+        self.alarm = self.asks.or(self.alarm);
         let heard = match event {
             StreamEvent::Data(chunk) => Heard::Data {
                 side: chunk.side,
@@ -167,11 +173,20 @@ impl StreamSink<()> for Recorder {
             }
             StreamEvent::Fin(side) => Heard::Fin(side),
             StreamEvent::Evidence(side, at, evidence) => Heard::Evidence(side, at, evidence),
-            StreamEvent::Again { .. } | StreamEvent::Time(_) => return,
+            StreamEvent::Again { .. } => return,
+            StreamEvent::Time(time) => {
+                self.told.push(time.nanos());
+                assert!(self.told.len() < 1_000, "without end");
+                return;
+            }
             StreamEvent::Close(reason) => Heard::Close(reason),
         };
         self.events.push((flow.id, heard));
         self.initiators.push((flow.id, flow.initiator));
+    }
+
+    fn take_alarm(&mut self) -> Option<i64> {
+        self.alarm.take()
     }
 
     fn patience(&self, (): &()) -> Patience {

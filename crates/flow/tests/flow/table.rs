@@ -97,6 +97,46 @@ fn a_clock_that_is_set_expires_nothing() {
 }
 
 #[test]
+fn who_asks_again_and_again_is_told_the_time_once_each_time() {
+    let mut tap = Tap::file();
+    tap.heard.asks = Some(30 * SECOND);
+    tap.send(&request(1));
+    let asked = tap.now;
+    (0..7).for_each(|_| _ = tap.wait(10 * SECOND));
+    assert_eq!(tap.heard.told, [asked + 30 * SECOND, asked + 60 * SECOND]);
+    tap.heard.asks = Some(0);
+    (0..3).for_each(|_| _ = tap.wait(10 * SECOND));
+    assert_eq!(tap.heard.told.len(), 4, "at once is in a while: {:?}", tap.heard.told);
+    assert_eq!(tap.table.counters().alarms_refused, 0);
+}
+
+/// What is due at the end of time would be due again as soon as it is asked for.
+#[test]
+fn an_alarm_beyond_the_end_of_time_is_refused() {
+    let mut tap = Tap::file();
+    tap.now = i64::MAX - 4 * SECOND;
+    tap.heard.asks = Some(SECOND);
+    tap.send(&request(1)).wait(2 * SECOND);
+    assert_eq!((tap.heard.told.len(), tap.table.counters().alarms_refused), (1, 0));
+    tap.now = i64::MAX - MILLISECOND;
+    tap.send(&request(2)).wait(0);
+    assert_eq!((tap.heard.told.len(), tap.table.counters().alarms_refused), (2, 2));
+    tap.finish();
+}
+
+#[test]
+fn what_a_connection_asks_for_at_its_end_is_not_the_next_ones() {
+    let mut tap = Tap::file();
+    tap.send(&request(1)).wait(200 * SECOND).send(&request(2));
+    tap.heard.asks = Some(SECOND);
+    tap.wait(102 * SECOND);
+    assert_eq!(closes(&mut tap), [(1, CloseReason::Idle)]);
+    tap.heard.asks = None;
+    tap.send(&client(705).ack(900).data(b"more").port(2)).wait(2 * SECOND);
+    assert!(tap.heard.told.is_empty());
+}
+
+#[test]
 fn the_end_closes_in_the_order_of_opening() {
     let mut tap = Tap::file();
     tap.send(&request(5)).send(&request(4)).send(&client(100).syn().port(9)).send(&request(6));

@@ -155,6 +155,20 @@ fn parts_say_what_the_whole_says() {
     }
 }
 
+/// What parsers take for white space is no matter of how the body came: a form feed is none (RFC 8259, 2).
+#[test]
+fn parts_of_an_untyped_body_say_what_the_whole_says() {
+    for (body, state) in [(" \n{\"a\":1}", PayloadState::Read), ("\x0c\t{\"a\":1}", PayloadState::Unknown)] {
+        let whole = exchange(1, GET.as_bytes(), &answer("", "", body.as_bytes()));
+        let mut inspector = inspector();
+        let expected = inspector.exchange(whole.clone()).response_payload;
+        assert_eq!(expected.state, state, "{body:?}");
+        for size in [1, 2, 3] {
+            assert_eq!(in_parts(&mut inspector, &whole, size).response_payload, expected, "{body:?} {size}");
+        }
+    }
+}
+
 #[test]
 fn open_messages_are_bounded_and_counted() {
     let mut inspector = inspector();

@@ -264,7 +264,9 @@ impl Json {
                 }
                 (State::Start(1 | 2), _) => self.state = State::Invalid,
                 (State::Ended, b' ' | b'\n' | b'\r' | b'\t' | 0x1e) => self.state = State::Between,
-                (_, b' ' | b'\n' | b'\r' | b'\t') | (State::Between | State::Start(0), 0x1e) => {}
+                // A byte order mark stands at the very front or nowhere.
+                (State::Start(_), b' ' | b'\n' | b'\r' | b'\t' | 0x1e) => self.state = State::Between,
+                (_, b' ' | b'\n' | b'\r' | b'\t') | (State::Between, 0x1e) => {}
                 (State::FirstKey | State::Key, b'"') => return self.open_key(rest),
                 (State::Colon, b':') => self.state = State::Value,
                 (State::Next, b',') => self.next_member(),

@@ -357,7 +357,12 @@ impl Pairer {
                 self.pipelines |= overtaken;
                 self.release_request();
             }
-            Relation::ResponseAlone { unsolicited } => self.release_response(unsolicited),
+            Relation::ResponseAlone { unsolicited } => {
+                let crossed = !self.requests.is_empty();
+                self.release_response(unsolicited);
+                // The client may take it for the answer to what it has asked meanwhile: from here on anchors tell.
+                self.synced.take_if(|_| crossed);
+            }
         }
         true
     }

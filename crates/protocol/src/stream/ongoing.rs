@@ -5,6 +5,7 @@ use super::{Ending, Stream};
 use crate::h1::reader::Origin;
 use crate::output::Output;
 use crate::{Anomalies, Direction, Exchange, ExchangeSink, Message};
+use tapwire_flow::StreamOffset;
 
 /// What comes of an exchange behind its report.
 #[derive(Debug)]
@@ -12,7 +13,8 @@ pub(crate) struct Ongoing {
     stream: Stream,
     client_says: Splitter,
     server_says: Splitter,
-    /// Where the last bytes came from.
+    /// What the last bytes came with; where they end, if that is told, or the frame that carried them begins: where a
+    /// segment began has no say.
     last: Option<Origin>,
     /// It is over, and whether as it should be.
     over: Option<bool>,
@@ -73,6 +75,11 @@ impl Ongoing {
         self.last = Some(origin);
         let (stream, splitter) = self.parts(direction);
         splitter.bytes(stream, out, direction, origin, bytes);
+    }
+
+    /// The content that came last ends there.
+    pub(crate) fn reached(&mut self, at: StreamOffset) {
+        self.last.iter_mut().for_each(|last| last.at = at);
     }
 
     /// So many bytes of one direction are missing; where messages begin behind them is not known.

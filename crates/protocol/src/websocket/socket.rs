@@ -22,7 +22,7 @@ pub(crate) struct Socket {
     close: Option<Close>,
     /// Who sent FIN first.
     finished: Option<Direction>,
-    /// Where the last bytes of the client and of the server began.
+    /// Where the client and the server stand, as their last bytes say.
     last: [Option<Origin>; 2],
     opened: Origin,
     ended: bool,
@@ -95,14 +95,21 @@ impl Socket {
         bytes: &[u8],
         segment: bool,
     ) {
-        if self.ended {
-            out.counters.tunnel_bytes += bytes.len() as u64;
-            return;
+        let mut used = 0;
+        while let Some(rest) = bytes.get(used..).filter(|rest| !self.ended && !rest.is_empty()) {
+            let here = Origin { at: origin.at + used as u64, ..origin };
+            let segment = segment && used == 0;
+            used += self.speak(out, direction, |speaker, cx| speaker.bytes(cx, here, rest, segment));
+            if let Some(last) = self.last.get_mut(direction as usize) {
+                *last = Some(Origin { at: origin.at + used as u64, ..origin });
+            }
+            self.heed_close(out, direction);
         }
-        if let Some(last) = self.last.get_mut(direction as usize) {
-            *last = Some(origin);
-        }
-        self.speak(out, direction, |speaker, cx| speaker.bytes(cx, origin, bytes, segment));
+        out.counters.tunnel_bytes += (bytes.len() - used) as u64;
+    }
+
+    /// A close frame that came last of what was read; the second one ends it.
+    fn heed_close<E: ExchangeSink>(&mut self, out: &mut Output<'_, E>, direction: Direction) {
         let said = match direction {
             Direction::ToServer => self.client_says.closed,
             Direction::ToClient => self.server_says.closed,
@@ -149,17 +156,17 @@ impl Socket {
         size_of::<Self>() + self.stream.held() + self.client_says.held() + self.server_says.held()
     }
 
-    fn speak<E: ExchangeSink>(
+    fn speak<E: ExchangeSink, R>(
         &mut self,
         out: &mut Output<'_, E>,
         direction: Direction,
-        what: impl FnOnce(&mut Speaker, &mut Context<'_, '_, E>),
-    ) {
+        what: impl FnOnce(&mut Speaker, &mut Context<'_, '_, E>) -> R,
+    ) -> R {
         let speaker = match direction {
             Direction::ToServer => &mut self.client_says,
             Direction::ToClient => &mut self.server_says,
         };
-        what(speaker, &mut Context { out, stream: &mut self.stream, terms: self.terms, direction });
+        what(speaker, &mut Context { out, stream: &mut self.stream, terms: self.terms, direction })
     }
 
     /// It is over: what is open is told as far as it came, then the end.
@@ -174,7 +181,7 @@ impl Socket {
         let [client, server] = self.last;
         let latest = client.into_iter().chain(server).max_by_key(|origin| origin.time);
         let own = self.last.get(by as usize).copied().flatten().unwrap_or(self.opened);
-        // The end is when the last bytes came, in the stream of who ended it.
+        // The end is when the last bytes came, and behind those of who ended it: where a segment began has no say.
         let origin = Origin { time: latest.unwrap_or(self.opened).time, ..own };
         let anomalies = self.client_says.pending | self.server_says.pending;
         let message = out.message(origin);

@@ -85,21 +85,25 @@ impl Speaker {
         open + window + self.control.as_ref().map_or(0, Vec::capacity)
     }
 
-    /// Takes bytes that begin at `origin`; `segment` says that they begin where a segment does.
+    /// Takes bytes that begin at `origin`, up to a close frame; `segment` says that they begin where a segment does.
+    /// Returns how many it took.
     pub(super) fn bytes<E: ExchangeSink>(
         &mut self,
         cx: &mut Context<'_, '_, E>,
         origin: Origin,
         bytes: &[u8],
         segment: bool,
-    ) {
+    ) -> usize {
         let mut used = 0;
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
             let here = Origin { at: origin.at + used as u64, ..origin };
             if let Some(seek) = &mut self.sought {
                 match seek.bytes(cx.terms, cx.direction, here, rest, segment && used == 0) {
-                    Sought::Nothing => return lose_bytes(cx, rest.len()),
+                    Sought::Nothing => {
+                        lose_bytes(cx, rest.len());
+                        return bytes.len();
+                    }
                     Sought::Here => {
                         self.sought = None;
                         self.frames = FrameReader::new();
@@ -124,7 +128,7 @@ impl Speaker {
             match step.part {
                 FramePart::Partial => {
                     cx.out.counters.framing_bytes += step.consumed as u64;
-                    return;
+                    return used;
                 }
                 FramePart::Head(head) => {
                     cx.out.counters.framing_bytes += step.consumed as u64;
@@ -132,7 +136,13 @@ impl Speaker {
                     self.begin(cx, head, began);
                 }
                 FramePart::Payload(payload, at) => self.payload(cx, here, payload, at),
-                FramePart::End => self.end(cx),
+                FramePart::End => {
+                    let closes = self.frame.is_some_and(|(head, _)| head.opcode == Opcode::Close);
+                    self.end(cx);
+                    if closes {
+                        return used;
+                    }
+                }
                 FramePart::Broken => {
                     self.pending.insert(Anomaly::WebsocketInvalidLength);
                     lose_bytes(cx, step.consumed);

@@ -270,6 +270,16 @@ transcripts! {
         >>.
     " => ["GET /a | 200 +2", "- | 408 !unsolicited-response"];
 
+    rfc6585_5_an_answer_before_the_head_has_ended_leaves_the_next_one_to_who_asked: r"
+        >>> GET /a HTTP/1.1\r\nHost: a\r\n
+        <<< HTTP/1.1 431 Too Large\r\nContent-Length: 0\r\n\r\n
+        >>> \r\n
+        >>> GET /b HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb
+        >>.
+        <<.
+    " => ["- | 431 !unsolicited-response", "GET /a | -", "GET /b | 200 +1"];
+
     an_answer_before_the_body_has_ended: r"
         >>> POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\n12345
         <<< HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\nConnection: close\r\n\r\n

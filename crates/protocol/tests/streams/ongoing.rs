@@ -231,6 +231,7 @@ fn the_smallest_segments_and_a_rest_after_each_give_the_same() {
         let single = whole.resegmented(|| whole.shortest_start());
         let rested = Transcript { rests: true, ..whole.clone() };
         assert_eq!(whole.play().exchanges, single.play().exchanges, "{name}");
+        assert_eq!(whole.play().uids, single.play().uids, "{name}");
         assert_eq!(whole.play().exchanges, rested.play().exchanges, "{name}");
     }
 }

@@ -184,8 +184,19 @@ fn the_smallest_segments_and_a_rest_after_each_give_the_same_children() {
         // Where a frame begins is known by segments behind a hole.
         if !text.contains('?') {
             assert_eq!(lines(&whole), lines(&single), "{name}");
+            assert_eq!(whole.play().uids, single.play().uids, "{name}");
         }
         assert_eq!(lines(&whole), lines(&rested), "{name}");
+    }
+}
+
+#[test]
+fn what_stands_behind_both_closes_is_nobodys_in_one_segment_or_two() {
+    for between in ["", "\n<<< "] {
+        let text = format!("\n>>> \\x88\\x80\\0\\0\\0\\0\n<<< \\x88\\x00{between}\\x81\\x01x");
+        let played = transcript("", &text).play();
+        assert_eq!(played.exchanges[1..], ["> end 1 (client 0/0 server 0/0) close 0 by ToServer"], "{text}");
+        assert_eq!(played.counters.tunnel_bytes, 3, "{text}");
     }
 }
 

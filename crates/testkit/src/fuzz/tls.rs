@@ -50,7 +50,8 @@ fn recorded(name: &str, choices: &mut Choices<'_>) {
     assert_eq!(tls.records, tls.opened + tls.failed + tls.blind, "{tls:?}");
 }
 
-/// Drops, repeats, moves, cuts or damages a packet.
+/// Drops, repeats, moves, cuts or damages a packet. Damage is to payload: where checksums are left to the hardware, as in
+/// these recordings, another acknowledgement number is another conversation.
 fn change(packets: &mut Vec<OwnedPacket>, choices: &mut Choices<'_>) {
     let operation = choices.byte();
     let at = usize::from(choices.word()) % packets.len().max(1);
@@ -75,10 +76,9 @@ fn change(packets: &mut Vec<OwnedPacket>, choices: &mut Choices<'_>) {
         }
         _ => {
             let place = usize::from(choices.word());
-            let length = packets[at].bytes.len().max(1);
-            if let Some(byte) = packets[at].bytes.get_mut(place % length) {
-                *byte ^= 1 << (operation >> 5);
-            }
+            let payload = packets[at].segment().map_or(0, |segment| segment.payload.len());
+            let last = packets[at].bytes.iter_mut().rev().take(payload).nth(place % payload.max(1));
+            last.into_iter().for_each(|byte| *byte ^= 1 << (operation >> 5));
         }
     }
 }

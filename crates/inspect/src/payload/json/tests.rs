@@ -74,6 +74,7 @@ fn sequences_of_documents_are_read() {
 fn byte_order_mark_is_passed_over() {
     assert_eq!(state("\u{feff}{\"a\":1}"), PayloadState::Read);
     assert_eq!(state("{\"a\":1}\u{feff}"), PayloadState::Invalid);
+    assert_eq!(state(" \u{feff}{\"a\":1}"), PayloadState::Invalid, "RFC 8259, 8.1: at the beginning");
 }
 
 #[test]

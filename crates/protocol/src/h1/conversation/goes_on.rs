@@ -50,6 +50,7 @@ impl Conversation {
         let origin = self.here(out.flow.source, at);
         if let Some(ongoing) = &mut self.ongoing {
             ongoing.bytes(out, Direction::ToClient, origin, bytes);
+            ongoing.reached(at + bytes.len() as u64);
         }
     }
 
