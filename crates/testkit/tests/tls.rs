@@ -199,7 +199,7 @@ fn fixture(name: &str, file: &str) -> std::path::PathBuf {
 /// estimated without keys.
 const RECORDED: &[(&str, &str, u64, u64)] = &[
     ("equal-tls13", "keys.log", 16, 16),
-    ("tls-go", "keys.log", 14, 14),
+    ("tls-go", "keys.log", 14, 16),
     ("tls-java", "keys.log", 15, 15),
     ("tls-nginx", "keys.log", 5, 5),
     ("tls-node", "keys.log", 8, 8),
