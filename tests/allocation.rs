@@ -7,6 +7,7 @@ use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
 use tapwire_flow::FlowTable;
 use tapwire_protocol::{BodyPart, Config, Connection, Exchange, ExchangeSink, Message, Protocols};
+use tapwire_testkit::http2::Translation;
 use tapwire_testkit::{Capture, Conversation, OwnedPacket, Turn, shop_turns};
 use tapwire_wire::{Decoded, Endpoint, TcpFlags, decode};
 
@@ -81,13 +82,21 @@ impl ExchangeSink for Recycling {
 }
 
 /// Keep-alive connections side by side, all of them open until the end.
-fn keep_alive() -> Capture {
+fn keep_alive(spoken: fn(Vec<Turn>) -> Vec<Turn>) -> Capture {
     let connection = |index: u16| {
         let turns: Vec<Turn> = std::iter::repeat_n(shop_turns(DIFFERENT, 7), REPEATS).flatten().collect();
+        let turns = spoken(turns);
         let script = Conversation::new(turns, index.into());
         Conversation { client: Endpoint::v4([10, 0, 0, 1], 40_000 + index), ..script }.play()
     };
     (0..CONNECTIONS).map(connection).fold(Capture::default(), Capture::merged).numbered()
+}
+
+/// The same messages in HTTP/2.
+fn in_http2(turns: Vec<Turn>) -> Vec<Turn> {
+    let mut translation = Translation::new(7);
+    let said = turns.into_iter().map(|turn| translation.exchange(&turn.request, &turn.response));
+    said.map(|(request, response)| Turn { request, response }).collect()
 }
 
 /// The first packet of a connection's end: from there on the table gives buffers up.
@@ -122,8 +131,8 @@ impl Path {
 }
 
 /// Feeds a capture of open connections; the second half must be free.
-fn steady(body_bytes: usize) {
-    let capture = keep_alive();
+fn steady(body_bytes: usize, spoken: fn(Vec<Turn>) -> Vec<Turn>) {
+    let capture = keep_alive(spoken);
     let packets = &capture.packets[..first_end(&capture.packets)];
     let (first, second) = packets.split_at(packets.len() / 2);
     let mut path = Path::new(body_bytes);
@@ -145,12 +154,18 @@ fn steady(body_bytes: usize) {
 
 #[test]
 fn heads_alone_pass_without_an_allocation() {
-    steady(0);
+    steady(0, |turns| turns);
 }
 
 #[test]
 fn bodies_pass_without_an_allocation() {
-    steady(64 << 10);
+    steady(64 << 10, |turns| turns);
+}
+
+#[test]
+fn http2_passes_without_an_allocation() {
+    steady(0, in_http2);
+    steady(64 << 10, in_http2);
 }
 
 #[test]
