@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Measures tapwire on captures of other shapes than the usual one: large bodies, gzip with analysis, one request a
-connection, ten times the traffic, HTTP/2, and a million connections that stay open. Prints a line a shape, with what was
+connection, ten times the traffic, HTTP/2 and TLS, and a million connections that stay open. Prints a line a shape, with what was
 generated, and writes the figures as JSON."""
 
 import argparse
@@ -114,16 +114,20 @@ def ten_times(bench):
         f"{small['rss_mib']:.0f} and {large['rss_mib']:.0f} MiB ({growth:+.0f})")
 
 
-def http2(bench):
-    rows = []
-    for flags in ([], ["--http2"]):
+def protocols(bench):
+    """The same exchanges over HTTP/1, HTTP/2 and both inside TLS 1.3: with keys all are found, without keys they are
+    estimated."""
+    keys = ["--keylog", f"{bench.capture}.keys"]
+    rows = {}
+    for name, flags, with_keys in (("http1", [], []), ("http2", ["--http2"], []), ("http1 in tls", ["--tls"], keys),
+                                   ("http2 in tls", ["--http2", "--tls"], keys), ("tls without keys", ["--tls"], [])):
         size = bench.generate("--exchanges", "100000", "--connections", "800", *flags)
-        rows.append({**bench.sense("--analysis", "off"), "capture_bytes": size})
-    plain, framed = rows
-    ratio = framed["cpu"] / plain["cpu"]
-    return {"http1": plain, "http2": framed, "ratio": round(ratio, 2)}, (
-        f"{framed['found']:,} of 100,000 in {framed['cpu']:.2f} CPU s, {ratio:.2f} times the same exchanges over HTTP/1 "
-        f"({plain['cpu']:.2f})")
+        rows[name] = {**bench.sense("--analysis", "off", *with_keys), "capture_bytes": size}
+    plain = rows["http1"]["cpu"]
+    for row in rows.values():
+        row["ratio"] = round(row["cpu"] / plain, 2)
+    return rows, f"100,000 exchanges over HTTP/1 in {plain:.2f} CPU s; " + "; ".join(
+        f"{name}: {row['found']:,} in {row['ratio']:.2f} times that" for name, row in rows.items() if name != "http1")
 
 
 def idle_connections(bench):
@@ -136,7 +140,7 @@ def idle_connections(bench):
 
 
 SHAPES = {"large-bodies": large_bodies, "gzip-bodies": gzip_bodies, "one-request": one_request, "ten-times": ten_times,
-          "http2": http2, "idle-connections": idle_connections}
+          "protocols": protocols, "idle-connections": idle_connections}
 
 
 def main():

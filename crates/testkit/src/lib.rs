@@ -30,5 +30,5 @@ pub use http::{shop_turn, shop_turns};
 pub use random::Random;
 pub use scene::Scene;
 pub use sense::{Facts, Row, Sensed, sense, sense_keyed, sense_with};
-pub use tls::{TlsSetup, TlsTurns};
+pub use tls::{TlsPair, TlsSetup, TlsTurns};
 pub use traffic::{Site, Traffic};

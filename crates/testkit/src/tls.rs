@@ -62,30 +62,66 @@ impl KeyLog for Log {
     }
 }
 
+/// A client and a server that talk TLS, turn by turn.
+#[derive(Debug)]
+pub struct TlsPair {
+    client: Connection,
+    server: Connection,
+    log: Arc<Log>,
+}
+
+impl TlsPair {
+    /// What both ends send until they are done with their handshake: requests and their answers.
+    pub fn handshake(&mut self) -> Vec<Turn> {
+        let mut turns = Vec::new();
+        while self.client.is_handshaking() || self.server.is_handshaking() {
+            let request = sent(&mut self.client, &mut self.server);
+            let response = sent(&mut self.server, &mut self.client);
+            turns.push(Turn { request, response });
+        }
+        turns
+    }
+
+    /// A turn as its bytes travel.
+    pub fn turn(&mut self, request: &[u8], response: &[u8]) -> Turn {
+        self.client.writer().write_all(request).expect("memory");
+        let request = sent(&mut self.client, &mut self.server);
+        self.server.writer().write_all(response).expect("memory");
+        let response = sent(&mut self.server, &mut self.client);
+        Turn { request, response }
+    }
+
+    /// The key log so far.
+    pub fn keys(&self) -> Vec<u8> {
+        self.log.0.lock().expect("nobody panics while writing").clone().into_bytes()
+    }
+
+    fn refresh_keys(&mut self) {
+        self.client.refresh_traffic_keys().expect("TLS 1.3");
+        self.server.refresh_traffic_keys().expect("TLS 1.3");
+    }
+}
+
 impl TlsSetup {
+    /// A client and a server that have not met yet.
+    pub fn pair(&self) -> TlsPair {
+        let log = Arc::new(Log::default());
+        let (client, server) = self.ends(&log);
+        TlsPair { client, server, log }
+    }
+
     /// Plays the handshake and the turns.
     pub fn wrap(&self, turns: &[Turn]) -> TlsTurns {
-        let log = Arc::new(Log::default());
-        let (mut client, mut server) = self.ends(&log);
-        let mut wrapped = TlsTurns::default();
-        while client.is_handshaking() || server.is_handshaking() {
-            let request = sent(&mut client, &mut server);
-            let response = sent(&mut server, &mut client);
-            wrapped.turns.push(Turn { request, response });
-        }
+        let mut pair = self.pair();
+        let mut wrapped = TlsTurns { turns: pair.handshake(), ..TlsTurns::default() };
         wrapped.handshake = wrapped.turns.len();
         for (number, turn) in turns.iter().enumerate() {
             if self.update_after == Some(number) {
-                client.refresh_traffic_keys().expect("TLS 1.3");
-                server.refresh_traffic_keys().expect("TLS 1.3");
+                pair.refresh_keys();
             }
-            client.writer().write_all(&turn.request).expect("memory");
-            let request = sent(&mut client, &mut server);
-            server.writer().write_all(&turn.response).expect("memory");
-            let response = sent(&mut server, &mut client);
-            wrapped.turns.push(Turn { request, response });
+            wrapped.turns.push(pair.turn(&turn.request, &turn.response));
         }
-        wrapped.keys = log.0.lock().expect("nobody panics while writing").clone().into_bytes();
+        wrapped.keys = pair.keys();
         // Handshake turns in which nobody answers, as the Finished of a client, go with the next.
         wrapped.merge_silent();
         wrapped

@@ -11,12 +11,12 @@ use std::io::{BufWriter, Write};
 use std::process::ExitCode;
 use tapwire_capture::{ByteOrder, PcapWriter, Resolution};
 use tapwire_testkit::http2::Translation;
-use tapwire_testkit::{OwnedPacket, PSH, Random, Tcp};
+use tapwire_testkit::{OwnedPacket, PSH, Random, Tcp, TlsPair, TlsSetup, Turn};
 use tapwire_wire::{Endpoint, LinkType, TcpFlags, Timestamp};
 
 const USAGE: &str = "bench-capture [--exchanges N] [--connections N] [--endpoints N] [--seed N] [--body-size BYTES] \
                      [--largest-body BYTES] [--gzip PERCENT] [--chunked PERCENT] [--one-per-connection] [--keep-open] \
-                     [--http2] OUT.pcap";
+                     [--http2] [--tls] OUT.pcap";
 
 fn main() -> ExitCode {
     let outcome = Options::parse(std::env::args().skip(1)).and_then(|options| options.write());
@@ -48,6 +48,8 @@ struct Options {
     keep_open: bool,
     /// The same exchanges as HTTP/2.
     http2: bool,
+    /// All of it inside TLS 1.3; the key log goes beside the capture, with `.keys` behind its name.
+    tls: bool,
     out: String,
 }
 
@@ -65,6 +67,7 @@ impl Options {
             one_per_connection: false,
             keep_open: false,
             http2: false,
+            tls: false,
             out: String::new(),
         };
         while let Some(word) = words.next() {
@@ -81,6 +84,7 @@ impl Options {
                 "--chunked" => options.chunked = number()?,
                 "--keep-open" => options.keep_open = true,
                 "--http2" => options.http2 = true,
+                "--tls" => options.tls = true,
                 "--one-per-connection" => options.one_per_connection = true,
                 _ if word.starts_with("--") => return Err(format!("unknown option {word}\n{USAGE}")),
                 _ => options.out = word,
@@ -89,12 +93,21 @@ impl Options {
         if options.out.is_empty() { Err(USAGE.to_owned()) } else { Ok(options) }
     }
 
+    /// How clients and servers of TLS are set up.
+    fn ends(&self) -> TlsSetup {
+        let inside: &[u8] = if self.http2 { b"h2" } else { b"http/1.1" };
+        TlsSetup { alpn: vec![inside.to_vec()], ..TlsSetup::default() }
+    }
+
     fn write(&self) -> Result<String, String> {
         let trouble = |error: std::io::Error| format!("{}: {error}", self.out);
         let file = BufWriter::with_capacity(1 << 20, File::create(&self.out).map_err(trouble)?);
         let mut load = Load::new(self, file).map_err(trouble)?;
         load.run().map_err(trouble)?;
-        let Load { packets, bytes, done, .. } = load;
+        let Load { packets, bytes, done, keys, .. } = load;
+        if self.tls {
+            std::fs::write(format!("{}.keys", self.out), keys).map_err(trouble)?;
+        }
         Ok(format!("{done} exchanges, {packets} packets, {bytes} bytes of packets in {}", self.out))
     }
 }
@@ -114,6 +127,7 @@ struct Connection {
     open: bool,
     token: u64,
     http2: Option<Translation>,
+    tls: Option<TlsPair>,
 }
 
 /// A body with its coding, made once.
@@ -135,6 +149,8 @@ struct Load<'a, W: Write> {
     done: usize,
     packets: u64,
     bytes: u64,
+    /// The key log of all connections.
+    keys: Vec<u8>,
 }
 
 impl<'a, W: Write> Load<'a, W> {
@@ -153,6 +169,7 @@ impl<'a, W: Write> Load<'a, W> {
             done: 0,
             packets: 0,
             bytes: 0,
+            keys: Vec::new(),
         })
     }
 
@@ -210,8 +227,9 @@ impl<'a, W: Write> Load<'a, W> {
         let received = [next[SERVER], next[CLIENT]];
         let token = self.random.next();
         let http2 = self.options.http2.then(|| Translation::new(self.options.seed));
+        let tls = self.options.tls.then(|| self.options.ends().pair());
         let connection =
-            Connection { index, ends: [client, server], next, received, left, open: false, token, http2 };
+            Connection { index, ends: [client, server], next, received, left, open: false, token, http2, tls };
         self.due.insert((at, index), connection);
     }
 
@@ -221,10 +239,14 @@ impl<'a, W: Write> Load<'a, W> {
             self.emit(connection, CLIENT, TcpFlags::SYN, &[], now)?;
             self.emit(connection, SERVER, TcpFlags::SYN, &[], now)?;
             self.emit(connection, CLIENT, 0, &[], now)?;
+            self.handshake(connection, now)?;
         }
         let (mut request, mut response) = self.messages(connection.token);
         if let Some(http2) = &mut connection.http2 {
             (request, response) = http2.exchange(&request, &response);
+        }
+        if let Some(tls) = &mut connection.tls {
+            Turn { request, response } = tls.turn(&request, &response);
         }
         self.send(connection, CLIENT, &request, now)?;
         *now += 200_000 + self.random.below(3_000_000) as i64;
@@ -235,6 +257,18 @@ impl<'a, W: Write> Load<'a, W> {
         }
         connection.left -= 1;
         self.done += 1;
+        Ok(())
+    }
+
+    /// The handshake of TLS, where there is one, and its keys.
+    fn handshake(&mut self, connection: &mut Connection, now: &mut i64) -> std::io::Result<()> {
+        let Some(tls) = &mut connection.tls else { return Ok(()) };
+        let turns = tls.handshake();
+        self.keys.extend(tls.keys());
+        for turn in turns {
+            self.send(connection, CLIENT, &turn.request, now)?;
+            self.send(connection, SERVER, &turn.response, now)?;
+        }
         Ok(())
     }
 
