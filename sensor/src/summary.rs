@@ -137,7 +137,7 @@ impl<'a> Summary<'a> {
         let tally = &self.report.tally;
         if tally.reported == 0 {
             return match (tally.filtered, tally.shed) {
-                (0, 0) => "not seen: no HTTP/1 request or response".into(),
+                (0, 0) => "not seen: no HTTP request or response".into(),
                 (filtered, 0) => format!("none reported; {} filtered out", counted(filtered, "exchange")),
                 (filtered, shed) => {
                     format!(
