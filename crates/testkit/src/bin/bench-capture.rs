@@ -228,8 +228,17 @@ impl<'a, W: Write> Load<'a, W> {
         let token = self.random.next();
         let http2 = self.options.http2.then(|| Translation::new(self.options.seed));
         let tls = self.options.tls.then(|| self.options.ends().pair());
-        let connection =
-            Connection { index, ends: [client, server], next, received, left, open: false, token, http2, tls };
+        let connection = Connection {
+            index,
+            ends: [client, server],
+            next,
+            received,
+            left,
+            open: false,
+            token,
+            http2,
+            tls,
+        };
         self.due.insert((at, index), connection);
     }
 
