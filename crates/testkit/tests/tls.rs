@@ -250,6 +250,29 @@ fn a_cut_packet_never_makes_strangers_a_pair() {
     }
 }
 
+/// A lost request and the change of keys behind it leave the next request its own answer.
+#[test]
+fn two_lost_packets_never_make_strangers_a_pair() {
+    for name in ["tls13-keyupdate", "tls13", "tls12"] {
+        let capture = Capture::read(&fixture(name, "in.pcap")).unwrap();
+        let keys = std::fs::read(fixture(name, "keys.log")).unwrap();
+        let all = capture.packets.len();
+        for first in 0..all {
+            for second in first + 1..all.min(first + 9) {
+                let mut lossy = capture.clone();
+                lossy.packets.remove(second);
+                lossy.packets.remove(first);
+                let sensed = sense_keyed(&lossy, &[(0, &keys)]);
+                assert!(
+                    sensed.wrong().is_empty(),
+                    "{name}: without {first} and {second}: {:?}",
+                    sensed.wrong()
+                );
+            }
+        }
+    }
+}
+
 /// Of curl, nghttp, Node's client and h2load, one at a time and several at once, at nginx, a Go server and a Node server.
 #[test]
 fn over_http_2_exchanges_are_estimated_within_ten_percent() {

@@ -59,6 +59,8 @@ pub(super) struct Lane {
     /// Records that could not be opened since the last one that could.
     failed: u32,
     has_opened: bool,
+    /// How often keys came into use that a KeyUpdate makes, without that KeyUpdate having been read.
+    pub(super) updates: u64,
 }
 
 impl Lane {
@@ -165,7 +167,8 @@ impl Lane {
         }
         for (epoch, mut opener) in self.next_keys(handshake, keys, from) {
             if let Some((opened, sequence)) = numbers(&mut opener, 0, 1 + tries, head, pristine, scratch) {
-                self.opener = Some(Box::new(opener));
+                let before = self.opener.replace(Box::new(opener));
+                self.updates += u64::from(before.is_some() && self.epoch == epoch);
                 self.epoch = epoch;
                 self.sequence = sequence;
                 return Some(opened);

@@ -21,6 +21,15 @@ const SMALLEST_CONTENT: usize = 5;
 /// What TLS 1.3 adds to a content: a tag and the inner type.
 const OVERHEAD: usize = 17;
 
+/// Records that were lost.
+#[derive(Debug, Clone, Copy)]
+enum Records {
+    /// So many.
+    Known(u64),
+    /// A KeyUpdate, so many behind it, and nobody knows how many in front of it: their numbers begin anew.
+    BehindUpdate(u64),
+}
+
 impl Layer {
     /// Opens a record, and hands on what it holds.
     #[allow(
@@ -52,7 +61,7 @@ impl Layer {
             Direction::ToServer => client,
             Direction::ToClient => server,
         };
-        let (expected, epoch) = (lane.sequence, lane.epoch);
+        let (expected, epoch, updates) = (lane.sequence, lane.epoch, lane.updates);
         let is_first = lane.lost.is_none();
         let opened = lane.open(handshake, &shared.keys, from, head, body, &mut scratch);
         shared.scratch = scratch;
@@ -66,7 +75,11 @@ impl Layer {
         let lane = self.lane(from);
         if let Some(lost) = lane.lost.take() {
             let number = lane.sequence - 1;
-            let records = if lane.epoch == epoch { number - expected.min(number) } else { number };
+            let records = match (lane.updates == updates, lane.epoch == epoch) {
+                (true, true) => Records::Known((number - expected.min(number)).saturating_sub(lost.settled)),
+                (true, false) => Records::Known(number.saturating_sub(lost.settled)),
+                (false, _) => Records::BehindUpdate(number),
+            };
             self.found(from, lost, at, records, emit);
         }
         self.lane(from).bound(at);
@@ -175,15 +188,27 @@ impl Layer {
     }
 
     /// Behind a hole, a record was opened: so many are lost.
-    fn found(&mut self, from: Direction, lost: Lost, at: StreamOffset, records: u64, emit: &mut Emit<'_>) {
+    fn found(
+        &mut self,
+        from: Direction,
+        lost: Lost,
+        at: StreamOffset,
+        records: Records,
+        emit: &mut Emit<'_>,
+    ) {
         let lane = self.lane(from);
         let overhead = (HEAD + SAMPLE - lane.content_length(SAMPLE)) as u64;
-        let records = records.saturating_sub(lost.settled);
-        if records == 0 {
-            return;
-        }
+        let whole = at.since(lost.from);
+        let missing = match records {
+            Records::Known(0) => return,
+            Records::Known(records) => whole.saturating_sub(records * overhead),
+            Records::BehindUpdate(records) => {
+                let update = overhead + SMALLEST_CONTENT as u64;
+                // What is more than the KeyUpdate may be content, however much of it heads and tags are.
+                whole.saturating_sub(records * overhead + update).max(u64::from(whole > update))
+            }
+        };
         lane.bound(lost.from);
-        let missing = at.since(lost.from).saturating_sub(records * overhead);
         self.missing(from, missing, lost.acknowledged, lost.acked_at, lost.time, emit);
     }
 
