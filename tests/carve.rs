@@ -17,8 +17,12 @@ fn carve(arguments: &[&str], captures: &[&Path], out: &Path) -> Ran {
 }
 
 fn exchanges(captures: &[&Path], analysis: &str) -> Vec<Value> {
+    exchanges_with(&[], captures, analysis)
+}
+
+fn exchanges_with(arguments: &[String], captures: &[&Path], analysis: &str) -> Vec<Value> {
     let run = Tapwire::new(["replay", "--events", "-", "--only", "exchanges", "-q", "--analysis", analysis]);
-    run.args(captures).key().run().ok("replay").events()
+    run.args(arguments).args(captures).key().run().ok("replay").events()
 }
 
 fn uid(event: &Value) -> String {
@@ -71,18 +75,32 @@ fn sample(events: Vec<Value>) -> Vec<Value> {
         .collect()
 }
 
+/// What opens the connections of a fixture. Secrets that a capture carries are not carved along, so they lie beside it too.
+fn keys(fixture: &Fixture) -> Vec<String> {
+    let log = fixture.path().with_file_name("keys.log");
+    let beside = || log.is_file().then(|| vec!["--keylog".to_owned(), log.display().to_string()]);
+    let arguments = fixture.arguments();
+    let of_keys = arguments.chunks(2).filter(|pair| ["--keylog", "--rsa-key"].contains(&pair[0].as_str()));
+    let keys: Vec<String> = of_keys
+        .flat_map(|pair| [pair[0].clone(), fixture.path().with_file_name(&pair[1]).display().to_string()])
+        .collect();
+    if keys.is_empty() { beside().unwrap_or_default() } else { keys }
+}
+
 fn every_exchange_alone(mode: &[&str], analysis: &str) {
     let mut wrong = Vec::new();
     let mut looked_at = 0;
     for fixture in fixtures() {
         let path = fixture.path();
-        for event in sample(exchanges(&[&path], analysis)) {
+        let keys = keys(&fixture);
+        for event in sample(exchanges_with(&keys, &[&path], analysis)) {
             looked_at += 1;
             let folder = tempfile::tempdir().expect("a temporary folder");
             let out = folder.path().join("out.pcapng");
             let uid = uid(&event);
-            let _ = carve(&[mode, &[uid.as_str()]].concat(), &[&path], &out).ok(&fixture.name);
-            let again = exchanges(&[&out], analysis);
+            let asked = keys.iter().map(String::as_str).chain(mode.iter().copied()).chain([uid.as_str()]);
+            let _ = carve(&asked.collect::<Vec<_>>(), &[&path], &out).ok(&fixture.name);
+            let again = exchanges_with(&keys, &[&out], analysis);
             let Some(seen) = again.iter().find(|seen| self::uid(seen) == uid) else {
                 wrong.push(format!("{}: {uid}: not seen again", fixture.name));
                 continue;

@@ -8,10 +8,11 @@ use crate::ShedLevel;
 use crate::analyst::Names;
 use crate::report::{Snapshot, WireCounters};
 use crate::run::{Control, Watch};
+use crate::secrets::give_carried;
 use tapwire_capture::{FileInterface, Source, SourceError, Status};
 use tapwire_flow::FlowTable;
 use tapwire_protocol::{BodyPart, Connection, Exchange, ExchangeSink, Protocols};
-use tapwire_wire::{Decoded, Decoder, Packet, PacketId, Segment};
+use tapwire_wire::{Decoded, Decoder, Packet, PacketId, Segment, Timestamp};
 
 /// What a packet is to its connection.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +67,7 @@ pub fn follow<F: Follower>(
         flows: FlowTable::new(config.flow.clone()),
         protocols,
         wire: WireCounters::default(),
+        clock: Timestamp::MIN,
     };
     let mut followed = Followed::default();
     while !trail.protocols.sink().follower.is_done() {
@@ -80,12 +82,17 @@ pub fn follow<F: Follower>(
                 }
             }
         }
+        // A file says them before the packets that they are for.
+        for secrets in source.take_secrets() {
+            give_carried(&secrets, &mut trail.protocols, trail.clock);
+        }
         if watch.tick(trail.snapshot(source)) == Control::Stop {
             followed.interrupted = true;
             break;
         }
     }
     trail.flows.finish(&mut trail.protocols);
+    trail.protocols.finish();
     followed.packets = trail.wire.packets;
     followed
 }
@@ -97,11 +104,14 @@ struct Trail<'f, F> {
     flows: FlowTable<Connection>,
     protocols: Protocols<Ears<'f, F>>,
     wire: WireCounters,
+    /// Time of the last packet.
+    clock: Timestamp,
 }
 
 impl<F: Follower> Trail<'_, F> {
     fn packet(&mut self, packet: &Packet<'_>, interface: &FileInterface) {
         self.wire.packet(packet);
+        self.clock = packet.time;
         let member = match self.decoder.decode_traced(packet, &mut self.earlier) {
             Decoded::Segment(segment) => {
                 self.flows.handle(&segment, &mut self.protocols);

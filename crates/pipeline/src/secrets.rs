@@ -4,6 +4,10 @@ use std::fmt;
 use tapwire_keys::{Feed, Log};
 use tapwire_protocol::tls::TlsConfig;
 use tapwire_protocol::{ExchangeSink, Protocols};
+use tapwire_wire::Timestamp;
+
+/// `TLSK`: a key log in the format of NSS (draft-ietf-opsawg-pcapng, 4.7).
+const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 /// What is decrypted, and the secrets that are known when a run begins. It shows none.
 #[derive(Clone, Default)]
@@ -49,4 +53,17 @@ impl Secrets {
 /// Gives the parsers what has come since.
 pub(crate) fn give_new<E: ExchangeSink>(feed: &Feed, protocols: &mut Protocols<E>) {
     feed.take(|lines| protocols.keys().feed(lines));
+}
+
+/// Gives the parsers what a file brings along, where its packets are at `now`.
+pub(crate) fn give_carried<E: ExchangeSink>(
+    secrets: &tapwire_capture::Secrets,
+    protocols: &mut Protocols<E>,
+    now: Timestamp,
+) {
+    if secrets.kind == TLS_KEY_LOG {
+        protocols.keys().feed(&secrets.data);
+        protocols.keys().end_line();
+        protocols.look_for_keys(now);
+    }
 }

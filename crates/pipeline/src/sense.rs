@@ -3,7 +3,7 @@
 use crate::lanes::{Lane, LaneCounters};
 use crate::recorder::{Belongs, Recorder};
 use crate::report::WireCounters;
-use crate::secrets::give_new;
+use crate::secrets::{give_carried, give_new};
 use crate::{Config, ShedLevel};
 use tapwire_capture::Secrets;
 use tapwire_event::SensorReport;
@@ -13,9 +13,6 @@ use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Connection, ConnectionEnd, ExchangeSink, Protocols};
 use tapwire_sink::Notice;
 use tapwire_wire::{Decoded, Decoder, Layer, Packet, Segment, Skip, SkipReason, Timestamp, datagram};
-
-/// `TLSK`: a key log in the format of NSS (draft-ietf-opsawg-pcapng, 4.7).
-const TLS_KEY_LOG: u32 = 0x544c_534b;
 
 /// Packets that are looked at together.
 const BURST: usize = 16;
@@ -271,11 +268,7 @@ impl<W: Way> Sensing<W> {
 
     /// Secrets that a file brings along.
     pub(crate) fn secrets(&mut self, secrets: &Secrets) {
-        if secrets.kind == TLS_KEY_LOG {
-            self.protocols.keys().feed(&secrets.data);
-            self.protocols.keys().end_line();
-            self.protocols.look_for_keys(self.clock);
-        }
+        give_carried(secrets, &mut self.protocols, self.clock);
     }
 
     pub(crate) fn into_sink(self) -> W {

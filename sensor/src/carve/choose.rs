@@ -191,11 +191,12 @@ impl Spot {
             proxied: exchange.flow.proxy.map(|_| client),
             halves: [request, response].into_iter().flatten().collect(),
             joined_late: exchange.flow.joined_late,
-            // The header table of HTTP/2 and the parent of a child lie in earlier packets.
+            // The header table of HTTP/2, the parent of a child and the handshake of TLS lie in earlier packets.
             whole: whole
                 && exchange.pairing == Pairing::Certain
                 && exchange.stream.is_none()
-                && exchange.child.is_none(),
+                && exchange.child.is_none()
+                && exchange.flow.tls.is_none(),
         }
     }
 }
