@@ -404,3 +404,18 @@ fn a_service_that_stops_and_goes_on_is_told_by_a_replay() {
     assert_eq!(told(&["--set", "heartbeat.service_window=0"]), [""; 0]);
     assert_eq!(told(&["--set", "heartbeat.service_after=600"]), [""; 0]);
 }
+
+#[test]
+fn messages_of_a_stream_may_be_fewer() {
+    let path = fixture("sse-ongoing").path().to_string_lossy().into_owned();
+    let kinds = |limit: &str| {
+        let setting = format!("streams.children_per_second={limit}");
+        let only = ["--events", "-", "--only", "exchanges", "-q", "--set", &setting, &path];
+        let events = replay(&only).ok("replay").events();
+        let kind = |name: &str| events.iter().filter(|event| event["unmapped"]["kind"] == name).count();
+        let end = events.iter().find(|event| event["unmapped"]["kind"] == "end").expect("an end");
+        (kind("message"), kind("end"), end["unmapped"]["totals"]["left_out"].as_u64().expect("a number"))
+    };
+    assert_eq!(kinds("100"), (3, 1, 0));
+    assert_eq!(kinds("0"), (0, 1, 3));
+}

@@ -209,7 +209,8 @@ pub(crate) fn pipeline_config(
     flow.out_of_order_memory = percent(10);
     flow.gap_after_ms = (pressure == Pressure::Shed).then_some(200);
     flow.hash_seed = RandomState::new().hash_one(std::process::id());
-    let mut protocol = tapwire_protocol::Config::default();
+    let children_per_second = settings.streams.children_per_second;
+    let mut protocol = tapwire_protocol::Config { children_per_second, ..Default::default() };
     if !analysis && !full {
         protocol.body_bytes = 0;
     }

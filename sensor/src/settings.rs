@@ -35,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) flow: tapwire_flow::Config,
     /// Bodies.
     pub(crate) body: Body,
+    /// Streams that go on.
+    pub(crate) streams: Streams,
     /// Events under `--data`.
     pub(crate) events: Events,
     /// What is known of payloads beforehand.
@@ -43,6 +45,20 @@ pub(crate) struct Settings {
     pub(crate) sink: tapwire_sink::Config,
     /// Secrets that others send.
     pub(crate) keys: Keys,
+}
+
+/// `[streams]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Streams {
+    /// Messages that one stream tells in a second of packet time; further ones are counted. 0: only its end.
+    pub(crate) children_per_second: u32,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { children_per_second: tapwire_protocol::Config::default().children_per_second }
+    }
 }
 
 /// `[keys]`.
@@ -225,6 +241,7 @@ impl Default for Settings {
             heartbeat: Heartbeat::default(),
             flow: tapwire_flow::Config::default(),
             body: Body::default(),
+            streams: Streams::default(),
             events: Events::default(),
             inspect: Inspect::default(),
             sink: tapwire_sink::Config::default(),
