@@ -226,10 +226,12 @@ impl Pcapng {
             false => KINDS.contains(&kind).then_some(self.order),
         };
         let length = order?.u32_at(bytes, 4)? as usize;
-        let sane = length.is_multiple_of(4) && (SMALLEST_BLOCK..=LARGEST_BLOCK).contains(&length);
+        if !length.is_multiple_of(4) || !(SMALLEST_BLOCK..=LARGEST_BLOCK).contains(&length) {
+            return None;
+        }
         let again = bytes.get(..length).map(|block| order?.u32_at(block, length - 4));
         let agrees = again.is_none_or(|again| again.map(|again| again as usize) == Some(length));
-        (sane && agrees).then_some(length)
+        agrees.then_some(length)
     }
 
     /// A section header: a new byte order, and interfaces are numbered from zero again.

@@ -217,6 +217,20 @@ fn a_damaged_block_is_passed_over_where_its_length_leads_to_the_next() {
 }
 
 #[test]
+fn behind_a_damaged_block_no_length_is_believed_that_no_block_has() {
+    let three = packets(3);
+    let good = pcapng(&three, ByteOrder::Little);
+    let blocks = blocks(&good, &three);
+    for length in [0u32, 1, 3, 4, 11, u32::MAX - 3] {
+        let mut file = good.clone();
+        file[blocks[1] - 4..blocks[1]].copy_from_slice(&[0; 4]);
+        file[blocks[1] + 4..blocks[1] + 8].copy_from_slice(&length.to_le_bytes());
+        let (seen, end) = read(&file);
+        assert!(seen.is_empty() && end.is_err(), "{length}: {end:?}");
+    }
+}
+
+#[test]
 fn what_ends_a_damaged_file_is_told_with_its_damage() {
     let three = packets(3);
     let mut file = pcapng(&three, ByteOrder::Big);
