@@ -319,7 +319,7 @@ impl Assembly<'_> {
         arrival: &Arrival<'_>,
         out: &mut Outlet<'_, T, S>,
     ) -> Option<Fate> {
-        let (end, mut fresh, mut fate) = (arrival.end(), 0, None);
+        let (end, mut fresh, mut fate) = (arrival.end(), self.hold_rest(arrival, out), None);
         let mut at = arrival.at.max(self.half.next);
         while at < end {
             if let Some(covered) = self.cold.held.covers(at) {
@@ -339,6 +339,29 @@ impl Assembly<'_> {
         }
         out.shared.counters.duplicate_bytes += (arrival.bytes.len() as u64).saturating_sub(fresh);
         fate
+    }
+
+    /// Holds what lies behind held bytes of a segment that is in order, before these are reached: bytes that the capture had
+    /// cut of them are lost at once then, and they may have come now. Gives how many bytes are new.
+    fn hold_rest<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) -> u64 {
+        let (end, mut fresh) = (arrival.end(), 0);
+        let first = self.cold.held.next_after(self.half.next).filter(|_| arrival.at <= self.half.next);
+        let mut at = first.unwrap_or(end);
+        while at < end {
+            if let Some(covered) = self.cold.held.covers(at) {
+                at = covered;
+                continue;
+            }
+            let stop = self.cold.held.next_after(at).map_or(end, |next| next.min(end));
+            let piece = head(tail(arrival.bytes, at.since(arrival.at)), stop.since(at));
+            if !self.hold(arrival, at, piece, out) {
+                break;
+            }
+            fresh += piece.len() as u64;
+            self.remember(arrival, at, piece, out);
+            at = stop;
+        }
+        fresh
     }
 
     /// `None` when making room for it declared its first bytes lost, as part of bytes that the capture had cut before.

@@ -93,3 +93,13 @@ fn a_start_that_only_the_peer_told_is_not_moved_over_held_bytes() {
     tap.finish();
     laws(&tap.heard.events);
 }
+
+#[test]
+fn what_the_capture_cut_of_held_bytes_is_taken_from_a_segment_that_has_it_whole() {
+    let mut tap = Tap::connected();
+    tap.send(&client(111).ack(501).data(&[b'b'; 20]).cut(10));
+    tap.send(&client(101).ack(501).data(&[b'a'; 30]));
+    tap.finish();
+    let heard = tap.take();
+    assert!(!heard.iter().any(|heard| matches!(heard, Heard::Gap { .. })), "{heard:?}");
+}
