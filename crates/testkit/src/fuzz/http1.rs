@@ -13,8 +13,8 @@ use script::{Event, Script};
 use std::collections::BTreeMap;
 use tapwire_flow::{Chunk, CloseReason, Gap, StreamEvent, StreamOffset, StreamSink};
 use tapwire_protocol::{
-    Anomalies, Anomaly, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Frames, Framing,
-    Message, MessageId, Pairing, Protocols, Seen,
+    Anomaly, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Frames, Framing, Message,
+    MessageId, Pairing, Protocols, Seen,
 };
 use tapwire_wire::{Side, SourceId, Timestamp};
 
@@ -103,12 +103,6 @@ impl std::fmt::Debug for Text {
     }
 }
 
-/// Anomalies by name, but for that of heads in tiny pieces, which is one of splits.
-fn names(anomalies: Anomalies) -> Vec<Anomaly> {
-    let kept = |anomaly: &Anomaly| anomalies.contains(*anomaly) && *anomaly != Anomaly::TinySegments;
-    Anomaly::ALL.iter().copied().filter(kept).collect()
-}
-
 /// An exchange, all that is said of it but its bodies' bytes.
 #[derive(Debug, PartialEq, Eq)]
 struct Facts {
@@ -140,7 +134,7 @@ impl ExchangeSink for Listener {
             halves: halves.map(|half| half.map(Self::half)),
             interim: exchange.interim,
             pairing: exchange.pairing,
-            anomalies: names(exchange.anomalies),
+            anomalies: laws::anomalies(exchange.anomalies),
             joined_late: exchange.flow.joined_late,
             proxied: exchange.flow.proxy.is_some(),
             client: exchange.flow.client,
@@ -168,7 +162,7 @@ impl Listener {
             place: (message.at, message.peer_at, message.frames),
             times: (message.started, message.ended),
             seen: message.seen,
-            anomalies: names(message.anomalies),
+            anomalies: laws::anomalies(message.anomalies),
             number: number(&message.head),
         }
     }

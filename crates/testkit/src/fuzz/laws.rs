@@ -1,6 +1,6 @@
 //! Conservation laws that every target holds the layers to.
 
-use tapwire_protocol::Counters;
+use tapwire_protocol::{Anomalies, Anomaly, Counters};
 
 /// Every stream byte is counted once, and every exchange is one of three kinds.
 pub(crate) fn protocol(counters: &Counters, of_flow: u64) {
@@ -25,4 +25,10 @@ pub(crate) fn flow(counters: &tapwire_flow::Counters) {
     let closed: u64 = counters.flow_fates().iter().map(|(_, count)| count).sum();
     assert_eq!(counters.flows_opened, closed, "{counters:?}");
     assert_eq!((counters.held_bytes, counters.out_of_order_memory, counters.memory), (0, 0, 0));
+}
+
+/// Anomalies by name, but for that of heads in tiny pieces, which is one of splits.
+pub(crate) fn anomalies(anomalies: Anomalies) -> Vec<Anomaly> {
+    let kept = |anomaly: &Anomaly| anomalies.contains(*anomaly) && *anomaly != Anomaly::TinySegments;
+    Anomaly::ALL.iter().copied().filter(kept).collect()
 }

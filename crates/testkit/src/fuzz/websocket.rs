@@ -134,7 +134,7 @@ impl ExchangeSink for Listener {
             self.parts.remove(&half.id.0);
             assert!(half.body.missed <= half.body.len);
             let shown = (half.body.len, half.body.cut, half.seen, half.at);
-            line += &format!(" {shown:?} {:?}", half.anomalies.iter().collect::<Vec<_>>());
+            line += &format!(" {shown:?} {:?}", laws::anomalies(half.anomalies));
         }
         self.told.push(line);
     }
