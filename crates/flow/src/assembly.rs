@@ -319,23 +319,17 @@ impl Assembly<'_> {
         arrival: &Arrival<'_>,
         out: &mut Outlet<'_, T, S>,
     ) -> Option<Fate> {
-        let (end, mut fresh, mut fate) = (arrival.end(), self.hold_rest(arrival, out), None);
+        let (mut fresh, mut fate) = (self.hold_rest(arrival, out), None);
         let mut at = arrival.at.max(self.half.next);
-        while at < end {
-            if let Some(covered) = self.cold.held.covers(at) {
-                at = covered;
-                continue;
-            }
-            let stop = self.cold.held.next_after(at).map_or(end, |next| next.min(end));
-            let piece = head(tail(arrival.bytes, at.since(arrival.at)), stop.since(at));
-            let Some(placed) = self.place_piece(arrival, at, piece, out) else {
+        while let Some((begin, piece)) = self.next_piece(arrival, at) {
+            let Some(placed) = self.place_piece(arrival, begin, piece, out) else {
                 at = self.half.next;
                 continue;
             };
             fresh += piece.len() as u64;
-            self.remember(arrival, at, piece, out);
+            self.remember(arrival, begin, piece, out);
             fate = Some(placed);
-            at = stop.max(self.half.next);
+            at = (begin + piece.len() as u64).max(self.half.next);
         }
         out.shared.counters.duplicate_bytes += (arrival.bytes.len() as u64).saturating_sub(fresh);
         fate
@@ -344,24 +338,33 @@ impl Assembly<'_> {
     /// Holds what lies behind held bytes of a segment that is in order, before these are reached: bytes that the capture had
     /// cut of them are lost at once then, and they may have come now. Gives how many bytes are new.
     fn hold_rest<T, S: StreamSink<T>>(&mut self, arrival: &Arrival<'_>, out: &mut Outlet<'_, T, S>) -> u64 {
-        let (end, mut fresh) = (arrival.end(), 0);
+        let mut fresh = 0;
         let first = self.cold.held.next_after(self.half.next).filter(|_| arrival.at <= self.half.next);
-        let mut at = first.unwrap_or(end);
-        while at < end {
-            if let Some(covered) = self.cold.held.covers(at) {
-                at = covered;
-                continue;
-            }
-            let stop = self.cold.held.next_after(at).map_or(end, |next| next.min(end));
-            let piece = head(tail(arrival.bytes, at.since(arrival.at)), stop.since(at));
-            if !self.hold(arrival, at, piece, out) {
+        let mut at = first.unwrap_or_else(|| arrival.end());
+        while let Some((begin, piece)) = self.next_piece(arrival, at) {
+            if !self.hold(arrival, begin, piece, out) {
                 break;
             }
             fresh += piece.len() as u64;
-            self.remember(arrival, at, piece, out);
-            at = stop;
+            self.remember(arrival, begin, piece, out);
+            at = begin + piece.len() as u64;
         }
         fresh
+    }
+
+    /// The first bytes of a segment from `at` on that are not held, as far as they go, and where they begin.
+    fn next_piece<'a>(
+        &self,
+        arrival: &Arrival<'a>,
+        mut at: StreamOffset,
+    ) -> Option<(StreamOffset, &'a [u8])> {
+        let end = arrival.end();
+        while let Some(covered) = self.cold.held.covers(at).filter(|_| at < end) {
+            at = covered;
+        }
+        let stop = self.cold.held.next_after(at).map_or(end, |next| next.min(end));
+        let piece = || head(tail(arrival.bytes, at.since(arrival.at)), stop.since(at));
+        (at < end).then(|| (at, piece()))
     }
 
     /// `None` when making room for it declared its first bytes lost, as part of bytes that the capture had cut before.
