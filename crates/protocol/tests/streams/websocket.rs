@@ -83,7 +83,7 @@ sockets! {
 
     what_refers_to_a_lost_message_is_not_made_up: DEFLATE, r"
         <<? \xc1\x07\xf2\x48\xcd\xc9\xc9\x07\0
-        <<< \xc1\x05\xf2\0\x11\0\0\xc1\x05\xf2\0\x11\0\0\xc1\x05\xf2\0\x11\0\0\x01\x02ab\x80\x02cd
+        <<< \xc1\x05\xf2\0\x11\0\0\xc1\x01\0\x81\x02hi\xc1\x05\xf2\0\x11\0\0\x01\x02ab\x80\x02cd
         >>.
         <<.
     " => [
@@ -113,15 +113,25 @@ sockets! {
         <<.
     " => [r#"> 1 "one second""#, r#"< 2 "hi""#, "> end 3 (client 1/10 server 1/2) missed 11 truncated"];
 
-    behind_a_hole_short_messages_prove_nothing_until_three_chain: "", r"
+    behind_a_hole_short_messages_prove_nothing_until_four_chain: "", r"
         <<? \x81\x02no
+        <<< \x81\x02hu
         <<< \x81\x02hi
         <<< \x81\x02ho
         <<< \x81\x02ha
         <<< \x81\x02he
         >>.
         <<.
-    " => [r#"< 2 "ha""#, r#"< 4 "he""#, "> end 5 (client 0/0 server 2/4) missed 14 truncated"];
+    " => [r#"< 2 "ha""#, r#"< 4 "he""#, "> end 5 (client 0/0 server 2/4) missed 18 truncated"];
+
+    behind_a_hole_what_repeats_itself_proves_nothing: "", r"
+        <<? \x81\x02no
+        <<< {20*\x82\x01}
+        <<< \x81\x06whole!
+        <<< \x81\x09messages.
+        >>.
+        <<.
+    " => [r#"< 2 "messages.""#, "> end 3 (client 0/0 server 1/9) missed 52 truncated"];
 
     a_wrong_guess_is_revised: "", r"
         <<? \x82\x7e\x01\0{200*x}
