@@ -21,7 +21,7 @@ pub struct Config {
     pub descriptors: Arc<Descriptors>,
     /// Messages with body parts that may be open at once; beyond, the one that was heard of longest ago is evicted.
     pub max_open_messages: usize,
-    /// Bytes that their states may take: 125 KiB with two content codings, 13 KiB for plain JSON, 1 KiB where nothing is
+    /// Bytes that their states may take: 125 KiB with two content codings, 16 KiB for plain JSON and at most 80 KiB for its fields, 1 KiB where nothing is
     /// read.
     pub max_open_bytes: usize,
 }

@@ -9,10 +9,12 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod body;
+pub mod classes;
 mod config;
 mod content;
 mod credential;
 mod descriptor;
+pub mod fields;
 mod inspector;
 mod observation;
 mod open;

@@ -1,6 +1,7 @@
 //! What an exchange says by itself.
 
 use crate::Token;
+use crate::fields::FieldList;
 use crate::style::{Operation, Said};
 use tapwire_protocol::{Anomalies, Exchange, Range};
 
@@ -186,6 +187,8 @@ pub struct Payload {
     pub shape: u64,
     /// A sample of those key paths: it tells how alike two shapes are.
     pub keys: KeySample,
+    /// Every field with what its values are; `None` where nothing was read, or the body is invalid.
+    pub list: Option<Box<FieldList>>,
 }
 
 /// An exchange with what it says by itself.

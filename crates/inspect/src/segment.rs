@@ -41,7 +41,7 @@ fn version(text: &[u8], index: usize) -> bool {
 }
 
 /// RFC 9562: 8-4-4-4-12 hexadecimal digits, any version.
-fn uuid(text: &[u8]) -> bool {
+pub(crate) fn uuid(text: &[u8]) -> bool {
     text.len() == 36
         && text.iter().enumerate().all(|(at, byte)| match at {
             8 | 13 | 18 | 23 => *byte == b'-',
@@ -66,7 +66,7 @@ fn date(text: &[u8]) -> bool {
 }
 
 /// One `@` with something before it and a dotted name behind it.
-fn email(text: &[u8]) -> bool {
+pub(crate) fn email(text: &[u8]) -> bool {
     let mut parts = text.split(|byte| *byte == b'@');
     let (Some(local), Some(domain), None) = (parts.next(), parts.next(), parts.next()) else { return false };
     let labels = domain.split(|byte| *byte == b'.');

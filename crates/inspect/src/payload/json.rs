@@ -12,6 +12,7 @@ use super::login::LoginFields;
 use super::notes::Notes;
 use super::paths::{KEY_BYTES, KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
+use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
 use crate::{PayloadState, percent};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
@@ -48,6 +49,8 @@ fn matches(media_type: &[u8]) -> bool {
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Containers inside one another that are followed.
 const MAX_DEPTH: usize = 64;
+/// Bytes kept of a key or a value.
+const KEPT: usize = if KEY_BYTES > VALUE_BYTES { KEY_BYTES } else { VALUE_BYTES };
 
 /// What may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,7 +128,7 @@ impl Number {
 }
 
 /// An open container.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Frame {
     /// The path of an object, or of an array's elements.
     path: PathHash,
@@ -134,6 +137,22 @@ struct Frame {
     object: bool,
     /// Where it, or an array's elements, stand for the styles of calls.
     place: Place,
+    /// The field of an object, or of an array's elements.
+    field: FieldIndex,
+    /// Commas of an array.
+    commas: u32,
+}
+
+impl Frame {
+    /// Of no container.
+    const NONE: Self = Self {
+        path: PathHash::ROOT,
+        names: 0,
+        object: false,
+        place: Place::Nowhere,
+        field: FieldIndex::NOWHERE,
+        commas: 0,
+    };
 }
 
 pub(super) struct Json {
@@ -146,7 +165,7 @@ pub(super) struct Json {
     documents: u64,
     /// Whether the open string is a key.
     key: bool,
-    /// The beginning of the open key, where it came in pieces or with escapes.
+    /// The beginning of the open key or value, where it came in pieces or with escapes.
     text: Vec<u8>,
     /// Decoded bytes of the open string.
     text_len: usize,
@@ -154,6 +173,9 @@ pub(super) struct Json {
     unit: u16,
     surrogate: Option<u16>,
     paths: KeyPaths,
+    fields: Fields,
+    /// The field of the value that is next or under way.
+    field: FieldIndex,
     login: LoginFields,
     place: Place,
     gather: Gather,
@@ -165,7 +187,7 @@ impl Default for Json {
     fn default() -> Self {
         Self {
             state: State::Start(0),
-            frames: [Frame::default(); MAX_DEPTH],
+            frames: [Frame::NONE; MAX_DEPTH],
             depth: 0,
             path: PathHash::ROOT,
             names: 0,
@@ -176,6 +198,8 @@ impl Default for Json {
             unit: 0,
             surrogate: None,
             paths: KeyPaths::default(),
+            fields: Fields::default(),
+            field: FieldIndex::NOWHERE,
             login: LoginFields::default(),
             place: Place::Root,
             gather: Gather::default(),
@@ -229,15 +253,22 @@ impl PayloadParser for Json {
         let keys = self.paths.take_sample();
         let (fields, shape) = self.paths.take();
         let login = self.login.take();
+        if let State::Number(number) = self.state
+            && ended
+        {
+            self.number_ended(number, &[]);
+        }
+        self.close_fields();
         self.state = State::Start(0);
         self.depth = 0;
         self.documents = 0;
         self.surrogate = None;
-        Reading { state, fields, shape, keys, login, notes: self.gather.take(), ..Reading::default() }
+        let list = self.fields.take().filter(|_| state != PayloadState::Invalid);
+        Reading { state, fields, shape, keys, login, notes: self.gather.take(), list, ..Reading::default() }
     }
 
     fn held(&self) -> usize {
-        self.gather.held()
+        self.gather.held() + self.fields.held()
     }
 }
 
@@ -247,10 +278,17 @@ impl Json {
         if !matches!(self.state, State::Start(_) | State::Ended | State::Between) {
             self.gather.broke_off();
             self.login.end();
+            self.close_fields();
             self.depth = 0;
             self.surrogate = None;
         }
         self.state = State::Between;
+    }
+
+    /// The objects that are open will not end: they say nothing of the members that did not come.
+    fn close_fields(&mut self) {
+        let open = self.frames.iter().take(self.depth).filter(|frame| frame.object);
+        open.for_each(|frame| self.fields.unended(frame.field));
     }
 
     /// Everything outside strings, numbers and literals. Returns what it did not read.
@@ -274,6 +312,7 @@ impl Json {
                 (State::FirstKey | State::Next, b'}') => self.close(true),
                 (State::Between | State::Start(0), _) | (State::Ended, b'{' | b'[') => {
                     (self.path, self.names, self.place) = (PathHash::ROOT, 0, Place::Root);
+                    self.field = self.fields.document();
                     self.paths.mark(self.path.kind(if matches!(byte, b'{' | b'[') { byte } else { 0 }));
                     self.value(byte);
                 }
@@ -320,16 +359,31 @@ impl Json {
             b'[' => self.open(false),
             b'"' => {
                 self.key = false;
+                self.text.clear();
+                self.text_len = 0;
                 self.state = State::Text;
             }
-            b'-' => self.state = State::Number(Number::Minus),
-            b'0' => self.state = State::Number(Number::Zero),
-            b'1'..=b'9' => self.state = State::Number(Number::Integer),
-            b't' => self.state = State::Literal(b"rue"),
-            b'f' => self.state = State::Literal(b"alse"),
-            b'n' => self.state = State::Literal(b"ull"),
+            b'-' | b'0'..=b'9' => self.begin_number(byte),
+            b't' => self.literal_began(Kind::Boolean, b"rue"),
+            b'f' => self.literal_began(Kind::Boolean, b"alse"),
+            b'n' => self.literal_began(Kind::Null, b"ull"),
             _ => self.state = State::Invalid,
         }
+    }
+
+    fn literal_began(&mut self, kind: Kind, rest: &'static [u8]) {
+        self.fields.value(self.field, kind);
+        self.state = State::Literal(rest);
+    }
+
+    fn begin_number(&mut self, byte: u8) {
+        self.text.clear();
+        self.text.push(byte);
+        self.state = State::Number(match byte {
+            b'-' => Number::Minus,
+            b'0' => Number::Zero,
+            _ => Number::Integer,
+        });
     }
 
     fn wanted_value(&mut self, byte: u8) {
@@ -348,7 +402,11 @@ impl Json {
             return;
         };
         let place = if object { self.place } else { self.place.element() };
-        *frame = Frame { path, names: self.names, object, place };
+        self.fields.value(self.field, if object { Kind::Object } else { Kind::Array });
+        if !object {
+            self.field = self.fields.step(self.field, path, Step::Element, b"");
+        }
+        *frame = Frame { path, names: self.names, object, place, field: self.field, commas: 0 };
         self.depth += 1;
         self.path = path;
         self.state = match (object, matches!(self.place, Place::Hashed(_))) {
@@ -361,11 +419,15 @@ impl Json {
     }
 
     fn close(&mut self, object: bool) {
-        let top = self.top().unwrap_or_default();
+        let top = self.top().unwrap_or(Frame::NONE);
         if self.depth > 0 && top.object == object {
             self.depth -= 1;
             if object && top.place == Place::Root {
                 self.gather.element_ended();
+            }
+            if !object {
+                let elements = if self.state == State::FirstElement { 0 } else { top.commas as usize + 1 };
+                self.fields.items(top.field, elements);
             }
             self.value_ended();
         } else {
@@ -393,8 +455,10 @@ impl Json {
     }
 
     fn next_member(&mut self) {
-        let Some(top) = self.top() else { return };
-        (self.path, self.names, self.place) = (top.path, top.names, top.place);
+        let depth = self.depth.wrapping_sub(1);
+        let Some(top) = self.frames.get_mut(depth) else { return };
+        top.commas = top.commas.saturating_add(1);
+        (self.path, self.names, self.place, self.field) = (top.path, top.names, top.place, top.field);
         self.state = if top.object { State::Key } else { State::Value };
     }
 
@@ -413,10 +477,14 @@ impl Json {
     }
 
     fn key_ended(&mut self, key: &[u8], len: usize) {
-        let top = self.top().unwrap_or_default();
+        let top = self.top().unwrap_or(Frame::NONE);
         self.path = top.path.member(key, len);
         self.names = top.names.saturating_add(1);
-        self.paths.field(self.path, self.names);
+        let (field, is_new) = self.fields.member(top.field, self.path, key);
+        self.field = field;
+        if is_new {
+            self.paths.field(self.path, self.names);
+        }
         self.login.begin(key);
         self.place = top.place.member(key);
         if self.place != Place::Nowhere {
@@ -428,6 +496,14 @@ impl Json {
     /// The inside of a string, up to its end, an escape or the end of the input.
     fn text<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let (plain, rest) = bytes.split_at_checked(plain_len(bytes)).unwrap_or((bytes, &[]));
+        if !self.key && self.text_len == 0 && rest.first() == Some(&b'"') {
+            // Here whole and without escapes, as nearly all values are: it is looked at where it lies.
+            self.want(plain);
+            self.surrogate = None;
+            self.fields.text(self.field, plain, plain.len());
+            self.value_ended();
+            return rest.get(1..).unwrap_or_default();
+        }
         self.keep(plain);
         let Some((&byte, rest)) = rest.split_first() else { return &[] };
         if byte == b'"' {
@@ -439,23 +515,32 @@ impl Json {
                 self.key_ended(&text, self.text_len);
                 self.text = text;
             }
-            b'"' => self.value_ended(),
+            b'"' => {
+                self.fields.text(self.field, &self.text, self.text_len);
+                self.value_ended();
+            }
             b'\\' => self.state = State::Escape,
             _ => self.state = State::Invalid,
         }
         rest
     }
 
-    /// Keeps decoded bytes of a key or of a value that is wanted.
+    /// Keeps decoded bytes of a key or a value.
     fn keep(&mut self, bytes: &[u8]) {
         if !bytes.is_empty() {
             self.surrogate = None;
         }
-        if self.key {
-            let room = KEY_BYTES.saturating_sub(self.text.len()).min(bytes.len());
-            self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
-            self.text_len += bytes.len();
-        } else if self.gather.is_open() {
+        let room = KEPT.saturating_sub(self.text.len()).min(bytes.len());
+        self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
+        self.text_len += bytes.len();
+        if !self.key {
+            self.want(bytes);
+        }
+    }
+
+    /// Hands on decoded bytes of a value that is wanted.
+    fn want(&mut self, bytes: &[u8]) {
+        if self.gather.is_open() {
             self.gather.bytes(bytes);
         } else if self.login.is_open() {
             self.login.value(bytes);
@@ -516,7 +601,7 @@ impl Json {
                 Some(next) => number = next,
                 None => {
                     if number.may_end() {
-                        self.digits(bytes, rest);
+                        self.number_ended(number, read(bytes, rest));
                         self.value_ended();
                     } else {
                         self.state = State::Invalid;
@@ -526,16 +611,24 @@ impl Json {
             }
             rest = tail;
         }
-        self.digits(bytes, rest);
+        self.digits(read(bytes, rest));
         self.state = State::Number(number);
         rest
     }
 
-    /// Keeps what was read of a number that is wanted.
-    fn digits(&mut self, bytes: &[u8], rest: &[u8]) {
+    /// Keeps what was read of a number.
+    fn digits(&mut self, digits: &[u8]) {
+        let room = KEPT.saturating_sub(self.text.len()).min(digits.len());
+        self.text.extend_from_slice(digits.get(..room).unwrap_or_default());
         if self.gather.is_open() {
-            self.gather.bytes(bytes.get(..bytes.len() - rest.len()).unwrap_or_default());
+            self.gather.bytes(digits);
         }
+    }
+
+    fn number_ended(&mut self, number: Number, digits: &[u8]) {
+        self.digits(digits);
+        let whole = matches!(number, Number::Zero | Number::Integer);
+        self.fields.number(self.field, if whole { Kind::Integer } else { Kind::Number }, &self.text);
     }
 
     fn literal<'a>(&mut self, bytes: &'a [u8], expected: &'static [u8]) -> &'a [u8] {
@@ -548,6 +641,11 @@ impl Json {
         }
         rest
     }
+}
+
+/// What stands before `rest` in `bytes`.
+fn read<'a>(bytes: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    bytes.get(..bytes.len() - rest.len()).unwrap_or_default()
 }
 
 /// How many bytes of a string come before a quote, a backslash or a control character; eight at a time.

@@ -20,7 +20,9 @@ pub(crate) mod xml;
 
 pub use login::Login;
 pub use notes::Notes;
+pub(crate) use paths::PathHash;
 
+use crate::fields::FieldList;
 use crate::{KeySample, PayloadState};
 use tapwire_protocol::Anomalies;
 
@@ -87,6 +89,8 @@ pub struct Reading {
     pub notes: Option<Box<Notes>>,
     /// Facts about its bytes.
     pub anomalies: Anomalies,
+    /// Its fields with what their values are; `None` where the body is not what it should be.
+    pub list: Option<Box<FieldList>>,
 }
 
 /// Distinct names as one: `a, b`. Of more than `most`, the first in the alphabet.

@@ -20,14 +20,14 @@ const PI: u64 = 0x243f_6a88_85a3_08d3;
 
 /// A path, hashed name by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct PathHash(u64);
+pub(crate) struct PathHash(u64);
 
 impl PathHash {
     /// The document itself.
-    pub(super) const ROOT: Self = Self(PI);
+    pub(crate) const ROOT: Self = Self(PI);
 
     /// The member of that name; `len` is the name's whole length when `name` is only its beginning.
-    pub(super) fn member(self, name: &[u8], len: usize) -> Self {
+    pub(crate) fn member(self, name: &[u8], len: usize) -> Self {
         let name = name.get(..KEY_BYTES).unwrap_or(name);
         let (words, tail) = name.as_chunks::<8>();
         let mut last = [0; 8];
@@ -39,8 +39,13 @@ impl PathHash {
     }
 
     /// The elements of an array, all under one name that no member has.
-    pub(super) fn elements(self) -> Self {
+    pub(crate) fn elements(self) -> Self {
         Self(fold(self.0 ^ PI.rotate_left(17)))
+    }
+
+    /// The hash.
+    pub(crate) const fn get(self) -> u64 {
+        self.0
     }
 
     /// For samples.
@@ -50,7 +55,7 @@ impl PathHash {
     }
 
     /// A mark for what kind of thing the path holds.
-    pub(super) fn kind(self, kind: u8) -> Self {
+    pub(crate) fn kind(self, kind: u8) -> Self {
         Self(fold(self.0 ^ PI.rotate_left(41) ^ u64::from(kind)))
     }
 }

@@ -134,7 +134,7 @@ impl Reader {
         (self.depth, self.roots) = (0, 0);
         (self.too_deep, self.broken) = (false, false);
         self.text.clear();
-        Reading { state, fields, shape, keys, login, notes, anomalies }
+        Reading { state, fields, shape, keys, login, notes, anomalies, list: None }
     }
 
     fn token(&mut self, token: Token<'_>) {

@@ -1,0 +1,344 @@
+//! What was found of the fields of one body, or of a head.
+
+use super::Formats;
+use crate::classes::{Hint, Hits};
+
+/// Names a field of a list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct FieldIndex(pub(super) u16);
+
+impl FieldIndex {
+    /// No field: there was no room.
+    pub(crate) const NOWHERE: Self = Self(u16::MAX);
+
+    /// The place in [`FieldList::fields`].
+    pub const fn get(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// How one field lies in another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Step {
+    /// A document: the outermost field of a body.
+    Document,
+    /// The member of an object with that name, or a child element in XML.
+    Member,
+    /// The elements of an array, all of them.
+    Element,
+    /// An attribute in XML.
+    Attribute,
+    /// A segment of the path; its name is its number from 0.
+    Segment,
+    /// A parameter of the query string.
+    Query,
+    /// A header field, its name in lower case.
+    Header,
+    /// A cookie.
+    Cookie,
+}
+
+/// What a value is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Boolean,
+    /// A number without fraction and exponent.
+    Integer,
+    /// Another number.
+    Number,
+    /// A text. In forms, XML, URLs and headers everything is: what it looks like tells [`Formats`].
+    Text,
+    /// Members.
+    Object,
+    /// Elements.
+    Array,
+    /// Bytes that are no text, such as a file.
+    Bytes,
+}
+
+impl Kind {
+    /// Every kind, in the order of their bits.
+    pub const ALL: [Self; 8] = [
+        Self::Null,
+        Self::Boolean,
+        Self::Integer,
+        Self::Number,
+        Self::Text,
+        Self::Object,
+        Self::Array,
+        Self::Bytes,
+    ];
+}
+
+/// A set of kinds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+pub struct Kinds(u8);
+
+impl Kinds {
+    /// None.
+    pub const NONE: Self = Self(0);
+
+    /// Whether a kind is among them.
+    pub const fn has(self, kind: Kind) -> bool {
+        self.0 & 1 << kind as u8 != 0
+    }
+
+    /// Adds a kind.
+    pub const fn add(&mut self, kind: Kind) {
+        self.0 |= 1 << kind as u8;
+    }
+
+    /// Those that one of both has.
+    pub const fn or(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
+    /// All of them, in the order of [`Kind::ALL`].
+    pub fn iter(self) -> impl Iterator<Item = Kind> {
+        Kind::ALL.into_iter().filter(move |kind| self.has(*kind))
+    }
+}
+
+/// The smallest and the largest of several numbers.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// The smallest; above the largest where there was none.
+    pub least: f64,
+    /// The largest.
+    pub most: f64,
+}
+
+// No number that JSON can write is NaN.
+impl Eq for Bounds {}
+
+impl Bounds {
+    /// Of no number.
+    pub const NONE: Self = Self { least: f64::INFINITY, most: f64::NEG_INFINITY };
+
+    /// Takes in a number.
+    pub const fn add(&mut self, number: f64) {
+        self.join(Self { least: number, most: number });
+    }
+
+    /// Takes in the numbers of another.
+    pub const fn join(&mut self, other: Self) {
+        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
+    }
+
+    /// Whether there was none.
+    pub fn is_empty(self) -> bool {
+        self.least > self.most
+    }
+}
+
+/// The smallest and the largest of several lengths.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Lengths {
+    /// The smallest; above the largest where there was none.
+    pub least: u32,
+    /// The largest.
+    pub most: u32,
+}
+
+impl Lengths {
+    /// Of nothing.
+    pub const NONE: Self = Self { least: u32::MAX, most: 0 };
+
+    /// Takes in a length.
+    pub fn add(&mut self, len: usize) {
+        let len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.join(Self { least: len, most: len });
+    }
+
+    /// Takes in the lengths of another.
+    pub fn join(&mut self, other: Self) {
+        self.least = self.least.min(other.least);
+        self.most = self.most.max(other.most);
+    }
+
+    /// Whether there was nothing.
+    pub const fn is_empty(self) -> bool {
+        self.least > self.most
+    }
+}
+
+/// How often values of a field seemed to be of a data class.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClassHits {
+    /// The class's index in its registry.
+    pub class: u16,
+    /// The strongest score, in percent.
+    pub score: u8,
+    /// Values; 0 where the place is free.
+    pub values: u32,
+}
+
+/// A field: what all values at one path of a body, or of a head, have in common.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// A hash of its path, the same in every body: to find it again, not to prove it.
+    pub hash: u64,
+    /// The field it lies in; its own index for the outermost.
+    pub parent: FieldIndex,
+    /// How it lies there.
+    pub step: Step,
+    /// What its values are.
+    pub kinds: Kinds,
+    /// Values.
+    pub count: u32,
+    /// Of these, `null`.
+    pub nulls: u32,
+    /// Of these, objects that were seen to their end: a member that came in fewer of them is optional.
+    pub objects: u32,
+    /// Of these, texts and numbers: data classes looked at so many.
+    pub scalars: u32,
+    /// The formats that all its texts have.
+    pub formats: Formats,
+    /// Of its numbers, and of texts that are numbers where everything is text.
+    pub numbers: Bounds,
+    /// Of its texts and bytes, in bytes.
+    pub lengths: Lengths,
+    /// Of its arrays, in elements.
+    pub items: Lengths,
+    /// Data classes of its values.
+    pub classes: [ClassHits; 3],
+    /// Where its name lies, and where the sample of it that was taken last.
+    pub(super) name: (u32, u16),
+    pub(super) sample: u16,
+    pub(super) samples: u8,
+    /// Whether it had texts of which none was kept, or more different ones than are kept.
+    pub many: bool,
+    /// What its names say to data classes.
+    pub(super) hint: Hint,
+}
+
+impl Field {
+    pub(super) fn take_in(&mut self, hits: &Hits) {
+        for hit in hits.as_slice() {
+            let free = |slot: &&mut ClassHits| slot.values == 0 || slot.class == hit.class;
+            if let Some(slot) = self.classes.iter_mut().find(free) {
+                slot.class = hit.class;
+                slot.score = slot.score.max(hit.score);
+                slot.values += 1;
+            }
+        }
+    }
+}
+
+/// A short text that a field had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sample {
+    pub(super) start: u32,
+    pub(super) len: u8,
+    /// The one taken before it of the same field, plus one.
+    pub(super) before: u16,
+}
+
+/// The fields of one body, or of a head, each behind the one it lies in. Its `Debug` shows how many.
+#[derive(Clone, PartialEq, Eq, Default)]
+pub struct FieldList {
+    pub(super) fields: Vec<Field>,
+    /// Names and samples.
+    pub(super) texts: Vec<u8>,
+    pub(super) samples: Vec<Sample>,
+    pub(super) beyond: u32,
+    pub(super) order: u64,
+}
+
+impl std::fmt::Debug for FieldList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "FieldList({} fields, {} beyond)", self.fields.len(), self.beyond)
+    }
+}
+
+impl FieldList {
+    /// All of them: a field's parent comes before it.
+    pub fn fields(&self) -> &[Field] {
+        &self.fields
+    }
+
+    /// A field by its index.
+    pub fn get(&self, index: FieldIndex) -> Option<&Field> {
+        self.fields.get(index.get())
+    }
+
+    /// Values whose field found no room.
+    pub const fn beyond(&self) -> u32 {
+        self.beyond
+    }
+
+    /// A hash of all paths in their order: two lists that share it have the same fields in the same places.
+    pub const fn order(&self) -> u64 {
+        self.order
+    }
+
+    /// The field's own name, at most 128 bytes; of elements, the array's. Content: it leaves only through redaction.
+    pub fn name(&self, field: &Field) -> &[u8] {
+        let (start, len) = (field.name.0 as usize, usize::from(field.name.1));
+        self.texts.get(start..start + len).unwrap_or_default()
+    }
+
+    /// Short texts that the field had, each once, the latest first. All of them unless [`Field::many`]. Content.
+    pub fn samples(&self, field: &Field) -> impl Iterator<Item = &[u8]> {
+        let sample = |at: u16| self.samples.get(usize::from(at.checked_sub(1)?));
+        let first = sample(field.sample);
+        std::iter::successors(first, move |last| sample(last.before)).map(|sample| self.text(sample))
+    }
+
+    pub(super) fn text(&self, sample: &Sample) -> &[u8] {
+        let start = sample.start as usize;
+        self.texts.get(start..start + usize::from(sample.len)).unwrap_or_default()
+    }
+
+    /// The path as events write it: `$.card.number`, `$.items[].sku`, `query.page`. Content.
+    pub fn path(&self, field: &Field) -> String {
+        let mut steps = vec![field];
+        // A parent comes before its children, so that this ends.
+        while let Some(parent) = steps.last().and_then(|last| self.get(last.parent))
+            && !steps.last().is_some_and(|last| std::ptr::eq(*last, parent))
+        {
+            steps.push(parent);
+        }
+        let mut path = String::new();
+        for step in steps.into_iter().rev() {
+            let name = String::from_utf8_lossy(self.name(step));
+            push_step(&mut path, step.step, &name);
+        }
+        path
+    }
+}
+
+/// Adds a step to a path's text. Names that are no plain word stand in brackets and quotes, as in RFC 9535.
+pub fn push_step(path: &mut String, step: Step, name: &str) {
+    match step {
+        Step::Document => path.push('$'),
+        Step::Element => path.push_str("[]"),
+        Step::Segment => path.push_str("path."),
+        Step::Query => path.push_str("query."),
+        Step::Header => path.push_str("header."),
+        Step::Cookie => path.push_str("cookie."),
+        Step::Attribute => path.push_str(".@"),
+        Step::Member => {}
+    }
+    let plain = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-') || byte >= 0x80);
+    match step {
+        Step::Document | Step::Element => {}
+        Step::Member if plain => {
+            path.push('.');
+            path.push_str(name);
+        }
+        Step::Member => {
+            path.push_str("['");
+            path.push_str(&name.replace('\\', "\\\\").replace('\'', "\\'"));
+            path.push_str("']");
+        }
+        _ => path.push_str(name),
+    }
+}

@@ -1,0 +1,342 @@
+//! The field stream: what a parser tells of the values it passes, kept as one [`Field`] for each distinct path.
+//!
+//! A parser tells each value once, in the order of the body, with the text it has decoded: a value that came in pieces is
+//! told when it is complete, so that every split of a body gives the same [`FieldList`]. A path that was met in this body
+//! is found by its hash: no text is built, nothing is allocated.
+//!
+//! Data classes hook in here: [`classes::hint`] is asked once for each distinct path what its names say, and
+//! [`classes::look`] once for each text and each number. What it finds is counted in [`Field::classes`].
+
+mod formats;
+mod list;
+
+pub use formats::{Format, Formats};
+pub use list::{Bounds, ClassHits, Field, FieldIndex, FieldList, Kind, Kinds, Lengths, Step, push_step};
+
+use crate::Place;
+use crate::classes::{self, Context, Hint};
+use crate::payload::PathHash;
+use list::Sample;
+
+/// Fields kept of one body.
+const MAX_FIELDS: usize = 512;
+/// Bytes of names and samples kept of one body.
+const MAX_TEXTS: usize = 24 << 10;
+/// Slots of the table; a power of two, twice the fields.
+const SLOTS: usize = 1024;
+/// Slots looked at for one path, so that chosen collisions cost no more than this.
+const PROBES: usize = 16;
+/// Bytes kept of a name.
+const MAX_NAME: usize = 128;
+/// Bytes of a value that are looked at.
+pub(crate) const VALUE_BYTES: usize = 256;
+/// Different texts kept of one field, and the longest of them.
+const MAX_SAMPLES: u8 = 12;
+const MAX_SAMPLE: usize = 32;
+
+/// Collects the fields of one body after the other; its table serves again.
+pub(crate) struct Fields {
+    /// Index of a field plus one; 0 is free.
+    slots: Box<[u16; SLOTS]>,
+    list: FieldList,
+    /// Capacities that the last body needed.
+    usual: (usize, usize),
+}
+
+impl Default for Fields {
+    fn default() -> Self {
+        Self { slots: Box::new([0; SLOTS]), list: FieldList::default(), usual: (0, 0) }
+    }
+}
+
+/// A field that is looked for.
+#[derive(Clone, Copy)]
+struct Wanted<'a> {
+    parent: FieldIndex,
+    hash: u64,
+    step: Step,
+    name: &'a [u8],
+}
+
+impl Fields {
+    /// Another document of the body begins.
+    pub(crate) fn document(&mut self) -> FieldIndex {
+        match self.list.fields.first() {
+            Some(_) => FieldIndex(0),
+            None => {
+                let hash = PathHash::ROOT.get();
+                let parent = FieldIndex(0);
+                self.add(Wanted { parent, hash, step: Step::Document, name: b"" }).0
+            }
+        }
+    }
+
+    /// The member of that name, whose path has that hash; whether it is the first of them in this body.
+    pub(crate) fn member(&mut self, parent: FieldIndex, path: PathHash, name: &[u8]) -> (FieldIndex, bool) {
+        self.find(Wanted { parent, hash: path.get(), step: Step::Member, name })
+    }
+
+    /// The same for another step.
+    pub(crate) fn step(&mut self, parent: FieldIndex, path: PathHash, step: Step, name: &[u8]) -> FieldIndex {
+        self.find(Wanted { parent, hash: path.get(), step, name }).0
+    }
+
+    /// A field that lies in no other, of a head.
+    pub(crate) fn parameter(&mut self, path: PathHash, step: Step, name: &[u8]) -> FieldIndex {
+        self.find(Wanted { parent: FieldIndex::NOWHERE, hash: path.get(), step, name }).0
+    }
+
+    /// A value that is `null`, a boolean, or the beginning of an object or an array.
+    pub(crate) fn value(&mut self, at: FieldIndex, kind: Kind) {
+        let Some(field) = self.field(at) else { return };
+        field.kinds.add(kind);
+        field.count += 1;
+        field.nulls += u32::from(kind == Kind::Null);
+        field.objects += u32::from(kind == Kind::Object);
+    }
+
+    /// An object that is open will not come to its end.
+    pub(crate) fn unended(&mut self, at: FieldIndex) {
+        if let Some(field) = self.list.fields.get_mut(at.get()) {
+            field.objects = field.objects.saturating_sub(1);
+        }
+    }
+
+    /// An array whose elements lie at `at` ended: it had so many.
+    pub(crate) fn items(&mut self, at: FieldIndex, items: usize) {
+        let array = self.list.get(at).map(|field| field.parent);
+        if let Some(array) = array.and_then(|parent| self.list.fields.get_mut(parent.get())) {
+            array.items.add(items);
+        }
+    }
+
+    /// A number, as it is written.
+    pub(crate) fn number(&mut self, at: FieldIndex, kind: Kind, digits: &[u8]) {
+        self.look(at, kind, digits, digits.len());
+        let Some(field) = self.list.fields.get_mut(at.get()) else { return };
+        if let Some(number) = number(digits) {
+            field.numbers.add(number);
+        }
+    }
+
+    /// A text of `len` bytes, of which `text` is the beginning: all of it, or at least 256 bytes.
+    pub(crate) fn text(&mut self, at: FieldIndex, text: &[u8], len: usize) {
+        let text = text.get(..VALUE_BYTES).unwrap_or(text);
+        let hit = self.look(at, Kind::Text, text, len);
+        let Some(field) = self.list.fields.get_mut(at.get()) else { return };
+        field.lengths.add(len);
+        if !field.formats.is_empty() {
+            field.formats = field.formats.and(Formats::of(text, len));
+        }
+        if !field.many {
+            self.sample(at, text, len, hit);
+        }
+    }
+
+    /// The same where everything is text: a number has bounds.
+    pub(crate) fn untyped(&mut self, at: FieldIndex, text: &[u8], len: usize) {
+        self.text(at, text, len);
+        let Some(field) = self.list.fields.get_mut(at.get()) else { return };
+        if field.formats.has(Format::Number)
+            && let Some(number) = number(text)
+        {
+            field.numbers.add(number);
+        }
+    }
+
+    /// Bytes that are no text, such as a file.
+    pub(crate) fn bytes(&mut self, at: FieldIndex, len: u64) {
+        self.value(at, Kind::Bytes);
+        if let Some(field) = self.list.fields.get_mut(at.get()) {
+            field.lengths.add(usize::try_from(len).unwrap_or(usize::MAX));
+        }
+    }
+
+    /// Bytes that the open body has made it hold.
+    pub(crate) fn held(&self) -> usize {
+        self.list.fields.capacity() * size_of::<Field>()
+            + self.list.texts.capacity()
+            + self.list.samples.capacity() * size_of::<Sample>()
+    }
+
+    /// The list; `None` of an empty one. Ready for the next body.
+    pub(crate) fn take(&mut self) -> Option<Box<FieldList>> {
+        if self.list.fields.is_empty() && self.list.beyond == 0 {
+            return None;
+        }
+        self.slots.fill(0);
+        let mut list = std::mem::take(&mut self.list);
+        self.usual = (list.fields.len(), list.texts.len());
+        list.order = list.fields.iter().fold(PathHash::ROOT.get(), |order, field| {
+            (order ^ field.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
+        });
+        Some(Box::new(list))
+    }
+
+    /// A field to count a value in; a value whose field found no room is counted.
+    fn field(&mut self, at: FieldIndex) -> Option<&mut Field> {
+        if at == FieldIndex::NOWHERE {
+            self.list.beyond = self.list.beyond.saturating_add(1);
+        }
+        self.list.fields.get_mut(at.get())
+    }
+
+    /// Counts a scalar and asks what it is; whether it is of a data class.
+    fn look(&mut self, at: FieldIndex, kind: Kind, text: &[u8], len: usize) -> bool {
+        let Some(field) = self.field(at) else { return false };
+        field.kinds.add(kind);
+        field.count += 1;
+        field.scalars += 1;
+        let Some(field) = self.list.fields.get(at.get()) else { return false };
+        let hits = classes::look(&context(&self.list, field), kind, text, len);
+        if hits.as_slice().is_empty() {
+            return false;
+        }
+        if let Some(field) = self.list.fields.get_mut(at.get()) {
+            field.take_in(&hits);
+        }
+        true
+    }
+
+    /// Keeps a short text that may be one of few. What seems to be of a data class is never kept.
+    fn sample(&mut self, at: FieldIndex, text: &[u8], len: usize, hit: bool) {
+        let list = &mut self.list;
+        let Some(field) = list.fields.get(at.get()) else { return };
+        if list.samples(field).any(|known| known == text) {
+            return;
+        }
+        let word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:/+ ".contains(byte);
+        let kept = !hit && len <= MAX_SAMPLE && field.samples < MAX_SAMPLES && text.iter().all(word);
+        let room = list.texts.len() + text.len() <= MAX_TEXTS;
+        let start = u32::try_from(list.texts.len()).unwrap_or(u32::MAX);
+        let before = field.sample;
+        let Some(field) = list.fields.get_mut(at.get()) else { return };
+        if !kept || !room {
+            field.many = true;
+            return;
+        }
+        list.texts.extend_from_slice(text);
+        list.samples.push(Sample { start, len: u8::try_from(len).unwrap_or(0), before });
+        field.sample = u16::try_from(list.samples.len()).unwrap_or(0);
+        field.samples += 1;
+    }
+
+    fn find(&mut self, wanted: Wanted<'_>) -> (FieldIndex, bool) {
+        for probe in 0..PROBES {
+            let Some(slot) = self.slots.get(slot_of(wanted.hash, probe)) else { break };
+            let Some(index) = slot.checked_sub(1) else { return self.add(wanted) };
+            if self.list.fields.get(usize::from(index)).is_some_and(|field| field.hash == wanted.hash) {
+                return (FieldIndex(index), false);
+            }
+        }
+        (FieldIndex::NOWHERE, true)
+    }
+
+    /// Makes a field of a path that is not there, where there is room and its parent is known.
+    fn add(&mut self, wanted: Wanted<'_>) -> (FieldIndex, bool) {
+        let list = &mut self.list;
+        let index = list.fields.len();
+        if index == 0 {
+            list.fields.reserve_exact(self.usual.0);
+            list.texts.reserve_exact(self.usual.1);
+        }
+        let own = wanted.name.get(..MAX_NAME).unwrap_or(wanted.name);
+        let nested = matches!(wanted.step, Step::Member | Step::Element | Step::Attribute);
+        let orphan = nested && wanted.parent == FieldIndex::NOWHERE;
+        if index >= MAX_FIELDS || list.texts.len() + own.len() > MAX_TEXTS || orphan {
+            return (FieldIndex::NOWHERE, true);
+        }
+        let name = match list.get(wanted.parent) {
+            Some(array) if wanted.step == Step::Element => array.name,
+            _ => {
+                let start = u32::try_from(list.texts.len()).unwrap_or(u32::MAX);
+                list.texts.extend_from_slice(own);
+                (start, u16::try_from(own.len()).unwrap_or(0))
+            }
+        };
+        let at = FieldIndex(u16::try_from(index).unwrap_or(u16::MAX));
+        let parent = if nested { wanted.parent } else { at };
+        let mut field = field(wanted, parent, name);
+        let known = context(list, &field);
+        field.hint = classes::hint(known.key, known.parent, known.place);
+        list.fields.push(field);
+        self.remember(wanted.hash, at);
+        (at, true)
+    }
+
+    fn remember(&mut self, hash: u64, at: FieldIndex) {
+        for probe in 0..PROBES {
+            let Some(slot) = self.slots.get_mut(slot_of(hash, probe)) else { return };
+            if *slot == 0 {
+                *slot = at.0 + 1;
+                return;
+            }
+        }
+    }
+}
+
+fn field(wanted: Wanted<'_>, parent: FieldIndex, name: (u32, u16)) -> Field {
+    Field {
+        hash: wanted.hash,
+        parent,
+        step: wanted.step,
+        kinds: Kinds::NONE,
+        count: 0,
+        nulls: 0,
+        objects: 0,
+        scalars: 0,
+        formats: Formats::ALL,
+        numbers: Bounds::NONE,
+        lengths: Lengths::NONE,
+        items: Lengths::NONE,
+        classes: [ClassHits::default(); 3],
+        name,
+        sample: 0,
+        samples: 0,
+        many: false,
+        hint: Hint::default(),
+    }
+}
+
+/// Where the values of a field stand.
+fn context<'a>(list: &'a FieldList, field: &Field) -> Context<'a> {
+    let place = match field.step {
+        Step::Segment => Place::Path,
+        Step::Query => Place::Query,
+        Step::Header => Place::Header,
+        Step::Cookie => Place::Cookie,
+        Step::Document | Step::Member | Step::Element | Step::Attribute => Place::Body,
+    };
+    // Elements bear the name of their array, so that one with another name is what lies around both.
+    let mut above = list.get(field.parent);
+    while let Some(parent) = above
+        && parent.name == field.name
+    {
+        let next = list.get(parent.parent);
+        above = next.filter(|next| !std::ptr::eq(*next, parent));
+    }
+    let parent = above.map(|parent| list.name(parent)).unwrap_or_default();
+    Context { key: list.name(field), parent, place, hint: field.hint }
+}
+
+/// The low bits choose the slot.
+#[allow(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
+const fn slot_of(hash: u64, probe: usize) -> usize {
+    (hash as usize).wrapping_add(probe) % SLOTS
+}
+
+/// A decimal number. Short integers, which nearly all are, need no parser.
+fn number(digits: &[u8]) -> Option<f64> {
+    let (sign, plain) = match digits.strip_prefix(b"-") {
+        Some(plain) => (-1.0, plain),
+        None => (1.0, digits),
+    };
+    if plain.len() <= 9 && plain.iter().all(u8::is_ascii_digit) && !plain.is_empty() {
+        let whole = plain.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
+        return Some(sign * f64::from(whole));
+    }
+    std::str::from_utf8(digits).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+#[cfg(test)]
+mod tests;
