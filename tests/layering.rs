@@ -12,10 +12,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("flow", &["wire"]),
     ("protocol", &["wire", "flow"]),
     ("inspect", &["wire", "flow", "protocol"]),
-    ("inventory", &["wire", "flow", "protocol", "inspect"]),
+    // Descriptions of APIs are known before the first packet: below everything that learns, beside everything that senses.
+    ("openapi", &[]),
+    ("inventory", &["wire", "flow", "protocol", "inspect", "openapi"]),
     ("detect", &["wire", "flow", "protocol", "inspect", "inventory"]),
     ("expr", &[]),
-    ("event", &["wire", "flow", "protocol", "inspect", "inventory", "detect", "expr"]),
+    ("event", &["wire", "flow", "protocol", "inspect", "openapi", "inventory", "detect", "expr"]),
     ("capture", &["wire"]),
     ("store", &[]),
     ("sink", &[]),
@@ -27,6 +29,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "flow",
             "protocol",
             "inspect",
+            "openapi",
             "inventory",
             "detect",
             "expr",
@@ -44,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "flow",
             "protocol",
             "inspect",
+            "openapi",
             "inventory",
             "detect",
             "expr",
@@ -64,6 +68,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "flow",
             "protocol",
             "inspect",
+            "openapi",
             "inventory",
             "detect",
             "expr",
@@ -77,7 +82,8 @@ const ARROWS: &[(&str, &[&str])] = &[
 ];
 
 /// Crates that see only data: no clock, threads, sockets, files, environment or global state.
-const PURE: &[&str] = &["wire", "flow", "protocol", "inspect", "inventory", "detect", "expr", "event"];
+const PURE: &[&str] =
+    &["wire", "flow", "protocol", "inspect", "openapi", "inventory", "detect", "expr", "event"];
 
 /// Outside crates that give a power, each with the crates that may have it.
 const POWERS: &[(&str, &[&str])] = &[
