@@ -3,6 +3,7 @@
 use crate::body::{BodyReader, Inspected, Spares};
 use crate::content::Caps;
 use crate::credential::Credentials;
+use crate::fields::HeadFields;
 use crate::open::OpenBodies;
 use crate::payload::{Login, Notes};
 use crate::style::{self, Said, Spoken};
@@ -16,6 +17,7 @@ pub struct Inspector {
     config: Config,
     credentials: Credentials,
     spares: Spares,
+    heads: HeadFields,
     open: OpenBodies,
     counters: Counters,
     /// Of sessions that payloads name.
@@ -40,6 +42,7 @@ impl Inspector {
             open: OpenBodies::new(config.max_open_messages, config.max_open_bytes),
             config,
             spares: Spares::default(),
+            heads: HeadFields::default(),
             counters: Counters::default(),
         }
     }
@@ -86,12 +89,19 @@ impl Inspector {
             segments: Vec::new(),
             parameters: Vec::new(),
             credentials: Vec::new(),
+            request_fields: None,
+            response_fields: None,
             request_payload: request.payload,
             response_payload: response.payload,
             said: None,
             anomalies: request.anomalies | response.anomalies,
         };
         self.request(&mut observation);
+        observation.response_fields = observation
+            .exchange
+            .response
+            .as_deref()
+            .and_then(|response| self.heads.of_response(&response.head));
         observation.said = self.said(&observation, request.notes.as_deref(), response.notes.as_deref());
         let described = || self.described_login(&observation, request.notes.as_deref());
         if let Some(login) = request.login.or_else(described) {
@@ -111,6 +121,8 @@ impl Inspector {
         observation.parameters =
             target.query.map(|query| target::parameters(head, query)).unwrap_or_default();
         observation.credentials = self.credentials.of_head(head, &target, &observation.parameters);
+        observation.request_fields =
+            self.heads.of_request(head, &observation.segments, &observation.parameters);
     }
 
     /// What the payloads say in the style they are written in.

@@ -208,6 +208,10 @@ pub struct Observation {
     pub parameters: Vec<Parameter>,
     /// Credentials the request carried, at most 8.
     pub credentials: Vec<Credential>,
+    /// What the request's head says to the API: path segments, query parameters, cookies, header fields of its own.
+    pub request_fields: Option<Box<FieldList>>,
+    /// Cookies that the response's head sets, and header fields of the API's own.
+    pub response_fields: Option<Box<FieldList>>,
     /// The request's payload.
     pub request_payload: Payload,
     /// The response's payload.

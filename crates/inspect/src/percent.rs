@@ -3,16 +3,27 @@
 /// Undoes percent-encoding, of at most `cap` decoded bytes. A `%` without two hexadecimal digits stays as it is.
 pub(crate) fn decode(text: &[u8], cap: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len().min(cap));
+    decode_into(text, cap, b'%', &mut out);
+    out
+}
+
+/// The same behind what `out` holds, up to `cap` bytes in all; a `+` is a space (HTML, form submission).
+pub(crate) fn decode_form(text: &[u8], cap: usize, out: &mut Vec<u8>) {
+    decode_into(text, cap, b'+', out);
+}
+
+/// Undoes escapes; `space` is what stands for a space, `%` where nothing does.
+fn decode_into(text: &[u8], cap: usize, space: u8, out: &mut Vec<u8>) {
     let mut rest = text;
     while let Some((&byte, tail)) = rest.split_first() {
-        if out.len() == cap {
+        if out.len() >= cap {
             break;
         }
         let escaped = (byte == b'%').then(|| escape(tail)).flatten();
-        out.push(escaped.unwrap_or(byte));
+        let plain = if byte == space && byte != b'%' { b' ' } else { byte };
+        out.push(escaped.unwrap_or(plain));
         rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
     }
-    out
 }
 
 /// The byte that two hexadecimal digits stand for.

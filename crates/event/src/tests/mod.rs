@@ -45,6 +45,8 @@ fn call(exchange: Exchange) -> Call {
         segments: Vec::new(),
         parameters: Vec::new(),
         credentials: vec![credential],
+        request_fields: None,
+        response_fields: None,
         request_payload: Payload::default(),
         response_payload: Payload::default(),
         said: None,

@@ -108,8 +108,11 @@ impl Formats {
         Self(self.0 & other.0 | padded)
     }
 
-    /// The most telling one.
+    /// The most telling one; of [`Formats::ALL`] none.
     pub fn best(self) -> Option<Format> {
+        if self.0 == u16::MAX {
+            return None;
+        }
         Format::ALL.into_iter().find(|format| self.has(*format))
     }
 

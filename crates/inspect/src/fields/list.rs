@@ -182,7 +182,7 @@ pub struct ClassHits {
 pub struct Field {
     /// A hash of its path, the same in every body: to find it again, not to prove it.
     pub hash: u64,
-    /// The field it lies in; its own index for the outermost.
+    /// The field it lies in; for a path segment, the one before it. Its own index for the outermost.
     pub parent: FieldIndex,
     /// How it lies there.
     pub step: Step,
@@ -297,9 +297,9 @@ impl FieldList {
     /// The path as events write it: `$.card.number`, `$.items[].sku`, `query.page`. Content.
     pub fn path(&self, field: &Field) -> String {
         let mut steps = vec![field];
-        // A parent comes before its children, so that this ends.
-        while let Some(parent) = steps.last().and_then(|last| self.get(last.parent))
-            && !steps.last().is_some_and(|last| std::ptr::eq(*last, parent))
+        // A parent comes before its children, so that this ends. Segments name themselves.
+        while let Some(last) = steps.last().filter(|last| last.step != Step::Segment)
+            && let Some(parent) = self.get(last.parent).filter(|parent| !std::ptr::eq(*last, *parent))
         {
             steps.push(parent);
         }

@@ -8,9 +8,11 @@
 //! [`classes::look`] once for each text and each number. What it finds is counted in [`Field::classes`].
 
 mod formats;
+mod head;
 mod list;
 
 pub use formats::{Format, Formats};
+pub(crate) use head::HeadFields;
 pub use list::{Bounds, ClassHits, Field, FieldIndex, FieldList, Kind, Kinds, Lengths, Step, push_step};
 
 use crate::Place;
@@ -71,19 +73,19 @@ impl Fields {
         }
     }
 
+    /// The document, where there is one.
+    pub(crate) fn is_open(&self) -> Option<FieldIndex> {
+        self.list.fields.first().map(|_| FieldIndex(0))
+    }
+
     /// The member of that name, whose path has that hash; whether it is the first of them in this body.
     pub(crate) fn member(&mut self, parent: FieldIndex, path: PathHash, name: &[u8]) -> (FieldIndex, bool) {
         self.find(Wanted { parent, hash: path.get(), step: Step::Member, name })
     }
 
-    /// The same for another step.
+    /// The same for another step; what lies in no other has a `parent` that is nowhere.
     pub(crate) fn step(&mut self, parent: FieldIndex, path: PathHash, step: Step, name: &[u8]) -> FieldIndex {
         self.find(Wanted { parent, hash: path.get(), step, name }).0
-    }
-
-    /// A field that lies in no other, of a head.
-    pub(crate) fn parameter(&mut self, path: PathHash, step: Step, name: &[u8]) -> FieldIndex {
-        self.find(Wanted { parent: FieldIndex::NOWHERE, hash: path.get(), step, name }).0
     }
 
     /// A value that is `null`, a boolean, or the beginning of an object or an array.
@@ -141,6 +143,22 @@ impl Fields {
             && let Some(number) = number(text)
         {
             field.numbers.add(number);
+        }
+    }
+
+    /// A number that is not written in decimal.
+    pub(crate) fn amount(&mut self, at: FieldIndex, kind: Kind, number: Option<f64>) {
+        self.value(at, kind);
+        if let (Some(number), Some(field)) = (number, self.list.fields.get_mut(at.get())) {
+            field.numbers.add(number);
+        }
+    }
+
+    /// The value that was told last is an object as well, such as an element of XML with attributes and text.
+    pub(crate) fn is_object_too(&mut self, at: FieldIndex) {
+        if let Some(field) = self.list.fields.get_mut(at.get()) {
+            field.kinds.add(Kind::Object);
+            field.objects += 1;
         }
     }
 
@@ -255,7 +273,7 @@ impl Fields {
             }
         };
         let at = FieldIndex(u16::try_from(index).unwrap_or(u16::MAX));
-        let parent = if nested { wanted.parent } else { at };
+        let parent = if wanted.parent == FieldIndex::NOWHERE || index == 0 { at } else { wanted.parent };
         let mut field = field(wanted, parent, name);
         let known = context(list, &field);
         field.hint = classes::hint(known.key, known.parent, known.place);
@@ -293,15 +311,30 @@ fn field(wanted: Wanted<'_>, parent: FieldIndex, name: (u32, u16)) -> Field {
         name,
         sample: 0,
         samples: 0,
-        many: false,
+        // What cookies hold is often a secret, and never a choice of few.
+        many: wanted.step == Step::Cookie,
         hint: Hint::default(),
     }
+}
+
+/// A number in decimal.
+pub(crate) fn digits(mut number: u32, room: &mut [u8; 10]) -> &[u8] {
+    let mut at = room.len();
+    for slot in room.iter_mut().rev() {
+        *slot = b'0' + u8::try_from(number % 10).unwrap_or(0);
+        number /= 10;
+        at -= 1;
+        if number == 0 {
+            break;
+        }
+    }
+    room.get(at..).unwrap_or_default()
 }
 
 /// Where the values of a field stand.
 fn context<'a>(list: &'a FieldList, field: &Field) -> Context<'a> {
     let place = match field.step {
-        Step::Segment => Place::Path,
+        Step::Segment => return of_segment(list, field),
         Step::Query => Place::Query,
         Step::Header => Place::Header,
         Step::Cookie => Place::Cookie,
@@ -317,6 +350,13 @@ fn context<'a>(list: &'a FieldList, field: &Field) -> Context<'a> {
     }
     let parent = above.map(|parent| list.name(parent)).unwrap_or_default();
     Context { key: list.name(field), parent, place, hint: field.hint }
+}
+
+/// What a segment is, the one before it says.
+fn of_segment<'a>(list: &'a FieldList, field: &Field) -> Context<'a> {
+    let before = list.get(field.parent).filter(|before| before.hash != field.hash);
+    let parent = before.and_then(|before| list.samples(before).next()).unwrap_or_default();
+    Context { key: b"", parent, place: Place::Path, hint: field.hint }
 }
 
 /// The low bits choose the slot.

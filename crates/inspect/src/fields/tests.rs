@@ -192,3 +192,88 @@ fn debug_shows_no_content() {
     let shown = format!("{:?}", list.fields());
     assert!(!shown.contains("secret") && !shown.contains("value\""), "{shown}");
 }
+
+#[test]
+fn fields_of_a_form_are_texts_that_look_like_something() {
+    check(
+        "application/x-www-form-urlencoded",
+        "user=a%40b.example&age=42&tag=x+y&tag=z&empty=\r\n",
+        &[
+            "$ object×1",
+            "$.user text×1 email len 11..11",
+            "$.age text×1 integer 42..42 len 2..2 [\"42\"]",
+            "$.tag text×2 len 1..3 [\"z\", \"x y\"]",
+            "$.empty text×1 len 0..0 [\"\"]",
+        ],
+    );
+    let long = format!("a={}", "%41".repeat(2000));
+    let list = list("application/x-www-form-urlencoded", long.as_bytes());
+    assert!(list.fields()[1].lengths.least >= 2000, "no shorter than it is");
+}
+
+#[test]
+fn fields_of_xml_are_elements_and_attributes() {
+    let body = "<?xml version=\"1.0\"?>\n<order xmlns=\"urn:x\" id=\"7\">\n <p:item p:sku=\"A1\" xmlns:p=\"urn:y\"> 12.50 </p:item>\n\
+        <p:item p:sku=\"B2\">3</p:item><note/><to><mail>a@b.example</mail></to>\n</order>";
+    check(
+        "application/xml",
+        body,
+        &[
+            "$ object×1",
+            "$.order object×1",
+            "$.order.@id text×1 integer 7..7 len 1..1 [\"7\"]",
+            "$.order.item text|object×2 number 3..12.5 len 1..5 [\"3\", \"12.50\"]",
+            "$.order.item.@sku text×2 len 2..2 [\"B2\", \"A1\"]",
+            "$.order.note text×1 len 0..0 [\"\"]",
+            "$.order.to object×1",
+            "$.order.to.mail text×1 email len 11..11",
+        ],
+    );
+}
+
+#[test]
+fn fields_of_several_parts_are_values_and_files() {
+    let body = "--B\r\nContent-Disposition: form-data; name=\"id\"\r\n\r\n42\r\n--B\r\n\
+        Content-Disposition: form-data; name=\"doc\"; filename=\"a.pdf\"\r\nContent-Type: application/pdf\r\n\r\n\
+        %PDF-1.4\r\n--B--\r\n";
+    check(
+        "multipart/form-data; boundary=B",
+        body,
+        &[
+            "$ object×1",
+            "$.id text×1 integer 42..42 len 2..2 [\"42\"]",
+            "$.doc bytes×1 len 8..8",
+            "$.doc.@filename text×1 len 5..5 [\"a.pdf\"]",
+            "$.doc.@type text×1 len 15..15 [\"application/pdf\"]",
+        ],
+    );
+}
+
+#[test]
+fn fields_of_protobuf_have_numbers() {
+    // 1: 150, 2: "testing", 3: { 1: 7 }, 4: eight bytes.
+    let message = b"\x08\x96\x01\x12\x07testing\x1a\x02\x08\x07\x21\0\0\0\0\0\0\xf8\x3f";
+    let body = [&[0, 0, 0, 0, 25][..], message].concat();
+    assert_eq!(message.len(), 25);
+    assert_eq!(
+        lines(&list("application/grpc", &body)),
+        [
+            "$ object×1",
+            "$.1 integer×1 150..150",
+            "$.2 text×1 len 7..7 [\"testing\"]",
+            "$.3 object×1",
+            "$.3.1 integer×1 7..7",
+            "$.4 number×1",
+        ]
+    );
+}
+
+#[test]
+fn events_of_a_stream_are_documents() {
+    let body = "data: {\"n\":1}\n\ndata: {\"n\":2,\"x\":[]}\n\ndata: [DONE]\n\n";
+    check(
+        "text/event-stream",
+        body,
+        &["$ object×2", "$.n integer×2 1..2", "$.x array×1 items 0..0", "$.x[] ×0"],
+    );
+}

@@ -4,12 +4,13 @@ use super::login::LoginFields;
 use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
+use crate::fields::{FieldIndex, Fields, Kind};
 use crate::style::{Name, Operation, Said, Spoken, Style};
 use crate::{PayloadState, percent};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "form",
-    summary: "Form fields as in a query string: names are read, values are passed over",
+    summary: "Form fields as in a query string: names, and what their values are",
     media_types: &["application/x-www-form-urlencoded"],
     matches: |media_type| media_type == b"application/x-www-form-urlencoded",
     begins: |_| false,
@@ -23,17 +24,22 @@ pub(crate) const STYLE: Style = Style {
     read: called,
 };
 
-/// Bytes kept of a name or wanted value, still encoded.
+/// Bytes kept of a name or value, still encoded: more than three times what is looked at.
 const KEPT: usize = 1024;
 
 #[derive(Default)]
 struct Form {
-    /// The encoded bytes of the open name, or of the open value when it is wanted.
+    /// The encoded bytes of the open name or value, and those that were left out with the escapes among them.
     text: Vec<u8>,
+    more: usize,
+    decoded: Vec<u8>,
     in_value: bool,
     /// Whether a byte came that no encoder writes.
     odd_byte: bool,
     paths: KeyPaths,
+    fields: Fields,
+    /// The field whose value is open.
+    field: Option<FieldIndex>,
     login: LoginFields,
     /// Whether the open value is the action's, and the action.
     acts: bool,
@@ -64,6 +70,12 @@ impl PayloadParser for Form {
         if whole || self.in_value {
             self.pair_ended();
         }
+        if let Some(document) = self.fields.is_open() {
+            self.fields.value(document, Kind::Object);
+            if !whole {
+                self.fields.unended(document);
+            }
+        }
         let state = match (self.odd_byte, whole) {
             (true, _) => PayloadState::Invalid,
             (false, false) => PayloadState::Partial,
@@ -73,11 +85,15 @@ impl PayloadParser for Form {
         let (fields, shape) = self.paths.take();
         let login = self.login.take();
         self.text.clear();
-        self.in_value = false;
-        self.odd_byte = false;
+        (self.in_value, self.odd_byte, self.more) = (false, false, 0);
+        let list = self.fields.take().filter(|_| state != PayloadState::Invalid);
         let action = self.action.take().filter(|_| state != PayloadState::Invalid);
         let notes = action.map(|action| Box::new(Notes { action: Some(action), ..Notes::default() }));
-        Reading { state, fields, shape, keys, login, notes, ..Reading::default() }
+        Reading { state, fields, shape, keys, login, notes, list, ..Reading::default() }
+    }
+
+    fn held(&self) -> usize {
+        self.fields.held()
     }
 }
 
@@ -96,41 +112,57 @@ impl Form {
     fn piece(&mut self, bytes: &[u8]) {
         // Clients end forms with a line end now and then; other control bytes mean that this is no form.
         self.odd_byte |= bytes.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\r' | b'\n' | b'\t'));
-        if !self.in_value || self.login.is_open() || self.acts {
-            let room = KEPT.saturating_sub(self.text.len()).min(bytes.len());
-            self.text.extend_from_slice(bytes.get(..room).unwrap_or_default());
-        }
+        let room = KEPT.saturating_sub(self.text.len()).min(bytes.len());
+        let (kept, left_out) = bytes.split_at_checked(room).unwrap_or_default();
+        self.text.extend_from_slice(kept);
+        self.more += left_out.len();
     }
 
     fn name_ended(&mut self) {
-        let name = decode(&self.text);
+        decode(&self.text, &mut self.decoded);
+        let name = &self.decoded;
+        self.field = None;
         if !name.is_empty() {
-            self.paths.field(PathHash::ROOT.member(&name, name.len()), 1);
-            self.login.begin(&name);
+            let document = self.fields.document();
+            let path = PathHash::ROOT.member(name, name.len());
+            let (field, is_new) = self.fields.member(document, path, name);
+            if is_new {
+                self.paths.field(path, 1);
+            }
+            self.field = Some(field);
+            self.login.begin(name);
             self.acts = name == b"Action" && self.action.is_none();
         }
         self.text.clear();
+        self.more = 0;
     }
 
     fn pair_ended(&mut self) {
         if !self.in_value {
             self.name_ended();
-        } else if self.login.is_open() {
-            self.login.value(&decode(&self.text));
-        } else if self.acts {
-            self.action = Some(Name::new(&decode(&self.text)));
+        }
+        decode(&self.text, &mut self.decoded);
+        let value = &self.decoded;
+        if let Some(field) = self.field.take() {
+            // Of a longer value, what was left out counts as it was sent.
+            self.fields.untyped(field, value, value.len() + self.more);
+        }
+        if self.in_value && self.login.is_open() {
+            self.login.value(value);
+        } else if self.in_value && self.acts {
+            self.action = Some(Name::new(value));
         }
         self.acts = false;
         self.login.end();
         self.text.clear();
-        self.in_value = false;
+        (self.in_value, self.more) = (false, 0);
     }
 }
 
-fn decode(text: &[u8]) -> Vec<u8> {
-    let mut spaced = text.trim_ascii_end().to_vec();
-    spaced.iter_mut().filter(|byte| **byte == b'+').for_each(|byte| *byte = b' ');
-    percent::decode(&spaced, KEPT)
+/// Undoes the encoding of a name or a value, without the line end that some clients send behind the last.
+fn decode(text: &[u8], decoded: &mut Vec<u8>) {
+    decoded.clear();
+    percent::decode_form(text.trim_ascii_end(), KEPT, decoded);
 }
 
 #[cfg(test)]

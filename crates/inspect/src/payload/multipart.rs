@@ -1,11 +1,12 @@
-//! Forms in several parts (RFC 7578, RFC 2046 5.1): names, types and sizes of the parts; what is in them is passed over,
-//! but for a login and for the operations of a GraphQL upload.
+//! Forms in several parts (RFC 7578, RFC 2046 5.1): names, types and sizes of the parts, and the values of those that are
+//! no files. The operations of a GraphQL upload are read as JSON.
 
 use super::json::Json;
 use super::login::LoginFields;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
+use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
 use crate::style::{Fact, Facts, Name, Said, Spoken, Style};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
@@ -67,6 +68,10 @@ struct Multipart {
     count: u64,
     cut: bool,
     paths: KeyPaths,
+    fields: Fields,
+    /// The field of the open part, and the beginning of its value.
+    field: Option<FieldIndex>,
+    value: Vec<u8>,
     login: LoginFields,
     json: Option<Json>,
     reads_json: bool,
@@ -112,6 +117,13 @@ impl PayloadParser for Multipart {
             self.flush(false);
             self.part_ended();
         }
+        if let Some(document) = self.fields.is_open() {
+            self.fields.value(document, Kind::Object);
+            if !whole {
+                self.fields.unended(document);
+            }
+        }
+        let list = self.fields.take().filter(|_| state != PayloadState::Invalid);
         let keys = self.paths.take_sample();
         let (fields, shape) = self.paths.take();
         let login = self.login.take();
@@ -124,11 +136,11 @@ impl PayloadParser for Multipart {
         }
         self.boundary.clear();
         self.restart();
-        Reading { state, fields, shape, keys, login, notes, ..Reading::default() }
+        Reading { state, fields, shape, keys, login, notes, list, ..Reading::default() }
     }
 
     fn held(&self) -> usize {
-        self.json.as_ref().map_or(0, |json| size_of::<Json>() + json.held())
+        self.json.as_ref().map_or(0, |json| size_of::<Json>() + json.held()) + self.fields.held()
     }
 }
 
@@ -139,6 +151,8 @@ impl Multipart {
         (self.count, self.cut, self.head, self.reads_json) = (0, false, 0, false);
         self.line.clear();
         self.part = Part::default();
+        self.field = None;
+        self.value.clear();
     }
 
     /// Without a boundary in the Content-Type the first line is taken for one: some clients send such bodies.
@@ -233,6 +247,8 @@ impl Multipart {
             return;
         }
         self.part.bytes += bytes.len() as u64;
+        let room = VALUE_BYTES.saturating_sub(self.value.len()).min(bytes.len());
+        self.value.extend_from_slice(bytes.get(..room).unwrap_or_default());
         if self.login.is_open() {
             self.login.value(bytes);
         }
@@ -299,8 +315,13 @@ impl Multipart {
     fn head_ended(&mut self) {
         (self.state, self.matched, self.cr) = (State::Content, 0, false);
         let name = self.part.name.as_ref().map(|name| name.as_str().as_bytes().to_vec());
+        self.field = None;
+        self.value.clear();
         if let Some(name) = name {
-            self.paths.field(PathHash::ROOT.member(&name, name.len()), 1);
+            let path = PathHash::ROOT.member(&name, name.len());
+            let document = self.fields.document();
+            self.paths.field(path, 1);
+            self.field = Some(self.fields.member(document, path, &name).0);
             if self.part.file_name.is_none() {
                 self.login.begin(&name);
             }
@@ -321,8 +342,30 @@ impl Multipart {
         }
         self.count += 1;
         let part = std::mem::take(&mut self.part);
+        if let Some(field) = self.field.take() {
+            self.tell(field, &part);
+        }
         if self.parts.len() < MAX_PARTS {
             self.parts.push(part);
+        }
+    }
+}
+
+impl Multipart {
+    /// Tells the value of a part; of a file, its size, its name and its type.
+    fn tell(&mut self, field: FieldIndex, part: &Part) {
+        let Some(file_name) = &part.file_name else {
+            let len = usize::try_from(part.bytes).unwrap_or(usize::MAX);
+            return self.fields.untyped(field, &self.value, len);
+        };
+        self.fields.bytes(field, part.bytes);
+        let path = PathHash::ROOT.kind(b'@');
+        let name = part.name.as_ref().map(|name| name.as_str().as_bytes()).unwrap_or_default();
+        for (what, text) in [("filename", Some(file_name)), ("type", part.media_type.as_ref())] {
+            let Some(text) = text.map(|text| text.as_str().as_bytes()) else { continue };
+            let path = path.member(name, name.len()).member(what.as_bytes(), what.len());
+            let at = self.fields.step(field, path, Step::Attribute, what.as_bytes());
+            self.fields.untyped(at, text, text.len());
         }
     }
 }

@@ -150,6 +150,7 @@ impl PayloadParser for Grpc {
         let (fields, shape, keys, guesses) = self.schema.take();
         frames.fields = guesses;
         frames.texts = std::mem::take(&mut self.schema.texts);
+        let list = self.schema.take_fields().filter(|_| state != PayloadState::Invalid);
         let reads_json = self.json;
         *self = Self {
             message: std::mem::take(&mut self.message),
@@ -165,7 +166,7 @@ impl PayloadParser for Grpc {
             return Reading { state, notes: Some(Box::new(notes)), ..reading };
         }
         let notes = Some(Box::new(Notes { frames: Some(Box::new(frames)), ..Notes::default() }));
-        Reading { state, fields, shape, keys, notes, ..Reading::default() }
+        Reading { state, fields, shape, keys, notes, list, ..Reading::default() }
     }
 
     fn held(&self) -> usize {

@@ -4,6 +4,7 @@
 //! without control characters, a message by being readable to its last byte. Each guess says how sure it is.
 
 use crate::KeySample;
+use crate::fields::{self, FieldIndex, FieldList, Fields, Kind as Is};
 use crate::payload::paths::{KeyPaths, PathHash};
 
 /// Messages inside one another that are followed.
@@ -87,6 +88,7 @@ pub(super) struct Schema {
     pub(super) texts: Texts,
     tallies: Vec<Tally>,
     paths: KeyPaths,
+    fields: Fields,
 }
 
 /// A field as it lies in a message.
@@ -96,7 +98,7 @@ struct Field<'a> {
 }
 
 enum Value<'a> {
-    Varint,
+    Varint(u64),
     Fixed32,
     Fixed64,
     Length(&'a [u8]),
@@ -105,11 +107,22 @@ enum Value<'a> {
 impl Schema {
     /// Adds a message; `false` when it is none.
     pub(super) fn message(&mut self, message: &[u8]) -> bool {
-        self.walk(message, PathHash::ROOT, &mut Vec::with_capacity(MAX_DEPTH))
+        let document = self.fields.document();
+        self.fields.value(document, Is::Object);
+        let whole = self.walk(message, PathHash::ROOT, document, &mut Vec::with_capacity(MAX_DEPTH));
+        if !whole {
+            self.fields.unended(document);
+        }
+        whole
     }
 
     pub(super) fn held(&self) -> usize {
-        self.tallies.capacity() * (size_of::<Tally>() + 16)
+        self.tallies.capacity() * (size_of::<Tally>() + 16) + self.fields.held()
+    }
+
+    /// The fields with what their values are, by number; empties the list.
+    pub(super) fn take_fields(&mut self) -> Option<Box<FieldList>> {
+        self.fields.take()
     }
 
     /// Distinct fields, the shape, a sample of the paths, and the guesses by number; empties the schema.
@@ -121,29 +134,31 @@ impl Schema {
         (fields, shape, keys, guesses)
     }
 
-    fn walk(&mut self, message: &[u8], path: PathHash, numbers: &mut Vec<u32>) -> bool {
+    fn walk(&mut self, message: &[u8], path: PathHash, around: FieldIndex, numbers: &mut Vec<u32>) -> bool {
         let mut rest = message;
         while !rest.is_empty() {
             let Some((field, after)) = next(rest) else { return false };
             rest = after;
             numbers.push(field.number);
-            self.field(&field, path, numbers);
+            self.field(&field, path, around, numbers);
             numbers.pop();
         }
         true
     }
 
-    fn field(&mut self, field: &Field<'_>, path: PathHash, numbers: &mut Vec<u32>) {
+    fn field(&mut self, field: &Field<'_>, path: PathHash, around: FieldIndex, numbers: &mut Vec<u32>) {
         let path = path.member(&field.number.to_le_bytes(), 4);
         let depth = u8::try_from(numbers.len()).unwrap_or(u8::MAX);
         self.paths.field(path, depth);
         let (kind, sure) = match field.value {
-            Value::Varint => (Kind::Varint, 100),
+            Value::Varint(_) => (Kind::Varint, 100),
             Value::Fixed32 => (Kind::Fixed32, 100),
             Value::Fixed64 => (Kind::Fixed64, 100),
             Value::Length(bytes) => guess(bytes, numbers.len()),
         };
         self.vote(numbers, kind, sure);
+        let (at, _) = self.fields.member(around, path, fields::digits(field.number, &mut [0; 10]));
+        self.tell(at, kind, &field.value);
         if let (Kind::Text, Value::Length(text)) = (kind, &field.value)
             && (1..=MAX_TEXT).contains(&text.len())
             && self.texts.0.len() < MAX_TEXTS
@@ -151,7 +166,20 @@ impl Schema {
             self.texts.0.push((numbers.clone(), text.to_vec()));
         }
         if let (Kind::Message, Value::Length(inner)) = (kind, &field.value) {
-            self.walk(inner, path, numbers);
+            self.walk(inner, path, at, numbers);
+        }
+    }
+
+    /// Tells what a value seems to be. Of eight and of four bytes nothing says whether they are a fraction.
+    fn tell(&mut self, at: FieldIndex, kind: Kind, value: &Value<'_>) {
+        match (kind, value) {
+            #[allow(clippy::cast_precision_loss, reason = "a bound")]
+            (_, Value::Varint(number)) => self.fields.amount(at, Is::Integer, Some(*number as f64)),
+            (Kind::Text, Value::Length(text)) => self.fields.text(at, text, text.len()),
+            (Kind::Message, _) => self.fields.value(at, Is::Object),
+            (Kind::Packed, _) => self.fields.value(at, Is::Array),
+            (_, Value::Length(bytes)) => self.fields.bytes(at, bytes.len() as u64),
+            _ => self.fields.amount(at, Is::Number, None),
         }
     }
 
@@ -237,7 +265,7 @@ fn next(bytes: &[u8]) -> Option<(Field<'_>, &[u8])> {
         return None;
     }
     let (value, rest) = match tag & 7 {
-        0 => (Value::Varint, varint(rest)?.1),
+        0 => varint(rest).map(|(number, rest)| (Value::Varint(number), rest))?,
         1 => (Value::Fixed64, rest.get(8..)?),
         5 => (Value::Fixed32, rest.get(4..)?),
         2 => {

@@ -13,6 +13,7 @@ use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
+use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
 use crate::style::Name;
 use tapwire_protocol::{Anomalies, Anomaly};
 use tokens::{Token, Tokenizer};
@@ -45,12 +46,59 @@ pub(crate) struct XmlCall {
 }
 
 /// An open element.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Element {
     path: PathHash,
+    field: FieldIndex,
+    /// Whether it has elements in it, and attributes.
+    elements: bool,
+    attributes: bool,
     /// The name as written, for matching its end.
     name: PathHash,
     place: Place,
+}
+
+impl Element {
+    const NONE: Self = Self {
+        path: PathHash::ROOT,
+        field: FieldIndex::NOWHERE,
+        elements: false,
+        attributes: false,
+        name: PathHash::ROOT,
+        place: Place::Nowhere,
+    };
+}
+
+/// The text of the innermost element, or what came of it behind its last child: its beginning, and how long it is up to
+/// the last byte that is no white space.
+#[derive(Default)]
+struct Content {
+    begin: Vec<u8>,
+    len: usize,
+    trimmed: usize,
+}
+
+impl Content {
+    fn clear(&mut self) {
+        self.begin.clear();
+        (self.len, self.trimmed) = (0, 0);
+    }
+
+    fn add(&mut self, text: &[u8]) {
+        let text = if self.trimmed == 0 { text.trim_ascii_start() } else { text };
+        let room = VALUE_BYTES.saturating_sub(self.begin.len()).min(text.len());
+        self.begin.extend_from_slice(text.get(..room).unwrap_or_default());
+        let trimmed = text.trim_ascii_end().len();
+        if trimmed > 0 {
+            self.trimmed = self.len + trimmed;
+        }
+        self.len += text.len();
+    }
+
+    /// The beginning without white space around it, and the length of all.
+    fn read(&self) -> (&[u8], usize) {
+        (self.begin.get(..self.trimmed).unwrap_or(&self.begin), self.trimmed)
+    }
 }
 
 /// Where in a call an element stands.
@@ -81,6 +129,10 @@ struct Reader {
     broken: bool,
     anomalies: Anomalies,
     paths: KeyPaths,
+    fields: Fields,
+    content: Content,
+    /// The attribute whose value comes next.
+    attribute: Option<FieldIndex>,
     login: LoginFields,
     call: XmlCall,
     /// The beginning of a text that the call is told by.
@@ -90,13 +142,16 @@ struct Reader {
 impl Default for Reader {
     fn default() -> Self {
         Self {
-            elements: [Element::default(); MAX_DEPTH],
+            elements: [Element::NONE; MAX_DEPTH],
             depth: 0,
             roots: 0,
             too_deep: false,
             broken: false,
             anomalies: Anomalies::default(),
             paths: KeyPaths::default(),
+            fields: Fields::default(),
+            content: Content::default(),
+            attribute: None,
             login: LoginFields::default(),
             call: XmlCall::default(),
             text: Vec::new(),
@@ -121,6 +176,10 @@ impl PayloadParser for Xml {
         };
         self.reader.take(state)
     }
+
+    fn held(&self) -> usize {
+        self.reader.fields.held()
+    }
 }
 
 impl Reader {
@@ -134,7 +193,10 @@ impl Reader {
         (self.depth, self.roots) = (0, 0);
         (self.too_deep, self.broken) = (false, false);
         self.text.clear();
-        Reading { state, fields, shape, keys, login, notes, anomalies, list: None }
+        self.content.clear();
+        self.attribute = None;
+        let list = self.fields.take().filter(|_| state != PayloadState::Invalid);
+        Reading { state, fields, shape, keys, login, notes, anomalies, list }
     }
 
     fn token(&mut self, token: Token<'_>) {
@@ -144,7 +206,10 @@ impl Reader {
         match token {
             Token::Begin(name) => self.begin(name),
             Token::Attribute(name) => self.attribute(name),
-            Token::Value(value) => self.namespace(value),
+            Token::Value(value) => {
+                self.namespace(value);
+                self.attribute_ended(value);
+            }
             Token::Text(text) => self.text(text),
             Token::End(name) => self.end(Some(name)),
             Token::EndEmpty => self.end(None),
@@ -157,12 +222,22 @@ impl Reader {
         self.elements.get(self.depth.checked_sub(1)?)
     }
 
+    fn top_mut(&mut self) -> Option<&mut Element> {
+        self.elements.get_mut(self.depth.checked_sub(1)?)
+    }
+
     fn begin(&mut self, name: &[u8]) {
         let parent = self.top().copied();
-        if parent.is_none() {
-            self.roots += 1;
-            self.broken |= self.roots > 1;
-        }
+        let around = match parent {
+            Some(parent) => parent.field,
+            None => {
+                self.roots += 1;
+                self.broken |= self.roots > 1;
+                let document = self.fields.document();
+                self.fields.value(document, Kind::Object);
+                document
+            }
+        };
         let local = local_name(name);
         let path = parent.map_or(PathHash::ROOT, |parent| parent.path).member(local, local.len());
         let place = self.place(parent.map(|parent| parent.place), local);
@@ -171,9 +246,16 @@ impl Reader {
             self.too_deep = true;
             return;
         };
-        *slot = Element { path, name: named, place };
+        let (field, is_new) = self.fields.member(around, path, local);
+        *slot = Element { path, field, elements: false, attributes: false, name: named, place };
+        if let Some(parent) = self.top_mut() {
+            parent.elements = true;
+        }
         self.depth += 1;
-        self.paths.field(path, u8::try_from(self.depth).unwrap_or(u8::MAX));
+        self.content.clear();
+        if is_new {
+            self.paths.field(path, u8::try_from(self.depth).unwrap_or(u8::MAX));
+        }
         self.login.begin(local);
         self.text.clear();
     }
@@ -208,12 +290,21 @@ impl Reader {
     }
 
     fn attribute(&mut self, name: &[u8]) {
-        let Some(parent) = self.top() else { return };
+        let Some(parent) = self.top_mut() else { return };
         if name != b"xmlns" && !name.starts_with(b"xmlns:") {
+            parent.attributes = true;
+            let (path, field) = (parent.path, parent.field);
             let local = local_name(name);
-            let path = parent.path.kind(b'@').member(local, local.len());
+            let path = path.kind(b'@').member(local, local.len());
             let depth = u8::try_from(self.depth).unwrap_or(u8::MAX).saturating_add(1);
             self.paths.field(path, depth);
+            self.attribute = Some(self.fields.step(field, path, Step::Attribute, local));
+        }
+    }
+
+    fn attribute_ended(&mut self, value: &[u8]) {
+        if let Some(field) = self.attribute.take() {
+            self.fields.untyped(field, value, value.len());
         }
     }
 
@@ -232,6 +323,7 @@ impl Reader {
         // Between elements of the outermost level nothing but white space may stand.
         self.broken |=
             self.depth == 0 && !text.iter().all(|byte| byte.is_ascii_whitespace() || *byte >= 0x80);
+        self.content.add(text);
         if self.login.is_open() {
             self.login.value(text);
         }
@@ -256,8 +348,25 @@ impl Reader {
             }
         }
         self.text.clear();
+        self.value_ended(top);
         self.login.end();
         self.depth -= 1;
+    }
+
+    /// An element is an object where others lie in it, else a text; with attributes it is both.
+    fn value_ended(&mut self, element: Element) {
+        let (text, len) = self.content.read();
+        match (element.elements, element.attributes) {
+            (true, _) => self.fields.value(element.field, Kind::Object),
+            (false, true) if len == 0 => self.fields.value(element.field, Kind::Object),
+            (false, attributes) => {
+                self.fields.untyped(element.field, text, len);
+                if attributes {
+                    self.fields.is_object_too(element.field);
+                }
+            }
+        }
+        self.content.clear();
     }
 }
 
