@@ -10,7 +10,7 @@
 use std::fmt::Write;
 use tapwire_flow::{Chunk, CloseReason, FlowInfo, Gap, StreamEvent, StreamOffset, StreamSink};
 use tapwire_protocol::{
-    Anomaly, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Message, Protocols, Seen,
+    Anomaly, BodyPart, Config, Connection, Counters, Exchange, ExchangeSink, Message, Protocols, Seen, Uid,
 };
 use tapwire_wire::{Endpoint, FlowKey, Overlay, SeqNumber, Side, SourceId, Timestamp};
 
@@ -86,6 +86,12 @@ impl Transcript {
         assert_eq!(c.bytes_in, c.flow_bytes.iter().sum::<u64>(), "every byte is of one kind: {c:?}");
         let raw = protocols.into_sink().0;
         Played { exchanges: raw.iter().map(line_of).collect(), raw, counters: c, held }
+    }
+}
+
+impl Played {
+    pub(crate) fn uids(&self) -> Vec<Uid> {
+        self.raw.iter().map(Exchange::uid).collect()
     }
 }
 

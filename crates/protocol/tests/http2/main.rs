@@ -262,8 +262,9 @@ fn every_segmentation_gives_the_same_exchanges() {
             continue;
         }
         for size in [1, 2, 3, 5, 9, 10, 17, 64] {
-            let other = transcript.resegmented(size);
-            assert_eq!(other.play().exchanges, transcript.play().exchanges, "{name} in pieces of {size}");
+            let (other, whole) = (transcript.resegmented(size).play(), transcript.play());
+            assert_eq!(other.exchanges, whole.exchanges, "{name} in pieces of {size}");
+            assert_eq!(other.uids(), whole.uids(), "{name} in pieces of {size}");
         }
     }
 }

@@ -1,7 +1,7 @@
 //! DATA frames (RFC 9113, 6.1).
 
 use super::{Conversation, narrow};
-use crate::h2::frame::{FrameHead, flag};
+use crate::h2::frame::{FrameHead, HEAD, flag};
 use crate::h2::reader::{Data, Place};
 use crate::h2::streams::Progress;
 use crate::output::Output;
@@ -12,6 +12,15 @@ const MAX_BODIES: usize = 4 << 20;
 
 /// Bytes of messages that a connection holds before its oldest stream is reported as it is.
 const MAX_MESSAGES: usize = 8 << 20;
+
+/// Content of a DATA frame.
+pub(super) struct Piece<'a> {
+    pub(super) bytes: &'a [u8],
+    /// Bytes of the frame before it, its head included.
+    pub(super) from: u64,
+    /// It is the frame's first content.
+    pub(super) begins: bool,
+}
 
 impl Conversation {
     pub(super) fn data_frame<E: ExchangeSink>(
@@ -33,8 +42,13 @@ impl Conversation {
             }
             _ if data.body() > 0 => {
                 let take = (data.body() as usize).min(rest.len());
-                let begins = data.left + u32::from(data.head.has(flag::PADDED)) == data.head.len;
-                self.body(out, direction, data.head.stream, rest.get(..take).unwrap_or_default(), begins);
+                let passed = data.head.len - data.left;
+                let piece = Piece {
+                    bytes: rest.get(..take).unwrap_or_default(),
+                    from: HEAD as u64 + u64::from(passed),
+                    begins: passed == u32::from(data.head.has(flag::PADDED)),
+                };
+                self.body(out, direction, data.head.stream, piece);
                 take
             }
             _ => {
@@ -72,9 +86,9 @@ impl Conversation {
         out: &mut Output<'_, E>,
         direction: Direction,
         id: u32,
-        bytes: &[u8],
-        begins: bool,
+        piece: Piece<'_>,
     ) {
+        let bytes = piece.bytes;
         let Some(index) = self.body_of(out, direction, id) else {
             out.counters.lost_bytes += bytes.len() as u64;
             return;
@@ -83,14 +97,14 @@ impl Conversation {
         let (seen, losses) = (reader.seen, reader.losses);
         let Some(stream) = self.streams.get(index) else { return };
         if stream.socket.is_some() {
-            return self.say(out, direction, index, bytes, begins);
+            return self.say(out, direction, index, piece);
         }
         if stream.tunnel {
             out.counters.tunnel_bytes += bytes.len() as u64;
             return;
         }
         if stream.ongoing.is_some() {
-            return self.more(out, direction, index, bytes);
+            return self.more(out, direction, index, piece);
         }
         let half = stream.half(direction);
         let missed = std::mem::replace(&mut half.losses, losses) != losses;

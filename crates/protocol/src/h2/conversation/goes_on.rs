@@ -1,6 +1,7 @@
 //! Streams that are open for long: reported as ongoing, and told as children from there on.
 
 use super::Conversation;
+use super::bodies::Piece;
 use crate::h1::reader::Origin;
 use crate::h2::reader::Block;
 use crate::h2::streams::{Progress, Stream};
@@ -72,10 +73,10 @@ impl Conversation {
         out: &mut Output<'_, E>,
         direction: Direction,
         index: usize,
-        bytes: &[u8],
+        piece: Piece<'_>,
     ) {
-        out.counters.body_bytes += bytes.len() as u64;
-        let (origin, losses) = (self.here(out, direction), self.reader(direction).losses);
+        out.counters.body_bytes += piece.bytes.len() as u64;
+        let (origin, losses) = (self.start_of(out, direction, &piece), self.reader(direction).losses);
         let Some(stream) = self.streams.get(index) else { return };
         let missed = std::mem::replace(&mut stream.half(direction).losses, losses) != losses;
         if let Some(ongoing) = &mut stream.ongoing {
@@ -83,7 +84,7 @@ impl Conversation {
                 // What came while frames were lost may have been its.
                 ongoing.gap(out, direction, 0);
             }
-            ongoing.bytes(out, direction, origin, bytes);
+            ongoing.bytes(out, direction, origin, piece.bytes);
         }
         self.streams.recount(index);
     }
@@ -119,6 +120,17 @@ impl Conversation {
         ongoing.note(stream.anomalies);
         let origin = self.here(out, Direction::ToClient);
         ongoing.end(out, origin);
+    }
+
+    /// Where the piece stands, which is of the frame that came last.
+    pub(super) fn start_of<E>(
+        &mut self,
+        out: &Output<'_, E>,
+        direction: Direction,
+        piece: &Piece<'_>,
+    ) -> Origin {
+        let frame = self.here(out, direction);
+        Origin { at: frame.at + piece.from, ..frame }
     }
 
     /// Where the frame stands that came last.

@@ -1,6 +1,7 @@
 //! WebSockets on streams (RFC 8441): what DATA carries is read as frames of RFC 6455.
 
 use super::Conversation;
+use super::bodies::Piece;
 use crate::output::Output;
 use crate::websocket::Socket;
 use crate::{Anomalies, Direction, ExchangeSink};
@@ -27,16 +28,15 @@ impl Conversation {
         self.streams.recount(index);
     }
 
-    /// Content of DATA; `begins` says that it is a frame's first.
+    /// Content of DATA.
     pub(super) fn say<E: ExchangeSink>(
         &mut self,
         out: &mut Output<'_, E>,
         direction: Direction,
         index: usize,
-        bytes: &[u8],
-        begins: bool,
+        piece: Piece<'_>,
     ) {
-        let (origin, losses) = (self.here(out, direction), self.reader(direction).losses);
+        let (origin, losses) = (self.start_of(out, direction, &piece), self.reader(direction).losses);
         let Some(stream) = self.streams.get(index) else { return };
         let missed = std::mem::replace(&mut stream.half(direction).losses, losses) != losses;
         if let Some(socket) = &mut stream.socket {
@@ -44,7 +44,7 @@ impl Conversation {
                 // What came while frames were lost may have been its.
                 socket.lose(out, direction);
             }
-            socket.bytes(out, direction, origin, bytes, begins);
+            socket.bytes(out, direction, origin, piece.bytes, piece.begins);
         }
         self.streams.recount(index);
         self.relieve(out, direction, index);
