@@ -223,6 +223,7 @@ pub(crate) fn pipeline_config(
     inventory.max_services = scaled(inventory.max_services);
     inventory.max_endpoints = scaled(inventory.max_endpoints);
     inventory.max_segments = scaled(inventory.max_segments);
+    inventory.max_schema_bytes = scaled(inventory.max_schema_bytes);
     inventory.max_endpoints_per_service = inventory
         .max_endpoints_per_service
         .min(u32::try_from(inventory.max_endpoints / 10).unwrap_or(u32::MAX))

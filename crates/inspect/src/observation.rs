@@ -228,6 +228,17 @@ impl Observation {
         self.said.as_ref()?.operation.as_ref()
     }
 
+    /// Bytes of the lists of fields, which come on top of what the exchange takes.
+    pub fn held(&self) -> usize {
+        let lists = [
+            &self.request_fields,
+            &self.response_fields,
+            &self.request_payload.list,
+            &self.response_payload.list,
+        ];
+        lists.into_iter().flatten().map(|list| list.bytes()).sum()
+    }
+
     /// Whether the payload says that the call failed, whatever the status says.
     pub fn failed(&self) -> bool {
         self.said.as_ref().is_some_and(|said| said.failed)

@@ -5,8 +5,8 @@ use tapwire_inspect::TokenKey;
 
 /// Limits of the inventory.
 ///
-/// Memory: about 1.5 KiB an endpoint and 400 bytes a service at most, so the defaults stay within 160 MiB when a scanner
-/// fills every table.
+/// Memory: about 1.5 KiB an endpoint and 400 bytes a service at most, and the schemas, so the defaults stay within 200 MiB
+/// when a scanner fills every table.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The key of tokens that name callers known by address and User-Agent only.
@@ -21,6 +21,8 @@ pub struct Config {
     pub max_operations_per_path: u32,
     /// Segments of paths kept in all, known words and parameters with what follows them.
     pub max_segments: usize,
+    /// Bytes of all learned schemas together; an endpoint of 30 fields takes about 6 KiB.
+    pub max_schema_bytes: usize,
     /// When a service counts as silent.
     pub silence: Silence,
 }
@@ -35,6 +37,7 @@ impl Config {
             max_endpoints_per_service: 10_000,
             max_operations_per_path: 1000,
             max_segments: 250_000,
+            max_schema_bytes: 40 << 20,
             silence: Silence::USUAL,
         }
     }

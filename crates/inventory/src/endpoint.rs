@@ -1,6 +1,8 @@
 //! What is known of an endpoint and of a service.
 
 use crate::EndpointId;
+use crate::hashing::Keyed;
+use crate::schemas::{Room, Schemas};
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
 use tapwire_wire::Timestamp;
@@ -139,6 +141,8 @@ pub struct Endpoint {
     pub auth: AuthCounts,
     /// Shapes of 2xx answers that were read whole, at most 8, in the order they came.
     pub shapes: Vec<ResponseShape>,
+    /// What its messages consist of.
+    pub(crate) schemas: Option<Box<Schemas>>,
 }
 
 impl Endpoint {
@@ -156,6 +160,32 @@ impl Endpoint {
             status: StatusCounts::default(),
             auth: AuthCounts::default(),
             shapes: Vec::new(),
+            schemas: None,
+        }
+    }
+
+    /// What its messages consist of; `None` where there was no room to learn it.
+    pub fn schemas(&self) -> Option<&Schemas> {
+        self.schemas.as_deref()
+    }
+
+    /// Learns what the messages of a call consist of.
+    pub(crate) fn learn(&mut self, observation: &Observation, room: &mut Room, hashing: &Keyed) {
+        if self.schemas.is_none() && room.take(size_of::<Schemas>()) {
+            self.schemas = Some(Box::default());
+        }
+        let template = &self.template;
+        let is_parameter = |at: usize| template_segment(template, at).is_some_and(|one| one.contains('{'));
+        if let Some(schemas) = &mut self.schemas {
+            schemas.learn(observation, is_parameter, room, hashing);
+        }
+    }
+
+    /// Takes another template.
+    pub(crate) fn retitle(&mut self, id: EndpointId, template: Arc<str>, room: &mut Room) {
+        (self.id, self.template) = (id, template);
+        if let Some(schemas) = &mut self.schemas {
+            schemas.retitle(room);
         }
     }
 
@@ -177,7 +207,7 @@ impl Endpoint {
     }
 
     /// Takes in what was known of an endpoint that turned out to be this one.
-    pub(crate) fn absorb(&mut self, other: Self) {
+    pub(crate) fn absorb(&mut self, other: Self, room: &mut Room, hashing: &Keyed) {
         self.first_seen = self.first_seen.min(other.first_seen);
         self.last_seen = self.last_seen.max(other.last_seen);
         self.calls += other.calls;
@@ -185,11 +215,22 @@ impl Endpoint {
         self.status.absorb(&other.status);
         self.auth.absorb(&other.auth);
         other.shapes.iter().for_each(|shape| self.add_shape(shape.shape, shape.calls));
+        match (&mut self.schemas, other.schemas) {
+            (Some(mine), Some(theirs)) => {
+                room.give(size_of::<Schemas>());
+                mine.absorb(*theirs, room, hashing);
+            }
+            (mine @ None, theirs) => *mine = theirs,
+            (Some(_), None) => {}
+        }
     }
 
     /// A message of a call that was counted.
-    pub(crate) fn hear(&mut self, observation: &Observation) {
+    pub(crate) fn hear(&mut self, observation: &Observation, room: &mut Room, hashing: &Keyed) {
         self.last_seen = self.last_seen.max(observation.exchange.started());
+        if let Some(schemas) = &mut self.schemas {
+            schemas.hear(observation, room, hashing);
+        }
     }
 
     fn add_shape(&mut self, shape: u64, calls: u64) {
@@ -199,6 +240,11 @@ impl Endpoint {
             self.shapes.push(ResponseShape { shape, calls });
         }
     }
+}
+
+/// A segment of a template, counted from 0.
+pub(crate) fn template_segment(template: &str, at: usize) -> Option<&str> {
+    template.split('/').filter(|segment| !segment.is_empty()).nth(at)
 }
 
 /// The status code of an observation's response.

@@ -3,6 +3,7 @@
 use crate::carriers::Carrier;
 use crate::endpoint::{Endpoint, status};
 use crate::hashing::{BuildAsIs, Keyed};
+use crate::schemas::Room;
 use crate::templates::{Answer, Change, NodeId, Path, Templates, What};
 use crate::{Config, Counters, EndpointId, template};
 use siphasher::sip::SipHasher24;
@@ -38,6 +39,8 @@ pub(crate) struct Endpoints {
     max: usize,
     max_operations: usize,
     changes: Vec<Change>,
+    /// Of all schemas.
+    room: Room,
 }
 
 /// A service as its endpoints need to know it.
@@ -99,6 +102,7 @@ impl Endpoints {
             max: config.max_endpoints,
             max_operations: config.max_operations_per_path as usize,
             changes: Vec::new(),
+            room: Room::new(config.max_schema_bytes),
             hashing,
         }
     }
@@ -129,6 +133,11 @@ impl Endpoints {
     /// Bytes of what is learned of paths.
     pub(crate) fn template_bytes(&self) -> usize {
         self.templates.bytes()
+    }
+
+    /// Bytes of all schemas, and what was left out of them for want of room.
+    pub(crate) const fn schema_bytes(&self) -> (usize, u64) {
+        (self.room.used(), self.room.left_out())
     }
 
     /// What an endpoint is by now.
@@ -187,6 +196,7 @@ impl Endpoints {
             return Placed::default();
         };
         endpoint.add(observation, caller);
+        endpoint.learn(observation, &mut self.room, &self.hashing);
         let id = endpoint.id;
         if self.templates.learn(node, what, &answer) {
             self.templates.judge_way(node, &mut self.changes);
@@ -215,7 +225,7 @@ impl Endpoints {
         };
         let endpoint = index.and_then(|index| self.all.get_mut(index as usize)?.as_mut());
         let Some(endpoint) = endpoint else { return Placed::nowhere(template::text(observation, head)) };
-        endpoint.hear(observation);
+        endpoint.hear(observation, &mut self.room, &self.hashing);
         Placed {
             endpoint: Some(endpoint.id),
             template: Some(Arc::clone(&endpoint.template)),
@@ -359,7 +369,7 @@ impl Endpoints {
         let Some(old) = self.all.get_mut(from as usize).and_then(Option::take) else { return };
         let Some(kept) = self.all.get_mut(into as usize).and_then(Option::as_mut) else { return };
         let (old_id, kept_id) = (old.id, kept.id);
-        kept.absorb(old);
+        kept.absorb(old, &mut self.room, &self.hashing);
         self.holes.push(from);
         self.by_id.remove(&old_id);
         *owner.endpoints = owner.endpoints.saturating_sub(1);
@@ -386,8 +396,7 @@ impl Endpoints {
             self.fold(index, known, owner, counters);
             return;
         }
-        endpoint.id = id;
-        endpoint.template = template;
+        endpoint.retitle(id, template, &mut self.room);
         self.by_id.remove(&old);
         self.by_id.insert(id, index);
         self.merged.remove(&id);

@@ -53,6 +53,8 @@ pub struct Counters {
     pub merged_endpoints: u64,
     /// Merges that are remembered no more.
     pub forgotten_merges: u64,
+    /// Fields and bodies that no schema had room for.
+    pub beyond_schemas: u64,
 }
 
 impl Inventory {
@@ -75,7 +77,7 @@ impl Inventory {
 
     /// Calls that could not be placed so far.
     pub const fn counters(&self) -> Counters {
-        self.counters
+        Counters { beyond_schemas: self.endpoints.schema_bytes().1, ..self.counters }
     }
 
     /// Places an observation in what is learned, and learns from it. A message on an exchange that goes on belongs to that
@@ -143,6 +145,11 @@ impl Inventory {
     /// Bytes held for what is learned of paths.
     pub fn template_bytes(&self) -> usize {
         self.endpoints.template_bytes()
+    }
+
+    /// Bytes held for schemas.
+    pub const fn schema_bytes(&self) -> usize {
+        self.endpoints.schema_bytes().0
     }
 
     /// Judges all paths with what is known by now, as is done now and then while calls come. Templates that are few calls

@@ -17,6 +17,7 @@ mod hashing;
 mod inventory;
 mod principal;
 mod pulse;
+pub mod schemas;
 mod template;
 mod templates;
 #[cfg(test)]
@@ -29,3 +30,4 @@ pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
 pub use inventory::{Counters, Inventory};
 pub use pulse::{Silence, Silent};
+pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};

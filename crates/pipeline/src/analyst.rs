@@ -99,6 +99,9 @@ impl Analyst {
 
     fn process(&mut self, seen: Seen, landed: &mut Landed) {
         let over = self.is_over();
+        if let Seen::Observed(observation) = &seen {
+            landed.bytes += observation.held();
+        }
         let exchange = match seen {
             Seen::Shed(shed) => return self.pass(shed),
             Seen::Plain(exchange) if over => exchange,

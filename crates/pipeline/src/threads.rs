@@ -273,7 +273,11 @@ fn inspect(
         let mut seen = Vec::with_capacity(work.len());
         for item in work {
             match item {
-                Work::Exchange(exchange) => seen.push(Seen::Observed(inspector.exchange(exchange))),
+                Work::Exchange(exchange) => {
+                    let observation = inspector.exchange(exchange);
+                    flight.took_off(observation.held());
+                    seen.push(Seen::Observed(observation));
+                }
                 Work::Shed(shed) => seen.push(Seen::Shed(shed)),
                 Work::Part(part) => {
                     inspector.part(&part);

@@ -261,6 +261,14 @@ impl FieldList {
         &self.fields
     }
 
+    /// Bytes that it takes.
+    pub fn bytes(&self) -> usize {
+        size_of::<Self>()
+            + self.fields.capacity() * size_of::<Field>()
+            + self.texts.capacity()
+            + self.samples.capacity() * size_of::<Sample>()
+    }
+
     /// A field by its index.
     pub fn get(&self, index: FieldIndex) -> Option<&Field> {
         self.fields.get(index.get())

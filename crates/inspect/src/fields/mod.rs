@@ -172,9 +172,7 @@ impl Fields {
 
     /// Bytes that the open body has made it hold.
     pub(crate) fn held(&self) -> usize {
-        self.list.fields.capacity() * size_of::<Field>()
-            + self.list.texts.capacity()
-            + self.list.samples.capacity() * size_of::<Sample>()
+        self.list.bytes()
     }
 
     /// The list; `None` of an empty one. Ready for the next body.
