@@ -1,29 +1,41 @@
 //! One body on its way through content decoding and a payload parser.
 
+use crate::classes::Classes;
 use crate::content::{Caps, Codings, Decoder, Undo};
 use crate::payload::{self, Login, Notes, PAYLOADS, PayloadFormat, PayloadParser};
 use crate::{Payload, PayloadState};
+use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Anomaly};
 
 /// Used inflaters and parsers that are kept for the next body.
 const KEPT: usize = 8;
 
 /// What a parser, with the set of paths and the table of fields, and the rest of a body's state hold.
-const PARSER_BYTES: usize = 15 << 10;
+const PARSER_BYTES: usize = 20 << 10;
 const READER_BYTES: usize = 1 << 10;
 
 /// Parts of finished bodies that serve again: an inflater costs 56 KiB of cleared memory.
-#[derive(Default)]
 pub(crate) struct Spares {
+    /// What new parsers look for.
+    classes: Arc<Classes>,
     decoders: Vec<Undo>,
     parsers: Vec<(&'static PayloadFormat, Box<dyn PayloadParser>)>,
 }
 
 impl Spares {
+    /// None yet; parsers will look for these data classes.
+    pub(crate) const fn new(classes: Arc<Classes>) -> Self {
+        Self { classes, decoders: Vec::new(), parsers: Vec::new() }
+    }
+
     fn parser(&mut self, format: &'static PayloadFormat) -> Box<dyn PayloadParser> {
         match self.parsers.iter().position(|(spare, _)| std::ptr::eq(*spare, format)) {
             Some(at) => self.parsers.swap_remove(at).1,
-            None => (format.parser)(),
+            None => {
+                let mut parser = (format.parser)();
+                parser.equip(&self.classes);
+                parser
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! Limits of inspection.
 
+use crate::classes::Classes;
 use crate::{Descriptors, TokenKey};
 use std::sync::Arc;
 
@@ -19,6 +20,8 @@ pub struct Config {
     pub max_ratio: u64,
     /// Names for the fields of gRPC's messages.
     pub descriptors: Arc<Descriptors>,
+    /// The data classes that are looked for.
+    pub classes: Arc<Classes>,
     /// Messages with body parts that may be open at once; beyond, the one that was heard of longest ago is evicted.
     pub max_open_messages: usize,
     /// Bytes that their states may take: 125 KiB with two content codings, 16 KiB for plain JSON and at most 80 KiB for its fields, 1 KiB where nothing is
@@ -34,6 +37,7 @@ impl Config {
             max_decoded_bytes: 8 << 20,
             max_ratio: 100,
             descriptors: Arc::default(),
+            classes: Arc::default(),
             max_open_messages: 4096,
             max_open_bytes: 16 << 20,
         }

@@ -9,6 +9,7 @@ use crate::payload::{Login, Notes};
 use crate::style::{self, Said, Spoken};
 use crate::target::{self, Target};
 use crate::{Config, Observation, Parameter, Payload, Tokens};
+use std::sync::Arc;
 use tapwire_protocol::{BodyPart, Exchange, Head, Message, Seen};
 
 /// Turns exchanges into observations. Its only state is that of messages whose body parts came ahead, and caches that
@@ -40,10 +41,10 @@ impl Inspector {
             credentials: Credentials::new(Tokens::new(config.token_key.clone())),
             tokens: Tokens::new(config.token_key.clone()),
             open: OpenBodies::new(config.max_open_messages, config.max_open_bytes),
-            config,
-            spares: Spares::default(),
-            heads: HeadFields::default(),
+            spares: Spares::new(Arc::clone(&config.classes)),
+            heads: HeadFields::new(&config.classes),
             counters: Counters::default(),
+            config,
         }
     }
 

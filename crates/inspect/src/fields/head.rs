@@ -2,8 +2,10 @@
 //! own meaning.
 
 use super::{FieldIndex, FieldList, Fields, Step};
+use crate::classes::Classes;
 use crate::payload::PathHash;
 use crate::{Parameter, PathSegment, percent};
+use std::sync::Arc;
 use tapwire_protocol::Head;
 
 /// Bytes of a name or value that are decoded.
@@ -24,6 +26,13 @@ pub(crate) struct HeadFields {
 }
 
 impl HeadFields {
+    /// Looking for these data classes.
+    pub(crate) fn new(classes: &Arc<Classes>) -> Self {
+        let mut heads = Self::default();
+        heads.fields.equip(classes);
+        heads
+    }
+
     /// Those of a request.
     pub(crate) fn of_request(
         &mut self,

@@ -1,7 +1,7 @@
 //! What was found of the fields of one body, or of a head.
 
 use super::Formats;
-use crate::classes::{Hint, Hits};
+use crate::classes::{Hits, REPORTED};
 
 /// Names a field of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -173,8 +173,12 @@ pub struct ClassHits {
     pub class: u16,
     /// The strongest score, in percent.
     pub score: u8,
-    /// Values; 0 where the place is free.
+    /// Values, candidates too; 0 where the place is free.
     pub values: u32,
+    /// Of these, those that count by themselves.
+    pub reported: u32,
+    /// Of these, those that are published for tests.
+    pub tests: u32,
 }
 
 /// A field: what all values at one path of a body, or of a head, have in common.
@@ -212,18 +216,19 @@ pub struct Field {
     pub(super) samples: u8,
     /// Whether it had texts of which none was kept, or more different ones than are kept.
     pub many: bool,
-    /// What its names say to data classes.
-    pub(super) hint: Hint,
 }
 
 impl Field {
     pub(super) fn take_in(&mut self, hits: &Hits) {
-        for hit in hits.as_slice() {
-            let free = |slot: &&mut ClassHits| slot.values == 0 || slot.class == hit.class;
+        for hit in hits.list() {
+            let class = hit.class.get();
+            let free = |slot: &&mut ClassHits| slot.values == 0 || slot.class == class;
             if let Some(slot) = self.classes.iter_mut().find(free) {
-                slot.class = hit.class;
+                slot.class = class;
                 slot.score = slot.score.max(hit.score);
                 slot.values += 1;
+                slot.reported += u32::from(hit.score >= REPORTED);
+                slot.tests += u32::from(hit.is_test);
             }
         }
     }

@@ -4,21 +4,23 @@
 //! told when it is complete, so that every split of a body gives the same [`FieldList`]. A path that was met in this body
 //! is found by its hash: no text is built, nothing is allocated.
 //!
-//! Data classes hook in here: [`classes::hint`] is asked once for each distinct path what its names say, and
-//! [`classes::look`] once for each text and each number. What it finds is counted in [`Field::classes`].
+//! Data classes hook in here: [`Classes`] is asked for each path that was not met lately what its names say, and once for
+//! each text and each number what it is. What it finds is counted in [`Field::classes`].
 
 mod formats;
 mod head;
 mod list;
+mod names;
 
 pub use formats::{Format, Formats};
 pub(crate) use head::HeadFields;
 pub use list::{Bounds, ClassHits, Field, FieldIndex, FieldList, Kind, Kinds, Lengths, Step, push_step};
 
-use crate::Place;
-use crate::classes::{self, Context, Hint};
+use crate::classes::Classes;
 use crate::payload::PathHash;
 use list::Sample;
+use names::NameClues;
+use std::sync::Arc;
 
 /// Fields kept of one body.
 const MAX_FIELDS: usize = 512;
@@ -41,13 +43,19 @@ pub(crate) struct Fields {
     /// Index of a field plus one; 0 is free.
     slots: Box<[u16; SLOTS]>,
     list: FieldList,
+    clues: NameClues,
     /// Capacities that the last body needed.
     usual: (usize, usize),
 }
 
 impl Default for Fields {
     fn default() -> Self {
-        Self { slots: Box::new([0; SLOTS]), list: FieldList::default(), usual: (0, 0) }
+        Self {
+            slots: Box::new([0; SLOTS]),
+            list: FieldList::default(),
+            clues: NameClues::default(),
+            usual: (0, 0),
+        }
     }
 }
 
@@ -61,6 +69,11 @@ struct Wanted<'a> {
 }
 
 impl Fields {
+    /// Looks for these data classes from now on.
+    pub(crate) fn equip(&mut self, classes: &Arc<Classes>) {
+        self.clues.equip(classes);
+    }
+
     /// Another document of the body begins.
     pub(crate) fn document(&mut self) -> FieldIndex {
         match self.list.fields.first() {
@@ -181,6 +194,7 @@ impl Fields {
             return None;
         }
         self.slots.fill(0);
+        self.clues.end();
         let mut list = std::mem::take(&mut self.list);
         self.usual = (list.fields.len(), list.texts.len());
         list.order = list.fields.iter().fold(PathHash::ROOT.get(), |order, field| {
@@ -204,8 +218,11 @@ impl Fields {
         field.count += 1;
         field.scalars += 1;
         let Some(field) = self.list.fields.get(at.get()) else { return false };
-        let hits = classes::look(&context(&self.list, field), kind, text, len);
-        if hits.as_slice().is_empty() {
+        let hits = match field.step {
+            Step::Segment => self.clues.look_at_segment(before(&self.list, field), text),
+            _ => self.clues.look(at.get(), kind != Kind::Text, text, len),
+        };
+        if hits.list().is_empty() {
             return false;
         }
         if let Some(field) = self.list.fields.get_mut(at.get()) {
@@ -272,9 +289,12 @@ impl Fields {
         };
         let at = FieldIndex(u16::try_from(index).unwrap_or(u16::MAX));
         let parent = if wanted.parent == FieldIndex::NOWHERE || index == 0 { at } else { wanted.parent };
-        let mut field = field(wanted, parent, name);
-        let known = context(list, &field);
-        field.hint = classes::hint(known.key, known.parent, known.place);
+        let field = field(wanted, parent, name);
+        if wanted.step != Step::Segment {
+            self.clues.field(wanted.hash, above(list, &field), list.name(&field));
+        } else {
+            self.clues.field(0, b"", b"");
+        }
         list.fields.push(field);
         self.remember(wanted.hash, at);
         (at, true)
@@ -311,7 +331,6 @@ fn field(wanted: Wanted<'_>, parent: FieldIndex, name: (u32, u16)) -> Field {
         samples: 0,
         // What cookies hold is often a secret, and never a choice of few.
         many: wanted.step == Step::Cookie,
-        hint: Hint::default(),
     }
 }
 
@@ -329,16 +348,8 @@ pub(crate) fn digits(mut number: u32, room: &mut [u8; 10]) -> &[u8] {
     room.get(at..).unwrap_or_default()
 }
 
-/// Where the values of a field stand.
-fn context<'a>(list: &'a FieldList, field: &Field) -> Context<'a> {
-    let place = match field.step {
-        Step::Segment => return of_segment(list, field),
-        Step::Query => Place::Query,
-        Step::Header => Place::Header,
-        Step::Cookie => Place::Cookie,
-        Step::Document | Step::Member | Step::Element | Step::Attribute => Place::Body,
-    };
-    // Elements bear the name of their array, so that one with another name is what lies around both.
+/// The name of what lies around a field. Elements bear the name of their array, so that one with another name does.
+fn above<'a>(list: &'a FieldList, field: &Field) -> &'a [u8] {
     let mut above = list.get(field.parent);
     while let Some(parent) = above
         && parent.name == field.name
@@ -346,15 +357,13 @@ fn context<'a>(list: &'a FieldList, field: &Field) -> Context<'a> {
         let next = list.get(parent.parent);
         above = next.filter(|next| !std::ptr::eq(*next, parent));
     }
-    let parent = above.map(|parent| list.name(parent)).unwrap_or_default();
-    Context { key: list.name(field), parent, place, hint: field.hint }
+    above.map(|parent| list.name(parent)).unwrap_or_default()
 }
 
 /// What a segment is, the one before it says.
-fn of_segment<'a>(list: &'a FieldList, field: &Field) -> Context<'a> {
+fn before<'a>(list: &'a FieldList, field: &Field) -> &'a [u8] {
     let before = list.get(field.parent).filter(|before| before.hash != field.hash);
-    let parent = before.and_then(|before| list.samples(before).next()).unwrap_or_default();
-    Context { key: b"", parent, place: Place::Path, hint: field.hint }
+    before.and_then(|before| list.samples(before).next()).unwrap_or_default()
 }
 
 /// The low bits choose the slot.

@@ -195,7 +195,7 @@ fn open_messages_are_bounded_in_bytes() {
         let content = Some((b"application/json".to_vec(), b"gzip, gzip".to_vec()));
         inspector.part(&BodyPart { message: MessageId(id), flow: 1, content, bytes: vec![0x1f] });
     }
-    assert_eq!(inspector.open.len(), (1 << 20) / (2 * 56 * 1024 + 16 * 1024));
+    assert_eq!(inspector.open.len(), (1 << 20) / (2 * 56 * 1024 + 21 * 1024));
 }
 
 proptest! {

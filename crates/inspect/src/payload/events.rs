@@ -3,6 +3,8 @@
 use super::json::Json;
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
+use crate::classes::Classes;
+use std::sync::Arc;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "sse",
@@ -49,6 +51,10 @@ struct Events {
 }
 
 impl PayloadParser for Events {
+    fn equip(&mut self, classes: &Arc<Classes>) {
+        self.json.equip(classes);
+    }
+
     fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {

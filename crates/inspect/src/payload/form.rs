@@ -4,9 +4,11 @@ use super::login::LoginFields;
 use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
+use crate::classes::Classes;
 use crate::fields::{FieldIndex, Fields, Kind};
 use crate::style::{Name, Operation, Said, Spoken, Style};
 use crate::{PayloadState, percent};
+use std::sync::Arc;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "form",
@@ -47,6 +49,10 @@ struct Form {
 }
 
 impl PayloadParser for Form {
+    fn equip(&mut self, classes: &Arc<Classes>) {
+        self.fields.equip(classes);
+    }
+
     fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {

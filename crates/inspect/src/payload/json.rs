@@ -15,7 +15,9 @@ use super::notes::Notes;
 use super::paths::{KEY_BYTES, KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
+use crate::classes::Classes;
 use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
+use std::sync::Arc;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "json",
@@ -219,6 +221,10 @@ pub(super) fn note(pieces: &[&[u8]]) -> Notes {
 }
 
 impl PayloadParser for Json {
+    fn equip(&mut self, classes: &Arc<Classes>) {
+        self.fields.equip(classes);
+    }
+
     fn feed(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
         while !rest.is_empty() {

@@ -22,8 +22,10 @@ pub use login::Login;
 pub use notes::Notes;
 pub(crate) use paths::PathHash;
 
+use crate::classes::Classes;
 use crate::fields::FieldList;
 use crate::{KeySample, PayloadState};
+use std::sync::Arc;
 use tapwire_protocol::Anomalies;
 
 /// A payload format, as `tapwire list payloads` and `tapwire explain` print it.
@@ -59,6 +61,9 @@ pub static PAYLOADS: &[PayloadFormat] = &[
 pub trait PayloadParser: Send {
     /// Begins a body of that Content-Type, for what its parameters say. Without it the body has to say everything.
     fn begin(&mut self, _content_type: &[u8]) {}
+
+    /// Looks for these data classes in all bodies to come.
+    fn equip(&mut self, _classes: &Arc<Classes>) {}
 
     /// Takes the next bytes of the body.
     fn feed(&mut self, bytes: &[u8]);

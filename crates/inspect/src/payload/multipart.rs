@@ -6,8 +6,10 @@ use super::login::LoginFields;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
+use crate::classes::Classes;
 use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
 use crate::style::{Fact, Facts, Name, Said, Spoken, Style};
+use std::sync::Arc;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "multipart",
@@ -78,6 +80,10 @@ struct Multipart {
 }
 
 impl PayloadParser for Multipart {
+    fn equip(&mut self, classes: &Arc<Classes>) {
+        self.fields.equip(classes);
+    }
+
     fn begin(&mut self, content_type: &[u8]) {
         self.boundary.clear();
         self.boundary.extend(super::parameter(content_type, b"boundary").unwrap_or_default());

@@ -10,10 +10,12 @@ use super::login::LoginFields;
 use super::notes::Notes;
 use super::{Login, PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
+use crate::classes::Classes;
 use crate::content::{Caps, Coding, Decoder};
 use crate::descriptor::Descriptors;
 use crate::percent;
 use crate::style::{Fact, Facts, Name, Operation, Said, Spoken, Style};
+use std::sync::Arc;
 use tapwire_protocol::Head;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
@@ -98,6 +100,10 @@ struct Grpc {
 }
 
 impl PayloadParser for Grpc {
+    fn equip(&mut self, classes: &Arc<Classes>) {
+        self.schema.equip(classes);
+    }
+
     fn begin(&mut self, content_type: &[u8]) {
         let essence = content_type.split(|byte| *byte == b';').next().unwrap_or_default();
         let essence = essence.trim_ascii().to_ascii_lowercase();

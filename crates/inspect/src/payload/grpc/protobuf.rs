@@ -4,8 +4,10 @@
 //! without control characters, a message by being readable to its last byte. Each guess says how sure it is.
 
 use crate::KeySample;
+use crate::classes::Classes;
 use crate::fields::{self, FieldIndex, FieldList, Fields, Kind as Is};
 use crate::payload::paths::{KeyPaths, PathHash};
+use std::sync::Arc;
 
 /// Messages inside one another that are followed.
 const MAX_DEPTH: usize = 16;
@@ -105,6 +107,11 @@ enum Value<'a> {
 }
 
 impl Schema {
+    /// Looks for these data classes from now on.
+    pub(super) fn equip(&mut self, classes: &Arc<Classes>) {
+        self.fields.equip(classes);
+    }
+
     /// Adds a message; `false` when it is none.
     pub(super) fn message(&mut self, message: &[u8]) -> bool {
         let document = self.fields.document();

@@ -13,8 +13,10 @@ use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
+use crate::classes::Classes;
 use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
 use crate::style::Name;
+use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Anomaly};
 use tokens::{Token, Tokenizer};
 
@@ -160,6 +162,10 @@ impl Default for Reader {
 }
 
 impl PayloadParser for Xml {
+    fn equip(&mut self, classes: &Arc<Classes>) {
+        self.reader.fields.equip(classes);
+    }
+
     fn feed(&mut self, bytes: &[u8]) {
         let Self { tokens, reader } = self;
         tokens.feed(bytes, &mut |token| reader.token(token));

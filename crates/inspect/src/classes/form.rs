@@ -1,0 +1,206 @@
+//! What a value looks like, told in one pass: it decides which classes are asked at all.
+
+/// Longest value that is taken for one thing; a longer one is text to search in.
+pub(super) const LONGEST: usize = 64;
+/// Digits kept of a value.
+const MOST_DIGITS: usize = 24;
+
+/// What a value is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub(super) enum Form {
+    /// Decimal digits.
+    Digits,
+    /// Digits in groups, with spaces and marks of phone numbers between them.
+    Grouped,
+    /// Letters and digits.
+    Mixed,
+    /// Letters; bytes beyond ASCII count as such.
+    Word,
+    /// One word with other marks.
+    Token,
+    /// One word with `@`.
+    Mail,
+    /// Several words.
+    Text,
+}
+
+/// How many forms there are.
+pub(super) const FORMS: usize = 7;
+
+/// A set of forms.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Forms(u8);
+
+impl Forms {
+    pub(super) const NUMBER: Self = Self::of(&[Form::Digits, Form::Grouped]);
+    pub(super) const CODE: Self =
+        Self::of(&[Form::Digits, Form::Grouped, Form::Mixed, Form::Token, Form::Text]);
+    pub(super) const ANY: Self = Self(u8::MAX);
+
+    pub(super) const fn of(forms: &[Form]) -> Self {
+        let mut set = 0;
+        let mut rest = forms;
+        while let [form, tail @ ..] = rest {
+            set |= 1 << *form as u8;
+            rest = tail;
+        }
+        Self(set)
+    }
+
+    pub(super) const fn has(self, form: usize) -> bool {
+        self.0 >> form & 1 == 1
+    }
+}
+
+const DIGIT: u8 = 1;
+const LETTER: u8 = 2;
+const SPACE: u8 = 4;
+const GROUPS: u8 = 8;
+const MARK: u8 = 16;
+const AT: u8 = 32;
+
+/// What each byte adds.
+static BYTES: [u8; 256] = {
+    let mut table = [MARK; 256];
+    let mut byte = 0;
+    while byte < table.len() {
+        let kind = match byte {
+            0x30..=0x39 => DIGIT,
+            0x41..=0x5a | 0x61..=0x7a | 0x80..=0xff => LETTER,
+            0x09 | 0x0a | 0x0d | 0x20 => SPACE,
+            // ( ) + - . /
+            0x28 | 0x29 | 0x2b | 0x2d | 0x2e | 0x2f => GROUPS,
+            0x40 => AT,
+            _ => MARK,
+        };
+        #[allow(clippy::indexing_slicing, reason = "in a constant: it would not compile")]
+        {
+            table[byte] = kind;
+        }
+        byte += 1;
+    }
+    table
+};
+
+impl Form {
+    /// The form of a value that is not empty.
+    pub(super) fn of(text: &[u8]) -> Self {
+        let kinds = text.iter().fold(0, |kinds, byte| kinds | kind(*byte));
+        match kinds {
+            DIGIT => Self::Digits,
+            _ if kinds & (LETTER | MARK | AT) == 0 => Self::Grouped,
+            LETTER => Self::Word,
+            _ if kinds == LETTER | DIGIT => Self::Mixed,
+            _ if kinds & SPACE != 0 => Self::Text,
+            _ if kinds & AT != 0 => Self::Mail,
+            _ => Self::Token,
+        }
+    }
+}
+
+fn kind(byte: u8) -> u8 {
+    BYTES.get(usize::from(byte)).copied().unwrap_or_default()
+}
+
+/// A value that a class judges.
+pub(crate) struct Value<'a> {
+    /// Its text.
+    pub(super) text: &'a [u8],
+    /// Whether it is a number of JSON, not text.
+    pub(super) is_number: bool,
+    digits: [u8; MOST_DIGITS],
+    count: usize,
+}
+
+impl<'a> Value<'a> {
+    pub(super) fn new(text: &'a [u8], is_number: bool) -> Self {
+        let mut digits = [0; MOST_DIGITS];
+        let mut count = 0;
+        for byte in text.iter().filter(|byte| byte.is_ascii_digit()) {
+            if let Some(slot) = digits.get_mut(count) {
+                *slot = byte - b'0';
+            }
+            count += 1;
+        }
+        Self { text, is_number, digits, count }
+    }
+
+    /// Its digits as numbers, and whether nothing stands between them but marks of groups; none beyond 24 digits.
+    pub(super) fn digits(&self) -> &[u8] {
+        self.digits.get(..self.count).unwrap_or_default()
+    }
+
+    /// Its digits, when there are so many.
+    pub(super) fn exactly<const N: usize>(&self) -> Option<[u8; N]> {
+        self.digits().try_into().ok()
+    }
+
+    /// Whether the text is like the pattern: `9` stands for a digit, `A` for an upper-case letter, `a` for any letter, `*` for a letter or
+    /// digit, and anything else for itself.
+    pub(super) fn is_like(&self, pattern: &str) -> bool {
+        is_like(self.text, pattern)
+    }
+
+    /// Whether digits stand without anything between them.
+    pub(super) fn is_plain(&self) -> bool {
+        self.count == self.text.len()
+    }
+
+    /// Whether the digits are grouped like one of the patterns, or stand plain.
+    pub(super) fn is_plain_or(&self, patterns: &[&str]) -> bool {
+        self.is_plain() || patterns.iter().any(|pattern| self.is_like(pattern))
+    }
+
+    /// Its text when it is UTF-8.
+    pub(super) fn str(&self) -> Option<&'a str> {
+        std::str::from_utf8(self.text).ok()
+    }
+}
+
+/// See [`Value::is_like`].
+pub(super) fn is_like(text: &[u8], pattern: &str) -> bool {
+    text.len() == pattern.len()
+        && text.iter().zip(pattern.bytes()).all(|(byte, like)| match like {
+            b'9' => byte.is_ascii_digit(),
+            b'A' => byte.is_ascii_uppercase(),
+            b'a' => byte.is_ascii_alphabetic(),
+            b'*' => byte.is_ascii_alphanumeric(),
+            _ => *byte == like,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forms_are_told() {
+        for (text, form) in [
+            ("4111111111111111", Form::Digits),
+            ("4111 1111-1111", Form::Grouped),
+            ("+49 (30) 123.456/7", Form::Grouped),
+            ("DE89370400440532013000", Form::Mixed),
+            ("Müller", Form::Word),
+            ("eyJ.eyJ.x_y", Form::Token),
+            ("a@example.com", Form::Mail),
+            ("Unter den Linden 1", Form::Text),
+        ] {
+            assert_eq!(Form::of(text.as_bytes()), form, "{text}");
+        }
+    }
+
+    #[test]
+    fn patterns_are_followed() {
+        assert!(is_like(b"123-45-6789", "999-99-9999"));
+        assert!(!is_like(b"123-456-789", "999-99-9999"));
+        assert!(is_like(b"AB12cd", "AA99aa"));
+        assert!(!is_like(b"Ab12cd", "AA99aa"));
+    }
+
+    #[test]
+    fn too_many_digits_are_none() {
+        assert_eq!(Value::new(&[b'1'; 25], false).digits(), b"");
+        assert_eq!(Value::new(b"1-2", false).digits(), [1, 2]);
+    }
+}

@@ -1,0 +1,407 @@
+//! Looks at values: which classes they are of.
+
+use super::form::{FORMS, Form, LONGEST, Value};
+use super::settings::{BadClass, Own, Settings};
+use super::words::{self, Words};
+use super::{ClassId, DATA_CLASSES, DataClass, Evidence, Strength, card, scan};
+
+/// Points from which on a hit is reported.
+pub const REPORTED: u8 = 70;
+/// Hits kept of one value.
+const MOST_HITS: usize = 4;
+/// Slots for phrases; a power of two, several times as many as there are.
+const PLACES: usize = 8192;
+/// Classes that a set has room for.
+pub(super) const MOST_CLASSES: usize = 128;
+
+/// A set of classes, by their place in [`DATA_CLASSES`].
+type Set = u128;
+
+/// Names of other numbers, which look like those of people now and then.
+const OTHERS: &[&str] = &[
+    "order",
+    "tracking",
+    "timestamp",
+    "time",
+    "ts",
+    "hash",
+    "checksum",
+    "digest",
+    "version",
+    "sku",
+    "uuid",
+    "guid",
+    "etag",
+    "build",
+    "commit",
+    "sha",
+    "md5",
+    "revision",
+    "invoice",
+    "trace",
+    "span",
+    "nonce",
+    "counter",
+    "sequence",
+    "build number",
+    "semver",
+    "serial",
+    "batch",
+    "shipment",
+    "parcel",
+    "ticket",
+    "correlation",
+    "request id",
+    "trace id",
+    "transaction id",
+    "session id",
+];
+
+/// What the names around a value say of it: made once for a field, used for all of its values.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Clues {
+    /// Classes that its own name speaks for.
+    own: Set,
+    /// Classes that the name of what holds it speaks for.
+    near: Set,
+    /// Classes of the configuration that its names speak for.
+    configured: u64,
+    /// Whether it is named like other numbers.
+    against: bool,
+}
+
+impl Clues {
+    /// What either of two says.
+    pub(super) const fn or(self, other: Self) -> Self {
+        Self {
+            own: self.own | other.own,
+            near: self.near | other.near,
+            configured: self.configured | other.configured,
+            against: self.against | other.against,
+        }
+    }
+}
+
+/// A class that a value seems to be of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hit {
+    /// The class.
+    pub class: ClassId,
+    /// Points of 100.
+    pub score: u8,
+    /// Whether it is a number that payment providers publish for tests.
+    pub is_test: bool,
+}
+
+impl Hit {
+    /// Whether it only counts where most values of its field are such: see [`Column`](super::Column).
+    pub const fn is_candidate(&self) -> bool {
+        self.score < REPORTED
+    }
+}
+
+/// What one value is, at most four hits. All of them are reported, or all of them are candidates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Hits {
+    list: [Hit; MOST_HITS],
+    len: u8,
+}
+
+impl Default for Hits {
+    fn default() -> Self {
+        Self { list: [Hit { class: ClassId(0), score: 0, is_test: false }; MOST_HITS], len: 0 }
+    }
+}
+
+impl Hits {
+    /// The hits.
+    pub fn list(&self) -> &[Hit] {
+        self.list.get(..usize::from(self.len)).unwrap_or_default()
+    }
+
+    /// Those that are reported.
+    pub fn reported(&self) -> impl Iterator<Item = &Hit> {
+        self.list().iter().filter(|hit| !hit.is_candidate())
+    }
+
+    /// Whether one is reported.
+    pub fn any_reported(&self) -> bool {
+        self.list().first().is_some_and(|hit| !hit.is_candidate())
+    }
+
+    /// Adds a class that is beyond doubt.
+    pub(super) fn push_sure(&mut self, name: &str) {
+        if let Some(class) = ClassId::of(name) {
+            self.push(Hit { class, score: 90, is_test: false });
+        }
+    }
+
+    /// Adds a hit. What is reported drives candidates out.
+    pub(super) fn push(&mut self, hit: Hit) {
+        if self.any_reported() && hit.is_candidate() {
+            return;
+        }
+        if !self.any_reported() && !hit.is_candidate() {
+            self.len = 0;
+        }
+        if let Some(slot) = self.list.get_mut(usize::from(self.len)) {
+            *slot = hit;
+            self.len += 1;
+        }
+    }
+}
+
+/// The data classes that a sensor looks for.
+#[derive(Debug)]
+pub struct Classes {
+    /// Which classes take a value of that form, by its length; the last place is for all that are longer.
+    gates: Box<[[Set; LONGEST + 2]; FORMS]>,
+    /// Which classes take a value with that first byte.
+    first: Box<[Set; 256]>,
+    /// Those that count without a clue, if only as candidates.
+    unnamed: Set,
+    /// Glued phrases with the classes that they speak for.
+    phrases: Vec<Phrase>,
+    /// Their places plus one, by their hash; 0 is free.
+    places: Box<[u16; PLACES]>,
+    own: Vec<Own>,
+    /// Classes of the configuration that need no name.
+    unnamed_own: u64,
+}
+
+#[derive(Debug)]
+struct Phrase {
+    glued: Vec<u8>,
+    set: Set,
+    configured: u64,
+    against: bool,
+}
+
+impl Default for Classes {
+    /// Those of every region, without crypto addresses.
+    fn default() -> Self {
+        Self::build(&Settings::default(), Vec::new())
+    }
+}
+
+impl Classes {
+    /// The classes of a configuration.
+    ///
+    /// # Errors
+    /// The first region that no class is of, and the first class whose pattern, validator or examples are wrong.
+    pub fn new(settings: &Settings) -> Result<Self, BadClass> {
+        settings.check_regions()?;
+        Ok(Self::build(settings, Own::all(&settings.data_class)?))
+    }
+
+    fn build(settings: &Settings, own: Vec<Own>) -> Self {
+        let mut classes = Self {
+            gates: Box::new([[0; LONGEST + 2]; FORMS]),
+            first: Box::new([0; 256]),
+            unnamed: 0,
+            phrases: Vec::new(),
+            places: Box::new([0; PLACES]),
+            unnamed_own: 0,
+            own,
+        };
+        for (at, class) in DATA_CLASSES.iter().enumerate().take(MOST_CLASSES) {
+            if settings.wants(class) {
+                classes.enable(1 << at, class);
+            }
+        }
+        classes.add_own();
+        OTHERS.iter().for_each(|phrase| classes.phrase(phrase, 0, 0, true));
+        classes
+    }
+
+    fn enable(&mut self, bit: Set, class: &DataClass) {
+        let gate = &class.gate;
+        for (form, lengths) in self.gates.iter_mut().enumerate().filter(|(form, _)| gate.forms.has(*form)) {
+            let _ = form;
+            let taken = lengths.iter_mut().take(gate.most.saturating_add(1)).skip(gate.least);
+            taken.for_each(|set| *set |= bit);
+        }
+        for (byte, set) in (0_u8..=255).zip(self.first.iter_mut()) {
+            if gate.first.is_empty() || gate.first.contains(&byte) {
+                *set |= bit;
+            }
+        }
+        if class.strength != Strength::Named {
+            self.unnamed |= bit;
+        }
+        class.keys.iter().for_each(|phrase| self.phrase(phrase, bit, 0, false));
+    }
+
+    fn add_own(&mut self) {
+        let own = std::mem::take(&mut self.own);
+        for (at, class) in own.iter().enumerate() {
+            let bit = 1 << at;
+            class.keys.iter().for_each(|key| self.phrase(key, 0, bit, false));
+            if class.keys.is_empty() {
+                self.unnamed_own |= bit;
+            }
+        }
+        self.own = own;
+    }
+
+    fn phrase(&mut self, phrase: &str, set: Set, configured: u64, against: bool) {
+        let glued = words::glued(phrase);
+        let at = self.place(&glued).unwrap_or_else(|slot| {
+            self.phrases.push(Phrase { glued, set: 0, configured: 0, against: false });
+            if let Some(slot) = self.places.get_mut(slot) {
+                *slot = u16::try_from(self.phrases.len()).unwrap_or_default();
+            }
+            self.phrases.len() - 1
+        });
+        if let Some(known) = self.phrases.get_mut(at) {
+            known.set |= set;
+            known.configured |= configured;
+            known.against |= against;
+        }
+    }
+
+    /// The place of a phrase, or the slot where it would stand. There are always free slots: most keys are the program's own, and
+    /// those of the configuration are bounded.
+    fn place(&self, glued: &[u8]) -> Result<usize, usize> {
+        let mut slot = hash(glued);
+        loop {
+            slot %= PLACES;
+            let Some(at) = self.places.get(slot).and_then(|at| at.checked_sub(1)).map(usize::from) else {
+                return Err(slot);
+            };
+            if self.phrases.get(at).is_some_and(|known| known.glued == glued) {
+                return Ok(at);
+            }
+            slot += 1;
+        }
+    }
+
+    /// What the name of a value and the name of what holds it say: a key and its parent, a header's name, a path segment and the one
+    /// before it.
+    pub fn clues(&self, parent: &[u8], key: &[u8]) -> Clues {
+        let mut clues = Clues::default();
+        Words::of(parent, key).runs(|run, is_own| {
+            let Ok(at) = self.place(run) else { return };
+            let Some(found) = self.phrases.get(at) else { return };
+            if is_own {
+                clues.own |= found.set;
+            }
+            clues.near |= found.set;
+            clues.configured |= found.configured;
+            clues.against |= found.against && is_own;
+        });
+        clues
+    }
+
+    /// The classes of a value. `text` is its text, decoded, or the beginning of it; `len` is its whole length in bytes; `is_number` says
+    /// that it is a number of JSON.
+    pub fn look(&self, clues: &Clues, is_number: bool, text: &[u8], len: u64) -> Hits {
+        let mut hits = Hits::default();
+        let whole = text.len() as u64 == len;
+        let text = text.trim_ascii();
+        if text.len() < 3 {
+            return hits;
+        }
+        let form = Form::of(text);
+        if whole {
+            self.one(clues, form, is_number, text, &mut hits);
+        }
+        if !hits.any_reported()
+            && (matches!(form, Form::Text | Form::Mail) || !whole || text.len() >= scan::LEAST)
+        {
+            scan::text(self, clues, form, text, &mut hits);
+        }
+        hits
+    }
+
+    /// What the names around a text say of a part of it: nothing of classes that count by their name only.
+    pub(super) const fn around(&self, clues: &Clues) -> Clues {
+        Clues { own: clues.own & self.unnamed, near: clues.near & self.unnamed, ..*clues }
+    }
+
+    /// The classes of a text that is one thing.
+    pub(super) fn one(&self, clues: &Clues, form: Form, is_number: bool, text: &[u8], hits: &mut Hits) {
+        let asked = self.asked(clues, form, text);
+        if asked != 0 {
+            let value = Value::new(text, is_number);
+            let mut rest = asked;
+            while rest != 0 {
+                self.ask(rest.trailing_zeros(), clues, &value, hits);
+                rest &= rest - 1;
+            }
+        }
+        let configured = clues.configured | self.unnamed_own;
+        if configured != 0 {
+            self.ask_own(configured, text, hits);
+        }
+    }
+
+    fn asked(&self, clues: &Clues, form: Form, text: &[u8]) -> Set {
+        let of_form =
+            self.gates.get(form as usize).and_then(|lengths| lengths.get(text.len().min(LONGEST + 1)));
+        let of_first = text.first().and_then(|byte| self.first.get(usize::from(*byte)));
+        let set = of_form.zip(of_first).map_or(0, |(a, b)| a & b);
+        set & (self.unnamed | clues.own | clues.near)
+    }
+
+    fn ask(&self, at: u32, clues: &Clues, value: &Value<'_>, hits: &mut Hits) {
+        let Some((id, class)) =
+            u8::try_from(at).ok().and_then(|at| Some((at, DATA_CLASSES.get(usize::from(at))?)))
+        else {
+            return;
+        };
+        let Some(evidence) = (class.check)(value) else { return };
+        let bit: Set = 1 << at;
+        let score =
+            score(evidence, clues.own & bit != 0, clues.near & bit != 0, clues.against && clues.own == 0);
+        let counts =
+            score >= REPORTED || (evidence >= Evidence::Checked && class.strength != Strength::Named);
+        if counts {
+            let is_test = id == card::PLACE && card::is_for_tests(value.digits());
+            hits.push(Hit { class: ClassId(id), score, is_test });
+        }
+    }
+
+    fn ask_own(&self, configured: u64, text: &[u8], hits: &mut Hits) {
+        for (at, class) in self.own.iter().enumerate().filter(|(at, _)| configured >> at & 1 == 1) {
+            if class.is(text)
+                && let Ok(id) = u8::try_from(DATA_CLASSES.len() + at)
+            {
+                hits.push(Hit { class: ClassId(id), score: 90, is_test: false });
+            }
+        }
+    }
+
+    /// The name of a class.
+    pub fn name(&self, class: ClassId) -> &str {
+        let own = || usize::from(class.0).checked_sub(DATA_CLASSES.len()).and_then(|at| self.own.get(at));
+        match class.builtin() {
+            Some(class) => class.name,
+            None => own().map_or("", |class| class.name.as_str()),
+        }
+    }
+}
+
+/// FNV-1a: phrases are short, and chosen by nobody who attacks.
+fn hash(text: &[u8]) -> usize {
+    let hash =
+        text.iter().fold(0x811c_9dc5_u32, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193));
+    usize::try_from(hash ^ hash >> 15).unwrap_or_default()
+}
+
+const fn score(evidence: Evidence, own: bool, near: bool, against: bool) -> u8 {
+    let points = match evidence {
+        Evidence::Shape => 32,
+        Evidence::Checked => 45,
+        Evidence::Layout => 72,
+        Evidence::Sure => 90,
+    };
+    let named: u8 = match (own, near) {
+        (true, _) => 40,
+        (false, true) => 25,
+        (false, false) => 0,
+    };
+    let against: u8 = if against && !own && !near { 20 } else { 0 };
+    let points: u8 = points + named - against;
+    if points > 100 { 100 } else { points }
+}

@@ -1,0 +1,90 @@
+//! What the names around values say to data classes, remembered by path: the same few paths come with every body.
+
+use crate::classes::{Classes, Clues, Hits};
+use std::sync::Arc;
+
+/// Paths remembered; a power of two.
+const SLOTS: usize = 256;
+/// Different answers kept beyond one body: a sign that names are data.
+const MOST: usize = 256;
+
+/// A path with the place of what its names say.
+type Known = (u64, u16);
+
+/// What names say, for one collector of fields. It only saves time.
+pub(super) struct NameClues {
+    /// `None` where nobody looks for data classes.
+    classes: Option<Arc<Classes>>,
+    slots: Box<[Known; SLOTS]>,
+    /// Different answers; the first says nothing.
+    distinct: Vec<Clues>,
+    /// The place of the answer for each field of the body.
+    fields: Vec<u16>,
+}
+
+impl Default for NameClues {
+    fn default() -> Self {
+        Self {
+            classes: None,
+            slots: Box::new([(0, 0); SLOTS]),
+            distinct: vec![Clues::default()],
+            fields: Vec::new(),
+        }
+    }
+}
+
+impl NameClues {
+    pub(super) fn equip(&mut self, classes: &Arc<Classes>) {
+        self.classes = Some(Arc::clone(classes));
+    }
+
+    /// The next field of the body has that path and those names.
+    pub(super) fn field(&mut self, path: u64, parent: &[u8], key: &[u8]) {
+        let said = self.said(path, parent, key);
+        self.fields.push(said);
+    }
+
+    fn said(&mut self, path: u64, parent: &[u8], key: &[u8]) -> u16 {
+        let Some(classes) = &self.classes else { return 0 };
+        #[allow(clippy::cast_possible_truncation, reason = "only the low bits choose the slot")]
+        let Some(slot) = self.slots.get_mut(path as usize % SLOTS) else { return 0 };
+        if slot.0 == path {
+            return slot.1;
+        }
+        let clues = classes.clues(parent, key);
+        let known = self.distinct.iter().position(|other| *other == clues);
+        let at = known.unwrap_or(self.distinct.len());
+        if known.is_none() {
+            self.distinct.push(clues);
+        }
+        *slot = (path, u16::try_from(at).unwrap_or_default());
+        slot.1
+    }
+
+    /// The classes of a value of that field.
+    pub(super) fn look(&self, field: usize, is_number: bool, text: &[u8], len: usize) -> Hits {
+        let Some(classes) = &self.classes else { return Hits::default() };
+        let said = self.fields.get(field).and_then(|at| self.distinct.get(usize::from(*at)));
+        classes.look(said.unwrap_or(&Clues::default()), is_number, text, len as u64)
+    }
+
+    /// The classes of a segment of a path, which the one before it may name. Those of the API itself are seldom anything.
+    pub(super) fn look_at_segment(&self, before: &[u8], text: &[u8]) -> Hits {
+        let told = |byte: &u8| byte.is_ascii_digit() || *byte == b'@';
+        match &self.classes {
+            Some(classes) if text.len() >= 6 && text.iter().any(told) => {
+                classes.look(&classes.clues(b"", before), false, text, text.len() as u64)
+            }
+            _ => Hits::default(),
+        }
+    }
+
+    /// The body ended.
+    pub(super) fn end(&mut self) {
+        self.fields.clear();
+        if self.distinct.len() > MOST {
+            self.distinct.truncate(1);
+            self.slots.fill((0, 0));
+        }
+    }
+}
