@@ -98,11 +98,15 @@ fn row(endpoint: &Endpoint, redactor: &mut Redactor) -> Row {
     }
 }
 
-/// The template, with the operation where one path has many.
+/// The template, with the operation where one path has many; with gRPC the path says it already.
 fn place(endpoint: &Endpoint, redactor: &mut Redactor) -> String {
     let template = plain(&redactor.shown_path(&endpoint.template));
-    match &endpoint.operation {
-        Some(operation) => format!("{template} {}", plain(&redactor.shown_operation(operation))),
+    let operation = endpoint.operation.as_ref().map(|operation| plain(&redactor.shown_operation(operation)));
+    let told = |operation: &String| {
+        template.strip_suffix(operation.as_str()).is_some_and(|path| path.ends_with('/'))
+    };
+    match operation.filter(|operation| !told(operation)) {
+        Some(operation) => format!("{template} {operation}"),
         None => template,
     }
 }

@@ -68,16 +68,19 @@ pub(crate) fn json(services: &Services, redactor: &mut Redactor) -> Vec<Value> {
 fn object(name: &str, service: &TlsService, redactor: &mut Redactor) -> Value {
     let protocol =
         if service.versions.iter().all(|version| version.starts_with("QUIC")) { "quic" } else { "tls" };
-    json!({
+    let mut object = json!({
         "service": redactor.shown_host(name), "protocols": [protocol], "connections": service.connections,
         "first_seen": service.seen.map(|(first, _)| rfc3339(first)),
         "last_seen": service.seen.map(|(_, last)| rfc3339(last)),
         "decrypted": service.decrypted, "without_keys": service.no_keys, "wrong_keys": service.wrong_keys,
         "anomalies": service.anomalies().iter().map(Anomaly::name).collect::<Vec<_>>(),
-        "estimated": {
+        "versions": service.versions, "alpn": service.alpn, "ja4": service.clients,
+    });
+    if protocol == "tls" {
+        object["estimated"] = json!({
             "exchanges": service.estimate.exchanges, "request_bytes": service.estimate.request_bytes,
             "response_bytes": service.estimate.response_bytes,
-        },
-        "versions": service.versions, "alpn": service.alpn, "ja4": service.clients,
-    })
+        });
+    }
+    object
 }

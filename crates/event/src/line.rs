@@ -143,10 +143,20 @@ fn operation(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
             None => path(view, pen, out),
         }
         if let Some(operation) = view.operation() {
+            let from = out.len();
             out.push(b' ');
             printable(out, pen.operation(operation).bytes());
+            if is_told_by_path(out, from) {
+                out.truncate(from);
+            }
         }
     });
+}
+
+/// Whether the operation that stands from `from` on, behind a space, is also the end of the path in front of it, as with gRPC.
+fn is_told_by_path(line: &[u8], from: usize) -> bool {
+    let Some((before, [_, operation @ ..])) = line.split_at_checked(from) else { return false };
+    before.strip_suffix(operation).is_some_and(|path| path.ends_with(b"/"))
 }
 
 fn path(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
