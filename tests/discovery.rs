@@ -8,9 +8,11 @@ use score::{Score, Truth, score};
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use tapwire_flow::FlowTable;
 use tapwire_inspect::{Inspector, TokenKey};
-use tapwire_inventory::Inventory;
+use tapwire_inventory::{Given, Inventory};
+use tapwire_openapi::Reader;
 use tapwire_protocol::{BodyPart, Exchange, ExchangeSink, Protocols};
 use tapwire_testkit::{Capture, Conversation, Turn};
 use tapwire_wire::{Decoded, decode};
@@ -23,10 +25,16 @@ struct Learner {
 
 impl Learner {
     fn new() -> Self {
+        Self::with_prior(Vec::new())
+    }
+
+    fn with_prior(descriptions: Vec<Given>) -> Self {
         let key = TokenKey::new([7; 32]);
+        let config =
+            tapwire_inventory::Config { descriptions, ..tapwire_inventory::Config::new(key.clone()) };
         Self {
-            inspector: Inspector::new(tapwire_inspect::Config::new(key.clone())),
-            inventory: Inventory::new(tapwire_inventory::Config::new(key)),
+            inspector: Inspector::new(tapwire_inspect::Config::new(key)),
+            inventory: Inventory::new(config),
         }
     }
 
@@ -94,11 +102,23 @@ fn turn(row: &Value) -> Turn {
     }
 }
 
-fn learn(rows: &[Value]) -> Learner {
-    rows.chunks(100).enumerate().fold(Learner::new(), |learner, (index, rows)| {
+fn learn(rows: &[Value], learner: Learner) -> Learner {
+    rows.chunks(100).enumerate().fold(learner, |learner, (index, rows)| {
         let conversation = Conversation::new(rows.iter().map(turn).collect(), index as u64 + 1);
         learn_capture(&conversation.play(), learner)
     })
+}
+
+/// The descriptions of the folder that DISCOVERY_PRIOR names; without, none.
+fn prior() -> Vec<Given> {
+    let Ok(folder) = std::env::var("DISCOVERY_PRIOR") else { return Vec::new() };
+    let mut reader = Reader::default();
+    for file in tapwire_tests::files_below(Path::new(&folder), &|_| true) {
+        reader.add(&file.display().to_string(), &fs::read(&file).expect("a readable description"));
+    }
+    reader.missing().iter().for_each(|name| reader.absent(name));
+    let descriptions = reader.finish().descriptions.into_iter();
+    descriptions.map(|one| Given { description: Arc::new(one), service: None }).collect()
 }
 
 fn report(name: &str, score: &Score) {
@@ -118,12 +138,12 @@ fn report(name: &str, score: &Score) {
 }
 
 #[test]
-#[ignore = "needs files of exchanges, named in DISCOVERY_ROWS: docs/inventory.md says how they are made"]
+#[ignore = "needs files of exchanges, named in DISCOVERY_ROWS, and DISCOVERY_PRIOR may name their descriptions: docs/inventory.md says how they are made"]
 fn published_descriptions_are_grouped() {
     for path in std::env::var("DISCOVERY_ROWS").unwrap_or_default().split_whitespace() {
         let rows = read_rows(Path::new(path));
         let truths: Vec<Truth> = rows.iter().map(truth).collect();
-        let mut learner = learn(&rows);
+        let mut learner = learn(&rows, Learner::with_prior(prior()));
         learner.inventory.settle();
         report(path, &score(&truths, learner.endpoints()));
         println!("{:?} {} bytes", learner.inventory.counters(), learner.inventory.template_bytes());

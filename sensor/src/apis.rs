@@ -4,7 +4,7 @@ use crate::paper::{Paper, fit, plain};
 use crate::size::{self, counted};
 use std::cmp::Reverse;
 use tapwire_event::Redactor;
-use tapwire_inventory::{Endpoint, Inventory, Service};
+use tapwire_inventory::{Endpoint, Inventory, Orphan, Service, State, States};
 
 /// Services, and endpoints of one that stands alone, that are shown; the rest is counted.
 const SHOWN: usize = 10;
@@ -55,10 +55,11 @@ fn table(inventory: &Inventory, most: usize, limit: usize, redactor: &mut Redact
         paper.line("  not seen");
         return;
     }
+    let (states, orphans) = (inventory.states(), inventory.orphans());
     let shown: Vec<(&Service, Vec<Row>)> = services
         .iter()
         .take(most)
-        .map(|service| (*service, rows(inventory, service, limit, redactor)))
+        .map(|service| (*service, rows(inventory, &states, service, limit, redactor)))
         .collect();
     let columns = Columns::of(shown.iter().flat_map(|(_, rows)| rows), paper.width());
     for (service, rows) in &shown {
@@ -74,6 +75,8 @@ fn table(inventory: &Inventory, most: usize, limit: usize, redactor: &mut Redact
         if more > 0 {
             paper.line(&format!("    and {}", counted(more, "more endpoint")));
         }
+        let mine = orphans.iter().filter(|orphan| orphan.service == service.name).collect::<Vec<_>>();
+        unseen(&mine, limit, paper);
     }
     let more = services.len().saturating_sub(most) as u64;
     if more > 0 {
@@ -81,20 +84,38 @@ fn table(inventory: &Inventory, most: usize, limit: usize, redactor: &mut Redact
     }
 }
 
-fn rows(inventory: &Inventory, service: &Service, limit: usize, redactor: &mut Redactor) -> Vec<Row> {
+fn rows(
+    inventory: &Inventory,
+    states: &States,
+    service: &Service,
+    limit: usize,
+    redactor: &mut Redactor,
+) -> Vec<Row> {
     let mut endpoints: Vec<&Endpoint> =
         inventory.endpoints().filter(|endpoint| endpoint.service == service.name).collect();
     endpoints.sort_by_key(|endpoint| Reverse(endpoint.calls));
-    endpoints.into_iter().take(limit).map(|endpoint| row(endpoint, redactor)).collect()
+    let shown = endpoints.into_iter().take(limit);
+    shown.map(|endpoint| row(endpoint, states.of(endpoint.id), redactor)).collect()
 }
 
-fn row(endpoint: &Endpoint, redactor: &mut Redactor) -> Row {
+fn row(endpoint: &Endpoint, states: &[State], redactor: &mut Redactor) -> Row {
     Row {
         method: plain(&redactor.shown_method(&endpoint.method)),
         template: place(endpoint, redactor),
         calls: counted(endpoint.calls, "call"),
         answers: answers(endpoint),
-        auth: auth(endpoint),
+        auth: auth(endpoint, states),
+    }
+}
+
+/// What is described of a service and was not seen.
+fn unseen(mine: &[&Orphan], limit: usize, paper: &mut Paper) {
+    if mine.is_empty() {
+        return;
+    }
+    paper.line(&format!("    described and not seen (orphan): {}", counted(mine.len() as u64, "operation")));
+    for orphan in mine.iter().take(limit) {
+        paper.line(&format!("      {} {}", plain(&orphan.method), plain(&orphan.template)));
     }
 }
 
@@ -127,7 +148,14 @@ fn answers(endpoint: &Endpoint) -> String {
     some.map(|(count, class)| format!("{} {class}", size::count(count))).collect::<Vec<_>>().join(", ")
 }
 
-fn auth(endpoint: &Endpoint) -> String {
+/// The states that say more than that nothing was described, and how callers proved who they are.
+fn auth(endpoint: &Endpoint, states: &[State]) -> String {
+    let usual = [State::Documented, State::Undocumented];
+    let notable = states.iter().filter(|state| !usual.contains(state)).map(|state| state.name());
+    notable.chain([credentials(endpoint).as_str()]).collect::<Vec<_>>().join(", ")
+}
+
+fn credentials(endpoint: &Endpoint) -> String {
     let kinds: Vec<&str> =
         endpoint.auth.iter().filter(|(_, calls)| *calls > 0).map(|(kind, _)| kind.name()).collect();
     match (kinds.is_empty(), endpoint.auth.none) {
@@ -143,7 +171,7 @@ impl Columns {
             rows.clone().map(|row| console::measure_text_width(of(row))).max().unwrap_or(0)
         };
         let (method, calls) = (widest(|row| &row.method).min(10), widest(|row| &row.calls));
-        let (answers, auth) = (widest(|row| &row.answers).min(32), widest(|row| &row.auth).min(32));
+        let (answers, auth) = (widest(|row| &row.answers).min(32), widest(|row| &row.auth).min(48));
         // On a narrow screen credentials go first, then the ends of templates.
         let fixed = 4 + method + 1 + 2 + calls + 2 + answers + 2;
         let wanted = widest(|row| &row.template);

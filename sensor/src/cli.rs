@@ -210,6 +210,10 @@ pub(crate) struct SenseArgs {
     /// Names for the fields of gRPC's messages: a FileDescriptorSet, as protoc writes it (repeatable)
     #[arg(long, value_name = "FILE")]
     pub(crate) proto: Vec<PathBuf>,
+    /// Descriptions of APIs (repeatable): an OpenAPI 2.0, 3.0 or 3.1 file, a folder of them, or SERVICE=FILE where the file
+    /// does not name the host. Their paths are the templates of what they describe
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Vec<String>,
     /// Exit with 1 when there is a finding of this severity or worse: informational, low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<String>,
@@ -322,6 +326,10 @@ pub(crate) struct InventoryArgs {
     /// Capture filter, in tcpdump's syntax
     #[arg(short = 'f', long = "filter", value_name = "BPF")]
     pub(crate) bpf: Option<String>,
+    /// Descriptions of APIs (repeatable): an OpenAPI 2.0, 3.0 or 3.1 file, a folder of them, or SERVICE=FILE where the file
+    /// does not name the host. Their paths are the templates of what they describe
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Vec<String>,
     #[command(flatten)]
     pub(crate) keys: KeyArgs,
     /// Key of all tokens

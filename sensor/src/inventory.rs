@@ -12,7 +12,7 @@ use crate::watch::{Terminal, catch_signals};
 use serde_json::{Value, json};
 use tapwire_capture::{Pressure, open_files};
 use tapwire_event::Redactor;
-use tapwire_inventory::{Endpoint, EndpointId, Inventory};
+use tapwire_inventory::{Endpoint, EndpointId, Inventory, Orphan, State};
 use tapwire_pipeline::run;
 use tapwire_protocol::tls::Services;
 
@@ -21,7 +21,8 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(&args.config)?;
     let key = load_key(args.token_key.as_deref(), None)?;
     let mut source = open_files(&args.paths, args.bpf.as_deref())?;
-    let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
+    let openapi = args.openapi.clone();
+    let sense = SenseArgs { analysis: OnOff::On, openapi, ..SenseArgs::default() };
     let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
     config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
     let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
@@ -52,8 +53,14 @@ fn table(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) 
 /// TLS and QUIC of which something was not decrypted.
 fn lines(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) -> String {
     let mut text = String::new();
+    let states = inventory.states();
     for endpoint in inventory.endpoints() {
-        text.push_str(&format!("{}\n", object(endpoint, redactor)));
+        let mut object = object(endpoint, redactor);
+        object["states"] = states.of(endpoint.id).iter().map(|state| state.name()).collect();
+        text.push_str(&format!("{object}\n"));
+    }
+    for orphan in inventory.orphans() {
+        text.push_str(&format!("{}\n", unseen(&orphan, redactor)));
     }
     for (old, new) in inventory.merged() {
         text.push_str(&format!("{}\n", json!({"id": id(old), "merged_into": id(new)})));
@@ -83,6 +90,19 @@ fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
         object["operation"] = redactor.shown_operation(operation).into();
     }
     object
+}
+
+/// What is described and was not seen.
+fn unseen(orphan: &Orphan, redactor: &mut Redactor) -> Value {
+    json!({
+        "id": id(orphan.id),
+        "service": redactor.shown_host(&orphan.service),
+        "method": &orphan.method,
+        "template": &*orphan.template,
+        "calls": 0,
+        "parameters": parameters(&orphan.template),
+        "states": [State::Documented.name(), State::Orphan.name()],
+    })
 }
 
 fn id(id: EndpointId) -> String {

@@ -5,6 +5,7 @@ mod behind;
 mod carve;
 mod cli;
 mod coverage;
+mod descriptions;
 mod doctor;
 mod failure;
 mod handover;

@@ -1,6 +1,7 @@
 //! `run` and `replay`: opens the source and the outputs, runs the pipeline, says what came of it.
 
 use crate::cli::{OnOff, ReplayArgs, RunArgs, SenseArgs};
+use crate::descriptions;
 use crate::failure::{Exit, Failure};
 use crate::handover::{become_user, unrotatable};
 use crate::keys::Keys;
@@ -220,6 +221,7 @@ pub(crate) fn pipeline_config(
     inspect.descriptors = Arc::new(settings.inspect.descriptors(&args.proto)?);
     let mut inventory = tapwire_inventory::Config::new(key.clone());
     inventory.silence = settings.heartbeat.silence();
+    inventory.descriptions = descriptions::load(settings.openapi.iter().chain(&args.openapi))?;
     inventory.max_services = scaled(inventory.max_services);
     inventory.max_endpoints = scaled(inventory.max_endpoints);
     inventory.max_segments = scaled(inventory.max_segments);

@@ -21,6 +21,8 @@ pub(crate) struct Settings {
     pub(crate) sensor: String,
     /// The tenant that events name; empty for none.
     pub(crate) tenant: String,
+    /// Descriptions of APIs, as `--openapi` takes them.
+    pub(crate) openapi: Vec<String>,
     /// What leaves, and how.
     pub(crate) redact: Redact,
     /// Interfaces.
@@ -234,6 +236,7 @@ impl Default for Settings {
             threads: -1,
             sensor: String::new(),
             tenant: String::new(),
+            openapi: Vec::new(),
             redact: Redact::default(),
             capture: Capture::default(),
             wire: tapwire_wire::Config::default(),

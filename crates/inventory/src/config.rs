@@ -1,6 +1,6 @@
 //! Limits of the inventory.
 
-use crate::Silence;
+use crate::{Given, Silence};
 use tapwire_inspect::TokenKey;
 
 /// Limits of the inventory.
@@ -25,6 +25,8 @@ pub struct Config {
     pub max_schema_bytes: usize,
     /// When a service counts as silent.
     pub silence: Silence,
+    /// What describes services beforehand.
+    pub descriptions: Vec<Given>,
 }
 
 impl Config {
@@ -39,6 +41,7 @@ impl Config {
             max_segments: 250_000,
             max_schema_bytes: 40 << 20,
             silence: Silence::USUAL,
+            descriptions: Vec::new(),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! What is known of an endpoint and of a service.
 
-use crate::EndpointId;
 use crate::hashing::Keyed;
 use crate::schemas::{Room, Schemas};
+use crate::{Documented, EndpointId};
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
 use tapwire_wire::Timestamp;
@@ -143,6 +143,8 @@ pub struct Endpoint {
     pub shapes: Vec<ResponseShape>,
     /// What its messages consist of.
     pub(crate) schemas: Option<Box<Schemas>>,
+    /// Where it stands in the descriptions that were given.
+    pub documented: Option<Documented>,
 }
 
 impl Endpoint {
@@ -161,6 +163,7 @@ impl Endpoint {
             auth: AuthCounts::default(),
             shapes: Vec::new(),
             schemas: None,
+            documented: None,
         }
     }
 

@@ -3,6 +3,7 @@
 use crate::carriers::Carrier;
 use crate::endpoint::{Endpoint, status};
 use crate::hashing::{BuildAsIs, Keyed};
+use crate::openapi::{Prior, Scope};
 use crate::schemas::Room;
 use crate::templates::{Answer, Change, NodeId, Path, Templates, What};
 use crate::{Config, Counters, EndpointId, template};
@@ -22,9 +23,14 @@ const FAILED_CALLS: u8 = 3;
 /// Paths that wait for that many.
 const MAX_PENDING: usize = 8192;
 
+mod described;
+
 /// Every endpoint, with what finds it.
 pub(crate) struct Endpoints {
     hashing: Keyed,
+    prior: Prior,
+    /// Endpoints of described templates, by a keyed hash of service, template and what is called.
+    described: HashMap<u64, u32, BuildAsIs>,
     templates: Templates,
     /// By index; those that were merged into others leave a hole.
     all: Vec<Option<Endpoint>>,
@@ -48,6 +54,8 @@ pub(crate) struct Owner<'a> {
     pub(crate) name: &'a Arc<str>,
     /// The root of its paths.
     pub(crate) root: NodeId,
+    /// What describes it.
+    pub(crate) scope: &'a Scope,
     /// How many endpoints it has.
     pub(crate) endpoints: &'a mut u32,
     /// How many it may have.
@@ -103,8 +111,15 @@ impl Endpoints {
             max_operations: config.max_operations_per_path as usize,
             changes: Vec::new(),
             room: Room::new(config.max_schema_bytes),
+            prior: Prior::new(config.descriptions.clone().into()),
+            described: HashMap::default(),
             hashing,
         }
+    }
+
+    /// What was described beforehand.
+    pub(crate) const fn prior(&self) -> &Prior {
+        &self.prior
     }
 
     /// The root of another service's paths.
@@ -172,6 +187,10 @@ impl Endpoints {
             counters.questions += 1;
             return Placed::nowhere(template::text(observation, head));
         }
+        if let Some(described) = self.described_as(owner.scope, path, what) {
+            let called = Called { what, operation: None, path, observation };
+            return self.place_described(&mut owner, called, &described, caller, counters);
+        }
         let path_alone = what;
         let mut operation = observation.operation().map(|operation| operation.name.as_str());
         what.operation = operation.map_or(0, |name| self.operation_hash(name));
@@ -214,14 +233,14 @@ impl Endpoints {
     /// What is no call makes no endpoint: its parent made it, or had no room.
     pub(crate) fn hear(
         &mut self,
-        root: NodeId,
+        (root, scope): (NodeId, &Scope),
         head: &Head,
         observation: &Observation,
         carrier: Option<&Carrier>,
     ) -> Placed {
         let index = match carrier {
             Some(carrier) => carrier.endpoint.and_then(|id| self.by_id.get(&self.resolve(id)).copied()),
-            None => self.heard_at(root, head, observation),
+            None => self.heard_at(root, scope, head, observation),
         };
         let endpoint = index.and_then(|index| self.all.get_mut(index as usize)?.as_mut());
         let Some(endpoint) = endpoint else { return Placed::nowhere(template::text(observation, head)) };
@@ -234,9 +253,18 @@ impl Endpoints {
     }
 
     /// The endpoint of a message whose exchange is not remembered: by its path and what it says itself, else by its path.
-    fn heard_at(&mut self, root: NodeId, head: &Head, observation: &Observation) -> Option<u32> {
+    fn heard_at(
+        &mut self,
+        root: NodeId,
+        scope: &Scope,
+        head: &Head,
+        observation: &Observation,
+    ) -> Option<u32> {
         let path = Path { head, segments: &observation.segments };
         let path_alone = self.what(head)?;
+        if let Some(described) = self.described_as(scope, path, path_alone) {
+            return self.heard_described(root, &described, path_alone, observation);
+        }
         let operation = observation.operation().map(|operation| operation.name.as_str());
         let what = What { operation: operation.map_or(0, |name| self.operation_hash(name)), ..path_alone };
         let answer = answer(observation);
@@ -319,11 +347,17 @@ impl Endpoints {
     }
 
     fn new_endpoint(&mut self, owner: &mut Owner<'_>, node: NodeId, called: Called<'_>) -> u32 {
-        let Called { what, operation, path, observation } = called;
+        let Called { path, observation, .. } = called;
         let template = match observation.segments.is_empty() {
             true => template::rootless(observation, path.head).into(),
             false => self.templates.text(node, template::is_long(observation)),
         };
+        self.add_endpoint(owner, template, called)
+    }
+
+    /// Makes an endpoint, unless there is one of its name.
+    fn add_endpoint(&mut self, owner: &mut Owner<'_>, template: Arc<str>, called: Called<'_>) -> u32 {
+        let Called { what, operation, .. } = called;
         let method = self.methods.get(usize::from(what.method)).map_or_else(|| "".into(), Arc::clone);
         let id = endpoint_id(owner.name, &method, &template, operation);
         if let Some(known) = self.by_id.get(&id) {
@@ -366,6 +400,11 @@ impl Endpoints {
         if from == into {
             return;
         }
+        // What is described has its template for good.
+        let described = |endpoint: &Endpoint| endpoint.documented.is_some();
+        if self.all.get(from as usize).and_then(Option::as_ref).is_some_and(described) {
+            return;
+        }
         let Some(old) = self.all.get_mut(from as usize).and_then(Option::take) else { return };
         let Some(kept) = self.all.get_mut(into as usize).and_then(Option::as_mut) else { return };
         let (old_id, kept_id) = (old.id, kept.id);
@@ -386,7 +425,7 @@ impl Endpoints {
     ) {
         let Some(endpoint) = self.all.get_mut(index as usize).and_then(Option::as_mut) else { return };
         let template = self.templates.text(node, endpoint.template.ends_with("/…"));
-        if endpoint.template == template {
+        if endpoint.template == template || endpoint.documented.is_some() {
             return;
         }
         let old = endpoint.id;
@@ -468,7 +507,12 @@ fn vouch(observation: &Observation) -> Vouch {
 }
 
 /// The same for the same service, method, template and operation, whoever senses it.
-fn endpoint_id(service: &str, method: &str, template: &str, operation: Option<&str>) -> EndpointId {
+pub(crate) fn endpoint_id(
+    service: &str,
+    method: &str,
+    template: &str,
+    operation: Option<&str>,
+) -> EndpointId {
     let mut hash = SipHasher24::new();
     for text in [service, method, template].into_iter().chain(operation) {
         hash.write(text.as_bytes());

@@ -4,6 +4,7 @@ use crate::carriers::{Carrier, Carriers};
 use crate::endpoint::{Endpoint, Service};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
+use crate::openapi::Scope;
 use crate::pulse::{Pulses, Silent};
 use crate::templates::NodeId;
 use crate::{Call, Config, EndpointId, Principal, principal, template};
@@ -18,10 +19,12 @@ pub struct Inventory {
     config: Config,
     tokens: Tokens,
     services: Vec<Service>,
-    service_by_name: HashMap<Arc<str>, usize, Keyed>,
+    pub(crate) service_by_name: HashMap<Arc<str>, usize, Keyed>,
     /// Where the paths of each service begin.
     roots: Vec<NodeId>,
-    endpoints: Endpoints,
+    /// What describes each service.
+    pub(crate) scopes: Vec<Scope>,
+    pub(crate) endpoints: Endpoints,
     carriers: Carriers,
     counters: Counters,
     pulses: Pulses,
@@ -66,6 +69,7 @@ impl Inventory {
             services: Vec::new(),
             service_by_name: HashMap::with_hasher(hashing.clone()),
             roots: Vec::new(),
+            scopes: Vec::new(),
             endpoints: Endpoints::new(&config, hashing.clone()),
             carriers: Carriers::new(hashing),
             counters: Counters::default(),
@@ -156,8 +160,9 @@ impl Inventory {
     /// old get better by it.
     pub fn settle(&mut self) {
         let max = self.config.max_endpoints_per_service;
-        for (service, root) in self.services.iter_mut().zip(&self.roots) {
-            let owner = Owner { name: &service.name, root: *root, endpoints: &mut service.endpoints, max };
+        for ((service, root), scope) in self.services.iter_mut().zip(&self.roots).zip(&self.scopes) {
+            let (name, endpoints) = (&service.name, &mut service.endpoints);
+            let owner = Owner { name, root: *root, scope, endpoints, max };
             self.endpoints.settle(owner, &mut self.counters);
         }
     }
@@ -201,6 +206,7 @@ impl Inventory {
         let index = self.services.len();
         self.service_by_name.insert(Arc::clone(&name), index);
         self.roots.push(self.endpoints.root());
+        self.scopes.push(self.endpoints.prior().scope(&name));
         self.services.push(Service { name, first_seen: time, last_seen: time, calls: 0, endpoints: 0 });
         Some(index)
     }
@@ -216,13 +222,17 @@ impl Inventory {
         if observation.path.is_none() {
             return Placed::default();
         }
-        let owner = service.and_then(|index| Some((self.services.get_mut(index)?, *self.roots.get(index)?)));
-        let Some((service, root)) = owner else { return Placed::nowhere(template::text(observation, head)) };
+        let owner = service.and_then(|index| {
+            Some((self.services.get_mut(index)?, *self.roots.get(index)?, self.scopes.get(index)?))
+        });
+        let Some((service, root, scope)) = owner else {
+            return Placed::nowhere(template::text(observation, head));
+        };
         let max = self.config.max_endpoints_per_service;
-        let owner = Owner { name: &service.name, root, endpoints: &mut service.endpoints, max };
+        let owner = Owner { name: &service.name, root, scope, endpoints: &mut service.endpoints, max };
         let caller = principal.map_or(0, |principal| caller_hash(&principal));
         if observation.exchange.child.is_some() {
-            return self.endpoints.hear(root, head, observation, carrier);
+            return self.endpoints.hear((root, scope), head, observation, carrier);
         }
         self.endpoints.place(owner, head, observation, caller, &mut self.counters)
     }

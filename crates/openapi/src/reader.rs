@@ -36,10 +36,18 @@ pub struct Reader {
     faults: Vec<Fault>,
     /// Names that were added, found or not.
     asked: BTreeSet<String>,
+    /// Of these, those that need not be descriptions.
+    any: BTreeSet<String>,
     wanted: BTreeSet<String>,
 }
 
 impl Reader {
+    /// Adds a file of a folder, which need not be a description.
+    pub fn add_any(&mut self, name: &str, bytes: &[u8]) {
+        self.any.insert(name.to_owned());
+        self.add(name, bytes);
+    }
+
     /// Adds a file by its name, with `/` between folders.
     pub fn add(&mut self, name: &str, bytes: &[u8]) {
         if !self.take(name) {
@@ -79,7 +87,7 @@ impl Reader {
                     reading.descriptions.push(description);
                     faults.extend(more);
                 }
-                Ok(None) if self.wanted.contains(name) => {}
+                Ok(None) if self.wanted.contains(name) || self.any.contains(name) => {}
                 Ok(None) => {
                     reading
                         .faults

@@ -1,0 +1,138 @@
+//! `--openapi`: descriptions of APIs, from files and folders.
+
+use crate::failure::Failure;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use tapwire_inventory::Given;
+use tapwire_openapi::{Fault, Reader, Reading};
+
+/// Faults of one argument that are printed; the others are counted.
+const SHOWN: usize = 5;
+/// Folders within folders.
+const MAX_DEPTH: usize = 16;
+/// Files of one folder.
+const MAX_FILES: usize = 4096;
+
+/// Reads what arguments name, each `FILE`, `FOLDER` or `SERVICE=FILE`. What cannot be read of one is said and left out, unless
+/// nothing is left.
+pub(crate) fn load<'a>(arguments: impl IntoIterator<Item = &'a String>) -> Result<Vec<Given>, Failure> {
+    let mut given = Vec::new();
+    let mut first = None;
+    for argument in arguments {
+        let (service, path) = split(argument);
+        let reading = read(&path)?;
+        if reading.descriptions.is_empty() && reading.faults.is_empty() {
+            return Err(Failure::new(format!("--openapi {argument}: no file in it is an API description")));
+        }
+        first = first.or_else(|| reading.faults.first().map(ToString::to_string));
+        tell(&reading.faults);
+        given.extend(reading.descriptions.into_iter().map(|description| Given {
+            description: Arc::new(description),
+            service: service.as_deref().map(Arc::from),
+        }));
+    }
+    match first {
+        Some(fault) if given.is_empty() => Err(Failure::new(format!(
+            "--openapi: none of the descriptions could be read; the first: {fault}"
+        ))),
+        _ => Ok(given),
+    }
+}
+
+/// One description, for comparing.
+pub(crate) fn load_one(argument: &str) -> Result<Reading, Failure> {
+    let reading = read(Path::new(argument))?;
+    match reading.descriptions.is_empty() {
+        false => {
+            tell(&reading.faults);
+            Ok(reading)
+        }
+        true => {
+            let why = reading
+                .faults
+                .first()
+                .map_or("no file in it is an API description".into(), ToString::to_string);
+            Err(Failure::new(format!("--diff {argument}: {why}")))
+        }
+    }
+}
+
+/// `SERVICE=FILE`, unless there is a file of that very name.
+fn split(argument: &str) -> (Option<String>, PathBuf) {
+    match argument.split_once('=') {
+        Some((service, path)) if !Path::new(argument).exists() && !service.is_empty() => {
+            (Some(service.to_ascii_lowercase()), path.into())
+        }
+        _ => (None, argument.into()),
+    }
+}
+
+fn read(path: &Path) -> Result<Reading, Failure> {
+    let mut reader = Reader::default();
+    if path.is_dir() {
+        for file in files_below(path)? {
+            reader.add_any(&name(&file), &bytes(&file)?);
+        }
+    } else {
+        reader.add(&name(path), &bytes(path)?);
+    }
+    // What files refer to; each round names fewer, since none is asked for twice.
+    loop {
+        let missing = reader.missing();
+        if missing.is_empty() {
+            return Ok(reader.finish());
+        }
+        for name in missing {
+            match std::fs::read(&name) {
+                Ok(bytes) => reader.add(&name, &bytes),
+                Err(_) => reader.absent(&name),
+            }
+        }
+    }
+}
+
+fn name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
+    std::fs::read(path).map_err(|error| Failure::new(format!("--openapi {}: {error}", path.display())))
+}
+
+/// JSON and YAML files of a folder, sorted.
+fn files_below(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let failed =
+        |path: &Path, error: std::io::Error| Failure::new(format!("--openapi {}: {error}", path.display()));
+    let mut found = Vec::new();
+    let mut folders = vec![(folder.to_owned(), 0)];
+    while let Some((folder, depth)) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {
+            let path = entry.map_err(|error| failed(&folder, error))?.path();
+            if path.is_dir() && depth < MAX_DEPTH {
+                folders.push((path, depth + 1));
+            } else if is_description(&path) {
+                found.push(path);
+            }
+        }
+    }
+    if found.len() > MAX_FILES {
+        return Err(Failure::new(format!("--openapi {}: more than {MAX_FILES} files", folder.display())));
+    }
+    found.sort();
+    Ok(found)
+}
+
+fn is_description(path: &Path) -> bool {
+    let kind = path.extension().map(|kind| kind.to_string_lossy().to_ascii_lowercase());
+    matches!(kind.as_deref(), Some("json" | "yaml" | "yml"))
+}
+
+fn tell(faults: &[Fault]) {
+    for fault in faults.iter().take(SHOWN) {
+        let left_out = if fault.whole { "; this file is left out" } else { "" };
+        eprintln!("tapwire: --openapi {fault}{left_out}");
+    }
+    if let Some(more) = faults.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        eprintln!("tapwire: --openapi: and {more} more of that kind");
+    }
+}
