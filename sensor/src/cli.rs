@@ -34,6 +34,8 @@ pub(crate) enum Command {
     Show(ShowArgs),
     /// List the services and endpoints of captures
     Inventory(InventoryArgs),
+    /// Write OpenAPI 3.1 of what was seen of a service, or compare that with a description
+    Openapi(OpenApiArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
     /// Send TLS secrets to a sensor on another machine
@@ -330,6 +332,32 @@ pub(crate) struct InventoryArgs {
     /// does not name the host. Their paths are the templates of what they describe
     #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Vec<String>,
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
+    /// Key of all tokens
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// `tapwire openapi`.
+#[derive(Debug, Args)]
+pub(crate) struct OpenApiArgs {
+    /// The service, as `tapwire inventory` names it
+    pub(crate) service: String,
+    /// Captures to learn from: files, directories, or - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// As YAML
+    #[arg(long)]
+    pub(crate) yaml: bool,
+    /// Descriptions of APIs (repeatable), whose templates, names and ids are taken where they describe the service
+    #[arg(long, value_name = "FILE")]
+    pub(crate) openapi: Vec<String>,
+    /// Capture filter, in tcpdump's syntax
+    #[arg(short = 'f', long = "filter", value_name = "BPF")]
+    pub(crate) bpf: Option<String>,
     #[command(flatten)]
     pub(crate) keys: KeyArgs,
     /// Key of all tokens

@@ -15,6 +15,7 @@ mod keys;
 mod ledger;
 mod lists;
 mod next;
+mod openapi;
 mod outputs;
 mod page;
 mod paper;
@@ -52,6 +53,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Doctor(args) => doctor::doctor(&args),
         Command::Show(args) => show::show(&args),
         Command::Inventory(args) => inventory::inventory(&args),
+        Command::Openapi(args) => openapi::openapi(&args),
         Command::Carve(args) => carve::carve(&args),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),
         Command::Explain { name } => lists::explain(&name),

@@ -15,6 +15,7 @@ mod json;
 mod line;
 mod number;
 mod ocsf;
+mod openapi;
 mod pen;
 mod redact;
 mod render;
@@ -25,6 +26,7 @@ mod view;
 
 pub use coverage::seen_share;
 pub use fields::{ExchangeFields, FIELDS, FieldInfo, UnknownField, choose, value};
+pub use openapi::{Document, describe};
 pub use redact::{Fidelity, Redactor};
 pub use render::{Class, Detail, Format, Options, Renderer};
 pub use sensor::{SensorCode, SensorReport};

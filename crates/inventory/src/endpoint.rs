@@ -2,7 +2,7 @@
 
 use crate::hashing::Keyed;
 use crate::schemas::{Room, Schemas};
-use crate::{Documented, EndpointId};
+use crate::{Documented, EndpointId, Proofs};
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
 use tapwire_wire::Timestamp;
@@ -143,6 +143,8 @@ pub struct Endpoint {
     pub shapes: Vec<ResponseShape>,
     /// What its messages consist of.
     pub(crate) schemas: Option<Box<Schemas>>,
+    /// Under which names they did.
+    pub proofs: Proofs,
     /// Where it stands in the descriptions that were given.
     pub documented: Option<Documented>,
 }
@@ -163,6 +165,7 @@ impl Endpoint {
             auth: AuthCounts::default(),
             shapes: Vec::new(),
             schemas: None,
+            proofs: Proofs::default(),
             documented: None,
         }
     }
@@ -202,6 +205,7 @@ impl Endpoint {
         let status = status(observation);
         self.status.add(status);
         self.auth.add(observation);
+        self.proofs.add(observation);
         let answer = &observation.response_payload;
         if matches!(status, Some(200..=299)) && answer.state == PayloadState::Read && answer.format.is_some()
         {
@@ -217,6 +221,7 @@ impl Endpoint {
         self.callers.absorb(&other.callers);
         self.status.absorb(&other.status);
         self.auth.absorb(&other.auth);
+        self.proofs.absorb(&other.proofs);
         other.shapes.iter().for_each(|shape| self.add_shape(shape.shape, shape.calls));
         match (&mut self.schemas, other.schemas) {
             (Some(mine), Some(theirs)) => {

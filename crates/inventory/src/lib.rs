@@ -17,6 +17,7 @@ mod hashing;
 mod inventory;
 mod openapi;
 mod principal;
+mod proofs;
 mod pulse;
 pub mod schemas;
 mod template;
@@ -31,5 +32,6 @@ pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
 pub use inventory::{Counters, Inventory};
 pub use openapi::{Documented, Given, Orphan, State, States};
+pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};

@@ -47,6 +47,7 @@ impl Endpoints {
             return nowhere();
         };
         endpoint.add(observation, caller);
+        endpoint.learn(observation, &mut self.room, &self.hashing);
         Placed {
             endpoint: Some(endpoint.id),
             template: Some(Arc::clone(&endpoint.template)),

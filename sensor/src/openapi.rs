@@ -1,0 +1,53 @@
+//! `openapi`: a service as it was seen, or compared with how it is described.
+
+use crate::cli::{OnOff, OpenApiArgs, SenseArgs};
+use crate::failure::{Exit, Failure};
+use crate::paper::print;
+use crate::sense::{load_key, pipeline_config, redactor};
+use crate::settings::Effective;
+use crate::watch::{Terminal, catch_signals};
+use tapwire_capture::{Pressure, open_files};
+use tapwire_event::{Redactor, describe};
+use tapwire_inventory::Inventory;
+use tapwire_pipeline::run;
+
+/// Services that are named where the one asked for was not seen.
+const SHOWN: usize = 8;
+
+/// `tapwire openapi`.
+pub(crate) fn openapi(args: &OpenApiArgs) -> Result<Exit, Failure> {
+    let effective = Effective::load(&args.config)?;
+    let key = load_key(args.token_key.as_deref(), None)?;
+    let mut source = open_files(&args.paths, args.bpf.as_deref())?;
+    let openapi = args.openapi.clone();
+    let sense = SenseArgs { analysis: OnOff::On, openapi, ..SenseArgs::default() };
+    let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
+    let mut terminal = Terminal::new(catch_signals()?, true, Pressure::Block);
+    let report = run(&mut source, &config, Vec::new(), &mut terminal);
+    terminal.finish();
+    for error in &report.source_errors {
+        eprintln!("tapwire: {error}");
+    }
+    let mut redactor = redactor(&effective, key);
+    let inventory = report.inventory.as_ref().ok_or_else(|| Failure::new("nothing was learned"))?;
+    let service = args.service.to_ascii_lowercase();
+    let Some(document) = describe(inventory, &service, &mut redactor) else {
+        return Err(Failure::new(not_seen(inventory, &service, &mut redactor)));
+    };
+    print(&if args.yaml { document.yaml() } else { document.json() }, true)?;
+    Ok(Exit::Done)
+}
+
+fn not_seen(inventory: &Inventory, service: &str, redactor: &mut Redactor) -> String {
+    let names: Vec<String> = inventory.services().map(|known| redactor.shown_host(&known.name)).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    if names.is_empty() {
+        return format!("openapi {service}: no service was seen; `tapwire doctor` says why");
+    }
+    let near = tapwire_expr::nearest(service, &names).map(|near| format!("; did you mean '{near}'?"));
+    let some = names.iter().take(SHOWN).copied().collect::<Vec<_>>().join(", ");
+    let more = names.len().saturating_sub(SHOWN);
+    let seen = if more > 0 { format!("; seen: {some} and {more} more") } else { format!("; seen: {some}") };
+    format!("openapi {service}: no such service was seen{}", near.unwrap_or(seen))
+}
