@@ -39,24 +39,6 @@ pub(crate) fn load<'a>(arguments: impl IntoIterator<Item = &'a String>) -> Resul
     }
 }
 
-/// One description, for comparing.
-pub(crate) fn load_one(argument: &str) -> Result<Reading, Failure> {
-    let reading = read(Path::new(argument))?;
-    match reading.descriptions.is_empty() {
-        false => {
-            tell(&reading.faults);
-            Ok(reading)
-        }
-        true => {
-            let why = reading
-                .faults
-                .first()
-                .map_or("no file in it is an API description".into(), ToString::to_string);
-            Err(Failure::new(format!("--diff {argument}: {why}")))
-        }
-    }
-}
-
 /// `SERVICE=FILE`, unless there is a file of that very name.
 fn split(argument: &str) -> (Option<String>, PathBuf) {
     match argument.split_once('=') {

@@ -21,7 +21,8 @@ pub(super) fn request(endpoints: &[&Endpoint], names: &mut Names<'_>) -> Option<
 /// What was answered, by status. What a body looks like is learned by class: each code of it has the same.
 pub(super) fn responses(endpoints: &[&Endpoint], names: &mut Names<'_>) -> Document {
     let mut codes: BTreeMap<u16, u64> = BTreeMap::new();
-    for count in learned(endpoints).flat_map(Schemas::codes).filter(|count| (100..=599).contains(&count.code)) {
+    for count in learned(endpoints).flat_map(Schemas::codes).filter(|count| (100..=599).contains(&count.code))
+    {
         *codes.entry(count.code).or_default() += count.calls;
     }
     let mut responses = Document::map();
@@ -31,7 +32,8 @@ pub(super) fn responses(endpoints: &[&Endpoint], names: &mut Names<'_>) -> Docum
             .filter(|answer| u16::from(answer.class) == code / 100)
             .map(|answer| &answer.body)
             .collect();
-        let content = if has_body(*code) { content(&bodies, endpoints.len() > 1, names) } else { Document::map() };
+        let content =
+            if has_body(*code) { content(&bodies, endpoints.len() > 1, names) } else { Document::map() };
         let mut response = Document::map().with("description", description(*code));
         if !content.is_empty() {
             response.put("content", content);
