@@ -350,8 +350,17 @@ pub(crate) struct OpenApiArgs {
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
     /// As YAML
-    #[arg(long)]
+    #[arg(long, conflicts_with = "diff")]
     pub(crate) yaml: bool,
+    /// Say how the service differs from this description, a file or a folder
+    #[arg(long, value_name = "SPEC")]
+    pub(crate) diff: Option<String>,
+    /// Differences as JSON, one object a line; a description is JSON by itself
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Exit with 1 when there is a difference of this severity or worse: informational, low, medium, high, critical
+    #[arg(long, value_name = "SEVERITY", requires = "diff")]
+    pub(crate) fail_on: Option<String>,
     /// Descriptions of APIs (repeatable), whose templates, names and ids are taken where they describe the service
     #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Vec<String>,

@@ -39,6 +39,19 @@ pub(crate) fn load<'a>(arguments: impl IntoIterator<Item = &'a String>) -> Resul
     }
 }
 
+/// What describes one service, for comparing.
+pub(crate) fn of_service(argument: &str, service: &str) -> Result<Vec<Given>, Failure> {
+    let reading = read(Path::new(argument))?;
+    if reading.descriptions.is_empty() {
+        let none = || "no file in it is an API description".to_owned();
+        let why = reading.faults.first().map_or_else(none, ToString::to_string);
+        return Err(Failure::new(format!("--diff {argument}: {why}")));
+    }
+    tell(&reading.faults);
+    let given = |description| Given { description: Arc::new(description), service: Some(service.into()) };
+    Ok(reading.descriptions.into_iter().map(given).collect())
+}
+
 /// `SERVICE=FILE`, unless there is a file of that very name.
 fn split(argument: &str) -> (Option<String>, PathBuf) {
     match argument.split_once('=') {

@@ -6,6 +6,7 @@ mod carve;
 mod cli;
 mod coverage;
 mod descriptions;
+mod differences;
 mod doctor;
 mod failure;
 mod handover;

@@ -258,7 +258,7 @@ fn usual_threads(analysis: bool, pressure: Pressure) -> usize {
     cores.saturating_sub(2).max(1)
 }
 
-fn severity(name: &str) -> Result<Severity, Failure> {
+pub(crate) fn severity(name: &str) -> Result<Severity, Failure> {
     let all = [Severity::Informational, Severity::Low, Severity::Medium, Severity::High, Severity::Critical];
     all.into_iter().find(|severity| severity.name().eq_ignore_ascii_case(name)).ok_or_else(|| {
         Failure::new(format!(

@@ -26,7 +26,7 @@ mod view;
 
 pub use coverage::seen_share;
 pub use fields::{ExchangeFields, FIELDS, FieldInfo, UnknownField, choose, value};
-pub use openapi::{Document, describe};
+pub use openapi::{Document, describe, shown_media_type};
 pub use redact::{Fidelity, Redactor};
 pub use render::{Class, Detail, Format, Options, Renderer};
 pub use sensor::{SensorCode, SensorReport};

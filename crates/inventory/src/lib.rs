@@ -31,7 +31,9 @@ pub use config::Config;
 pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare, ServiceCoverage};
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
 pub use inventory::{Counters, Inventory};
-pub use openapi::{Documented, Given, Orphan, State, States};
+pub use openapi::{
+    Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, States,
+};
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};

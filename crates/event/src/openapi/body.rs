@@ -1,7 +1,7 @@
 //! What is sent and answered: media types, statuses, and what bodies look like.
 
 use super::document::Document;
-use super::names::Names;
+use super::names::{Names, shown_media_type};
 use super::schema;
 use std::collections::BTreeMap;
 use tapwire_inventory::{BodySchema, Endpoint, Schemas};
@@ -72,8 +72,7 @@ fn content(bodies: &[&BodySchema], shared: bool, names: &mut Names<'_>) -> Docum
     for body in bodies {
         let media_type = match &*body.media_type {
             "" if body.format.is_none() && body.schema.nodes().is_empty() => continue,
-            "" => "*/*".to_owned(),
-            named => names.media_type(named),
+            named => shown_media_type(named).to_owned(),
         };
         let schema = if shared { Document::map() } else { schema::body(body, names) };
         let content = match schema.is_empty() {

@@ -12,6 +12,7 @@ mod schema;
 mod security;
 
 pub use document::Document;
+pub use names::shown_media_type;
 
 use crate::Redactor;
 use crate::time::Civil;

@@ -37,22 +37,22 @@ impl<'a> Names<'a> {
         });
         parts.collect::<Vec<_>>().join("/")
     }
+}
 
-    /// A media type, or `*/*` for what is none.
-    pub(super) fn media_type(&self, text: &str) -> String {
-        const TYPES: [&str; 9] =
-            ["application", "audio", "font", "image", "message", "model", "multipart", "text", "video"];
-        let known = text.split_once('/').filter(|(kind, subtype)| {
-            let plain =
-                |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
-            let digits = subtype.bytes().filter(u8::is_ascii_digit).count();
-            TYPES.contains(kind)
-                && (1..=LONGEST_SUBTYPE).contains(&subtype.len())
-                && subtype.bytes().all(plain)
-                && digits <= 4
-        });
-        if known.is_some() { text.to_owned() } else { "*/*".to_owned() }
-    }
+/// A media type without parameters as it may leave: `*/*` for what is none.
+pub fn shown_media_type(text: &str) -> &str {
+    const TYPES: [&str; 9] =
+        ["application", "audio", "font", "image", "message", "model", "multipart", "text", "video"];
+    let known = text.split_once('/').filter(|(kind, subtype)| {
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte);
+        // `vnd.ms-excel.sheet.2007` has four.
+        let digits = subtype.bytes().filter(u8::is_ascii_digit).count();
+        TYPES.contains(kind)
+            && (1..=LONGEST_SUBTYPE).contains(&subtype.len())
+            && subtype.bytes().all(plain)
+            && digits <= 4
+    });
+    if known.is_some() { text } else { "*/*" }
 }
 
 /// Names of the parameters of a path, each once.
