@@ -1,6 +1,7 @@
 //! Pages that are made from the registries: what they say is what the build knows.
 
 use std::fmt::Write;
+use tapwire_inspect::classes::DATA_CLASSES;
 use tapwire_inspect::{PAYLOADS, STYLES};
 use tapwire_protocol::PROTOCOLS;
 use tapwire_tests::workspace;
@@ -11,17 +12,41 @@ const END: &str = "<!-- end -->\n";
 
 #[test]
 fn page_of_protocols_is_up_to_date() {
-    let path = workspace().join("docs/protocols.md");
+    up_to_date("docs/protocols.md", &tables());
+}
+
+#[test]
+fn page_of_data_classes_is_up_to_date() {
+    up_to_date("docs/data-classes.md", &classes());
+}
+
+#[track_caller]
+fn up_to_date(name: &str, expected: &str) {
+    let path = workspace().join(name);
     let page = std::fs::read_to_string(&path).expect("the page");
     let (before, rest) = page.split_once(BEGIN).expect("the beginning of what is made");
     let (made, after) = rest.split_once(END).expect("its end");
-    let expected = tables();
     if std::env::var_os("UPDATE").is_some() {
-        std::fs::write(&path, [before, BEGIN, &expected, END, after].concat())
+        std::fs::write(&path, [before, BEGIN, expected, END, after].concat())
             .expect("a page that can be written");
     } else {
-        assert_eq!(made, expected, "docs/protocols.md: {}", BEGIN.trim());
+        assert_eq!(made, expected, "{name}: {}", BEGIN.trim());
     }
+}
+
+fn classes() -> String {
+    let mut page = String::from(
+        "\n| name | what it is | sort, sensitivity | region | counts | how it is told |\n|---|---|---|---|---|---|\n",
+    );
+    for class in DATA_CLASSES {
+        let (region, counts) = (class.region.unwrap_or("any"), class.strength.meaning());
+        let sort = format!("{}, {}", class.kind.name(), class.sensitivity.name());
+        let (title, summary) = (cell(class.title), cell(class.summary));
+        writeln!(page, "| `{}` | {title} | {sort} | {region} | {counts} | {summary} |", class.name)
+            .expect("text");
+    }
+    page.push('\n');
+    page
 }
 
 fn tables() -> String {

@@ -115,6 +115,8 @@ pub(crate) enum Listing {
     Protocols,
     /// Payload formats, and the styles of calls made in them
     Payloads,
+    /// Kinds of sensitive data
+    DataClasses,
     /// Outputs
     Sinks,
     /// Fields of --where and --fields

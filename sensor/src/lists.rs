@@ -8,6 +8,7 @@ use serde_json::json;
 use tapwire_capture::InterfaceInfo;
 use tapwire_detect::{DETECTORS, DetectorInfo};
 use tapwire_event::{FIELDS, SensorCode};
+use tapwire_inspect::classes::{DATA_CLASSES, DataClass};
 use tapwire_inspect::{PAYLOADS, STYLES};
 use tapwire_protocol::{Anomaly, PROTOCOLS};
 use tapwire_sink::SINKS;
@@ -50,6 +51,15 @@ fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
                 .chain(STYLES.iter().map(|s| entry(s.name, format!("a style of calls: {}", s.summary))))
                 .collect()
         }
+        Listing::DataClasses => DATA_CLASSES
+            .iter()
+            .map(|class| {
+                entry(
+                    class.name,
+                    format!("{} ({}, {})", class.title, class.kind.name(), class.sensitivity.name()),
+                )
+            })
+            .collect(),
         Listing::Sinks => SINKS.iter().map(|s| entry(s.example, s.summary)).collect(),
         Listing::Fields => {
             FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect()
@@ -82,6 +92,8 @@ pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
         let title = paper.strong(anomaly.name());
         paper.line(&format!("{title}, an anomaly: a fact about the bytes of an exchange"));
         paper.line(&format!("  {}", anomaly.meaning().trim()));
+    } else if let Some(class) = DATA_CLASSES.iter().find(|class| class.name == name) {
+        explain_class(class, &mut paper);
     } else if let Some(ailment) = ailments().into_iter().find(|ailment| ailment.name == name) {
         explain_ailment(ailment, &mut paper);
     } else if let Some(field) = FIELDS.iter().find(|field| field.name == name) {
@@ -124,6 +136,21 @@ fn explain_detector(detector: &DetectorInfo, paper: &mut Paper) {
     }
 }
 
+fn explain_class(class: &DataClass, paper: &mut Paper) {
+    let title = paper.strong(class.title);
+    paper.line(&format!("{title} ({}, a data class)", class.name));
+    paper.line(&format!("  {}.", class.summary));
+    paper.line("");
+    paper.row("sort", class.kind.name());
+    paper.row("sensitivity", class.sensitivity.name());
+    paper.row("region", class.region.unwrap_or("any"));
+    paper.row("counts", class.strength.meaning());
+    if !class.keys.is_empty() {
+        paper.row("names", &class.keys.join(", "));
+    }
+    paper.row("example", &format!("{}: {}", class.example.0, class.example.1));
+}
+
 fn explain_ailment(ailment: &Ailment, paper: &mut Paper) {
     let title = paper.strong(ailment.title);
     paper.line(&format!("{title} ({}, an ailment of a mirror: {})", ailment.name, ailment.harm.name()));
@@ -139,8 +166,10 @@ fn unknown(name: &str) -> String {
     let codes = SensorCode::ALL.iter().map(|code| code.name());
     let fields = FIELDS.iter().map(|field| field.name);
     let ailments = ailments().into_iter().map(|ailment| ailment.name);
-    let names: Vec<&str> = detectors.chain(anomalies).chain(ailments).chain(fields).chain(codes).collect();
+    let classes = DATA_CLASSES.iter().map(|class| class.name);
+    let names: Vec<&str> =
+        detectors.chain(classes).chain(anomalies).chain(ailments).chain(fields).chain(codes).collect();
     let hint =
         tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
-    format!("explain {name}: no detector, anomaly, ailment or field is named so{hint}")
+    format!("explain {name}: no detector, data class, anomaly, ailment or field is named so{hint}")
 }

@@ -219,6 +219,7 @@ pub(crate) fn pipeline_config(
     inspect.max_decoded_bytes = size_of_key("body.max_decoded", &settings.body.max_decoded)? as u64;
     inspect.max_ratio = settings.body.max_ratio;
     inspect.descriptors = Arc::new(settings.inspect.descriptors(&args.proto)?);
+    inspect.classes = Arc::new(settings.classes()?);
     let mut inventory = tapwire_inventory::Config::new(key.clone());
     inventory.silence = settings.heartbeat.silence();
     inventory.descriptions = descriptions::load(settings.openapi.iter().chain(&args.openapi))?;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use tapwire_inspect::Descriptors;
+use tapwire_inspect::classes::{Classes, UserClass};
 use toml::{Table, Value};
 
 /// Every key that can be set.
@@ -43,6 +44,8 @@ pub(crate) struct Settings {
     pub(crate) events: Events,
     /// What is known of payloads beforehand.
     pub(crate) inspect: Inspect,
+    /// Data classes of one's own.
+    pub(crate) data_class: Vec<UserClass>,
     /// Outputs.
     pub(crate) sink: tapwire_sink::Config,
     /// Secrets that others send.
@@ -208,11 +211,22 @@ pub(crate) enum Keep {
 }
 
 /// `[inspect]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Inspect {
     /// Descriptions of gRPC's messages: files that `protoc --include_imports --descriptor_set_out` wrote.
     pub(crate) proto: Vec<PathBuf>,
+    /// Countries whose national numbers are data classes, in lower case, such as ["de", "fr"]; "*": all that are known.
+    pub(crate) regions: Vec<String>,
+    /// Whether addresses of crypto currencies are a data class.
+    pub(crate) crypto_addresses: bool,
+}
+
+impl Default for Inspect {
+    fn default() -> Self {
+        let tapwire_inspect::classes::Settings { regions, crypto_addresses, .. } = Default::default();
+        Self { proto: Vec::new(), regions, crypto_addresses }
+    }
 }
 
 impl Inspect {
@@ -226,6 +240,18 @@ impl Inspect {
             descriptors.add(&set).map_err(|error| failed(&error))?;
         }
         Ok(descriptors)
+    }
+}
+
+impl Settings {
+    /// The data classes that are looked for.
+    pub(crate) fn classes(&self) -> Result<Classes, Failure> {
+        let settings = tapwire_inspect::classes::Settings {
+            regions: self.inspect.regions.clone(),
+            crypto_addresses: self.inspect.crypto_addresses,
+            data_class: self.data_class.clone(),
+        };
+        Classes::new(&settings).map_err(|bad| Failure::new(format!("configuration: {bad}")))
     }
 }
 
@@ -247,6 +273,7 @@ impl Default for Settings {
             streams: Streams::default(),
             events: Events::default(),
             inspect: Inspect::default(),
+            data_class: Vec::new(),
             sink: tapwire_sink::Config::default(),
             keys: Keys::default(),
         }

@@ -168,6 +168,13 @@ pub const FIELDS: &[FieldInfo] = &[
         "kinds of credentials in the request, such as bearer or cookie",
         credentials,
     ),
+    field(
+        "data_classes",
+        Kind::List,
+        "classes of sensitive data in URL, headers and bodies of both sides, such as card or email",
+        data_classes,
+    )
+    .ocsf("unmapped.data_classes"),
     field("anomalies", Kind::List, "facts about the bytes, such as duplicate-content-length", anomalies)
         .ocsf("unmapped.anomalies"),
     field("protocols", Kind::List, "protocols, outermost first", |v| {
@@ -381,6 +388,16 @@ fn credentials<'a>(view: &View<'a>) -> Value<'a> {
     kinds.sort_unstable();
     kinds.dedup();
     Value::List(kinds.into_iter().map(|kind| Cow::Borrowed(kind.name().as_bytes())).collect())
+}
+
+fn data_classes<'a>(view: &View<'a>) -> Value<'a> {
+    let Some(call) = view.call else { return Value::Unknown };
+    let observation = &call.observation;
+    let mut names: Vec<&str> =
+        observation.data_classes().map(|found| observation.class_name(found.class)).collect();
+    names.sort_unstable();
+    names.dedup();
+    Value::List(names.into_iter().map(|name| Cow::Borrowed(name.as_bytes())).collect())
 }
 
 fn anomalies<'a>(view: &View<'a>) -> Value<'a> {

@@ -7,6 +7,7 @@ use crate::sensor::{SensorCode, SensorReport};
 use crate::time::Civil;
 use crate::view::View;
 use tapwire_detect::{Finding, Severity};
+use tapwire_expr::Value;
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::{Anomaly, Pairing, Seen};
 use tapwire_wire::Timestamp;
@@ -29,6 +30,7 @@ pub(crate) fn exchange(view: &View<'_>, pen: &mut Pen, colour: bool, out: &mut V
     column(out, 7, |out| latency(view, out));
     column(out, 6, |out| size(view, out));
     remarks(view, colour, out);
+    data_classes(view, colour, out);
     while out.last() == Some(&b' ') {
         out.pop();
     }
@@ -216,6 +218,25 @@ fn unit(out: &mut Vec<u8>, tenths: u64, name: &str) {
         number::unsigned(out, tenths % 10);
     }
     out.extend_from_slice(name.as_bytes());
+}
+
+/// What sensitive data it carries: `card,email`.
+fn data_classes(view: &View<'_>, colour: bool, out: &mut Vec<u8>) {
+    let names =
+        match crate::fields::choose("data_classes").ok().and_then(|fields| Some(fields.first()?.value(view)))
+        {
+            Some(Value::List(names)) if !names.is_empty() => names,
+            _ => return,
+        };
+    out.push(b' ');
+    painted(out, colour, RED, |out| {
+        for (at, name) in names.iter().enumerate() {
+            if at > 0 {
+                out.push(b',');
+            }
+            out.extend_from_slice(name);
+        }
+    });
 }
 
 /// What is unusual: how it was seen, then anomalies.

@@ -95,6 +95,7 @@ impl Inspector {
             request_payload: request.payload,
             response_payload: response.payload,
             said: None,
+            own_classes: self.config.classes.own().then(|| Arc::clone(&self.config.classes)),
             anomalies: request.anomalies | response.anomalies,
         };
         self.request(&mut observation);

@@ -1,8 +1,10 @@
 //! What an exchange says by itself.
 
 use crate::Token;
+use crate::classes::Classes;
 use crate::fields::FieldList;
 use crate::style::{Operation, Said};
+use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Exchange, Range};
 
 /// Where in a request or response something stands.
@@ -218,6 +220,8 @@ pub struct Observation {
     pub response_payload: Payload,
     /// What the payloads say in a style of calls, such as GraphQL; `None` where the path says what is called.
     pub said: Option<Box<Said>>,
+    /// The names of data classes, where the configuration has some of its own.
+    pub own_classes: Option<Arc<Classes>>,
     /// What inspection adds to the anomalies of the exchange.
     pub anomalies: Anomalies,
 }

@@ -8,6 +8,9 @@ use crate::view::View;
 use tapwire_protocol::{ChildKind, Direction, EachWay, Frames, Message, Totals};
 use tapwire_wire::{Overlay, Tunnel};
 
+/// Places of data classes that an event tells; of more it says how many.
+const MOST_CLASSES: usize = 32;
+
 /// Success, failure or unknown, by the status code, and by the payload where that says that the call failed.
 fn status_id(view: &View<'_>) -> i64 {
     match view.status() {
@@ -74,6 +77,7 @@ impl Writer<'_> {
         if !anomalies.is_empty() {
             json::words(out, "anomalies", anomalies.iter().map(tapwire_protocol::Anomaly::name));
         }
+        self.data_classes(view, out);
         json::words(out, "protocols", view.protocols());
         self.said(view, out);
         child(view, out);
@@ -120,6 +124,32 @@ impl Writer<'_> {
             json::own(out, "kind", kind);
             json::text(out, "token", token);
             json::close(out);
+        }
+    }
+
+    /// Each class with the place it stands in, and how many values there are of it.
+    fn data_classes(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+        let Some(observation) = view.call.map(|call| &call.observation) else { return };
+        let mut found = observation.data_classes().peekable();
+        if found.peek().is_none() {
+            return;
+        }
+        json::list(out, "data_classes");
+        for found in found.by_ref().take(MOST_CLASSES) {
+            json::element(out);
+            json::open(out);
+            json::own(out, "class", observation.class_name(found.class));
+            json::text(out, "where", self.pen.field_path(&found.place()));
+            json::count(out, "count", found.count.into());
+            if found.is_test {
+                json::truth(out, "test", true);
+            }
+            json::close(out);
+        }
+        json::close_list(out);
+        let more = found.count();
+        if more > 0 {
+            json::count(out, "data_classes_left_out", more as u64);
         }
     }
 

@@ -21,6 +21,21 @@ impl Redactor {
         })
     }
 
+    /// The path of a field, `body.$.users["…"].email`: each name in it is judged alone.
+    pub(crate) fn field_path<'s>(&mut self, path: Untrusted<'_>, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
+        let mark = |byte: &u8| matches!(byte, b'.' | b'[' | b']' | b'"' | b'$' | b'\\');
+        self.fill(path, scratch, |this, text, out| {
+            for piece in text.split_inclusive(mark) {
+                let (name, end) = match piece.split_last() {
+                    Some((last, name)) if mark(last) => (name, Some(*last)),
+                    _ => (piece, None),
+                };
+                this.write_payload_name(name, out);
+                out.extend(end);
+            }
+        })
+    }
+
     /// Text that is content: always a token.
     pub(crate) fn content<'s>(&mut self, text: Untrusted<'_>, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
         self.fill(text, scratch, Self::value)

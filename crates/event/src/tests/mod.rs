@@ -38,6 +38,7 @@ fn call(exchange: Exchange) -> Call {
     let credential =
         Credential { kind: CredentialKind::Bearer, place: Place::Header, name: None, token, identity: None };
     let observation = Observation {
+        own_classes: None,
         exchange,
         authority: Some("shop.example:8080".to_owned()),
         path: None,

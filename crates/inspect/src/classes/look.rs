@@ -372,6 +372,11 @@ impl Classes {
         }
     }
 
+    /// Whether the configuration has classes of its own.
+    pub const fn own(&self) -> bool {
+        !self.own.is_empty()
+    }
+
     /// The name of a class.
     pub fn name(&self, class: ClassId) -> &str {
         let own = || usize::from(class.0).checked_sub(DATA_CLASSES.len()).and_then(|at| self.own.get(at));

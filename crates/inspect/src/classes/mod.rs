@@ -27,6 +27,7 @@ mod crypto;
 mod device;
 mod europe;
 mod form;
+mod found;
 mod health;
 mod india;
 mod keys;
@@ -41,6 +42,7 @@ mod united;
 mod words;
 
 pub use column::Column;
+pub use found::Found;
 pub use look::{Classes, Clues, Hit, Hits, REPORTED};
 pub use settings::{BadClass, Settings, UserClass};
 

@@ -1,6 +1,7 @@
 //! What is learned of one field of a schema.
 
 use super::values::Values;
+use tapwire_inspect::classes::{ClassId, Column};
 use tapwire_inspect::fields::{Bounds, Field, FieldList, Format, Formats, Kind, Kinds, Lengths, Step};
 
 /// How often values of a field seemed to be of a data class.
@@ -12,8 +13,10 @@ pub struct ClassCount {
     pub score: u8,
     /// Bodies, or heads, that had such a value.
     pub bodies: u32,
-    /// Values; 0 where the place is free.
+    /// Values, candidates too; 0 where the place is free.
     pub values: u64,
+    /// Of these, those that count by themselves.
+    pub reported: u64,
 }
 
 /// Classes kept of one field: more would be a field of anything.
@@ -101,7 +104,13 @@ impl Node {
         self.items.join(field.items);
         for hits in field.classes.iter().filter(|hits| hits.values > 0) {
             let values = hits.values.into();
-            self.add_class(ClassCount { class: hits.class, score: hits.score, bodies: 1, values });
+            self.add_class(ClassCount {
+                class: hits.class,
+                score: hits.score,
+                bodies: 1,
+                values,
+                reported: hits.reported.into(),
+            });
         }
         if self.values.are_many() { 0 } else { self.values.learn(list, field) }
     }
@@ -130,7 +139,23 @@ impl Node {
             known.score = known.score.max(count.score);
             known.bodies = known.bodies.saturating_add(count.bodies);
             known.values += count.values;
+            known.reported += count.reported;
         }
+    }
+
+    /// The data classes that it is tagged with: one that single values prove, or most values of the field together.
+    pub fn data_classes(&self) -> impl Iterator<Item = ClassId> {
+        let counts = self.classes.iter().filter(|count| count.values > 0);
+        counts.filter_map(|count| {
+            let class = ClassId::from_number(count.class)?;
+            let column = Column {
+                values: self.scalars,
+                passed: count.values,
+                reported: count.reported,
+                messages: count.bodies.into(),
+            };
+            column.tags(class).then_some(class)
+        })
     }
 
     /// The types of its values, as JSON Schema spells them, without `null`: see [`Node::is_nullable`]. `typed` says that the
