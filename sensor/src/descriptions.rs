@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use tapwire_inventory::Given;
+use tapwire_inventory::{Given, Inventory};
 use tapwire_openapi::{Fault, Reader, Reading};
 
 /// Faults of one argument that are printed; the others are counted.
@@ -16,26 +16,42 @@ const MAX_FILES: usize = 4096;
 /// Reads what arguments name, each `FILE`, `FOLDER` or `SERVICE=FILE`. What cannot be read of one is said and left out, unless
 /// nothing is left.
 pub(crate) fn load<'a>(arguments: impl IntoIterator<Item = &'a String>) -> Result<Vec<Given>, Failure> {
-    let mut given = Vec::new();
-    let mut first = None;
+    let (mut given, mut faults) = (Vec::new(), Vec::new());
     for argument in arguments {
         let (service, path) = split(argument);
         let reading = read(&path)?;
         if reading.descriptions.is_empty() && reading.faults.is_empty() {
             return Err(Failure::new(format!("--openapi {argument}: no file in it is an API description")));
         }
-        first = first.or_else(|| reading.faults.first().map(ToString::to_string));
-        tell(&reading.faults);
+        faults.push(reading.faults);
         given.extend(reading.descriptions.into_iter().map(|description| Given {
             description: Arc::new(description),
             service: service.as_deref().map(Arc::from),
         }));
     }
-    match first {
-        Some(fault) if given.is_empty() => Err(Failure::new(format!(
-            "--openapi: none of the descriptions could be read; the first: {fault}"
-        ))),
-        _ => Ok(given),
+    if let (Some(fault), true) = (faults.iter().flatten().next(), given.is_empty()) {
+        let what = "none of the descriptions could be read; the first";
+        return Err(Failure::new(format!("--openapi: {what}: {fault}")));
+    }
+    faults.iter().for_each(|faults| tell(faults));
+    Ok(given)
+}
+
+/// Says which descriptions nothing of what was seen is in, and what to do about it.
+pub(crate) fn tell_unmet(inventory: Option<&Inventory>) {
+    let unmet = inventory.map(Inventory::unmet_descriptions).unwrap_or_default();
+    for given in unmet.iter().take(SHOWN) {
+        let file = &given.description.file;
+        let hosts = given.description.servers.iter().filter_map(|server| server.host.as_deref());
+        let hosts = hosts.take(SHOWN).collect::<Vec<_>>().join(", ");
+        let lives = if hosts.is_empty() { String::new() } else { format!(" (it names {hosts})") };
+        eprintln!(
+            "tapwire: --openapi {file}: nothing that was seen is in it{lives}; where clients use another name than the \
+             mirror shows, try --openapi SERVICE={file}"
+        );
+    }
+    if let Some(more) = unmet.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        eprintln!("tapwire: --openapi: and {more} more of that kind");
     }
 }
 

@@ -3,6 +3,7 @@
 use crate::apis;
 use crate::behind;
 use crate::cli::{InventoryArgs, OnOff, SenseArgs};
+use crate::descriptions;
 use crate::failure::{Exit, Failure};
 use crate::paper::{Paper, print};
 use crate::sense::{load_key, pipeline_config, redactor};
@@ -31,6 +32,7 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     for error in &report.source_errors {
         eprintln!("tapwire: {error}");
     }
+    descriptions::tell_unmet(report.inventory.as_ref());
     let mut redactor = redactor(&effective, key);
     let text = match &report.inventory {
         Some(inventory) if args.json => lines(inventory, &report.behind_tls, &mut redactor),

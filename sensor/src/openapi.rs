@@ -27,6 +27,7 @@ pub(crate) fn openapi(args: &OpenApiArgs) -> Result<Exit, Failure> {
     for error in &report.source_errors {
         eprintln!("tapwire: {error}");
     }
+    descriptions::tell_unmet(report.inventory.as_ref());
     let mut redactor = redactor(&effective, key);
     let inventory = report.inventory.as_ref().ok_or_else(|| Failure::new("nothing was learned"))?;
     let Some(document) = describe(inventory, &service, &mut redactor) else {

@@ -121,6 +121,9 @@ impl Run<'_> {
             eprintln!("tapwire: {line}");
         }
         report_errors(&report, source.is_endless());
+        if !args.quiet {
+            descriptions::tell_unmet(report.inventory.as_ref());
+        }
         let exit = exit(&report, pressure, threshold);
         if exit == Exit::Operator && report.wire.packets == 0 || report.reader_gone {
             // Figures of nothing help nobody, nor do figures that nobody waits for.

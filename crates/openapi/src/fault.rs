@@ -39,11 +39,14 @@ impl Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.place {
-            Place::File => write!(f, "{}: {}", self.file, self.what),
-            Place::Line(line, column) => write!(f, "{}:{line}:{column}: {}", self.file, self.what),
-            Place::Pointer(pointer) => write!(f, "{}#{pointer}: {}", self.file, self.what),
-        }
+        let place = match &self.place {
+            Place::File => String::new(),
+            Place::Line(line, column) => format!(":{line}:{column}"),
+            Place::Pointer(pointer) => format!("#{pointer}"),
+        };
+        // Parts of the file stand in it: they must not end the line, nor steer a terminal.
+        let line = format!("{}{place}: {}", self.file, self.what);
+        line.chars().try_for_each(|c| fmt::Write::write_char(f, if c.is_control() { '\u{fffd}' } else { c }))
     }
 }
 

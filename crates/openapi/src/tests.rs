@@ -318,3 +318,50 @@ fn yaml_is_read_by_its_core_schema() {
     // The merge key stands first and loses all the same.
     assert_eq!(value, serde_json::from_str::<serde_json::Value>(expected).unwrap());
 }
+
+/// Every description that these tests have, as they stand and damaged at some places.
+fn damaged(which: usize, damage: &[(usize, u8, bool)]) -> (&'static str, Vec<u8>) {
+    let [main, part] = shop_v31();
+    let (name, text) = match which {
+        0 => ("a.yaml", SHOP_V2.to_owned()),
+        1 => ("b.json", SHOP_V30.to_owned()),
+        2 => main,
+        _ => part,
+    };
+    let mut bytes = text.into_bytes();
+    for (place, byte, inserts) in damage {
+        let place = place % bytes.len();
+        if *inserts { bytes.insert(place, *byte) } else { bytes[place] = *byte }
+    }
+    (name, bytes)
+}
+
+proptest::proptest! {
+    /// Whatever a file holds, every fault is one line, every schema that is named is there, and reading it again says the same.
+    #[test]
+    fn any_file_is_read_or_says_why(
+        which in 0_usize..4,
+        damage in proptest::collection::vec((0_usize..10_000, proptest::prelude::any::<u8>(), proptest::prelude::any::<bool>()), 0..6),
+    ) {
+        let (name, bytes) = damaged(which, &damage);
+        let read = || {
+            let mut reader = Reader::default();
+            reader.add(name, &bytes);
+            reader.missing().iter().for_each(|other| reader.absent(other));
+            reader.finish()
+        };
+        let reading = read();
+        for fault in &reading.faults {
+            proptest::prop_assert!(!fault.to_string().contains('\n'), "{fault}");
+            proptest::prop_assert_eq!(&fault.file, name);
+        }
+        for description in &reading.descriptions {
+            let operations = description.paths.iter().flat_map(|item| &item.operations);
+            for content in operations.flat_map(|operation| operation.responses.iter().flat_map(|one| &one.content)) {
+                let named = content.schema.is_none_or(|schema| description.schemas.get(schema).is_some());
+                proptest::prop_assert!(named);
+            }
+        }
+        proptest::prop_assert_eq!(format!("{:?}", reading), format!("{:?}", read()));
+    }
+}

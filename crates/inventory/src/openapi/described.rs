@@ -14,6 +14,14 @@ impl Inventory {
         self.endpoints.prior().given()
     }
 
+    /// Descriptions that no endpoint is in.
+    pub fn unmet_descriptions(&self) -> Vec<&Given> {
+        let met: BTreeSet<usize> =
+            self.endpoints.iter().filter_map(|one| Some(one.documented?.description)).collect();
+        let all = self.descriptions().iter().enumerate();
+        all.filter(|(index, _)| !met.contains(index)).map(|(_, given)| given).collect()
+    }
+
     /// Those that describe a service: of its name, else those that name no host.
     pub fn descriptions_of(&self, service: &str) -> Vec<&Arc<Description>> {
         let Some(scope) = self.scope(service) else { return Vec::new() };
