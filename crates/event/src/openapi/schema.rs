@@ -81,7 +81,7 @@ impl Pen<'_, '_> {
         }
     }
 
-    /// Type, format, choices and an example.
+    /// Type, format, choices, data classes and an example.
     fn scalar(&mut self, node: &Node) -> Document {
         let mut document = Document::map();
         let types = node.types(self.typed);
@@ -105,6 +105,11 @@ impl Pen<'_, '_> {
         if numbers && node.count >= ENOUGH && node.numbers.least >= 0.0 && !node.numbers.is_empty() {
             document.put("minimum", 0);
         }
+        let classes: Vec<Document> =
+            node.data_classes().filter_map(|class| class.builtin()).map(|class| class.name.into()).collect();
+        if !classes.is_empty() {
+            document.put("x-tapwire-data-classes", classes);
+        }
         if let [one] = types.as_slice()
             && let Some(example) = example(one, format)
         {
@@ -113,9 +118,10 @@ impl Pen<'_, '_> {
         document
     }
 
-    /// The choices, where all of them may leave. `null` is one where it came.
+    /// The choices, where all of them may leave and `null` is none of them.
     fn choices(&mut self, node: &Node) -> Option<Vec<Document>> {
-        let choices = node.choices(self.typed).filter(|_| !node.is_nullable())?;
+        let plain = !node.is_nullable() && node.data_classes().next().is_none();
+        let choices = node.choices(self.typed).filter(|_| plain)?;
         let open = choices.iter().all(|choice| !choice.is_empty() && self.names.name(choice) == *choice);
         open.then(|| choices.into_iter().map(Document::from).collect())
     }

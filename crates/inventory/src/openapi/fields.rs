@@ -91,8 +91,12 @@ fn wider(one: Look, other: Look) -> Look {
     }
 }
 
+/// Its types, with the data classes that it is tagged with.
 fn seen(node: &Node, body: &BodySchema) -> String {
-    node.types(body.is_typed()).join(" or ")
+    let types = node.types(body.is_typed()).join(" or ");
+    let classes: Vec<&str> =
+        node.data_classes().filter_map(|class| class.builtin()).map(|class| class.name).collect();
+    if classes.is_empty() { types } else { format!("{types} ({})", classes.join(", ")) }
 }
 
 /// The types that came and are not among the described ones. Where everything is text, a text may be of any type that it
