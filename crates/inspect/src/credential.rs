@@ -1,15 +1,23 @@
 //! Credentials of a request: where APIs put them, and whom they name.
 
+mod claims;
+mod issuance;
+
+pub use claims::{Claims, Grants, Word};
+pub use issuance::{Grant, Issuance, Issued, IssuedKind};
+
+use self::claims::is_jwt;
 use crate::target::Target;
 use crate::{Credential, CredentialKind, Domain, Parameter, Place, Token, Tokens, percent};
+use std::sync::Arc;
 use tapwire_protocol::{Head, Range};
 
 /// Credentials kept of one request.
 const MAX_CREDENTIALS: usize = 8;
 /// Bytes of a value that count for its token.
 const MAX_SECRET: usize = 8192;
-/// Slots of the cache of JWT identities; a power of two.
-const IDENTITIES: usize = 1024;
+/// Slots of the cache of JWT claims; a power of two.
+const CLAIMS: usize = 1024;
 
 use CredentialKind::{ApiKey, Basic, Bearer, Cookie, Jwt, Other, Password};
 
@@ -52,6 +60,9 @@ const COOKIES: &[&[u8]] = &[
     b"jwt",
 ];
 
+/// What frameworks put behind an application's name: `_shop_session`.
+const SESSION: &[u8] = b"_session";
+
 /// Query parameters that hold a credential. Left out on purpose: `code` and `state` (OAuth puts them in the URL, for one use),
 /// `sig` and `signature` (signed URLs are made to be handed on), page and CSRF tokens. `key` and `token` are also names
 /// of harmless things: see [`looks_random`].
@@ -83,14 +94,19 @@ const PARAMETERS: &[(&[u8], CredentialKind)] = &[
     (b"sid", Cookie),
 ];
 
-/// Finds credentials, and remembers whom the last JSON Web Tokens named.
+/// Finds credentials, and remembers what the last JSON Web Tokens claimed.
 pub(crate) struct Credentials {
     tokens: Tokens,
-    identities: Box<[Option<Named>]>,
+    claims: Box<[Option<Claimed>]>,
 }
 
-/// A token of a JSON Web Token, with the token of the identity it names.
-type Named = (Token, Option<Token>);
+/// The keyed token of a JSON Web Token, with what it claims.
+type Claimed = (Token, Option<Arc<Claims>>);
+
+/// Reads claims, with the tokens that name whom they are about.
+struct Reader<'a> {
+    tokens: &'a mut Tokens,
+}
 
 /// The credentials found so far in one request.
 struct Found<'a> {
@@ -108,7 +124,7 @@ impl Found<'_> {
 
 impl Credentials {
     pub(crate) fn new(tokens: Tokens) -> Self {
-        Self { tokens, identities: vec![None; IDENTITIES].into() }
+        Self { tokens, claims: vec![None; CLAIMS].into() }
     }
 
     /// Every credential of a request head: headers and cookies first, then the URL.
@@ -143,8 +159,9 @@ impl Credentials {
             kind: Password,
             place: Place::Body,
             name: None,
-            token: self.tokens.token(Domain::Credential, &login.password),
-            identity: (!login.user.is_empty()).then(|| self.tokens.token(Domain::Identity, &login.user)),
+            token: self.tokens.token(Domain::Credential, login.password()),
+            identity: self.user(login),
+            claims: None,
         }
     }
 
@@ -201,6 +218,7 @@ impl Credentials {
             identity: user
                 .filter(|user| !user.is_empty())
                 .map(|user| self.tokens.token(Domain::Identity, user)),
+            claims: None,
         }
     }
 
@@ -214,8 +232,7 @@ impl Credentials {
             let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { continue };
             let (name, secret) =
                 (pair.get(..equals).unwrap_or_default(), pair.get(equals + 1..).unwrap_or_default());
-            let known = COOKIES.iter().any(|known| known.eq_ignore_ascii_case(name));
-            if known && !secret.is_empty() {
+            if is_session(name) && !secret.is_empty() {
                 let name = Range { start, end: start + len(equals) };
                 found.push(self.secret(Cookie, Place::Cookie, Some(name), secret));
             }
@@ -263,53 +280,40 @@ impl Credentials {
         name: Option<Range>,
         secret: &[u8],
     ) -> Credential {
+        let (token, claims) = self.of_secret(secret, kind != Password);
+        let jwt = kind != Password && is_jwt(secret);
+        let identity = claims.as_ref().and_then(|claims| claims.identity);
+        Credential { kind: if jwt { Jwt } else { kind }, place, name, token, identity, claims }
+    }
+
+    /// The token of a secret, and what it claims where it is a JSON Web Token and somebody wants to know.
+    fn of_secret(&mut self, secret: &[u8], read: bool) -> (Token, Option<Arc<Claims>>) {
         let secret = secret.get(..MAX_SECRET).unwrap_or(secret);
         let token = self.tokens.token(Domain::Credential, secret);
-        if kind == Password || !secret.starts_with(b"eyJ") || memchr::memchr_iter(b'.', secret).count() != 2 {
-            return Credential { kind, place, name, token, identity: None };
-        }
-        Credential { kind: Jwt, place, name, token, identity: self.jwt_identity(token, secret) }
+        let claims = if read && is_jwt(secret) { self.claims(token, secret) } else { None };
+        (token, claims)
     }
 
-    fn jwt_identity(&mut self, token: Token, jwt: &[u8]) -> Option<Token> {
+    fn claims(&mut self, token: Token, jwt: &[u8]) -> Option<Arc<Claims>> {
         let [low, high, ..] = token.0;
-        let slot = self.identities.get_mut(usize::from(u16::from_le_bytes([low, high])) % IDENTITIES)?;
-        if let Some((known, identity)) = slot
+        let slot = self.claims.get_mut(usize::from(u16::from_le_bytes([low, high])) % CLAIMS)?;
+        if let Some((known, claims)) = slot
             && *known == token
         {
-            return *identity;
+            return claims.clone();
         }
-        let identity = claimed_identity(jwt).map(|name| self.tokens.token(Domain::Identity, &name));
-        *slot = Some((token, identity));
-        identity
+        let claims = Reader { tokens: &mut self.tokens }.claims(jwt).map(Arc::new);
+        *slot = Some((token, claims.clone()));
+        claims
     }
 }
 
-/// Issuer and subject of a JSON Web Token (RFC 7519, 4.1), divided by NUL. The signature is not checked: this is what the
-/// caller claims, which is enough to tell callers apart.
-fn claimed_identity(jwt: &[u8]) -> Option<Vec<u8>> {
-    let claims = percent::base64(jwt.split(|byte| *byte == b'.').nth(1)?, MAX_SECRET)?;
-    let claims: Claims = serde_json::from_slice(&claims).ok()?;
-    let mut name = text(claims.iss).unwrap_or_default();
-    name.push('\0');
-    name.push_str(&text(Some(claims.sub))?);
-    Some(name.into_bytes())
-}
-
-#[derive(serde::Deserialize)]
-struct Claims {
-    #[serde(default)]
-    iss: Option<serde_json::Value>,
-    sub: serde_json::Value,
-}
-
-/// A claim as text; some issuers write subjects as numbers.
-fn text(claim: Option<serde_json::Value>) -> Option<String> {
-    match claim? {
-        serde_json::Value::String(text) if !text.is_empty() => Some(text),
-        serde_json::Value::Number(number) => Some(number.to_string()),
-        _ => None,
-    }
+/// Whether a cookie of that name carries a session, by the names that frameworks give them.
+fn is_session(name: &[u8]) -> bool {
+    let name = name.strip_prefix(b"__Host-").or_else(|| name.strip_prefix(b"__Secure-")).unwrap_or(name);
+    let tail = name.len().checked_sub(SESSION.len()).and_then(|at| name.get(at..));
+    COOKIES.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || tail.is_some_and(|tail| tail.eq_ignore_ascii_case(SESSION))
 }
 
 /// Whether a value of an ambiguous name can be a secret: sixteen bytes and more, letters and digits.

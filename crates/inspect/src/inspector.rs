@@ -80,8 +80,8 @@ impl Inspector {
 
     /// Says what an exchange says by itself, with the parts that came ahead of it.
     pub fn exchange(&mut self, mut exchange: Exchange) -> Observation {
-        let request = self.message(&mut exchange.request, true);
-        let response = self.message(&mut exchange.response, false);
+        let request = self.message(&mut exchange.request);
+        let response = self.message(&mut exchange.response);
         let mut observation = Observation {
             exchange,
             authority: None,
@@ -92,6 +92,7 @@ impl Inspector {
             credentials: Vec::new(),
             request_fields: None,
             response_fields: None,
+            issuance: None,
             request_payload: request.payload,
             response_payload: response.payload,
             said: None,
@@ -106,9 +107,12 @@ impl Inspector {
             .and_then(|response| self.heads.of_response(&response.head));
         observation.said = self.said(&observation, request.notes.as_deref(), response.notes.as_deref());
         let described = || self.described_login(&observation, request.notes.as_deref());
-        if let Some(login) = request.login.or_else(described) {
-            observation.credentials.push(self.credentials.of_login(&login));
+        let login = request.login.or_else(described);
+        if let Some(login) = login.as_ref().filter(|login| !login.password().is_empty()) {
+            observation.credentials.push(self.credentials.of_login(login));
         }
+        let answered = response.login.as_ref();
+        observation.issuance = self.credentials.issuance(&observation, login.as_ref(), answered);
         observation
     }
 
@@ -170,7 +174,7 @@ impl Inspector {
         frames.login(descriptors, &String::from_utf8_lossy(head.slice(observation.path?).bytes()))
     }
 
-    fn message(&mut self, message: &mut Option<Box<Message>>, is_request: bool) -> Inspected {
+    fn message(&mut self, message: &mut Option<Box<Message>>) -> Inspected {
         let Some(message) = message.as_deref() else { return Inspected::default() };
         let ahead = message.body.parts.then(|| self.open.remove(message.id));
         let body = match ahead {
@@ -179,7 +183,7 @@ impl Inspector {
             None if message.body.len == 0 && message.body.bytes.is_empty() => return Inspected::default(),
             None => self.begin(message),
         };
-        self.end(message, body, is_request)
+        self.end(message, body)
     }
 
     fn begin(&mut self, message: &Message) -> BodyReader {
@@ -190,14 +194,12 @@ impl Inspector {
         BodyReader::new(content_type, content_encoding, &mut self.spares)
     }
 
-    fn end(&mut self, message: &Message, mut body: BodyReader, is_request: bool) -> Inspected {
+    fn end(&mut self, message: &Message, mut body: BodyReader) -> Inspected {
         body.feed(&message.body.bytes, self.caps(), &mut self.spares);
         let whole = !message.body.cut
             && message.body.missed == 0
             && matches!(message.seen, Seen::Complete | Seen::Capped);
-        let inspected = body.finish(whole, &mut self.spares);
-        // Fields named like a password in an answer are no login.
-        Inspected { login: inspected.login.filter(|_| is_request), ..inspected }
+        body.finish(whole, &mut self.spares)
     }
 
     const fn caps(&self) -> Caps {

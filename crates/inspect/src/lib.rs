@@ -28,6 +28,7 @@ mod token;
 mod transcript;
 
 pub use config::Config;
+pub use credential::{Claims, Grant, Grants, Issuance, Issued, IssuedKind, Word};
 pub use descriptor::{Descriptors, NotDescriptors};
 pub use inspector::{Counters, Inspector, request_authority};
 pub use observation::{

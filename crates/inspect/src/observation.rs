@@ -1,5 +1,6 @@
 //! What an exchange says by itself.
 
+use crate::credential::{Claims, Issuance};
 use crate::Token;
 use crate::classes::Classes;
 use crate::fields::FieldList;
@@ -120,6 +121,8 @@ pub struct Credential {
     pub token: Token,
     /// The keyed token of the identity it names, where it names one (Basic user, JWT issuer and subject).
     pub identity: Option<Token>,
+    /// What it claims, where it is a JSON Web Token.
+    pub claims: Option<Arc<Claims>>,
 }
 
 /// How far a body could be read.
@@ -214,6 +217,8 @@ pub struct Observation {
     pub request_fields: Option<Box<FieldList>>,
     /// Cookies that the response's head sets, and header fields of the API's own.
     pub response_fields: Option<Box<FieldList>>,
+    /// Which credentials were asked for, handed out or ended; `None` for most exchanges.
+    pub issuance: Option<Box<Issuance>>,
     /// The request's payload.
     pub request_payload: Payload,
     /// The response's payload.

@@ -115,8 +115,13 @@ impl Tokens {
         }
     }
 
+    /// A keyed hasher, for what never leaves.
+    pub(crate) fn hasher(&self) -> SipHasher24 {
+        SipHasher24::new_with_key(&self.table_key)
+    }
+
     fn mark(&self, domain: Domain, text: &[u8]) -> [u8; 16] {
-        let mut hash = SipHasher24::new_with_key(&self.table_key);
+        let mut hash = self.hasher();
         hash.write(domain.label());
         hash.write(text);
         hash.finish128().as_bytes()

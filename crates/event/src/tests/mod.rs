@@ -36,7 +36,7 @@ fn ordinary() -> Exchange {
 fn call(exchange: Exchange) -> Call {
     let token = KEY.token(tapwire_inspect::Domain::Credential, b"abcdefghijklmnop");
     let credential =
-        Credential { kind: CredentialKind::Bearer, place: Place::Header, name: None, token, identity: None };
+        Credential { kind: CredentialKind::Bearer, place: Place::Header, name: None, token, identity: None, claims: None };
     let observation = Observation {
         own_classes: None,
         exchange,
@@ -48,6 +48,7 @@ fn call(exchange: Exchange) -> Call {
         credentials: vec![credential],
         request_fields: None,
         response_fields: None,
+        issuance: None,
         request_payload: Payload::default(),
         response_payload: Payload::default(),
         said: None,

@@ -99,7 +99,7 @@ impl PayloadParser for Form {
     }
 
     fn held(&self) -> usize {
-        self.fields.held()
+        self.fields.held() + self.login.held() + self.text.capacity()
     }
 }
 
@@ -118,14 +118,20 @@ impl Form {
     fn piece(&mut self, bytes: &[u8]) {
         // Clients end forms with a line end now and then; other control bytes mean that this is no form.
         self.odd_byte |= bytes.iter().any(|byte| *byte < 0x20 && !matches!(byte, b'\r' | b'\n' | b'\t'));
-        let room = KEPT.saturating_sub(self.text.len()).min(bytes.len());
+        let room = self.kept().saturating_sub(self.text.len()).min(bytes.len());
         let (kept, left_out) = bytes.split_at_checked(room).unwrap_or_default();
         self.text.extend_from_slice(kept);
         self.more += left_out.len();
     }
 
+    /// Encoded bytes that are kept of what is open: a credential may be long, and each byte of it takes three.
+    fn kept(&self) -> usize {
+        let value = self.login.open().filter(|_| self.in_value).map_or(0, |wanted| 3 * wanted.kept());
+        value.max(KEPT)
+    }
+
     fn name_ended(&mut self) {
-        decode(&self.text, &mut self.decoded);
+        decode(&self.text, KEPT, &mut self.decoded);
         let name = &self.decoded;
         self.field = None;
         if !name.is_empty() {
@@ -147,11 +153,12 @@ impl Form {
         if !self.in_value {
             self.name_ended();
         }
-        decode(&self.text, &mut self.decoded);
+        decode(&self.text, self.kept(), &mut self.decoded);
         let value = &self.decoded;
         if let Some(field) = self.field.take() {
             // Of a longer value, what was left out counts as it was sent.
-            self.fields.untyped(field, value, value.len() + self.more);
+            let prefix = value.get(..KEPT).unwrap_or(value);
+            self.fields.untyped(field, prefix, value.len() + self.more);
         }
         if self.in_value && self.login.is_open() {
             self.login.value(value);
@@ -166,9 +173,9 @@ impl Form {
 }
 
 /// Undoes the encoding of a name or a value, without the line end that some clients send behind the last.
-fn decode(text: &[u8], decoded: &mut Vec<u8>) {
+fn decode(text: &[u8], most: usize, decoded: &mut Vec<u8>) {
     decoded.clear();
-    percent::decode_form(text.trim_ascii_end(), KEPT, decoded);
+    percent::decode_form(text.trim_ascii_end(), most, decoded);
 }
 
 #[cfg(test)]
@@ -193,7 +200,7 @@ mod tests {
     #[test]
     fn login_is_found_decoded() {
         let login = read(&[b"username=al%69ce&password=a+b%26c\r\n"]).login.expect("a login");
-        assert_eq!((login.user.as_slice(), login.password.as_slice()), (&b"alice"[..], &b"a b&c"[..]));
+        assert_eq!((login.user(), login.password()), (&b"alice"[..], &b"a b&c"[..]));
         assert_eq!(read(&[b"username=alice&password="]).login, None);
     }
 

@@ -276,7 +276,7 @@ impl PayloadParser for Json {
     }
 
     fn held(&self) -> usize {
-        self.gather.held() + self.fields.held()
+        self.gather.held() + self.fields.held() + self.login.held()
     }
 }
 
@@ -387,6 +387,9 @@ impl Json {
     fn begin_number(&mut self, byte: u8) {
         self.text.clear();
         self.text.push(byte);
+        if self.login.takes_numbers() {
+            self.login.value(&[byte]);
+        }
         self.state = State::Number(match byte {
             b'-' => Number::Minus,
             b'0' => Number::Zero,
@@ -529,6 +532,8 @@ impl Json {
         self.text.extend_from_slice(digits.get(..room).unwrap_or_default());
         if self.gather.is_open() {
             self.gather.bytes(digits);
+        } else if self.login.takes_numbers() {
+            self.login.value(digits);
         }
     }
 

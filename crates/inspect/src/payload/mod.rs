@@ -18,7 +18,7 @@ mod notes;
 mod paths;
 pub(crate) mod xml;
 
-pub use login::Login;
+pub use login::{Login, Wanted};
 pub use notes::Notes;
 pub(crate) use paths::PathHash;
 
@@ -88,7 +88,7 @@ pub struct Reading {
     pub shape: u64,
     /// A sample of those key paths.
     pub keys: KeySample,
-    /// A password that the body holds, with the name beside it.
+    /// What it says about a login.
     pub login: Option<Login>,
     /// What styles of calls want of it; `None` for most bodies.
     pub notes: Option<Box<Notes>>,

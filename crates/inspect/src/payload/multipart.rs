@@ -146,7 +146,9 @@ impl PayloadParser for Multipart {
     }
 
     fn held(&self) -> usize {
-        self.json.as_ref().map_or(0, |json| size_of::<Json>() + json.held()) + self.fields.held()
+        self.json.as_ref().map_or(0, |json| size_of::<Json>() + json.held())
+            + self.fields.held()
+            + self.login.held()
     }
 }
 

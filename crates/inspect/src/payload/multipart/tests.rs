@@ -43,7 +43,7 @@ fn parts_have_names_types_and_sizes() {
     assert_eq!(file.file_name.as_ref().map(Name::as_str), Some("a \"b\".txt"));
     assert_eq!(file.media_type.as_ref().map(Name::as_str), Some("text/plain"));
     let login = reading.login.expect("a login");
-    assert_eq!((login.user.as_slice(), login.password.as_slice()), (&b"alice"[..], &b"s3cret"[..]));
+    assert_eq!((login.user(), login.password()), (&b"alice"[..], &b"s3cret"[..]));
 }
 
 #[test]

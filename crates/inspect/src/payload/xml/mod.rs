@@ -184,7 +184,7 @@ impl PayloadParser for Xml {
     }
 
     fn held(&self) -> usize {
-        self.reader.fields.held()
+        self.reader.fields.held() + self.reader.login.held()
     }
 }
 

@@ -63,7 +63,7 @@ fn login_in_a_security_header() {
         <wsse:Password Type=\"text\">a&amp;b</wsse:Password></wsse:UsernameToken>")
     .login
     .expect("a login");
-    assert_eq!((login.user.as_slice(), login.password.as_slice()), (&b"alice"[..], &b"a&b"[..]));
+    assert_eq!((login.user(), login.password()), (&b"alice"[..], &b"a&b"[..]));
 }
 
 #[test]
