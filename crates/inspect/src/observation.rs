@@ -1,8 +1,8 @@
 //! What an exchange says by itself.
 
-use crate::credential::{Claims, Issuance};
 use crate::Token;
 use crate::classes::Classes;
+use crate::credential::{Claims, Issuance};
 use crate::fields::FieldList;
 use crate::style::{Operation, Said};
 use std::sync::Arc;

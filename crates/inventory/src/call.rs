@@ -1,5 +1,6 @@
 //! A call: an observation placed in what is learned.
 
+use crate::principals::Caller;
 use std::sync::Arc;
 use tapwire_inspect::{Observation, Token};
 
@@ -18,9 +19,13 @@ pub enum PrincipalKind {
     Session,
     /// A Basic user name.
     BasicUser,
+    /// The subject of a client's certificate.
+    Certificate,
+    /// The name of the login that handed out an opaque token or cookie.
+    LoginUser,
     /// An opaque bearer token, or another `Authorization`.
     Bearer,
-    /// Network and User-Agent: who cannot be told better.
+    /// Network, fingerprint of TLS and User-Agent: who cannot be told better.
     Network,
 }
 
@@ -28,7 +33,8 @@ impl PrincipalKind {
     /// As events and the line format spell it, before the tilde: `user~3f2a`.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::JwtSubject | Self::BasicUser => "user",
+            Self::JwtSubject | Self::BasicUser | Self::LoginUser => "user",
+            Self::Certificate => "cert",
             Self::ApiKey => "key",
             Self::Bearer => "token",
             Self::Session => "session",
@@ -61,4 +67,6 @@ pub struct Call {
     pub discovered: bool,
     /// Who calls; `None` when the request was not seen.
     pub principal: Option<Principal>,
+    /// What is known of it beside its name.
+    pub caller: Caller,
 }

@@ -1,12 +1,14 @@
 //! Limits of the inventory.
 
+use crate::context::Context;
 use crate::{Given, Silence};
+use std::sync::Arc;
 use tapwire_inspect::TokenKey;
 
 /// Limits of the inventory.
 ///
 /// Memory: about 1.5 KiB an endpoint and 400 bytes a service at most, and the schemas, so the defaults stay within 200 MiB
-/// when a scanner fills every table.
+/// when a scanner fills every table; callers and sessions take about 110 and 210 bytes each on top.
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The key of tokens that name callers known by address and User-Agent only.
@@ -23,15 +25,22 @@ pub struct Config {
     pub max_segments: usize,
     /// Bytes of all learned schemas together; an endpoint of 30 fields takes about 6 KiB.
     pub max_schema_bytes: usize,
+    /// Callers kept; what was used least lately makes room.
+    pub max_principals: usize,
+    /// Credentials of sessions kept, likewise.
+    pub max_sessions: usize,
     /// When a service counts as silent.
     pub silence: Silence,
     /// What describes services beforehand.
     pub descriptions: Vec<Given>,
+    /// What files say of the network.
+    pub context: Arc<Context>,
 }
 
 impl Config {
-    /// The defaults with that key: 10,000 services, 100,000 endpoints, 10,000 of one service, 1,000 operations of one path.
-    pub const fn new(token_key: TokenKey) -> Self {
+    /// The defaults with that key: 10,000 services, 100,000 endpoints, 10,000 of one service, 1,000 operations of one path,
+    /// 1,000,000 callers, 200,000 sessions.
+    pub fn new(token_key: TokenKey) -> Self {
         Self {
             token_key,
             max_services: 10_000,
@@ -40,8 +49,11 @@ impl Config {
             max_operations_per_path: 1000,
             max_segments: 250_000,
             max_schema_bytes: 40 << 20,
+            max_principals: 1_000_000,
+            max_sessions: 200_000,
             silence: Silence::USUAL,
             descriptions: Vec::new(),
+            context: Arc::default(),
         }
     }
 }

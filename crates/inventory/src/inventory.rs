@@ -1,13 +1,15 @@
 //! The inventory: observations in, calls out, and what was learned of services and endpoints.
 
 use crate::carriers::{Carrier, Carriers};
+use crate::context::Context;
 use crate::endpoint::{Endpoint, Service};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
 use crate::openapi::Scope;
+use crate::principals::{Caller, Placing, Principals};
 use crate::pulse::{Pulses, Silent};
 use crate::templates::NodeId;
-use crate::{Call, Config, EndpointId, Principal, principal, template};
+use crate::{Call, Config, EndpointId, Principal, template};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tapwire_inspect::{Observation, Tokens};
@@ -26,6 +28,8 @@ pub struct Inventory {
     pub(crate) scopes: Vec<Scope>,
     pub(crate) endpoints: Endpoints,
     carriers: Carriers,
+    principals: Principals,
+    context: Arc<Context>,
     counters: Counters,
     pulses: Pulses,
     /// Services that changed and were not yet told of: at most all of them.
@@ -71,12 +75,34 @@ impl Inventory {
             roots: Vec::new(),
             scopes: Vec::new(),
             endpoints: Endpoints::new(&config, hashing.clone()),
+            principals: Principals::new(&config, hashing.clone()),
+            context: Arc::clone(&config.context),
             carriers: Carriers::new(hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
             silent: Vec::new(),
             config,
         }
+    }
+
+    /// Who called.
+    pub const fn principals(&self) -> &Principals {
+        &self.principals
+    }
+
+    /// What files say of the network, from the next call on.
+    pub fn set_context(&mut self, context: Arc<Context>) {
+        self.context = context;
+    }
+
+    /// What files say of the network.
+    pub fn context(&self) -> &Context {
+        &self.context
+    }
+
+    /// The service of an index, as callers have it.
+    pub fn service_at(&self, index: usize) -> Option<&Service> {
+        self.services.get(index)
     }
 
     /// Calls that could not be placed so far.
@@ -100,10 +126,17 @@ impl Inventory {
                 template: None,
                 discovered: false,
                 principal: None,
+                caller: Caller::default(),
             };
         };
-        let principal = principal::principal(&observation, &mut self.tokens);
         let service = self.service(&observation);
+        let placing = &mut Placing {
+            observation: &observation,
+            context: &self.context,
+            tokens: &mut self.tokens,
+            service,
+        };
+        let (principal, caller) = self.principals.place(placing).unzip();
         let placed = self.endpoint_of(service, head, &observation, principal, carrier.as_ref());
         self.carriers.placed(&observation, placed.endpoint);
         let name = match service.and_then(|service| self.services.get(service)) {
@@ -116,6 +149,7 @@ impl Inventory {
             template: placed.template,
             discovered: placed.discovered,
             principal,
+            caller: caller.unwrap_or_default(),
             observation,
         }
     }

@@ -10,13 +10,14 @@
 mod call;
 mod carriers;
 mod config;
+pub mod context;
 mod coverage;
 mod endpoint;
 mod endpoints;
 mod hashing;
 mod inventory;
 mod openapi;
-mod principal;
+mod principals;
 mod proofs;
 mod pulse;
 pub mod schemas;
@@ -35,5 +36,9 @@ pub use openapi::{
     Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, States,
 };
 pub use proofs::{Proof, Proofs};
+pub use principals::{
+    AddressSource, AgentFamily, Caller, ClientAddress, KnownBy, KnownCaller, KnownSession, Network,
+    Principals, TokenFact, TokenFacts,
+};
 pub use pulse::{Silence, Silent};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};

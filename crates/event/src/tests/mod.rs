@@ -35,8 +35,14 @@ fn ordinary() -> Exchange {
 /// The exchange as analysis places it.
 fn call(exchange: Exchange) -> Call {
     let token = KEY.token(tapwire_inspect::Domain::Credential, b"abcdefghijklmnop");
-    let credential =
-        Credential { kind: CredentialKind::Bearer, place: Place::Header, name: None, token, identity: None, claims: None };
+    let credential = Credential {
+        kind: CredentialKind::Bearer,
+        place: Place::Header,
+        name: None,
+        token,
+        identity: None,
+        claims: None,
+    };
     let observation = Observation {
         own_classes: None,
         exchange,

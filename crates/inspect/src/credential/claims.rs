@@ -340,12 +340,14 @@ mod tests {
 
     #[test]
     fn names_that_may_be_peoples_are_dropped_and_counted() {
-        let body = format!(r#"{{"roles":["ok","jane@shop.example","{}","12345","a b","é"]}}"#, "x".repeat(65));
+        let body =
+            format!(r#"{{"roles":["ok","jane@shop.example","{}","12345","a b","é"]}}"#, "x".repeat(65));
         let claims = read(r#"{"alg":"HS256"}"#, &body).expect("claims");
         assert_eq!(roles(&claims), ["ok"]);
         assert_eq!(claims.grants.map(|grants| grants.dropped), Some(5));
         let many: Vec<String> = (0..40).map(|n| format!("\"r{n}\"")).collect();
-        let claims = read(r#"{"alg":"HS256"}"#, &format!(r#"{{"roles":[{}]}}"#, many.join(","))).expect("claims");
+        let claims =
+            read(r#"{"alg":"HS256"}"#, &format!(r#"{{"roles":[{}]}}"#, many.join(","))).expect("claims");
         assert_eq!(claims.grants.map(|grants| (grants.roles.len(), grants.dropped)), Some((32, 8)));
     }
 

@@ -186,7 +186,8 @@ impl Credentials {
         let mut parts = line.split(|byte| *byte == b';').map(<[u8]>::trim_ascii);
         let Some(pair) = parts.next() else { return };
         let Some(equals) = pair.iter().position(|byte| *byte == b'=') else { return };
-        let (name, value) = (pair.get(..equals).unwrap_or_default(), pair.get(equals + 1..).unwrap_or_default());
+        let (name, value) =
+            (pair.get(..equals).unwrap_or_default(), pair.get(equals + 1..).unwrap_or_default());
         if !is_session(name) {
             return;
         }
@@ -194,12 +195,14 @@ impl Credentials {
         let mut gone = value.is_empty() || value == b"\"\"";
         for part in parts {
             let Some(equals) = part.iter().position(|byte| *byte == b'=') else { continue };
-            let (key, value) = (part.get(..equals).unwrap_or_default(), part.get(equals + 1..).unwrap_or_default());
+            let (key, value) =
+                (part.get(..equals).unwrap_or_default(), part.get(equals + 1..).unwrap_or_default());
             if key.eq_ignore_ascii_case(b"max-age") {
                 lifetime = std::str::from_utf8(value).ok().and_then(|text| text.parse::<i64>().ok());
             } else if key.eq_ignore_ascii_case(b"expires") {
                 // What servers write to take a cookie away.
-                gone |= value.windows(6).any(|six| six == b" 1970 ") || value.windows(6).any(|six| six == b"-1970 ");
+                gone |= value.windows(6).any(|six| six == b" 1970 ")
+                    || value.windows(6).any(|six| six == b"-1970 ");
             }
         }
         if gone || lifetime.is_some_and(|seconds| seconds <= 0) {
@@ -280,9 +283,8 @@ fn shown<'a>(observation: &'a Observation, name: &'a [u8]) -> impl Iterator<Item
 
 /// Whether a request shows a name and a password to be let in.
 fn logs_in(observation: &Observation) -> bool {
-    let shows = |credential: &Credential| {
-        matches!(credential.kind, CredentialKind::Basic | CredentialKind::Password)
-    };
+    let shows =
+        |credential: &Credential| matches!(credential.kind, CredentialKind::Basic | CredentialKind::Password);
     observation.credentials.iter().any(shows)
 }
 

@@ -1,13 +1,16 @@
-//! What a server's certificate says, read without judging it (RFC 5280, 4.1).
+//! What a certificate says, read without judging it (RFC 5280, 4.1).
 
 use super::fingerprint::hex;
 use sha2::{Digest, Sha256};
 
-/// The leaf certificate of a server. Names hold printable ASCII only, so that they can be shown.
+/// The leaf certificate of a server or client. Names hold printable ASCII only, so that they can be shown.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Certificate {
     /// Common name of its subject.
     pub subject: Option<String>,
+    /// Its whole subject as RFC 4514 writes it, the last part first: `CN=shop,O=Example`. Other text than UTF-8, and attributes
+    /// without a short name, are left out.
+    pub subject_name: Option<String>,
     /// Common name of its issuer, or the organisation where it has none.
     pub issuer: Option<String>,
     /// DNS names that it is for, at most 32.
@@ -63,7 +66,9 @@ impl Certificate {
         let mut validity = value(&mut rest, SEQUENCE)?;
         self.not_before = tlv(&mut validity).and_then(time);
         self.not_after = tlv(&mut validity).and_then(time);
-        self.subject = attribute(value(&mut rest, SEQUENCE)?, COMMON_NAME);
+        let subject = value(&mut rest, SEQUENCE)?;
+        self.subject = attribute(subject, COMMON_NAME);
+        self.subject_name = distinguished_name(subject);
         // The key.
         tlv(&mut rest)?;
         while let Some((kind, mut content)) = tlv(&mut rest) {
@@ -126,6 +131,52 @@ fn attribute(mut name: &[u8], kind: &[u8]) -> Option<String> {
     }
     None
 }
+
+/// The parts of a distinguished name that have a short one (RFC 4514, 3).
+fn distinguished_name(mut name: &[u8]) -> Option<String> {
+    let mut parts = Vec::new();
+    while let Some(mut set) = value(&mut name, SET) {
+        while let Some(mut pair) = value(&mut set, SEQUENCE) {
+            let kind = value(&mut pair, OID);
+            let short = SHORT_NAMES.iter().find(|(oid, _)| Some(*oid) == kind);
+            let content = tlv(&mut pair).and_then(|(_, content)| std::str::from_utf8(content).ok());
+            if let (Some((_, short)), Some(content)) = (short, content.filter(|text| text.len() <= MAX_NAME))
+            {
+                parts.push(format!("{short}={}", escaped(content)));
+            }
+        }
+    }
+    parts.reverse();
+    (!parts.is_empty() && parts.len() <= MAX_NAMES).then(|| parts.join(","))
+}
+
+/// RFC 4514, 2.4.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for (at, character) in text.char_indices() {
+        let first = at == 0 && matches!(character, ' ' | '#');
+        let last = at + 1 == text.len() && character == ' ';
+        if first || last || matches!(character, '"' | '+' | ',' | ';' | '<' | '>' | '\\') {
+            out.push('\\');
+        }
+        out.push(character);
+    }
+    out
+}
+
+const SHORT_NAMES: &[(&[u8], &str)] = &[
+    (COMMON_NAME, "CN"),
+    (ORGANISATION, "O"),
+    (&[0x55, 4, 11], "OU"),
+    (&[0x55, 4, 6], "C"),
+    (&[0x55, 4, 7], "L"),
+    (&[0x55, 4, 8], "ST"),
+    (&[0x55, 4, 9], "STREET"),
+    (&[0x55, 4, 5], "serialNumber"),
+    // 0.9.2342.19200300.100.1.25 and 1.
+    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 25], "DC"),
+    (&[0x09, 0x92, 0x26, 0x89, 0x93, 0xf2, 0x2c, 0x64, 1, 1], "UID"),
+];
 
 fn text(bytes: &[u8]) -> Option<String> {
     let shown = !bytes.is_empty()
@@ -209,11 +260,20 @@ mod tests {
     fn a_certificate_tells_whose_it_is_and_how_long() {
         let read = Certificate::read(&certificate());
         assert_eq!(read.subject.as_deref(), Some("shop.example"));
+        assert_eq!(read.subject_name.as_deref(), Some("CN=shop.example"));
         assert_eq!(read.issuer.as_deref(), Some("Example CA"));
         assert_eq!(read.names, ["shop.example", "*.shop.example"]);
         assert_eq!(read.not_before, Some(1_735_787_045));
         assert_eq!(read.not_after, Some(2_524_608_000));
         assert_eq!(read.sha256.len(), 64);
+    }
+
+    #[test]
+    fn distinguished_names_of_rfc_4514() {
+        let name = [name(ORGANISATION, "Ex, Inc. "), name(COMMON_NAME, "#1 José")];
+        let sets: Vec<u8> = name.iter().flat_map(|one| one[4..].to_vec()).collect();
+        assert_eq!(distinguished_name(&sets).as_deref(), Some("CN=\\#1 José,O=Ex\\, Inc.\\ "));
+        assert_eq!(distinguished_name(&[]), None);
     }
 
     proptest! {

@@ -24,6 +24,8 @@ pub struct Facts {
     pub ja4: Option<String>,
     /// The server's certificate, where it is visible or was decrypted.
     pub certificate: Option<Certificate>,
+    /// The client's certificate (mutual TLS), likewise.
+    pub client_certificate: Option<Certificate>,
     /// The client goes on with an earlier session.
     pub resumed: bool,
     /// Whether its records were decrypted.

@@ -140,7 +140,7 @@ impl Handshake {
             (CLIENT_HELLO, Direction::ToServer) => self.client_hello(shared, message, body),
             (SERVER_HELLO, Direction::ToClient) => self.server_hello(body),
             (ENCRYPTED_EXTENSIONS, Direction::ToClient) => self.extensions(body),
-            (CERTIFICATE, Direction::ToClient) => self.certificate(body),
+            (CERTIFICATE, from) => self.certificate(body, from),
             (CLIENT_KEY_EXCHANGE, Direction::ToServer) => self.key_exchange(shared, body),
             (NEW_SESSION_TICKET, Direction::ToClient) => self.ticket(shared, body),
             _ => {}
@@ -198,13 +198,16 @@ impl Handshake {
     }
 
     /// The first certificate of the list; TLS 1.3 has a context in front (RFC 8446, 4.4.2).
-    fn certificate(&mut self, mut body: &[u8]) {
+    fn certificate(&mut self, mut body: &[u8], from: Direction) {
         if self.is_13() && super::bytes::vector_8(&mut body).is_none() {
             return;
         }
         let leaf = vector_24(&mut body).and_then(|mut list| vector_24(&mut list));
-        if let Some(leaf) = leaf {
-            self.facts.certificate = Some(Certificate::read(leaf));
+        let certificate = leaf.map(Certificate::read);
+        match from {
+            Direction::ToClient => self.facts.certificate = certificate.or(self.facts.certificate.take()),
+            // A client that has none sends an empty list (RFC 5246, 7.4.6).
+            Direction::ToServer => self.facts.client_certificate = certificate,
         }
     }
 

@@ -82,16 +82,22 @@ fn a_token_in_an_answer_nobody_logged_in_for_is_just_a_field() {
 
 #[test]
 fn cookies_come_and_go() {
-    let login = format!("POST /login HTTP/1.1\nCookie: theme=dark; sessionid=old\n{FORM}username=alice&password=pw");
+    let login =
+        format!("POST /login HTTP/1.1\nCookie: theme=dark; sessionid=old\n{FORM}username=alice&password=pw");
     let found = issuance(
         &login,
         "HTTP/1.1 302 Found\nLocation: /\nSet-Cookie: theme=light\nSet-Cookie: sessionid=new; Path=/; Max-Age=3600; HttpOnly",
     )
     .expect("an issuance");
     let [session] = found.issued.as_slice() else { panic!("{found:?}") };
-    assert_eq!((session.kind, session.token, session.lifetime), (IssuedKind::Session, secret("new"), Some(3600)));
+    assert_eq!(
+        (session.kind, session.token, session.lifetime),
+        (IssuedKind::Session, secret("new"), Some(3600))
+    );
     assert!(found.succeeded && found.ended.is_empty());
-    for gone in ["sessionid=; Path=/", "sessionid=x; Max-Age=0", "sessionid=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT"] {
+    for gone in
+        ["sessionid=; Path=/", "sessionid=x; Max-Age=0", "sessionid=x; Expires=Thu, 01 Jan 1970 00:00:00 GMT"]
+    {
         let found = issuance(
             "GET /a HTTP/1.1\nCookie: sessionid=old; other=1",
             &format!("HTTP/1.1 200 OK\nSet-Cookie: {gone}"),
@@ -117,7 +123,9 @@ fn a_login_that_was_refused_did_not_succeed() {
 #[test]
 fn logouts_and_revocations() {
     let ends = |request: &str| issuance(request, "HTTP/1.1 204 No Content").is_some_and(|found| found.logout);
-    for request in ["POST /v1/logout", "GET /accounts/Sign-Out", "DELETE /session", "DELETE /api/sessions/current"] {
+    for request in
+        ["POST /v1/logout", "GET /accounts/Sign-Out", "DELETE /session", "DELETE /api/sessions/current"]
+    {
         assert!(ends(&format!("{request} HTTP/1.1\nCookie: sid=1")), "{request}");
     }
     for request in ["GET /session", "POST /logouts", "DELETE /users/me", "GET /signoutside"] {
