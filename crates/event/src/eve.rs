@@ -97,8 +97,12 @@ fn ends(view: &View<'_>, out: &mut Vec<u8>) {
     let (client, server) = (view.client(), view.server());
     json::raw(out, r#","src_ip":""#);
     number::ip(out, client.0);
-    json::raw(out, r#"","src_port":"#);
-    number::unsigned(out, client.1.into());
+    out.push(b'"');
+    // Behind proxies nobody tells it.
+    if let Some(port) = client.1 {
+        json::raw(out, r#","src_port":"#);
+        number::unsigned(out, port.into());
+    }
     json::raw(out, r#","dest_ip":""#);
     number::ip(out, server.0);
     json::raw(out, r#"","dest_port":"#);

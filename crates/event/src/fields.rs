@@ -3,7 +3,9 @@
 use crate::view::View;
 use std::borrow::Cow;
 use tapwire_expr::{FieldId, FieldNames, Kind, Value};
-use tapwire_inspect::CredentialKind;
+use tapwire_inspect::{CredentialKind, Grants, Token, Word};
+use tapwire_inventory::context::List;
+use tapwire_inventory::{Caller, TokenFact};
 use tapwire_protocol::{Anomaly, Message, Untrusted};
 
 /// How a field's text leaves the process.
@@ -75,12 +77,14 @@ pub const FIELDS: &[FieldInfo] = &[
     field(
         "client",
         Kind::Ip,
-        "address of the client, as a PROXY header names it, else as on the wire",
+        "address of the client, as trusted proxies name it, else as on the wire",
         |v| Value::Ip(v.client().0),
     )
     .ocsf("src_endpoint.ip"),
-    field("client_port", Kind::Int, "port of the client", |v| Value::Int(v.client().1.into()))
-        .ocsf("src_endpoint.port"),
+    field("client_port", Kind::Int, "port of the client", |v| {
+        v.client().1.map(|port| Value::Int(port.into())).into()
+    })
+    .ocsf("src_endpoint.port"),
     field("server", Kind::Ip, "address of the server", |v| Value::Ip(v.server().0)).ocsf("dst_endpoint.ip"),
     field("server_port", Kind::Int, "port of the server", |v| Value::Int(v.server().1.into()))
         .ocsf("dst_endpoint.port"),
@@ -162,6 +166,84 @@ pub const FIELDS: &[FieldInfo] = &[
         v.call.map(|call| Value::Bool(call.discovered)).into()
     }),
     field("principal", Kind::Text, "who calls, as user~ and a token", principal),
+    field(
+        "principal.kind",
+        Kind::Text,
+        "what kind of name that is: user, key, session, cert, token, net",
+        |v| {
+            let principal = v.call.and_then(|call| call.principal);
+            principal.map(|principal| Value::text(principal.kind.name().as_bytes())).into()
+        },
+    )
+    .ocsf("unmapped.principal.kind"),
+    field(
+        "principal.by",
+        Kind::Text,
+        "by which credential the caller is known, such as jwt, cookie or certificate",
+        |v| {
+            v.caller()
+                .filter(|_| v.request_head().is_some())
+                .map(|one| Value::text(one.by.name().as_bytes()))
+                .into()
+        },
+    )
+    .ocsf("unmapped.principal.by"),
+    field("principal.login", Kind::Text, "token of the login name by which the session was got", |v| {
+        hex(v.caller().and_then(|caller| caller.login))
+    })
+    .ocsf("unmapped.principal.login"),
+    field("session", Kind::Text, "token of the credential that stands for the session", |v| {
+        hex(v.caller().and_then(|caller| caller.session))
+    })
+    .ocsf("unmapped.principal.session"),
+    field("role", Kind::List, "roles and groups of the caller, as its token or its login says", |v| {
+        words(v, |grants| &grants.roles)
+    })
+    .ocsf("unmapped.principal.roles")
+    .leaves(Leaves::Names),
+    field("scope", Kind::List, "scopes and permissions of the caller, likewise", |v| {
+        words(v, |grants| &grants.scopes)
+    })
+    .ocsf("unmapped.principal.scopes")
+    .leaves(Leaves::Names),
+    field(
+        "token_facts",
+        Kind::List,
+        "facts about the credential at the time of the call, such as expired, after-logout or alg-none",
+        |v| list(v.caller().into_iter().flat_map(|caller| caller.facts.iter()).map(TokenFact::name)),
+    )
+    .ocsf("unmapped.principal.facts"),
+    field("zone", Kind::Text, "zone of the client, as context files say", |v| {
+        placed(v, |caller| caller.client.zone.as_deref())
+    })
+    .ocsf("src_endpoint.zone"),
+    field("server_zone", Kind::Text, "zone of the server, likewise", |v| {
+        placed(v, |caller| caller.server.zone.as_deref())
+    })
+    .ocsf("dst_endpoint.zone"),
+    field("owner", Kind::Text, "who answers for the server, as context files say", |v| {
+        placed(v, |caller| caller.server.asset.as_ref()?.owner.as_deref())
+    })
+    .ocsf("unmapped.server.owner"),
+    field("criticality", Kind::Text, "how much depends on the server, likewise", |v| {
+        placed(v, |caller| caller.server.asset.as_ref()?.criticality.as_deref())
+    })
+    .ocsf("unmapped.server.criticality"),
+    field("asset", Kind::Text, "what the server is called, likewise", |v| {
+        placed(v, |caller| caller.server.asset.as_ref()?.name.as_deref())
+    })
+    .ocsf("unmapped.server.name"),
+    field(
+        "client_claimed",
+        Kind::Ip,
+        "address that somebody who is no trusted proxy gave for the client",
+        |v| v.caller().and_then(|caller| caller.address?.claimed).map(Value::Ip).into(),
+    )
+    .ocsf("unmapped.client.claimed"),
+    field("lists", Kind::List, "lists in context files that the call stands on", |v| {
+        list(v.caller().into_iter().flat_map(|caller| caller.lists.iter()).map(List::name))
+    })
+    .ocsf("unmapped.lists"),
     field(
         "credentials",
         Kind::List,
@@ -373,6 +455,27 @@ fn seen<'a>(message: Option<&Message>) -> Value<'a> {
 
 fn endpoint<'a>(view: &View<'a>) -> Value<'a> {
     view.call.and_then(|call| call.endpoint).map(|id| owned(format!("{:016x}", id.0))).into()
+}
+
+/// A token as events show it.
+fn hex<'a>(token: Option<Token>) -> Value<'a> {
+    let text = |token: Token| {
+        format!("tok:{}", token.0.iter().take(8).map(|b| format!("{b:02x}")).collect::<String>())
+    };
+    token.map(|token| owned(text(token))).into()
+}
+
+fn list<'a>(words: impl Iterator<Item = &'a str>) -> Value<'a> {
+    Value::List(words.map(|word| Cow::Borrowed(word.as_bytes())).collect())
+}
+
+fn words<'a>(view: &View<'a>, of: fn(&Grants) -> &[Word]) -> Value<'a> {
+    let grants = view.caller().and_then(|caller| caller.grants.as_deref());
+    list(grants.map_or(&[][..], of).iter().map(Word::as_str))
+}
+
+fn placed<'a>(view: &View<'a>, of: fn(&Caller) -> Option<&str>) -> Value<'a> {
+    view.caller().and_then(of).map(|text| Value::text(text.as_bytes())).into()
 }
 
 fn principal<'a>(view: &View<'a>) -> Value<'a> {

@@ -3,7 +3,7 @@
 use memchr::{memchr, memmem, memrchr};
 use std::net::IpAddr;
 use tapwire_inspect::Said;
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, Caller};
 use tapwire_protocol::{Anomalies, Child, Exchange, Head, Message, Range, Untrusted};
 
 /// An exchange as every format sees it.
@@ -164,12 +164,20 @@ impl<'a> View<'a> {
         self.response_head()?.status
     }
 
-    /// The client: as a PROXY header named it, else as on the wire.
-    pub(crate) fn client(&self) -> (IpAddr, u16) {
+    /// The client: as trusted proxies name it, else as on the wire. Its port is not always known.
+    pub(crate) fn client(&self) -> (IpAddr, Option<u16>) {
+        if let Some(client) = self.caller().and_then(|caller| caller.address) {
+            return (client.ip, client.port);
+        }
         let flow = &self.exchange.flow;
         let named = flow.proxy.as_ref().and_then(|proxy| proxy.client);
         let client = named.as_ref().unwrap_or_else(|| flow.client());
-        (client.ip(), client.port)
+        (client.ip(), Some(client.port))
+    }
+
+    /// What is known of the caller beside its name, with analysis on.
+    pub(crate) fn caller(&self) -> Option<&'a Caller> {
+        self.call.map(|call| &call.caller)
     }
 
     /// The server as on the wire.

@@ -119,12 +119,7 @@ impl Writer<'_> {
                 json::text(out, "service", service);
             }
         }
-        if let Some((kind, token)) = self.pen.principal(view) {
-            json::object(out, "principal");
-            json::own(out, "kind", kind);
-            json::text(out, "token", token);
-            json::close(out);
-        }
+        self.caller(view, out);
     }
 
     /// Each class with the place it stands in, and how many values there are of it.

@@ -8,7 +8,6 @@ use crate::redact::Fidelity;
 use crate::render::Detail;
 use crate::view::View;
 use std::net::IpAddr;
-use tapwire_inventory::PrincipalKind;
 use tapwire_protocol::{Head, Message, Range, Untrusted, Version};
 
 /// Header fields of one message that an event tells.
@@ -33,51 +32,28 @@ pub(super) fn activities(method: Untrusted<'_>) -> Option<(i64, i64)> {
     METHODS.iter().find(|(name, ..)| *name == method.bytes()).map(|(_, api, http)| (*api, *http))
 }
 
-fn endpoint(out: &mut Vec<u8>, name: &str, (ip, port): (IpAddr, u16)) {
+fn endpoint(out: &mut Vec<u8>, name: &str, (ip, port): (IpAddr, Option<u16>), zone: Option<&str>) {
     json::object(out, name);
     json::key(out, "ip");
     out.push(b'"');
     number::ip(out, ip);
     out.push(b'"');
-    json::count(out, "port", port.into());
+    if let Some(port) = port {
+        json::count(out, "port", port.into());
+    }
+    if let Some(zone) = zone {
+        json::own(out, "zone", zone);
+    }
     json::close(out);
 }
 
 impl Writer<'_> {
     pub(super) fn endpoints(&self, view: &View<'_>, out: &mut Vec<u8>) {
-        endpoint(out, "src_endpoint", view.client());
-        endpoint(out, "dst_endpoint", view.server());
-    }
-
-    /// `actor`: the caller where one is known, else its User-Agent, else `unknown`.
-    pub(super) fn actor(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
-        json::object(out, "actor");
-        let known = view.call.and_then(|call| call.principal).filter(|p| p.kind != PrincipalKind::Network);
-        match (known, self.pen.principal(view)) {
-            (Some(principal), Some((_, token))) => match principal.kind {
-                PrincipalKind::JwtSubject | PrincipalKind::BasicUser => {
-                    json::object(out, "user");
-                    json::text(out, "uid", token);
-                    json::close(out);
-                }
-                PrincipalKind::Bearer | PrincipalKind::Session => {
-                    json::object(out, "session");
-                    json::text(out, "uid", token);
-                    json::close(out);
-                }
-                PrincipalKind::ApiKey | PrincipalKind::Network => json::text(out, "app_uid", token),
-            },
-            _ => self.app_name(view, out),
-        }
-        json::close(out);
-    }
-
-    fn app_name(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
-        let agent = view.request_head().and_then(|head| self.pen.user_agent(head));
-        match agent.filter(|agent| !agent.bytes().is_empty()) {
-            Some(agent) => json::text(out, "app_name", agent),
-            None => json::own(out, "app_name", "unknown"),
-        }
+        let caller = view.caller();
+        let (server, port) = view.server();
+        endpoint(out, "src_endpoint", view.client(), caller.and_then(|caller| caller.client.zone.as_deref()));
+        let zone = caller.and_then(|caller| caller.server.zone.as_deref());
+        endpoint(out, "dst_endpoint", (server, Some(port)), zone);
     }
 
     /// `api`: operation, service and, with full fidelity, the bodies that are held.

@@ -3,6 +3,7 @@
 //!
 //! Keys come in a fixed order. What OCSF has no place for stands under `unmapped`.
 
+mod caller;
 mod exchange;
 mod finding;
 mod http;

@@ -67,6 +67,7 @@ fn call(exchange: Exchange) -> Call {
         template: Some(Arc::from("/orders/{orderId}")),
         discovered: true,
         principal: Some(Principal { kind: PrincipalKind::Bearer, token }),
+        caller: tapwire_inventory::Caller::default(),
     }
 }
 
