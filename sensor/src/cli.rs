@@ -36,6 +36,8 @@ pub(crate) enum Command {
     Inventory(InventoryArgs),
     /// Write OpenAPI 3.1 of what was seen of a service, or compare that with a description
     Openapi(OpenApiArgs),
+    /// List who calls the APIs of captures, who calls most first
+    Callers(CallersArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
     /// Send TLS secrets to a sensor on another machine
@@ -147,6 +149,9 @@ pub(crate) struct ConfigArgs {
     /// Set one key of the configuration, such as redact.fidelity=full
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
+    /// What is known of the network (repeatable): a file with [networks] and [lists], or a table of assets that ends in .csv
+    #[arg(long, value_name = "FILE")]
+    pub(crate) context: Vec<PathBuf>,
     /// Inspector threads; 0 runs everything on one thread, which only captures allow
     #[arg(long, value_name = "N")]
     pub(crate) threads: Option<usize>,
@@ -366,6 +371,30 @@ pub(crate) struct OpenApiArgs {
     /// Descriptions of APIs (repeatable), whose templates, names and ids are taken where they describe the service
     #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Vec<String>,
+    /// Capture filter, in tcpdump's syntax
+    #[arg(short = 'f', long = "filter", value_name = "BPF")]
+    pub(crate) bpf: Option<String>,
+    #[command(flatten)]
+    pub(crate) keys: KeyArgs,
+    /// Key of all tokens
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// `tapwire callers`.
+#[derive(Debug, Args)]
+pub(crate) struct CallersArgs {
+    /// Captures to learn from: files, directories, or - for standard input
+    #[arg(value_name = "PATH", required = true)]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Sessions, too: which login handed their credentials out, what renewed and what ended them
+    #[arg(long)]
+    pub(crate) sessions: bool,
+    /// As JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
     /// Capture filter, in tcpdump's syntax
     #[arg(short = 'f', long = "filter", value_name = "BPF")]
     pub(crate) bpf: Option<String>,

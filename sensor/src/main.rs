@@ -2,8 +2,10 @@
 
 mod apis;
 mod behind;
+mod callers;
 mod carve;
 mod cli;
+mod context;
 mod coverage;
 mod descriptions;
 mod differences;
@@ -55,6 +57,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Show(args) => show::show(&args),
         Command::Inventory(args) => inventory::inventory(&args),
         Command::Openapi(args) => openapi::openapi(&args),
+        Command::Callers(args) => callers::callers(&args),
         Command::Carve(args) => carve::carve(&args),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),
         Command::Explain { name } => lists::explain(&name),
@@ -81,6 +84,7 @@ fn print_generated(text: &[u8]) -> Result<Exit, Failure> {
 fn configuration(action: ConfigAction, args: &ConfigArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(args)?;
     effective.memory()?;
+    context::check(&effective)?;
     match action {
         ConfigAction::Show => paper::print(&effective.show()?, true)?,
         ConfigAction::Check => paper::print("the configuration is good\n", true)?,

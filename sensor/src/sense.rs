@@ -1,6 +1,7 @@
 //! `run` and `replay`: opens the source and the outputs, runs the pipeline, says what came of it.
 
 use crate::cli::{OnOff, ReplayArgs, RunArgs, SenseArgs};
+use crate::context::{ContextFiles, Watcher};
 use crate::descriptions;
 use crate::failure::{Exit, Failure};
 use crate::handover::{become_user, unrotatable};
@@ -10,7 +11,7 @@ use crate::outputs::{self, Plan};
 use crate::paper::print;
 use crate::settings::{Effective, Fidelity, Keep, size_of_key};
 use crate::summary::Summary;
-use crate::watch::{Terminal, catch_signals, ignore_hangup};
+use crate::watch::{Terminal, catch_signals};
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -110,13 +111,17 @@ impl Run<'_> {
         let outlets = outputs::open(plan, args, effective, &redactor, pressure, store)?;
         if pressure == Pressure::Shed {
             self.give_up_privileges()?;
-            ignore_hangup()?;
         }
+        let watcher = source
+            .is_endless()
+            .then(|| Watcher::start(&args.config, key.clone(), &config.context, args.quiet));
+        let watcher = watcher.transpose()?;
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
         let aside = Aside { ring, feeds: std::mem::take(&mut keys.feeds) };
         let report = run_with(source, &config, outlets, &mut terminal, aside);
         terminal.finish();
+        drop(watcher);
         if let Some(line) = keys.told().filter(|_| !args.quiet) {
             eprintln!("tapwire: {line}");
         }
@@ -229,6 +234,9 @@ pub(crate) fn pipeline_config(
     inventory.max_services = scaled(inventory.max_services);
     inventory.max_endpoints = scaled(inventory.max_endpoints);
     inventory.max_segments = scaled(inventory.max_segments);
+    inventory.max_principals = scaled(inventory.max_principals);
+    inventory.max_sessions = scaled(inventory.max_sessions);
+    inventory.context = Arc::new(ContextFiles::of(effective, key.clone()).read()?);
     inventory.max_schema_bytes = scaled(inventory.max_schema_bytes);
     inventory.max_endpoints_per_service = inventory
         .max_endpoints_per_service
@@ -247,6 +255,7 @@ pub(crate) fn pipeline_config(
         secrets: tapwire_pipeline::Secrets::default(),
         protocol,
         inspect,
+        context: tapwire_pipeline::ContextFeed::default(),
         detect,
         inventory,
     })

@@ -46,6 +46,12 @@ pub(crate) struct Settings {
     pub(crate) inspect: Inspect,
     /// Data classes of one's own.
     pub(crate) data_class: Vec<UserClass>,
+    /// What is known of the network.
+    pub(crate) context: ContextSettings,
+    /// Networks by what they are; context files add to them.
+    pub(crate) networks: Networks,
+    /// Lists that calls are held against; context files add to them.
+    pub(crate) lists: Lists,
     /// Outputs.
     pub(crate) sink: tapwire_sink::Config,
     /// Secrets that others send.
@@ -210,6 +216,44 @@ pub(crate) enum Keep {
     None,
 }
 
+/// `[context]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ContextSettings {
+    /// Files with `[networks]` and `[lists]`, and tables of assets (`.csv`). `run` reads them again when they change.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// `[networks]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Networks {
+    /// One's own.
+    pub(crate) internal: Vec<String>,
+    /// Partners'.
+    pub(crate) partner: Vec<String>,
+    /// What counts as public.
+    pub(crate) public: Vec<String>,
+    /// Proxies whose word on a client's address counts.
+    pub(crate) proxies: Vec<String>,
+    /// Gateways that calls should come through.
+    pub(crate) gateways: Vec<String>,
+}
+
+/// `[lists]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Lists {
+    /// Client addresses and networks.
+    pub(crate) addresses: Vec<String>,
+    /// Fingerprints of TLS clients.
+    pub(crate) ja4: Vec<String>,
+    /// Hosts that are asked, with those below them.
+    pub(crate) domains: Vec<String>,
+    /// Users, by login name or subject.
+    pub(crate) users: Vec<String>,
+}
+
 /// `[inspect]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -274,6 +318,9 @@ impl Default for Settings {
             events: Events::default(),
             inspect: Inspect::default(),
             data_class: Vec::new(),
+            context: ContextSettings::default(),
+            networks: Networks::default(),
+            lists: Lists::default(),
             sink: tapwire_sink::Config::default(),
             keys: Keys::default(),
         }
@@ -304,7 +351,7 @@ impl Effective {
     pub(crate) fn load(args: &ConfigArgs) -> Result<Self, Failure> {
         let mut merged = Table::new();
         let mut origins = BTreeMap::new();
-        if let Some(path) = args.config.clone().or_else(system_file) {
+        if let Some(path) = file_of(args) {
             let overlay = read_file(&path)?;
             check(&overlay, &path.display().to_string())?;
             merge(&mut merged, overlay, "", &path.display().to_string(), &mut origins);
@@ -406,7 +453,15 @@ fn options(args: &ConfigArgs) -> Vec<(&'static str, Table)> {
     let threads = args.threads.iter().map(|count| {
         ("--threads", one("threads", Value::Integer(i64::try_from(*count).unwrap_or(i64::MAX))))
     });
-    memory.chain(threads).collect()
+    let files = args.context.iter().map(|path| Value::String(path.display().to_string())).collect::<Vec<_>>();
+    let files = Table::from_iter([("files".to_owned(), Value::Array(files))]);
+    let context = (!args.context.is_empty()).then(|| ("--context", one("context", Value::Table(files))));
+    memory.chain(threads).chain(context).collect()
+}
+
+/// The configuration file that counts, if any.
+pub(crate) fn file_of(args: &ConfigArgs) -> Option<PathBuf> {
+    args.config.clone().or_else(system_file)
 }
 
 fn system_file() -> Option<PathBuf> {

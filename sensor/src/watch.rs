@@ -25,10 +25,11 @@ pub(crate) fn catch_signals() -> Result<Arc<AtomicBool>, Failure> {
     Ok(stop)
 }
 
-/// A tap outlives the terminal and whoever asks it to read its files again.
-pub(crate) fn ignore_hangup() -> Result<(), Failure> {
-    signal_hook::flag::register(SIGHUP, Arc::default())?;
-    Ok(())
+/// Set by SIGHUP: a tap outlives the terminal, and reads its files again when it is asked to.
+pub(crate) fn catch_hangup() -> Result<Arc<AtomicBool>, Failure> {
+    let asked = Arc::new(AtomicBool::new(false));
+    signal_hook::flag::register(SIGHUP, Arc::clone(&asked))?;
+    Ok(asked)
 }
 
 /// Progress on a terminal, warnings everywhere.

@@ -40,6 +40,8 @@ pub(crate) struct Analyst {
     /// waits still counts as in flight, which bounds it.
     waiting: Vec<VecDeque<Seen>>,
     fresh: Vec<Finding>,
+    /// What files say of the network, when they change.
+    context: crate::ContextFeed,
     /// Where findings pin the packets of their connections.
     pub(crate) pinner: Option<Pinner>,
 }
@@ -65,6 +67,7 @@ impl Analyst {
             next: 1,
             waiting: Vec::new(),
             fresh: Vec::new(),
+            context: config.context.clone(),
             pinner: None,
         }
     }
@@ -169,6 +172,9 @@ impl Analyst {
     }
 
     fn judge(&mut self, observation: Observation) -> Exchange {
+        if let Some(context) = self.context.take() {
+            self.inventory.set_context(context);
+        }
         let call = self.inventory.place(observation);
         for silent in self.inventory.take_silent() {
             self.sensor(&reports::service(&silent));
@@ -318,6 +324,7 @@ mod tests {
             protocol: tapwire_protocol::Config::default(),
             inspect: tapwire_inspect::Config::new(key.clone()),
             inventory: tapwire_inventory::Config::new(key.clone()),
+            context: crate::ContextFeed::default(),
             detect: tapwire_detect::Config::default(),
         };
         let fields = choose("time").unwrap();

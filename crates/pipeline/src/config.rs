@@ -43,6 +43,8 @@ pub struct Config {
     pub inspect: tapwire_inspect::Config,
     /// What is learned.
     pub inventory: tapwire_inventory::Config,
+    /// What files say of the network, where it changes while a run goes on.
+    pub context: crate::ContextFeed,
     /// Detectors.
     pub detect: tapwire_detect::Config,
 }

@@ -8,6 +8,7 @@
 
 mod analyst;
 mod config;
+mod context;
 mod flight;
 mod follow;
 mod heart;
@@ -24,6 +25,7 @@ mod threads;
 mod work;
 
 pub use config::{Config, Heartbeat};
+pub use context::ContextFeed;
 pub use flight::ShedLevel;
 pub use follow::{Followed, Follower, Member, follow};
 pub use lanes::LaneCounters;

@@ -1,0 +1,209 @@
+//! Context files: read at the start, and by a tap again when they change or when it is asked to (SIGHUP).
+
+use crate::cli::ConfigArgs;
+use crate::failure::Failure;
+use crate::settings::{Effective, file_of};
+use crate::watch::catch_hangup;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
+use std::time::{Duration, SystemTime};
+use tapwire_inspect::TokenKey;
+use tapwire_inventory::context::{Context, Reading, Trouble};
+use tapwire_pipeline::ContextFeed;
+
+/// How often a tap looks whether it was asked to read again; files are looked at every eighth time.
+const TICK: Duration = Duration::from_millis(250);
+const TICKS: u32 = 8;
+/// Lines of one file that are named when they cannot be used; the others are counted.
+const NAMED: usize = 10;
+/// A larger file is none that a person wrote.
+const LARGEST: u64 = 256 << 20;
+
+/// Where context comes from.
+pub(crate) struct ContextFiles {
+    files: Vec<PathBuf>,
+    /// Section, key and value of what stands in the configuration itself.
+    own: Vec<(&'static str, &'static str, String)>,
+    key: TokenKey,
+}
+
+impl ContextFiles {
+    /// What the configuration says and names.
+    pub(crate) fn of(effective: &Effective, key: TokenKey) -> Self {
+        let (networks, lists) = (&effective.settings.networks, &effective.settings.lists);
+        let own = [
+            ("networks", "internal", &networks.internal),
+            ("networks", "partner", &networks.partner),
+            ("networks", "public", &networks.public),
+            ("networks", "proxies", &networks.proxies),
+            ("networks", "gateways", &networks.gateways),
+            ("lists", "addresses", &lists.addresses),
+            ("lists", "ja4", &lists.ja4),
+            ("lists", "domains", &lists.domains),
+            ("lists", "users", &lists.users),
+        ];
+        let values = |(section, name, values): (&'static str, &'static str, &Vec<String>)| {
+            values.iter().map(move |value| (section, name, value.clone())).collect::<Vec<_>>()
+        };
+        let own = own.into_iter().flat_map(values).collect();
+        Self { files: effective.settings.context.files.clone(), own, key }
+    }
+
+    /// Reads all of it. Lines that cannot be used are said and passed over; a file that cannot be read is an error.
+    pub(crate) fn read(&self) -> Result<Context, Failure> {
+        let mut reading = Reading::new(self.key.clone());
+        for (section, name, value) in &self.own {
+            reading
+                .add(section, name, value)
+                .map_err(|what| Failure::new(format!("{section}.{name}: {what}")))?;
+        }
+        for path in &self.files {
+            let text = text_of(path)?;
+            let is_table = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
+            let troubles = if is_table { reading.assets(&text) } else { reading.sections(&text) };
+            say(path, &troubles);
+        }
+        Ok(reading.finish())
+    }
+
+    /// What was read, with the age of each file.
+    fn told(&self) -> String {
+        let files: Vec<String> =
+            self.files.iter().map(|path| format!("{} ({})", path.display(), age(path))).collect();
+        files.join(", ")
+    }
+}
+
+fn text_of(path: &Path) -> Result<String, Failure> {
+    let failed = |why: &dyn std::fmt::Display| Failure::new(format!("context {}: {why}", path.display()));
+    let about = std::fs::metadata(path).map_err(|error| failed(&error))?;
+    if !about.is_file() || about.len() > LARGEST {
+        return Err(failed(&"this is no file of at most 256 MiB"));
+    }
+    let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
+    String::from_utf8(bytes).map_err(|_| failed(&"this is no text in UTF-8"))
+}
+
+fn say(path: &Path, troubles: &[Trouble]) {
+    for trouble in troubles.iter().take(NAMED) {
+        eprintln!("tapwire: {}:{}: {}; the line is not used", path.display(), trouble.line, trouble.what);
+    }
+    let more = troubles.len().saturating_sub(NAMED);
+    if more > 0 {
+        eprintln!("tapwire: {}: {more} more lines are not used", path.display());
+    }
+}
+
+/// How long ago a file was changed.
+fn age(path: &Path) -> String {
+    let changed = std::fs::metadata(path).and_then(|about| about.modified());
+    match changed.ok().and_then(|time| time.elapsed().ok()).map(|age| age.as_secs()) {
+        None => "changed just now".into(),
+        Some(seconds @ ..120) => format!("changed {seconds} s ago"),
+        Some(seconds @ ..7_200) => format!("changed {} min ago", seconds / 60),
+        Some(seconds @ ..172_800) => format!("changed {} h ago", seconds / 3_600),
+        Some(seconds) => format!("changed {} days ago", seconds / 86_400),
+    }
+}
+
+/// Reads everything for `tapwire config check`, and says how old it is.
+pub(crate) fn check(effective: &Effective) -> Result<(), Failure> {
+    let files = ContextFiles::of(effective, TokenKey::new([0; 32]));
+    files.read()?;
+    if !files.files.is_empty() {
+        eprintln!("tapwire: context: {}", files.told());
+    }
+    Ok(())
+}
+
+/// What a file looked like: it is read again when that changes.
+type Look = Vec<Option<(SystemTime, u64)>>;
+
+/// Reads context again while a run goes on. Ends when it is dropped.
+pub(crate) struct Watcher {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Watcher {
+    /// Begins to watch, and to listen for SIGHUP. Started when privileges were given up: what is read later is read by who
+    /// the process is then.
+    pub(crate) fn start(
+        args: &ConfigArgs,
+        key: TokenKey,
+        feed: &ContextFeed,
+        quiet: bool,
+    ) -> Result<Self, Failure> {
+        let asked = catch_hangup()?;
+        let over = Arc::new(AtomicBool::new(false));
+        let watch =
+            Watch { args: args.clone(), key, feed: feed.clone(), quiet, asked, over: Arc::clone(&over) };
+        let thread = std::thread::Builder::new().name("context".into()).spawn(move || watch.run())?;
+        Ok(Self { over, thread: Some(thread) })
+    }
+}
+
+impl Drop for Watcher {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // A thread that ended early has said why.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
+}
+
+struct Watch {
+    args: ConfigArgs,
+    key: TokenKey,
+    feed: ContextFeed,
+    quiet: bool,
+    asked: Arc<AtomicBool>,
+    over: Arc<AtomicBool>,
+}
+
+impl Watch {
+    fn run(&self) {
+        let mut before = self.look();
+        let mut ticks = 0;
+        while !self.over.load(Ordering::Relaxed) {
+            std::thread::sleep(TICK);
+            ticks += 1;
+            let asked = self.asked.swap(false, Ordering::Relaxed);
+            if !asked && ticks % TICKS != 0 {
+                continue;
+            }
+            let now = self.look();
+            if asked || now != before {
+                before = now;
+                self.read_again();
+            }
+        }
+    }
+
+    fn look(&self) -> Look {
+        let named = Effective::load(&self.args).map(|effective| effective.settings.context.files);
+        let files = file_of(&self.args).into_iter().chain(named.unwrap_or_default());
+        let look = |path: PathBuf| {
+            let about = std::fs::metadata(path).ok()?;
+            Some((about.modified().ok()?, about.len()))
+        };
+        files.map(look).collect()
+    }
+
+    /// What cannot be read leaves everything as it was.
+    fn read_again(&self) {
+        let files =
+            Effective::load(&self.args).map(|effective| ContextFiles::of(&effective, self.key.clone()));
+        let read = files.and_then(|files| files.read().map(|context| (files, context)));
+        match read {
+            Ok((files, context)) => {
+                self.feed.put(Arc::new(context));
+                if !self.quiet {
+                    eprintln!("tapwire: context read again: {}", files.told());
+                }
+            }
+            Err(failure) => eprintln!("tapwire: {failure}; the context stays as it was"),
+        }
+    }
+}
