@@ -42,6 +42,7 @@ fn config(memory: usize, hash_seed: u64) -> Config {
         protocol: tapwire_protocol::Config { body_bytes: memory.min(512), ..Default::default() },
         inspect: tapwire_inspect::Config::new(key.clone()),
         inventory: tapwire_inventory::Config::new(key),
+        context: tapwire_pipeline::ContextFeed::default(),
         detect: tapwire_detect::Config::default(),
     }
 }
