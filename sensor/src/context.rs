@@ -136,6 +136,10 @@ impl Watcher {
         feed: &ContextFeed,
         quiet: bool,
     ) -> Result<Self, Failure> {
+        let files = ContextFiles::of(&Effective::load(args)?, key.clone());
+        if !quiet && !files.files.is_empty() {
+            eprintln!("tapwire: context: {}", files.told());
+        }
         let asked = catch_hangup()?;
         let over = Arc::new(AtomicBool::new(false));
         let watch =
