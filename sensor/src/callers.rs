@@ -14,6 +14,7 @@ use tapwire_event::Redactor;
 use tapwire_inspect::{Grants, Token, Word};
 use tapwire_inventory::{AgentFamily, Inventory, KnownCaller, KnownSession, Principal};
 use tapwire_pipeline::run;
+use tapwire_wire::Timestamp;
 
 /// Columns of a line, after the caller's name.
 const HEAD: [&str; 7] = ["caller", "calls", "shows", "may", "services", "from", "with"];
@@ -111,9 +112,9 @@ fn row(inventory: &Inventory, caller: &KnownCaller, redactor: &mut Redactor) -> 
 
 fn session_row(session: &KnownSession) -> Vec<String> {
     let ended = match (session.ended, session.superseded, session.expires) {
-        (Some(at), ..) => format!("ended {}", rfc3339(at)),
-        (None, Some(at), _) => format!("replaced {}", rfc3339(at)),
-        (None, None, Some(at)) => format!("expires {}", rfc3339(at)),
+        (Some(at), ..) => format!("ended {}", to_second(at)),
+        (None, Some(at), _) => format!("replaced {}", to_second(at)),
+        (None, None, Some(at)) => format!("expires {}", to_second(at)),
         _ => "-".into(),
     };
     vec![
@@ -121,9 +122,14 @@ fn session_row(session: &KnownSession) -> Vec<String> {
         session.owner.as_ref().map_or("-".into(), name),
         session.used.map_or("0".into(), |(_, _, calls)| size::count(calls.into())),
         session.renewals.to_string(),
-        session.issued.map_or("not seen".into(), |(_, at)| rfc3339(at)),
+        session.issued.map_or("not seen".into(), |(_, at)| to_second(at)),
         ended,
     ]
+}
+
+/// To the second, which is as exact as most of it is kept.
+fn to_second(time: Timestamp) -> String {
+    rfc3339(time).split('.').next().map_or_else(String::new, |text| format!("{text}Z"))
 }
 
 fn some(texts: Vec<String>, more: bool) -> String {
@@ -194,7 +200,7 @@ fn object(inventory: &Inventory, caller: &KnownCaller, redactor: &mut Redactor) 
 }
 
 fn session_object(session: &KnownSession) -> Value {
-    let time = |at: Option<tapwire_wire::Timestamp>| at.map(rfc3339);
+    let time = |at: Option<Timestamp>| at.map(rfc3339);
     json!({
         "session": digits(session.token),
         "principal": session.owner.as_ref().map(name),

@@ -134,7 +134,7 @@ fn words(name: &str, words: &[Word], pen: &mut Pen, out: &mut Vec<u8>) {
 
 /// What is said of the client and of the server beside their addresses; nothing where there is nothing to say.
 fn ends(view: &View<'_>, caller: &Caller, out: &mut Vec<u8>) {
-    let address = caller.address.filter(|client| says(client));
+    let address = caller.address.filter(says);
     if address.is_some() || !is_empty(&caller.client) {
         json::object(out, "client");
         if let Some(address) = address {

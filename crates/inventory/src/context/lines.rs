@@ -80,7 +80,10 @@ fn unquoted(value: &str) -> Option<&str> {
 mod tests {
     use super::*;
 
-    fn read(text: &str) -> (Vec<(usize, &str, &str, &str)>, Vec<usize>) {
+    /// Line, section, key and value.
+    type Row<'a> = (usize, &'a str, &'a str, &'a str);
+
+    fn read(text: &str) -> (Vec<Row<'_>>, Vec<usize>) {
         let mut troubles = Vec::new();
         let entries = entries(text, &mut troubles);
         let entries = entries.iter().map(|e| (e.line, e.section, e.key, e.value)).collect();

@@ -1,7 +1,8 @@
 //! Facts about a credential at the time of a call, for detectors to judge.
 
-use super::record::{Seconds, Session};
+use super::record::{Seconds, Session, second};
 use tapwire_inspect::Claims;
+use tapwire_wire::Timestamp;
 
 /// Clocks of issuers and servers differ; libraries allow for about that many seconds.
 const LEEWAY: i64 = 60;
@@ -86,9 +87,10 @@ impl TokenFacts {
     }
 
     /// What is known of the credential's session.
-    pub(super) fn session(&mut self, session: &Session, now: Seconds) {
-        let over = |at: Seconds| at != 0 && now > at;
-        self.set(TokenFact::Expired, over(session.expires) && i64::from(now - session.expires) > LEEWAY);
+    pub(super) fn session(&mut self, session: &Session, time: Timestamp) {
+        let over = |at: Timestamp| at != Timestamp::MIN && time > at;
+        let late = i64::from(second(time)) - i64::from(session.expires);
+        self.set(TokenFact::Expired, session.expires != 0 && late > LEEWAY);
         self.set(TokenFact::AfterLogout, over(session.ended));
         self.set(TokenFact::Superseded, over(session.superseded));
     }

@@ -201,7 +201,7 @@ impl Principals {
                 caller.facts.claims(claims, now);
                 caller.grants = caller.grants.take().or_else(|| claims.grants.clone());
             }
-            caller.facts.session(session, now);
+            caller.facts.session(session, observation.exchange.started());
             if caller.session.is_none() {
                 caller.session = Some(credential.token);
                 (caller.login, caller.issued_in) = (session.login, session.issued_in);
@@ -286,6 +286,7 @@ impl Principals {
     /// Every credential of a session, by when it was handed out or first used.
     pub fn sessions(&self) -> Vec<KnownSession> {
         let at = |second: Seconds| (second != 0).then(|| time(second));
+        let happened = |at: Timestamp| (at != Timestamp::MIN).then_some(at);
         let all = self.sessions.iter().map(|(token, session)| KnownSession {
             token,
             owner: session.owner,
@@ -297,8 +298,8 @@ impl Principals {
             networks: networks(&session.places),
             agents: session.places.agents().collect(),
             expires: at(session.expires),
-            ended: at(session.ended),
-            superseded: at(session.superseded),
+            ended: happened(session.ended),
+            superseded: happened(session.superseded),
         });
         let mut all: Vec<KnownSession> = all.collect();
         all.sort_by_key(|session| {

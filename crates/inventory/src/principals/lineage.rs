@@ -7,6 +7,7 @@ use super::{Caller, Principals};
 use crate::endpoint::status;
 use crate::{Principal, PrincipalKind};
 use tapwire_inspect::{Claims, Grant, Issuance, Issued, IssuedKind, Observation, Place, Token};
+use tapwire_wire::Timestamp;
 
 /// What was handed out, with all that is common to it.
 struct Handed<'a> {
@@ -17,7 +18,7 @@ struct Handed<'a> {
     /// The cookie of the request, whose place a new one takes.
     cookie: Option<Token>,
     grants: u16,
-    now: Seconds,
+    time: Timestamp,
 }
 
 impl Principals {
@@ -30,16 +31,16 @@ impl Principals {
         grants: u16,
         caller: &mut Caller,
     ) {
-        let now = second(observation.exchange.ended());
-        self.end(issuance, observation, now);
-        self.show_presented(issuance, now, caller, observation);
+        let time = observation.exchange.ended();
+        self.end(issuance, observation, time);
+        self.show_presented(issuance, caller, observation);
         if !issuance.succeeded || issuance.logout {
             return;
         }
         let cookie =
             observation.credentials.iter().find(|one| one.place == Place::Cookie).map(|one| one.token);
         let owner = self.owner(issuance, chosen);
-        let handed = Handed { issuance, observation, owner, cookie, grants, now };
+        let handed = Handed { issuance, observation, owner, cookie, grants, time };
         self.counters.logins += u64::from(issuance.grant.is_some());
         issuance.issued.iter().for_each(|issued| self.hand_out(&handed, issued));
         self.bind_cookie(&handed);
@@ -47,33 +48,28 @@ impl Principals {
     }
 
     /// What a logout, a revocation or a cookie that is taken away ends.
-    fn end(&mut self, issuance: &Issuance, observation: &Observation, now: Seconds) {
+    fn end(&mut self, issuance: &Issuance, observation: &Observation, time: Timestamp) {
         let done = matches!(status(observation), Some(200..=399));
         let shown = observation.credentials.iter().filter(|one| issuance.logout && is_session(one));
         let shown = shown.map(|one| one.token).filter(|_| done);
         let named = issuance.ended.iter().copied().filter(|_| done);
         for token in shown.chain(named) {
             if let Some(session) = self.sessions.used_or(token, Session::new)
-                && session.ended == 0
+                && session.ended == Timestamp::MIN
             {
-                session.ended = now;
+                session.ended = time;
             }
         }
     }
 
     /// A refresh token is used where it is shown, and what is wrong with it is a fact about the call.
-    fn show_presented(
-        &mut self,
-        issuance: &Issuance,
-        now: Seconds,
-        caller: &mut Caller,
-        observation: &Observation,
-    ) {
+    fn show_presented(&mut self, issuance: &Issuance, caller: &mut Caller, observation: &Observation) {
         let Some(token) = issuance.presented else { return };
         let Some(session) = self.sessions.used_or(token, Session::new) else { return };
-        session.span.add(now);
+        let time = observation.exchange.started();
+        session.span.add(second(time));
         session.kind = session.kind.or(Some(IssuedKind::Refresh));
-        caller.facts.session(session, second(observation.exchange.started()));
+        caller.facts.session(session, time);
         if issuance.succeeded {
             caller.facts.accepted();
         }
@@ -124,10 +120,10 @@ impl Principals {
         if unbound {
             (session.root, session.parent, session.renewals) = (root.or(session.root), parent, renewals);
             session.issued_in = Some(handed.observation.exchange.uid());
-            session.issued = handed.now;
+            session.issued = second(handed.time);
             self.counters.issued += 1;
         }
-        session.expires = expires(issued, handed.now).unwrap_or(session.expires);
+        session.expires = expires(issued, second(handed.time)).unwrap_or(session.expires);
     }
 
     /// A login whose answer leaves the cookie as it is binds that one; one whose cookie is changed binds the old one, too:
@@ -152,9 +148,9 @@ impl Principals {
         ];
         for token in old.into_iter().flatten() {
             if let Some(session) = self.sessions.used(token)
-                && session.superseded == 0
+                && session.superseded == Timestamp::MIN
             {
-                session.superseded = handed.now;
+                session.superseded = handed.time;
             }
         }
     }

@@ -133,11 +133,7 @@ impl AgentFamily {
         }
         let text = text.get(..256).unwrap_or(text);
         let has = |mark: &&str| memchr::memmem::find(text, mark.as_bytes()).is_some();
-        Self::ALL
-            .iter()
-            .copied()
-            .find(|family| family.marks().iter().any(|mark| has(mark)))
-            .unwrap_or(Self::Other)
+        Self::ALL.iter().copied().find(|family| family.marks().iter().any(has)).unwrap_or(Self::Other)
     }
 }
 
@@ -240,10 +236,10 @@ pub(super) struct Session {
     pub(super) issued: Seconds,
     /// When it ends by itself; 0: nobody said so.
     pub(super) expires: Seconds,
-    /// When its session was ended; 0: it was not.
-    pub(super) ended: Seconds,
-    /// When another took its place.
-    pub(super) superseded: Seconds,
+    /// When its session was ended; the earliest time: it was not. Calls follow on it within milliseconds.
+    pub(super) ended: Timestamp,
+    /// When another took its place, likewise.
+    pub(super) superseded: Timestamp,
     /// How often its chain was renewed before it.
     pub(super) renewals: u16,
     pub(super) grants: u16,
@@ -262,8 +258,8 @@ impl Session {
             issued_in: None,
             issued: 0,
             expires: 0,
-            ended: 0,
-            superseded: 0,
+            ended: Timestamp::MIN,
+            superseded: Timestamp::MIN,
             renewals: 0,
             grants: 0,
         }
@@ -308,7 +304,7 @@ mod tests {
     fn a_caller_takes_few_bytes() {
         // A million of them, with their keys, are 104 MB; docs/principals.md says so.
         assert!(size_of::<Known>() <= 80, "{}", size_of::<Known>());
-        assert!(size_of::<Session>() <= 184, "{}", size_of::<Session>());
+        assert!(size_of::<Session>() <= 192, "{}", size_of::<Session>());
     }
 
     #[test]

@@ -201,6 +201,7 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
         protocol: tapwire_protocol::Config::default(),
         inspect: tapwire_inspect::Config::new(key.clone()),
         inventory: tapwire_inventory::Config::new(key),
+        context: tapwire_pipeline::ContextFeed::default(),
         detect: tapwire_detect::Config::default(),
     }
 }
