@@ -35,10 +35,10 @@ pub use inventory::{Counters, Inventory};
 pub use openapi::{
     Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, States,
 };
-pub use proofs::{Proof, Proofs};
 pub use principals::{
     AddressSource, AgentFamily, Caller, ClientAddress, KnownBy, KnownCaller, KnownSession, Network,
     Principals, TokenFact, TokenFacts,
 };
+pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
