@@ -4,6 +4,7 @@ use crate::cli::ConfigArgs;
 use crate::failure::Failure;
 use crate::settings::{Effective, file_of};
 use crate::watch::catch_hangup;
+use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,6 +21,44 @@ const TICKS: u32 = 8;
 const NAMED: usize = 10;
 /// A larger file is none that a person wrote.
 const LARGEST: u64 = 256 << 20;
+
+/// `[context]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct ContextSettings {
+    /// Files with `[networks]` and `[lists]`, and tables of assets (`.csv`). `run` reads them again when they change.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// `[networks]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Networks {
+    /// One's own.
+    pub(crate) internal: Vec<String>,
+    /// Partners'.
+    pub(crate) partner: Vec<String>,
+    /// What counts as public.
+    pub(crate) public: Vec<String>,
+    /// Proxies whose word on a client's address counts.
+    pub(crate) proxies: Vec<String>,
+    /// Gateways that calls should come through.
+    pub(crate) gateways: Vec<String>,
+}
+
+/// `[lists]`.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Lists {
+    /// Client addresses and networks.
+    pub(crate) addresses: Vec<String>,
+    /// Fingerprints of TLS clients.
+    pub(crate) ja4: Vec<String>,
+    /// Hosts that are asked, with those below them.
+    pub(crate) domains: Vec<String>,
+    /// Users, by login name or subject.
+    pub(crate) users: Vec<String>,
+}
 
 /// Where context comes from.
 pub(crate) struct ContextFiles {

@@ -1,6 +1,7 @@
 //! The configuration: defaults, then the file, then `--set`, then options, each value with where it came from.
 
 use crate::cli::ConfigArgs;
+use crate::context::{ContextSettings, Lists, Networks};
 use crate::failure::Failure;
 use crate::size::parse_bytes;
 use serde::{Deserialize, Serialize};
@@ -214,44 +215,6 @@ pub(crate) enum Keep {
     Findings,
     /// Nothing.
     None,
-}
-
-/// `[context]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct ContextSettings {
-    /// Files with `[networks]` and `[lists]`, and tables of assets (`.csv`). `run` reads them again when they change.
-    pub(crate) files: Vec<PathBuf>,
-}
-
-/// `[networks]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Networks {
-    /// One's own.
-    pub(crate) internal: Vec<String>,
-    /// Partners'.
-    pub(crate) partner: Vec<String>,
-    /// What counts as public.
-    pub(crate) public: Vec<String>,
-    /// Proxies whose word on a client's address counts.
-    pub(crate) proxies: Vec<String>,
-    /// Gateways that calls should come through.
-    pub(crate) gateways: Vec<String>,
-}
-
-/// `[lists]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Lists {
-    /// Client addresses and networks.
-    pub(crate) addresses: Vec<String>,
-    /// Fingerprints of TLS clients.
-    pub(crate) ja4: Vec<String>,
-    /// Hosts that are asked, with those below them.
-    pub(crate) domains: Vec<String>,
-    /// Users, by login name or subject.
-    pub(crate) users: Vec<String>,
 }
 
 /// `[inspect]`.
