@@ -18,7 +18,8 @@ pub struct Inspector {
     config: Config,
     credentials: Credentials,
     spares: Spares,
-    heads: HeadFields,
+    asked: HeadFields,
+    answered: HeadFields,
     open: OpenBodies,
     counters: Counters,
     /// Of sessions that payloads name.
@@ -42,7 +43,8 @@ impl Inspector {
             tokens: Tokens::new(config.token_key.clone()),
             open: OpenBodies::new(config.max_open_messages, config.max_open_bytes),
             spares: Spares::new(Arc::clone(&config.classes)),
-            heads: HeadFields::new(&config.classes),
+            asked: HeadFields::new(&config.classes),
+            answered: HeadFields::new(&config.classes),
             counters: Counters::default(),
             config,
         }
@@ -104,7 +106,7 @@ impl Inspector {
             .exchange
             .response
             .as_deref()
-            .and_then(|response| self.heads.of_response(&response.head));
+            .and_then(|response| self.answered.of_response(&response.head));
         observation.said = self.said(&observation, request.notes.as_deref(), response.notes.as_deref());
         let described = || self.described_login(&observation, request.notes.as_deref());
         let login = request.login.or_else(described);
@@ -128,7 +130,7 @@ impl Inspector {
             target.query.map(|query| target::parameters(head, query)).unwrap_or_default();
         observation.credentials = self.credentials.of_head(head, &target, &observation.parameters);
         observation.request_fields =
-            self.heads.of_request(head, &observation.segments, &observation.parameters);
+            self.asked.of_request(head, &observation.segments, &observation.parameters);
     }
 
     /// What the payloads say in the style they are written in.

@@ -163,8 +163,26 @@ const fn classes() -> [u16; 256] {
     all
 }
 
+/// What a text is made of; of one that no format has, up to the first byte of that kind.
 fn seen(text: &[u8]) -> u16 {
-    text.iter().fold(0, |seen, byte| seen | CLASSES.get(usize::from(*byte)).copied().unwrap_or(ELSE))
+    let mut seen = 0;
+    for byte in text {
+        seen |= class(*byte);
+        if seen & ELSE != 0 {
+            break;
+        }
+    }
+    seen
+}
+
+fn class(byte: u8) -> u16 {
+    CLASSES.get(usize::from(byte)).copied().unwrap_or(ELSE)
+}
+
+/// Whether a byte may stand in a word of an API: such are the texts that are one of few.
+pub(super) fn is_word(byte: u8) -> bool {
+    const WORD: u16 = DIGIT | HEX | LETTER | DASH | DOT | COLON | SLASH | PLUS;
+    class(byte) & WORD != 0 || matches!(byte, b'_' | b' ')
 }
 
 /// Nothing shorter than this many bytes tells more by its rest than by its beginning.

@@ -127,11 +127,7 @@ impl HeadFields {
 /// Whether a header field belongs to HTTP, to browsers, to tracing or to the way there, and not to the API. `Accept`,
 /// `Content-Type` and `Authorization` are no parameters either (OpenAPI 3.1, 4.8.12.1).
 fn is_standard(name: &[u8]) -> bool {
-    let mut lower = [0; 32];
-    let Some(lower) = lower.get_mut(..name.len()) else { return false };
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let known: &[&[u8]] = match lower.len() {
+    let known: &[&[u8]] = match name.len() {
         0..=3 => &[b"te", b"age", b"via", b"dnt", b"p3p"],
         4 => &[b"host", b"date", b"from", b"vary", b"link", b"etag"],
         5 => &[b"allow", b"range", b"nel"],
@@ -199,7 +195,10 @@ fn is_standard(name: &[u8]) -> bool {
         25 => &[b"strict-transport-security", b"upgrade-insecure-requests"],
         _ => &[],
     };
-    lower.starts_with(b":") || lower.starts_with(b"access-control-") || known.contains(&&*lower)
+    let of_browsers = |begin: &[u8]| begin.eq_ignore_ascii_case(b"access-control-");
+    known.iter().any(|known| known.eq_ignore_ascii_case(name))
+        || name.starts_with(b":")
+        || name.get(..15).is_some_and(of_browsers)
 }
 
 #[cfg(test)]

@@ -238,9 +238,10 @@ impl Field {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Sample {
     pub(super) start: u32,
-    pub(super) len: u8,
+    pub(super) hash: u32,
     /// The one taken before it of the same field, plus one.
     pub(super) before: u16,
+    pub(super) len: u8,
 }
 
 /// The fields of one body, or of a head, each behind the one it lies in. Its `Debug` shows how many.
@@ -291,20 +292,20 @@ impl FieldList {
 
     /// The field's own name, at most 128 bytes; of elements, the array's. Content: it leaves only through redaction.
     pub fn name(&self, field: &Field) -> &[u8] {
-        let (start, len) = (field.name.0 as usize, usize::from(field.name.1));
-        self.texts.get(start..start + len).unwrap_or_default()
+        self.slice(field.name)
+    }
+
+    pub(super) fn slice(&self, (start, len): (u32, u16)) -> &[u8] {
+        let start = start as usize;
+        self.texts.get(start..start + usize::from(len)).unwrap_or_default()
     }
 
     /// Short texts that the field had, each once, the latest first. All of them unless [`Field::many`]. Content.
     pub fn samples(&self, field: &Field) -> impl Iterator<Item = &[u8]> {
         let sample = |at: u16| self.samples.get(usize::from(at.checked_sub(1)?));
         let first = sample(field.sample);
-        std::iter::successors(first, move |last| sample(last.before)).map(|sample| self.text(sample))
-    }
-
-    pub(super) fn text(&self, sample: &Sample) -> &[u8] {
-        let start = sample.start as usize;
-        self.texts.get(start..start + usize::from(sample.len)).unwrap_or_default()
+        let all = std::iter::successors(first, move |last| sample(last.before));
+        all.map(|sample| self.slice((sample.start, sample.len.into())))
     }
 
     /// The path as events write it: `$.card.number`, `$.items[].sku`, `query.page`. Content.

@@ -45,7 +45,7 @@ pub(crate) struct Fields {
     list: FieldList,
     clues: NameClues,
     /// Capacities that the last body needed.
-    usual: (usize, usize),
+    usual: (usize, usize, usize),
 }
 
 impl Default for Fields {
@@ -54,7 +54,7 @@ impl Default for Fields {
             slots: Box::new([0; SLOTS]),
             list: FieldList::default(),
             clues: NameClues::default(),
-            usual: (0, 0),
+            usual: (0, 0, 0),
         }
     }
 }
@@ -185,7 +185,7 @@ impl Fields {
 
     /// Bytes that the open body has made it hold.
     pub(crate) fn held(&self) -> usize {
-        self.list.bytes()
+        self.list.bytes() - size_of::<FieldList>()
     }
 
     /// The list; `None` of an empty one. Ready for the next body.
@@ -196,7 +196,7 @@ impl Fields {
         self.slots.fill(0);
         self.clues.end();
         let mut list = std::mem::take(&mut self.list);
-        self.usual = (list.fields.len(), list.texts.len());
+        self.usual = (list.fields.len(), list.texts.len(), list.samples.len());
         list.order = list.fields.iter().fold(PathHash::ROOT.get(), |order, field| {
             (order ^ field.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         });
@@ -234,22 +234,28 @@ impl Fields {
     /// Keeps a short text that may be one of few. What seems to be of a data class is never kept.
     fn sample(&mut self, at: FieldIndex, text: &[u8], len: usize, hit: bool) {
         let list = &mut self.list;
-        let Some(field) = list.fields.get(at.get()) else { return };
-        if list.samples(field).any(|known| known == text) {
-            return;
-        }
-        let word = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-.:/+ ".contains(byte);
-        let kept = !hit && len <= MAX_SAMPLE && field.samples < MAX_SAMPLES && text.iter().all(word);
-        let room = list.texts.len() + text.len() <= MAX_TEXTS;
-        let start = u32::try_from(list.texts.len()).unwrap_or(u32::MAX);
-        let before = field.sample;
         let Some(field) = list.fields.get_mut(at.get()) else { return };
-        if !kept || !room {
+        let kept = !hit && len <= MAX_SAMPLE && text.iter().all(|byte| formats::is_word(*byte));
+        if !kept {
             field.many = true;
             return;
         }
+        let hash = PathHash::ROOT.member(text, len).short();
+        let mut next = field.sample;
+        while let Some(known) = next.checked_sub(1).and_then(|at| list.samples.get(usize::from(at))) {
+            if known.hash == hash {
+                return;
+            }
+            next = known.before;
+        }
+        if field.samples >= MAX_SAMPLES || list.texts.len() + text.len() > MAX_TEXTS {
+            field.many = true;
+            return;
+        }
+        let start = u32::try_from(list.texts.len()).unwrap_or(u32::MAX);
         list.texts.extend_from_slice(text);
-        list.samples.push(Sample { start, len: u8::try_from(len).unwrap_or(0), before });
+        let len = u8::try_from(len).unwrap_or(0);
+        list.samples.push(Sample { start, hash, before: field.sample, len });
         field.sample = u16::try_from(list.samples.len()).unwrap_or(0);
         field.samples += 1;
     }
@@ -272,6 +278,7 @@ impl Fields {
         if index == 0 {
             list.fields.reserve_exact(self.usual.0);
             list.texts.reserve_exact(self.usual.1);
+            list.samples.reserve_exact(self.usual.2);
         }
         let own = wanted.name.get(..MAX_NAME).unwrap_or(wanted.name);
         let nested = matches!(wanted.step, Step::Member | Step::Element | Step::Attribute);
@@ -372,16 +379,32 @@ const fn slot_of(hash: u64, probe: usize) -> usize {
     (hash as usize).wrapping_add(probe) % SLOTS
 }
 
-/// A decimal number. Short integers, which nearly all are, need no parser.
+/// A decimal number. Those of at most 15 digits, which nearly all are, need no parser: they and the power of ten are
+/// exact, so that their quotient is the nearest there is.
 fn number(digits: &[u8]) -> Option<f64> {
-    let (sign, plain) = match digits.strip_prefix(b"-") {
-        Some(plain) => (-1.0, plain),
-        None => (1.0, digits),
-    };
-    if plain.len() <= 9 && plain.iter().all(u8::is_ascii_digit) && !plain.is_empty() {
-        let whole = plain.iter().fold(0_u32, |sum, digit| sum * 10 + u32::from(digit - b'0'));
-        return Some(sign * f64::from(whole));
+    const POWERS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
+    let plain = digits.strip_prefix(b"-").unwrap_or(digits);
+    let (mut whole, mut fraction, mut point) = (0_u64, 0, 0);
+    for byte in plain {
+        match byte {
+            b'0'..=b'9' => {
+                whole = whole.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
+                fraction += point;
+            }
+            b'.' if point == 0 => point = 1,
+            _ => return parsed(digits),
+        }
     }
+    if plain.len() > 15 || plain.len() == point {
+        return parsed(digits);
+    }
+    #[allow(clippy::cast_precision_loss, reason = "of 15 digits nothing is lost")]
+    let number = whole as f64 / POWERS.get(fraction)?;
+    Some(if plain.len() < digits.len() { -number } else { number })
+}
+
+fn parsed(digits: &[u8]) -> Option<f64> {
     std::str::from_utf8(digits).ok()?.parse().ok().filter(|number: &f64| number.is_finite())
 }
 

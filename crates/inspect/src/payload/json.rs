@@ -101,6 +101,7 @@ enum State {
 /// Where in a number (RFC 8259, 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Number {
+    Begin,
     Minus,
     Zero,
     Integer,
@@ -113,10 +114,11 @@ enum Number {
 
 impl Number {
     const fn next(self, byte: u8) -> Option<Self> {
-        use Number::{Exponent, ExponentDigits, ExponentSign, Fraction, Integer, Minus, Point, Zero};
+        use Number::{Begin, Exponent, ExponentDigits, ExponentSign, Fraction, Integer, Minus, Point, Zero};
         match (self, byte) {
-            (Minus, b'0') => Some(Zero),
-            (Minus, b'1'..=b'9') | (Integer, b'0'..=b'9') => Some(Integer),
+            (Begin, b'-') => Some(Minus),
+            (Begin | Minus, b'0') => Some(Zero),
+            (Begin | Minus, b'1'..=b'9') | (Integer, b'0'..=b'9') => Some(Integer),
             (Zero | Integer, b'.') => Some(Point),
             (Point | Fraction, b'0'..=b'9') => Some(Fraction),
             (Zero | Integer | Fraction, b'e' | b'E') => Some(Exponent),
@@ -303,6 +305,7 @@ impl Json {
     fn structure<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
         let mut rest = bytes;
         while let Some((&byte, tail)) = rest.split_first() {
+            let here = rest;
             rest = tail;
             match (self.state, byte) {
                 (State::Start(seen), _) if BYTE_ORDER_MARK.get(usize::from(seen)) == Some(&byte) => {
@@ -327,10 +330,13 @@ impl Json {
                 (State::Value | State::FirstElement, _) => self.value(byte),
                 _ => self.state = State::Invalid,
             }
+            if matches!(self.state, State::Number(_)) {
+                // A number is read from its first byte on, so that it lies in one piece.
+                return here;
+            }
             if matches!(
                 self.state,
                 State::Text
-                    | State::Number(_)
                     | State::Literal(_)
                     | State::Invalid
                     | State::TooDeep
@@ -371,7 +377,10 @@ impl Json {
                 self.text_len = 0;
                 self.state = State::Text;
             }
-            b'-' | b'0'..=b'9' => self.begin_number(byte),
+            b'-' | b'0'..=b'9' => {
+                self.text.clear();
+                self.state = State::Number(Number::Begin);
+            }
             b't' => self.literal_began(Kind::Boolean, b"rue"),
             b'f' => self.literal_began(Kind::Boolean, b"alse"),
             b'n' => self.literal_began(Kind::Null, b"ull"),
@@ -382,19 +391,6 @@ impl Json {
     fn literal_began(&mut self, kind: Kind, rest: &'static [u8]) {
         self.fields.value(self.field, kind);
         self.state = State::Literal(rest);
-    }
-
-    fn begin_number(&mut self, byte: u8) {
-        self.text.clear();
-        self.text.push(byte);
-        if self.login.takes_numbers() {
-            self.login.value(&[byte]);
-        }
-        self.state = State::Number(match byte {
-            b'-' => Number::Minus,
-            b'0' => Number::Zero,
-            _ => Number::Integer,
-        });
     }
 
     fn wanted_value(&mut self, byte: u8) {
@@ -521,15 +517,14 @@ impl Json {
             }
             rest = tail;
         }
-        self.digits(read(bytes, rest));
+        let digits = read(bytes, rest);
+        self.wanted_digits(digits);
+        self.keep_digits(digits);
         self.state = State::Number(number);
         rest
     }
 
-    /// Keeps what was read of a number.
-    fn digits(&mut self, digits: &[u8]) {
-        let room = KEPT.saturating_sub(self.text.len()).min(digits.len());
-        self.text.extend_from_slice(digits.get(..room).unwrap_or_default());
+    fn wanted_digits(&mut self, digits: &[u8]) {
         if self.gather.is_open() {
             self.gather.bytes(digits);
         } else if self.login.takes_numbers() {
@@ -537,10 +532,23 @@ impl Json {
         }
     }
 
+    /// Keeps what was read of a number that goes on in another piece.
+    fn keep_digits(&mut self, digits: &[u8]) {
+        let room = KEPT.saturating_sub(self.text.len()).min(digits.len());
+        self.text.extend_from_slice(digits.get(..room).unwrap_or_default());
+    }
+
     fn number_ended(&mut self, number: Number, digits: &[u8]) {
-        self.digits(digits);
+        self.wanted_digits(digits);
         let whole = matches!(number, Number::Zero | Number::Integer);
-        self.fields.number(self.field, if whole { Kind::Integer } else { Kind::Number }, &self.text);
+        let kind = if whole { Kind::Integer } else { Kind::Number };
+        if self.text.is_empty() {
+            let digits = digits.get(..KEPT).unwrap_or(digits);
+            self.fields.number(self.field, kind, digits);
+        } else {
+            self.keep_digits(digits);
+            self.fields.number(self.field, kind, &self.text);
+        }
     }
 
     fn literal<'a>(&mut self, bytes: &'a [u8], expected: &'static [u8]) -> &'a [u8] {

@@ -50,7 +50,7 @@ impl PathHash {
 
     /// For samples.
     #[allow(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-    const fn short(self) -> u32 {
+    pub(crate) const fn short(self) -> u32 {
         (self.0 >> 32) as u32
     }
 

@@ -148,7 +148,11 @@ impl Gather {
             Place::Kind(want) => self.seen |= want.bit(),
             Place::Hashed(want) => {
                 self.hashed = Some(want);
-                self.sha.get_or_insert_with(Sha256::new).update([byte]);
+                let sha = self.sha.get_or_insert_with(Sha256::new);
+                // A number is read from its first byte on.
+                if !matches!(byte, b'-' | b'0'..=b'9') {
+                    sha.update([byte]);
+                }
             }
             Place::Document if byte == b'"' => {
                 self.scanner.get_or_insert_default().clear();
@@ -172,10 +176,7 @@ impl Gather {
         self.text_at = self.texts.len();
         match byte {
             b'"' => self.open = Open::Text(want),
-            b'-' | b'0'..=b'9' => {
-                self.open = Open::Number(want);
-                self.text(&[byte]);
-            }
+            b'-' | b'0'..=b'9' => self.open = Open::Number(want),
             _ => self.kind(want, byte),
         }
     }
