@@ -329,6 +329,9 @@ pub(crate) struct InventoryArgs {
     /// Captures to learn from: files, directories, or - for standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
+    /// Show one endpoint with its parameters and schemas: its id, or method and template such as 'GET /orders/{orderId}'
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) endpoint: Option<String>,
     /// As JSON, one object a line; those of endpoints that turned out to be others have `merged_into`
     #[arg(long)]
     pub(crate) json: bool,

@@ -6,6 +6,7 @@ use crate::cli::{InventoryArgs, OnOff, SenseArgs};
 use crate::descriptions;
 use crate::failure::{Exit, Failure};
 use crate::paper::{Paper, print};
+use crate::schema;
 use crate::sense::{load_key, pipeline_config, redactor};
 use crate::settings::Effective;
 use crate::summary::rfc3339;
@@ -34,10 +35,11 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     }
     descriptions::tell_unmet(report.inventory.as_ref());
     let mut redactor = redactor(&effective, key);
-    let text = match &report.inventory {
-        Some(inventory) if args.json => lines(inventory, &report.behind_tls, &mut redactor),
-        Some(inventory) => table(inventory, &report.behind_tls, &mut redactor),
-        None => String::new(),
+    let text = match (&report.inventory, &args.endpoint) {
+        (Some(inventory), Some(wanted)) => chosen(inventory, wanted, args.json, &mut redactor)?,
+        (Some(inventory), None) if args.json => lines(inventory, &report.behind_tls, &mut redactor),
+        (Some(inventory), None) => table(inventory, &report.behind_tls, &mut redactor),
+        (None, _) => String::new(),
     };
     print(&text, true)?;
     let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
@@ -65,15 +67,48 @@ fn lines(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) 
         text.push_str(&format!("{}\n", unseen(&orphan, redactor)));
     }
     for (old, new) in inventory.merged() {
-        text.push_str(&format!("{}\n", json!({"id": id(old), "merged_into": id(new)})));
+        text.push_str(&format!("{}\n", json!({"id": endpoint_id(old), "merged_into": endpoint_id(new)})));
     }
     behind::json(behind_tls, redactor).iter().for_each(|service| text.push_str(&format!("{service}\n")));
     text
 }
 
+/// The endpoints of that id, or of that method and template: of several services there may be some.
+fn chosen(
+    inventory: &Inventory,
+    wanted: &str,
+    as_json: bool,
+    redactor: &mut Redactor,
+) -> Result<String, Failure> {
+    let is_wanted = |endpoint: &&Endpoint| {
+        let name = format!("{} {}", endpoint.method, endpoint.template);
+        endpoint_id(endpoint.id) == wanted || name == wanted
+    };
+    let merged = inventory.merged().into_iter().find(|(old, _)| endpoint_id(*old) == wanted);
+    let merged = merged.and_then(|(_, new)| inventory.endpoint(new));
+    let found: Vec<&Endpoint> = inventory.endpoints().filter(is_wanted).chain(merged).collect();
+    if found.is_empty() {
+        return Err(Failure::new(format!(
+            "--endpoint {wanted}: there is none; tapwire inventory lists them, with --json by id"
+        )));
+    }
+    let mut paper = Paper::new(true);
+    let states = inventory.states();
+    if as_json {
+        for endpoint in found {
+            let mut object = object(endpoint, redactor);
+            object["states"] = states.of(endpoint.id).iter().map(|state| state.name()).collect();
+            paper.line(&object.to_string());
+        }
+    } else {
+        found.iter().for_each(|endpoint| schema::page(endpoint, redactor, &mut paper));
+    }
+    Ok(paper.into_text())
+}
+
 fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
     let mut object = json!({
-        "id": id(endpoint.id),
+        "id": endpoint_id(endpoint.id),
         "service": redactor.shown_host(&endpoint.service),
         "method": redactor.shown_method(&endpoint.method),
         "template": redactor.shown_path(&endpoint.template),
@@ -83,8 +118,9 @@ fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
         "callers": endpoint.callers.count().0,
         "status": status(endpoint),
         "auth": auth(endpoint),
-        "parameters": parameters(&endpoint.template),
+        "parameters": path_parameters(&endpoint.template),
     });
+    schema::add_to(&mut object, endpoint, redactor);
     if endpoint.callers.count().1 {
         object["callers_at_least"] = true.into();
     }
@@ -97,17 +133,18 @@ fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
 /// What is described and was not seen.
 fn unseen(orphan: &Orphan, redactor: &mut Redactor) -> Value {
     json!({
-        "id": id(orphan.id),
+        "id": endpoint_id(orphan.id),
         "service": redactor.shown_host(&orphan.service),
         "method": &orphan.method,
         "template": &*orphan.template,
         "calls": 0,
-        "parameters": parameters(&orphan.template),
+        "parameters": path_parameters(&orphan.template),
         "states": [State::Documented.name(), State::Orphan.name()],
     })
 }
 
-fn id(id: EndpointId) -> String {
+/// An id as it is written.
+pub(crate) fn endpoint_id(id: EndpointId) -> String {
     format!("{:016x}", id.0)
 }
 
@@ -127,10 +164,16 @@ fn auth(endpoint: &Endpoint) -> Value {
     all.map(|(name, calls)| (name.to_owned(), Value::from(share(calls)))).collect()
 }
 
-/// The parameters of a path.
-fn parameters(template: &str) -> Vec<Value> {
+/// The parameters of a path, by name alone.
+fn path_parameters(template: &str) -> Vec<Value> {
     let names = template.split('{').skip(1).filter_map(|rest| rest.split_once('}'));
     names.map(|(name, _)| json!({"in": "path", "name": name})).collect()
+}
+
+/// The name that a template gives the segment of that number, counted from 0.
+pub(crate) fn parameter_name<'t>(template: &'t str, number: &str) -> Option<&'t str> {
+    let segment = template.split('/').filter(|one| !one.is_empty()).nth(number.parse().ok()?)?;
+    Some(segment.split_once('{')?.1.split_once('}')?.0)
 }
 
 #[cfg(test)]
@@ -140,8 +183,10 @@ mod tests {
     #[test]
     fn parameters_are_those_of_the_template() {
         let names: Vec<_> =
-            parameters("/a/{aId}/b/{bId}.json").iter().map(|one| one["name"].clone()).collect();
+            path_parameters("/a/{aId}/b/{bId}.json").iter().map(|one| one["name"].clone()).collect();
         assert_eq!(names, ["aId", "bId"]);
-        assert!(parameters("/a").is_empty());
+        assert!(path_parameters("/a").is_empty());
+        assert_eq!(parameter_name("/a/{aId}/b/{bId}.json", "3"), Some("bId"));
+        assert_eq!(parameter_name("/a/{aId}", "0"), None);
     }
 }

@@ -22,6 +22,7 @@ mod openapi;
 mod outputs;
 mod page;
 mod paper;
+mod schema;
 mod sense;
 mod settings;
 mod show;

@@ -142,6 +142,17 @@ impl Redactor {
         self.shown(operation, Self::payload_names)
     }
 
+    /// The name of a field or parameter for people, redacted as the names of headers are.
+    pub fn shown_name(&mut self, name: &str) -> String {
+        self.shown(name, Self::header_name)
+    }
+
+    /// A value that a field of that name had, for people; `None` where a query string would not show it.
+    pub fn shown_choice(&mut self, name: &str, value: &str) -> Option<String> {
+        let pair = format!("{name}={}", value.replace(' ', "+"));
+        (self.shown(&pair, Self::query) == pair).then(|| value.to_owned())
+    }
+
     fn shown(
         &mut self,
         text: &str,

@@ -64,12 +64,24 @@ impl Schema {
         self.left_out
     }
 
-    /// Whether a node is there in every object it could be in, or in every body.
-    pub fn is_required(&self, node: &Node) -> bool {
+    /// In how many objects a node came, and in how many it could have: of a member, of those it lies in; of a parameter, of
+    /// calls. Of documents, elements and the entries of maps there is nothing to say.
+    pub fn presence(&self, node: &Node) -> Option<(u64, u64)> {
         match (node.step, self.nodes.get(usize::from(node.parent))) {
-            (Step::Member | Step::Attribute, Some(parent)) => !parent.is_map && node.count >= parent.objects,
-            (Step::Document | Step::Element, _) => true,
-            _ => node.bodies >= self.bodies,
+            (Step::Document | Step::Element, _) => None,
+            (Step::Member | Step::Attribute, Some(parent)) if parent.is_map => None,
+            (Step::Member | Step::Attribute, Some(parent)) => {
+                Some((node.count.min(parent.objects), parent.objects))
+            }
+            _ => Some((node.bodies, self.bodies)),
+        }
+    }
+
+    /// Whether a node came wherever it could.
+    pub fn is_required(&self, node: &Node) -> bool {
+        match self.presence(node) {
+            Some((came, could)) => came >= could,
+            None => node.name() != ENTRY,
         }
     }
 
@@ -85,6 +97,11 @@ impl Schema {
 
     /// The path as events write it: `$.items[].sku`, `query.page`. Content.
     pub fn path(&self, node: &Node) -> String {
+        self.path_with(node, |name| name.to_owned())
+    }
+
+    /// The same with names as `shown` gives them: redacted, it may leave.
+    pub fn path_with(&self, node: &Node, mut shown: impl FnMut(&str) -> String) -> String {
         let mut steps = vec![node];
         // A parent comes before its children, so that this ends.
         while let Some(last) = steps.last()
@@ -97,7 +114,8 @@ impl Schema {
         for step in steps.into_iter().rev() {
             match (step.step, step.name()) {
                 (Step::Member, ENTRY) => path.push_str(".{key}"),
-                (step, name) => push_step(&mut path, step, name),
+                (step, "") => push_step(&mut path, step, ""),
+                (step, name) => push_step(&mut path, step, &shown(name)),
             }
         }
         path
