@@ -107,6 +107,7 @@ impl Inspector {
             .response
             .as_deref()
             .and_then(|response| self.answered.of_response(&response.head));
+        self.name_fields(&mut observation);
         observation.said = self.said(&observation, request.notes.as_deref(), response.notes.as_deref());
         let described = || self.described_login(&observation, request.notes.as_deref());
         let login = request.login.or_else(described);
@@ -166,6 +167,25 @@ impl Inspector {
             descriptors: &self.config.descriptors,
             tokens: &mut self.tokens,
         })
+    }
+
+    /// Gives the fields of gRPC's messages the names that a description has for them.
+    fn name_fields(&self, observation: &mut Observation) {
+        let descriptors = &self.config.descriptors;
+        if descriptors.is_empty() {
+            return;
+        }
+        let Observation { exchange, path, request_payload, response_payload, .. } = observation;
+        let Some((head, path)) = exchange.request_head().zip(*path) else { return };
+        let path = String::from_utf8_lossy(head.slice(path).bytes());
+        for (payload, answer) in [(request_payload, false), (response_payload, true)] {
+            if let (Some("grpc"), Some(list)) = (payload.format, &mut payload.list) {
+                list.name_numbers(|numbers| {
+                    let (name, _) = descriptors.field(&path, answer, numbers)?;
+                    name.rsplit('.').next().map(str::to_owned)
+                });
+            }
+        }
     }
 
     /// A password in a message of gRPC, where its description names the field.

@@ -308,6 +308,28 @@ impl FieldList {
         all.map(|sample| self.slice((sample.start, sample.len.into())))
     }
 
+    /// Names members that have numbers for names, as those of protobuf, by what describes them: `name` is given the numbers
+    /// that lead to one.
+    pub(crate) fn name_numbers(&mut self, name: impl Fn(&[u32]) -> Option<String>) {
+        let mut paths: Vec<Vec<u32>> = Vec::with_capacity(self.fields.len());
+        for at in 0..self.fields.len() {
+            let Some(field) = self.fields.get(at) else { return };
+            let mut path = paths.get(field.parent.get()).cloned().unwrap_or_default();
+            let number = std::str::from_utf8(self.name(field)).ok().and_then(|text| text.parse::<u32>().ok());
+            path.extend(number.filter(|_| field.step == Step::Member));
+            if field.step == Step::Member
+                && let Some(name) = name(&path)
+            {
+                let (start, len) = (self.texts.len(), name.len().min(super::MAX_NAME));
+                self.texts.extend_from_slice(name.as_bytes().get(..len).unwrap_or_default());
+                if let Some(field) = self.fields.get_mut(at) {
+                    field.name = (u32::try_from(start).unwrap_or(0), u16::try_from(len).unwrap_or(0));
+                }
+            }
+            paths.push(path);
+        }
+    }
+
     /// The path as events write it: `$.card.number`, `$.items[].sku`, `query.page`. Content.
     pub fn path(&self, field: &Field) -> String {
         let mut steps = vec![field];
