@@ -178,13 +178,7 @@ fn messages_of_grpc_have_numbers_and_with_a_description_names() {
 fn one_endpoint_is_a_page_in_columns() {
     let run = Tapwire::new(["inventory", "--endpoint", "GET /search"]).args([capture("demo")]);
     let page = String::from_utf8(run.key().run().ok("inventory").stdout).expect("UTF-8");
-    for expected in [
-        "Parameters",
-        "query  page",
-        "chair | desk | kettle | lamp",
-        "$.hits[].lines[].price",
-        "19.9 to 79.6",
-    ] {
+    for expected in ["Parameters", "query  page", "chair | desk | kettle | lamp", "$.hits[].lines[].price"] {
         assert!(page.contains(expected), "\"{expected}\" is missing in\n{page}");
     }
     let column = |name: &str| {

@@ -138,8 +138,8 @@ fn numbers(node: &Node, typed: bool, redactor: &mut Redactor) -> Option<[Value; 
         return None;
     }
     let bounds = [number(node.numbers.least), number(node.numbers.most)];
-    let may_leave = |bound: &Value| redactor.shown_choice(node.name(), &bound.to_string()).is_some();
-    bounds.iter().all(may_leave).then_some(bounds)
+    let whole = [node.numbers.least, node.numbers.most].map(|bound| format!("{:.0}", bound.trunc()));
+    whole.iter().all(|bound| redactor.shown_choice(node.name(), bound).is_some()).then_some(bounds)
 }
 
 /// A number as JSON writes it: whole ones without a fraction.
