@@ -53,8 +53,15 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// A longer name ends in `…` where it is cut.
     pub(crate) fn new(style: &'static str, name: &str) -> Self {
-        Self { style, name: Name::capped(name.as_bytes(), MAX_KEY), unknown: false }
+        let name = if name.len() > MAX_KEY {
+            let begin = Name::capped(name.as_bytes(), MAX_KEY - '…'.len_utf8());
+            Name(format!("{}…", begin.as_str()).into())
+        } else {
+            Name(name.into())
+        };
+        Self { style, name, unknown: false }
     }
 }
 

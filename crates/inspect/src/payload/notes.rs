@@ -1,6 +1,6 @@
 //! What parsers note of a body for the styles of calls to read.
 
-use super::graphql::Document;
+use super::graphql::Asked;
 use super::grpc::Frames;
 use super::multipart::Part;
 use super::xml::XmlCall;
@@ -11,8 +11,8 @@ use crate::style::Name;
 pub struct Notes {
     /// Values of JSON bodies that a style wants, in their order.
     pub(crate) marks: Vec<Mark>,
-    /// GraphQL documents.
-    pub(crate) documents: Vec<Document>,
+    /// What is asked in GraphQL.
+    pub(crate) graphql: Option<Box<Asked>>,
     /// A bit for each want that was met.
     pub(crate) seen: u64,
     /// Elements of a GraphQL answer's `errors`, and whether its `data` is null.
@@ -113,7 +113,9 @@ wants! {
     Schema,
     /// A GraphQL document that could be read as one.
     Query,
-    /// The GraphQL operation that is meant.
+    /// A GraphQL document that began as one and could not be read to its end.
+    BrokenQuery,
+    /// The GraphQL operation that is meant; kept with the documents.
     OperationName,
     /// The name of a GraphQL variable; its type follows as a mark of its own.
     Variable,

@@ -1,8 +1,11 @@
 //! GraphQL over HTTP: a query string, a JSON body or a batch of them, or a bare document.
 
+mod document;
 mod scan;
 
-pub(crate) use scan::{Document, Scanner};
+use document::Defined;
+pub(crate) use document::{Asked, Document, Meant};
+pub(crate) use scan::Scanner;
 
 use super::notes::{Mark, Notes, Value, Want};
 use super::{PayloadFormat, PayloadParser, Reading, json};
@@ -53,26 +56,41 @@ impl PayloadParser for Bare {
             (None, true) => PayloadState::Invalid,
         };
         let notes = document.filter(|_| whole).map(|document| {
-            Box::new(Notes { documents: vec![document], seen: Want::Query.bit(), ..Notes::default() })
+            let mut asked = Asked::default();
+            asked.add(document, &Meant::Only);
+            Box::new(Notes { graphql: Some(Box::new(asked)), ..Notes::default() })
         });
         Reading { state, notes, ..Reading::default() }
     }
 }
 
 fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
-    let from_query = in_query_string(spoken);
-    let asked = from_query.as_ref().unwrap_or(spoken.asked);
-    if !asked.has(Want::Query) && !asked.has(Want::PersistedHash) {
+    // What a POST has in its body counts more than what its query string has: that is how servers have it.
+    let in_body = spoken.asked.graphql.is_some() && !is_get(spoken);
+    let from_query = if in_body { None } else { in_query_string(spoken) };
+    let notes = from_query.as_ref().unwrap_or(spoken.asked);
+    let Some(asked) = notes.graphql.as_deref() else { return };
+    let answered = spoken.answered;
+    // A document that cannot be read may be any text; where it is refused, it was meant as one.
+    if asked.batch == 0 && answered.errors == 0 {
         return;
     }
-    let answered = spoken.answered;
-    let mut operation = Operation::new(STYLE.name, &operations(asked));
-    operation.unknown =
-        answered.no_data && answered.texts(Want::GraphQlCode).any(|code| UNKNOWN.contains(&code.as_str()));
+    let name = operations(asked);
+    let facts = facts(notes, asked, answered);
+    if !name.is_empty() {
+        let mut operation = Operation::new(STYLE.name, &name);
+        operation.unknown = answered.no_data
+            && answered.texts(Want::GraphQlCode).any(|code| UNKNOWN.contains(&code.as_str()));
+        said.operation = Some(operation);
+    }
     said.protocols.push(STYLE.name);
-    said.operation = Some(operation);
     said.failed |= answered.errors > 0;
-    said.facts.push(("graphql", facts(asked, answered)));
+    said.facts.push(("graphql", facts));
+}
+
+fn is_get(spoken: &Spoken<'_>) -> bool {
+    let method = spoken.request.and_then(|head| head.method());
+    method.is_some_and(|method| method.bytes() == b"GET")
 }
 
 /// Error codes that say that the server has no such operation.
@@ -98,51 +116,34 @@ fn in_query_string(spoken: &Spoken<'_>) -> Option<Notes> {
     let extensions = extensions.unwrap_or_else(|| b"null".to_vec());
     let parts: [&[u8]; 5] = [b"{\"extensions\":", &extensions, b",\"variables\":", &variables, b"}"];
     let mut notes = json::note(&parts);
+    let meant = decoded(b"operationName").map_or(Meant::Only, |name| Meant::Named(Name::new(&name)));
     let mut scanner = Scanner::default();
     scanner.feed(&query.unwrap_or_default());
-    if let Some(document) = scanner.finish() {
-        notes.seen |= Want::Query.bit();
-        notes.documents.push(document);
-    }
-    if let Some(name) = decoded(b"operationName") {
-        notes.marks.push(Mark {
-            want: Want::OperationName,
-            element: 0,
-            value: Value::Text(Name::new(&name)),
-        });
+    let began = scanner.began();
+    // The hash beside a document is that of the document.
+    match (scanner.finish(), notes.graphql.take().is_some()) {
+        (Some(document), _) => notes.graphql.get_or_insert_default().add(document, &meant),
+        (None, true) => {
+            let hash = notes.texts(Want::PersistedHash).next().cloned().unwrap_or_default();
+            notes.graphql.get_or_insert_default().add_persisted(hash.as_str().as_bytes(), &meant);
+        }
+        (None, false) if began => notes.graphql.get_or_insert_default().broken = true,
+        _ => {}
     }
     Some(notes)
 }
 
 /// The operations of a request by name and root fields: `query Orders {orders viewer}`.
-fn operations(asked: &Notes) -> String {
-    let chosen: Vec<&Name> = asked.texts(Want::OperationName).collect();
-    let mut names: Vec<String> =
-        asked.documents.iter().map(|document| of_document(document, &chosen)).collect();
-    if names.is_empty() {
-        let named = chosen.iter().map(|name| format!("persisted {}", name.as_str()));
-        names = named
-            .chain(asked.texts(Want::PersistedHash).map(|hash| format!("persisted {}", short(hash))))
-            .take(1)
-            .collect();
-    }
-    super::distinct(names, MOST)
+fn operations(asked: &Asked) -> String {
+    let persisted = asked.persisted.iter().map(|name| format!("persisted {}", name.as_str()));
+    super::distinct(asked.operations.iter().map(named).chain(persisted), MOST)
 }
 
-/// The operation that is meant: the one named, else the first.
-fn of_document(document: &Document, chosen: &[&Name]) -> String {
-    let named =
-        document.operations.iter().find(|one| one.name.as_ref().is_some_and(|name| chosen.contains(&name)));
-    let Some(one) = named.or_else(|| document.operations.first()) else { return String::new() };
-    let name = one.name.as_ref().map(|name| format!(" {}", name.as_str())).unwrap_or_default();
-    let fields: BTreeSet<&str> = one.root_fields.iter().map(Name::as_str).collect();
+fn named(operation: &Defined) -> String {
+    let name = operation.name.as_ref().map(|name| format!(" {}", name.as_str())).unwrap_or_default();
+    let fields: BTreeSet<&str> = operation.root_fields.iter().map(Name::as_str).collect();
     let fields = fields.into_iter().collect::<Vec<_>>().join(" ");
-    format!("{}{name} {{{fields}}}", one.kind)
-}
-
-/// A persisted query is known by a SHA-256, of which the beginning is enough.
-fn short(hash: &Name) -> &str {
-    hash.as_str().get(..16).unwrap_or(hash.as_str())
+    format!("{}{name} {{{fields}}}", operation.kind)
 }
 
 fn digest(hash: &Name) -> Option<Fact> {
@@ -153,62 +154,69 @@ fn digest(hash: &Name) -> Option<Fact> {
     (hash.as_str().len() == 64).then_some(Fact::Digest(digest))
 }
 
-fn facts(asked: &Notes, answered: &Notes) -> Facts {
-    let documents = &asked.documents;
-    let sum =
-        |of: fn(&Document) -> u32| documents.iter().map(|document| u64::from(of(document))).sum::<u64>();
-    let first = documents.first().and_then(|document| document.operations.first());
-    let mut facts = Facts::new();
-    if let Some(operation) = first {
-        facts.push(("type", Fact::Own(operation.kind)));
-        facts.extend(operation.name.clone().map(|name| ("name", Fact::Name(name))));
-        let fields = operation.root_fields.iter().cloned().map(Fact::Name).collect();
-        facts.push(("root_fields", Fact::List(fields)));
-    } else {
-        facts.extend(asked.texts(Want::OperationName).next().cloned().map(|name| ("name", Fact::Name(name))));
+fn facts(notes: &Notes, asked: &Asked, answered: &Notes) -> Facts {
+    let mut facts = match asked.operations.as_slice() {
+        [] => asked.unmatched.iter().chain(&asked.persisted).take(1).map(of_name).collect(),
+        [one] => described(one),
+        several => {
+            vec![("operations", Fact::List(several.iter().map(described).map(Fact::Group).collect()))]
+        }
+    };
+    let declared = asked.operations.iter().any(|operation| !operation.variables.is_empty());
+    if !declared && asked.batch <= 1 {
+        facts.extend(given(notes));
     }
-    let variables = variables(asked);
-    if !variables.is_empty() {
-        facts.push(("variables", Fact::List(variables)));
-    }
-    facts.push(("batch", Fact::Count((documents.len() as u64).max(1))));
-    facts.push((
-        "depth",
-        Fact::Count(documents.iter().map(|document| document.depth).max().unwrap_or(0).into()),
-    ));
-    facts.push(("fields", Fact::Count(sum(|document| document.fields))));
-    facts.push(("aliases", Fact::Count(sum(|document| document.aliases))));
-    facts.push(("directives", Fact::Count(sum(|document| document.directives))));
-    facts.push(("fragments", Fact::Count(sum(|document| document.fragments))));
-    facts.push(("introspection", Fact::Truth(documents.iter().any(|document| document.introspection))));
-    facts.extend(asked.texts(Want::PersistedHash).next().and_then(digest).map(|hash| ("persisted", hash)));
+    facts.push(("batch", Fact::Count(asked.batch.max(1))));
+    facts.push(("depth", Fact::Count(asked.depth.into())));
+    facts.push(("fields", Fact::Count(asked.fields)));
+    facts.push(("aliases", Fact::Count(asked.aliases)));
+    facts.push(("directives", Fact::Count(asked.directives)));
+    facts.push(("fragments", Fact::Count(asked.fragments)));
+    facts.push(("introspection", Fact::Truth(asked.introspection)));
+    facts.extend(notes.texts(Want::PersistedHash).next().and_then(digest).map(|hash| ("persisted", hash)));
     facts.push(("errors", Fact::Count(answered.errors.into())));
     let codes: BTreeSet<&Name> = answered.texts(Want::GraphQlCode).collect();
     if !codes.is_empty() {
-        let codes = codes.into_iter().take(MOST).cloned().map(Fact::Name).collect();
-        facts.push(("error_codes", Fact::List(codes)));
+        let listed = codes.iter().take(MOST).map(|code| Fact::Name((*code).clone())).collect();
+        facts.push(("error_codes", Fact::List(listed)));
     }
-    if asked.more || answered.more {
+    if asked.more || notes.more || answered.more || codes.len() > MOST {
         facts.push(("more", Fact::Truth(true)));
     }
     facts
 }
 
-/// Variables with their types: as the document declares them, else as the values are.
-fn variables(asked: &Notes) -> Vec<Fact> {
-    let one = |name: &Name, kind: Fact| Fact::Group(vec![("name", Fact::Name(name.clone())), ("type", kind)]);
-    let declared = asked.documents.first().and_then(|document| document.operations.first());
-    if let Some(operation) = declared.filter(|operation| !operation.variables.is_empty()) {
-        return operation.variables.iter().map(|(name, kind)| one(name, Fact::Name(kind.clone()))).collect();
+fn of_name(name: &Name) -> (&'static str, Fact) {
+    ("name", Fact::Name(name.clone()))
+}
+
+/// An operation with its variables as the document declares them.
+fn described(operation: &Defined) -> Facts {
+    let mut facts = vec![("type", Fact::Own(operation.kind))];
+    facts.extend(operation.name.as_ref().map(of_name));
+    facts.push(("root_fields", Fact::List(operation.root_fields.iter().cloned().map(Fact::Name).collect())));
+    let one = |(name, kind): &(Name, Name)| variable(name, Fact::Name(kind.clone()));
+    if !operation.variables.is_empty() {
+        facts.push(("variables", Fact::List(operation.variables.iter().map(one).collect())));
     }
-    let pairs = asked.marks.windows(2).filter_map(|pair| match pair {
+    facts
+}
+
+fn variable(name: &Name, kind: Fact) -> Fact {
+    Fact::Group(vec![of_name(name), ("type", kind)])
+}
+
+/// Variables that no document declares, with the types that their values have.
+fn given(notes: &Notes) -> Option<(&'static str, Fact)> {
+    let pairs = notes.marks.windows(2).filter_map(|pair| match pair {
         [
             Mark { want: Want::Variable, value: Value::Text(name), .. },
             Mark { want: Want::VariableType, value, .. },
-        ] => Some(one(name, Fact::Own(value.kind()))),
+        ] => Some(variable(name, Fact::Own(value.kind()))),
         _ => None,
     });
-    pairs.take(32).collect()
+    let variables: Vec<Fact> = pairs.take(32).collect();
+    (!variables.is_empty()).then_some(("variables", Fact::List(variables)))
 }
 
 #[cfg(test)]

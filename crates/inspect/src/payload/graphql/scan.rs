@@ -1,80 +1,10 @@
 //! Reads a GraphQL document as it comes (GraphQL, October 2021, sections 2.1 to 2.12): tokens, and of the grammar what
 //! tells operations, fields and depth. Depth is counted, not recursed into; values are passed over.
 
+use super::document::{
+    Defined, Document, Fragment, MAX_FRAGMENTS, MAX_NAME, MAX_NAMES, MAX_OPERATIONS, MAX_ROOT_FIELDS, MAX_VARIABLES,
+};
 use crate::style::Name;
-
-/// Bytes kept of a name.
-const MAX_NAME: usize = 64;
-/// Operations, root fields of one, and variables of one that are kept.
-const MAX_OPERATIONS: usize = 8;
-const MAX_ROOT_FIELDS: usize = 16;
-const MAX_VARIABLES: usize = 32;
-/// Fragments that are kept, and spreads of one selection.
-const MAX_FRAGMENTS: usize = 16;
-
-/// An operation of a document.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Defined {
-    pub(crate) kind: &'static str,
-    pub(crate) name: Option<Name>,
-    /// Fields of the outermost selection, without aliases, in the order written; behind them those that fragments bring in.
-    pub(crate) root_fields: Vec<Name>,
-    /// Fragments that are spread there.
-    spreads: Vec<Name>,
-    /// Variables with their types as written: `id` and `ID!`.
-    pub(crate) variables: Vec<(Name, Name)>,
-}
-
-/// A fragment: what it selects where it is spread.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-struct Fragment {
-    name: Option<Name>,
-    fields: Vec<Name>,
-    spreads: Vec<Name>,
-}
-
-/// What a document says of itself. Counts are of the text: a fragment counts once, wherever it is spread.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Document {
-    /// At most eight.
-    pub(crate) operations: Vec<Defined>,
-    pub(crate) depth: u32,
-    pub(crate) fields: u32,
-    pub(crate) aliases: u32,
-    pub(crate) directives: u32,
-    pub(crate) fragments: u32,
-    /// Whether `__schema` or `__type` is asked for.
-    pub(crate) introspection: bool,
-    kept: Vec<Fragment>,
-}
-
-impl Document {
-    /// Adds what fragments bring into the outermost selections. A fragment counts once, so that circles end.
-    fn resolve(&mut self) {
-        let kept = std::mem::take(&mut self.kept);
-        for operation in &mut self.operations {
-            let mut spreads = std::mem::take(&mut operation.spreads);
-            let mut next = 0;
-            while let Some(name) = spreads.get(next).cloned() {
-                next += 1;
-                let found = kept.iter().find(|fragment| fragment.name.as_ref() == Some(&name));
-                let Some(fragment) = found else { continue };
-                fragment
-                    .fields
-                    .iter()
-                    .for_each(|field| add(&mut operation.root_fields, field, MAX_ROOT_FIELDS));
-                fragment.spreads.iter().for_each(|spread| add(&mut spreads, spread, MAX_FRAGMENTS));
-            }
-        }
-    }
-}
-
-/// Adds a name that is not there, where there is room.
-fn add(names: &mut Vec<Name>, name: &Name, most: usize) {
-    if names.len() < most && !names.contains(name) {
-        names.push(name.clone());
-    }
-}
 
 /// Where in a token the next byte belongs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -145,8 +75,10 @@ pub(crate) struct Scanner {
     in_fragment: bool,
     /// A spread that names no fragment: the selection that follows stands where it does.
     inlines: bool,
-    /// Of the open selections that do so, the bits by depth from 1 on.
-    inline: u64,
+    /// The open selections that stand where the outermost does: it, and inline fragments right inside one another.
+    outermost: u32,
+    /// The variable whose type is read is kept.
+    in_variable: bool,
     /// The operation has its name, or a directive: brackets behind one are its arguments.
     named: bool,
     directed: bool,
@@ -168,6 +100,16 @@ impl Scanner {
             }
             self.byte(byte);
         }
+    }
+
+    /// Whether an operation or a fragment began, so that what is broken was meant as a document.
+    pub(crate) const fn began(&self) -> bool {
+        !self.document.operations.is_empty() || self.document.fragments > 0
+    }
+
+    /// Bytes that the open document holds at most.
+    pub(crate) const fn held(&self) -> usize {
+        self.document.held() + self.text.capacity() + self.held.capacity()
     }
 
     /// The document, when it was one with an operation.
@@ -358,6 +300,7 @@ impl Scanner {
     fn operation(&mut self, kind: &'static str) {
         self.in_fragment = false;
         self.in_operation = self.document.operations.len() < MAX_OPERATIONS;
+        self.document.more |= !self.in_operation;
         if self.in_operation {
             self.document.operations.push(Defined { kind, ..Defined::default() });
         }
@@ -366,6 +309,9 @@ impl Scanner {
 
     /// The first name is the fragment's, the others say of what it is one.
     fn name_fragment(&mut self, name: &[u8]) {
+        if !self.document.has_room() {
+            return;
+        }
         if let Some(fragment) = self.document.kept.last_mut().filter(|_| self.in_fragment) {
             fragment.name.get_or_insert_with(|| Name::new(name));
         }
@@ -373,6 +319,9 @@ impl Scanner {
 
     fn name_operation(&mut self, name: &[u8]) {
         self.named = true;
+        if !self.document.has_room() {
+            return;
+        }
         if let Some(operation) = self.document.operations.last_mut().filter(|_| self.in_operation) {
             operation.name = Some(Name::new(name));
         }
@@ -410,27 +359,32 @@ impl Scanner {
     fn variable(&mut self) {
         let name = Name::new(&self.held);
         self.held.clear();
-        if let Some(operation) = self.document.operations.last_mut().filter(|_| self.in_operation)
-            && operation.variables.len() < MAX_VARIABLES
-        {
+        self.in_variable = false;
+        let full = |one: &Defined| one.variables.len() >= MAX_VARIABLES;
+        let is_full = self.document.operations.last().is_some_and(full);
+        self.document.more |= is_full;
+        // Its name and its type.
+        if !self.in_operation || is_full || !self.document.has_room() || !self.document.has_room() {
+            return;
+        }
+        if let Some(operation) = self.document.operations.last_mut() {
             operation.variables.push((name, Name::default()));
+            self.in_variable = true;
         }
     }
 
     fn add_type(&mut self, text: &[u8]) {
-        let Some(operation) = self.document.operations.last_mut().filter(|_| self.in_operation) else {
-            return;
-        };
-        if let Some((_, kind)) = operation.variables.last_mut() {
+        let operation = self.document.operations.last_mut().filter(|_| self.in_variable);
+        if let Some((_, kind)) = operation.and_then(|operation| operation.variables.last_mut()) {
             *kind = Name::new(&[kind.as_str().as_bytes(), text].concat());
         }
     }
 
     fn select(&mut self) {
         self.commit();
+        let stays = std::mem::take(&mut self.inlines) && self.is_outermost();
+        self.outermost += u32::from(self.depth == 0 || stays);
         self.depth = self.depth.saturating_add(1);
-        let bit = 1_u64.checked_shl(self.depth - 1).unwrap_or(0);
-        self.inline = if std::mem::take(&mut self.inlines) { self.inline | bit } else { self.inline & !bit };
         self.document.depth = self.document.depth.max(self.depth);
         self.grammar = Grammar::Selection;
     }
@@ -450,12 +404,15 @@ impl Scanner {
             (Grammar::Selection, Token::Mark(b'}')) => {
                 self.commit();
                 self.depth -= 1;
+                self.outermost = self.outermost.min(self.depth);
                 self.grammar = if self.depth == 0 { Grammar::Definition } else { Grammar::Selection };
             }
             (Grammar::Spread, Token::Name(b"on")) => self.grammar = Grammar::TypeCondition,
             (Grammar::Spread, Token::Name(name)) => {
                 (self.grammar, self.inlines) = (Grammar::Selection, false);
-                self.spread(name);
+                if self.is_outermost() {
+                    self.keep(name, false);
+                }
             }
             (Grammar::TypeCondition, Token::Name(_)) => self.grammar = Grammar::Selection,
             _ => self.grammar = Grammar::Broken,
@@ -463,19 +420,31 @@ impl Scanner {
     }
 
     /// Whether what stands here is part of the outermost selection: only inline fragments are around it.
-    fn is_outermost(&self) -> bool {
-        let all = 1_u64.checked_shl(self.depth).map_or(0, |bit| bit - 1);
-        self.depth > 0 && all != 0 && (self.inline | 1) & all == all
+    const fn is_outermost(&self) -> bool {
+        self.depth > 0 && self.outermost == self.depth
     }
 
-    fn spread(&mut self, name: &[u8]) {
-        if !self.is_outermost() {
-            return;
-        }
+    /// Keeps a name of the outermost selection: a field of it, or a fragment that is spread there.
+    fn keep(&mut self, name: &[u8], fields: bool) {
         let operation = self.document.operations.last_mut().filter(|_| self.in_operation);
         let fragment = self.document.kept.last_mut().filter(|_| self.in_fragment);
-        let spreads = operation.map(|one| &mut one.spreads).or(fragment.map(|one| &mut one.spreads));
-        spreads.into_iter().for_each(|spreads| add(spreads, &Name::new(name), MAX_FRAGMENTS));
+        let names = match (operation, fragment, fields) {
+            (Some(one), _, true) => &mut one.root_fields,
+            (Some(one), _, false) => &mut one.spreads,
+            (None, Some(one), true) => &mut one.fields,
+            (None, Some(one), false) => &mut one.spreads,
+            (None, None, _) => return,
+        };
+        let most = if fields { MAX_ROOT_FIELDS } else { MAX_FRAGMENTS };
+        if names.iter().any(|known| known.as_str().as_bytes() == name) {
+            return;
+        }
+        if names.len() >= most || self.document.names >= MAX_NAMES {
+            self.document.more = true;
+            return;
+        }
+        names.push(Name::new(name));
+        self.document.names += 1;
     }
 
     fn field(&mut self, name: &[u8]) {
@@ -498,12 +467,9 @@ impl Scanner {
         self.document.fields = self.document.fields.saturating_add(1);
         self.document.introspection |= matches!(self.held.as_slice(), b"__schema" | b"__type");
         if self.is_outermost() {
-            let operation = self.document.operations.last_mut().filter(|_| self.in_operation);
-            let fragment = self.document.kept.last_mut().filter(|_| self.in_fragment);
-            let fields = operation.map(|one| &mut one.root_fields).or(fragment.map(|one| &mut one.fields));
-            if let Some(fields) = fields.filter(|fields| fields.len() < MAX_ROOT_FIELDS) {
-                fields.push(Name::new(&self.held));
-            }
+            let held = std::mem::take(&mut self.held);
+            self.keep(&held, true);
+            self.held = held;
         }
         self.held.clear();
     }

@@ -1,7 +1,7 @@
 //! Gathers what styles want of JSON bodies, in bounded memory, and drops it again where no style is spoken.
 
 use super::places::Place;
-use crate::payload::graphql::{Document, Scanner};
+use crate::payload::graphql::{Asked, Document, Meant, Scanner};
 use crate::payload::notes::{Mark, Notes, Value, Want};
 use crate::style::Name;
 use sha2::{Digest, Sha256};
@@ -11,8 +11,6 @@ const MAX_MARKS: usize = 1024;
 /// Bytes kept of a text, and of all texts of one body.
 const MAX_TEXT: usize = 128;
 const MAX_TEXTS: usize = 32 << 10;
-/// GraphQL documents kept of one body.
-const MAX_DOCUMENTS: usize = 16;
 /// Elements whose end matters; further ones of a batch count as one.
 const MAX_ELEMENTS: u32 = 1 << 20;
 
@@ -53,7 +51,10 @@ pub(super) struct Gather {
     texts: Vec<u8>,
     /// The latest value of what an answer in pieces tells again and again.
     latest: Vec<(Want, Vec<u8>)>,
-    documents: Vec<Document>,
+    /// What is asked in GraphQL; of the open element its document, and which operation of it.
+    graphql: Option<Box<Asked>>,
+    document: Option<Box<Document>>,
+    meant: Meant,
     scanner: Option<Box<Scanner>>,
     sha: Option<Sha256>,
     hashed: Option<Want>,
@@ -111,16 +112,27 @@ impl Gather {
         self.element_marks = self.marks.len();
         self.element_texts = self.texts.len();
         self.seen = 0;
+        (self.document, self.meant) = (None, Meant::Only);
     }
 
     /// Keeps the marks of an element that speaks a style, and no others.
     pub(super) fn element_ended(&mut self) {
-        self.all |= self.seen;
-        if self.keeps_all || self.seen & (OF_RPC | OF_GRAPHQL) != 0 || self.element_marks == self.marks.len()
-        {
+        let seen = std::mem::take(&mut self.seen);
+        self.all |= seen;
+        if seen & (OF_GRAPHQL | Want::BrokenQuery.bit()) != 0 {
+            self.asked(seen);
+        }
+        if !self.keeps_all && seen & (OF_RPC | OF_GRAPHQL) == 0 {
+            self.forget_element();
+        }
+        (self.element_marks, self.element_texts) = (self.marks.len(), self.texts.len());
+    }
+
+    fn forget_element(&mut self) {
+        let (from, mut at) = (self.element_marks, 0);
+        if from == self.marks.len() {
             return;
         }
-        let (from, mut at) = (self.element_marks, 0);
         self.marks.retain(|mark| {
             at += 1;
             at <= from || UNDECIDED & mark.want.bit() != 0
@@ -130,10 +142,31 @@ impl Gather {
         }
     }
 
+    /// The open element asks for something in GraphQL.
+    fn asked(&mut self, seen: u64) {
+        let asked = self.graphql.get_or_insert_default();
+        let meant = std::mem::take(&mut self.meant);
+        let hash = self.marks.get(self.element_marks..).unwrap_or_default().iter().find_map(|mark| match *mark {
+            Raw { want: Want::PersistedHash, value: RawValue::Text { start, end }, .. } => Some((start, end)),
+            _ => None,
+        });
+        match (self.document.take(), hash) {
+            (Some(document), _) => asked.add(*document, &meant),
+            (None, Some((start, end))) => {
+                asked.add_persisted(self.texts.get(start..end).unwrap_or_default(), &meant);
+            }
+            (None, None) if seen & OF_GRAPHQL != 0 => {
+                (asked.batch, asked.more) = (asked.batch + 1, true);
+            }
+            (None, None) => asked.broken = true,
+        }
+    }
+
     /// A member of that name begins at a place that is not nowhere.
     pub(super) fn member(&mut self, place: Place, name: &[u8]) {
         if place == Place::Leaf(Want::Variable) {
             let start = self.texts.len();
+            self.text_at = start;
             self.text(name);
             self.mark(Want::Variable, RawValue::Text { start, end: self.texts.len() });
         }
@@ -205,7 +238,9 @@ impl Gather {
 
     fn text(&mut self, bytes: &[u8]) {
         let room = MAX_TEXT.saturating_sub(self.texts.len() - self.text_at.min(self.texts.len()));
+        let wanted = room.min(bytes.len());
         let room = room.min(MAX_TEXTS.saturating_sub(self.texts.len()));
+        self.more |= room < wanted;
         self.texts.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
     }
 
@@ -228,6 +263,9 @@ impl Gather {
     }
 
     fn scalar(&mut self, want: Want, value: RawValue) {
+        if want == Want::OperationName {
+            return self.operation_named();
+        }
         if LATEST & want.bit() == 0 {
             return self.mark(want, value);
         }
@@ -243,13 +281,25 @@ impl Gather {
         self.texts.truncate(self.text_at);
     }
 
+    /// The name of the operation that is meant. Of two the later one counts, as it does in most readers.
+    fn operation_named(&mut self) {
+        let name = self.texts.get(self.text_at..).unwrap_or_default();
+        // Where all texts have no more room, the name may be longer.
+        self.meant = if self.texts.len() < MAX_TEXTS { Meant::Named(Name::new(name)) } else { Meant::Unclear };
+        self.texts.truncate(self.text_at);
+    }
+
     fn document_ended(&mut self) {
-        let Some(document) = self.scanner.as_mut().and_then(|scanner| scanner.finish()) else { return };
-        self.mark(Want::Query, RawValue::Null);
-        if self.documents.len() < MAX_DOCUMENTS {
-            self.documents.push(document);
-        } else {
-            self.more = true;
+        let Some(scanner) = &mut self.scanner else { return };
+        let began = scanner.began();
+        match scanner.finish() {
+            Some(document) => {
+                self.more |= self.document.is_some();
+                self.document = Some(Box::new(document));
+                self.seen |= Want::Query.bit();
+            }
+            None if began => self.seen |= Want::BrokenQuery.bit(),
+            None => {}
         }
     }
 
@@ -282,13 +332,16 @@ impl Gather {
         self.marks.truncate(self.element_marks);
         self.texts.truncate(self.element_texts);
         self.seen = 0;
+        (self.document, self.meant) = (None, Meant::Only);
     }
 
     /// Bytes that are held for the open body.
     pub(super) fn held(&self) -> usize {
         let marks = self.marks.capacity() * size_of::<Raw>();
-        let documents = self.documents.len() * (size_of::<Document>() + (4 << 10));
-        marks + self.texts.capacity() + documents
+        let scanner = self.scanner.as_ref().map_or(0, |scanner| scanner.held());
+        let document = self.document.as_ref().map_or(0, |document| document.held());
+        let asked = self.graphql.as_ref().map_or(0, |asked| asked.held());
+        marks + self.texts.capacity() + scanner + document + asked
     }
 
     /// The notes of a body; empties the collection.
@@ -297,11 +350,11 @@ impl Gather {
         self.element_ended();
         let spoken = self.keeps_all || self.all & (OF_RPC | OF_GRAPHQL | OF_MODELS) != 0;
         let empty = self.marks.is_empty() && self.latest.is_empty();
-        let notes = (self.errors > 0 || spoken && !empty).then(|| Box::new(self.notes()));
+        let notes = (self.errors > 0 || self.graphql.is_some() || spoken && !empty).then(|| Box::new(self.notes()));
         self.marks.clear();
         self.texts.clear();
         self.latest.clear();
-        self.documents.clear();
+        (self.document, self.meant) = (None, Meant::Only);
         (self.sha, self.hashed, self.open) = (None, None, Open::Nothing);
         (self.text_at, self.element_texts, self.element_marks, self.element) = (0, 0, 0, 0);
         (self.seen, self.all, self.errors) = (0, 0, 0);
@@ -335,7 +388,7 @@ impl Gather {
         });
         Notes {
             marks: latest.chain(marks).collect(),
-            documents: std::mem::take(&mut self.documents),
+            graphql: self.graphql.take(),
             seen: self.all,
             errors: self.errors,
             no_data: self.no_data,
