@@ -122,8 +122,10 @@ impl BodyReader {
             .failure()
             .or_else(|| (whole && !self.decoder.ended()).then_some(Anomaly::InvalidContentCoding));
         cut.into_iter().for_each(|anomaly| anomalies.insert(anomaly));
-        if self.codings == Codings::TooMany {
-            anomalies.insert(Anomaly::TooManyContentCodings);
+        match self.codings {
+            Codings::Known(_) => {}
+            Codings::Unknown => anomalies.insert(Anomaly::UnknownContentCoding),
+            Codings::TooMany => anomalies.insert(Anomaly::TooManyContentCodings),
         }
         let readable = matches!(self.codings, Codings::Known(_));
         let mut inspected = self.reader.finish(whole && cut.is_none(), readable, spares);

@@ -10,7 +10,7 @@ use crate::style::{self, Said, Spoken};
 use crate::target::{self, Target};
 use crate::{Config, Observation, Parameter, Payload, Tokens};
 use std::sync::Arc;
-use tapwire_protocol::{BodyPart, Exchange, Head, Message, Seen};
+use tapwire_protocol::{Anomalies, Anomaly, BodyPart, Exchange, Head, Message, Seen};
 
 /// Turns exchanges into observations. Its only state is that of messages whose body parts came ahead, and caches that
 /// change no result.
@@ -108,7 +108,9 @@ impl Inspector {
             .as_deref()
             .and_then(|response| self.answered.of_response(&response.head));
         self.name_fields(&mut observation);
-        observation.said = self.said(&observation, request.notes.as_deref(), response.notes.as_deref());
+        let (said, odd) = self.said(&observation, request.notes.as_deref(), response.notes.as_deref());
+        observation.said = said;
+        observation.anomalies |= odd;
         let described = || self.described_login(&observation, request.notes.as_deref());
         let login = request.login.or_else(described);
         if let Some(login) = login.as_ref().filter(|login| !login.password().is_empty()) {
@@ -134,13 +136,13 @@ impl Inspector {
             self.asked.of_request(head, &observation.segments, &observation.parameters);
     }
 
-    /// What the payloads say in the style they are written in.
+    /// What the payloads say in the style they are written in, and what is odd about it.
     fn said(
         &mut self,
         observation: &Observation,
         asked: Option<&Notes>,
         answered: Option<&Notes>,
-    ) -> Option<Box<Said>> {
+    ) -> (Option<Box<Said>>, Anomalies) {
         let exchange = &observation.exchange;
         let head = exchange.request_head();
         let format = observation.request_payload.format;
@@ -148,17 +150,16 @@ impl Inspector {
         let parameters = parameters(observation);
         let says_nothing = asked.is_none() && answered.is_none() && is_usual && parameters.is_empty();
         if says_nothing && !head.is_some_and(style::speaks_by_head) {
-            return None;
+            return (None, Anomalies::default());
         }
         let empty = Notes::default();
         let path = head.zip(observation.path).map(|(head, path)| head.slice(path).bytes());
         // The end of a stream has the trailers; what else a child knows of heads is its parent's.
         let own = exchange.response.as_deref().map(|response| &response.head);
         let own = own.filter(|head| exchange.child.is_none() || !head.fields.is_empty());
-        style::read(&mut Spoken {
+        let mut spoken = Spoken {
             request: head,
             response: own.or_else(|| exchange.response_head()),
-            request_payload: &observation.request_payload,
             response_payload: &observation.response_payload,
             asked: asked.unwrap_or(&empty),
             answered: answered.unwrap_or(&empty),
@@ -166,7 +167,11 @@ impl Inspector {
             parameters: &parameters,
             descriptors: &self.config.descriptors,
             tokens: &mut self.tokens,
-        })
+            is_message: exchange.child.is_some(),
+            answered_whole: is_whole(exchange),
+            anomalies: Anomalies::default(),
+        };
+        (style::read(&mut spoken), spoken.anomalies)
     }
 
     /// Gives the fields of gRPC's messages the names that a description has for them.
@@ -227,6 +232,17 @@ impl Inspector {
     const fn caps(&self) -> Caps {
         Caps { bytes: self.config.max_decoded_bytes, ratio: self.config.max_ratio }
     }
+}
+
+/// Whether an exchange has ended and nothing of its answer is missing: what the answer does not say, it does not have.
+fn is_whole(exchange: &Exchange) -> bool {
+    const UNSURE: [Anomaly; 3] =
+        [Anomaly::UnknownFields, Anomaly::LostHeaderBlock, Anomaly::InvalidHeaderBlock];
+    let whole =
+        |message: &Message| message.seen == Seen::Complete && !message.body.cut && message.body.missed == 0;
+    exchange.child.is_none()
+        && exchange.response.as_deref().is_some_and(whole)
+        && !UNSURE.into_iter().any(|anomaly| exchange.anomalies.contains(anomaly))
 }
 
 /// The query parameters that a style may be told by; none in most exchanges.

@@ -5,7 +5,7 @@
 
 use crate::payload::{Notes, aws, form, graphql, grpc, json_rpc, llm, mcp, multipart, xml};
 use crate::{Descriptors, Payload, Token, Tokens};
-use tapwire_protocol::Head;
+use tapwire_protocol::{Anomalies, Head};
 
 /// Bytes kept of a name; a longer one is cut.
 const MAX_NAME: usize = 128;
@@ -126,7 +126,6 @@ impl Said {
 pub(crate) struct Spoken<'a> {
     pub(crate) request: Option<&'a Head>,
     pub(crate) response: Option<&'a Head>,
-    pub(crate) request_payload: &'a Payload,
     pub(crate) response_payload: &'a Payload,
     /// What the parsers noted of the request's and the response's body.
     pub(crate) asked: &'a Notes,
@@ -137,6 +136,12 @@ pub(crate) struct Spoken<'a> {
     /// Names for the fields of protobuf messages, where a description was given.
     pub(crate) descriptors: &'a Descriptors,
     pub(crate) tokens: &'a mut Tokens,
+    /// Whether this is a message of a stream that is told in parts.
+    pub(crate) is_message: bool,
+    /// Whether every byte of the answer was read, its trailers too.
+    pub(crate) answered_whole: bool,
+    /// What styles find odd.
+    pub(crate) anomalies: Anomalies,
 }
 
 impl Spoken<'_> {
@@ -186,7 +191,7 @@ pub static STYLES: &[Style] = &[
 
 /// Whether a head says by itself that a style is spoken: of a call without payload, or of a stream whose message this is.
 pub(crate) fn speaks_by_head(request: &Head) -> bool {
-    grpc::names(request) || mcp::names(request)
+    grpc::names(request) || mcp::names(request) || aws::names(request)
 }
 
 /// What all styles find; `None` for the usual exchange, whose path says everything.

@@ -143,12 +143,17 @@ anomalies! {
     ContentCodingBomb = "content-coding-bomb",
     /// More content codings than the sensor undoes.
     TooManyContentCodings = "too-many-content-codings",
+    /// A content coding that the sensor does not undo, such as compress: the payload is not read.
+    UnknownContentCoding = "unknown-content-coding",
     /// A body that is not what its Content-Type says.
     InvalidPayload = "invalid-payload",
     /// XML with a document type: what it may bring in is not followed.
     XmlDoctype = "xml-doctype",
     /// XML whose document type declares an entity, which some parsers expand or fetch.
     XmlEntity = "xml-entity",
+    /// `SOAPAction` names another operation than the first element of the SOAP body: servers that go by one and
+    /// gateways that go by the other see two different calls.
+    SoapActionMismatch = "soap-action-mismatch",
     /// An Upgrade or CONNECT left HTTP: what follows is counted, not read, unless it is HTTP in clear text.
     Tunnel = "tunnel",
     /// Many streams were opened and reset by the client at once (CVE-2023-44487).

@@ -73,6 +73,7 @@ fn anomalies_of_content() {
     assert_eq!(anomaly("text/html", "gzip", b"<p>"), Some(Anomaly::InvalidContentCoding));
     assert_eq!(anomaly("text/html", "gzip", &gzip(&vec![0; 1 << 20])), Some(Anomaly::ContentCodingBomb));
     assert_eq!(anomaly("text/html", "gzip,gzip,gzip", b"x"), Some(Anomaly::TooManyContentCodings));
+    assert_eq!(anomaly("application/json", "compress", b"\x1f\x9d"), Some(Anomaly::UnknownContentCoding));
     let coded = gzip(b"{\"a\":1}");
     assert_eq!(
         anomaly("application/json", "gzip", &coded[..coded.len() - 9]),

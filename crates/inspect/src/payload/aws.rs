@@ -2,6 +2,7 @@
 
 use super::{PayloadFormat, json};
 use crate::style::{Operation, Said, Spoken, Style};
+use tapwire_protocol::Head;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "amz-json",
@@ -15,15 +16,25 @@ pub(super) const FORMAT: PayloadFormat = PayloadFormat {
 pub(crate) const STYLE: Style = Style {
     name: "aws-json",
     summary: "the operation",
-    told_by: "application/x-amz-json and `X-Amz-Target`",
+    told_by: "`X-Amz-Target`, whatever the Content-Type",
     read,
 };
 
+/// Whether the head names an operation: the payload need not be JSON, or said to be.
+pub(crate) fn names(request: &Head) -> bool {
+    let is_post = request.method().is_some_and(|method| method.bytes() == b"POST");
+    is_post && target(request).is_some()
+}
+
+/// A service and an operation: letters, digits and what separates them.
+fn target(request: &Head) -> Option<&[u8]> {
+    let target = request.header(b"x-amz-target")?.bytes();
+    let part = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    (!target.is_empty() && target.iter().all(part)).then_some(target)
+}
+
 fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
-    if spoken.request_payload.format != Some(FORMAT.name) {
-        return;
-    }
-    let Some(target) = spoken.request_header(b"x-amz-target") else { return };
+    let Some(target) = spoken.request.and_then(target) else { return };
     said.operation = Some(Operation::new(STYLE.name, &String::from_utf8_lossy(target)));
     said.protocols.push(STYLE.name);
 }
