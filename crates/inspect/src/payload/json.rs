@@ -47,7 +47,9 @@ fn matches(media_type: &[u8]) -> bool {
         b"application/json-seq",
         b"application/x-json",
     ];
-    NAMES.contains(&media_type) || media_type.ends_with(b"+json")
+    // gRPC's messages may be JSON, in frames that are not.
+    let of_grpc = media_type.starts_with(b"application/grpc");
+    NAMES.contains(&media_type) || media_type.ends_with(b"+json") && !of_grpc
 }
 
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

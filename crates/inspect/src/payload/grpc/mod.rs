@@ -16,7 +16,7 @@ use crate::descriptor::Descriptors;
 use crate::percent;
 use crate::style::{Fact, Facts, Name, Operation, Said, Spoken, Style};
 use std::sync::Arc;
-use tapwire_protocol::Head;
+use tapwire_protocol::{Anomalies, Anomaly, Head};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "grpc",
@@ -24,6 +24,7 @@ pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     media_types: &[
         "application/grpc",
         "application/grpc+proto",
+        "application/grpc+json",
         "application/grpc-web+proto",
         "application/grpc-web-text",
     ],
@@ -45,8 +46,8 @@ const MAX_MESSAGE: usize = 64 << 10;
 const MAX_READ: u64 = 256;
 /// Bytes of gRPC-web's trailers.
 const MAX_TRAILERS: usize = 4 << 10;
-/// What one message may decode to.
-const CAPS: Caps = Caps { bytes: MAX_MESSAGE as u64, ratio: 100 };
+/// What one message may decode to: more than is read of it, so that a bomb is told from a long message.
+const CAPS: Caps = Caps { bytes: 1 << 20, ratio: 100 };
 
 /// Messages of one direction.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -55,9 +56,12 @@ pub(crate) struct Frames {
     pub(crate) compressed: u64,
     /// Messages whose compression is not undone, that were longer than is read, or that are no protobuf.
     pub(crate) unread: u64,
-    /// `grpc-status` of gRPC-web's trailers.
+    /// `grpc-status` and `grpc-message` of gRPC-web's trailers.
     pub(crate) status: Option<i64>,
+    pub(crate) message: Option<Name>,
     fields: Vec<Guess>,
+    /// Fields that found no room.
+    more: bool,
     texts: Texts,
 }
 
@@ -97,6 +101,7 @@ struct Grpc {
     documents: Option<Json>,
     broken: bool,
     trailers: bool,
+    anomalies: Anomalies,
 }
 
 impl PayloadParser for Grpc {
@@ -155,9 +160,11 @@ impl PayloadParser for Grpc {
         let mut frames = std::mem::take(&mut self.frames);
         let (fields, shape, keys, guesses) = self.schema.take();
         frames.fields = guesses;
+        frames.more = std::mem::take(&mut self.schema.more);
         frames.texts = std::mem::take(&mut self.schema.texts);
         let list = self.schema.take_fields().filter(|_| state != PayloadState::Invalid);
         let reads_json = self.json;
+        let anomalies = self.anomalies;
         *self = Self {
             message: std::mem::take(&mut self.message),
             schema: std::mem::take(&mut self.schema),
@@ -169,10 +176,11 @@ impl PayloadParser for Grpc {
                 frames: Some(Box::new(frames)),
                 ..reading.notes.map(|notes| *notes).unwrap_or_default()
             };
-            return Reading { state, notes: Some(Box::new(notes)), ..reading };
+            let state = if reading.state == PayloadState::Invalid { reading.state } else { state };
+            return Reading { state, notes: Some(Box::new(notes)), anomalies, ..reading };
         }
         let notes = Some(Box::new(Notes { frames: Some(Box::new(frames)), ..Notes::default() }));
-        Reading { state, fields, shape, keys, notes, list, ..Reading::default() }
+        Reading { state, fields, shape, keys, notes, list, anomalies, ..Reading::default() }
     }
 
     fn held(&self) -> usize {
@@ -252,6 +260,8 @@ impl Grpc {
         let message = std::mem::take(&mut self.message);
         if self.trailers {
             self.frames.status = trailer(&message, b"grpc-status").and_then(number).or(self.frames.status);
+            let text = trailer(&message, b"grpc-message").filter(|text| !text.is_empty());
+            self.frames.message = text.map(Name::new).or(self.frames.message.take());
         } else {
             self.message_ended(&message, over);
         }
@@ -266,11 +276,15 @@ impl Grpc {
         if self.frames.messages > MAX_READ {
             return;
         }
-        let decoded = if compressed { decompressed(message) } else { None };
-        let read = match (compressed, &decoded) {
-            (true, None) => false,
-            (true, Some(decoded)) => self.read(decoded, over),
-            (false, _) => self.read(message, over),
+        let decoded = if compressed { decompressed(message) } else { Decoded::Plain };
+        let read = match &decoded {
+            Decoded::Plain => self.read(message, over),
+            Decoded::Message { bytes, cut } => self.read(bytes, over || *cut) && !cut,
+            Decoded::Unreadable => false,
+            Decoded::Bomb => {
+                self.anomalies.insert(Anomaly::ContentCodingBomb);
+                false
+            }
         };
         self.frames.unread += u64::from(!read || over);
     }
@@ -286,21 +300,45 @@ impl Grpc {
     }
 }
 
+/// What came of a message's compression.
+enum Decoded {
+    /// It has none.
+    Plain,
+    /// The beginning of what it stands for, and whether there is more.
+    Message {
+        bytes: Vec<u8>,
+        cut: bool,
+    },
+    /// A coding that is not undone, or a broken one.
+    Unreadable,
+    Bomb,
+}
+
 /// Which compression a message has, `grpc-encoding` may say; its first bytes do say it, and need no head.
-fn decompressed(message: &[u8]) -> Option<Vec<u8>> {
+fn decompressed(message: &[u8]) -> Decoded {
     let coding = match message {
         [0x1f, 0x8b, ..] => Coding::Gzip,
         [0x28, 0xb5, 0x2f, 0xfd, ..] => Coding::Zstandard,
         [0x78, ..] => Coding::Deflate,
-        _ => return None,
+        _ => return Decoded::Unreadable,
     };
     let mut decoder = Decoder::new([Some(coding), None], &mut Vec::new());
-    let mut out = Vec::new();
-    decoder.feed(message, CAPS, &mut |bytes| {
-        let room = MAX_MESSAGE.saturating_sub(out.len()).min(bytes.len());
-        out.extend_from_slice(bytes.get(..room).unwrap_or_default());
+    let (mut bytes, mut len) = (Vec::new(), 0_u64);
+    decoder.feed(message, CAPS, &mut |piece| {
+        len += piece.len() as u64;
+        let room = MAX_MESSAGE.saturating_sub(bytes.len()).min(piece.len());
+        bytes.extend_from_slice(piece.get(..room).unwrap_or_default());
     });
-    decoder.failure().is_none().then_some(out)
+    let cut = len > bytes.len() as u64;
+    match decoder.failure() {
+        None => Decoded::Message { bytes, cut },
+        // The cap on bytes was met, not that on the ratio: a long message.
+        Some(Anomaly::ContentCodingBomb) if len / CAPS.ratio <= message.len() as u64 => {
+            Decoded::Message { bytes, cut }
+        }
+        Some(Anomaly::ContentCodingBomb) => Decoded::Bomb,
+        Some(_) => Decoded::Unreadable,
+    }
 }
 
 /// A field of gRPC-web's trailers, which are lines.
@@ -335,6 +373,8 @@ const CODES: [&str; 17] = [
     "DATA_LOSS",
     "UNAUTHENTICATED",
 ];
+/// What a client takes an answer for that ends without a status (gRPC, status codes).
+const UNKNOWN: i64 = 2;
 const UNIMPLEMENTED: i64 = 12;
 
 fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
@@ -346,7 +386,8 @@ fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
     } else {
         "grpc"
     };
-    let status = status(spoken);
+    let read = status(spoken);
+    let status = read.or_else(|| lacks_status(spoken).then_some(UNKNOWN));
     said.protocols.push(protocol);
     let path = String::from_utf8_lossy(spoken.path).into_owned();
     if spoken.request.is_some() {
@@ -359,11 +400,19 @@ fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
     facts.extend(status.map(|status| ("status", Fact::Number(status))));
     let name = status.and_then(|status| CODES.get(usize::try_from(status).ok()?));
     facts.extend(name.map(|name| ("status_name", Fact::Own(name))));
-    facts.extend(message(spoken).map(|text| ("message", Fact::Content(Name::new(text)))));
+    facts.extend((read.is_none() && status.is_some()).then_some(("status_missing", Fact::Truth(true))));
+    let told = message(spoken).map(Name::new);
+    let told = told.or_else(|| spoken.answered.frames.as_ref()?.message.clone());
+    facts.extend(told.map(|text| ("message", Fact::Content(text))));
     let descriptors = spoken.descriptors;
     for (key, notes, answer) in [("request", spoken.asked, false), ("response", spoken.answered, true)] {
-        let frames = notes.frames.as_deref();
-        facts.extend(frames.map(|frames| (key, Fact::Group(direction(frames, descriptors, &path, answer)))));
+        let Some(frames) = notes.frames.as_deref() else { continue };
+        let head = if answer { spoken.response } else { spoken.request };
+        let coding =
+            head.and_then(|head| head.header(b"grpc-encoding")).map(|value| Name::new(value.bytes()));
+        let mut group = direction(frames, descriptors, &path, answer);
+        group.extend(coding.filter(|_| frames.compressed > 0).map(|coding| ("encoding", Fact::Name(coding))));
+        facts.push((key, Fact::Group(group)));
     }
     said.facts.push(("grpc", facts));
 }
@@ -381,6 +430,13 @@ fn is_grpc(content_type: &[u8]) -> bool {
 fn status(spoken: &Spoken<'_>) -> Option<i64> {
     let head = spoken.response.and_then(|head| field(head, b"grpc-status")).and_then(number);
     head.or_else(|| spoken.answered.frames.as_ref()?.status)
+}
+
+/// Whether an answer that is here whole has no status that can be read. What else than 200 says how it went by itself.
+fn lacks_status(spoken: &Spoken<'_>) -> bool {
+    let is_ok = spoken.response.and_then(|head| head.status) == Some(200);
+    let answers = spoken.response.and_then(|head| head.header(b"content-type"));
+    is_ok && spoken.answered_whole && answers.is_some_and(|value| is_grpc(value.bytes()))
 }
 
 fn message<'a>(spoken: &Spoken<'a>) -> Option<&'a [u8]> {
@@ -405,6 +461,9 @@ fn direction(frames: &Frames, descriptors: &Descriptors, path: &str, answer: boo
         frames.fields.iter().map(|guess| described(guess, descriptors, path, answer)).collect();
     if !fields.is_empty() {
         facts.push(("fields", Fact::List(fields)));
+    }
+    if frames.messages > MAX_READ || frames.more {
+        facts.push(("more", Fact::Truth(true)));
     }
     facts
 }

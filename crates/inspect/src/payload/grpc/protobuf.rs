@@ -89,6 +89,8 @@ impl std::fmt::Debug for Texts {
 pub(super) struct Schema {
     pub(super) texts: Texts,
     tallies: Vec<Tally>,
+    /// Whether a field found no room.
+    pub(super) more: bool,
     paths: KeyPaths,
     fields: Fields,
 }
@@ -200,7 +202,10 @@ impl Schema {
                 self.tallies.push(Tally { numbers: numbers.to_vec(), votes: [0; 7], count: 0 });
                 self.tallies.len() - 1
             }
-            None => return,
+            None => {
+                self.more = true;
+                return;
+            }
         };
         let Some(tally) = self.tallies.get_mut(at) else { return };
         tally.count += 1;

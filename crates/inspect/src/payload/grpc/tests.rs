@@ -60,6 +60,14 @@ fn compressed_messages_are_read_by_their_first_bytes() {
     assert_eq!((reading.state, reading.fields), (PayloadState::Partial, 6));
     let bomb = read_as("application/grpc", &[&frame(1, &gzip(&vec![0; 1 << 20]))]);
     assert_eq!(self::frames(&bomb).unread, 1);
+    assert!(bomb.anomalies.contains(Anomaly::ContentCodingBomb));
+    // Longer than is read, and no bomb.
+    let noise: Vec<u8> = (0..600_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+    for len in [100 << 10, 2 << 20] {
+        let long = read_as("application/grpc", &[&frame(1, &gzip(&noise[..len]))]);
+        assert!(long.anomalies.is_empty(), "{len}");
+        assert_eq!(self::frames(&long).unread, 1);
+    }
 }
 
 #[test]
@@ -177,4 +185,62 @@ proptest! {
         prop_assert_eq!(read_as(content_type, &pieces), read_as(content_type, &[&body]));
         prop_assert_eq!(read_as(content_type, &body.chunks(1).collect::<Vec<_>>()), read_as(content_type, &[&body]));
     }
+}
+
+#[test]
+fn json_in_frames_is_no_broken_json() {
+    let format = crate::payload::by_media_type(b"application/grpc+json").map(|format| format.name);
+    assert_eq!(format, Some("grpc"));
+    let read = |text: &[u8]| read_as("application/grpc+json", &[&frame(0, text)]);
+    assert_eq!((read(b"{\"id\":1}").state, read(b"{\"id\":1}").fields), (PayloadState::Read, 1));
+    assert_eq!(read(b"{\"id\":").state, PayloadState::Invalid);
+}
+
+#[test]
+fn counts_of_a_part_of_the_messages_say_so() {
+    let body = frame(0, b"\x08\x01").repeat(300);
+    let call = answered("application/grpc", "grpc-status: 0\r\n", &body);
+    let Some(Fact::Group(response)) = call.said.as_deref().and_then(|said| said.fact("grpc", "response"))
+    else {
+        panic!("no response")
+    };
+    assert!(response.contains(&("messages", Fact::Count(300))));
+    assert!(response.contains(&("more", Fact::Truth(true))));
+}
+
+/// A call that is answered with that body.
+fn answered(content_type: &str, head: &str, body: &[u8]) -> Observation {
+    let head = format!("Content-Type: {content_type}\r\n{head}");
+    let request = format!("POST /shop.Orders/Get HTTP/1.1\r\nHost: a\r\n{head}\r\n");
+    let answer = [format!("HTTP/1.1 200 OK\r\n{head}\r\n").as_bytes(), body].concat();
+    Inspector::new(Config::new(TokenKey::new([7; 32]))).exchange(exchange(1, request.as_bytes(), &answer))
+}
+
+#[test]
+fn an_answer_without_status_failed() {
+    let fact = |call: &Observation, name: &str| {
+        call.said.as_deref().and_then(|said| said.fact("grpc", name)).cloned()
+    };
+    let body = frame(0, b"\x08\x01");
+    let none = answered("application/grpc", "", &body);
+    assert!(none.failed());
+    assert_eq!(fact(&none, "status_name"), Some(Fact::Own("UNKNOWN")));
+    assert_eq!(fact(&none, "status_missing"), Some(Fact::Truth(true)));
+    let fine = answered("application/grpc", "grpc-status: 0\r\n", &body);
+    assert_eq!((fine.failed(), fact(&fine, "status_missing")), (false, None));
+    let web = [&body[..], &frame(0x80, b"grpc-status: 5\r\ngrpc-message: none\r\n")].concat();
+    let web = answered("application/grpc-web+proto", "", &web);
+    assert_eq!(fact(&web, "message"), Some(Fact::Content(crate::style::Name::new(b"none"))));
+    assert_eq!(fact(&web, "status"), Some(Fact::Number(5)));
+}
+
+#[test]
+fn a_coding_that_is_not_undone_is_named() {
+    let body = frame(1, b"\xff\x06\0\0sNaPpY");
+    let call = answered("application/grpc", "grpc-status: 0\r\ngrpc-encoding: snappy\r\n", &body);
+    let Some(Fact::Group(response)) = call.said.as_deref().and_then(|said| said.fact("grpc", "response"))
+    else {
+        panic!("no response")
+    };
+    assert!(response.contains(&("encoding", Fact::Name(crate::style::Name::new(b"snappy")))));
 }
