@@ -1,10 +1,11 @@
-//! XML (1.0, fifth edition), and the calls made in it: SOAP and XML-RPC.
+//! XML (1.0, fifth edition) in UTF-8 or UTF-16, and the calls made in it: SOAP and XML-RPC.
 //!
 //! A push tokenizer: elements are matched, their paths are hashed by local names, no tree is built. References to the five
 //! named characters and to numbers are read; entities are never expanded, and a document type is a fact about the bytes.
 
 mod soap;
 mod tokens;
+mod utf16;
 
 pub(crate) use soap::STYLE;
 
@@ -19,6 +20,7 @@ use crate::style::Name;
 use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Anomaly};
 use tokens::{Token, Tokenizer};
+use utf16::Utf16;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "xml",
@@ -119,6 +121,7 @@ enum Place {
 
 #[derive(Default)]
 struct Xml {
+    encoding: Utf16,
     tokens: Tokenizer,
     reader: Reader,
 }
@@ -167,11 +170,13 @@ impl PayloadParser for Xml {
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        let Self { tokens, reader } = self;
-        tokens.feed(bytes, &mut |token| reader.token(token));
+        let Self { encoding, tokens, reader } = self;
+        encoding.feed(bytes, &mut |text| tokens.feed(text, &mut |token| reader.token(token)));
     }
 
     fn finish(&mut self, whole: bool) -> Reading {
+        let Self { encoding, tokens, reader } = self;
+        encoding.finish(&mut |text| tokens.feed(text, &mut |token| reader.token(token)));
         let complete = self.tokens.finish() && self.reader.depth == 0 && self.reader.roots == 1;
         let broken = self.tokens.take_broken() || self.reader.broken;
         let state = match () {

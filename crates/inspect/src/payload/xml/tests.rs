@@ -67,6 +67,32 @@ fn login_in_a_security_header() {
 }
 
 #[test]
+fn utf16_is_read_in_any_split() {
+    let text = "<?xml version=\"1.0\" encoding=\"utf-16\"?><s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\">\
+        <s:Body><Größe>\u{1f600}</Größe></s:Body></s:Envelope>";
+    let plain = one(text);
+    let called = |reading: &Reading| {
+        let call = reading.notes.as_ref().and_then(|notes| notes.xml.clone()).expect("a call");
+        call.body.expect("a body").as_str().to_owned()
+    };
+    assert_eq!((plain.state, called(&plain).as_str()), (PayloadState::Read, "Größe"));
+    for mark in ["\u{feff}", ""] {
+        let units: Vec<u16> = format!("{mark}{text}").encode_utf16().collect();
+        for bytes in [
+            units.iter().flat_map(|unit| unit.to_le_bytes()).collect::<Vec<_>>(),
+            units.iter().flat_map(|unit| unit.to_be_bytes()).collect(),
+        ] {
+            assert_eq!(read(&[&bytes]), plain);
+            for size in [1, 2, 3, 7] {
+                assert_eq!(read(&bytes.chunks(size).collect::<Vec<_>>()), plain, "pieces of {size}");
+            }
+            let cut = &bytes[..bytes.len() - 1];
+            assert_eq!(read(&[cut]).state, PayloadState::Invalid);
+        }
+    }
+}
+
+#[test]
 fn depth_is_bounded() {
     assert_eq!(one(&"<a>".repeat(100)).state, PayloadState::Partial);
     let deep = format!("{}{}", "<a>".repeat(64), "</a>".repeat(64));
