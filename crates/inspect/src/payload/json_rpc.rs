@@ -44,6 +44,7 @@ fn facts(asked: &Notes, answered: &Notes) -> Facts {
     let calls = asked.count(Want::Method) as u64;
     let methods: BTreeSet<&Name> = asked.texts(Want::Method).collect();
     let codes: BTreeSet<i64> = answered.numbers(Want::ErrorCode).collect();
+    let is_long = methods.len() > LISTED || codes.len() > LISTED;
     let mut facts = Facts::new();
     if calls > 0 {
         facts.push(("calls", Fact::Count(calls)));
@@ -54,7 +55,7 @@ fn facts(asked: &Notes, answered: &Notes) -> Facts {
     if !codes.is_empty() {
         facts.push(("error_codes", Fact::List(codes.into_iter().take(LISTED).map(Fact::Number).collect())));
     }
-    if asked.more || answered.more {
+    if asked.more || answered.more || is_long {
         facts.push(("more", Fact::Truth(true)));
     }
     facts

@@ -3,11 +3,12 @@
 use super::notes::{Mark, Notes, Value, Want};
 use crate::Domain;
 use crate::style::{Fact, Facts, Name, Operation, Said, Spoken, Style};
+use std::collections::BTreeMap;
 use tapwire_protocol::Head;
 
 pub(crate) const STYLE: Style = Style {
     name: "mcp",
-    summary: "the tool or prompt called, definitions with hashes, client, server, version, session, failures",
+    summary: "the tool, prompt or resource asked for, definitions with hashes, client, server, version, session, failures",
     told_by: "JSON-RPC with `Mcp-Session-Id` or `MCP-Protocol-Version`, or with methods of its own",
     read,
 };
@@ -31,6 +32,8 @@ const METHODS: &[&str] = &[
 ];
 /// Calls that a batch is named by.
 const NAMED: usize = 4;
+/// Tools and prompts of a batch that are listed.
+const LISTED: usize = 32;
 
 /// Whether the head is that of a session: such a request needs no payload.
 pub(crate) fn names(request: &Head) -> bool {
@@ -90,15 +93,27 @@ fn is_mcp(spoken: &Spoken<'_>) -> bool {
 /// A call, with the tool or prompt it names.
 fn call(asked: &Notes, mark: &Mark) -> Option<String> {
     let Mark { want: Want::Method, value: Value::Text(method), element } = mark else { return None };
-    let names = matches!(method.as_str(), "tools/call" | "prompts/get");
-    let named = asked.marks.iter().rev().find_map(|other| match other {
-        Mark { want: Want::ParamName, value: Value::Text(name), element: of } if of == element => Some(name),
-        _ => None,
-    });
-    Some(match named.filter(|_| names) {
+    Some(match named(asked, method, *element) {
         Some(name) => format!("{} {}", method.as_str(), name.as_str()),
         None => method.as_str().to_owned(),
     })
+}
+
+/// The tool or prompt that the call in that element names.
+fn named<'a>(asked: &'a Notes, method: &Name, element: u32) -> Option<&'a Name> {
+    if !matches!(method.as_str(), "tools/call" | "prompts/get") {
+        return None;
+    }
+    match value(asked, Want::ParamName, element)? {
+        Value::Text(name) => Some(name),
+        _ => None,
+    }
+}
+
+/// What an element has of a want; of two the later one.
+fn value(notes: &Notes, want: Want, element: u32) -> Option<&Value> {
+    let of = |mark: &&Mark| mark.want == want && mark.element == element;
+    notes.marks.iter().rev().find(of).map(|mark| &mark.value)
 }
 
 fn failed_tools(answered: &Notes) -> usize {
@@ -112,10 +127,14 @@ fn facts(asked: &Notes, answered: &Notes) -> Facts {
     facts.extend(version.map(|version| ("protocol_version", Fact::Name(version.clone()))));
     facts.extend(peer(asked).map(|peer| ("client", peer)));
     facts.extend(peer(answered).map(|peer| ("server", peer)));
-    let tool = asked.texts(Want::Method).any(|method| method.as_str() == "tools/call");
-    let names = asked.texts(Want::ParamName).next();
-    let key = if tool { "tool" } else { "prompt" };
-    facts.extend(names.map(|name| (key, Fact::Name(name.clone()))));
+    let (calls, more) = calls(asked, answered);
+    let single = calls.len() == 1;
+    if single {
+        facts.extend(calls.into_iter().flatten().filter(|(key, _)| *key != "failed"));
+    } else if !calls.is_empty() {
+        facts.push(("calls", Fact::List(calls.into_iter().map(Fact::Group).collect())));
+    }
+    facts.extend(resources(asked));
     let definitions = definitions(answered);
     if !definitions.is_empty() {
         facts.push((kind_of_list(asked), Fact::List(definitions)));
@@ -123,7 +142,42 @@ fn facts(asked: &Notes, answered: &Notes) -> Facts {
     if answered.has(Want::IsError) {
         facts.push(("tool_failed", Fact::Truth(failed_tools(answered) > 0)));
     }
+    facts.extend((more || asked.more || answered.more).then_some(("more", Fact::Truth(true))));
     facts
+}
+
+/// Tools and prompts that are called, and whether their answer, found by its identifier (JSON-RPC 2.0, 5), says that it
+/// failed; and whether there are more.
+fn calls(asked: &Notes, answered: &Notes) -> (Vec<Facts>, bool) {
+    let answers: BTreeMap<&Value, u32> = answered
+        .marks
+        .iter()
+        .filter(|mark| mark.want == Want::RpcId)
+        .map(|mark| (&mark.value, mark.element))
+        .collect();
+    let failed = |element: u32| {
+        let answer = *answers.get(value(asked, Want::RpcId, element)?)?;
+        let is_error = value(answered, Want::IsError, answer) == Some(&Value::Truth(true));
+        Some(is_error || value(answered, Want::Error, answer).is_some_and(|error| *error != Value::Null))
+    };
+    let mut calls = asked.marks.iter().filter_map(|mark| {
+        let Mark { want: Want::Method, value: Value::Text(method), element } = mark else { return None };
+        let key = if method.as_str() == "tools/call" { "tool" } else { "prompt" };
+        let name = named(asked, method, *element)?;
+        let failed = failed(*element).map(|failed| ("failed", Fact::Truth(failed)));
+        Some([(key, Fact::Name(name.clone()))].into_iter().chain(failed).collect())
+    });
+    let listed = calls.by_ref().take(LISTED).collect();
+    (listed, calls.next().is_some())
+}
+
+/// Resources that are asked for. Their URI is content: it names files and people.
+fn resources(asked: &Notes) -> Option<(&'static str, Fact)> {
+    if !asked.texts(Want::Method).any(|method| method.as_str().starts_with("resources/")) {
+        return None;
+    }
+    let mut uris: Vec<Fact> = asked.texts(Want::ParamUri).take(LISTED).cloned().map(Fact::Content).collect();
+    Some(("resource", if uris.len() > 1 { Fact::List(uris) } else { uris.pop()? }))
 }
 
 fn peer(notes: &Notes) -> Option<Fact> {

@@ -40,10 +40,13 @@ pub(crate) struct Mark {
     pub(crate) value: Value,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// What is wanted of it.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Value {
     Text(Name),
     Number(i64),
+    /// A number that is no whole one, or does not fit: it is stated nowhere.
+    OtherNumber,
     Truth(bool),
     Digest([u8; 8]),
     /// Null, an object, an array, or a value whose own is not kept.
@@ -57,7 +60,7 @@ impl Value {
     pub(crate) const fn kind(&self) -> &'static str {
         match self {
             Self::Text(_) => "string",
-            Self::Number(_) => "number",
+            Self::Number(_) | Self::OtherNumber => "number",
             Self::Truth(_) => "boolean",
             Self::Object | Self::Digest(_) => "object",
             Self::Array => "array",
@@ -87,8 +90,12 @@ wants! {
     JsonRpc,
     /// JSON-RPC's method.
     Method,
+    /// By what a JSON-RPC answer is known to belong to its call.
+    RpcId,
     /// A name that the parameters hold: MCP's tool or prompt.
     ParamName,
+    /// A resource that the parameters hold, by its URI.
+    ParamUri,
     /// Whether an answer has a result.
     Result,
     /// Whether an answer has an error.

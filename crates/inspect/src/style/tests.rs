@@ -297,7 +297,7 @@ const ENVELOPE: &str = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/en
 fn soap_by_action_and_by_body() {
     let fault = "<e:Envelope xmlns:e='http://schemas.xmlsoap.org/soap/envelope/'><e:Body><e:Fault><faultcode>e:Client</faultcode></e:Fault></e:Body></e:Envelope>";
     let call = xml("SOAPAction: \"http://shop.example/Orders#FetchOrder\"\r\n", ENVELOPE, fault);
-    assert_eq!((operation(&call), call.failed()), ("FetchOrder", true));
+    assert_eq!((operation(&call), call.failed()), ("GetOrder", true));
     says(
         &call,
         "soap",
@@ -392,106 +392,123 @@ fn a_message_of_a_grpc_stream_has_its_method_and_its_fields() {
     says(&said, "grpc", &[("response", expected)]);
 }
 
-/// A document with operations `q0` to `q{most}` and behind them the mutation `Hidden`.
-fn hidden_behind(most: usize, name: &str) -> Observation {
-    let queries: String = (0..most).map(|n| format!("query q{n} {{a}} ")).collect();
-    json(&format!("{{\"query\":\"{queries} mutation Hidden {{drop}}\",\"operationName\":{name}}}"), "{\"data\":{}}")
+#[test]
+fn lists_that_are_cut_say_so() {
+    let many: Vec<String> =
+        (0..200).map(|n| format!("{{\"jsonrpc\":\"2.0\",\"method\":\"m{n}\",\"id\":{n}}}")).collect();
+    says(&json(&format!("[{}]", many.join(",")), ""), "jsonrpc", &[("calls", "200"), ("more", "true")]);
+    let few = json(&format!("[{}]", many[..16].join(",")), "");
+    assert_eq!(few.said.as_deref().and_then(|said| said.fact("jsonrpc", "more")), None);
 }
 
 #[test]
-fn graphql_operation_is_the_one_that_is_meant() {
-    let call = hidden_behind(21, "\"Hidden\"");
-    assert_eq!(operation(&call), "mutation Hidden {drop}");
-    says(&call, "graphql", &[("type", "mutation"), ("name", "Hidden"), ("root_fields", "[drop]")]);
-    let said = call.said.as_deref().expect("a style");
-    assert_eq!(said.fact("graphql", "more"), None);
-    // Too many to know, of a name that none has, of none: servers refuse the last two.
-    for (most, name, told) in
-        [(500, "\"Hidden\"", Some("Hidden")), (3, "\"Nobody\"", Some("Nobody")), (3, "null", None)]
-    {
-        let call = hidden_behind(most, name);
-        assert_eq!(operation(&call), "none", "{name}");
-        says(&call, "graphql", &[("more", "true")]);
-        let said = call.said.as_deref().and_then(|said| said.fact("graphql", "name")).map(shown);
-        assert_eq!(said.as_deref(), told);
-    }
-    assert_eq!(operation(&hidden_behind(0, "\"\"")), "mutation Hidden {drop}");
-    // Texts that leave no room for the name, and a name so long that only its beginning is known.
-    let many: String = (0..400).map(|n| format!("\"{n}{}\":1,", "v".repeat(100))).collect();
-    let crowded = format!(
-        "{{\"query\":\"query A{{a}} mutation B{{b}}\",\"variables\":{{{many}\"z\":1}},\"operationName\":\"B\"}}"
+fn mcp_batch_tells_which_tool_failed() {
+    let batch = json(
+        r#"[{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"a"}},
+            {"jsonrpc":"2.0","id":"2","method":"tools/call","params":{"name":"b"}},
+            {"jsonrpc":"2.0","id":3,"method":"prompts/get","params":{"name":"c"}},
+            {"jsonrpc":"2.0","id":4,"method":"tools/call","params":{"name":"d"}}]"#,
+        r#"[{"jsonrpc":"2.0","id":"2","result":{"isError":true}},{"result":{"isError":false},"jsonrpc":"2.0","id":1},
+            {"jsonrpc":"2.0","id":3,"error":{"code":-32602}}]"#,
     );
-    let crowded = json(&crowded, "{}");
-    assert_eq!(operation(&crowded), "none");
-    says(&crowded, "graphql", &[("more", "true")]);
-    let long = "n".repeat(128);
-    let text = format!("{{\"query\":\"query {long}1{{a}} mutation {long}2{{b}}\",\"operationName\":\"{long}2\"}}");
-    assert_eq!(operation(&json(&text, "{}")), "none");
+    assert!(batch.failed());
+    let calls = "[{tool=a failed=false},{tool=b failed=true},{prompt=c failed=true},{tool=d}]";
+    says(&batch, "mcp", &[("calls", calls), ("tool_failed", "true")]);
+    let read = json(
+        r#"{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///home/alice/notes"}}"#,
+        r#"{"jsonrpc":"2.0","id":1,"result":{"contents":[]}}"#,
+    );
+    says(&read, "mcp", &[("resource", "<file:///home/alice/notes>")]);
 }
 
 #[test]
-fn graphql_root_fields_are_distinct_and_their_cap_is_told() {
-    let aliases: String = (0..20).map(|n| format!("a{n}:ok ")).collect();
-    let call = json(&format!("{{\"query\":\"mutation{{{aliases} deleteUser}}\"}}"), "{}");
-    assert_eq!(operation(&call), "mutation {deleteUser ok}");
-    says(&call, "graphql", &[("root_fields", "[ok,deleteUser]"), ("aliases", "20")]);
-    assert_eq!(call.said.as_deref().and_then(|said| said.fact("graphql", "more")), None);
-    let fields: String = (0..40).map(|n| format!("f{n} ")).collect();
-    let call = json(&format!("{{\"query\":\"{{{fields}}}\"}}"), "{}");
-    says(&call, "graphql", &[("fields", "40"), ("more", "true")]);
-    let inline = format!("{}deleteUser{}", "...{".repeat(80), "}".repeat(80));
-    let call = json(&format!("{{\"query\":\"mutation{{ok {inline}}}\"}}"), "{}");
-    assert_eq!(operation(&call), "mutation {deleteUser ok}");
+fn soap_is_called_by_its_body_and_told_when_the_action_differs() {
+    let odd = |head: &str, element: &str| {
+        let call = xml(head, &ENVELOPE.replace("GetOrder", element), "");
+        assert_eq!(operation(&call), element);
+        call.anomalies.contains(tapwire_protocol::Anomaly::SoapActionMismatch)
+    };
+    assert!(odd("SOAPAction: urn:GetStatus\r\n", "DeleteAll"));
+    for action in ["urn:GetStatus", "\"http://shop.example/Status/GetStatus\"", "getstatus", "\"\""] {
+        assert!(!odd(&format!("SOAPAction: {action}\r\n"), "GetStatus"), "{action}");
+    }
+    assert!(!odd("SOAPAction: urn:GetStatus\r\n", "GetStatusRequest"));
+    assert!(!odd("", "GetStatus"));
+    let secret = "SOAPAction: http://shop.example/GetOrder?key=hunter2\r\n";
+    assert!(!odd(secret, "GetOrder"));
+    says(&xml(secret, ENVELOPE, ""), "soap", &[("action", "<http://shop.example/GetOrder?key=hunter2>")]);
+    let empty = "<s:Envelope xmlns:s=\"http://schemas.xmlsoap.org/soap/envelope/\"><s:Body/></s:Envelope>";
+    assert_eq!(operation(&xml(secret, empty, "")), "GetOrder");
 }
 
 #[test]
-fn graphql_batches_are_counted_whole_and_name_each_element() {
-    let logins: Vec<String> =
-        (0..200).map(|n| format!("{{\"query\":\"mutation L{{login(u: {n}) x:b}}\"}}")).collect();
-    let call = json(&format!("[{}]", logins.join(",")), "[]");
-    assert_eq!(operation(&call), "mutation L {b login}");
+fn numbers_that_are_no_counts_are_not_stated() {
+    let used = |number: &str| {
+        let answer = format!("{{\"model\":\"m\",\"choices\":[],\"usage\":{{\"prompt_tokens\":{number}}}}}");
+        let call = json("{\"model\":\"m\",\"messages\":[]}", &answer);
+        call.said.as_deref().and_then(|said| said.fact("llm", "input_tokens")).map(shown)
+    };
+    for (number, told) in [
+        ("1200", Some("1200")),
+        ("1.2e3", Some("1200")),
+        ("12.0", Some("12")),
+        ("1e99", None),
+        ("18446744073709551616", None),
+        ("1.5", None),
+        ("-1", None),
+    ] {
+        assert_eq!(used(number).as_deref(), told, "{number}");
+    }
+}
+
+#[test]
+fn bedrock_has_the_model_in_the_path() {
+    let head = "Host: bedrock\r\nContent-Type: application/json";
+    let call = observe(
+        &format!(
+            "POST /model/anthropic.claude-3-haiku-20240307-v1%3A0/converse HTTP/1.1\r\n{head}\r\n\r\n\
+             {{\"messages\":[],\"toolConfig\":{{\"tools\":[{{\"toolSpec\":{{\"name\":\"find\"}}}}]}}}}"
+        ),
+        &format!(
+            "HTTP/1.1 200 OK\r\n{head}\r\n\r\n{{\"output\":{{\"message\":{{\"role\":\"assistant\",\"content\":[{{\"toolUse\":\
+             {{\"name\":\"find\"}}}}]}}}},\"stopReason\":\"tool_use\",\"usage\":{{\"inputTokens\":30,\"outputTokens\":7,\"totalTokens\":37}}}}"
+        ),
+    );
     says(
         &call,
-        "graphql",
-        &[("batch", "200"), ("fields", "400"), ("aliases", "200"), ("root_fields", "[login,b]")],
+        "llm",
+        &[
+            ("model", "anthropic.claude-3-haiku-20240307-v1:0"),
+            ("input_tokens", "30"),
+            ("total_tokens", "37"),
+            ("tools", "[find]"),
+            ("tool_calls", "[find]"),
+            ("stop_reason", "tool_use"),
+        ],
     );
-    let text = "query A{user} mutation B{del}";
-    let call = json(
-        &format!("[{{\"query\":\"{text}\",\"operationName\":\"B\"}},{{\"operationName\":\"A\",\"query\":\"{text}\"}}]"),
-        "[]",
-    );
-    assert_eq!(operation(&call), "mutation B {del}, query A {user}");
-    let alone = json(&format!("[{{\"query\":\"{text}\",\"operationName\":\"B\"}},{{\"query\":\"{text}\"}}]"), "[]");
-    assert_eq!(operation(&alone), "mutation B {del}", "the second names none and is refused");
-    says(&alone, "graphql", &[("batch", "2"), ("more", "true")]);
-    let many: Vec<String> = (0..21).map(|n| format!("{{\"query\":\"{{f{n}}}\"}}")).collect();
-    says(&json(&format!("[{}]", many.join(",")), "[]"), "graphql", &[("batch", "21"), ("more", "true")]);
-    let hash = "ab".repeat(32);
-    let mixed = format!(
-        "[{{\"query\":\"{{a}}\"}},{{\"extensions\":{{\"persistedQuery\":{{\"sha256Hash\":\"{hash}\"}}}}}}]"
-    );
-    let mixed = json(&mixed, "[]");
-    assert_eq!(operation(&mixed), "persisted abababababababab, query {a}");
 }
 
 #[test]
-fn graphql_in_a_body_counts_more_than_in_the_query_string() {
-    let body = "{\"query\":\"mutation M {drop}\"}";
-    let call = observe(
-        &format!("POST /graphql?query=%7Bok%7D HTTP/1.1\r\nHost: shop\r\nContent-Type: application/json\r\n\r\n{body}"),
-        "",
-    );
-    assert_eq!(operation(&call), "mutation M {drop}");
+fn a_piece_of_a_stream_of_a_model_is_streamed() {
+    use tapwire_protocol::{Child, ChildKind, Heads};
+    let answer = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"model\":\"m\",\"choices\":[{\"delta\":{}}]}";
+    let mut piece = exchange(2, b"", answer);
+    let heads = Heads { request: None, response: None };
+    piece.child = Some(Child { parent: None, index: 2, kind: ChildKind::Message, heads: heads.into() });
+    let said = Inspector::new(Config::new(TokenKey::new([7; 32]))).exchange(piece);
+    says(&said, "llm", &[("model", "m"), ("streamed", "true")]);
 }
 
 #[test]
-fn a_graphql_document_that_is_refused_is_one() {
-    let refused = json(
-        "{\"query\":\"query {orders {\"}",
-        "{\"errors\":[{\"message\":\"Syntax Error\",\"locations\":[{\"line\":1,\"column\":9}]}]}",
-    );
-    assert_eq!((operation(&refused), refused.failed()), ("none", true));
-    says(&refused, "graphql", &[("errors", "1")]);
-    assert_eq!(json("{\"query\":\"query {orders {\"}", "{\"hits\":[]}").said, None);
-    assert_eq!(json("{\"query\":\"red shoes\"}", "{\"errors\":[{\"message\":\"no\"}]}").said, None);
+fn aws_target_counts_whatever_the_content_type() {
+    for content_type in ["application/json", "application/cbor", "application/x-amz-json-1.1"] {
+        let head = "Host: dynamodb\r\nX-Amz-Target: DynamoDB_20120810.DeleteTable";
+        let call =
+            observe(&format!("POST / HTTP/1.1\r\n{head}\r\nContent-Type: {content_type}\r\n\r\n{{}}"), "");
+        assert_eq!(operation(&call), "DynamoDB_20120810.DeleteTable", "{content_type}");
+    }
+    let odd = observe("POST / HTTP/1.1\r\nHost: a\r\nX-Amz-Target: a b?c\r\n\r\n{}", "");
+    assert_eq!(odd.said, None);
 }
+
+mod graphql;

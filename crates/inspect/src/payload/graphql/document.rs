@@ -66,7 +66,8 @@ impl Document {
             let mut next = 0;
             while let Some(name) = spreads.get(next).cloned() {
                 next += 1;
-                let Some(fragment) = kept.iter().find(|fragment| fragment.name.as_ref() == Some(&name)) else {
+                let Some(fragment) = kept.iter().find(|fragment| fragment.name.as_ref() == Some(&name))
+                else {
                     self.more |= left_out;
                     continue;
                 };

@@ -25,7 +25,7 @@ pub(super) const FORMAT: PayloadFormat = PayloadFormat {
 pub(crate) const STYLE: Style = Style {
     name: "graphql",
     summary: "operation with its root fields, variables, batch, aliases, depth, introspection, persisted queries, errors",
-    told_by: "a readable document in `query`, of JSON or of the query string, or a persisted query's hash",
+    told_by: "a document in `query` of JSON, a form, the query string or a WebSocket message, or a persisted query's hash",
     read,
 };
 

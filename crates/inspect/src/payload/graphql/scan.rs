@@ -2,7 +2,8 @@
 //! tells operations, fields and depth. Depth is counted, not recursed into; values are passed over.
 
 use super::document::{
-    Defined, Document, Fragment, MAX_FRAGMENTS, MAX_NAME, MAX_NAMES, MAX_OPERATIONS, MAX_ROOT_FIELDS, MAX_VARIABLES,
+    Defined, Document, Fragment, MAX_FRAGMENTS, MAX_NAME, MAX_NAMES, MAX_OPERATIONS, MAX_ROOT_FIELDS,
+    MAX_VARIABLES,
 };
 use crate::style::Name;
 

@@ -129,15 +129,20 @@ impl Gather {
     }
 
     fn forget_element(&mut self) {
-        let (from, mut at) = (self.element_marks, 0);
-        if from == self.marks.len() {
+        let (from, len) = (self.element_marks, self.marks.len());
+        if from == len {
             return;
         }
-        self.marks.retain(|mark| {
-            at += 1;
-            at <= from || UNDECIDED & mark.want.bit() != 0
-        });
-        if self.marks.len() == from {
+        // Only the element's own marks are looked at: those before it may be many.
+        let mut kept = from;
+        for at in from..len {
+            if self.marks.get(at).is_some_and(|mark| UNDECIDED & mark.want.bit() != 0) {
+                self.marks.swap(kept, at);
+                kept += 1;
+            }
+        }
+        self.marks.truncate(kept);
+        if kept == from {
             self.texts.truncate(self.element_texts);
         }
     }
@@ -146,10 +151,13 @@ impl Gather {
     fn asked(&mut self, seen: u64) {
         let asked = self.graphql.get_or_insert_default();
         let meant = std::mem::take(&mut self.meant);
-        let hash = self.marks.get(self.element_marks..).unwrap_or_default().iter().find_map(|mark| match *mark {
-            Raw { want: Want::PersistedHash, value: RawValue::Text { start, end }, .. } => Some((start, end)),
-            _ => None,
-        });
+        let hash =
+            self.marks.get(self.element_marks..).unwrap_or_default().iter().find_map(|mark| match *mark {
+                Raw { want: Want::PersistedHash, value: RawValue::Text { start, end }, .. } => {
+                    Some((start, end))
+                }
+                _ => None,
+            });
         match (self.document.take(), hash) {
             (Some(document), _) => asked.add(*document, &meant),
             (None, Some((start, end))) => {
@@ -285,7 +293,8 @@ impl Gather {
     fn operation_named(&mut self) {
         let name = self.texts.get(self.text_at..).unwrap_or_default();
         // Where all texts have no more room, the name may be longer.
-        self.meant = if self.texts.len() < MAX_TEXTS { Meant::Named(Name::new(name)) } else { Meant::Unclear };
+        self.meant =
+            if self.texts.len() < MAX_TEXTS { Meant::Named(Name::new(name)) } else { Meant::Unclear };
         self.texts.truncate(self.text_at);
     }
 
@@ -350,7 +359,9 @@ impl Gather {
         self.element_ended();
         let spoken = self.keeps_all || self.all & (OF_RPC | OF_GRAPHQL | OF_MODELS) != 0;
         let empty = self.marks.is_empty() && self.latest.is_empty();
-        let notes = (self.errors > 0 || self.graphql.is_some() || spoken && !empty).then(|| Box::new(self.notes()));
+        let prompts = self.all & Want::Prompt.bit() != 0;
+        let notes = (self.errors > 0 || self.graphql.is_some() || prompts || spoken && !empty)
+            .then(|| Box::new(self.notes()));
         self.marks.clear();
         self.texts.clear();
         self.latest.clear();
@@ -366,7 +377,7 @@ impl Gather {
         let text = |start, end| self.texts.get(start..end).unwrap_or_default();
         let value = |raw: RawValue| match raw {
             RawValue::Text { start, end } => Value::Text(Name::new(text(start, end))),
-            RawValue::Number { start, end } => Value::Number(number(text(start, end))),
+            RawValue::Number { start, end } => number(text(start, end)),
             RawValue::Truth(truth) => Value::Truth(truth),
             RawValue::Digest(digest) => Value::Digest(digest),
             RawValue::Null => Value::Null,
@@ -378,7 +389,7 @@ impl Gather {
             element: 0,
             value: match *want {
                 Want::Model | Want::StopReason => Value::Text(Name::new(text)),
-                _ => Value::Number(number(text)),
+                _ => number(text),
             },
         });
         let marks = self.marks.iter().map(|raw| Mark {
@@ -398,8 +409,17 @@ impl Gather {
     }
 }
 
-/// The whole part of a number; 0 for what does not fit.
-fn number(text: &[u8]) -> i64 {
-    let whole = text.split(|byte| matches!(byte, b'.' | b'e' | b'E')).next().unwrap_or_default();
-    std::str::from_utf8(whole).ok().and_then(|text| text.parse().ok()).unwrap_or(0)
+/// A whole number, also one that is written with an exponent or with zeros behind the point (RFC 8259, 6), as exactly as
+/// most readers have it: what does not fit, or has a fraction, is no count.
+fn number(text: &[u8]) -> Value {
+    const EXACT: f64 = (1_u64 << 53) as f64;
+    let Ok(text) = std::str::from_utf8(text) else { return Value::OtherNumber };
+    if let Ok(number) = text.parse() {
+        return Value::Number(number);
+    }
+    match text.parse::<f64>() {
+        // Both checks make the conversion exact.
+        Ok(number) if number.fract() == 0.0 && number.abs() <= EXACT => Value::Number(number as i64),
+        _ => Value::OtherNumber,
+    }
 }

@@ -20,7 +20,8 @@ pub(super) enum Place {
     /// MCP's lists of what there is, and what is in them.
     Definitions,
     Definition,
-    /// GraphQL.
+    /// GraphQL; over WebSocket a message has it in its payload (graphql-transport-ws).
+    Payload,
     Document,
     Variables,
     Extensions,
@@ -29,6 +30,7 @@ pub(super) enum Place {
     GraphQlError,
     GraphQlExtensions,
     /// Models: what an answer, a piece of one, or a message holds.
+    ToolConfig,
     OfferedTools,
     OfferedTool,
     Choices,
@@ -58,6 +60,7 @@ impl Place {
             Self::Root => root(name),
             Self::Params => match name {
                 b"name" => Leaf(Want::ParamName),
+                b"uri" => Leaf(Want::ParamUri),
                 b"protocolVersion" => Leaf(Want::ProtocolVersion),
                 b"clientInfo" => Self::Peer,
                 _ => Nowhere,
@@ -87,6 +90,7 @@ impl Place {
                 b"inputSchema" => Hashed(Want::Schema),
                 _ => Nowhere,
             },
+            Self::Payload => of_graphql(name),
             Self::Variables => Leaf(Want::Variable),
             Self::Extensions => {
                 if name == b"persistedQuery" {
@@ -137,16 +141,12 @@ impl Place {
 fn root(name: &[u8]) -> Place {
     match name {
         b"jsonrpc" => Leaf(Want::JsonRpc),
+        b"id" => Leaf(Want::RpcId),
         b"method" => Leaf(Want::Method),
         b"params" => Place::Params,
         b"result" => Place::Result,
         b"error" => Place::Error,
-        b"query" => Place::Document,
-        b"operationName" => Leaf(Want::OperationName),
-        b"variables" => Place::Variables,
-        b"extensions" => Place::Extensions,
-        b"data" => Kind(Want::Data),
-        b"errors" => Place::Errors,
+        b"payload" => Place::Payload,
         b"messages" | b"prompt" | b"input" | b"contents" => Kind(Want::Prompt),
         b"tools" => Place::OfferedTools,
         b"stream" => Leaf(Want::Stream),
@@ -155,11 +155,30 @@ fn root(name: &[u8]) -> Place {
         // Answers in pieces wrap what else stands at the root.
         b"response" | b"delta" => Place::Message,
         b"content_block" => Place::Part,
-        _ => of_models(Place::Message, name),
+        // Bedrock's tools.
+        b"toolConfig" => Place::ToolConfig,
+        _ => match of_graphql(name) {
+            Nowhere => of_models(Place::Message, name),
+            place => place,
+        },
     }
 }
 
-/// The shapes of OpenAI's chat, completions and responses, Anthropic's messages, Gemini's contents and Ollama's chat.
+/// A question and an answer, at the root over HTTP and in the payload of a message over WebSocket.
+fn of_graphql(name: &[u8]) -> Place {
+    match name {
+        b"query" => Place::Document,
+        b"operationName" => Leaf(Want::OperationName),
+        b"variables" => Place::Variables,
+        b"extensions" => Place::Extensions,
+        b"data" => Kind(Want::Data),
+        b"errors" => Place::Errors,
+        _ => Nowhere,
+    }
+}
+
+/// The shapes of OpenAI's chat, completions and responses, Anthropic's messages, Gemini's contents, Ollama's chat and
+/// Bedrock's converse.
 fn of_models(place: Place, name: &[u8]) -> Place {
     match (place, name) {
         (Place::Message, b"message" | b"delta") => Place::Message,
@@ -169,21 +188,27 @@ fn of_models(place: Place, name: &[u8]) -> Place {
         (Place::Message, b"usage" | b"usageMetadata") => Place::Usage,
         (Place::Message, b"prompt_eval_count") => Leaf(Want::InputTokens),
         (Place::Message, b"eval_count") => Leaf(Want::OutputTokens),
-        (Place::Message, b"finish_reason" | b"stop_reason" | b"finishReason" | b"done_reason") => {
-            Leaf(Want::StopReason)
-        }
+        (
+            Place::Message,
+            b"finish_reason" | b"stop_reason" | b"finishReason" | b"done_reason" | b"stopReason",
+        ) => Leaf(Want::StopReason),
         (Place::Parts, b"parts") => Place::Parts,
+        (Place::Parts, b"message") => Place::Message,
         (Place::Part, b"type") => Place::PartKind,
         (Place::Part, b"name") => Leaf(Want::ToolCall),
-        (Place::Part, b"function" | b"functionCall") => Place::Function,
+        (Place::Part, b"function" | b"functionCall" | b"toolUse") => Place::Function,
         (Place::Function, b"name") => Leaf(Want::ToolCall),
-        (Place::OfferedTool, b"function") => Place::OfferedTool,
+        (Place::ToolConfig, b"tools") => Place::OfferedTools,
+        (Place::OfferedTool, b"function" | b"toolSpec") => Place::OfferedTool,
         (Place::OfferedTool, b"name") => Leaf(Want::OfferedTool),
-        (Place::Usage, b"prompt_tokens" | b"input_tokens" | b"promptTokenCount") => Leaf(Want::InputTokens),
-        (Place::Usage, b"completion_tokens" | b"output_tokens" | b"candidatesTokenCount") => {
-            Leaf(Want::OutputTokens)
+        (Place::Usage, b"prompt_tokens" | b"input_tokens" | b"promptTokenCount" | b"inputTokens") => {
+            Leaf(Want::InputTokens)
         }
-        (Place::Usage, b"total_tokens" | b"totalTokenCount") => Leaf(Want::TotalTokens),
+        (
+            Place::Usage,
+            b"completion_tokens" | b"output_tokens" | b"candidatesTokenCount" | b"outputTokens",
+        ) => Leaf(Want::OutputTokens),
+        (Place::Usage, b"total_tokens" | b"totalTokenCount" | b"totalTokens") => Leaf(Want::TotalTokens),
         _ => Nowhere,
     }
 }
