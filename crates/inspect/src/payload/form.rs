@@ -1,5 +1,6 @@
 //! HTML form fields (`application/x-www-form-urlencoded`).
 
+use super::graphql::{Asked, Document, Meant, Scanner};
 use super::login::LoginFields;
 use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
@@ -46,6 +47,20 @@ struct Form {
     /// Whether the open value is the action's, and the action.
     acts: bool,
     action: Option<Name>,
+    /// What of a question in GraphQL the open value is, and the question.
+    asks: Option<Ask>,
+    scanner: Option<Box<Scanner>>,
+    document: Option<Box<Document>>,
+    meant: Meant,
+    /// The beginning of an escape that the scanner waits for the rest of.
+    escape: Vec<u8>,
+}
+
+/// A field of a GraphQL form.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ask {
+    Document,
+    Operation,
 }
 
 impl PayloadParser for Form {
@@ -94,12 +109,21 @@ impl PayloadParser for Form {
         (self.in_value, self.odd_byte, self.more) = (false, false, 0);
         let list = self.fields.take().filter(|_| state != PayloadState::Invalid);
         let action = self.action.take().filter(|_| state != PayloadState::Invalid);
-        let notes = action.map(|action| Box::new(Notes { action: Some(action), ..Notes::default() }));
+        let (document, meant) = (self.document.take(), std::mem::take(&mut self.meant));
+        let graphql = document.filter(|_| state != PayloadState::Invalid).map(|document| {
+            let mut asked = Asked::default();
+            asked.add(*document, &meant);
+            Box::new(asked)
+        });
+        let notes = (action.is_some() || graphql.is_some())
+            .then(|| Box::new(Notes { action, graphql, ..Notes::default() }));
         Reading { state, fields, shape, keys, login, notes, list, ..Reading::default() }
     }
 
     fn held(&self) -> usize {
-        self.fields.held() + self.login.held() + self.text.capacity()
+        let document = self.document.as_ref().map_or(0, |document| document.held());
+        let scanner = self.scanner.as_ref().map_or(0, |scanner| scanner.held());
+        self.fields.held() + self.login.held() + self.text.capacity() + document + scanner
     }
 }
 
@@ -122,6 +146,35 @@ impl Form {
         let (kept, left_out) = bytes.split_at_checked(room).unwrap_or_default();
         self.text.extend_from_slice(kept);
         self.more += left_out.len();
+        if self.asks == Some(Ask::Document) {
+            self.scan(bytes);
+        }
+    }
+
+    /// Takes more of a GraphQL document, of which any length is read.
+    fn scan(&mut self, bytes: &[u8]) {
+        self.escape.extend_from_slice(bytes);
+        // An escape at the end may go on in the next piece.
+        let tail = self.escape.len().saturating_sub(2);
+        let open = self.escape.get(tail..).and_then(|end| end.iter().position(|byte| *byte == b'%'));
+        let len = open.map_or(self.escape.len(), |at| tail + at);
+        self.decoded.clear();
+        percent::decode_form(self.escape.get(..len).unwrap_or_default(), usize::MAX, &mut self.decoded);
+        self.escape.drain(..len);
+        self.scanner.get_or_insert_default().feed(&self.decoded);
+    }
+
+    /// A value of a GraphQL form ended: of several documents the last one counts.
+    fn asked(&mut self, ask: Ask) {
+        match ask {
+            Ask::Operation => self.meant = Meant::Named(Name::new(&self.decoded)),
+            Ask::Document => {
+                let rest = std::mem::take(&mut self.escape);
+                let Some(scanner) = &mut self.scanner else { return };
+                scanner.feed(&rest);
+                self.document = scanner.finish().map(Box::new).or_else(|| self.document.take());
+            }
+        }
     }
 
     /// Encoded bytes that are kept of what is open: a credential may be long, and each byte of it takes three.
@@ -143,6 +196,11 @@ impl Form {
             }
             self.field = Some(field);
             self.login.begin(name);
+            self.asks = match name.as_slice() {
+                b"query" => Some(Ask::Document),
+                b"operationName" => Some(Ask::Operation),
+                _ => None,
+            };
             self.acts = name == b"Action" && self.action.is_none();
         }
         self.text.clear();
@@ -164,6 +222,9 @@ impl Form {
             self.login.value(value);
         } else if self.in_value && self.acts {
             self.action = Some(Name::new(value));
+        }
+        if let Some(ask) = self.asks.take().filter(|_| self.in_value) {
+            self.asked(ask);
         }
         self.acts = false;
         self.login.end();

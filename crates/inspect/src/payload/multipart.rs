@@ -325,6 +325,12 @@ impl Multipart {
         let name = self.part.name.as_ref().map(|name| name.as_str().as_bytes().to_vec());
         self.field = None;
         self.value.clear();
+        // A part without a name is one of an answer that comes in parts, as GraphQL's do.
+        if name.is_none() {
+            let is_json =
+                |kind: &Name| super::by_media_type(kind.as_str().as_bytes()).map(|format| format.name);
+            self.reads_json = self.part.media_type.as_ref().and_then(is_json) == Some("json");
+        }
         if let Some(name) = name {
             let path = PathHash::ROOT.member(&name, name.len());
             let document = self.fields.document();
@@ -335,9 +341,9 @@ impl Multipart {
             }
             // The name that GraphQL's multipart request specification gives it.
             self.reads_json = name == b"operations";
-            if self.reads_json {
-                self.json.get_or_insert_default();
-            }
+        }
+        if self.reads_json {
+            self.json.get_or_insert_default();
         }
     }
 
