@@ -184,6 +184,8 @@ impl Gather {
     pub(super) fn value(&mut self, place: Place, byte: u8) {
         match place {
             Place::Leaf(Want::Variable) => self.kind(Want::VariableType, byte),
+            // That it is there says everything.
+            Place::Leaf(Want::JsonRpc) => self.seen |= Want::JsonRpc.bit(),
             Place::Leaf(want) => self.leaf(want, byte),
             Place::Kind(Want::Data) => self.no_data |= byte == b'n',
             Place::Kind(want) => self.seen |= want.bit(),
