@@ -34,17 +34,20 @@ impl Keys {
     }
 
     /// Of captures: everything is known before the first packet, so that every replay gives the same.
-    pub(crate) fn of_captures(args: &KeyArgs) -> Result<Self, Failure> {
+    pub(crate) fn of_captures(args: &KeyArgs, quiet: bool) -> Result<Self, Failure> {
+        // A capture may bring secrets along, whether or not others are given.
+        keep_to_oneself()?;
         let Some((addresses, mut secrets)) = asked(args)? else { return Ok(Self::default()) };
-        secrets.log = Sources::read(&addresses)?;
+        secrets.log = Sources::read(&addresses, &tell(quiet))?;
         Ok(Self { secrets, ..Self::default() })
     }
 
     /// What the sources have to tell when the run is over.
     pub(crate) fn told(&self) -> Option<String> {
         let counters = self.sources.as_ref()?.counters();
-        let mut line = format!("keys: {} lines taken", counters.lines);
+        let mut line = format!("keys: {} lines taken", counters.lines.saturating_sub(counters.foreign));
         let others = [
+            (counters.foreign, "lines that are none of a key log"),
             (counters.senders, "senders connected"),
             (counters.refused, "senders refused"),
             (counters.too_long, "lines too long to be of a key log"),
@@ -76,9 +79,25 @@ fn asked(args: &KeyArgs) -> Result<Option<(Vec<Address>, Secrets)>, Failure> {
         }
         addresses.push(address);
     }
+    decrypt_host.iter().try_for_each(|host| host_pattern(host))?;
     let rsa = rsa_key.iter().map(|path| private_key(path)).collect::<Result<_, _>>()?;
     let config = TlsConfig { decrypt_hosts: decrypt_host.clone(), ..TlsConfig::default() };
     Ok(Some((addresses, Secrets { rsa, config, ..Secrets::default() })))
+}
+
+/// What fits no name that a client could ask for would decrypt nothing, and nobody would know why.
+fn host_pattern(host: &str) -> Result<(), Failure> {
+    let name = host.strip_prefix("*.").unwrap_or(host);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+    let why = match name {
+        "*" => "leave the option out to decrypt every host",
+        _ if name.parse::<std::net::IpAddr>().is_ok() => "clients ask for names, never for addresses",
+        _ if name.starts_with('.') || name.ends_with('.') || name.is_empty() || !name.bytes().all(plain) => {
+            "give a name as clients ask for it, such as shop.test, or *.shop.test for all below it"
+        }
+        _ => return Ok(()),
+    };
+    Err(Failure::new(format!("--decrypt-host {host}: {why}")))
 }
 
 /// The text of a PEM file that holds a usable key.
@@ -123,7 +142,7 @@ fn tell(quiet: bool) -> Tell {
 }
 
 /// No core of this process is written, and no other process of the same user may read its memory.
-fn keep_to_oneself() -> Result<(), Failure> {
+pub(crate) fn keep_to_oneself() -> Result<(), Failure> {
     use nix::sys::{prctl, resource};
     let failed =
         |error: nix::errno::Errno| Failure::new(format!("keys: memory cannot be kept out of cores: {error}"));

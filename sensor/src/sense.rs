@@ -5,7 +5,7 @@ use crate::context::{ContextFiles, Watcher};
 use crate::descriptions;
 use crate::failure::{Exit, Failure};
 use crate::handover::{become_user, unrotatable};
-use crate::keys::Keys;
+use crate::keys::{Keys, keep_to_oneself};
 use crate::next::Asked;
 use crate::outputs::{self, Plan};
 use crate::paper::print;
@@ -28,8 +28,11 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
     let plan = Plan::new(&args.sense, Pressure::Block)?;
     let mut source = open_captures(args)?;
     let keys = match args.follow {
-        true => Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, 1, args.sense.quiet)?,
-        false => Keys::of_captures(&args.sense.keys)?,
+        true => {
+            keep_to_oneself()?;
+            Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, 1, args.sense.quiet)?
+        }
+        false => Keys::of_captures(&args.sense.keys, args.sense.quiet)?,
     };
     let data = args.sense.data.clone();
     let asked = Asked {

@@ -41,6 +41,11 @@ impl Tail {
         Self { path, file, at: 0, lines: Lines::default(), buffer: Zeroizing::new(vec![0; PIECE]) }
     }
 
+    /// Where it is, for people.
+    pub(crate) fn name(&self) -> std::path::Display<'_> {
+        self.path.display()
+    }
+
     /// The next lines; nothing where there are none now.
     pub(crate) fn read(&mut self) -> io::Result<Option<(Batch, Cut)>> {
         let read = match self.file.read(&mut self.buffer) {
@@ -56,8 +61,7 @@ impl Tail {
         let mut all = Cut::default();
         while let Some((batch, cut)) = self.read()? {
             into.extend_from_slice(&batch);
-            all.lines += cut.lines;
-            all.too_long += cut.too_long;
+            all.add(cut);
         }
         Ok(all)
     }
@@ -71,8 +75,12 @@ impl Tail {
     pub(crate) fn follow_name(&mut self) -> io::Result<()> {
         let Ok(named) = std::fs::metadata(&self.path) else { return Ok(()) };
         let held = self.file.metadata()?;
+        let pipe = held.file_type().is_fifo();
         if identity(&named) != identity(&held) {
-            self.file = File::open(&self.path)?;
+            self.file = if pipe { endless(&self.path)? } else { regular(&self.path)? };
+        } else if pipe {
+            // It has no length, and nothing in it is read twice.
+            return Ok(());
         } else if held.len() < self.at {
             self.file.seek(SeekFrom::Start(0))?;
         } else {
@@ -99,9 +107,31 @@ fn hint(error: &io::Error) -> String {
 
 /// A FIFO that stays open whether or not anybody writes; made, for its owner only, where there is none.
 pub(crate) fn open_fifo(path: &Path) -> Result<Tail, KeyError> {
-    // Opened for writing as well, there is always a writer, and so never an end.
-    let file = fifo(path, OpenOptions::new().read(true).write(true).custom_flags(nix::libc::O_NONBLOCK))?;
+    let file = fifo(path, &endless_options())?;
     Ok(Tail::new(path.to_owned(), file))
+}
+
+/// What took a FIFO's place; anything but a FIFO is not read in its stead.
+fn endless(path: &Path) -> io::Result<File> {
+    let file = endless_options().open(path)?;
+    if file.metadata()?.file_type().is_fifo() {
+        Ok(file)
+    } else {
+        Err(io::Error::other("it is no named pipe any more"))
+    }
+}
+
+/// What took a file's place. A FIFO there must not make opening it wait for a writer.
+fn regular(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().read(true).custom_flags(nix::libc::O_NONBLOCK).open(path)?;
+    if file.metadata()?.is_file() { Ok(file) } else { Err(io::Error::other("it is no file any more")) }
+}
+
+/// Opened for writing as well, there is always a writer, and so never an end; and neither opening nor reading waits.
+fn endless_options() -> OpenOptions {
+    let mut options = OpenOptions::new();
+    options.read(true).write(true).custom_flags(nix::libc::O_NONBLOCK);
+    options
 }
 
 /// A FIFO that ends when its last writer closes it: waits for the first.
@@ -157,6 +187,10 @@ mod tests {
         assert_eq!(text(&mut tail), "four\n");
         tail.follow_name().unwrap();
         assert_eq!(text(&mut tail), "");
+
+        std::fs::remove_file(&path).unwrap();
+        nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        assert!(tail.follow_name().unwrap_err().to_string().contains("no file"));
     }
 
     #[test]
@@ -178,6 +212,32 @@ mod tests {
             OpenOptions::new().write(true).open(&path).unwrap().write_all(turn.as_bytes()).unwrap();
             assert_eq!(text(&mut tail), turn);
         }
+    }
+
+    #[test]
+    fn a_fifo_that_was_read_is_followed_and_one_in_its_place_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        let write =
+            |text: &[u8]| OpenOptions::new().write(true).open(&path).unwrap().write_all(text).unwrap();
+        let mut tail = open_fifo(&path).unwrap();
+        write(b"one\n");
+        assert_eq!(text(&mut tail), "one\n");
+        tail.follow_name().unwrap();
+        write(b"two\n");
+        tail.follow_name().unwrap();
+        assert_eq!(text(&mut tail), "two\n");
+
+        std::fs::remove_file(&path).unwrap();
+        tail.follow_name().unwrap();
+        nix::unistd::mkfifo(&path, Mode::S_IRUSR | Mode::S_IWUSR).unwrap();
+        tail.follow_name().unwrap();
+        write(b"three\n");
+        assert_eq!(text(&mut tail), "three\n");
+
+        std::fs::remove_file(&path).unwrap();
+        std::fs::write(&path, "").unwrap();
+        assert!(tail.follow_name().unwrap_err().to_string().contains("named pipe"));
     }
 
     #[test]

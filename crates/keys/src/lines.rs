@@ -28,7 +28,40 @@ impl Default for Lines {
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Cut {
     pub(crate) lines: u64,
+    /// Of those, neither a line of a key log nor a remark.
+    pub(crate) foreign: u64,
     pub(crate) too_long: u64,
+}
+
+impl Cut {
+    pub(crate) const fn add(&mut self, other: Self) {
+        self.lines += other.lines;
+        self.foreign += other.foreign;
+        self.too_long += other.too_long;
+    }
+
+    /// Lines of a key log, remarks among them.
+    pub(crate) const fn good(&self) -> u64 {
+        self.lines.saturating_sub(self.foreign)
+    }
+
+    /// What is of no use.
+    pub(crate) const fn odd(&self) -> u64 {
+        self.foreign + self.too_long
+    }
+}
+
+/// Whether a line has the shape of NSS's format, so that an operator hears at once of a file that holds something else:
+/// a remark, or label, client random and secret. What the labels mean is the protocol's business.
+fn is_of_key_log(line: &[u8]) -> bool {
+    let line = line.trim_ascii();
+    let mut words = line.split(|byte| *byte == b' ').filter(|word| !word.is_empty());
+    let label = |byte: &u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || *byte == b'_';
+    let hexadecimal = |word: &[u8]| word.len().is_multiple_of(2) && word.iter().all(u8::is_ascii_hexdigit);
+    let mut next = || words.next().unwrap_or_default();
+    let (name, random, secret) = (next(), next(), next());
+    let three = name.iter().all(label) && random.len() == 64 && !secret.is_empty() && next().is_empty();
+    line.is_empty() || line.starts_with(b"#") || three && hexadecimal(random) && hexadecimal(secret)
 }
 
 impl Lines {
@@ -56,9 +89,11 @@ impl Lines {
         } else if ends {
             let empty = self.partial.is_empty() && part.len() == 1;
             if !empty {
+                let from = batch.len();
                 batch.extend_from_slice(&self.partial);
                 batch.extend_from_slice(part);
                 cut.lines += 1;
+                cut.foreign += u64::from(!is_of_key_log(batch.get(from..).unwrap_or_default()));
             }
             self.partial.zeroize();
         } else {
@@ -87,11 +122,19 @@ mod tests {
     fn what_is_too_long_is_left_out_and_counted() {
         let mut lines = Lines::default();
         let long = vec![b'x'; 3 * LONGEST];
-        assert_eq!(lines.cut(&long).1, Cut { lines: 0, too_long: 1 });
+        assert_eq!(lines.cut(&long).1, Cut { lines: 0, foreign: 0, too_long: 1 });
         assert_eq!(lines.cut(&long).1, Cut::default());
         let (batch, cut) = lines.cut(b"xx\ngood\nopen");
         assert_eq!((&batch[..], cut.lines), (&b"good\n"[..], 1));
         assert_eq!(&lines.end().0[..], b"open\n");
         assert!(lines.partial.capacity() <= LONGEST);
+    }
+
+    #[test]
+    fn lines_that_are_none_of_a_key_log_are_told_apart() {
+        let good = format!("CLIENT_TRAFFIC_SECRET_0 {} {}\r\n", "0a".repeat(32), "Fe".repeat(48));
+        let short = good.replacen("0a", "0", 1);
+        let text = format!("# SSL/TLS secrets log\n{good}hello\n{short}{}", good.replace("CLIENT", "client"));
+        assert_eq!(Lines::default().cut(text.as_bytes()).1, Cut { lines: 5, foreign: 3, too_long: 0 });
     }
 }

@@ -130,7 +130,7 @@ fn receive(mut stream: impl Read + Write, feeder: &Feeder, shared: &Shared, answ
             Ok(0) => break,
             Ok(read) => {
                 let (batch, cut) = lines.cut(buffer.get(..read).unwrap_or_default());
-                shared.count(cut);
+                shared.count(&"a sender", cut);
                 taken += cut.lines + cut.too_long;
                 if !feeder.give(batch) {
                     return;
@@ -144,6 +144,6 @@ fn receive(mut stream: impl Read + Write, feeder: &Feeder, shared: &Shared, answ
         }
     }
     let (batch, cut) = lines.end();
-    shared.count(cut);
+    shared.count(&"a sender", cut);
     feeder.give(batch);
 }

@@ -37,6 +37,8 @@ pub type Tell = Arc<dyn Fn(&str) + Send + Sync>;
 pub struct Counters {
     /// Lines taken.
     pub lines: u64,
+    /// Of those, neither a line of a key log nor a remark.
+    pub foreign: u64,
     /// Lines left out because they were too long to be of a key log.
     pub too_long: u64,
     /// Senders that connected with a good certificate.
@@ -48,6 +50,7 @@ pub struct Counters {
 #[derive(Default)]
 pub(crate) struct Counted {
     lines: AtomicU64,
+    foreign: AtomicU64,
     too_long: AtomicU64,
     pub(crate) senders: AtomicU64,
     refused: AtomicU64,
@@ -66,9 +69,15 @@ impl Shared {
         self.over.load(Ordering::Relaxed)
     }
 
-    pub(crate) fn count(&self, cut: Cut) {
-        self.counters.lines.fetch_add(cut.lines, Ordering::Relaxed);
-        self.counters.too_long.fetch_add(cut.too_long, Ordering::Relaxed);
+    /// Counts what came from `source`; the first time that some of it is of no use, the operator is told.
+    pub(crate) fn count(&self, source: &dyn fmt::Display, cut: Cut) {
+        let counters = &self.counters;
+        counters.lines.fetch_add(cut.lines, Ordering::Relaxed);
+        let before = counters.foreign.fetch_add(cut.foreign, Ordering::Relaxed)
+            + counters.too_long.fetch_add(cut.too_long, Ordering::Relaxed);
+        if before == 0 && cut.odd() > 0 {
+            (self.tell)(&format!("keys: {source}: {} {FORMAT}", told(cut)));
+        }
     }
 
     pub(crate) fn refuse(&self, line: &str) {
@@ -120,11 +129,12 @@ impl Sources {
         Ok((sources, Arc::new(log), feeds))
     }
 
-    /// Reads files, and FIFOs until their writers close them, to their ends: what a capture is replayed with.
+    /// Reads files, and FIFOs until their writers close them, to their ends: what a capture is replayed with. Tells of those
+    /// that hold no key, or something else.
     ///
     /// # Errors
     /// When one cannot be read, or has no end.
-    pub fn read(addresses: &[Address]) -> Result<Log, KeyError> {
+    pub fn read(addresses: &[Address], tell: &Tell) -> Result<Log, KeyError> {
         let mut all = room_for(addresses, MOST_OF_A_REPLAY);
         for address in addresses {
             let mut tail = match address {
@@ -135,8 +145,13 @@ impl Sources {
                     return Err(KeyError::open(address, cause));
                 }
             };
-            tail.read_all(&mut all).map_err(|error| KeyError::open(address, error))?;
-            all.extend_from_slice(&tail.end().0);
+            let mut cut = tail.read_all(&mut all).map_err(|error| KeyError::open(address, error))?;
+            let (last, end) = tail.end();
+            all.extend_from_slice(&last);
+            cut.add(end);
+            if cut.odd() > 0 || cut.good() == 0 {
+                tell(&format!("keys: {address}: {} {FORMAT}", told(cut)));
+            }
         }
         Ok(Arc::new(all))
     }
@@ -144,9 +159,15 @@ impl Sources {
     /// What came so far.
     #[must_use]
     pub fn counters(&self) -> Counters {
-        let Counted { lines, too_long, senders, refused } = &self.shared.counters;
+        let Counted { lines, foreign, too_long, senders, refused } = &self.shared.counters;
         let now = |count: &AtomicU64| count.load(Ordering::Relaxed);
-        Counters { lines: now(lines), too_long: now(too_long), senders: now(senders), refused: now(refused) }
+        Counters {
+            lines: now(lines),
+            foreign: now(foreign),
+            too_long: now(too_long),
+            senders: now(senders),
+            refused: now(refused),
+        }
     }
 
     fn new(tell: Tell) -> Self {
@@ -164,7 +185,7 @@ impl Sources {
             Address::File(path) => {
                 let mut tail = Tail::open(path, MOST_OF_A_RUN)?;
                 let cut = tail.read_all(log).map_err(|error| KeyError::open(address, error))?;
-                self.shared.count(cut);
+                self.shared.count(address, cut);
                 Open::File(tail)
             }
             Address::Fifo(path) => Open::File(open_fifo(path)?),
@@ -189,6 +210,17 @@ impl Drop for Sources {
         for socket in &self.sockets {
             let _ = std::fs::remove_file(socket);
         }
+    }
+}
+
+/// What an operator compares a file with.
+const FORMAT: &str = "(a line is LABEL CLIENT_RANDOM SECRET, as SSLKEYLOGFILE names the file)";
+
+fn told(cut: Cut) -> String {
+    match (cut.good(), cut.odd()) {
+        (0, 0) => "no line of a key log is in it".into(),
+        (0, odd) => format!("no line of a key log is in it, but {odd} other lines"),
+        (good, odd) => format!("{odd} lines are none of a key log, {good} are"),
     }
 }
 
@@ -224,7 +256,7 @@ fn follow(mut tail: Tail, feeder: &Feeder, shared: &Shared) {
     while !shared.is_over() {
         match tail.read() {
             Ok(Some((batch, cut))) => {
-                shared.count(cut);
+                shared.count(&tail.name(), cut);
                 if !feeder.give(batch) {
                     return;
                 }
@@ -236,7 +268,8 @@ fn follow(mut tail: Tail, feeder: &Feeder, shared: &Shared) {
                 let failed = tail.follow_name().err();
                 if let Some(error) = failed.as_ref().filter(|_| !trouble) {
                     (shared.tell)(&format!(
-                        "keys: a file that was replaced cannot be opened: {}",
+                        "keys: {} was replaced and cannot be opened: {}",
+                        tail.name(),
                         crate::error::reason(error)
                     ));
                 }

@@ -117,10 +117,10 @@ fn a_replay_reads_everything_before_it_begins() {
             append(&fifo, "three\n");
         }
     });
-    let log = Sources::read(&[Address::File(file), Address::Fifo(fifo)]).unwrap();
+    let log = Sources::read(&[Address::File(file), Address::Fifo(fifo)], &quiet()).unwrap();
     writer.join().unwrap();
     assert_eq!(&log[..], b"one\ntwo, without its end\nthree\n");
-    let error = Sources::read(&[Address::Tls(String::new(), 4433)]).unwrap_err().to_string();
+    let error = Sources::read(&[Address::Tls(String::new(), 4433)], &quiet()).unwrap_err().to_string();
     assert!(error.starts_with("tls://:4433: "), "{error}");
 }
 

@@ -88,6 +88,8 @@ const SECOND_LOOK: Duration = Duration::from_secs(1);
 impl Visit<'_> {
     /// The filter works here and not in the source, so that what it refuses is seen.
     fn captures(&self) -> Result<Examined, Failure> {
+        // A capture may bring secrets along.
+        crate::keys::keep_to_oneself()?;
         let mut source = open_files(&self.args.paths, None)?;
         let terminal = Terminal::new(Arc::clone(&self.stop), self.args.json, Pressure::Block);
         self.examine(&mut source, self.args.bpf.as_deref(), terminal)
