@@ -7,10 +7,10 @@ use crate::paper::{Paper, print};
 use serde_json::json;
 use tapwire_capture::InterfaceInfo;
 use tapwire_detect::{DETECTORS, DetectorInfo};
-use tapwire_event::{FIELDS, SensorCode};
+use tapwire_event::{FIELDS, FieldInfo, SensorCode};
 use tapwire_inspect::classes::{DATA_CLASSES, DataClass};
-use tapwire_inspect::{PAYLOADS, STYLES};
-use tapwire_protocol::{Anomaly, PROTOCOLS};
+use tapwire_inspect::{PAYLOADS, PayloadFormat, STYLES, Style};
+use tapwire_protocol::{Anomaly, PROTOCOLS, ProtocolInfo};
 use tapwire_sink::SINKS;
 
 /// A line of a list.
@@ -83,40 +83,76 @@ fn describe(interface: &InterfaceInfo) -> String {
     std::iter::once(state.to_owned()).chain(addresses).chain(described).collect::<Vec<_>>().join(", ")
 }
 
-/// `tapwire explain`.
+/// `tapwire explain`: everything that has this name, since a payload and its style may share one.
 pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
     let mut paper = Paper::new(true);
-    if let Some(detector) = DETECTORS.iter().find(|detector| detector.name == name) {
-        explain_detector(detector, &mut paper);
-    } else if let Some(anomaly) = Anomaly::ALL.iter().find(|anomaly| anomaly.name() == name) {
-        let title = paper.strong(anomaly.name());
-        paper.line(&format!("{title}, an anomaly: a fact about the bytes of an exchange"));
-        paper.line(&format!("  {}", anomaly.meaning().trim()));
-    } else if let Some(class) = DATA_CLASSES.iter().find(|class| class.name == name) {
-        explain_class(class, &mut paper);
-    } else if let Some(ailment) = ailments().into_iter().find(|ailment| ailment.name == name) {
-        explain_ailment(ailment, &mut paper);
-    } else if let Some(field) = FIELDS.iter().find(|field| field.name == name) {
-        let title = paper.strong(field.name);
-        paper.line(&format!("{title}, a field ({}) of --where and --fields", field.kind.name()));
-        paper.line(&format!("  {}", field.doc));
-    } else if let Some(style) = STYLES.iter().find(|style| style.name == name) {
-        let title = paper.strong(style.name);
-        paper.line(&format!("{title}, a style of calls, told by {}", style.told_by));
-        paper.line(&format!("  Read: {}.", style.summary));
-    } else if let Some(format) = PAYLOADS.iter().find(|format| format.name == name) {
-        let title = paper.strong(format.name);
-        paper.line(&format!("{title}, a payload format ({})", format.media_types.join(", ")));
-        paper.line(&format!("  {}", format.summary));
-    } else if let Some(code) = SensorCode::ALL.iter().find(|code| code.name() == name) {
-        let title = paper.strong(code.name());
-        paper.line(&format!("{title}, an event of the sensor about itself"));
-        paper.line(&format!("  {}", code.meaning()));
-    } else {
+    let explainers: [fn(&str, &mut Paper) -> bool; 9] = [
+        |name, paper| told(DETECTORS.iter().find(|known| known.name == name), explain_detector, paper),
+        |name, paper| told(Anomaly::ALL.iter().find(|known| known.name() == name), explain_anomaly, paper),
+        |name, paper| told(DATA_CLASSES.iter().find(|known| known.name == name), explain_class, paper),
+        |name, paper| told(ailments().into_iter().find(|known| known.name == name), explain_ailment, paper),
+        |name, paper| told(FIELDS.iter().find(|known| known.name == name), explain_field, paper),
+        |name, paper| told(PROTOCOLS.iter().find(|known| known.name == name), explain_protocol, paper),
+        |name, paper| told(PAYLOADS.iter().find(|known| known.name == name), explain_payload, paper),
+        |name, paper| told(STYLES.iter().find(|known| known.name == name), explain_style, paper),
+        |name, paper| told(SensorCode::ALL.iter().find(|known| known.name() == name), explain_code, paper),
+    ];
+    let mut known = false;
+    for explain in explainers {
+        let mut one = Paper::new(true);
+        if explain(name, &mut one) {
+            if known {
+                paper.line("");
+            }
+            known = true;
+            paper.page(one);
+        }
+    }
+    if !known {
         return Err(Failure::new(unknown(name)));
     }
     print(&paper.into_text(), true)?;
     Ok(Exit::Done)
+}
+
+fn told<T>(found: Option<T>, tell: fn(T, &mut Paper), paper: &mut Paper) -> bool {
+    found.map(|found| tell(found, paper)).is_some()
+}
+
+fn explain_anomaly(anomaly: &Anomaly, paper: &mut Paper) {
+    let title = paper.strong(anomaly.name());
+    paper.line(&format!("{title}, an anomaly: a fact about the bytes of an exchange"));
+    paper.line(&format!("  {}", anomaly.meaning().trim()));
+}
+
+fn explain_field(field: &FieldInfo, paper: &mut Paper) {
+    let title = paper.strong(field.name);
+    paper.line(&format!("{title}, a field ({}) of --where and --fields", field.kind.name()));
+    paper.line(&format!("  {}", field.doc));
+}
+
+fn explain_protocol(protocol: &ProtocolInfo, paper: &mut Paper) {
+    let title = paper.strong(protocol.name);
+    paper.line(&format!("{title}, a protocol on the wire"));
+    paper.line(&format!("  {}", protocol.summary));
+}
+
+fn explain_payload(format: &PayloadFormat, paper: &mut Paper) {
+    let title = paper.strong(format.name);
+    paper.line(&format!("{title}, a payload format ({})", format.media_types.join(", ")));
+    paper.line(&format!("  {}", format.summary));
+}
+
+fn explain_style(style: &Style, paper: &mut Paper) {
+    let title = paper.strong(style.name);
+    paper.line(&format!("{title}, a style of calls, told by {}", style.told_by));
+    paper.line(&format!("  Read: {}.", style.summary));
+}
+
+fn explain_code(code: &SensorCode, paper: &mut Paper) {
+    let title = paper.strong(code.name());
+    paper.line(&format!("{title}, an event of the sensor about itself"));
+    paper.line(&format!("  {}", code.meaning()));
 }
 
 fn explain_detector(detector: &DetectorInfo, paper: &mut Paper) {
@@ -166,10 +202,21 @@ fn unknown(name: &str) -> String {
     let codes = SensorCode::ALL.iter().map(|code| code.name());
     let fields = FIELDS.iter().map(|field| field.name);
     let ailments = ailments().into_iter().map(|ailment| ailment.name);
+    let read = PROTOCOLS.iter().map(|protocol| protocol.name);
+    let payloads = PAYLOADS.iter().map(|format| format.name);
+    let styles = STYLES.iter().map(|style| style.name);
     let classes = DATA_CLASSES.iter().map(|class| class.name);
-    let names: Vec<&str> =
-        detectors.chain(classes).chain(anomalies).chain(ailments).chain(fields).chain(codes).collect();
+    let names: Vec<&str> = detectors
+        .chain(classes)
+        .chain(anomalies)
+        .chain(ailments)
+        .chain(read)
+        .chain(payloads)
+        .chain(styles)
+        .chain(fields)
+        .chain(codes)
+        .collect();
     let hint =
         tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
-    format!("explain {name}: no detector, data class, anomaly, ailment or field is named so{hint}")
+    format!("explain {name}: no detector, data class, anomaly, ailment, protocol, payload or field is named so{hint}")
 }

@@ -78,6 +78,11 @@ impl Paper {
         if self.colour { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }
     }
 
+    /// Another page below this one.
+    pub(crate) fn page(&mut self, other: Self) {
+        self.text.push_str(&other.text);
+    }
+
     /// The page.
     pub(crate) fn into_text(self) -> String {
         self.text
