@@ -2,6 +2,7 @@
 
 use super::ailment::{Ailment, Case, Harm, Symptom, notable, percent};
 use crate::size::{bytes, count, counted, share};
+use std::collections::BTreeSet;
 use tapwire_protocol::Kind;
 
 pub(super) const AILMENTS: &[Ailment] = &[
@@ -20,8 +21,8 @@ pub(super) const AILMENTS: &[Ailment] = &[
         title: "QUIC passes, which carries HTTP/3",
         harm: Harm::Unread,
         means: "it is always encrypted, and is not read",
-        remedy: "mirror behind the proxy that ends QUIC; or let clients fall back to TCP by closing UDP port 443 there",
-        told: "1 % of the bytes are UDP of port 443",
+        remedy: "mirror behind the proxy that ends QUIC; or let clients fall back to TCP by closing its UDP port there",
+        told: "1 % of the bytes are UDP of port 443, or of a port where a QUIC connection began",
         judge: quic,
     },
     Ailment {
@@ -101,12 +102,19 @@ fn quic(case: &Case<'_>) -> Option<Symptom> {
     let sizes = &case.look.sizes;
     percent(1, sizes.quic_bytes, sizes.wire_bytes).then(|| {
         format!(
-            "{} of the bytes, in {} of UDP port 443",
+            "{} of the bytes, in {} of UDP port {}",
             share(sizes.quic_bytes, sizes.wire_bytes),
-            counted(sizes.quic_packets, "packet")
+            counted(sizes.quic_packets, "packet"),
+            ports(&case.look.quic_ports)
         )
         .into()
     })
+}
+
+fn ports(ports: &BTreeSet<u16>) -> String {
+    let shown: Vec<String> = ports.iter().take(5).map(u16::to_string).collect();
+    let more = if ports.len() > shown.len() { " and others" } else { "" };
+    format!("{}{more}", shown.join(", "))
 }
 
 /// Packets within something that cannot be unwrapped.

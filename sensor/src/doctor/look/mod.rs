@@ -14,15 +14,15 @@ pub(crate) use names::Names;
 pub(crate) use trace::Trace;
 pub(crate) use wrapping::{Wrapping, as_packet, bare};
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tapwire_wire::{Config, Decoded, Decoder, Layer, LinkType, Packet, Segment};
 use twins::Twins;
-use wrapping::udp_ports;
+use wrapping::udp;
 
 /// The largest Ethernet frame without its checksum, with two VLAN tags.
 pub(crate) const LARGEST_FRAME: u32 = 1_522;
 
-/// The port of QUIC, which carries HTTP/3.
+/// The usual port of QUIC, which carries HTTP/3.
 const QUIC: u16 = 443;
 
 /// Figures of all packets.
@@ -44,7 +44,7 @@ pub(crate) struct Sizes {
     pub(crate) frames: u64,
     /// Of those, to broadcast and multicast addresses.
     pub(crate) to_groups: u64,
-    /// Bytes on the wire of UDP from or to port 443.
+    /// Bytes on the wire of UDP from or to port 443, and a port where a QUIC connection began.
     pub(crate) quic_bytes: u64,
     /// Packets of it.
     pub(crate) quic_packets: u64,
@@ -58,6 +58,8 @@ pub(crate) struct Look {
     pub(crate) connections: Connections,
     pub(crate) names: Names,
     pub(crate) twins: Twins,
+    /// Ports of servers that speak QUIC.
+    pub(crate) quic_ports: BTreeSet<u16>,
     /// TCP segments by what they were wrapped in.
     pub(crate) wrapped: BTreeMap<Wrapping, u64>,
 }
@@ -72,6 +74,7 @@ impl Look {
             connections: Connections::default(),
             names: Names::default(),
             twins: Twins::default(),
+            quic_ports: BTreeSet::from([QUIC]),
             wrapped: BTreeMap::new(),
         }
     }
@@ -90,8 +93,20 @@ impl Look {
                 let trace = self.connections.segment(&segment);
                 self.names.segment(&segment, trace);
             }
-            Decoded::Skip(skip) if skip.layer == Layer::Udp => self.sizes.datagram(packet),
+            Decoded::Skip(skip) if skip.layer == Layer::Udp => self.datagram(packet),
             Decoded::Skip(_) => {}
+        }
+    }
+
+    fn datagram(&mut self, packet: &Packet<'_>) {
+        let Some(udp) = udp(packet) else { return };
+        if begins_quic(udp.payload) {
+            // Clients have the higher ports. A set of ports cannot grow beyond all ports.
+            self.quic_ports.insert(udp.source.min(udp.destination));
+        }
+        if self.quic_ports.contains(&udp.source) || self.quic_ports.contains(&udp.destination) {
+            self.sizes.quic_packets += 1;
+            self.sizes.quic_bytes += u64::from(packet.wire_len);
         }
     }
 
@@ -129,11 +144,11 @@ impl Sizes {
             self.largest = self.largest.max(packet.wire_len);
         }
     }
+}
 
-    fn datagram(&mut self, packet: &Packet<'_>) {
-        if udp_ports(packet).is_some_and(|(source, destination)| source == QUIC || destination == QUIC) {
-            self.quic_packets += 1;
-            self.quic_bytes += u64::from(packet.wire_len);
-        }
-    }
+/// Whether a datagram looks as the first one of a connection does: a long header of version 1 or 2 with the fixed bit
+/// (RFC 9000, 17.2; RFC 9369, 3), in a datagram of 1,200 bytes or more (RFC 9000, 14.1).
+fn begins_quic(payload: &[u8]) -> bool {
+    matches!(payload, [first, 0, 0, 0, 1, ..] | [first, 0x6b, 0x33, 0x43, 0xcf, ..] if first & 0xc0 == 0xc0)
+        && payload.len() >= 1_200
 }

@@ -78,27 +78,36 @@ pub(crate) fn as_packet<'a>(frame: &'a [u8], of: &Segment<'_>) -> Packet<'a> {
     }
 }
 
-/// Ports of a UDP datagram in an Ethernet frame or a raw IP packet, tagged or not, that is no later fragment.
-pub(super) fn udp_ports(packet: &Packet<'_>) -> Option<(u16, u16)> {
+/// A UDP datagram.
+pub(super) struct Udp<'p> {
+    pub(super) source: u16,
+    pub(super) destination: u16,
+    /// As far as it was captured.
+    pub(super) payload: &'p [u8],
+}
+
+/// The UDP datagram in an Ethernet frame or a raw IP packet, tagged or not, that is no later fragment.
+pub(super) fn udp<'p>(packet: &Packet<'p>) -> Option<Udp<'p>> {
     let mut at = match packet.link {
         LinkType::ETHERNET => 12,
-        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => return ports(packet.data),
-        LinkType::LINUX_SLL => return ports(packet.data.get(16..)?),
-        LinkType::LINUX_SLL2 => return ports(packet.data.get(20..)?),
+        LinkType::RAW | LinkType::IPV4 | LinkType::IPV6 => return datagram(packet.data),
+        LinkType::LINUX_SLL => return datagram(packet.data.get(16..)?),
+        LinkType::LINUX_SLL2 => return datagram(packet.data.get(20..)?),
         _ => return None,
     };
     while matches!(packet.data.get(at..at + 2)?, [0x81, 0] | [0x88, 0xa8] | [0x91, 0]) {
         at += 4;
     }
-    ports(packet.data.get(at + 2..)?)
+    datagram(packet.data.get(at + 2..)?)
 }
 
-fn ports(ip: &[u8]) -> Option<(u16, u16)> {
+fn datagram(ip: &[u8]) -> Option<Udp<'_>> {
     let header = match ip.first()? >> 4 {
         4 if *ip.get(9)? == 17 => usize::from(ip.first()? & 0x0f) * 4,
         6 if *ip.get(6)? == 17 => 40,
         _ => return None,
     };
     let [s0, s1, d0, d1] = *ip.get(header..)?.first_chunk::<4>()?;
-    Some((u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1])))
+    let (source, destination) = (u16::from_be_bytes([s0, s1]), u16::from_be_bytes([d0, d1]));
+    Some(Udp { source, destination, payload: ip.get(header + 8..).unwrap_or_default() })
 }
