@@ -5,6 +5,7 @@ use crate::paper::{Paper, plain};
 use crate::size::{self, counted};
 use crate::summary::milliseconds;
 use serde_json::Value;
+use tapwire_inspect::STYLES;
 
 /// A page for each exchange, with the findings about it; findings whose exchange is not among the events stand alone.
 pub(crate) fn pages(events: &[Value]) -> String {
@@ -42,9 +43,12 @@ fn exchange(event: &Value, findings: &[&Value], paper: &mut Paper) {
     let title = format!("Exchange {}", text(event, "/metadata/uid").unwrap_or_default());
     paper.line(&paper.strong(&title));
     paper.hang("  ", &line(event));
+    carried(event, paper);
     who(event, paper);
     request(event, paper);
     response(event, paper);
+    said(event, paper);
+    tls(event, paper);
     seen(event, paper);
     if !findings.is_empty() {
         paper.heading("Findings");
@@ -93,6 +97,87 @@ fn steps(event: &Value, paper: &mut Paper) {
     }
 }
 
+/// What carries a message, or the end of a stream; and what passed, where this is the end.
+fn carried(event: &Value, paper: &mut Paper) {
+    let (Some(parent), Some(kind)) = (text(event, "/unmapped/parent"), text(event, "/unmapped/kind")) else {
+        return;
+    };
+    let number = number(event, "/unmapped/child").map(|number| format!(" {number}")).unwrap_or_default();
+    paper.hang("  ", &format!("{}{number} of exchange {}", plain(kind), plain(parent)));
+    if let Some(totals) = event.pointer("/unmapped/totals") {
+        paper.heading("All that passed");
+        facts(totals, paper);
+    }
+}
+
+/// What is called, where path and method do not say it.
+fn operation(event: &Value, paper: &mut Paper) {
+    let Some(operation) = text(event, "/api/operation").or_else(|| text(event, "/unmapped/operation")) else {
+        return;
+    };
+    let place = text(event, "/unmapped/endpoint/template").or_else(|| text(event, "/http_request/url/path"));
+    let method = text(event, "/http_request/http_method").unwrap_or_default();
+    if operation != method && Some(operation) != place.map(|place| format!("{method} {place}")).as_deref() {
+        paper.row("operation", &plain(operation));
+    }
+}
+
+/// What the payload says, an object a style of calls.
+fn said(event: &Value, paper: &mut Paper) {
+    for style in STYLES {
+        if let Some(said) = event.pointer(&format!("/unmapped/{}", style.name)) {
+            paper.heading(&format!("What it says as {}", style.name));
+            facts(said, paper);
+        }
+    }
+}
+
+/// Facts below one another, each beside its name.
+fn facts(object: &Value, paper: &mut Paper) {
+    let Value::Object(members) = object else { return };
+    let name = |name: &str| name.replace('_', " ");
+    let width = members.keys().map(|key| key.len()).max().unwrap_or(0).max(13);
+    for (key, fact) in members {
+        paper.hang(&format!("  {:<width$} ", name(key)), &fact_told(fact));
+    }
+}
+
+/// A fact for people: what lies deeper is put in brackets.
+fn fact_told(fact: &Value) -> String {
+    match fact {
+        Value::Bool(truth) => if *truth { "yes" } else { "no" }.into(),
+        Value::String(text) => plain(text),
+        Value::Array(items) if items.is_empty() => "none".into(),
+        Value::Array(items) => {
+            let one = |item: &Value| {
+                if item.is_object() { format!("({})", fact_told(item)) } else { fact_told(item) }
+            };
+            items.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+        Value::Object(members) => {
+            let one = |(key, fact): (&String, &Value)| match fact {
+                Value::Object(_) | Value::Array(_) => {
+                    format!("{} ({})", key.replace('_', " "), fact_told(fact))
+                }
+                fact => format!("{} {}", key.replace('_', " "), fact_told(fact)),
+            };
+            members.iter().map(one).collect::<Vec<_>>().join(", ")
+        }
+        other => other.to_string(),
+    }
+}
+
+/// What the hellos of the connection around it say.
+fn tls(event: &Value, paper: &mut Paper) {
+    if event.pointer("/unmapped/seen/decrypted").and_then(Value::as_bool) != Some(true) {
+        return;
+    }
+    paper.heading("TLS");
+    paper.row("decrypted", "yes: the exchange was read out of TLS with the keys that were given");
+    rows(event, paper, &[("server name", "/unmapped/sni"), ("JA3", "/unmapped/ja3")]);
+    rows(event, paper, &[("JA3S", "/unmapped/ja3s"), ("JA4", "/unmapped/ja4")]);
+}
+
 /// The exchange in a line, as `--format line` has it.
 fn line(event: &Value) -> String {
     let mut parts =
@@ -103,7 +188,8 @@ fn line(event: &Value) -> String {
             .map_or_else(|| told(event, "/http_request/url/path"), plain),
     );
     parts.push(told(event, "/http_response/code"));
-    parts.extend(number(event, "/http_response/latency").map(|millis| format!("{millis} ms")));
+    parts.extend(number(event, "/http_response/latency").map(waited));
+    parts.extend(failed(event).then(|| "failed".to_owned()));
     parts.extend(number(event, "/http_response/body_length").map(size::bytes));
     parts.join(" ")
 }
@@ -128,8 +214,9 @@ fn endpoint(event: &Value, path: &str) -> String {
 
 fn request(event: &Value, paper: &mut Paper) {
     paper.heading("Request");
+    operation(event, paper);
     let Some(request) = event.get("http_request") else {
-        paper.line("  not seen");
+        paper.line(missing(event, "request"));
         return;
     };
     let query = text(request, "/url/query_string").map(|query| format!("?{query}")).unwrap_or_default();
@@ -144,17 +231,36 @@ fn request(event: &Value, paper: &mut Paper) {
     headers(request, paper);
 }
 
+/// A message goes one way: nothing is missing beside it.
+fn missing(event: &Value, half: &str) -> &'static str {
+    let message = event.pointer("/unmapped/parent").is_some();
+    let none = message && event.pointer(&format!("/unmapped/seen/{half}")).is_none();
+    if none { "  none: a message goes one way" } else { "  not seen" }
+}
+
 fn response(event: &Value, paper: &mut Paper) {
     paper.heading("Response");
     let Some(response) = event.get("http_response") else {
-        paper.line("  not seen");
+        paper.line(missing(event, "response"));
         return;
     };
-    let latency =
-        number(response, "/latency").map(|millis| format!(", after {millis} ms")).unwrap_or_default();
-    paper.row("status", &format!("{}{latency}", told(response, "/code")));
+    let latency = number(response, "/latency").map(|millis| format!(", after {}", waited(millis)));
+    paper.row("status", &format!("{}{}", told(response, "/code"), latency.unwrap_or_default()));
+    if failed(event) {
+        paper.row("outcome", "failed: the payload says so, whatever the status");
+    }
     body(response, paper);
     headers(response, paper);
+}
+
+/// Milliseconds are whole in events.
+fn waited(millis: u64) -> String {
+    if millis == 0 { "less than 1 ms".into() } else { format!("{millis} ms") }
+}
+
+/// Whether the payload says that the call failed.
+fn failed(event: &Value) -> bool {
+    event.pointer("/unmapped/failed").and_then(Value::as_bool) == Some(true)
 }
 
 fn body(half: &Value, paper: &mut Paper) {
@@ -193,7 +299,8 @@ fn seen(event: &Value, paper: &mut Paper) {
     if !frames.is_empty() {
         paper.row("packets", &format!("{} of {}", frames.join(", "), told(event, "/unmapped/source")));
     }
-    rows(event, paper, &[("flow", "/unmapped/community_id"), ("protocols", "/unmapped/protocols")]);
+    rows(event, paper, &[("flow", "/unmapped/community_id"), ("stream", "/unmapped/stream")]);
+    rows(event, paper, &[("protocols", "/unmapped/protocols")]);
 }
 
 /// A row for each value that is there.
