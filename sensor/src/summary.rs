@@ -156,7 +156,8 @@ impl<'a> Summary<'a> {
             }
         }];
         let rest = [
-            (tally.truncated, "with missing bytes"),
+            (tally.truncated.saturating_sub(tally.capped), "with missing bytes"),
+            (tally.capped, "with more than a limit lets be read"),
             (tally.requests_alone, "without response"),
             (tally.responses_alone, "without request"),
             (tally.children, "messages and ends of WebSockets and other streams"),
@@ -346,7 +347,7 @@ impl<'a> Summary<'a> {
     fn tally_json(&self) -> Value {
         let tally = &self.report.tally;
         json!({
-            "reported": tally.reported, "whole": tally.whole, "truncated": tally.truncated,
+            "reported": tally.reported, "whole": tally.whole, "truncated": tally.truncated, "capped": tally.capped,
             "requests_alone": tally.requests_alone, "responses_alone": tally.responses_alone,
             "children": tally.children,
             "uncertain": tally.uncertain, "joined_late": tally.joined_late,

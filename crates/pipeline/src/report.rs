@@ -81,8 +81,10 @@ pub struct Tally {
     pub beyond_limit: u64,
     /// With both halves, each complete, or as far as it had come where it goes on.
     pub whole: u64,
-    /// Request and response present, but bytes of one are missing.
+    /// Request and response present, but one of them was not read whole.
     pub truncated: u64,
+    /// Of those, with every byte captured: a limit of the sensor kept part from being read.
+    pub capped: u64,
     /// Without response.
     pub requests_alone: u64,
     /// Without request.
@@ -113,7 +115,11 @@ impl Tally {
             {
                 self.whole += 1;
             }
-            (Some(_), Some(_)) => self.truncated += 1,
+            (Some(request), Some(response)) => {
+                self.truncated += 1;
+                let lost = [request, response].iter().any(|half| half.seen == Seen::Truncated);
+                self.capped += u64::from(!lost);
+            }
             (Some(_), None) => self.requests_alone += 1,
             _ => self.responses_alone += 1,
         }
