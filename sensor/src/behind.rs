@@ -2,13 +2,13 @@
 
 use crate::paper::{Paper, plain};
 use crate::size::counted;
-use crate::summary::rfc3339;
+use crate::summary::{milliseconds, rfc3339};
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use tapwire_event::Redactor;
 use tapwire_protocol::Anomaly;
-use tapwire_protocol::tls::{Services, TlsService};
+use tapwire_protocol::tls::{Certificate, Services, TlsService};
 
 /// Services that are shown; the rest is counted.
 const SHOWN: usize = 10;
@@ -24,18 +24,52 @@ fn blind(services: &Services) -> Vec<(&String, &TlsService)> {
 /// Writes the table, where there is anything to say.
 pub(crate) fn page(services: &Services, redactor: &mut Redactor, paper: &mut Paper) {
     let blind = blind(services);
-    if blind.is_empty() {
+    if blind.is_empty() && services.overflow == 0 {
         return;
     }
     paper.heading("Behind TLS, estimated");
     for (name, service) in blind.iter().take(SHOWN) {
         let name = paper.strong(&plain(&redactor.shown_host(name)));
         paper.line(&format!("  {name}  {}", said(service)));
+        if let Some(certificate) = &service.certificate {
+            paper.hang("      ", &certified(certificate, redactor));
+        }
     }
     let more = blind.len().saturating_sub(SHOWN) as u64;
     if more > 0 {
         paper.line(&format!("  and {}", counted(more, "more service")));
     }
+    if let Some(beyond) = beyond(services) {
+        paper.line(&format!("  and {beyond}"));
+    }
+}
+
+/// Connections that are in no row, where there are any.
+pub(crate) fn beyond(services: &Services) -> Option<String> {
+    let connections = counted(services.overflow, "connection");
+    let told_apart = crate::size::count(services.by_name.len() as u64);
+    (services.overflow > 0).then(|| {
+        format!("{connections} to further services, which are only counted: {told_apart} are told apart")
+    })
+}
+
+/// Who vouches for the server, and until when.
+fn certified(certificate: &Certificate, redactor: &mut Redactor) -> String {
+    let first = certificate.names.first().or(certificate.subject.as_ref());
+    let name = first.map_or_else(|| "no name".into(), |name| redactor.shown_wildcard(name));
+    let mut text = format!("certificate for {}", plain(&name));
+    let more = certificate.names.len().saturating_sub(1) as u64;
+    if more > 0 {
+        text.push_str(&format!(" and {}", counted(more, "more name")));
+    }
+    if let Some(issuer) = &certificate.issuer {
+        text.push_str(&format!(", by {}", plain(&redactor.shown_operation(issuer))));
+    }
+    if let Some(until) = certificate.not_after {
+        let until = milliseconds(until.saturating_mul(1_000));
+        text.push_str(&format!(", until {}", until.get(..10).unwrap_or(&until)));
+    }
+    text
 }
 
 fn said(service: &TlsService) -> String {
@@ -66,21 +100,37 @@ pub(crate) fn json(services: &Services, redactor: &mut Redactor) -> Vec<Value> {
 }
 
 fn object(name: &str, service: &TlsService, redactor: &mut Redactor) -> Value {
-    let protocol =
-        if service.versions.iter().all(|version| version.starts_with("QUIC")) { "quic" } else { "tls" };
     let mut object = json!({
-        "service": redactor.shown_host(name), "protocols": [protocol], "connections": service.connections,
+        "service": redactor.shown_host(name), "protocols": service.protocols().collect::<Vec<_>>(),
+        "connections": service.connections,
         "first_seen": service.seen.map(|(first, _)| rfc3339(first)),
         "last_seen": service.seen.map(|(_, last)| rfc3339(last)),
         "decrypted": service.decrypted, "without_keys": service.no_keys, "wrong_keys": service.wrong_keys,
         "anomalies": service.anomalies().iter().map(Anomaly::name).collect::<Vec<_>>(),
-        "versions": service.versions, "alpn": service.alpn, "ja4": service.clients,
+        "versions": service.versions, "alpn": service.alpn, "ciphers": service.ciphers,
+        "ja3": service.ja3, "ja3s": service.ja3s, "ja4": service.ja4,
     });
-    if protocol == "tls" {
+    if let Some(certificate) = &service.certificate {
+        object["certificate"] = vouched(certificate, redactor);
+    }
+    // Packets of QUIC say nothing of what is in them.
+    if service.connections > service.quic {
         object["estimated"] = json!({
             "exchanges": service.estimate.exchanges, "request_bytes": service.estimate.request_bytes,
             "response_bytes": service.estimate.response_bytes,
         });
     }
     object
+}
+
+fn vouched(certificate: &Certificate, redactor: &mut Redactor) -> Value {
+    let day = |seconds: Option<i64>| seconds.map(|at| milliseconds(at.saturating_mul(1_000)));
+    let names: Vec<_> = certificate.names.iter().map(|name| redactor.shown_wildcard(name)).collect();
+    json!({
+        "names": names,
+        "subject": certificate.subject.as_deref().map(|name| redactor.shown_wildcard(name)),
+        "issuer": certificate.issuer.as_deref().map(|name| redactor.shown_operation(name)),
+        "not_before": day(certificate.not_before), "not_after": day(certificate.not_after),
+        "sha256": certificate.sha256,
+    })
 }

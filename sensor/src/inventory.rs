@@ -26,7 +26,7 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     let openapi = args.openapi.clone();
     let sense = SenseArgs { analysis: OnOff::On, openapi, ..SenseArgs::default() };
     let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
+    config.secrets = crate::keys::Keys::of_captures(&args.keys, false)?.secrets;
     let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
     let report = run(&mut source, &config, Vec::new(), &mut terminal);
     terminal.finish();
@@ -42,6 +42,9 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
         (None, _) => String::new(),
     };
     print(&text, true)?;
+    if let Some(beyond) = behind::beyond(&report.behind_tls).filter(|_| args.json) {
+        eprintln!("tapwire: behind TLS: {beyond}");
+    }
     let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
     Ok(if nothing_read { Exit::Operator } else { Exit::Done })
 }

@@ -300,6 +300,10 @@ pub const FIELDS: &[FieldInfo] = &[
         fact(v.exchange.flow.tls.as_ref().and_then(|facts| facts.ja3.as_ref()))
     })
     .ocsf("unmapped.ja3"),
+    field("ja3s", Kind::Text, "fingerprint of the server's TLS, by JA3S", |v| {
+        fact(v.exchange.flow.tls.as_ref().and_then(|facts| facts.ja3s.as_ref()))
+    })
+    .ocsf("unmapped.ja3s"),
     field("ja4", Kind::Text, "fingerprint of the client's TLS, by JA4", |v| {
         fact(v.exchange.flow.tls.as_ref().and_then(|facts| facts.ja4.as_ref()))
     })
@@ -321,6 +325,10 @@ pub const FIELDS: &[FieldInfo] = &[
         .ocsf("unmapped.source"),
     field("flow", Kind::Int, "number of the connection in this run", |v| Value::count(v.exchange.flow.id))
         .ocsf("unmapped.flow"),
+    field("stream", Kind::Int, "stream of HTTP/2 that the exchange is on", |v| {
+        v.exchange.stream.map(|stream| Value::count(stream.into())).into()
+    })
+    .ocsf("unmapped.stream"),
     field("uid", Kind::Text, "identity of the exchange", |v| owned(v.exchange.uid().to_string()))
         .ocsf("metadata.uid"),
     field("parent", Kind::Text, "uid of the exchange that carries this message", |v| {

@@ -29,7 +29,7 @@ pub use fields::{ExchangeFields, FIELDS, FieldInfo, UnknownField, choose, value}
 pub use openapi::{Document, describe, shown_media_type};
 pub use redact::{Fidelity, Redactor};
 pub use render::{Class, Detail, Format, Options, Renderer};
-pub use sensor::{SensorCode, SensorReport};
+pub use sensor::{SensorCode, SensorReport, Told};
 pub use view::View;
 
 #[cfg(test)]

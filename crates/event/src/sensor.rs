@@ -91,7 +91,18 @@ impl SensorCode {
     }
 }
 
-/// A report of the sensor about itself. It holds nothing from traffic but a service's name.
+/// What a report says in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    /// Words of the sensor and of the protocol: versions, cipher suites, fingerprints.
+    Own(Vec<String>),
+    /// Names of hosts, as traffic has them: they leave redacted.
+    Hosts(Vec<String>),
+    /// A name of something else out of traffic: it leaves redacted.
+    Name(String),
+}
+
+/// A report of the sensor about itself. It holds nothing from traffic but names, which leave redacted.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SensorReport {
     /// Which report.
@@ -104,6 +115,8 @@ pub struct SensorReport {
     pub service: Option<Arc<str>>,
     /// Why a service was not read, as far as that is known.
     pub anomalies: Anomalies,
+    /// What is known beside counters, by name, in the order it is written.
+    pub told: Vec<(&'static str, Told)>,
     /// Counters by name, in the order they are written.
     pub counters: Vec<(&'static str, u64)>,
 }

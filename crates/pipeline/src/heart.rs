@@ -129,6 +129,7 @@ impl Heart {
             message: format!("{packets} packets and {exchanges} exchanges in the last {}", words(span)),
             service: None,
             anomalies: Anomalies::default(),
+            told: Vec::new(),
             counters: vec![
                 ("packets", vitals.packets),
                 ("exchanges", vitals.exchanges),
@@ -156,6 +157,7 @@ fn silent(message: String, quiet: Duration) -> SensorReport {
         message,
         service: None,
         anomalies: Anomalies::default(),
+        told: Vec::new(),
         counters,
     }
 }
@@ -168,6 +170,7 @@ pub(crate) fn link(notice: &LinkNotice, source: &SourceStats, time: Timestamp) -
         message: notice.to_string(),
         service: None,
         anomalies: Anomalies::default(),
+        told: Vec::new(),
         counters: vec![("interface_outages", source.outages), ("interface_outage_ms", source.outage_ms)],
     }
 }

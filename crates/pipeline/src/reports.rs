@@ -4,7 +4,7 @@ use crate::report::{Report, Shedding};
 use crate::{ShedLevel, Tally};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tapwire_event::{SensorCode, SensorReport};
+use tapwire_event::{SensorCode, SensorReport, Told};
 use tapwire_inventory::Silent;
 use tapwire_protocol::Anomalies;
 use tapwire_protocol::tls::{Services, TlsService};
@@ -24,6 +24,7 @@ pub(crate) fn degraded(from: ShedLevel, shedding: &Shedding, time: Timestamp) ->
         message,
         service: None,
         anomalies: Anomalies::default(),
+        told: Vec::new(),
         counters: vec![
             ("level", level as u64),
             ("level_before", from as u64),
@@ -50,6 +51,7 @@ pub(crate) fn service(silent: &Silent) -> SensorReport {
         message,
         service: Some(Arc::clone(&silent.service)),
         anomalies: Anomalies::default(),
+        told: Vec::new(),
         counters: vec![
             ("quiet_seconds", quiet),
             ("longest_pause_seconds", usual),
@@ -80,6 +82,7 @@ fn behind(name: &str, service: &TlsService) -> SensorReport {
         message,
         service: Some(name.into()),
         anomalies: service.anomalies(),
+        told: told(service),
         counters: vec![
             ("connections", service.connections),
             ("connections_decrypted", service.decrypted),
@@ -92,6 +95,26 @@ fn behind(name: &str, service: &TlsService) -> SensorReport {
             ("server_bytes", server),
         ],
     }
+}
+
+/// What hellos and certificates say without keys.
+fn told(service: &TlsService) -> Vec<(&'static str, Told)> {
+    let own = |texts: &BTreeSet<String>| Told::Own(texts.iter().cloned().collect());
+    let mut told = vec![
+        ("protocols", Told::Own(service.protocols().map(str::to_owned).collect())),
+        ("versions", own(&service.versions)),
+        ("alpn", own(&service.alpn)),
+        ("ciphers", own(&service.ciphers)),
+        ("ja3", own(&service.ja3)),
+        ("ja3s", own(&service.ja3s)),
+        ("ja4", own(&service.ja4)),
+    ];
+    if let Some(certificate) = &service.certificate {
+        told.push(("certificate_sha256", Told::Own(vec![certificate.sha256.clone()])));
+        told.push(("certificate_names", Told::Hosts(certificate.names.clone())));
+        told.extend(certificate.issuer.iter().map(|name| ("certificate_issuer", Told::Name(name.clone()))));
+    }
+    told
 }
 
 /// The end of the run, at the time of its last packet. A run without packets has no time to say it at.
@@ -138,6 +161,7 @@ pub(crate) fn summary(report: &Report) -> Option<SensorReport> {
         message: sentence(tally),
         service: None,
         anomalies: Anomalies::default(),
+        told: Vec::new(),
         counters,
     })
 }

@@ -3,14 +3,14 @@
 use super::{Kind, Writer};
 use crate::coverage::seen_share;
 use crate::json;
-use crate::sensor::{SensorCode, SensorReport};
+use crate::sensor::{SensorCode, SensorReport, Told};
 use tapwire_inventory::{HourCoverage, Interval};
 use tapwire_protocol::Anomaly;
 use tapwire_wire::Timestamp;
 
 impl Writer<'_> {
     /// Writes the event, without a line end.
-    pub(crate) fn sensor(self, report: &SensorReport, out: &mut Vec<u8>) {
+    pub(crate) fn sensor(mut self, report: &SensorReport, out: &mut Vec<u8>) {
         json::open(out);
         self.sensor_head(report.code, report.time, &report.message, out);
         json::object(out, "unmapped");
@@ -20,6 +20,7 @@ impl Writer<'_> {
         if !report.anomalies.is_empty() {
             json::words(out, "anomalies", report.anomalies.iter().map(Anomaly::name));
         }
+        report.told.iter().for_each(|(name, told)| self.told(name, told, out));
         json::object(out, "counters");
         report.counters.iter().for_each(|(name, value)| json::count(out, name, *value));
         json::close(out);
@@ -45,6 +46,23 @@ impl Writer<'_> {
         json::close(out);
         json::close(out);
         json::close(out);
+    }
+
+    fn told(&mut self, name: &str, told: &Told, out: &mut Vec<u8>) {
+        match told {
+            Told::Own(words) if words.is_empty() => {}
+            Told::Own(words) => json::words(out, name, words.iter().map(String::as_str)),
+            Told::Hosts(hosts) if hosts.is_empty() => {}
+            Told::Hosts(hosts) => {
+                json::list(out, name);
+                for host in hosts {
+                    json::element(out);
+                    json::string(out, self.pen.redactor.shown_wildcard(host).as_bytes());
+                }
+                json::close_list(out);
+            }
+            Told::Name(text) => json::text(out, name, self.pen.payload_name(text)),
+        }
     }
 
     fn sensor_head(&self, code: SensorCode, time: Timestamp, message: &str, out: &mut Vec<u8>) {

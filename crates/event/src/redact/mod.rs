@@ -127,6 +127,14 @@ impl Redactor {
         self.shown(host, Self::host)
     }
 
+    /// A host of a certificate for people: `*.` before it stands for any name (RFC 9525, 6.3).
+    pub fn shown_wildcard(&mut self, host: &str) -> String {
+        match host.strip_prefix("*.") {
+            Some(parent) => format!("*.{}", self.shown_host(parent)),
+            None => self.shown_host(host),
+        }
+    }
+
     /// A method for people, redacted as events are.
     pub fn shown_method(&mut self, method: &str) -> String {
         self.shown(method, Self::method)

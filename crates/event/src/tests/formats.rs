@@ -113,6 +113,7 @@ fn reports_of_the_sensor_have_their_form_in_each_format() {
         message: "the ring is full".to_owned(),
         service: None,
         anomalies: tapwire_protocol::Anomalies::default(),
+        told: Vec::new(),
         counters: vec![("dropped", 3)],
     };
     let of = |format| {

@@ -193,6 +193,7 @@ fn reports_of_the_sensor_validate() {
             message: "bodies beyond 64 KiB are no longer read".to_owned(),
             service: None,
             anomalies: tapwire_protocol::Anomalies::default(),
+            told: Vec::new(),
             counters: vec![("packets", 7), ("dropped.ring", u64::from(u32::MAX))],
         };
         let mut out = Vec::new();

@@ -3,7 +3,7 @@
 use super::estimate::{Estimate, Tally};
 use super::facts::protocol_name;
 use super::layer::Blind;
-use super::{Certificate, ClientHello, Facts, Transport, ja4};
+use super::{Certificate, ClientHello, Facts, Transport, ja3, ja4};
 use crate::{Anomalies, Anomaly};
 use std::collections::{BTreeMap, BTreeSet};
 use tapwire_wire::{Endpoint, Timestamp};
@@ -18,6 +18,8 @@ const MAX_LISTED: usize = 16;
 pub struct TlsService {
     /// Connections.
     pub connections: u64,
+    /// Of those, over QUIC: of them only the beginning is read.
+    pub quic: u64,
     /// Of those, decrypted: their exchanges are reported by themselves.
     pub decrypted: u64,
     /// Of those, whose keys were expected and did not come in time.
@@ -34,8 +36,14 @@ pub struct TlsService {
     pub versions: BTreeSet<String>,
     /// Protocols inside: chosen, or offered first where the choice is not visible.
     pub alpn: BTreeSet<String>,
+    /// Cipher suites that servers chose.
+    pub ciphers: BTreeSet<String>,
+    /// Fingerprints of clients (JA3).
+    pub ja3: BTreeSet<String>,
+    /// Fingerprints of servers (JA3S).
+    pub ja3s: BTreeSet<String>,
     /// Fingerprints of clients (JA4).
-    pub clients: BTreeSet<String>,
+    pub ja4: BTreeSet<String>,
     /// The certificate that was seen last.
     pub certificate: Option<Certificate>,
 }
@@ -44,6 +52,7 @@ impl TlsService {
     /// Adds what another parser saw of it.
     pub fn add(&mut self, other: Self) {
         self.connections += other.connections;
+        self.quic += other.quic;
         self.decrypted += other.decrypted;
         self.no_keys += other.no_keys;
         self.wrong_keys += other.wrong_keys;
@@ -54,10 +63,23 @@ impl TlsService {
         if let Some((first, last)) = other.seen {
             self.see(first, last);
         }
-        list(&mut self.versions, other.versions);
-        list(&mut self.alpn, other.alpn);
-        list(&mut self.clients, other.clients);
+        for (known, more) in [
+            (&mut self.versions, other.versions),
+            (&mut self.alpn, other.alpn),
+            (&mut self.ciphers, other.ciphers),
+            (&mut self.ja3, other.ja3),
+            (&mut self.ja3s, other.ja3s),
+            (&mut self.ja4, other.ja4),
+        ] {
+            list(known, more);
+        }
         self.certificate = other.certificate.or_else(|| self.certificate.take());
+    }
+
+    /// What its connections run over, by the names of [`crate::PROTOCOLS`].
+    pub fn protocols(&self) -> impl Iterator<Item = &'static str> + use<> {
+        let both = [("tls", self.connections > self.quic), ("quic", self.quic > 0)];
+        both.into_iter().filter(|(_, seen)| *seen).map(|(name, _)| name)
     }
 
     /// What of it was not decrypted because of its keys.
@@ -134,17 +156,22 @@ impl Services {
         }
         service.versions.extend(facts.version.map(str::to_owned));
         service.alpn.extend(facts.alpn.clone());
-        service.clients.extend(facts.ja4.clone());
+        service.ciphers.extend(facts.cipher.clone());
+        service.ja3.extend(facts.ja3.clone());
+        service.ja3s.extend(facts.ja3s.clone());
+        service.ja4.extend(facts.ja4.clone());
         self.note(server, facts.sni.as_deref(), service);
     }
 
     /// A connection over QUIC began.
     pub(super) fn quic(&mut self, server: &Endpoint, version: &str, hello: &ClientHello, time: Timestamp) {
         self.quic += 1;
-        let mut service = TlsService { connections: 1, seen: Some((time, time)), ..TlsService::default() };
+        let seen = Some((time, time));
+        let mut service = TlsService { connections: 1, quic: 1, seen, ..TlsService::default() };
         service.versions.insert(version.to_owned());
         service.alpn.extend(hello.alpn.first().and_then(|name| protocol_name(name)));
-        service.clients.insert(ja4(hello, Transport::Quic));
+        service.ja3.insert(ja3(hello));
+        service.ja4.insert(ja4(hello, Transport::Quic));
         self.note(server, hello.server_name.as_deref(), service);
     }
 
@@ -156,5 +183,20 @@ impl Services {
             Some(place) => place.add(service),
             None => self.overflow += 1,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_service_is_what_its_connections_run_over_whether_or_not_their_version_is_known() {
+        let over = |connections, quic| TlsService { connections, quic, ..TlsService::default() };
+        let mut service = over(1, 0);
+        assert_eq!(service.protocols().collect::<Vec<_>>(), ["tls"]);
+        service.add(over(1, 1));
+        assert_eq!(service.protocols().collect::<Vec<_>>(), ["tls", "quic"]);
+        assert_eq!(over(1, 1).protocols().collect::<Vec<_>>(), ["quic"]);
     }
 }
