@@ -115,6 +115,7 @@ fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
         "service": redactor.shown_host(&endpoint.service),
         "method": redactor.shown_method(&endpoint.method),
         "template": redactor.shown_path(&endpoint.template),
+        "protocols": endpoint.protocols,
         "first_seen": rfc3339(endpoint.first_seen),
         "last_seen": rfc3339(endpoint.last_seen),
         "calls": endpoint.calls,

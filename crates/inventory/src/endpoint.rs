@@ -127,6 +127,8 @@ pub struct Endpoint {
     pub template: Arc<str>,
     /// What tells it from others on the same path, in styles of calls that have one path for all: `query Orders {orders}`.
     pub operation: Option<Arc<str>>,
+    /// What its calls were spoken in, outermost first, in the order they were seen: `http/1.1`, `graphql`.
+    pub protocols: Vec<&'static str>,
     /// Packet time of its first call.
     pub first_seen: Timestamp,
     /// Packet time of its last call.
@@ -157,6 +159,7 @@ impl Endpoint {
             method,
             template,
             operation: None,
+            protocols: Vec::new(),
             first_seen: Timestamp::MIN,
             last_seen: Timestamp::MIN,
             calls: 0,
@@ -201,6 +204,8 @@ impl Endpoint {
         self.first_seen = if self.calls == 0 { time } else { self.first_seen.min(time) };
         self.last_seen = self.last_seen.max(time);
         self.calls += 1;
+        let styles = observation.said.as_deref().map_or(&[][..], |said| &said.protocols);
+        self.spoken(observation.exchange.protocols.iter().chain(styles));
         self.callers.add(caller);
         let status = status(observation);
         self.status.add(status);
@@ -218,6 +223,7 @@ impl Endpoint {
         self.first_seen = self.first_seen.min(other.first_seen);
         self.last_seen = self.last_seen.max(other.last_seen);
         self.calls += other.calls;
+        self.spoken(&other.protocols);
         self.callers.absorb(&other.callers);
         self.status.absorb(&other.status);
         self.auth.absorb(&other.auth);
@@ -238,6 +244,14 @@ impl Endpoint {
         self.last_seen = self.last_seen.max(observation.exchange.started());
         if let Some(schemas) = &mut self.schemas {
             schemas.hear(observation, room, hashing);
+        }
+    }
+
+    fn spoken<'p>(&mut self, protocols: impl IntoIterator<Item = &'p &'static str>) {
+        for protocol in protocols {
+            if !self.protocols.contains(protocol) {
+                self.protocols.push(protocol);
+            }
         }
     }
 
