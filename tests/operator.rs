@@ -419,3 +419,26 @@ fn messages_of_a_stream_may_be_fewer() {
     assert_eq!(kinds("100"), (3, 1, 0));
     assert_eq!(kinds("0"), (0, 1, 3));
 }
+
+#[test]
+fn whatever_list_names_is_explained() {
+    for list in ["detectors", "protocols", "payloads", "fields", "anomalies", "ailments"] {
+        for entry in Tapwire::new(["list", list, "--json"]).run().ok(list).events() {
+            let name = entry["name"].as_str().expect("a name").to_owned();
+            let ran = Tapwire::new(["explain", &name]).run();
+            assert_eq!(ran.code, Some(0), "{list}: {name}: {}", ran.stderr);
+        }
+    }
+    let explained =
+        |name| String::from_utf8(Tapwire::new(["explain", name]).run().ok(name).stdout).expect("UTF-8");
+    let both = [
+        ("multipart", ["a payload format", "a style of calls"]),
+        ("tls", ["a protocol on the wire", "an ailment of a mirror"]),
+        ("http/2", ["a protocol on the wire", "RFC 9113"]),
+    ];
+    for (name, texts) in both {
+        let text = explained(name);
+        assert!(texts.iter().all(|wanted| text.contains(wanted)), "{name}: {text}");
+    }
+    refused(&Tapwire::new(["explain", "websockets"]).run(), &["did you mean 'websocket'?"]);
+}

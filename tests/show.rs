@@ -71,3 +71,69 @@ fn a_uid_that_nobody_has_is_the_operators_error() {
     let short = show(&["012"]);
     assert!(short.code == Some(2) && short.stderr.contains("6 hexadecimal digits"), "{}", short.stderr);
 }
+
+/// The page of one of a fixture's exchanges, read as the fixture is.
+fn page_of(name: &str, wanted: impl Fn(&Value) -> bool) -> String {
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == name).expect("the fixture");
+    let events =
+        Tapwire::replay(&fixture).args(["--events", "-", "--only", "exchanges"]).run().ok(name).events();
+    let uid =
+        events.iter().find(|event| wanted(event)).and_then(|event| event.pointer("/metadata/uid")).cloned();
+    let uid = uid.expect("such an exchange");
+    let shown = Tapwire::new(["show", uid.as_str().expect("text")]).args([fixture.path()]).key();
+    let keys: Vec<String> =
+        fixture.arguments().into_iter().skip_while(|word| word != "--keylog").take(2).collect();
+    page(&shown.args(keys).within(&fixture).run().ok("show"))
+}
+
+fn failed(event: &Value) -> bool {
+    event.pointer("/unmapped/failed").and_then(Value::as_bool) == Some(true)
+}
+
+#[test]
+fn what_was_called_and_that_it_failed_is_on_the_page_whatever_the_status() {
+    let cases: [(&str, &[&str]); 3] = [
+        ("mcp", &["operation     tools/call get_order", "What it says as mcp", "  tool          get_order"]),
+        ("grpc", &["operation     shop.v1.Orders/GetOrder", "  status name   NOT_FOUND", "stream        "]),
+        (
+            "graphql",
+            &["operation     mutation Create {createOrder}", "variables     (name o, type NewOrder!)"],
+        ),
+    ];
+    for (name, wanted) in cases {
+        let page = page_of(name, failed);
+        for text in
+            wanted.iter().chain(&["  status        200", "  outcome       failed: the payload says so"])
+        {
+            assert!(page.contains(text), "{name}: \"{text}\" is missing in\n{page}");
+        }
+        assert!(!page.contains(" 0 ms") && !page.contains("_"), "{name}:\n{page}");
+    }
+}
+
+#[test]
+fn what_was_read_out_of_tls_says_so_with_names_and_fingerprints() {
+    let page = page_of("tls13", |event| event.pointer("/unmapped/ja4").is_some());
+    for text in [
+        "decrypted     yes",
+        "server name   shop.test",
+        "JA3           ",
+        "JA3S          ",
+        "JA4           t13",
+    ] {
+        assert!(page.contains(text), "\"{text}\" is missing in\n{page}");
+    }
+    let clear = page_of("basic-rest", |_| true);
+    assert!(!clear.contains("TLS") && !clear.contains("failed"), "{clear}");
+}
+
+#[test]
+fn a_message_names_what_carries_it_and_an_end_what_passed() {
+    let kind = |wanted: &'static str| {
+        move |event: &Value| event.pointer("/unmapped/kind").and_then(Value::as_str) == Some(wanted)
+    };
+    let message = page_of("websocket", kind("message"));
+    assert!(message.contains("message 1 of exchange ") && message.contains("goes one way"), "{message}");
+    let end = page_of("websocket", kind("end"));
+    assert!(end.contains("All that passed") && end.contains("messages      client 2, server 2"), "{end}");
+}

@@ -134,3 +134,16 @@ fn vouched(certificate: &Certificate, redactor: &mut Redactor) -> Value {
         "sha256": certificate.sha256,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn connections_to_services_that_found_no_room_are_said_to_be_in_no_row() {
+        assert_eq!(beyond(&Services::default()), None);
+        let services = Services { overflow: 1_904, ..Services::default() };
+        let text = beyond(&services).unwrap_or_default();
+        assert!(text.starts_with("1,904 connections to further services, which are only counted"), "{text}");
+    }
+}

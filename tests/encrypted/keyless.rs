@@ -95,11 +95,46 @@ fn services_behind_tls_and_quic_are_in_the_inventory() {
         );
         assert_eq!(service["protocols"], serde_json::json!(["quic"]));
     }
+    for (name, length) in [("ja3", 32), ("ja3s", 32), ("ja4", 36), ("ciphers", 4)] {
+        let all = tls[name].as_array().expect(name);
+        let long = |one: &Value| one.as_str().is_some_and(|one| one.len() >= length);
+        assert!(!all.is_empty() && all.iter().all(long), "{name}: {tls}");
+    }
     let page = String::from_utf8(inventory(&[]).stdout).expect("text");
     assert!(page.contains("v2.shop.test") && page.contains("about 27 exchanges"), "{page}");
     // What is decrypted has endpoints.
     let read = inventory(&["--json", "--keylog", &keys]).events();
-    assert!(
-        read.iter().any(|line| line["template"] == "/orders/{orderId}" && line["service"] == "shop.test")
-    );
+    let endpoint = |line: &&Value| line["template"] == "/orders/{orderId}" && line["service"] == "shop.test";
+    let endpoint = read.iter().find(endpoint).expect("an endpoint");
+    assert_eq!(endpoint["protocols"], serde_json::json!(["http/1.1"]), "{endpoint}");
+}
+
+#[test]
+fn what_certificates_and_hellos_say_is_told_without_keys() {
+    let path = fixture("tls12").path();
+    let of = |arguments: &[&str]| Tapwire::new(arguments).args([&path]).key().run().ok("tls12");
+    let line = of(&["inventory", "--json"]).events().remove(0);
+    let certificate = &line["certificate"];
+    assert!(certificate["names"][0].is_string() && certificate["issuer"].is_string(), "{line}");
+    assert!(certificate["not_after"].as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
+    let page = String::from_utf8(of(&["inventory"]).stdout).expect("text");
+    assert!(page.contains("certificate for ") && page.contains(", until 20"), "{page}");
+    let events = of(&["replay", "--events", "-", "--only", "sensor"]).events();
+    let behind = events.iter().find(|event| event["metadata"]["event_code"] == "service.behind-tls");
+    let told = &behind.expect("an event of the service")["unmapped"];
+    for name in ["protocols", "versions", "ciphers", "ja3", "ja3s", "ja4"] {
+        assert!(told[name][0].is_string() && told[name] == line[name], "{name}: {told} {line}");
+    }
+    assert_eq!(told["certificate_names"], certificate["names"]);
+    assert_eq!(told["certificate_sha256"][0], certificate["sha256"]);
+}
+
+#[test]
+fn tls_whose_version_was_not_seen_is_no_quic() {
+    let path = fixture("tls-only").path();
+    let clients = Tapwire::new(["inventory", "--json", "-f", "dst port 443"]).args([&path]).key();
+    let lines = clients.run().ok("half").events();
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert_eq!(lines[0]["versions"], serde_json::json!([]), "{lines:?}");
+    assert_eq!(lines[0]["protocols"], serde_json::json!(["tls"]), "{lines:?}");
 }

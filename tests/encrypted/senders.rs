@@ -145,6 +145,9 @@ fn an_operator_s_mistake_about_keys_is_one_line() {
         (&["--keylog", "fifo:why.md"], "is no named pipe"),
         (&["--rsa-key", "why.md"], "--rsa-key why.md: no private RSA key"),
         (&["--decrypt-host", "shop.test"], "there are no keys"),
+        (&["--keylog", "keys.log", "--decrypt-host", "*"], "--decrypt-host *: leave the option out"),
+        (&["--keylog", "keys.log", "--decrypt-host", "10.0.0.1"], "never for addresses"),
+        (&["--keylog", "keys.log", "--decrypt-host", "shop.test:443"], "such as shop.test"),
     ];
     for (arguments, told) in mistakes {
         let ran = replay(&fixture).args(*arguments).run();
@@ -184,4 +187,47 @@ fn a_replay_takes_keys_from_a_pipe_and_shows_none() {
     {
         assert!(!written.contains(secret), "a secret was written");
     }
+}
+
+#[test]
+fn a_file_that_is_no_key_log_is_named() {
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == "equal-tls13").expect("the fixture");
+    let none = replay(&fixture).args(["-q", "--keylog", "in.pcap"]).run().ok("none");
+    assert!(none.stderr.is_empty(), "{}", none.stderr);
+    let none = replay(&fixture).args(["--events", "/dev/null", "--keylog", "why.md"]).run().ok("none");
+    let told = |ran: &tapwire_tests::Ran| ran.stderr.lines().next().unwrap_or_default().to_owned();
+    assert!(
+        told(&none).starts_with("tapwire: keys: why.md: no line of a key log is in it"),
+        "{}",
+        none.stderr
+    );
+    let folder = tempfile::tempdir().expect("a folder");
+    let log = folder.path().join("keys.log");
+    let keys = std::fs::read_to_string(fixture.folder.join("keys.log")).expect("the key log");
+    std::fs::write(&log, format!("{keys}hello\n")).expect("a key log");
+    let log = log.display().to_string();
+    let one = replay(&fixture).args(["--events", "/dev/null", "--keylog", &log]).run().ok("one");
+    assert!(told(&one).contains("1 lines are none of a key log"), "{}", one.stderr);
+}
+
+#[test]
+fn no_core_is_written_of_what_may_bring_secrets_along() {
+    let mut reading = Command::new(binary())
+        .args(["replay", "-", "-q", "--events", "/dev/null"])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("the program");
+    let limits = format!("/proc/{}/limits", reading.id());
+    let none = || {
+        let limits = std::fs::read_to_string(&limits).unwrap_or_default();
+        limits.lines().any(|line| {
+            line.split_whitespace()
+                .collect::<Vec<_>>()
+                .starts_with(&["Max", "core", "file", "size", "0", "0"])
+        })
+    };
+    let kept = crate::host::wait_until(|| none());
+    drop(reading.stdin.take());
+    reading.wait().expect("its end");
+    assert!(kept.is_ok(), "cores are still written");
 }

@@ -389,4 +389,20 @@ mod tests {
         assert_eq!((tally.exchanges, tally.reported, tally.beyond_limit), (10, 3, 7));
         assert!(analyst.stop.load(Ordering::Relaxed));
     }
+
+    #[test]
+    fn what_a_limit_kept_from_being_read_is_told_apart_from_what_is_missing() {
+        use tapwire_protocol::Seen;
+        let mut tally = Tally::default();
+        for (mut exchange, (asked, answered)) in exchanges(3).into_iter().zip([
+            (Seen::Complete, Seen::Complete),
+            (Seen::Capped, Seen::Complete),
+            (Seen::Capped, Seen::Truncated),
+        ]) {
+            exchange.request.as_mut().unwrap().seen = asked;
+            exchange.response.as_mut().unwrap().seen = answered;
+            tally.count(&exchange);
+        }
+        assert_eq!((tally.whole, tally.truncated, tally.capped), (1, 2, 1));
+    }
 }
