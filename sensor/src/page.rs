@@ -156,9 +156,7 @@ fn fact_told(fact: &Value) -> String {
         }
         Value::Object(members) => {
             let one = |(key, fact): (&String, &Value)| match fact {
-                Value::Object(_) | Value::Array(_) => {
-                    format!("{} ({})", key.replace('_', " "), fact_told(fact))
-                }
+                Value::Object(_) => format!("{} ({})", key.replace('_', " "), fact_told(fact)),
                 fact => format!("{} {}", key.replace('_', " "), fact_told(fact)),
             };
             members.iter().map(one).collect::<Vec<_>>().join(", ")
