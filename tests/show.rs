@@ -114,13 +114,9 @@ fn what_was_called_and_that_it_failed_is_on_the_page_whatever_the_status() {
 #[test]
 fn what_was_read_out_of_tls_says_so_with_names_and_fingerprints() {
     let page = page_of("tls13-keyupdate", |event| event.pointer("/unmapped/ja4").is_some());
-    for text in [
-        "decrypted     yes",
-        "server name   ",
-        "JA3           ",
-        "JA3S          ",
-        "JA4           t13",
-    ] {
+    for text in
+        ["decrypted     yes", "server name   ", "JA3           ", "JA3S          ", "JA4           t13"]
+    {
         assert!(page.contains(text), "\"{text}\" is missing in\n{page}");
     }
     let clear = page_of("basic-rest", |_| true);

@@ -218,5 +218,7 @@ fn unknown(name: &str) -> String {
         .collect();
     let hint =
         tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
-    format!("explain {name}: no detector, data class, anomaly, ailment, protocol, payload or field is named so{hint}")
+    format!(
+        "explain {name}: no detector, data class, anomaly, ailment, protocol, payload or field is named so{hint}"
+    )
 }

@@ -30,6 +30,8 @@ pub(crate) struct Cut {
     pub(crate) lines: u64,
     /// Of those, neither a line of a key log nor a remark.
     pub(crate) foreign: u64,
+    /// Of those, remarks.
+    pub(crate) remarks: u64,
     pub(crate) too_long: u64,
 }
 
@@ -37,12 +39,13 @@ impl Cut {
     pub(crate) const fn add(&mut self, other: Self) {
         self.lines += other.lines;
         self.foreign += other.foreign;
+        self.remarks += other.remarks;
         self.too_long += other.too_long;
     }
 
-    /// Lines of a key log, remarks among them.
+    /// Lines with a secret.
     pub(crate) const fn good(&self) -> u64 {
-        self.lines.saturating_sub(self.foreign)
+        self.lines.saturating_sub(self.foreign + self.remarks)
     }
 
     /// What is of no use.
@@ -93,7 +96,9 @@ impl Lines {
                 batch.extend_from_slice(&self.partial);
                 batch.extend_from_slice(part);
                 cut.lines += 1;
-                cut.foreign += u64::from(!is_of_key_log(batch.get(from..).unwrap_or_default()));
+                let line = batch.get(from..).unwrap_or_default();
+                cut.foreign += u64::from(!is_of_key_log(line));
+                cut.remarks += u64::from(line.starts_with(b"#"));
             }
             self.partial.zeroize();
         } else {
@@ -122,7 +127,7 @@ mod tests {
     fn what_is_too_long_is_left_out_and_counted() {
         let mut lines = Lines::default();
         let long = vec![b'x'; 3 * LONGEST];
-        assert_eq!(lines.cut(&long).1, Cut { lines: 0, foreign: 0, too_long: 1 });
+        assert_eq!(lines.cut(&long).1, Cut { too_long: 1, ..Cut::default() });
         assert_eq!(lines.cut(&long).1, Cut::default());
         let (batch, cut) = lines.cut(b"xx\ngood\nopen");
         assert_eq!((&batch[..], cut.lines), (&b"good\n"[..], 1));
@@ -135,6 +140,9 @@ mod tests {
         let good = format!("CLIENT_TRAFFIC_SECRET_0 {} {}\r\n", "0a".repeat(32), "Fe".repeat(48));
         let short = good.replacen("0a", "0", 1);
         let text = format!("# SSL/TLS secrets log\n{good}hello\n{short}{}", good.replace("CLIENT", "client"));
-        assert_eq!(Lines::default().cut(text.as_bytes()).1, Cut { lines: 5, foreign: 3, too_long: 0 });
+        assert_eq!(
+            Lines::default().cut(text.as_bytes()).1,
+            Cut { lines: 5, foreign: 3, remarks: 1, too_long: 0 }
+        );
     }
 }
