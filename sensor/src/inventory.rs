@@ -26,7 +26,7 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     let openapi = args.openapi.clone();
     let sense = SenseArgs { analysis: OnOff::On, openapi, ..SenseArgs::default() };
     let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-    config.secrets = crate::keys::Keys::of_captures(&args.keys, false)?.secrets;
+    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
     let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
     let report = run(&mut source, &config, Vec::new(), &mut terminal);
     terminal.finish();

@@ -34,7 +34,12 @@ impl Keys {
     }
 
     /// Of captures: everything is known before the first packet, so that every replay gives the same.
-    pub(crate) fn of_captures(args: &KeyArgs, quiet: bool) -> Result<Self, Failure> {
+    pub(crate) fn of_captures(args: &KeyArgs) -> Result<Self, Failure> {
+        Self::of_replayed(args, false)
+    }
+
+    /// The same; `quiet` leaves out what sources have to tell.
+    pub(crate) fn of_replayed(args: &KeyArgs, quiet: bool) -> Result<Self, Failure> {
         // A capture may bring secrets along, whether or not others are given.
         keep_to_oneself()?;
         let Some((addresses, mut secrets)) = asked(args)? else { return Ok(Self::default()) };

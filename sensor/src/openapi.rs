@@ -56,7 +56,7 @@ fn learn(args: &OpenApiArgs, effective: &Effective, key: TokenKey, service: &str
     if let Some(spec) = &args.diff {
         config.inventory.descriptions = descriptions::of_service(spec, service)?;
     }
-    config.secrets = crate::keys::Keys::of_captures(&args.keys, false)?.secrets;
+    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
     let mut terminal = Terminal::new(catch_signals()?, true, Pressure::Block);
     let report = run(&mut source, &config, Vec::new(), &mut terminal);
     terminal.finish();

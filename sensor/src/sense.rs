@@ -32,7 +32,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
             keep_to_oneself()?;
             Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, 1, args.sense.quiet)?
         }
-        false => Keys::of_captures(&args.sense.keys, args.sense.quiet)?,
+        false => Keys::of_replayed(&args.sense.keys, args.sense.quiet)?,
     };
     let data = args.sense.data.clone();
     let asked = Asked {

@@ -84,7 +84,7 @@ fn from_captures(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
     let mut source = open_files(&args.paths, None)?;
     let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
     let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-    config.secrets = crate::keys::Keys::of_captures(&args.keys, false)?.secrets;
+    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
     let found = Arc::new(Mutex::new(Vec::new()));
     let sink: Box<dyn Sink> = Box::new(Matching { uid: uid.to_owned(), found: Arc::clone(&found) });
     let options = Options { version: env!("CARGO_PKG_VERSION").into(), ..Options::default() };

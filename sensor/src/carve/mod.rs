@@ -97,7 +97,7 @@ impl Carving {
         let key = load_key(args)?;
         let sense = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
         let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-        config.secrets = crate::keys::Keys::of_captures(&args.keys, args.quiet)?.secrets;
+        config.secrets = crate::keys::Keys::of_replayed(&args.keys, args.quiet)?.secrets;
         let data = args.data.clone().or_else(|| Directories::from_env().data);
         let (labels, stop, quiet) = (None, catch_signals()?, args.quiet);
         Ok(Self { paths, data, labels, effective, key, config, stop, quiet })
