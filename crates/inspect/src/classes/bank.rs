@@ -161,7 +161,9 @@ fn iban(value: &Value<'_>) -> Option<Evidence> {
     let marks = value.text.iter().filter(|byte| matches!(byte, b' ' | b'-')).count();
     let is_long = value.text.len() - marks == *len;
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-');
-    let fits = is_long && c.is_ascii_digit() && d.is_ascii_digit() && value.text.iter().all(plain);
+    let mixed =
+        value.text.iter().any(u8::is_ascii_lowercase) && value.text.iter().any(u8::is_ascii_uppercase);
+    let fits = is_long && !mixed && c.is_ascii_digit() && d.is_ascii_digit() && value.text.iter().all(plain);
     let (head, tail) = value.text.split_at_checked(4)?;
     (fits && mod_97(tail.iter().chain(head).copied()) == 1).then_some(Evidence::Sure)
 }

@@ -39,6 +39,7 @@ pub(super) const CARD: DataClass = DataClass {
         "card pan",
         "primary account number",
         "payment card",
+        "charge",
         "visa",
         "mastercard",
         "amex",

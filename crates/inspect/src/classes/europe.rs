@@ -147,7 +147,7 @@ fn nif(value: &Value<'_>) -> Option<Evidence> {
     let number =
         is_like(&plain, "99999999A").then(|| Value::new(plain.get(..8).unwrap_or_default(), false))?;
     let at = usize::try_from(self::value(number.digits()) % 23).ok()?;
-    (!all_same(number.digits()) && LETTERS.get(at) == Some(&end)).then_some(Evidence::Checked)
+    (LETTERS.get(at) == Some(&end)).then_some(Evidence::Checked)
 }
 
 fn codice_fiscale(value: &Value<'_>) -> Option<Evidence> {

@@ -211,8 +211,10 @@ fn npi(value: &Value<'_>) -> Option<Evidence> {
     let digits: [u8; 10] = value.exactly()?;
     let mut whole = [8, 0, 8, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
     whole.iter_mut().skip(5).zip(digits).for_each(|(to, from)| *to = from);
-    (luhn(&whole) && value.is_plain_or(&["9999 999 999", "9999-999-999", "999-999-9999", "999 999 9999"]))
-        .then_some(Evidence::Checked)
+    (luhn(&whole)
+        && !super::check::all_same(digits.get(..9)?)
+        && value.is_plain_or(&["9999 999 999", "9999-999-999", "999-999-9999", "999 999 9999"]))
+    .then_some(Evidence::Checked)
 }
 
 fn dea(value: &Value<'_>) -> Option<Evidence> {

@@ -14,6 +14,9 @@ const PLACES: usize = 8192;
 /// Classes that a set has room for.
 pub(super) const MOST_CLASSES: usize = 128;
 
+/// The class of secrets that nothing but their name tells.
+const GENERAL: &str = "api-key";
+
 /// A set of classes, by their place in [`DATA_CLASSES`].
 type Set = u128;
 
@@ -160,6 +163,8 @@ pub struct Classes {
     first: Box<[Set; 256]>,
     /// Those that count without a clue, if only as candidates.
     unnamed: Set,
+    /// Those that only count where no other does.
+    general: Set,
     /// Glued phrases with the classes that they speak for.
     phrases: Vec<Phrase>,
     /// Their places plus one, by their hash; 0 is free.
@@ -199,6 +204,7 @@ impl Classes {
             gates: Box::new([[0; LONGEST + 2]; FORMS]),
             first: Box::new([0; 256]),
             unnamed: 0,
+            general: 0,
             phrases: Vec::new(),
             places: Box::new([0; PLACES]),
             unnamed_own: 0,
@@ -228,6 +234,9 @@ impl Classes {
         }
         if class.strength != Strength::Named {
             self.unnamed |= bit;
+        }
+        if class.name == GENERAL {
+            self.general |= bit;
         }
         class.keys.iter().for_each(|phrase| self.phrase(phrase, bit, 0, false));
     }
@@ -323,16 +332,27 @@ impl Classes {
     pub(super) fn one(&self, clues: &Clues, form: Form, is_number: bool, text: &[u8], hits: &mut Hits) {
         let asked = self.asked(clues, form, text);
         if asked != 0 {
+            // What the name says goes before what the value looks like, and the general behind the particular.
             let value = Value::new(text, is_number);
-            let mut rest = asked;
-            while rest != 0 {
-                self.ask(rest.trailing_zeros(), clues, &value, hits);
-                rest &= rest - 1;
+            for set in
+                [asked & clues.own & !self.general, asked & !clues.own & !self.general, asked & self.general]
+            {
+                if !hits.any_reported() {
+                    self.ask_all(set, clues, &value, hits);
+                }
             }
         }
         let configured = clues.configured | self.unnamed_own;
         if configured != 0 {
             self.ask_own(configured, text, hits);
+        }
+    }
+
+    fn ask_all(&self, set: Set, clues: &Clues, value: &Value<'_>, hits: &mut Hits) {
+        let mut rest = set;
+        while rest != 0 {
+            self.ask(rest.trailing_zeros(), clues, value, hits);
+            rest &= rest - 1;
         }
     }
 

@@ -222,7 +222,7 @@ fn is_domain(domain: &[u8]) -> bool {
         && domain.contains(&b'.')
         && domain.split(|byte| *byte == b'.').all(label)
         && last.len() >= 2
-        && last.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80)
+        && (last.starts_with(b"xn--") || last.iter().all(|byte| byte.is_ascii_alphabetic() || *byte >= 0x80))
         && !FILES.contains(&last.to_ascii_lowercase().as_slice())
 }
 
@@ -248,6 +248,9 @@ fn phone(value: &Value<'_>) -> Option<Evidence> {
         return (spare && is_country(digits)).then_some(Evidence::Layout);
     }
     let dotted = text.iter().filter(|byte| **byte == b'.').count() == 1;
+    if is_like(text, "(999) 999-9999") || is_like(text, "(999)999-9999") {
+        return Some(Evidence::Layout);
+    }
     let fits = !text.contains(&b'+') && !dotted && (groups == 0 || digits.len() >= 7);
     fits.then_some(Evidence::Shape)
 }

@@ -120,7 +120,8 @@ fn judge(classes: &Classes, clues: &Clues, text: &[u8], start: usize, end: usize
 /// Words of numbers in groups are short and in capitals, and most have digits.
 fn is_group(word: &[u8]) -> bool {
     let word = trimmed(word);
-    (1..=6).contains(&word.len())
+    let longest = if word.iter().all(u8::is_ascii_digit) { 10 } else { 6 };
+    (1..=longest).contains(&word.len())
         && word.iter().all(|byte| {
             byte.is_ascii_digit() || byte.is_ascii_uppercase() || matches!(byte, b'(' | b')' | b'-' | b'.')
         })

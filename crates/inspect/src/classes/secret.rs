@@ -238,8 +238,14 @@ fn is_random(text: &[u8]) -> bool {
     let bits: f64 =
         counts.iter().filter(|count| **count > 0).map(|count| -share(count) * share(count).log2()).sum();
     let digits = text.iter().filter(|byte| byte.is_ascii_digit()).count();
-    let words = text.split(|byte| !byte.is_ascii_alphabetic()).map(<[u8]>::len).max().unwrap_or(0);
-    bits >= 3.0 && digits >= 2 && words <= 12 || bits >= 4.2
+    // Words are long runs of one case.
+    let case = |byte: &u8| (byte.is_ascii_lowercase(), byte.is_ascii_uppercase());
+    let words = text
+        .chunk_by(|a, b| case(a) == case(b) && a.is_ascii_alphabetic())
+        .map(<[u8]>::len)
+        .max()
+        .unwrap_or(0);
+    (bits >= 3.0 && digits >= 2 && words <= 10) || bits >= 4.4
 }
 
 #[cfg(test)]

@@ -4,6 +4,46 @@
 const MOST_WORDS: usize = 8;
 /// Words of the longest phrase.
 const LONGEST_PHRASE: usize = 4;
+/// Last words that make something else of a name.
+const TURNING: &[&[u8]] = &[
+    b"ms",
+    b"policy",
+    b"type",
+    b"format",
+    b"count",
+    b"status",
+    b"enabled",
+    b"verified",
+    b"hint",
+    b"label",
+    b"title",
+    b"url",
+    b"uri",
+    b"length",
+    b"size",
+    b"template",
+    b"required",
+    b"expiry",
+    b"expires",
+    b"at",
+    b"hash",
+    b"version",
+    b"schema",
+    b"rule",
+    b"setting",
+    b"mode",
+    b"kind",
+    b"total",
+    b"limit",
+    b"age",
+    b"model",
+    b"color",
+    b"index",
+    b"order",
+    b"confirmed",
+    b"valid",
+    b"name",
+];
 /// Bytes read of a name; longer ones are data.
 const MOST_BYTES: usize = 64;
 
@@ -74,12 +114,16 @@ impl Words {
         }
     }
 
-    /// Every run of words, glued together, with whether the name itself has a part in it.
+    /// Every run of words, glued together, with whether it says what the value is: it is of the name itself, and no word behind it
+    /// makes something else of it, as in `passwordPolicy`.
     pub(super) fn runs(&self, mut each: impl FnMut(&[u8], bool)) {
         let ends = self.ends.get(..self.count).unwrap_or_default();
+        let last_word = ends.last().and_then(|(start, end)| self.bytes.get(*start..*end)).unwrap_or_default();
+        let turned = TURNING.contains(&last_word);
         for (first, (start, _)) in ends.iter().enumerate() {
             for (last, (_, end)) in ends.iter().enumerate().skip(first).take(LONGEST_PHRASE) {
-                each(self.bytes.get(*start..*end).unwrap_or_default(), last >= self.own);
+                let whole = last + 1 == ends.len() || !turned;
+                each(self.bytes.get(*start..*end).unwrap_or_default(), last >= self.own && whole);
             }
         }
     }
@@ -140,6 +184,7 @@ mod tests {
         assert!(runs.contains(&("cardnumber".into(), true)));
         assert!(runs.contains(&("card".into(), false)));
         assert!(runs.contains(&("number".into(), true)));
+        assert!(self::runs("", "passwordPolicy").contains(&("password".into(), false)));
     }
 
     #[test]
