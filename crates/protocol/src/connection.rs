@@ -342,8 +342,13 @@ impl Unknown {
         match probe(rest) {
             Start::Request => return Verdict::Http1 { held, skip, client: chunk.side },
             Start::Response => return Verdict::Http1 { held, skip, client: chunk.side.peer() },
-            // A start line cut after its first bytes, at the very start of the stream.
-            Start::Partial if at_start && let Some(client) = initiator => {
+            // A start line cut after its first bytes, at the very start of the stream, and nothing else was said before: one
+            // byte of a server may answer what is not HTTP, such as a database asked for TLS.
+            Start::Partial
+                if at_start
+                    && self.kind == Kind::Unknown
+                    && let Some(client) = initiator =>
+            {
                 return Verdict::Http1 { held, skip, client };
             }
             Start::Partial | Start::No => {}

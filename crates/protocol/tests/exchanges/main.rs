@@ -177,6 +177,14 @@ fn what_is_no_http_is_counted_by_its_kind() {
     assert_eq!(kinds(r"<<< SSH-2.0-OpenSSH_9.2\r\n"), [(Kind::Ssh, 1)]);
     assert_eq!(kinds(r">>> PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), [(Kind::Http2, 1)]);
     assert_eq!(kinds(r">>> \x01\x02"), [(Kind::Unknown, 1)]);
+    // A client of PostgreSQL asks for TLS: the server may have it, or not.
+    let asks = r">>> \0\0\0\x08\x04\xd2\x16\x2f";
+    assert_eq!(
+        kinds(&format!("{asks}\n<<< N\n>>> \\0\\0\\0\\x29\\0\\x03\\0\\0user\\0")),
+        [(Kind::PostgreSql, 1)]
+    );
+    let hello = r">>> \x16\x03\x01\0\x05\x01\0\0\x01\x03";
+    assert_eq!(kinds(&format!("{asks}\n<<< S\n{hello}")), [(Kind::Tls, 1)]);
     assert_eq!(kinds(r">>> GET / HTTP/1.1\r\n"), [(Kind::Http1, 1)]);
 }
 

@@ -1,6 +1,7 @@
 //! Plays transcripts of HTTP/2 connections through `Protocols`.
 //!
-//! A line is one segment: `>>>` from the client, `<<<` from the server, `>>?` and `<<?` are segments that the sensor lost.
+//! A line is one segment: `>>>` from the client, `<<<` from the server, `>>?` and `<<?` are segments that the sensor lost; at `<<+`
+//! the server has had the client's next lines too, of which the sensor still waits for a part.
 //! In it stand frames, parted by `|`: `PREFACE`, `SETTINGS id=value …`, `ACK`, `GET 1 /a`, `POST 1 /a` (its body follows),
 //! `HEAD 1 /a`, `OK 1` (a body follows), `STATUS 1 204` (none does), `HEADERS 1 [end] [part] name=value …`,
 //! `MORE 1 [end] name=value …` (CONTINUATION), `DATA 1 [end] text`, `BYTES 1 [end] hex`, `PADDED 1 n text`, `RST 1 code`, `PUSH 1 2 /p`,
@@ -17,6 +18,7 @@ use tapwire_wire::{Endpoint, FlowKey, Overlay, SeqNumber, Side, SourceId, Timest
 pub(crate) struct Line {
     pub(crate) side: Side,
     pub(crate) lost: bool,
+    pub(crate) ahead: bool,
     pub(crate) bytes: Vec<u8>,
 }
 
@@ -65,7 +67,11 @@ impl Transcript {
         let mut next = [1_000, 5_000].map(|isn| StreamOffset::first(SeqNumber(isn)));
         for (line, number) in self.lines.iter().zip(1..) {
             let (side, at, len) = (line.side, next[line.side as usize], line.bytes.len() as u64);
-            let (time, peer_at) = (Timestamp::from_nanos(number), Some(next[line.side.peer() as usize]));
+            let later = self.lines.iter().skip(usize::try_from(number).expect("a few lines"));
+            let ahead =
+                later.filter(|other| line.ahead && other.side != side).map(|other| other.bytes.len() as u64);
+            let peer_at = Some(next[side.peer() as usize] + ahead.sum::<u64>());
+            let time = Timestamp::from_nanos(number);
             let event = if line.lost {
                 StreamEvent::Gap(Gap { side, at, len, acknowledged: len, acked_at: None, time })
             } else {
@@ -161,7 +167,7 @@ fn line(text: &str) -> Line {
     let (mark, rest) = text.split_at(3);
     let side = if mark.starts_with('>') { Side::Lower } else { Side::Upper };
     let bytes = rest.split('|').flat_map(|frame| bytes_of(frame.trim())).collect();
-    Line { side, lost: mark.ends_with('?'), bytes }
+    Line { side, lost: mark.ends_with('?'), ahead: mark.ends_with('+'), bytes }
 }
 
 fn bytes_of(text: &str) -> Vec<u8> {

@@ -247,6 +247,14 @@ transcripts! {
         <<< STATUS 7 200
     " => ["5 - | 200", "7 GET /a | 200"];
 
+    an_answer_waits_for_a_request_that_is_held_behind_a_hole: r"
+        >>> PREFACE | SETTINGS | GET 1 /a
+        <<< SETTINGS | STATUS 1 200
+        <<+ STATUS 3 200
+        >>? PING
+        >>> GET 3 /b
+    " => ["1 GET /a | 200", "3 GET /b | 200"];
+
     one_direction_alone: r"
         >>> PREFACE | SETTINGS | GET 1 /a
         >>> GET 3 /b
@@ -351,7 +359,7 @@ fn the_kind_of_the_connection_is_counted() {
 
 #[test]
 fn what_only_looks_like_frames_is_not_read() {
-    let line = |bytes: &[u8]| Line { side: Side::Lower, lost: false, bytes: bytes.to_vec() };
+    let line = |bytes: &[u8]| Line { side: Side::Lower, lost: false, ahead: false, bytes: bytes.to_vec() };
     for bytes in
         [&[0; 900][..], b"\0\0\x05\0\x01\0\0\0\x01hello", b"PRI * HTTP/1.1\r\n\r\n", &[0x16, 3, 1, 0, 9]]
     {
@@ -362,7 +370,7 @@ fn what_only_looks_like_frames_is_not_read() {
 
 #[test]
 fn a_wrong_guess_is_revised() {
-    let line = |side, bytes: &[u8]| Line { side, lost: false, bytes: bytes.to_vec() };
+    let line = |side, bytes: &[u8]| Line { side, lost: false, ahead: false, bytes: bytes.to_vec() };
     // Three heads that chain, by chance.
     let frames: Vec<u8> = (0..3).flat_map(|_| *b"\0\0\x08\x06\0\0\0\0\0pingpong").collect();
     let ask = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n";

@@ -405,9 +405,9 @@ fn may_come(stream: &Stream, requests: &crate::h2::reader::Reader) -> bool {
         return true;
     }
     let asked = stream.response.message.as_ref().and_then(|response| response.peer_at);
-    let known = match (asked, requests.next) {
-        (Some(asked), Some(next)) => asked <= next,
-        _ => false,
-    };
-    !known && !requests.has_losses()
+    match (asked, requests.next) {
+        (Some(asked), Some(next)) => asked > next,
+        // Without places, a loss may have been the request, and nobody would say so.
+        _ => !requests.has_losses(),
+    }
 }

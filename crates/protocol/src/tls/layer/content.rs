@@ -199,15 +199,17 @@ impl Layer {
         let lane = self.lane(from);
         let overhead = (HEAD + SAMPLE - lane.content_length(SAMPLE)) as u64;
         let whole = at.since(lost.from);
+        // Where parts were given up before nobody could know how many records they were, so how many are left is not known
+        // either: what is as long as that holds content.
+        let update = overhead + SMALLEST_CONTENT as u64;
+        let least = u64::from(whole > update);
         let missing = match records {
-            Records::Known(0) => return,
-            Records::Known(records) => whole.saturating_sub(records * overhead),
-            Records::BehindUpdate(records) => {
-                let update = overhead + SMALLEST_CONTENT as u64;
-                // What is more than the KeyUpdate may be content, however much of it heads and tags are.
-                whole.saturating_sub(records * overhead + update).max(u64::from(whole > update))
-            }
+            Records::Known(0) if lost.settled == 0 || least == 0 => return,
+            Records::Known(records) => whole.saturating_sub(records.max(1) * overhead),
+            // What is more than the KeyUpdate may be content.
+            Records::BehindUpdate(records) => whole.saturating_sub(records * overhead + update),
         };
+        let missing = missing.max(least);
         lane.bound(lost.from);
         self.missing(from, missing, lost.acknowledged, lost.acked_at, lost.time, emit);
     }
