@@ -39,6 +39,7 @@ const SICK: &[(&str, &[&str])] = &[
     ("tls13-keyupdate", &["tls"]),
     ("tls13-retry", &["tls"]),
     ("quic", &["no-tcp", "quic"]),
+    ("quic-retry", &["no-tcp", "quic"]),
 ];
 
 /// Ailments that only a machine under load, or a capture of its own, has; they are told live or proven beside the code.

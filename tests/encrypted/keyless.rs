@@ -75,6 +75,14 @@ fn connections_without_keys_or_with_wrong_ones_say_so_on_their_estimate() {
 }
 
 #[test]
+fn a_hello_that_is_sent_again_upon_a_retry_is_one_connection() {
+    let lines = Tapwire::new(["inventory", "--json", &fixture("quic-retry").path()]).key().run();
+    let lines = lines.ok("inventory").events();
+    let service = lines.iter().find(|line| line["service"] == "shop.test").expect("a service");
+    assert_eq!(service["connections"], 2, "{service}");
+}
+
+#[test]
 fn services_behind_tls_and_quic_are_in_the_inventory() {
     let paths = ["tls-only", "quic", "tls13"].map(|name| fixture(name).path());
     let keys = fixture("tls13").folder.join("keys.log").display().to_string();

@@ -56,6 +56,11 @@ impl Ongoing {
         }
     }
 
+    /// Whether the server tells events, which have no end of their own.
+    pub(crate) const fn is_events(&self) -> bool {
+        self.server_says.is_events()
+    }
+
     /// Bytes on the heap, its own included.
     pub(crate) fn held(&self) -> usize {
         let trailers = self.trailers.as_ref().map_or(0, |message| message.held());

@@ -8,6 +8,7 @@ use super::shared::Shared;
 use super::suite::Hash;
 use ring::aead::quic::{AES_128, HeaderProtectionKey};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
 use tapwire_wire::{Datagram, FlowKey};
 
@@ -18,6 +19,8 @@ const MAX_ID: usize = 20;
 /// Connections whose hello is not whole yet, and such as had one, which are remembered.
 const MAX_OPEN: usize = 1_024;
 const MAX_DONE: usize = 8_192;
+/// Of these, as many of the latest are looked at.
+const LOOKED_AT: usize = 64;
 /// Pieces of a hello: a client may send many, and in any order.
 const MAX_PIECES: usize = 64;
 const TAG: usize = 16;
@@ -70,8 +73,16 @@ pub(crate) fn may_begin(payload: &[u8]) -> bool {
 pub(super) struct Initials {
     open: BTreeMap<FlowKey, Opening>,
     order: VecDeque<FlowKey>,
-    /// Connections whose hello was read, by the oldest first: their later packets say nothing new.
-    done: VecDeque<(FlowKey, Vec<u8>)>,
+    /// Connections whose hello was read, by the oldest first: their later packets say nothing new, nor does the same
+    /// hello again, as a client sends it that was told to retry (RFC 9000, 17.2.5.2).
+    done: VecDeque<Done>,
+}
+
+#[derive(Debug)]
+struct Done {
+    key: FlowKey,
+    id: Vec<u8>,
+    hello: [u8; 32],
 }
 
 #[derive(Debug)]
@@ -85,8 +96,8 @@ impl Shared {
     /// Reads the first packets in a datagram.
     pub(crate) fn quic(&mut self, datagram: &Datagram<'_>) {
         let Some((version, id)) = long_header(datagram.payload) else { return };
-        let known = |(key, done): &(FlowKey, Vec<u8>)| *key == datagram.key && *done == id;
-        if self.initials.done.iter().rev().take(64).any(known) {
+        let known = |done: &Done| done.key == datagram.key && done.id == id;
+        if self.initials.done.iter().rev().take(LOOKED_AT).any(known) {
             return;
         }
         let Some(hello) = self.initials.take(datagram, version, &id) else { return };
@@ -117,14 +128,16 @@ impl Initials {
                 opening.pieces.entry(offset).or_insert(piece);
             }
         }
-        let hello = opening.hello()?;
+        let (hello, digest) = opening.hello()?;
         self.open.remove(&datagram.key);
         self.order.retain(|key| *key != datagram.key);
         if self.done.len() >= MAX_DONE {
             self.done.pop_front();
         }
-        self.done.push_back((datagram.key, used));
-        Some(hello)
+        let known = |done: &Done| done.key == datagram.key && done.hello == digest;
+        let again = self.done.iter().rev().take(LOOKED_AT).any(known);
+        self.done.push_back(Done { key: datagram.key, id: used, hello: digest });
+        (!again).then_some(hello)
     }
 
     fn begin(&mut self, key: FlowKey, id: Vec<u8>) {
@@ -140,8 +153,8 @@ impl Initials {
 }
 
 impl Opening {
-    /// The ClientHello, when all of it is there.
-    fn hello(&self) -> Option<ClientHello> {
+    /// The ClientHello with its digest, when all of it is there.
+    fn hello(&self) -> Option<(ClientHello, [u8; 32])> {
         let mut whole = Vec::new();
         for (offset, piece) in &self.pieces {
             let new = whole.len().checked_sub(*offset)?;
@@ -149,7 +162,8 @@ impl Opening {
         }
         let [1, high, middle, low, body @ ..] = whole.as_slice() else { return None };
         let length = usize::from(*high) << 16 | usize::from(*middle) << 8 | usize::from(*low);
-        ClientHello::parse(body.get(..length)?)
+        let body = body.get(..length)?;
+        Some((ClientHello::parse(body)?, Sha256::digest(body).into()))
     }
 }
 
@@ -299,7 +313,7 @@ mod tests {
         opening.pieces.insert(20, hello[20..].to_vec());
         assert!(opening.hello().is_none());
         opening.pieces.insert(0, hello[..24].to_vec());
-        assert_eq!(opening.hello().unwrap().suites, [0x1301]);
+        assert_eq!(opening.hello().unwrap().0.suites, [0x1301]);
     }
 
     proptest! {

@@ -334,6 +334,9 @@ impl Speaker {
         message.body.cut |= unreadable.is_some();
         if !whole || unreadable == Some(Unreadable::Lost) {
             message.seen = Seen::Truncated;
+        } else if unreadable == Some(Unreadable::Bomb) {
+            // What it would have become, nobody wants to know.
+            message.seen = Seen::Capped;
         }
         cx.stream.message(cx.out, cx.direction, message, told);
     }

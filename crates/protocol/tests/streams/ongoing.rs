@@ -47,6 +47,16 @@ answers! {
         "< end 9 (client 0/0 server 4/76)",
     ];
 
+    a_client_that_has_heard_enough_ends_a_stream_between_chunks: r"
+        >>> GET /e HTTP/1.1\r\nHost: a\r\n\r\n
+        <<< HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n
+        <<< b\r\ndata: one\n\n\r\n
+        ... 31
+        <<< b\r\ndata: two\n\n\r\n
+        >>.
+        <<.
+    " => ["GET /e | 200 +11 ongoing", r#"< 4 "two""#, "< end 5 (client 0/0 server 2/22)"];
+
     the_event_that_is_open_at_the_report_is_told_with_its_rest: r"
         >>> GET /e HTTP/1.1\r\nHost: a\r\n\r\n
         <<< HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\ndata: on

@@ -1,6 +1,7 @@
 //! WebSockets and the exchanges they are, one line each.
 
-use crate::driver::Transcript;
+use crate::driver::{Line, Transcript};
+use tapwire_wire::Side;
 
 /// The example of RFC 6455, 1.3, up to the empty line.
 const ASK: &str = r">>> GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
@@ -248,6 +249,21 @@ fn children_have_identities_of_their_own_that_loss_elsewhere_does_not_change() {
     assert_eq!(distinct.len(), 5, "parent, three messages, end");
     let other = transcript("", &text.replace("<<< ", "<<? ")).play().uids;
     assert!(other.contains(&uids[1]) && other.contains(&uids[3]), "what the client said is the same");
+}
+
+#[test]
+fn of_a_bomb_it_is_said_that_it_was_left() {
+    let mut deflate = flate2::Compress::new(flate2::Compression::best(), false);
+    let mut bomb = Vec::with_capacity(1 << 20);
+    deflate.compress_vec(&vec![b'x'; 20 << 20], &mut bomb, flate2::FlushCompress::Sync).expect("room");
+    bomb.truncate(bomb.len() - 4);
+    let mut transcript = transcript(DEFLATE, "");
+    let frame = [&[0xc1, 127][..], &(bomb.len() as u64).to_be_bytes(), &bomb].concat();
+    let close = transcript.lines.len() - 1;
+    transcript.lines.insert(close, Line::Segment(Side::Upper, frame));
+    let told = lines(&transcript).remove(0);
+    let (_, behind) = told.split_once("x\" and ").expect("what was undone");
+    assert!(behind.contains(" capped !content-coding-bomb"), "{behind}");
 }
 
 #[test]

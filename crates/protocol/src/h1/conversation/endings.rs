@@ -100,13 +100,16 @@ impl Conversation {
         let direction = self.direction(side);
         self.finish_bodiless();
         let hung_up = direction == Direction::ToClient && self.requests.finished;
+        let goes_on = self.ongoing.as_ref().is_some_and(|ongoing| ongoing.is_events());
         let reader = self.reader(direction);
         reader.finished = true;
         let next = reader.next;
         match reader.place {
             Place::UntilClose => self.finish(direction, next),
             // An event stream has no end of its own: a client that has heard enough hangs up, and the server stops there.
-            Place::Chunked(decoder) if hung_up && decoder.is_between_chunks() && is_event_stream(reader) => {
+            Place::Chunked(decoder)
+                if hung_up && decoder.is_between_chunks() && (goes_on || is_event_stream(reader)) =>
+            {
                 self.finish(direction, next);
             }
             Place::Length(_) | Place::Chunked(_) => {
