@@ -76,7 +76,7 @@ fn connections_without_keys_or_with_wrong_ones_say_so_on_their_estimate() {
 
 #[test]
 fn a_hello_that_is_sent_again_upon_a_retry_is_one_connection() {
-    let lines = Tapwire::new(["inventory", "--json", &fixture("quic-retry").path()]).key().run();
+    let lines = Tapwire::new(["inventory", "--json"]).args([fixture("quic-retry").path()]).key().run();
     let lines = lines.ok("inventory").events();
     let service = lines.iter().find(|line| line["service"] == "shop.test").expect("a service");
     assert_eq!(service["connections"], 2, "{service}");
