@@ -26,12 +26,11 @@ use tapwire_store::{Directories, PacketRing, Store, token_key};
 pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(&args.sense.config)?;
     let plan = Plan::new(&args.sense, Pressure::Block)?;
+    // A capture may bring secrets along: before its first byte is read.
+    keep_to_oneself()?;
     let mut source = open_captures(args)?;
     let keys = match args.follow {
-        true => {
-            keep_to_oneself()?;
-            Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, 1, args.sense.quiet)?
-        }
+        true => Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, 1, args.sense.quiet)?,
         false => Keys::of_replayed(&args.sense.keys, args.sense.quiet)?,
     };
     let data = args.sense.data.clone();
