@@ -40,6 +40,7 @@ const SICK: &[(&str, &[&str])] = &[
     ("tls13-retry", &["tls"]),
     ("quic", &["no-tcp", "quic"]),
     ("quic-retry", &["no-tcp", "quic"]),
+    ("mtls", &["tls"]),
 ];
 
 /// Ailments that only a machine under load, or a capture of its own, has; they are told live or proven beside the code.
