@@ -69,6 +69,10 @@ fn without_own(event: &Value) -> Value {
             object.remove(*last);
         }
     }
+    // Who has no credentials is told apart by JA4 too, and in clear text there is none.
+    if let Some(caller) = event.pointer_mut("/unmapped/principal").filter(|caller| caller["kind"] == "net") {
+        caller.as_object_mut().expect("an object").remove("token");
+    }
     if let Some(headers) = event.pointer_mut("/http_response/http_headers").and_then(Value::as_array_mut) {
         headers
             .retain(|header| header["name"].as_str().is_none_or(|name| !name.eq_ignore_ascii_case("date")));

@@ -233,7 +233,7 @@ mod tests {
     fn yaml_says_the_same() {
         assert_eq!(
             document().yaml(),
-            "openapi: \"3.1.0\"\n\"/a/{id}\":\n  get: {}\nlist:\n  - 1\n  -\n    x: \"a: \\\"b\\\"\\n\\u0085\"\n    y: true\n\
+            "openapi: \"3.1.0\"\n\"/a/{id}\":\n  get: {}\nlist:\n  - 1\n  -\n    x: \"a: \\\"b\\\"\\n\\u0085\"\n    \"y\": true\n\
              \"200\": []\n\"no\": 1.5\n"
         );
     }

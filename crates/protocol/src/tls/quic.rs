@@ -73,8 +73,9 @@ pub(crate) fn may_begin(payload: &[u8]) -> bool {
 pub(super) struct Initials {
     open: BTreeMap<FlowKey, Opening>,
     order: VecDeque<FlowKey>,
-    /// Connections whose hello was read, by the oldest first: their later packets say nothing new, nor does the same
-    /// hello again, as a client sends it that was told to retry (RFC 9000, 17.2.5.2).
+    /// Connections whose hello was read, by the oldest first: their later packets say nothing new, nor does a hello again
+    /// that a client sends which was told to retry. It keeps its own identifier and should keep its hello (RFC 9000,
+    /// 17.2.5.2 and 17.2.5.3); not all do both.
     done: VecDeque<Done>,
 }
 
@@ -82,6 +83,8 @@ pub(super) struct Initials {
 struct Done {
     key: FlowKey,
     id: Vec<u8>,
+    /// The identifier that the client chose for itself; many choose none.
+    own: Vec<u8>,
     hello: [u8; 32],
 }
 
@@ -95,18 +98,24 @@ struct Opening {
 impl Shared {
     /// Reads the first packets in a datagram.
     pub(crate) fn quic(&mut self, datagram: &Datagram<'_>) {
-        let Some((version, id)) = long_header(datagram.payload) else { return };
+        let Some((version, id, own)) = long_header(datagram.payload) else { return };
         let known = |done: &Done| done.key == datagram.key && done.id == id;
         if self.initials.done.iter().rev().take(LOOKED_AT).any(known) {
             return;
         }
-        let Some(hello) = self.initials.take(datagram, version, &id) else { return };
+        let Some(hello) = self.initials.take(datagram, version, &id, own) else { return };
         self.services.quic(datagram.key.endpoint(datagram.side.peer()), version.name, &hello, datagram.time);
     }
 }
 
 impl Initials {
-    fn take(&mut self, datagram: &Datagram<'_>, version: &Version, id: &[u8]) -> Option<ClientHello> {
+    fn take(
+        &mut self,
+        datagram: &Datagram<'_>,
+        version: &Version,
+        id: &[u8],
+        own: Vec<u8>,
+    ) -> Option<ClientHello> {
         // Where the server has chosen an identifier of its own, keys still follow from the first one.
         let opening = self.open.get(&datagram.key);
         let first = opening.map_or(id, |opening| &opening.id).to_vec();
@@ -134,9 +143,10 @@ impl Initials {
         if self.done.len() >= MAX_DONE {
             self.done.pop_front();
         }
-        let known = |done: &Done| done.key == datagram.key && done.hello == digest;
+        let same = |done: &Done| done.hello == digest || !own.is_empty() && done.own == own;
+        let known = |done: &Done| done.key == datagram.key && same(done);
         let again = self.done.iter().rev().take(LOOKED_AT).any(known);
-        self.done.push_back(Done { key: datagram.key, id: used, hello: digest });
+        self.done.push_back(Done { key: datagram.key, id: used, own, hello: digest });
         (!again).then_some(hello)
     }
 
@@ -167,13 +177,16 @@ impl Opening {
     }
 }
 
-/// Version and destination identifier (RFC 8999, 5.1).
-fn long_header(payload: &[u8]) -> Option<(&'static Version, Vec<u8>)> {
+/// Version, destination and source identifier (RFC 8999, 5.1).
+fn long_header(payload: &[u8]) -> Option<(&'static Version, Vec<u8>, Vec<u8>)> {
     let mut rest = payload.get(1..)?;
     let version = version(*take(&mut rest, 4)?.first_chunk()?)?;
-    let length = usize::from(byte(&mut rest)?);
-    let id = take(&mut rest, length)?;
-    (id.len() <= MAX_ID).then(|| (version, id.to_vec()))
+    let mut identifier = || {
+        let length = usize::from(byte(&mut rest)?);
+        take(&mut rest, length).filter(|id| id.len() <= MAX_ID)
+    };
+    let (id, own) = (identifier()?, identifier()?);
+    Some((version, id.to_vec(), own.to_vec()))
 }
 
 /// The pieces of the hello in all Initial packets of a datagram, with their offsets.
