@@ -226,7 +226,7 @@ fn no_core_is_written_of_what_may_bring_secrets_along() {
                 .starts_with(&["Max", "core", "file", "size", "0", "0"])
         })
     };
-    let kept = crate::host::wait_until(|| none());
+    let kept = crate::host::wait_until(none);
     drop(reading.stdin.take());
     reading.wait().expect("its end");
     assert!(kept.is_ok(), "cores are still written");

@@ -30,14 +30,15 @@ fn secret_part_begins(rest: &[u8]) -> bool {
     let parts: &[&[u8]] = match rest.first() {
         Some(b'a') => &[b"apikey", b"accesskey", b"authkey", b"authorization", b"assertion"],
         Some(b'b') => &[b"bearer"],
-        Some(b'c') => &[b"credential", b"cookie", b"cvv", b"cardnumber", b"creditcard"],
+        Some(b'c') => &[b"credential", b"cookie", b"cvv", b"cvc", b"cardnumber", b"creditcard", b"cardcode"],
         Some(b'i') => &[b"iban"],
         Some(b'j') => &[b"jwt"],
         Some(b'm') => &[b"magiclink"],
         Some(b'o') => &[b"onetime"],
         Some(b'p') => &[b"password", b"passwd", b"passphrase", b"passcode", b"privatekey"],
-        Some(b's') => &[b"secret", b"session", b"signature", b"subscriptionkey", b"samlre"],
-        Some(b't') => &[b"token"],
+        Some(b's') => &[b"secret", b"session", b"signature", b"subscriptionkey", b"samlre", b"securitycode"],
+        Some(b't') => &[b"token", b"track1", b"track2", b"trackdata"],
+        Some(b'v') => &[b"verificationcode", b"verificationvalue"],
         _ => &[],
     };
     parts.iter().any(|part| rest.starts_with(part))
@@ -59,7 +60,8 @@ const SECRET_WHOLE: &[&[u8]] = &[
     b"otp",
     b"totp",
     b"mfa",
-    b"cvc",
+    b"csc",
+    b"cvn",
     b"ssn",
     b"card",
     b"pan",
@@ -148,6 +150,18 @@ mod tests {
             assert!(is_secret(name.as_bytes()), "{name}");
         }
         for name in ["page", "author", "keyword", "design", "decode", "limit", "passenger", "codec"] {
+            assert!(!is_secret(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn names_of_what_proves_a_card_is_held_are_secret() {
+        for name in
+            ["cvv2", "cardCvc", "CSC", "cvn", "security_code", "cardVerificationValue", "track2", "pin"]
+        {
+            assert!(is_secret(name.as_bytes()), "{name}");
+        }
+        for name in ["country_code", "tracking", "pinned", "verification"] {
             assert!(!is_secret(name.as_bytes()), "{name}");
         }
     }

@@ -59,7 +59,7 @@ pub(super) const CARD: DataClass = DataClass {
 pub(super) const CVV: DataClass = DataClass {
     name: "cvv",
     title: "Card verification code",
-    summary: "Three or four digits under a name that says so; never kept nor sent on, in any mode (PCI DSS 3.3.1)",
+    summary: "Three or four digits under a name that says so; nobody may keep it once a payment is authorised (PCI DSS 3.3.1)",
     kind: ClassKind::Financial,
     region: None,
     strength: Strength::Named,
@@ -88,7 +88,7 @@ pub(super) const CVV: DataClass = DataClass {
 pub(super) const PIN: DataClass = DataClass {
     name: "card-pin",
     title: "PIN",
-    summary: "Four to six digits under a name that says so; never kept nor sent on, in any mode (PCI DSS 3.3.1)",
+    summary: "Four to six digits under a name that says so; nobody may keep it once a payment is authorised (PCI DSS 3.3.1)",
     kind: ClassKind::Financial,
     region: None,
     strength: Strength::Named,
@@ -103,7 +103,7 @@ pub(super) const PIN: DataClass = DataClass {
 pub(super) const TRACK: DataClass = DataClass {
     name: "card-track",
     title: "Magnetic stripe of a card",
-    summary: "Track 1 or 2 with its number, Luhn's check digit and date (ISO/IEC 7813); never kept nor sent on, in any mode (PCI DSS 3.3.1)",
+    summary: "Track 1 or 2 with its number, Luhn's check digit and date (ISO/IEC 7813); nobody may keep it once a payment is authorised (PCI DSS 3.3.1)",
     kind: ClassKind::Financial,
     region: None,
     strength: Strength::Certain,

@@ -335,7 +335,7 @@ mod tests {
             let mut pieces = Vec::new();
             frames(&bytes, &mut pieces);
             let packet = [&[0xc0, 0, 0, 0, 1][..], &bytes].concat();
-            if let Some((version, id)) = long_header(&packet) {
+            if let Some((version, id, _)) = long_header(&packet) {
                 read(&packet, version, &id);
             }
         }

@@ -421,6 +421,7 @@ fn number(text: &[u8]) -> Value {
     }
     match text.parse::<f64>() {
         // Both checks make the conversion exact.
+        #[allow(clippy::cast_possible_truncation, reason = "it has no fraction, and is as small as that")]
         Ok(number) if number.fract() == 0.0 && number.abs() <= EXACT => Value::Number(number as i64),
         _ => Value::OtherNumber,
     }
