@@ -195,7 +195,7 @@ pub(crate) fn redactor(effective: &Effective, key: TokenKey) -> Redactor {
 
 /// What is no share of anybody: code, threads' stacks, caches of fixed size, and what the allocator keeps for a second of what
 /// was given back to it.
-const OWN_MEMORY: usize = 36 << 20;
+const OWN_MEMORY: usize = 42 << 20;
 
 /// The bound for which the usual limits of what is learned are meant; with less, they shrink alike.
 const USUAL_MEMORY: usize = 1 << 30;
