@@ -1,19 +1,15 @@
 //! `callers`: who calls the APIs of captures, and with which sessions.
 
-use crate::cli::{CallersArgs, OnOff, SenseArgs};
+use crate::cli::CallersArgs;
 use crate::failure::{Exit, Failure};
+use crate::learn::{Learned, learn};
 use crate::paper::{Paper, fit, plain, print};
-use crate::sense::{load_key, pipeline_config, redactor};
-use crate::settings::Effective;
 use crate::size;
 use crate::summary::rfc3339;
-use crate::watch::{Terminal, catch_signals};
 use serde_json::{Value, json};
-use tapwire_capture::{Pressure, open_files};
 use tapwire_event::Redactor;
 use tapwire_inspect::{Grants, Token, Word};
 use tapwire_inventory::{AgentFamily, Inventory, KnownCaller, KnownSession, Principal};
-use tapwire_pipeline::run;
 use tapwire_wire::Timestamp;
 
 /// Columns of a line, after the caller's name.
@@ -24,26 +20,16 @@ const WIDEST: usize = 28;
 
 /// `tapwire callers`.
 pub(crate) fn callers(args: &CallersArgs) -> Result<Exit, Failure> {
-    let effective = Effective::load(&args.config)?;
-    let key = load_key(args.token_key.as_deref(), None)?;
-    let mut source = open_files(&args.paths, args.bpf.as_deref())?;
-    let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
-    let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
-    let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
-    let report = run(&mut source, &config, Vec::new(), &mut terminal);
-    terminal.finish();
-    report.source_errors.iter().for_each(|error| eprintln!("tapwire: {error}"));
-    let mut redactor = redactor(&effective, key);
+    let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
+    let Learned { report, redactor } = &mut learned;
     if let Some(inventory) = &report.inventory {
         let text = match args.json {
-            true => lines(inventory, args.sessions, &mut redactor),
-            false => page(inventory, args.sessions, &mut redactor),
+            true => lines(inventory, args.sessions, redactor),
+            false => page(inventory, args.sessions, redactor),
         };
         print(&text, true)?;
     }
-    let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
-    Ok(if nothing_read { Exit::Operator } else { Exit::Done })
+    Ok(learned.exit())
 }
 
 /// A table of callers, and one of sessions where they were asked for.

@@ -323,18 +323,12 @@ pub(crate) struct ShowArgs {
     pub(crate) config: ConfigArgs,
 }
 
-/// `tapwire inventory`.
+/// What is learned from: captures, and what is known of their APIs beforehand.
 #[derive(Debug, Args)]
-pub(crate) struct InventoryArgs {
+pub(crate) struct LearnArgs {
     /// Captures to learn from: files, directories, or - for standard input
     #[arg(value_name = "PATH", required = true)]
     pub(crate) paths: Vec<PathBuf>,
-    /// Show one endpoint with its parameters and schemas: its id, or method and template such as 'GET /orders/{orderId}'
-    #[arg(long, value_name = "ENDPOINT")]
-    pub(crate) endpoint: Option<String>,
-    /// As JSON, one object a line; those of endpoints that turned out to be others have `merged_into`
-    #[arg(long)]
-    pub(crate) json: bool,
     /// Capture filter, in tcpdump's syntax
     #[arg(short = 'f', long = "filter", value_name = "BPF")]
     pub(crate) bpf: Option<String>,
@@ -351,14 +345,26 @@ pub(crate) struct InventoryArgs {
     pub(crate) config: ConfigArgs,
 }
 
+/// `tapwire inventory`.
+#[derive(Debug, Args)]
+pub(crate) struct InventoryArgs {
+    #[command(flatten)]
+    pub(crate) learn: LearnArgs,
+    /// Show one endpoint with its parameters and schemas: its id, or method and template such as 'GET /orders/{orderId}'
+    #[arg(long, value_name = "ENDPOINT")]
+    pub(crate) endpoint: Option<String>,
+    /// As JSON, one object a line; those of endpoints that turned out to be others have `merged_into`
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 /// `tapwire openapi`.
 #[derive(Debug, Args)]
 pub(crate) struct OpenApiArgs {
     /// The service, as `tapwire inventory` names it
     pub(crate) service: String,
-    /// Captures to learn from: files, directories, or - for standard input
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) learn: LearnArgs,
     /// As YAML
     #[arg(long, conflicts_with = "diff")]
     pub(crate) yaml: bool,
@@ -371,43 +377,19 @@ pub(crate) struct OpenApiArgs {
     /// Exit with 1 when there is a difference of this severity or worse: informational, low, medium, high, critical
     #[arg(long, value_name = "SEVERITY", requires = "diff")]
     pub(crate) fail_on: Option<String>,
-    /// Descriptions of APIs (repeatable), whose templates, names and ids are taken where they describe the service
-    #[arg(long, value_name = "FILE")]
-    pub(crate) openapi: Vec<String>,
-    /// Capture filter, in tcpdump's syntax
-    #[arg(short = 'f', long = "filter", value_name = "BPF")]
-    pub(crate) bpf: Option<String>,
-    #[command(flatten)]
-    pub(crate) keys: KeyArgs,
-    /// Key of all tokens
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_key: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
 }
 
 /// `tapwire callers`.
 #[derive(Debug, Args)]
 pub(crate) struct CallersArgs {
-    /// Captures to learn from: files, directories, or - for standard input
-    #[arg(value_name = "PATH", required = true)]
-    pub(crate) paths: Vec<PathBuf>,
+    #[command(flatten)]
+    pub(crate) learn: LearnArgs,
     /// Sessions, too: which login handed their credentials out, what renewed and what ended them
     #[arg(long)]
     pub(crate) sessions: bool,
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
-    /// Capture filter, in tcpdump's syntax
-    #[arg(short = 'f', long = "filter", value_name = "BPF")]
-    pub(crate) bpf: Option<String>,
-    #[command(flatten)]
-    pub(crate) keys: KeyArgs,
-    /// Key of all tokens
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_key: Option<PathBuf>,
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
 }
 
 /// `tapwire carve`.

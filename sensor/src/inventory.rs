@@ -2,51 +2,32 @@
 
 use crate::apis;
 use crate::behind;
-use crate::cli::{InventoryArgs, OnOff, SenseArgs};
-use crate::descriptions;
+use crate::cli::InventoryArgs;
 use crate::failure::{Exit, Failure};
+use crate::learn::{Learned, learn};
 use crate::paper::{Paper, print};
 use crate::schema;
-use crate::sense::{load_key, pipeline_config, redactor};
-use crate::settings::Effective;
 use crate::summary::rfc3339;
-use crate::watch::{Terminal, catch_signals};
 use serde_json::{Value, json};
-use tapwire_capture::{Pressure, open_files};
 use tapwire_event::Redactor;
 use tapwire_inventory::{Endpoint, EndpointId, Inventory, Orphan, State};
-use tapwire_pipeline::run;
 use tapwire_protocol::tls::Services;
 
 /// `tapwire inventory`.
 pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
-    let effective = Effective::load(&args.config)?;
-    let key = load_key(args.token_key.as_deref(), None)?;
-    let mut source = open_files(&args.paths, args.bpf.as_deref())?;
-    let openapi = args.openapi.clone();
-    let sense = SenseArgs { analysis: OnOff::On, openapi, ..SenseArgs::default() };
-    let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
-    let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
-    let report = run(&mut source, &config, Vec::new(), &mut terminal);
-    terminal.finish();
-    for error in &report.source_errors {
-        eprintln!("tapwire: {error}");
-    }
-    descriptions::tell_unmet(report.inventory.as_ref());
-    let mut redactor = redactor(&effective, key);
+    let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
+    let Learned { report, redactor } = &mut learned;
     let text = match (&report.inventory, &args.endpoint) {
-        (Some(inventory), Some(wanted)) => chosen(inventory, wanted, args.json, &mut redactor)?,
-        (Some(inventory), None) if args.json => lines(inventory, &report.behind_tls, &mut redactor),
-        (Some(inventory), None) => table(inventory, &report.behind_tls, &mut redactor),
+        (Some(inventory), Some(wanted)) => chosen(inventory, wanted, args.json, redactor)?,
+        (Some(inventory), None) if args.json => lines(inventory, &report.behind_tls, redactor),
+        (Some(inventory), None) => table(inventory, &report.behind_tls, redactor),
         (None, _) => String::new(),
     };
     print(&text, true)?;
     if let Some(beyond) = behind::beyond(&report.behind_tls).filter(|_| args.json) {
         eprintln!("tapwire: behind TLS: {beyond}");
     }
-    let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
-    Ok(if nothing_read { Exit::Operator } else { Exit::Done })
+    Ok(learned.exit())
 }
 
 fn table(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) -> String {

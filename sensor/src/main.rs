@@ -15,6 +15,7 @@ mod handover;
 mod inventory;
 mod kept;
 mod keys;
+mod learn;
 mod ledger;
 mod lists;
 mod next;

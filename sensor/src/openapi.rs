@@ -1,18 +1,14 @@
 //! `openapi`: a service as it was seen, or compared with how it is described.
 
-use crate::cli::{OnOff, OpenApiArgs, SenseArgs};
+use crate::cli::OpenApiArgs;
 use crate::descriptions;
 use crate::differences;
 use crate::failure::{Exit, Failure};
+use crate::learn::{Learned, learn};
 use crate::paper::print;
-use crate::sense::{load_key, pipeline_config, redactor, severity};
-use crate::settings::Effective;
-use crate::watch::{Terminal, catch_signals};
-use tapwire_capture::{Pressure, open_files};
+use crate::sense::severity;
 use tapwire_event::{Redactor, describe};
-use tapwire_inspect::TokenKey;
 use tapwire_inventory::Inventory;
-use tapwire_pipeline::{Report, run};
 
 /// Services that are named where the one asked for was not seen.
 const SHOWN: usize = 8;
@@ -20,15 +16,15 @@ const SHOWN: usize = 8;
 /// `tapwire openapi`.
 pub(crate) fn openapi(args: &OpenApiArgs) -> Result<Exit, Failure> {
     let threshold = args.fail_on.as_deref().map(severity).transpose()?;
-    let effective = Effective::load(&args.config)?;
-    let key = load_key(args.token_key.as_deref(), None)?;
     let service = args.service.to_ascii_lowercase();
-    let report = learn(args, &effective, key.clone(), &service)?;
-    for error in &report.source_errors {
-        eprintln!("tapwire: {error}");
-    }
-    descriptions::tell_unmet(report.inventory.as_ref());
-    let mut redactor = redactor(&effective, key);
+    // The description that is compared with is the prior.
+    let learned = learn(&args.learn, true, |config| {
+        if let Some(spec) = &args.diff {
+            config.inventory.descriptions = descriptions::of_service(spec, &service)?;
+        }
+        Ok(())
+    })?;
+    let Learned { report, mut redactor } = learned;
     let inventory = report.inventory.as_ref().ok_or_else(|| Failure::new("nothing was learned"))?;
     let Some(document) = describe(inventory, &service, &mut redactor) else {
         return Err(Failure::new(not_seen(inventory, &service, &mut redactor)));
@@ -45,22 +41,6 @@ pub(crate) fn openapi(args: &OpenApiArgs) -> Result<Exit, Failure> {
     print(&text, true)?;
     let reached = |least| found.iter().any(|one| differences::severity(one.kind) >= least);
     Ok(if threshold.is_some_and(reached) { Exit::Findings } else { Exit::Done })
-}
-
-/// Learns from the captures; the description that is compared with is the prior.
-fn learn(args: &OpenApiArgs, effective: &Effective, key: TokenKey, service: &str) -> Result<Report, Failure> {
-    let mut source = open_files(&args.paths, args.bpf.as_deref())?;
-    let openapi = args.openapi.clone();
-    let sense = SenseArgs { analysis: OnOff::On, openapi, ..SenseArgs::default() };
-    let mut config = pipeline_config(effective, &sense, key, Pressure::Block)?;
-    if let Some(spec) = &args.diff {
-        config.inventory.descriptions = descriptions::of_service(spec, service)?;
-    }
-    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
-    let mut terminal = Terminal::new(catch_signals()?, true, Pressure::Block);
-    let report = run(&mut source, &config, Vec::new(), &mut terminal);
-    terminal.finish();
-    Ok(report)
 }
 
 fn not_seen(inventory: &Inventory, service: &str, redactor: &mut Redactor) -> String {
