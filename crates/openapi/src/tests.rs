@@ -53,20 +53,6 @@ paths:
     post:
       parameters: [{in: formData, name: file, type: file, required: true}, {in: formData, name: note, type: string}]
       responses: {"201": {description: done}}
-definitions:
-  Order:
-    type: object
-    required: [id]
-    properties:
-      id: {type: integer, format: int64}
-      note: {type: string, x-nullable: true}
-      lines: {type: array, items: {$ref: "#/definitions/Line"}}
-      parent: {$ref: "#/definitions/Order"}
-      labels: {type: object, additionalProperties: {type: string}}
-  Line:
-    allOf:
-      - {type: object, properties: {sku: {type: string}}}
-      - {type: object, properties: {price: {type: number}}}
 "##;
 
 const SHOP_V30: &str = r##"{
@@ -100,6 +86,32 @@ const SHOP_V30: &str = r##"{
       "Line": {"allOf": [{"type": "object", "properties": {"sku": {"type": "string"}}},
                          {"type": "object", "properties": {"price": {"type": "number"}}}]}}}
 }"##;
+
+/// The schemas of the shop in YAML: how a note may be null, where references lead, and how deep the text stands.
+fn shop_schemas(note: &str, root: &str, indent: &str) -> String {
+    let text = r##"
+Order:
+  type: object
+  required: [id]
+  properties:
+    id: {type: integer, format: int64}
+    note: {$note}
+    lines: {type: array, items: {$ref: "$root/Line"}}
+    parent: {$ref: "$root/Order"}
+    labels: {type: object, additionalProperties: {type: string}}
+Line:
+  allOf:
+    - {type: object, properties: {sku: {type: string}}}
+    - {type: object, properties: {price: {type: number}}}
+"##;
+    let text = text.replace("$note", note).replace("$root", root);
+    text.lines().map(|line| format!("{indent}{line}\n")).collect()
+}
+
+fn shop_v2() -> String {
+    let schemas = shop_schemas("type: string, x-nullable: true", "#/definitions", "  ");
+    format!("{SHOP_V2}definitions:{schemas}")
+}
 
 /// The second as version 3.1 in YAML, spread over two files.
 fn shop_v31() -> [(&'static str, String); 2] {
@@ -138,28 +150,18 @@ item:
     security: []
     requestBody: {required: true, content: {application/json: {schema: {$ref: "#/Order"}}}}
     responses: {"204": {description: done}}
-Order:
-  type: object
-  required: [id]
-  properties:
-    id: {type: integer, format: int64}
-    note: {type: [string, "null"]}
-    lines: {type: array, items: {$ref: "#/Line"}}
-    parent: {$ref: "#/Order"}
-    labels: {type: object, additionalProperties: {type: string}}
-Line:
-  allOf:
-    - {type: object, properties: {sku: {type: string}}}
-    - {type: object, properties: {price: {type: number}}}
 "##;
-    [("shop.yaml", main.to_owned()), ("parts/order.yaml", part.to_owned())]
+    [
+        ("shop.yaml", main.to_owned()),
+        ("parts/order.yaml", format!("{part}{}", shop_schemas(r#"type: [string, "null"]"#, "#", ""))),
+    ]
 }
 
 fn shops() -> Vec<Description> {
     let [main, part] = shop_v31();
     let mut reading = read(&[(main.0, &main.1), (part.0, &part.1)]);
     assert_eq!(reading.faults, []);
-    vec![one("a.yaml", SHOP_V2), one("b.json", SHOP_V30), reading.descriptions.remove(0)]
+    vec![one("a.yaml", &shop_v2()), one("b.json", SHOP_V30), reading.descriptions.remove(0)]
 }
 
 #[test]
@@ -323,7 +325,7 @@ fn yaml_is_read_by_its_core_schema() {
 fn damaged(which: usize, damage: &[(usize, u8, bool)]) -> (&'static str, Vec<u8>) {
     let [main, part] = shop_v31();
     let (name, text) = match which {
-        0 => ("a.yaml", SHOP_V2.to_owned()),
+        0 => ("a.yaml", shop_v2()),
         1 => ("b.json", SHOP_V30.to_owned()),
         2 => main,
         _ => part,
