@@ -27,6 +27,10 @@ def arguments():
     return parser.parse_args()
 
 
+def medians(runs):
+    return {field: statistics.median(getattr(one, field) for one in runs) for field in ("cpu", "wall", "rss_mib")}
+
+
 class Bench:
     def __init__(self, options):
         self.options = options
@@ -41,10 +45,16 @@ class Bench:
 
     def sense(self, *flags, memory=MEMORY):
         """Medians of CPU seconds and of peak memory in MiB, and the exchanges found."""
-        command = [self.options.tapwire.resolve(), "replay", self.capture, "-q", "--memory", memory, *flags,
+        runs = [self.once(self.capture, *flags, memory=memory) for _ in range(self.options.rounds)]
+        return {**medians(runs), **self.found()}
+
+    def once(self, capture, *flags, memory=MEMORY):
+        command = [self.options.tapwire.resolve(), "replay", capture, "-q", "--memory", memory, *flags,
                    "--format", "eve", "--events", self.events]
-        tool = Tool("tapwire", command, self.events, None, 1.0)
-        runs = [run(tool, self.options.scratch) for _ in range(self.options.rounds)]
+        return run(Tool("tapwire", command, self.events, None, 1.0), self.options.scratch)
+
+    def found(self):
+        """Exchanges of the last run, and the bytes of their bodies."""
         found = length = 0
         with open(self.events, encoding="utf-8") as log:
             for line in log:
@@ -52,9 +62,7 @@ class Bench:
                 if record["event_type"] == "http":
                     found += 1
                     length += record["http"]["length"]
-        median = lambda field: statistics.median(getattr(one, field) for one in runs)
-        return {"cpu": median("cpu"), "wall": median("wall"), "rss_mib": median("rss_mib"), "found": found,
-                "body_bytes": length}
+        return {"found": found, "body_bytes": length}
 
     def suricata(self):
         """What Suricata finds with the settings it comes with, and its CPU seconds."""
@@ -116,17 +124,26 @@ def ten_times(bench):
 
 def protocols(bench):
     """The same exchanges over HTTP/1, HTTP/2 and both inside TLS 1.3: with keys all are found, without keys they are
-    estimated."""
-    keys = ["--keylog", f"{bench.capture}.keys"]
-    rows = {}
-    for name, flags, with_keys in (("http1", [], []), ("http2", ["--http2"], []), ("http1 in tls", ["--tls"], keys),
-                                   ("http2 in tls", ["--http2", "--tls"], keys), ("tls without keys", ["--tls"], [])):
+    estimated. In turn, so that each round's ratios are of programs that ran side by side."""
+    cases, rows = {}, {}
+    for name, flags, with_keys in (("http1", [], False), ("http2", ["--http2"], False), ("http1 in tls", ["--tls"], True),
+                                   ("http2 in tls", ["--http2", "--tls"], True), ("tls without keys", ["--tls"], False)):
         size = bench.generate("--exchanges", "100000", "--connections", "800", *flags)
-        rows[name] = {**bench.sense("--analysis", "off", *with_keys), "capture_bytes": size}
-    plain = rows["http1"]["cpu"]
+        capture = bench.capture.rename(bench.options.scratch / f"{name.replace(' ', '-')}.pcap")
+        keys = []
+        if with_keys:
+            keys = ["--keylog", pathlib.Path(f"{bench.capture}.keys").rename(f"{capture}.keys")]
+        cases[name] = (capture, keys)
+        rows[name] = {"capture_bytes": size, "runs": []}
+    for _ in range(bench.options.rounds):
+        for name, (capture, keys) in cases.items():
+            rows[name]["runs"].append(bench.once(capture, "--analysis", "off", *keys))
+            rows[name].update(bench.found())
+    plain = [one.cpu for one in rows["http1"]["runs"]]
     for row in rows.values():
-        row["ratio"] = round(row["cpu"] / plain, 2)
-    return rows, f"100,000 exchanges over HTTP/1 in {plain:.2f} CPU s; " + "; ".join(
+        runs = row.pop("runs")
+        row.update(medians(runs), ratio=round(statistics.median(one.cpu / base for one, base in zip(runs, plain)), 2))
+    return rows, f"100,000 exchanges over HTTP/1 in {rows['http1']['cpu']:.2f} CPU s; " + "; ".join(
         f"{name}: {row['found']:,} in {row['ratio']:.2f} times that" for name, row in rows.items() if name != "http1")
 
 
