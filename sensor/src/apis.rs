@@ -1,6 +1,7 @@
 //! The APIs of a summary: services with their busiest endpoints, as one table.
 
 use crate::paper::{Paper, fit, plain};
+use crate::schema::about;
 use crate::size::{self, counted};
 use std::cmp::Reverse;
 use tapwire_event::Redactor;
@@ -70,6 +71,11 @@ fn table(inventory: &Inventory, most: usize, limit: usize, redactor: &mut Redact
             counted(service.calls, "call"),
             counted(endpoints, "endpoint")
         ));
+        let said = about(&inventory.about_service(&service.name));
+        if !said.is_empty() {
+            let said: Vec<String> = said.iter().map(|(what, text)| format!("{what} {text}")).collect();
+            paper.hang("    ", &said.join(", "));
+        }
         rows.iter().for_each(|row| paper.line(&columns.line(row)));
         let more = endpoints.saturating_sub(rows.len() as u64);
         if more > 0 {

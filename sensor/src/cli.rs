@@ -149,7 +149,7 @@ pub(crate) struct ConfigArgs {
     /// Set one key of the configuration, such as redact.fidelity=full
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub(crate) set: Vec<String>,
-    /// What is known of the network (repeatable): a file with [networks] and [lists], or a table of assets that ends in .csv
+    /// What is known of the network (repeatable): a file with [networks], [lists], [owners] and [tags], or a table of assets that ends in .csv
     #[arg(long, value_name = "FILE")]
     pub(crate) context: Vec<PathBuf>,
     /// Inspector threads; 0 runs everything on one thread, which only captures allow

@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::settings::{Effective, file_of};
 use crate::watch::catch_hangup;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,7 @@ const LARGEST: u64 = 256 << 20;
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct ContextSettings {
-    /// Files with `[networks]` and `[lists]`, and tables of assets (`.csv`). `run` reads them again when they change.
+    /// Files with `[networks]`, `[lists]`, `[owners]` and `[tags]`, and tables of assets (`.csv`). `run` reads them again when they change.
     pub(crate) files: Vec<PathBuf>,
 }
 
@@ -60,11 +61,14 @@ pub(crate) struct Lists {
     pub(crate) users: Vec<String>,
 }
 
+/// `[owners]` and `[tags]`: what is said, and the hosts, paths and networks of which.
+pub(crate) type Labels = BTreeMap<String, Vec<String>>;
+
 /// Where context comes from.
 pub(crate) struct ContextFiles {
     files: Vec<PathBuf>,
     /// Section, key and value of what stands in the configuration itself.
-    own: Vec<(&'static str, &'static str, String)>,
+    own: Vec<(&'static str, String, String)>,
     key: TokenKey,
 }
 
@@ -72,7 +76,7 @@ impl ContextFiles {
     /// What the configuration says and names.
     pub(crate) fn of(effective: &Effective, key: TokenKey) -> Self {
         let (networks, lists) = (&effective.settings.networks, &effective.settings.lists);
-        let own = [
+        let fixed = [
             ("networks", "internal", &networks.internal),
             ("networks", "partner", &networks.partner),
             ("networks", "public", &networks.public),
@@ -83,10 +87,15 @@ impl ContextFiles {
             ("lists", "domains", &lists.domains),
             ("lists", "users", &lists.users),
         ];
-        let values = |(section, name, values): (&'static str, &'static str, &Vec<String>)| {
-            values.iter().map(move |value| (section, name, value.clone())).collect::<Vec<_>>()
-        };
-        let own = own.into_iter().flat_map(values).collect();
+        let fixed = fixed.into_iter().map(|(section, name, values)| (section, name.to_owned(), values));
+        let labels = [("owners", &effective.settings.owners), ("tags", &effective.settings.tags)];
+        let labels = labels.into_iter().flat_map(|(section, labels)| {
+            labels.iter().map(move |(label, places)| (section, label.clone(), places))
+        });
+        let own = fixed.chain(labels).flat_map(|(section, name, values)| {
+            values.iter().map(move |value| (section, name.clone(), value.clone()))
+        });
+        let own = own.collect();
         Self { files: effective.settings.context.files.clone(), own, key }
     }
 

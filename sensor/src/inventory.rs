@@ -10,7 +10,8 @@ use crate::schema;
 use crate::summary::rfc3339;
 use serde_json::{Value, json};
 use tapwire_event::Redactor;
-use tapwire_inventory::{Endpoint, EndpointId, Inventory, Orphan, State};
+use tapwire_inventory::context::About;
+use tapwire_inventory::{Endpoint, EndpointId, Inventory, Orphan, State, States};
 use tapwire_protocol::tls::Services;
 
 /// `tapwire inventory`.
@@ -43,12 +44,10 @@ fn lines(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) 
     let mut text = String::new();
     let states = inventory.states();
     for endpoint in inventory.endpoints() {
-        let mut object = object(endpoint, redactor);
-        object["states"] = states.of(endpoint.id).iter().map(|state| state.name()).collect();
-        text.push_str(&format!("{object}\n"));
+        text.push_str(&format!("{}\n", object(inventory, endpoint, &states, redactor)));
     }
     for orphan in inventory.orphans() {
-        text.push_str(&format!("{}\n", unseen(&orphan, redactor)));
+        text.push_str(&format!("{}\n", unseen(inventory, &orphan, redactor)));
     }
     for (old, new) in inventory.merged() {
         text.push_str(&format!("{}\n", json!({"id": endpoint_id(old), "merged_into": endpoint_id(new)})));
@@ -80,17 +79,15 @@ fn chosen(
     let states = inventory.states();
     if as_json {
         for endpoint in found {
-            let mut object = object(endpoint, redactor);
-            object["states"] = states.of(endpoint.id).iter().map(|state| state.name()).collect();
-            paper.line(&object.to_string());
+            paper.line(&object(inventory, endpoint, &states, redactor).to_string());
         }
     } else {
-        found.iter().for_each(|endpoint| schema::page(endpoint, redactor, &mut paper));
+        found.iter().for_each(|endpoint| schema::page(inventory, endpoint, redactor, &mut paper));
     }
     Ok(paper.into_text())
 }
 
-fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
+fn object(inventory: &Inventory, endpoint: &Endpoint, states: &States, redactor: &mut Redactor) -> Value {
     let mut object = json!({
         "id": endpoint_id(endpoint.id),
         "service": redactor.shown_host(&endpoint.service),
@@ -104,7 +101,9 @@ fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
         "status": status(endpoint),
         "auth": auth(endpoint),
         "parameters": path_parameters(&endpoint.template),
+        "states": states.of(endpoint.id).iter().map(|state| state.name()).collect::<Vec<_>>(),
     });
+    add_about(&mut object, &inventory.about(endpoint));
     schema::add_to(&mut object, endpoint, redactor);
     if endpoint.callers.count().1 {
         object["callers_at_least"] = true.into();
@@ -116,8 +115,8 @@ fn object(endpoint: &Endpoint, redactor: &mut Redactor) -> Value {
 }
 
 /// What is described and was not seen.
-fn unseen(orphan: &Orphan, redactor: &mut Redactor) -> Value {
-    json!({
+fn unseen(inventory: &Inventory, orphan: &Orphan, redactor: &mut Redactor) -> Value {
+    let mut object = json!({
         "id": endpoint_id(orphan.id),
         "service": redactor.shown_host(&orphan.service),
         "method": &orphan.method,
@@ -125,7 +124,25 @@ fn unseen(orphan: &Orphan, redactor: &mut Redactor) -> Value {
         "calls": 0,
         "parameters": path_parameters(&orphan.template),
         "states": [State::Documented.name(), State::Orphan.name()],
-    })
+    });
+    add_about(&mut object, &inventory.about_path(&orphan.service, &orphan.template));
+    object
+}
+
+/// What files say of it. These words are the operator's, not traffic's.
+fn add_about(object: &mut Value, about: &About) {
+    let texts = [
+        ("owner", &about.owner),
+        ("zone", &about.zone),
+        ("criticality", &about.criticality),
+        ("asset", &about.asset),
+    ];
+    for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))) {
+        object[name] = text.into();
+    }
+    if !about.tags.is_empty() {
+        object["tags"] = about.tags.iter().map(|tag| &**tag).collect();
+    }
 }
 
 /// An id as it is written.

@@ -6,7 +6,8 @@ use crate::size::{self, counted};
 use serde_json::{Map, Value, json};
 use tapwire_event::Redactor;
 use tapwire_inspect::fields::Step;
-use tapwire_inventory::{BodySchema, Endpoint, Node, Schema, Schemas};
+use tapwire_inventory::context::About;
+use tapwire_inventory::{BodySchema, Endpoint, Inventory, Node, Schema, Schemas};
 
 /// Where parameters stand, as OpenAPI spells it, in the order in which they are shown.
 const PLACES: [(Step, &str); 4] =
@@ -159,7 +160,7 @@ fn choices(node: &Node, typed: bool, redactor: &mut Redactor) -> Option<Vec<Stri
 }
 
 /// Writes the page of one endpoint.
-pub(crate) fn page(endpoint: &Endpoint, redactor: &mut Redactor, paper: &mut Paper) {
+pub(crate) fn page(inventory: &Inventory, endpoint: &Endpoint, redactor: &mut Redactor, paper: &mut Paper) {
     let method = plain(&redactor.shown_method(&endpoint.method));
     let template = plain(&redactor.shown_path(&endpoint.template));
     paper.heading(&format!("{method} {template}"));
@@ -168,6 +169,9 @@ pub(crate) fn page(endpoint: &Endpoint, redactor: &mut Redactor, paper: &mut Pap
         paper.row("operation", &plain(&redactor.shown_operation(operation)));
     }
     paper.row("id", &endpoint_id(endpoint.id));
+    for (name, what) in about(&inventory.about(endpoint)) {
+        paper.row(name, &what);
+    }
     paper.row("calls", &calls(endpoint));
     let Some(schemas) = endpoint.schemas() else {
         paper.row("schemas", "no room was left to learn them (--memory)");
@@ -197,6 +201,19 @@ pub(crate) fn page(endpoint: &Endpoint, redactor: &mut Redactor, paper: &mut Pap
         })
         .collect();
     table("Header fields of answers", &rows, paper);
+}
+
+/// What files say, by name, as people read it.
+pub(crate) fn about(about: &About) -> Vec<(&'static str, String)> {
+    let tags = about.tags.join(", ");
+    let all = [
+        ("owner", about.owner.as_deref()),
+        ("zone", about.zone.as_deref()),
+        ("criticality", about.criticality.as_deref()),
+        ("asset", about.asset.as_deref()),
+        ("tags", Some(tags.as_str()).filter(|tags| !tags.is_empty())),
+    ];
+    all.into_iter().filter_map(|(name, text)| Some((name, plain(text?)))).collect()
 }
 
 fn calls(endpoint: &Endpoint) -> String {

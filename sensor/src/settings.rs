@@ -1,7 +1,7 @@
 //! The configuration: defaults, then the file, then `--set`, then options, each value with where it came from.
 
 use crate::cli::ConfigArgs;
-use crate::context::{ContextSettings, Lists, Networks};
+use crate::context::{ContextSettings, Labels, Lists, Networks};
 use crate::failure::Failure;
 use crate::size::parse_bytes;
 use serde::{Deserialize, Serialize};
@@ -53,6 +53,10 @@ pub(crate) struct Settings {
     pub(crate) networks: Networks,
     /// Lists that calls are held against; context files add to them.
     pub(crate) lists: Lists,
+    /// Who answers for what: hosts, paths of a host, networks. Goes before the owners of assets.
+    pub(crate) owners: Labels,
+    /// Tags of hosts, paths of a host, networks.
+    pub(crate) tags: Labels,
     /// Outputs.
     pub(crate) sink: tapwire_sink::Config,
     /// Secrets that others send.
@@ -284,6 +288,8 @@ impl Default for Settings {
             context: ContextSettings::default(),
             networks: Networks::default(),
             lists: Lists::default(),
+            owners: Labels::default(),
+            tags: Labels::default(),
             sink: tapwire_sink::Config::default(),
             keys: Keys::default(),
         }

@@ -3,6 +3,7 @@
 use crate::hashing::Keyed;
 use crate::schemas::{Room, Schemas};
 use crate::{Documented, EndpointId, Proofs};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
 use tapwire_wire::Timestamp;
@@ -11,6 +12,8 @@ use tapwire_wire::Timestamp;
 const EXACT_CALLERS: usize = 64;
 /// Response shapes kept of one endpoint.
 const MAX_SHAPES: usize = 8;
+/// Addresses of servers kept of one service.
+const MAX_SERVERS: usize = 4;
 
 /// How many answers were of which class.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -287,4 +290,19 @@ pub struct Service {
     pub calls: u64,
     /// Endpoints known.
     pub endpoints: u32,
+    /// Addresses that served it, in the order they came, at most four: by them files say whose it is.
+    pub servers: Vec<IpAddr>,
+}
+
+impl Service {
+    pub(crate) const fn new(name: Arc<str>, time: Timestamp) -> Self {
+        Self { name, first_seen: time, last_seen: time, calls: 0, endpoints: 0, servers: Vec::new() }
+    }
+
+    /// Notes the address of who answers.
+    pub(crate) fn served_by(&mut self, server: IpAddr) {
+        if self.servers.len() < MAX_SERVERS && !self.servers.contains(&server) {
+            self.servers.push(server);
+        }
+    }
 }

@@ -1,7 +1,7 @@
 //! The inventory: observations in, calls out, and what was learned of services and endpoints.
 
 use crate::carriers::{Carrier, Carriers};
-use crate::context::Context;
+use crate::context::{About, Context};
 use crate::endpoint::{Endpoint, Service};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
@@ -98,6 +98,37 @@ impl Inventory {
     /// What files say of the network.
     pub fn context(&self) -> &Context {
         &self.context
+    }
+
+    /// What files say of an endpoint.
+    pub fn about(&self, endpoint: &Endpoint) -> About {
+        self.about_path(&endpoint.service, &endpoint.template)
+    }
+
+    /// What files say of a service as a whole.
+    pub fn about_service(&self, service: &str) -> About {
+        self.about_path(service, "")
+    }
+
+    /// What files say of a template on a service, whether it was seen or not.
+    pub fn about_path(&self, service: &str, template: &str) -> About {
+        let known = self.service_by_name.get(service).and_then(|index| self.services.get(*index));
+        self.context.about(service, known.map_or(&[], |known| &known.servers), template)
+    }
+
+    /// Who answers for an endpoint, by its id.
+    pub fn owner(&self, id: EndpointId) -> Option<Arc<str>> {
+        self.about(self.endpoint(id)?).owner
+    }
+
+    /// The zone of an endpoint's servers, by its id.
+    pub fn zone(&self, id: EndpointId) -> Option<Arc<str>> {
+        self.about(self.endpoint(id)?).zone
+    }
+
+    /// The tags of an endpoint, by its id, sorted.
+    pub fn tags(&self, id: EndpointId) -> Vec<Arc<str>> {
+        self.endpoint(id).map(|endpoint| self.about(endpoint).tags).unwrap_or_default()
     }
 
     /// The service of an index, as callers have it.
@@ -216,6 +247,7 @@ impl Inventory {
         service.calls += u64::from(observation.exchange.child.is_none());
         service.first_seen = service.first_seen.min(time);
         service.last_seen = service.last_seen.max(time);
+        service.served_by(observation.exchange.flow.server().ip());
         self.listen(index, time);
         Some(index)
     }
@@ -241,7 +273,7 @@ impl Inventory {
         self.service_by_name.insert(Arc::clone(&name), index);
         self.roots.push(self.endpoints.root());
         self.scopes.push(self.endpoints.prior().scope(&name));
-        self.services.push(Service { name, first_seen: time, last_seen: time, calls: 0, endpoints: 0 });
+        self.services.push(Service::new(name, time));
         Some(index)
     }
 

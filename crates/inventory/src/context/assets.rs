@@ -108,8 +108,17 @@ impl Assets {
 
     /// The asset of a host, by its name with its port or without, else of an address.
     pub(super) fn of(&self, address: IpAddr, host: Option<&str>) -> Option<Arc<Asset>> {
-        let named = host.and_then(|host| self.hosts.get(host).or_else(|| self.hosts.get(host_of(host))));
-        let index = named.copied().or_else(|| self.networks.get(address))?;
-        self.all.get(index as usize).cloned()
+        host.and_then(|host| self.of_host(host)).or_else(|| self.of_address(address))
+    }
+
+    /// The asset of a host, by its name with its port or without.
+    pub(super) fn of_host(&self, host: &str) -> Option<Arc<Asset>> {
+        let index = self.hosts.get(host).or_else(|| self.hosts.get(host_of(host)))?;
+        self.all.get(*index as usize).cloned()
+    }
+
+    /// The asset of an address.
+    pub(super) fn of_address(&self, address: IpAddr) -> Option<Arc<Asset>> {
+        self.all.get(self.networks.get(address)? as usize).cloned()
     }
 }

@@ -2,14 +2,18 @@
 //!
 //! A broken line is told with its number, and the others count.
 
+mod about;
 mod assets;
+mod labels;
 mod lines;
 mod ranges;
 
+pub use about::About;
 pub use assets::Asset;
 pub use ranges::{Network, Ranges};
 
 use self::assets::Assets;
+use self::labels::Labels;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -94,6 +98,8 @@ pub struct Context {
     ja4: BTreeSet<Box<str>>,
     domains: BTreeSet<Box<str>>,
     users: BTreeSet<Token>,
+    owners: Labels,
+    tags: Labels,
 }
 
 /// What is gathered of files before it is a [`Context`].
@@ -108,12 +114,14 @@ pub struct Reading {
     ja4: BTreeSet<Box<str>>,
     domains: BTreeSet<Box<str>>,
     users: BTreeSet<Token>,
+    owners: Labels,
+    tags: Labels,
     lines: usize,
 }
 
 impl Reading {
     /// Nothing yet. Users are kept as tokens of that key.
-    pub const fn new(key: TokenKey) -> Self {
+    pub fn new(key: TokenKey) -> Self {
         Self {
             key,
             zones: Vec::new(),
@@ -124,11 +132,13 @@ impl Reading {
             ja4: BTreeSet::new(),
             domains: BTreeSet::new(),
             users: BTreeSet::new(),
+            owners: Labels::default(),
+            tags: Labels::default(),
             lines: 0,
         }
     }
 
-    /// Takes a file with `[networks]` and `[lists]`. Gives what of it could not be used.
+    /// Takes a file with `[networks]`, `[lists]`, `[owners]` and `[tags]`. Gives what of it could not be used.
     pub fn sections(&mut self, text: &str) -> Vec<Trouble> {
         let mut troubles = Vec::new();
         for entry in lines::entries(text, &mut troubles) {
@@ -154,9 +164,15 @@ impl Reading {
             ("lists", "ja4") => drop(self.ja4.insert(value.to_ascii_lowercase().into())),
             ("lists", "domains") => drop(self.domains.insert(domain(value).into())),
             ("lists", "users") => drop(self.users.insert(self.key.token(Domain::Identity, value.as_bytes()))),
+            ("owners", owner) => self.owners.add(owner, value)?,
+            ("tags", tag) => self.tags.add(tag, value)?,
             ("networks", _) => return Err(unknown(key, "internal, partner, public, proxies or gateways")),
             ("lists", _) => return Err(unknown(key, "addresses, ja4, domains or users")),
-            _ => return Err(format!("'{section}' is no section; there are [networks] and [lists]")),
+            _ => {
+                return Err(format!(
+                    "'{section}' is no section; there are [networks], [lists], [owners] and [tags]"
+                ));
+            }
         }
         Ok(())
     }
@@ -191,6 +207,8 @@ impl Reading {
             ja4: self.ja4,
             domains: self.domains,
             users: self.users,
+            owners: self.owners,
+            tags: self.tags,
         }
     }
 }
@@ -216,7 +234,7 @@ pub struct Placed {
 impl Context {
     /// Whether files said anything.
     pub fn is_empty(&self) -> bool {
-        let Self { zones, proxies, gateways, assets, addresses, ja4, domains, users } = self;
+        let Self { zones, proxies, gateways, assets, addresses, ja4, domains, users, owners, tags } = self;
         zones.is_empty()
             && proxies.is_empty()
             && gateways.is_empty()
@@ -225,6 +243,8 @@ impl Context {
             && ja4.is_empty()
             && domains.is_empty()
             && users.is_empty()
+            && owners.is_empty()
+            && tags.is_empty()
     }
 
     /// Whether an address is a proxy whose word on clients counts.
