@@ -232,6 +232,7 @@ pub(crate) fn pipeline_config(
     inspect.classes = Arc::new(settings.classes()?);
     let mut inventory = tapwire_inventory::Config::new(key.clone());
     inventory.silence = settings.heartbeat.silence();
+    inventory.classes = Arc::clone(&inspect.classes);
     inventory.descriptions = descriptions::load(settings.openapi.iter().chain(&args.openapi))?;
     inventory.max_services = scaled(inventory.max_services);
     inventory.max_endpoints = scaled(inventory.max_endpoints);

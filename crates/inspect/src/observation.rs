@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Exchange, Range};
 
 /// Where in a request or response something stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Place {
     /// The path.
     Path,
@@ -26,7 +26,7 @@ pub enum Place {
 }
 
 /// What a path segment looks like.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum SegmentKind {
     /// A fixed word of the API, as far as one exchange can tell.
     Word,
@@ -75,7 +75,7 @@ pub struct Parameter {
 }
 
 /// How a caller proves who it is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum CredentialKind {
     /// `Authorization: Bearer` with an opaque token.
     Bearer,

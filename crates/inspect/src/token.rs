@@ -79,7 +79,7 @@ impl std::fmt::Debug for TokenKey {
 }
 
 /// A keyed hash of a secret text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Token(pub [u8; 16]);
 
 /// Slots of the cache of [`Tokens`]; a power of two.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use tapwire_inspect::{Observation, Token};
 
 /// Names an endpoint for good: given at creation, never recomputed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct EndpointId(pub u64);
 
 /// By what a caller is known, strongest first: what names a person or a program before what names a session or a string.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum PrincipalKind {
     /// Issuer and subject of a JSON Web Token.
     JwtSubject,
@@ -44,7 +44,7 @@ impl PrincipalKind {
 }
 
 /// Who calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Principal {
     /// By what it is known.
     pub kind: PrincipalKind,

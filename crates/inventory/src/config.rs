@@ -4,6 +4,7 @@ use crate::context::Context;
 use crate::{Given, Silence};
 use std::sync::Arc;
 use tapwire_inspect::TokenKey;
+use tapwire_inspect::classes::Classes;
 
 /// Limits of the inventory.
 ///
@@ -29,6 +30,8 @@ pub struct Config {
     pub max_principals: usize,
     /// Credentials of sessions kept, likewise.
     pub max_sessions: usize,
+    /// The data classes that are looked for: fields have their numbers, a checkpoint their names.
+    pub classes: Arc<Classes>,
     /// When a service counts as silent.
     pub silence: Silence,
     /// What describes services beforehand.
@@ -51,6 +54,7 @@ impl Config {
             max_schema_bytes: 40 << 20,
             max_principals: 1_000_000,
             max_sessions: 200_000,
+            classes: Arc::default(),
             silence: Silence::USUAL,
             descriptions: Vec::new(),
             context: Arc::default(),

@@ -2,6 +2,7 @@
 
 use crate::hashing::Keyed;
 use crate::schemas::{Room, Schemas};
+use crate::state::ClassMap;
 use crate::{Documented, EndpointId, Proofs};
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -16,7 +17,7 @@ const MAX_SHAPES: usize = 8;
 const MAX_SERVERS: usize = 4;
 
 /// How many answers were of which class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct StatusCounts {
     /// 1xx to 5xx, in order.
     pub classes: [u64; 5],
@@ -40,7 +41,7 @@ impl StatusCounts {
 }
 
 /// How many calls proved who they are, and how.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct AuthCounts {
     kinds: [u64; 7],
     /// Calls without credential.
@@ -79,7 +80,7 @@ impl AuthCounts {
 }
 
 /// Distinct callers, exact while they are few.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Callers {
     /// Sorted hashes of principals.
     seen: Vec<u64>,
@@ -109,7 +110,7 @@ impl Callers {
 }
 
 /// A shape of successful answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct ResponseShape {
     /// Hash of its key paths.
     pub shape: u64,
@@ -118,7 +119,7 @@ pub struct ResponseShape {
 }
 
 /// What is known of an endpoint: a service's method on a path template, and an operation where one path has many.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Endpoint {
     /// Its name for good.
     pub id: EndpointId,
@@ -131,6 +132,7 @@ pub struct Endpoint {
     /// What tells it from others on the same path, in styles of calls that have one path for all: `query Orders {orders}`.
     pub operation: Option<Arc<str>>,
     /// What its calls were spoken in, outermost first, in the order they were seen: `http/1.1`, `graphql`.
+    #[serde(with = "crate::state::names::protocols")]
     pub protocols: Vec<&'static str>,
     /// Packet time of its first call.
     pub first_seen: Timestamp,
@@ -179,6 +181,26 @@ impl Endpoint {
     /// What its messages consist of; `None` where there was no room to learn it.
     pub fn schemas(&self) -> Option<&Schemas> {
         self.schemas.as_deref()
+    }
+
+    /// Fields of its schemas.
+    pub(crate) fn fields(&self) -> usize {
+        self.schemas.as_ref().map_or(0, |schemas| schemas.fields())
+    }
+
+    /// Puts what was read in order, within the limits. What of the schemas finds no room is left out, and learned again.
+    pub(crate) fn restore(&mut self, room: &mut Room, hashing: &Keyed, classes: &ClassMap) {
+        self.callers.seen.sort_unstable();
+        self.callers.seen.truncate(EXACT_CALLERS);
+        self.shapes.truncate(MAX_SHAPES);
+        if !self.schemas.as_mut().is_some_and(|schemas| schemas.restore(room, hashing, classes)) {
+            self.schemas = None;
+        }
+    }
+
+    /// Gives back what its schemas hold.
+    pub(crate) fn leave(self, room: &mut Room) {
+        self.schemas.into_iter().for_each(|schemas| schemas.leave(room));
     }
 
     /// Learns what the messages of a call consist of.
@@ -278,7 +300,7 @@ pub(crate) fn status(observation: &Observation) -> Option<u16> {
 }
 
 /// What is known of a service: where an API lives.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Service {
     /// The authority, else the server's address and port.
     pub name: Arc<str>,

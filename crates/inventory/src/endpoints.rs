@@ -17,13 +17,16 @@ use tapwire_protocol::Head;
 /// Methods longer than this are noise of a scanner or a broken client.
 const MAX_METHOD: usize = 32;
 /// Distinct methods; APIs have about ten.
-const MAX_METHODS: usize = 64;
+pub(crate) const MAX_METHODS: usize = 64;
 /// Calls that a path needs, when all of them failed, to be an endpoint.
 const FAILED_CALLS: u8 = 3;
 /// Paths that wait for that many.
-const MAX_PENDING: usize = 8192;
+pub(crate) const MAX_PENDING: usize = 8192;
 
 mod described;
+mod saved;
+
+pub(crate) use saved::{Owners, Saved};
 
 /// Every endpoint, with what finds it.
 pub(crate) struct Endpoints {

@@ -18,17 +18,17 @@ use tapwire_wire::Timestamp;
 
 /// What was learned. Written by one thread, in the order of the exchanges' numbers.
 pub struct Inventory {
-    config: Config,
+    pub(crate) config: Config,
     tokens: Tokens,
-    services: Vec<Service>,
+    pub(crate) services: Vec<Service>,
     pub(crate) service_by_name: HashMap<Arc<str>, usize, Keyed>,
     /// Where the paths of each service begin.
-    roots: Vec<NodeId>,
+    pub(crate) roots: Vec<NodeId>,
     /// What describes each service.
     pub(crate) scopes: Vec<Scope>,
     pub(crate) endpoints: Endpoints,
     carriers: Carriers,
-    principals: Principals,
+    pub(crate) principals: Principals,
     context: Arc<Context>,
     counters: Counters,
     pulses: Pulses,

@@ -21,6 +21,7 @@ mod principals;
 mod proofs;
 mod pulse;
 pub mod schemas;
+mod state;
 mod template;
 mod templates;
 #[cfg(test)]
@@ -42,3 +43,4 @@ pub use principals::{
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
+pub use state::{Cursor, Loading, Restored, Unfit};

@@ -9,7 +9,7 @@ const MAX_PROOFS: usize = 6;
 const MAX_NAME: usize = 96;
 
 /// How and where callers proved who they are.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Proof {
     /// What it is.
     pub kind: CredentialKind,
@@ -20,7 +20,7 @@ pub struct Proof {
 }
 
 /// The proofs that the calls of one endpoint carried.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Proofs {
     all: Vec<Proof>,
     /// Calls without credential that were answered with 2xx.

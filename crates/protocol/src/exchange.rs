@@ -156,7 +156,7 @@ impl FlowStamp {
 }
 
 /// The identity of an exchange: the same wherever, whenever and by whomever it is sensed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Uid(pub [u8; 16]);
 
 impl std::fmt::Display for Uid {

@@ -16,7 +16,7 @@ const MAX_WORD: usize = 64;
 
 /// A word that an API uses for a role, a scope or an algorithm: at most 64 of letters, digits and `_ . : / - * +`, one letter
 /// among them. Anything else may be a person's, and is not kept.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Word(Box<str>);
 
 impl Word {
@@ -38,7 +38,7 @@ impl Word {
 }
 
 /// What a caller may do, in the words of its API.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Grants {
     /// Roles and groups, sorted, at most 32.
     pub roles: Vec<Word>,

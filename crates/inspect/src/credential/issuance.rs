@@ -39,7 +39,7 @@ impl Grant {
 }
 
 /// What a credential is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum IssuedKind {
     /// A session cookie.
     Session,

@@ -72,7 +72,7 @@ impl Format {
 }
 
 /// A set of formats.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Formats(u16);
 
 /// Text that may be base64, but has no padding to prove it: beside texts that have, it is.

@@ -18,7 +18,7 @@ impl FieldIndex {
 }
 
 /// How one field lies in another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Step {
     /// A document: the outermost field of a body.
     Document,
@@ -74,7 +74,7 @@ impl Kind {
 }
 
 /// A set of kinds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Kinds(u8);
 
 impl Kinds {
@@ -103,7 +103,7 @@ impl Kinds {
 }
 
 /// The smallest and the largest of several numbers.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Bounds {
     /// The smallest; above the largest where there was none.
     pub least: f64,
@@ -136,7 +136,7 @@ impl Bounds {
 }
 
 /// The smallest and the largest of several lengths.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Lengths {
     /// The smallest; above the largest where there was none.
     pub least: u32,

@@ -115,7 +115,7 @@ impl Endpoints {
     }
 
     /// Names what is called on a described template; without, the count of its operations.
-    fn described_key(&self, root: NodeId, described: &Described, what: Option<What>) -> u64 {
+    pub(super) fn described_key(&self, root: NodeId, described: &Described, what: Option<What>) -> u64 {
         let mut hash = self.hashing.build_hasher();
         std::hash::Hash::hash(&root, &mut hash);
         hash.write_u32(described.number);

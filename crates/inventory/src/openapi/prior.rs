@@ -39,7 +39,7 @@ enum Named {
 }
 
 /// Where an endpoint stands in the descriptions that were given.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Documented {
     /// The description, as they were given.
     pub description: usize,
@@ -61,6 +61,15 @@ struct Pattern {
     anchored: bool,
     /// Operations by method.
     methods: BTreeMap<Box<str>, usize>,
+}
+
+impl Pattern {
+    /// As calls of that method meet it.
+    fn described(&self, number: u32, method: &str) -> Described {
+        let operation = self.methods.get(method).copied();
+        let documented = Documented { description: self.description, path: self.path, operation };
+        Described { number, template: Arc::clone(&self.template), documented }
+    }
 }
 
 /// A described template that a call belongs to.
@@ -190,10 +199,30 @@ impl Prior {
             }
             operation.is_some()
         });
-        let (number, operation) = best?;
-        let pattern = self.patterns.get(number as usize)?;
-        let documented = Documented { description: pattern.description, path: pattern.path, operation };
-        Some(Described { number, template: Arc::clone(&pattern.template), documented })
+        let (number, _) = best?;
+        Some(self.patterns.get(number as usize)?.described(number, method))
+    }
+
+    /// The described templates by their text.
+    pub(crate) fn by_template(&self) -> BTreeMap<Arc<str>, Vec<u32>> {
+        let mut all: BTreeMap<Arc<str>, Vec<u32>> = BTreeMap::new();
+        for (number, pattern) in (0..).zip(&self.patterns) {
+            all.entry(Arc::clone(&pattern.template)).or_default().push(number);
+        }
+        all
+    }
+
+    /// The one of these templates that a scope has: with that method, else the first.
+    pub(crate) fn described(&self, scope: &Scope, numbers: &[u32], method: &str) -> Option<Described> {
+        let patterns =
+            numbers.iter().filter_map(|number| Some((*number, self.patterns.get(*number as usize)?)));
+        let mut mine = patterns.filter(|(_, pattern)| {
+            scope.servers.binary_search(&pattern.server).is_ok() && (!scope.anywhere || pattern.anchored)
+        });
+        let first = mine.next()?;
+        let has = |(_, pattern): &(u32, &Pattern)| pattern.methods.contains_key(method);
+        let (number, pattern) = if has(&first) { first } else { mine.find(has).unwrap_or(first) };
+        Some(pattern.described(number, method))
     }
 
     /// Every described operation of a scope, with the template that its calls have.

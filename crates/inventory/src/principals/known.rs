@@ -28,7 +28,7 @@ const MAX_SHOWN: usize = 2;
 pub struct Principals {
     pub(super) callers: Table<Known>,
     pub(super) sessions: Table<Session>,
-    grants: GrantSets,
+    pub(super) grants: GrantSets,
     agents: Agents,
     pub(super) counters: Counters,
 }
@@ -374,8 +374,8 @@ impl Known {
 
 /// Sets of roles and scopes, by index from 1.
 #[derive(Default)]
-struct GrantSets {
-    all: Vec<Arc<Grants>>,
+pub(super) struct GrantSets {
+    pub(super) all: Vec<Arc<Grants>>,
     by_id: HashMap<u64, u16, BuildAsIs>,
 }
 
@@ -393,10 +393,25 @@ impl GrantSets {
             counters.beyond_grants += 1;
             return 0;
         }
-        self.all.push(Arc::clone(grants));
+        self.push(Arc::clone(grants))
+    }
+
+    /// Adds a set that is not there; its index.
+    fn push(&mut self, grants: Arc<Grants>) -> u16 {
+        let id = grants.id;
+        self.all.push(grants);
         let index = u16::try_from(self.all.len()).unwrap_or(0);
-        self.by_id.insert(grants.id, index);
+        self.by_id.insert(id, index);
         index
+    }
+
+    /// Adds the next set of those that were known, unless there are too many.
+    pub(super) fn restore(&mut self, grants: Arc<Grants>) -> bool {
+        let room = self.all.len() < MAX_GRANTS;
+        if room {
+            self.push(grants);
+        }
+        room
     }
 }
 

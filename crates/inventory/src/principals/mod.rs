@@ -9,6 +9,7 @@ mod facts;
 mod known;
 mod lineage;
 mod record;
+mod saved;
 mod table;
 
 pub use address::{AddressSource, ClientAddress};

@@ -1,6 +1,7 @@
 //! What is kept of a caller and of a session, in few bytes each.
 
 use crate::Principal;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use tapwire_inspect::{CredentialKind, Token};
 use tapwire_protocol::Uid;
@@ -54,8 +55,28 @@ impl<T: Copy + PartialEq + Default, const N: usize> Few<T, N> {
     }
 }
 
+/// Written as what it holds, however much it could.
+impl<T: Copy + Serialize, const N: usize> Serialize for Few<T, N> {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let items = self.items.get(..usize::from(self.len)).unwrap_or_default();
+        (items, self.more).serialize(to)
+    }
+}
+
+impl<'de, T: Copy + PartialEq + Default + Deserialize<'de>, const N: usize> Deserialize<'de> for Few<T, N> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let (items, more) = <(Vec<T>, bool)>::deserialize(from)?;
+        let mut few = Self::new();
+        items.into_iter().for_each(|item| few.add(item));
+        few.more |= more;
+        Ok(few)
+    }
+}
+
 /// A network of clients: 24 bits of an IPv4 address, 48 of an IPv6 address.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
+)]
 pub struct Network(u64);
 
 impl Network {
@@ -138,7 +159,7 @@ impl AgentFamily {
 }
 
 /// Where calls came from: networks, fingerprints of TLS, kinds of programs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(super) struct Places {
     pub(super) networks: Few<Network, 3>,
     /// Hashes of JA4.
@@ -172,7 +193,7 @@ impl Places {
 }
 
 /// First and last time, and how often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(super) struct Span {
     pub(super) first: Seconds,
     pub(super) last: Seconds,
@@ -197,7 +218,7 @@ impl Span {
 }
 
 /// A caller.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(super) struct Known {
     pub(super) kind: crate::PrincipalKind,
     pub(super) span: Span,
@@ -219,7 +240,7 @@ pub(super) const fn bit(kind: CredentialKind) -> u8 {
 }
 
 /// A credential that stands for a session: a cookie, an access or refresh token.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, serde::Serialize, serde::Deserialize)]
 pub(super) struct Session {
     pub(super) kind: Option<tapwire_inspect::IssuedKind>,
     pub(super) span: Span,

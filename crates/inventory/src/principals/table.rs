@@ -52,6 +52,32 @@ impl<R> Table<R> {
         self.chunks.iter().flatten().map(|entry| (entry.token, &entry.record))
     }
 
+    /// The entries from that place on, each with how often its key came again lately.
+    pub(crate) fn entries(&self, from: usize) -> impl Iterator<Item = (Token, &R, u8)> {
+        let all = (from..self.len()).map_while(|at| entry_of(&self.chunks, u32::try_from(at).ok()?));
+        all.map(|entry| (entry.token, &entry.record, entry.uses))
+    }
+
+    /// Where the search for room goes on.
+    pub(crate) const fn hand(&self) -> usize {
+        self.hand
+    }
+
+    /// The search goes on there.
+    pub(crate) fn set_hand(&mut self, hand: usize) {
+        self.hand = if hand < self.len() { hand } else { 0 };
+    }
+
+    /// Adds an entry as it was, unless there is no room or one of its key.
+    pub(crate) fn restore(&mut self, token: Token, record: R, uses: u8) -> bool {
+        let room = self.len() < self.most && self.find(token).is_none();
+        if room && self.insert(token, record).is_some() {
+            let last = self.len() - 1;
+            self.entry_mut(last).into_iter().for_each(|entry| entry.uses = uses.min(MOST_USES));
+        }
+        room
+    }
+
     /// A record, as it is.
     #[cfg(test)]
     pub(crate) fn get(&self, token: Token) -> Option<&R> {

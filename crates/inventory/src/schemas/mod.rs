@@ -12,6 +12,7 @@
 mod maps;
 mod node;
 mod room;
+mod saved;
 mod tree;
 mod values;
 
@@ -33,13 +34,17 @@ const MAX_CODES: usize = 12;
 const MAX_MEDIA_TYPE: usize = 64;
 const BODY_BYTES: usize = size_of::<AnswerSchema>() + MAX_MEDIA_TYPE;
 
+/// A name that the program has for good. As a type of its own it is no text that a reader could borrow.
+pub type OwnName = &'static str;
+
 /// What bodies of one media type consist of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct BodySchema {
     /// The media type without parameters, in lower case; empty where none was stated.
     pub media_type: Box<str>,
     /// The format in which it was read; `None` where there is no parser for it, and no schema.
-    pub format: Option<&'static str>,
+    #[serde(with = "crate::state::names::format")]
+    pub format: Option<OwnName>,
     /// What is learned; empty of bodies that could not be read.
     pub schema: Schema,
 }
@@ -52,7 +57,7 @@ impl BodySchema {
 }
 
 /// What answers of one class of status and media type consist of.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct AnswerSchema {
     /// 1 to 5 for 1xx to 5xx; 0 where the status was not seen.
     pub class: u8,
@@ -61,7 +66,7 @@ pub struct AnswerSchema {
 }
 
 /// How often a status code came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct CodeCount {
     /// The code.
     pub code: u16,
@@ -70,7 +75,7 @@ pub struct CodeCount {
 }
 
 /// Everything that is learned of the messages of one endpoint.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Schemas {
     parameters: Schema,
     requests: Vec<BodySchema>,

@@ -1,11 +1,12 @@
 //! What is learned of one field of a schema.
 
 use super::values::Values;
+use crate::state::ClassMap;
 use tapwire_inspect::classes::{ClassId, Column};
 use tapwire_inspect::fields::{Bounds, Field, FieldList, Format, Formats, Kind, Kinds, Lengths, Step};
 
 /// How often values of a field seemed to be of a data class.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct ClassCount {
     /// The class's index in its registry.
     pub class: u16,
@@ -23,7 +24,7 @@ pub struct ClassCount {
 const MAX_CLASSES: usize = 3;
 
 /// A field of a schema: all values at one path of all bodies. Counts are of values, unless they say otherwise.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Node {
     /// The node it lies in; its own index for the outermost.
     pub parent: u16,
@@ -141,6 +142,19 @@ impl Node {
             known.values += count.values;
             known.reported += count.reported;
         }
+    }
+
+    /// Takes the numbers that its data classes have now; one that is none any more is forgotten.
+    pub(super) fn restore(&mut self, classes: &ClassMap) {
+        self.values.restore();
+        for count in self.classes.iter_mut().filter(|count| count.values > 0) {
+            match classes.get(count.class) {
+                Some(class) => count.class = class,
+                None => *count = ClassCount::default(),
+            }
+        }
+        // A free place ends the list.
+        self.classes.sort_by_key(|count| count.values == 0);
     }
 
     /// The data classes that it is tagged with: one that single values prove, or most values of the field together.

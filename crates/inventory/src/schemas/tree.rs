@@ -16,17 +16,20 @@ pub(super) const ENTRY: &str = "{key}";
 const NOWHERE: u16 = u16::MAX;
 
 /// What is learned of all bodies of one kind. Memory is bounded: 512 nodes, and what all schemas share.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct Schema {
     nodes: Vec<Node>,
     /// Nodes by keyed hash of parent, step and name, sorted.
+    #[serde(skip)]
     index: Vec<(u64, u16)>,
+    #[serde(skip)]
     known: Vec<Known>,
     /// Names are numbers that the API gave its fields, as in protobuf: no object is a map.
     numbered: bool,
     bodies: u64,
     left_out: u64,
     /// Bytes that were taken from the room.
+    #[serde(skip)]
     taken: usize,
 }
 
@@ -224,11 +227,7 @@ impl Schema {
     ) -> u16 {
         let around = parent.and_then(|parent| self.nodes.get(usize::from(parent)));
         let name = if step == Step::Member && around.is_some_and(|node| node.is_map) { ENTRY } else { name };
-        let mut hash = hashing.build_hasher();
-        hash.write_u16(parent.unwrap_or(NOWHERE));
-        hash.write_u8(step as u8);
-        hash.write(name.as_bytes());
-        let hash = hash.finish();
+        let hash = place_of(parent, step, name, hashing);
         let place = match self.index.binary_search_by_key(&hash, |(hash, _)| *hash) {
             Ok(at) => return self.index.get(at).map_or(NOWHERE, |(_, node)| *node),
             Err(place) => place,
@@ -263,6 +262,30 @@ impl Schema {
         self.forget(room);
         self.take_nodes(&other.nodes, room, hashing);
         self.find_maps(room, hashing);
+    }
+
+    /// Finds its nodes again after it was read, within the limits; gives what it takes.
+    pub(super) fn restore(&mut self, hashing: &Keyed) -> usize {
+        self.nodes.truncate(MAX_NODES);
+        let mut index = Vec::with_capacity(self.nodes.len());
+        let (mut bytes, mut at) = (self.nodes.len() * size_of::<(u64, u16)>(), 0);
+        for node in &mut self.nodes {
+            // A parent comes before its children: whatever walks up ends.
+            node.parent = node.parent.min(at);
+            let parent = (node.parent != at).then_some(node.parent);
+            index.push((place_of(parent, node.step, node.name(), hashing), at));
+            bytes += node.bytes();
+            at += 1;
+        }
+        index.sort_unstable();
+        self.index = index;
+        self.taken = bytes;
+        bytes
+    }
+
+    /// Every node, to be changed.
+    pub(super) fn nodes_mut(&mut self) -> &mut [Node] {
+        &mut self.nodes
     }
 
     /// Gives back what it holds, as it is dropped.
@@ -311,6 +334,15 @@ impl Schema {
         self.take_nodes(&old, room, hashing);
         true
     }
+}
+
+/// What a node is found by.
+fn place_of(parent: Option<u16>, step: Step, name: &str, hashing: &Keyed) -> u64 {
+    let mut hash = hashing.build_hasher();
+    hash.write_u16(parent.unwrap_or(NOWHERE));
+    hash.write_u8(step as u8);
+    hash.write(name.as_bytes());
+    hash.finish()
 }
 
 fn bytes_of(known: &Known) -> usize {

@@ -9,7 +9,7 @@ const LEAST: u64 = 20;
 const LEAST_EACH: u64 = 5;
 
 /// The texts.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Values {
     /// Sorted; empty once they are many.
     texts: Vec<Box<str>>,
@@ -24,6 +24,13 @@ impl Values {
 
     pub(super) const fn are_many(&self) -> bool {
         self.many
+    }
+
+    /// Puts its texts in order after they were read.
+    pub(super) fn restore(&mut self) {
+        self.texts.sort_unstable();
+        self.texts.dedup();
+        self.texts.truncate(if self.many { 0 } else { MAX_VALUES });
     }
 
     pub(super) fn bytes(&self) -> usize {

@@ -10,7 +10,7 @@ const ENOUGH: u32 = 200;
 const MAX_SHAPES: usize = 4;
 
 /// What was answered on one path to one method.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Answers {
     /// 2xx answers with keys.
     read: u32,

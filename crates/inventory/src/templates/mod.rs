@@ -9,13 +9,14 @@ mod compare;
 mod judge;
 mod merge;
 mod node;
+mod saved;
 mod text;
 mod words;
 
 use crate::hashing::{BuildAsIs, Keyed};
 use answers::Answers;
-pub(crate) use node::NodeId;
-use node::{Label, Node, Slot, bit};
+use node::{Label, Slot, bit};
+pub(crate) use node::{Node, NodeId};
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use tapwire_inspect::{KeySample, PathSegment, SegmentKind};

@@ -5,11 +5,13 @@ use super::words::Standing;
 use tapwire_inspect::SegmentKind;
 
 /// Names a node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, serde::Serialize, serde::Deserialize,
+)]
 pub(crate) struct NodeId(pub(super) u32);
 
 /// What a segment is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Label {
     /// The service itself.
     Root,
@@ -20,7 +22,7 @@ pub(crate) enum Label {
 }
 
 /// What is called at a node.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Slot {
     pub(super) method: u16,
     /// Hash of the operation, where one path has many; 0 without.
@@ -31,7 +33,7 @@ pub(crate) struct Slot {
 }
 
 /// A segment of paths, with what follows it.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub(crate) struct Node {
     pub(super) label: Label,
     pub(super) parent: NodeId,

@@ -69,7 +69,7 @@ const EXTENSIONS: &[&str] = &[
 ];
 
 /// How much a word is one of the API's own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) enum Standing {
     /// It may be data.
     Free,

@@ -1,0 +1,146 @@
+//! An inventory out of the pieces of a checkpoint.
+
+use super::piece::{take, take_all};
+use super::{Head, Section, Unfit, class_names, preface};
+use crate::endpoints::{MAX_METHODS, MAX_PENDING, Owners, Saved};
+use crate::templates::NodeId;
+use crate::{Config, Inventory, Service};
+use serde::de::DeserializeOwned;
+use std::sync::Arc;
+
+/// What became of a checkpoint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Restored {
+    /// Services, endpoints, callers and the rest that were read and found no room, or nothing to belong to.
+    pub left_out: u64,
+}
+
+/// Takes the pieces of a checkpoint, in their order.
+pub struct Loading {
+    inventory: Inventory,
+    /// The head, once it was read.
+    head: Option<Head>,
+    saved: Saved,
+    services: Vec<(Service, NodeId)>,
+    left_out: u64,
+}
+
+/// The numbers that data classes have now, by those that they had.
+pub(crate) struct ClassMap(Vec<Option<u16>>);
+
+impl ClassMap {
+    fn new(head: &Head, config: &Config) -> Self {
+        let now = |name: &String| class_names(config).position(|known| known == name);
+        let number = |name| now(name).and_then(|at| u16::try_from(at).ok());
+        Self(head.classes.iter().map(number).collect())
+    }
+
+    pub(crate) fn get(&self, class: u16) -> Option<u16> {
+        self.0.get(usize::from(class)).copied().flatten()
+    }
+}
+
+impl Loading {
+    /// Into an inventory of that configuration, whose limits hold for what is read, too.
+    pub fn new(config: Config) -> Self {
+        Self {
+            inventory: Inventory::new(config),
+            head: None,
+            saved: Saved::default(),
+            services: Vec::new(),
+            left_out: 0,
+        }
+    }
+
+    /// Takes a piece.
+    ///
+    /// # Errors
+    /// It is of another version or key, or none.
+    pub fn take(&mut self, piece: &[u8]) -> Result<(), Unfit> {
+        let (section, entries) = piece.split_first().ok_or(Unfit::Unreadable)?;
+        let section = Section::of(*section).ok_or(Unfit::Unreadable)?;
+        if (section == Section::Head) != self.head.is_none() {
+            return Err(Unfit::Unreadable);
+        }
+        let (inventory, saved) = (&mut self.inventory, &mut self.saved);
+        self.left_out += match section {
+            Section::Head => return self.take_head(entries),
+            Section::Callers => inventory.principals.load_callers(entries)?,
+            Section::Sessions => inventory.principals.load_sessions(entries)?,
+            Section::Grants => inventory.principals.load_grants(entries)?,
+            Section::Endpoints => fill(&mut saved.endpoints, entries, inventory.config.max_endpoints)?,
+            // Roots are nodes, too.
+            Section::Nodes => {
+                let most = inventory.config.max_segments + inventory.config.max_services;
+                fill(&mut saved.nodes, entries, most)?
+            }
+            Section::Merges => fill(&mut saved.merges, entries, inventory.config.max_endpoints)?,
+            Section::Pending => fill(&mut saved.pending, entries, MAX_PENDING)?,
+            Section::Methods => fill(&mut saved.methods, entries, MAX_METHODS)?,
+            Section::Services => fill(&mut self.services, entries, inventory.config.max_services)?,
+        };
+        Ok(())
+    }
+
+    fn take_head(&mut self, entries: &[u8]) -> Result<(), Unfit> {
+        let ours = preface(&self.inventory.config);
+        let (theirs, mut rest) = entries.split_first_chunk::<8>().ok_or(Unfit::Unreadable)?;
+        let ([a, b, c, d, ..], key) = (*theirs, theirs.get(4..));
+        if theirs.get(..4) != ours.get(..4) {
+            return Err(Unfit::Format { found: u32::from_le_bytes([a, b, c, d]) });
+        }
+        if key != ours.get(4..) {
+            return Err(Unfit::Key);
+        }
+        self.head = Some(take(&mut rest)?);
+        Ok(())
+    }
+
+    /// The inventory.
+    ///
+    /// # Errors
+    /// No piece was a checkpoint's first.
+    pub fn finish(self) -> Result<(Inventory, Restored), Unfit> {
+        let Self { mut inventory, head, saved, services, mut left_out } = self;
+        let head = head.ok_or(Unfit::Unreadable)?;
+        let classes = ClassMap::new(&head, &inventory.config);
+        inventory.principals.set_hands(head.hands);
+        for (service, root) in services {
+            left_out += u64::from(!inventory.add_service(service, root));
+        }
+        left_out += inventory.restore(saved, &classes);
+        Ok((inventory, Restored { left_out }))
+    }
+}
+
+impl Inventory {
+    /// Adds a service that was known; `false` where there is one of its name. Its place stays taken all the same, for callers
+    /// know services by their places.
+    fn add_service(&mut self, service: Service, root: NodeId) -> bool {
+        let index = self.services.len();
+        let new = !self.service_by_name.contains_key(&service.name);
+        if new {
+            self.service_by_name.insert(Arc::clone(&service.name), index);
+        }
+        self.scopes.push(self.endpoints.prior().scope(&service.name));
+        self.roots.push(root);
+        self.services.push(Service { endpoints: 0, ..service });
+        new
+    }
+
+    fn restore(&mut self, saved: Saved, classes: &ClassMap) -> u64 {
+        let max = self.config.max_endpoints_per_service;
+        let Self { services, service_by_name, roots, scopes, endpoints, .. } = self;
+        let mut owners = Owners { services, by_name: service_by_name, roots, scopes, max };
+        endpoints.restore(saved, classes, &mut owners)
+    }
+}
+
+/// Adds entries to a list of at most so many; how many found no room.
+fn fill<T: DeserializeOwned>(list: &mut Vec<T>, entries: &[u8], most: usize) -> Result<u64, Unfit> {
+    take_all(entries, |entry| {
+        let room = list.len() < most;
+        list.extend(room.then_some(entry));
+        room
+    })
+}

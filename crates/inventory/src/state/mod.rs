@@ -1,0 +1,159 @@
+//! What was learned as bytes, and back.
+//!
+//! A checkpoint is a row of pieces, each small enough to be written between two calls: [`Inventory::save`] gives one after the
+//! other, [`Loading`] takes them. Calls may come in between, so that pieces are of slightly different moments; what
+//! refers to something that is not there any more, or not yet, is put right or left out as it is read, and counted.
+//!
+//! What is not written: exchanges that go on, the rhythm of services of the last minutes, the counters of a run, what files
+//! say, and what is only there to be found faster.
+
+mod loading;
+pub(crate) mod names;
+pub(crate) mod piece;
+
+pub(crate) use loading::ClassMap;
+pub use loading::{Loading, Restored};
+
+use crate::{Config, Inventory};
+use piece::{put, put_some};
+use tapwire_inspect::classes::ClassId;
+
+/// The format of all pieces. A change of any struct that is written raises it.
+const FORMAT: u32 = 1;
+
+/// Where a checkpoint goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Cursor {
+    /// The section's place.
+    section: usize,
+    /// The entry in it.
+    at: usize,
+}
+
+/// Why pieces cannot be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unfit {
+    /// Written by another version.
+    Format {
+        /// Its format.
+        found: u32,
+    },
+    /// Its names are tokens of another key, which nothing that comes can meet.
+    Key,
+    /// No checkpoint, or a damaged one.
+    Unreadable,
+}
+
+impl std::fmt::Display for Unfit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Format { found } => {
+                write!(f, "it was written by another version (format {found}, this one has {FORMAT})")
+            }
+            Self::Key => f.write_str("it was written with another token key"),
+            Self::Unreadable => f.write_str("it cannot be read"),
+        }
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+/// Sections, in the order in which they are written. What refers to a list that only grows stands before it, so that what it
+/// refers to is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+enum Section {
+    Head,
+    Callers,
+    Sessions,
+    Grants,
+    Endpoints,
+    Nodes,
+    Merges,
+    Pending,
+    Methods,
+    Services,
+}
+
+impl Section {
+    const ALL: [Self; 10] = [
+        Self::Head,
+        Self::Callers,
+        Self::Sessions,
+        Self::Grants,
+        Self::Endpoints,
+        Self::Nodes,
+        Self::Merges,
+        Self::Pending,
+        Self::Methods,
+        Self::Services,
+    ];
+
+    fn of(number: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|section| *section as u8 == number)
+    }
+}
+
+/// What the other pieces need to be read.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+struct Head {
+    /// Data classes by their numbers.
+    classes: Vec<String>,
+    /// Where the tables of callers and sessions look for room.
+    hands: (usize, usize),
+}
+
+/// The first bytes of the first piece, whatever its format.
+fn preface(config: &Config) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (FORMAT.to_le_bytes(), config.token_key.id());
+    [a, b, c, d, e, f, g, h]
+}
+
+/// The names of data classes, by number.
+fn class_names(config: &Config) -> impl Iterator<Item = &str> {
+    let all = (0..).map_while(ClassId::from_number).map(|class| config.classes.name(class));
+    all.take_while(|name| !name.is_empty())
+}
+
+impl Inventory {
+    /// Replaces `piece` with the next piece of a checkpoint that begins with `Cursor::default()`; `false` when there was none
+    /// left. Its size is bounded by the number of its entries, so that it takes less than a few milliseconds.
+    pub fn save(&self, cursor: &mut Cursor, piece: &mut Vec<u8>) -> bool {
+        piece.clear();
+        let Some(section) = Section::ALL.get(cursor.section).copied() else { return false };
+        piece.push(section as u8);
+        match self.write(section, cursor.at, piece) {
+            Some(written) => cursor.at += written,
+            None => *cursor = Cursor { section: cursor.section + 1, at: 0 },
+        }
+        true
+    }
+
+    /// Writes entries from `at` on; how many, `None` when they were the last.
+    fn write(&self, section: Section, at: usize, out: &mut Vec<u8>) -> Option<usize> {
+        let endpoints = &self.endpoints;
+        match section {
+            Section::Head => {
+                out.extend_from_slice(&preface(&self.config));
+                let classes = class_names(&self.config).map(str::to_owned).collect();
+                put(&Head { classes, hands: self.principals.hands() }, out);
+                None
+            }
+            Section::Callers => self.principals.save_callers(at, out),
+            Section::Sessions => self.principals.save_sessions(at, out),
+            Section::Grants => self.principals.save_grants(at, out),
+            Section::Endpoints => endpoints.save_endpoints(at, out),
+            Section::Nodes => endpoints.save_nodes(at, out),
+            Section::Merges => endpoints.save_merges(at, out),
+            Section::Pending => endpoints.save_pending(out),
+            Section::Methods => endpoints.save_methods(out),
+            Section::Services => {
+                let all = self.services.iter().zip(&self.roots).skip(at);
+                put_some(all, |_| 1, out)
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
