@@ -190,7 +190,9 @@ pub(crate) fn redactor(effective: &Effective, key: TokenKey) -> Redactor {
         Fidelity::Default => tapwire_event::Fidelity::Default,
         Fidelity::Full => tapwire_event::Fidelity::Full,
     };
-    Redactor::new(key, fidelity).clear_headers(effective.settings.redact.clear_headers.clone())
+    Redactor::new(key, fidelity)
+        .clear_headers(effective.settings.redact.clear_headers.clone())
+        .classes(Arc::clone(&effective.classes))
 }
 
 /// What is no share of anybody: code, threads' stacks, caches of fixed size, and what the allocator keeps for a second of what
@@ -213,7 +215,6 @@ pub(crate) fn pipeline_config(
     let scaled =
         |limit: usize| (limit / 1_000 * (memory.min(USUAL_MEMORY) / (USUAL_MEMORY / 1_000))).max(100);
     let analysis = args.analysis == OnOff::On;
-    let full = settings.redact.fidelity == Fidelity::Full;
     let mut flow = settings.flow.clone();
     // Flow records, and the heads and bodies of messages that are still open.
     flow.memory = percent(35);
@@ -222,14 +223,14 @@ pub(crate) fn pipeline_config(
     flow.hash_seed = RandomState::new().hash_one(std::process::id());
     let children_per_second = settings.streams.children_per_second;
     let mut protocol = tapwire_protocol::Config { children_per_second, ..Default::default() };
-    if !analysis && !full {
+    if !analysis {
         protocol.body_bytes = 0;
     }
     let mut inspect = tapwire_inspect::Config::new(key.clone());
     inspect.max_decoded_bytes = size_of_key("body.max_decoded", &settings.body.max_decoded)? as u64;
     inspect.max_ratio = settings.body.max_ratio;
     inspect.descriptors = Arc::new(settings.inspect.descriptors(&args.proto)?);
-    inspect.classes = Arc::new(settings.classes()?);
+    inspect.classes = Arc::clone(&effective.classes);
     let mut inventory = tapwire_inventory::Config::new(key.clone());
     inventory.silence = settings.heartbeat.silence();
     inventory.classes = Arc::clone(&inspect.classes);

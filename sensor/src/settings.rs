@@ -7,6 +7,7 @@ use crate::size::parse_bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tapwire_inspect::Descriptors;
 use tapwire_inspect::classes::{Classes, UserClass};
 use toml::{Table, Value};
@@ -256,7 +257,7 @@ impl Inspect {
 
 impl Settings {
     /// The data classes that are looked for.
-    pub(crate) fn classes(&self) -> Result<Classes, Failure> {
+    fn classes(&self) -> Result<Classes, Failure> {
         let settings = tapwire_inspect::classes::Settings {
             regions: self.inspect.regions.clone(),
             crypto_addresses: self.inspect.crypto_addresses,
@@ -301,6 +302,8 @@ impl Default for Settings {
 pub(crate) struct Effective {
     /// The settings.
     pub(crate) settings: Settings,
+    /// The data classes that are looked for.
+    pub(crate) classes: Arc<Classes>,
     origins: BTreeMap<String, String>,
 }
 
@@ -335,7 +338,8 @@ impl Effective {
             merge(&mut merged, overlay, "", option, &mut origins);
         }
         let settings = check(&merged, "configuration")?;
-        Ok(Self { settings, origins })
+        let classes = Arc::new(settings.classes()?);
+        Ok(Self { settings, classes, origins })
     }
 
     /// The effective configuration as TOML, each value that is not the default with its origin.

@@ -85,6 +85,7 @@ impl Writer<'_> {
         interim(view, out);
         self.network(view, out);
         self.token_key(out);
+        self.withheld(view, out);
         // Read last: it is what rendering the text above found out.
         if self.pen.redactor.take_cut() {
             json::truth(out, "text_cut", true);

@@ -71,11 +71,11 @@ impl Writer<'_> {
         out.push(b'"');
         number::hex(out, &self.exchange.0);
         out.push(b'"');
-        self.body(view.request(), out);
+        self.body(view, true, out);
         json::close(out);
-        if view.response().is_some_and(|response| self.tells_body(response)) {
+        if self.told_body(view, false).is_some() {
             json::object(out, "response");
-            self.body(view.response(), out);
+            self.body(view, false, out);
             json::close(out);
         }
         json::close(out);
@@ -98,15 +98,32 @@ impl Writer<'_> {
         out.push(b'"');
     }
 
-    fn tells_body(&self, message: &Message) -> bool {
-        self.pen.redactor.fidelity() == Fidelity::Full && !message.body.bytes.is_empty()
+    /// A body that may leave. Without analysis nobody knows what is in it.
+    fn told_body<'v>(&self, view: &View<'v>, in_request: bool) -> Option<&'v [u8]> {
+        let call = view.call.filter(|_| self.pen.redactor.fidelity() == Fidelity::Full)?;
+        if call.observation.body_is_never_kept(in_request) {
+            return None;
+        }
+        let message = if in_request { view.request() } else { view.response() };
+        message.map(|message| message.body.bytes.as_slice()).filter(|body| !body.is_empty())
+    }
+
+    /// Bodies that full fidelity would let leave, and that nobody may keep.
+    pub(super) fn withheld(&self, view: &View<'_>, out: &mut Vec<u8>) {
+        let Some(call) = view.call.filter(|_| self.pen.redactor.fidelity() == Fidelity::Full) else { return };
+        let halves = [("request.body", true), ("response.body", false)];
+        let mut held =
+            halves.into_iter().filter(|(_, side)| call.observation.body_is_never_kept(*side)).peekable();
+        if held.peek().is_some() {
+            json::words(out, "withheld", held.map(|(name, _)| name));
+        }
     }
 
     /// `data`: the body's bytes as held, still content-coded; bytes that are no UTF-8 are percent-encoded.
-    fn body(&self, message: Option<&Message>, out: &mut Vec<u8>) {
-        if let Some(message) = message.filter(|message| self.tells_body(message)) {
+    fn body(&self, view: &View<'_>, in_request: bool, out: &mut Vec<u8>) {
+        if let Some(body) = self.told_body(view, in_request) {
             json::key(out, "data");
-            json::string(out, &message.body.bytes);
+            json::string(out, body);
         }
     }
 

@@ -3,7 +3,9 @@
 use super::headers::{self, Policy};
 use super::{names, shape};
 use std::hash::BuildHasher;
+use std::sync::Arc;
 use tapwire_inspect::Domain;
+use tapwire_inspect::classes::{Classes, Clues};
 
 /// Slots; a power of two.
 const SLOTS: usize = 4096;
@@ -19,16 +21,26 @@ pub(super) struct NameFacts {
     pub(super) open: bool,
     /// What a parameter's value is, when the name says secret or person.
     pub(super) domain: Option<Domain>,
+    /// Whether its value leaves in no form.
+    pub(super) never_kept: bool,
+    /// Which classes of data it speaks for.
+    pub(super) clues: Clues,
 }
 
 impl NameFacts {
-    fn of(name: &[u8]) -> Self {
+    fn of(name: &[u8], classes: &Classes) -> Self {
         let domain = if names::is_secret(name) {
             Some(Domain::Credential)
         } else {
             names::is_identity(name).then_some(Domain::Identity)
         };
-        Self { policy: headers::policy(name), open: shape::is_open(name), domain }
+        Self {
+            policy: headers::policy(name),
+            open: shape::is_open(name),
+            domain,
+            never_kept: names::is_never_kept(name),
+            clues: classes.clues(b"", name),
+        }
     }
 }
 
@@ -39,11 +51,17 @@ type Known = (Vec<u8>, NameFacts);
 pub(super) struct KnownNames {
     slots: Box<[Option<Known>]>,
     state: foldhash::fast::FixedState,
+    classes: Arc<Classes>,
 }
 
 impl KnownNames {
-    pub(super) fn new() -> Self {
-        Self { slots: vec![None; SLOTS].into(), state: foldhash::fast::FixedState::with_seed(2) }
+    pub(super) fn new(classes: Arc<Classes>) -> Self {
+        Self { slots: vec![None; SLOTS].into(), state: foldhash::fast::FixedState::with_seed(2), classes }
+    }
+
+    /// The classes of data that names speak for.
+    pub(super) fn classes(&self) -> &Classes {
+        &self.classes
     }
 
     /// What the name says.
@@ -51,11 +69,11 @@ impl KnownNames {
         let [low, high, ..] = self.state.hash_one(name).to_le_bytes();
         let place = usize::from(u16::from_le_bytes([low, high])) % SLOTS;
         let Some(slot) = self.slots.get_mut(place).filter(|_| name.len() <= LONGEST) else {
-            return NameFacts::of(name);
+            return NameFacts::of(name, &self.classes);
         };
         match slot {
             Some((known, facts)) if known == name => *facts,
-            _ => slot.insert((name.to_vec(), NameFacts::of(name))).1,
+            _ => slot.insert((name.to_vec(), NameFacts::of(name, &self.classes))).1,
         }
     }
 
@@ -81,7 +99,7 @@ mod tests {
 
     #[test]
     fn plural_segments_are_collections() {
-        let mut known = KnownNames::new();
+        let mut known = KnownNames::new(Arc::default());
         assert!(known.leads_to_secret(b"reset-password"));
         assert!(!known.leads_to_secret(b"tokens"));
         assert!(!known.leads_to_secret(b"orders"));
@@ -90,7 +108,7 @@ mod tests {
 
     #[test]
     fn remembered_names_say_what_they_said() {
-        let mut known = KnownNames::new();
+        let mut known = KnownNames::new(Arc::default());
         for _ in 0..2 {
             for n in 0..2_000 {
                 assert_eq!(known.facts(format!("token{n}").as_bytes()).domain, Some(Domain::Credential));

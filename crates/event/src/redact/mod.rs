@@ -10,14 +10,19 @@
 //!   A person's name that is a plain word (`/users/alice`) cannot be told from a word of the API and stays.
 //! - Query values that are whole numbers, truth values, dates, UUIDs or one short word, unless the parameter's name says
 //!   secret (`token`, `code`) or person (`email`, `user`). User information in URLs is dropped.
+//! - In paths, queries and names of fields nothing that is of a class of data which names somebody or opens something, such as
+//!   the number of a citizen, whose digits look like any other.
 //!
 //! A replaced text reads `tok:` and 16 hexadecimal digits: the first half of its keyed token, equal for equal text under
 //! one key, whose id stands in each event. Bytes that are no UTF-8 are percent-encoded. Longer text than the limits below
-//! is cut, and the event says so. [`Fidelity::Full`] is the documented opt-out: text leaves as it was.
+//! is cut, and the event says so. [`Fidelity::Full`] is the documented opt-out: text leaves as it was, but for what proves
+//! that a card is at hand (PCI DSS 3.3.1): verification codes, PINs and magnetic stripes leave in no form and in no mode. Where
+//! one stood there is `dropped:`.
 
 mod facts;
 mod headers;
 mod names;
+mod never;
 mod payload;
 mod remembered;
 mod shape;
@@ -29,6 +34,8 @@ use facts::KnownNames;
 use headers::Policy;
 use memchr::memchr;
 use remembered::Remembered;
+use std::sync::Arc;
+use tapwire_inspect::classes::{Classes, Sensitivity};
 use tapwire_inspect::{Domain, Token, TokenKey, Tokens};
 use tapwire_protocol::Untrusted;
 
@@ -36,6 +43,8 @@ use tapwire_protocol::Untrusted;
 const LONGEST_TEXT: usize = 4 << 10;
 /// The same with full fidelity.
 const LONGEST_FULL_TEXT: usize = 64 << 10;
+/// Digits of the shortest number by which a state knows people (`AB123456C`).
+const LEAST_DIGITS: usize = 6;
 /// Longest method that leaves in clear; the longest registered one has 17 letters.
 const LONGEST_METHOD: usize = 24;
 
@@ -89,7 +98,7 @@ impl Redactor {
             fidelity,
             clear_headers: Vec::new(),
             decoded: Vec::new(),
-            names: KnownNames::new(),
+            names: KnownNames::new(Arc::default()),
             remembered: Remembered::new(),
             cut: false,
         }
@@ -99,6 +108,13 @@ impl Redactor {
     #[must_use]
     pub fn clear_headers(mut self, names: impl IntoIterator<Item = String>) -> Self {
         self.clear_headers.extend(names);
+        self
+    }
+
+    /// Looks for these classes of data instead of those of every region.
+    #[must_use]
+    pub fn classes(mut self, classes: Arc<Classes>) -> Self {
+        self.names = KnownNames::new(classes);
         self
     }
 
@@ -232,8 +248,11 @@ impl Redactor {
         value: Untrusted<'_>,
         scratch: &'s mut Vec<u8>,
     ) -> Redacted<'s> {
-        let policy = self.names.facts(name).policy;
-        self.header_by(policy, name, value, scratch)
+        let facts = self.names.facts(name);
+        if facts.never_kept {
+            return Self::dropped(scratch);
+        }
+        self.header_by(facts.policy, name, value, scratch)
     }
 
     /// The value of `User-Agent`.
@@ -280,7 +299,7 @@ impl Redactor {
         scratch.clear();
         let text = self.capped(text.bytes());
         match self.fidelity {
-            Fidelity::Full => scratch.extend_from_slice(text),
+            Fidelity::Full => self.write_what_may_be_kept(text, scratch),
             Fidelity::Default => write(self, text, scratch),
         }
         Redacted(scratch)
@@ -324,6 +343,19 @@ impl Redactor {
             Policy::SetCookie => self.write_set_cookie(text, out),
             Policy::Token => self.value(text, out),
         }
+    }
+
+    /// Whether a value that looks harmless is of a class of data that names somebody or opens something, as the name says or as
+    /// its check digits do.
+    fn is_of_class(&mut self, name: &[u8], value: &[u8]) -> bool {
+        // What has fewer digits is no number of a person, and words were judged by their shape.
+        if value.iter().filter(|byte| byte.is_ascii_digit()).take(LEAST_DIGITS).count() < LEAST_DIGITS {
+            return false;
+        }
+        let clues = self.names.facts(name).clues;
+        let hits = self.names.classes().look(&clues, false, value, value.len() as u64);
+        hits.reported()
+            .any(|hit| hit.class.builtin().is_none_or(|class| class.sensitivity > Sensitivity::Low))
     }
 
     fn value(&mut self, text: &[u8], out: &mut Vec<u8>) {

@@ -30,19 +30,26 @@ fn secret_part_begins(rest: &[u8]) -> bool {
     let parts: &[&[u8]] = match rest.first() {
         Some(b'a') => &[b"apikey", b"accesskey", b"authkey", b"authorization", b"assertion"],
         Some(b'b') => &[b"bearer"],
-        Some(b'c') => &[b"credential", b"cookie", b"cvv", b"cvc", b"cardnumber", b"creditcard", b"cardcode"],
+        Some(b'c') => &[b"credential", b"cookie", b"cardnumber", b"creditcard"],
         Some(b'i') => &[b"iban"],
         Some(b'j') => &[b"jwt"],
         Some(b'm') => &[b"magiclink"],
         Some(b'o') => &[b"onetime"],
         Some(b'p') => &[b"password", b"passwd", b"passphrase", b"passcode", b"privatekey"],
-        Some(b's') => &[b"secret", b"session", b"signature", b"subscriptionkey", b"samlre", b"securitycode"],
-        Some(b't') => &[b"token", b"track1", b"track2", b"trackdata"],
-        Some(b'v') => &[b"verificationcode", b"verificationvalue"],
+        Some(b's') => &[b"secret", b"session", b"signature", b"subscriptionkey", b"samlre"],
+        Some(b't') => &[b"token"],
+        Some(b'v') => &[b"verificationcode"],
         _ => &[],
     };
     parts.iter().any(|part| rest.starts_with(part))
 }
+
+/// What proves that a card is at hand, wherever it stands in a name: PCI DSS 3.3.1 forbids to keep it, masked or hashed.
+const NEVER_KEPT: &[&[u8]] =
+    &[b"cvv", b"cvc", b"cardcode", b"securitycode", b"verificationvalue", b"track1", b"track2", b"trackdata"];
+
+/// The same as whole names.
+const NEVER_KEPT_WHOLE: &[&[u8]] = &[b"csc", b"cvn", b"pin", b"cardpin", b"pinblock"];
 
 /// These names as a whole make the value a secret.
 const SECRET_WHOLE: &[&[u8]] = &[
@@ -56,12 +63,9 @@ const SECRET_WHOLE: &[&[u8]] = &[
     b"sig",
     b"hmac",
     b"code",
-    b"pin",
     b"otp",
     b"totp",
     b"mfa",
-    b"csc",
-    b"cvn",
     b"ssn",
     b"card",
     b"pan",
@@ -107,7 +111,17 @@ const IDENTITY_WHOLE: &[&[u8]] = &[
     b"accountnumber",
     b"customer",
     b"passport",
+    b"passportnumber",
+    b"nationalid",
+    b"nationalidnumber",
+    b"personalid",
+    b"personalnumber",
+    b"identitynumber",
+    b"idnumber",
+    b"citizenid",
+    b"socialsecuritynumber",
     b"taxid",
+    b"taxnumber",
     b"nino",
     b"nhsnumber",
     b"lat",
@@ -117,6 +131,14 @@ const IDENTITY_WHOLE: &[&[u8]] = &[
     b"longitude",
     b"ip",
 ];
+
+/// Whether a value of that name must be kept by nobody, in no form.
+pub(super) fn is_never_kept(name: &[u8]) -> bool {
+    let folded = Folded::new(name);
+    let name = folded.bytes();
+    let within = |part: &&[u8]| name.windows(part.len()).any(|window| window == *part);
+    NEVER_KEPT_WHOLE.contains(&name) || NEVER_KEPT.iter().any(within)
+}
 
 /// Whether a value of that name is a secret.
 pub(super) fn is_secret(name: &[u8]) -> bool {
@@ -155,14 +177,14 @@ mod tests {
     }
 
     #[test]
-    fn names_of_what_proves_a_card_is_held_are_secret() {
+    fn what_proves_that_a_card_is_at_hand_is_never_kept() {
         for name in
             ["cvv2", "cardCvc", "CSC", "cvn", "security_code", "cardVerificationValue", "track2", "pin"]
         {
-            assert!(is_secret(name.as_bytes()), "{name}");
+            assert!(is_never_kept(name.as_bytes()), "{name}");
         }
-        for name in ["country_code", "tracking", "pinned", "verification"] {
-            assert!(!is_secret(name.as_bytes()), "{name}");
+        for name in ["country_code", "tracking", "pinned", "verification", "pincode", "spin"] {
+            assert!(!is_never_kept(name.as_bytes()), "{name}");
         }
     }
 

@@ -49,7 +49,7 @@ impl Redactor {
         let (before, rest) = name.split_at_checked(from).unwrap_or_default();
         let (inner, after) = rest.split_at_checked(to - from).unwrap_or_default();
         out.extend_from_slice(before);
-        if shape::is_open(inner) {
+        if shape::is_open(inner) && !self.is_of_class(b"", inner) {
             out.extend_from_slice(inner);
         } else {
             self.value(inner, out);

@@ -1,5 +1,6 @@
 //! What of a URL may leave: host, path, query, and what is left of the others.
 
+use super::facts::NameFacts;
 use super::{Redactor, shape, split_at_byte};
 use crate::view::{Target, without_user};
 use memchr::memchr;
@@ -36,8 +37,11 @@ impl Redactor {
     }
 
     fn write_segment(&mut self, before: &[u8], segment: &[u8], out: &mut Vec<u8>) {
+        if self.is_never_kept(before) && !segment.is_empty() {
+            return Self::drop_value(out);
+        }
         // Neither holds a parameter or an escape.
-        if is_word(segment) || (shape::is_short_word(segment) && !self.names.leads_to_secret(before)) {
+        if is_word(segment) || (shape::is_short_word(segment) && !self.is_told_by(before, segment)) {
             return out.extend_from_slice(segment);
         }
         let base = memchr(b';', segment).unwrap_or(segment.len());
@@ -52,20 +56,54 @@ impl Redactor {
     fn write_segment_base(&mut self, before: &[u8], base: &[u8], out: &mut Vec<u8>) {
         if is_word(base) {
             out.extend_from_slice(base);
-        } else if self.names.leads_to_secret(before) {
+        } else if self.leads_to_secret(before) {
             self.replace(Domain::Credential, base, out);
         } else {
-            self.write_if(base, out, shape::is_open);
+            self.write_if(before, base, out, shape::is_open);
         }
     }
 
-    /// Writes the text as it is when its percent-decoded form may leave, else that form's token.
-    fn write_if(&mut self, text: &[u8], out: &mut Vec<u8>, may_leave: impl FnOnce(&[u8]) -> bool) {
+    /// Whether the segment before says that a harmless one is none.
+    fn is_told_by(&mut self, before: &[u8], segment: &[u8]) -> bool {
+        self.leads_to_secret(before) || self.is_of_class(before, segment)
+    }
+
+    fn leads_to_secret(&mut self, before: &[u8]) -> bool {
+        if memchr(b'%', before).is_none() {
+            return self.names.leads_to_secret(before);
+        }
+        let decoded = self.decode(before);
+        let leads = self.names.leads_to_secret(&decoded);
+        self.decoded = decoded;
+        leads
+    }
+
+    /// What a name says, percent-encoded or not.
+    pub(super) fn by_name<T>(&mut self, name: &[u8], tell: impl FnOnce(NameFacts) -> T) -> T {
+        if memchr(b'%', name).is_none() {
+            return tell(self.names.facts(name));
+        }
+        let decoded = self.decode(name);
+        let told = tell(self.names.facts(&decoded));
+        self.decoded = decoded;
+        told
+    }
+
+    /// Writes the text as it is when its percent-decoded form may leave, by its shape and by the name before it, else that
+    /// form's token.
+    fn write_if(
+        &mut self,
+        name: &[u8],
+        text: &[u8],
+        out: &mut Vec<u8>,
+        may_leave: impl FnOnce(&[u8]) -> bool,
+    ) {
         if memchr(b'%', text).is_none() {
-            return if may_leave(text) { out.extend_from_slice(text) } else { self.value(text, out) };
+            let leaves = may_leave(text) && !self.is_of_class(name, text);
+            return if leaves { out.extend_from_slice(text) } else { self.value(text, out) };
         }
         let decoded = self.decode(text);
-        if may_leave(&decoded) {
+        if may_leave(&decoded) && !self.is_of_class(name, &decoded) {
             out.extend_from_slice(text)
         } else {
             self.value(&decoded, out)
@@ -99,30 +137,18 @@ impl Redactor {
         let Some((name, value)) = split_at_byte(b'=', parameter) else {
             return self.write_name(parameter, out);
         };
-        let domain = self.write_parameter_name(name, out);
+        let facts = self.by_name(name, |facts| facts);
+        if facts.open && memchr(b'%', name).is_none() {
+            out.extend_from_slice(name);
+        } else {
+            self.write_if(b"", name, out, shape::is_open);
+        }
         out.push(b'=');
-        match domain {
+        match facts.domain {
+            _ if facts.never_kept => Self::drop_value(out),
             Some(domain) => self.replace_decoded(domain, value, out),
-            None => self.write_if(value, out, shape::is_open_value),
+            None => self.write_if(name, value, out, shape::is_open_value),
         }
-    }
-
-    /// Writes the name and tells what the value is, when the name says so.
-    fn write_parameter_name(&mut self, name: &[u8], out: &mut Vec<u8>) -> Option<Domain> {
-        if memchr(b'%', name).is_none() {
-            let facts = self.names.facts(name);
-            if facts.open {
-                out.extend_from_slice(name)
-            } else {
-                self.value(name, out)
-            }
-            return facts.domain;
-        }
-        self.write_name(name, out);
-        let decoded = self.decode(name);
-        let domain = self.names.facts(&decoded).domain;
-        self.decoded = decoded;
-        domain
     }
 
     fn replace_decoded(&mut self, domain: Domain, text: &[u8], out: &mut Vec<u8>) {
@@ -136,7 +162,7 @@ impl Redactor {
         if memchr(b'%', name).is_none() && self.names.facts(name).open {
             out.extend_from_slice(name);
         } else {
-            self.write_if(name, out, shape::is_open);
+            self.write_if(b"", name, out, shape::is_open);
         }
     }
 

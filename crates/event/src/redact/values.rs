@@ -7,13 +7,15 @@ impl Redactor {
     /// Words between the delimiters of header values, each replaced where it could be a key or an address, and where the
     /// word before it says that it is a secret: `token=…`.
     pub(super) fn write_words(&mut self, text: &[u8], out: &mut Vec<u8>) {
-        let mut is_secret = false;
+        let (mut is_secret, mut never_kept) = (false, false);
         for piece in text.split_inclusive(|b| is_delimiter(*b)) {
             let (word, end) = match piece.split_last() {
                 Some((last, word)) if is_delimiter(*last) => (word, Some(*last)),
                 _ => (piece, None),
             };
-            if is_secret && !word.is_empty() {
+            if never_kept && !word.is_empty() {
+                Self::drop_value(out);
+            } else if is_secret && !word.is_empty() {
                 self.replace(Domain::Credential, word, out);
             } else if shape::is_open(word) {
                 out.extend_from_slice(word)
@@ -22,6 +24,7 @@ impl Redactor {
             }
             out.extend(end);
             is_secret = end == Some(b'=') && names::is_secret(word);
+            never_kept = end == Some(b'=') && names::is_never_kept(word);
         }
     }
 
@@ -74,7 +77,11 @@ impl Redactor {
             Some((name, value)) => {
                 self.write_name(name, out);
                 out.push(b'=');
-                self.replace(Domain::Credential, value, out);
+                if self.is_never_kept(name) {
+                    Self::drop_value(out);
+                } else {
+                    self.replace(Domain::Credential, value, out);
+                }
             }
             None => self.replace(Domain::Credential, pair, out),
         }

@@ -132,19 +132,89 @@ fn what_people_need_leaves() {
     }
 }
 
+fn full(call: &Call) -> Value {
+    let mut renderer = Renderer::new(options(Format::Ocsf), Redactor::new(KEY, Fidelity::Full));
+    let view = View { exchange: &call.observation.exchange, call: Some(call), source: "eth0" };
+    json(&rendered(&mut renderer, &view))
+}
+
+fn inspected(request: &[u8], response: &[u8]) -> Call {
+    let mut inspector = tapwire_inspect::Inspector::new(tapwire_inspect::Config::new(KEY));
+    let observation = inspector.exchange(exchange(1, request, response));
+    Call { observation, ..call(ordinary()) }
+}
+
 #[test]
 fn full_fidelity_leaves_everything_with_the_bodies() {
-    let exchange = exchange(
-        1,
+    let event = full(&inspected(
         b"POST /a?token=t0k HTTP/1.1\r\nHost: x\r\nCookie: a=b0b\r\n\r\n{\"asked\":1}",
         b"HTTP/1.1 200 OK\r\n\r\n\xff\x00answered",
-    );
-    let mut renderer = Renderer::new(options(Format::Ocsf), Redactor::new(KEY, Fidelity::Full));
-    let event = json(&rendered(&mut renderer, &View { exchange: &exchange, call: None, source: "eth0" }));
+    ));
     assert_eq!(event["http_request"]["url"]["query_string"], "token=t0k");
     assert_eq!(event["http_request"]["http_headers"][1]["value"], "a=b0b");
     assert_eq!(event["api"]["request"]["data"], "{\"asked\":1}");
     assert_eq!(event["api"]["response"]["data"], "%FF\0answered");
+    assert_eq!(event["unmapped"]["withheld"], Value::Null);
+}
+
+#[test]
+fn without_analysis_no_body_leaves() {
+    let exchange = exchange(1, b"POST /a HTTP/1.1\r\nHost: x\r\n\r\n{\"cvv\":\"123\"}", b"");
+    let mut renderer = Renderer::new(options(Format::Ocsf), Redactor::new(KEY, Fidelity::Full));
+    let text = rendered(&mut renderer, &View { exchange: &exchange, call: None, source: "eth0" });
+    assert!(!text.contains("123\\\""), "{text}");
+}
+
+#[test]
+fn what_proves_a_card_is_at_hand_leaves_in_no_mode() {
+    let request = b"POST /pay/cvv/737?amount=10&cvc2=738&p%69n=7391&t=%25B4539578763621486%5EDOE%5E2512?&note=cvv HTTP/1.1\r\nHost: x\r\n\
+        X-Card-Cvv: 740\r\nCookie: pin=7411; a=b0b\r\nReferer: https://x/?security_code=742\r\nContent-Type: application/json\r\n\r\n\
+        {\"card\":{\"number\":\"4539578763621486\",\"cvv\":\"743\"}}";
+    let call = inspected(request, b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{\"ok\":true}");
+    let in_full = full(&call);
+    let view = View { exchange: &call.observation.exchange, call: Some(&call), source: "eth0" };
+    let usual = json(&rendered(&mut renderer(options(Format::Ocsf)), &view));
+    for event in [&in_full, &usual] {
+        let text = event.to_string();
+        for secret in ["737", "738", "7391", "4539578763621486", "740", "7411", "742", "743"] {
+            assert!(!text.contains(secret), "{secret} in {text}");
+        }
+        assert_eq!(event["http_request"]["url"]["path"], "/pay/cvv/dropped:");
+        assert!(text.contains("cvc2=dropped:&p%69n=dropped:") && text.contains("amount=10"), "{text}");
+    }
+    assert_eq!(in_full["unmapped"]["withheld"], serde_json::json!(["request.body"]));
+    assert_eq!(in_full["api"]["response"]["data"], "{\"ok\":true}");
+    assert!(in_full.to_string().contains("a=b0b"));
+}
+
+#[test]
+fn numbers_of_citizens_leave_under_no_name() {
+    let mut redactor = Redactor::new(KEY, Fidelity::Default);
+    for (path, kept) in [
+        ("/pesel/44051401359", false),
+        ("/lookup/GB82WEST12345698765432", false),
+        ("/orders/44051401358", true),
+        ("/orders/1767268800123", true),
+        ("/v1/items/123456", true),
+    ] {
+        let shown = redactor.shown_path(path);
+        assert_eq!(shown == path, kept, "{path}: {shown}");
+    }
+    let query = "national_id=536228470&bsn=111222333&page=12345678";
+    let mut scratch = Vec::new();
+    let shown = redactor.query(tapwire_protocol::Untrusted::new(query.as_bytes()), &mut scratch);
+    let shown = String::from_utf8_lossy(shown.bytes()).into_owned();
+    assert!(
+        !shown.contains("536228470") && !shown.contains("111222333") && shown.ends_with("page=12345678"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn percent_encoded_names_say_what_they_say() {
+    let mut redactor = Redactor::new(KEY, Fidelity::Default);
+    let shown = redactor.shown_path("/reset%2Dpassword/hunter2");
+    assert!(!shown.contains("hunter2"), "{shown}");
 }
 
 #[test]

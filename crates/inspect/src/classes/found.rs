@@ -1,6 +1,6 @@
 //! The data classes of an exchange: what the fields of its heads and bodies told.
 
-use super::{ClassId, REPORTED};
+use super::{ClassId, DataClass, REPORTED};
 use crate::fields::{ClassHits, Field, FieldList, Step};
 use crate::{CredentialKind, Observation, Place};
 
@@ -62,6 +62,15 @@ impl Observation {
             })
         });
         self.authorization().into_iter().chain(fields)
+    }
+
+    /// Whether a body holds what nobody may keep, or could: one that was not walked to its end could.
+    pub fn body_is_never_kept(&self, in_request: bool) -> bool {
+        let payload = if in_request { &self.request_payload } else { &self.response_payload };
+        let fields = payload.list.as_deref().into_iter().flat_map(FieldList::fields);
+        let classes = fields.flat_map(|field| &field.classes).filter(|hits| hits.score >= REPORTED);
+        let builtin = |hits: &ClassHits| ClassId::from_number(hits.class).and_then(ClassId::builtin);
+        classes.filter_map(builtin).any(DataClass::is_never_kept)
     }
 
     /// What the header `Authorization` holds.

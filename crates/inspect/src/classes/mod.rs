@@ -77,6 +77,13 @@ pub struct DataClass {
     pub(crate) check: fn(&Value<'_>) -> Option<Evidence>,
 }
 
+impl DataClass {
+    /// Whether nobody may keep it once a payment is authorized, masked or hashed (PCI DSS 4.0, 3.3.1).
+    pub fn is_never_kept(&self) -> bool {
+        matches!(self.name, "cvv" | "card-pin" | "card-track")
+    }
+}
+
 /// Sorts of data.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum ClassKind {

@@ -1,0 +1,59 @@
+//! What leaves in no form and in no mode: verification codes, PINs and magnetic stripes of cards (PCI DSS 3.3.1).
+
+use super::{Redacted, Redactor};
+
+/// Stands where something was left out.
+const DROPPED: &[u8] = b"dropped:";
+
+/// Shortest text on a magnetic stripe: a sentinel, 12 digits, a separator and what follows.
+const LEAST_TRACK: usize = 16;
+
+impl Redactor {
+    /// Nothing of a value, but that there was one.
+    pub(super) fn dropped(scratch: &mut Vec<u8>) -> Redacted<'_> {
+        scratch.clear();
+        Self::drop_value(scratch);
+        Redacted(scratch)
+    }
+
+    pub(super) fn drop_value(out: &mut Vec<u8>) {
+        out.extend_from_slice(DROPPED);
+    }
+
+    /// A text as it is but for values that must not be kept: told by the name before `=`, by the segment before, or by their form.
+    pub(super) fn write_what_may_be_kept(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        let mut before: &[u8] = b"";
+        for piece in text.split_inclusive(|byte| is_delimiter(*byte)) {
+            let (word, end) = match piece.split_last() {
+                Some((last, word)) if is_delimiter(*last) => (word, Some(*last)),
+                _ => (piece, None),
+            };
+            if !word.is_empty() && (self.is_never_kept(before) || is_track(word)) {
+                Self::drop_value(out);
+            } else {
+                out.extend_from_slice(word);
+            }
+            out.extend(end);
+            before = if matches!(end, Some(b'=' | b'/')) { word } else { b"" };
+        }
+    }
+
+    /// Whether the value behind that name must not be kept.
+    pub(super) fn is_never_kept(&mut self, name: &[u8]) -> bool {
+        !name.is_empty() && self.by_name(name, |facts| facts.never_kept)
+    }
+}
+
+const fn is_delimiter(byte: u8) -> bool {
+    matches!(byte, b'/' | b'?' | b'&' | b';' | b'#' | b'=' | b',' | b' ')
+}
+
+/// `%B…^NAME^…?` or `;…=…?`, the tracks of ISO/IEC 7813, as a client may send them percent-encoded or not.
+fn is_track(text: &[u8]) -> bool {
+    let digits = |text: &[u8]| text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let text = text.strip_prefix(b"%25").or_else(|| text.strip_prefix(b"%")).unwrap_or(text);
+    let Some(number) = text.strip_prefix(b"B").filter(|_| text.len() >= LEAST_TRACK) else { return false };
+    let length = digits(number);
+    let behind = number.get(length..).unwrap_or_default();
+    (12..=19).contains(&length) && (behind.starts_with(b"^") || behind.starts_with(b"%5E"))
+}
