@@ -38,6 +38,8 @@ pub(crate) enum Command {
     Openapi(OpenApiArgs),
     /// List who calls the APIs of captures, who calls most first
     Callers(CallersArgs),
+    /// Say how well APIs are known, protected and watched, in figures, against targets
+    Kpis(KpisArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
     /// Send TLS secrets to a sensor on another machine
@@ -46,7 +48,7 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: KeysAction,
     },
-    /// Say what a detector, anomaly, ailment or field means
+    /// Say what a detector, anomaly, data class, KPI, ailment or field means
     Explain {
         /// Its name, as events and lists spell it
         name: String,
@@ -119,6 +121,8 @@ pub(crate) enum Listing {
     Payloads,
     /// Kinds of sensitive data
     DataClasses,
+    /// Key figures
+    Kpis,
     /// Outputs
     Sinks,
     /// Fields of --where and --fields
@@ -390,6 +394,33 @@ pub(crate) struct CallersArgs {
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `tapwire kpis`.
+#[derive(Debug, Args)]
+pub(crate) struct KpisArgs {
+    #[command(flatten)]
+    pub(crate) learn: LearnArgs,
+    /// For each of them, rather than for everything together
+    #[arg(long, value_name = "service|owner|tag")]
+    pub(crate) by: Option<ScopeSort>,
+    /// Day by day, in packet time and UTC
+    #[arg(long)]
+    pub(crate) series: bool,
+    /// As JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Into what `kpis` divides everything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ScopeSort {
+    /// Services
+    Service,
+    /// Owners, by the table of assets
+    Owner,
+    /// Tags
+    Tag,
 }
 
 /// `tapwire carve`.

@@ -10,6 +10,7 @@ use tapwire_detect::{DETECTORS, DetectorInfo};
 use tapwire_event::{FIELDS, FieldInfo, SensorCode};
 use tapwire_inspect::classes::{DATA_CLASSES, DataClass};
 use tapwire_inspect::{PAYLOADS, PayloadFormat, STYLES, Style};
+use tapwire_inventory::kpis::{KPIS, Kpi};
 use tapwire_protocol::{Anomaly, PROTOCOLS, ProtocolInfo};
 use tapwire_sink::SINKS;
 
@@ -60,6 +61,7 @@ fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
                 )
             })
             .collect(),
+        Listing::Kpis => KPIS.iter().map(|kpi| entry(kpi.name, kpi.formula)).collect(),
         Listing::Sinks => SINKS.iter().map(|s| entry(s.example, s.summary)).collect(),
         Listing::Fields => {
             FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect()
@@ -86,11 +88,12 @@ fn describe(interface: &InterfaceInfo) -> String {
 /// `tapwire explain`: everything that has this name, since a payload and its style may share one.
 pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
     let mut paper = Paper::new(true);
-    let explainers: [fn(&str, &mut Paper) -> bool; 9] = [
+    let explainers: [fn(&str, &mut Paper) -> bool; 10] = [
         |name, paper| told(DETECTORS.iter().find(|known| known.name == name), explain_detector, paper),
         |name, paper| told(Anomaly::ALL.iter().find(|known| known.name() == name), explain_anomaly, paper),
         |name, paper| told(DATA_CLASSES.iter().find(|known| known.name == name), explain_class, paper),
         |name, paper| told(ailments().into_iter().find(|known| known.name == name), explain_ailment, paper),
+        |name, paper| told(Kpi::named(name), explain_kpi, paper),
         |name, paper| told(FIELDS.iter().find(|known| known.name == name), explain_field, paper),
         |name, paper| told(PROTOCOLS.iter().find(|known| known.name == name), explain_protocol, paper),
         |name, paper| told(PAYLOADS.iter().find(|known| known.name == name), explain_payload, paper),
@@ -187,6 +190,17 @@ fn explain_class(class: &DataClass, paper: &mut Paper) {
     paper.row("example", &format!("{}: {}", class.example.0, class.example.1));
 }
 
+fn explain_kpi(kpi: &Kpi, paper: &mut Paper) {
+    let title = paper.strong(kpi.title);
+    paper.line(&format!("{title} ({}, a KPI)", kpi.name));
+    paper.hang("  ", kpi.formula);
+    paper.line("");
+    paper.row("unit", kpi.unit.name());
+    paper.row("better", kpi.better.name());
+    paper.row("not judged", &format!("where {}", kpi.unjudged));
+    paper.row("what to do", kpi.advice);
+}
+
 fn explain_ailment(ailment: &Ailment, paper: &mut Paper) {
     let title = paper.strong(ailment.title);
     paper.line(&format!("{title} ({}, an ailment of a mirror: {})", ailment.name, ailment.harm.name()));
@@ -206,8 +220,10 @@ fn unknown(name: &str) -> String {
     let payloads = PAYLOADS.iter().map(|format| format.name);
     let styles = STYLES.iter().map(|style| style.name);
     let classes = DATA_CLASSES.iter().map(|class| class.name);
+    let kpis = KPIS.iter().map(|kpi| kpi.name);
     let names: Vec<&str> = detectors
         .chain(classes)
+        .chain(kpis)
         .chain(anomalies)
         .chain(ailments)
         .chain(read)
@@ -219,6 +235,6 @@ fn unknown(name: &str) -> String {
     let hint =
         tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
     format!(
-        "explain {name}: no detector, data class, anomaly, ailment, protocol, payload or field is named so{hint}"
+        "explain {name}: no detector, data class, KPI, anomaly, ailment, protocol, payload or field is named so{hint}"
     )
 }

@@ -15,6 +15,7 @@ mod handover;
 mod inventory;
 mod kept;
 mod keys;
+mod kpis;
 mod learn;
 mod ledger;
 mod lists;
@@ -60,6 +61,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Inventory(args) => inventory::inventory(&args),
         Command::Openapi(args) => openapi::openapi(&args),
         Command::Callers(args) => callers::callers(&args),
+        Command::Kpis(args) => kpis::kpis(&args),
         Command::Carve(args) => carve::carve(&args),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),
         Command::Explain { name } => lists::explain(&name),
@@ -87,6 +89,7 @@ fn configuration(action: ConfigAction, args: &ConfigArgs) -> Result<Exit, Failur
     let effective = Effective::load(args)?;
     effective.memory()?;
     context::check(&effective)?;
+    kpis::targets(&effective.settings.kpi)?;
     match action {
         ConfigAction::Show => paper::print(&effective.show()?, true)?,
         ConfigAction::Check => paper::print("the configuration is good\n", true)?,

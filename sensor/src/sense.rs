@@ -240,6 +240,7 @@ pub(crate) fn pipeline_config(
     inventory.max_segments = scaled(inventory.max_segments);
     inventory.max_principals = scaled(inventory.max_principals);
     inventory.max_sessions = scaled(inventory.max_sessions);
+    inventory.max_series_scopes = scaled(inventory.max_series_scopes);
     inventory.context = Arc::new(ContextFiles::of(effective, key.clone()).read()?);
     inventory.max_schema_bytes = scaled(inventory.max_schema_bytes);
     inventory.max_endpoints_per_service = inventory

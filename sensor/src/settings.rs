@@ -3,6 +3,7 @@
 use crate::cli::ConfigArgs;
 use crate::context::{ContextSettings, Labels, Lists, Networks};
 use crate::failure::Failure;
+use crate::kpis::KpiSettings;
 use crate::size::parse_bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) owners: Labels,
     /// Tags of hosts, paths of a host, networks.
     pub(crate) tags: Labels,
+    /// What KPIs should be.
+    pub(crate) kpi: KpiSettings,
     /// Outputs.
     pub(crate) sink: tapwire_sink::Config,
     /// Secrets that others send.
@@ -291,6 +294,7 @@ impl Default for Settings {
             lists: Lists::default(),
             owners: Labels::default(),
             tags: Labels::default(),
+            kpi: KpiSettings::default(),
             sink: tapwire_sink::Config::default(),
             keys: Keys::default(),
         }

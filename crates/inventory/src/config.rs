@@ -32,6 +32,8 @@ pub struct Config {
     pub max_sessions: usize,
     /// The data classes that are looked for: fields have their numbers, a checkpoint their names.
     pub classes: Arc<Classes>,
+    /// Services, owners and tags whose KPIs are kept day by day; 400 days of one take about 170 KiB.
+    pub max_series_scopes: usize,
     /// When a service counts as silent.
     pub silence: Silence,
     /// What describes services beforehand.
@@ -55,6 +57,7 @@ impl Config {
             max_principals: 1_000_000,
             max_sessions: 200_000,
             classes: Arc::default(),
+            max_series_scopes: 48,
             silence: Silence::USUAL,
             descriptions: Vec::new(),
             context: Arc::default(),

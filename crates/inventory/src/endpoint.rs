@@ -3,7 +3,7 @@
 use crate::hashing::Keyed;
 use crate::schemas::{Room, Schemas};
 use crate::state::ClassMap;
-use crate::{Documented, EndpointId, Proofs};
+use crate::{Conduct, Documented, EndpointId, Proofs};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
@@ -118,6 +118,15 @@ pub struct ResponseShape {
     pub calls: u64,
 }
 
+/// How a call came.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Came {
+    /// A hash of who called.
+    pub(crate) caller: u64,
+    /// Whether it came through a gateway; `None` where none is named.
+    pub(crate) through_gateway: Option<bool>,
+}
+
 /// What is known of an endpoint: a service's method on a path template, and an operation where one path has many.
 #[derive(Debug, Clone, serde::Serialize, serde::Deserialize)]
 pub struct Endpoint {
@@ -138,6 +147,8 @@ pub struct Endpoint {
     pub first_seen: Timestamp,
     /// Packet time of its last call.
     pub last_seen: Timestamp,
+    /// When the call ended with which it was known.
+    pub known: Timestamp,
     /// Calls placed here.
     pub calls: u64,
     /// Who called.
@@ -152,6 +163,8 @@ pub struct Endpoint {
     pub(crate) schemas: Option<Box<Schemas>>,
     /// Under which names they did.
     pub proofs: Proofs,
+    /// How calls came.
+    pub conduct: Conduct,
     /// Where it stands in the descriptions that were given.
     pub documented: Option<Documented>,
 }
@@ -167,6 +180,7 @@ impl Endpoint {
             protocols: Vec::new(),
             first_seen: Timestamp::MIN,
             last_seen: Timestamp::MIN,
+            known: Timestamp::MIN,
             calls: 0,
             callers: Callers::default(),
             status: StatusCounts::default(),
@@ -174,6 +188,7 @@ impl Endpoint {
             shapes: Vec::new(),
             schemas: None,
             proofs: Proofs::default(),
+            conduct: Conduct::default(),
             documented: None,
         }
     }
@@ -224,18 +239,22 @@ impl Endpoint {
     }
 
     /// Counts one call. Captures may step back in time, so first and last are the extremes.
-    pub(crate) fn add(&mut self, observation: &Observation, caller: u64) {
+    pub(crate) fn add(&mut self, observation: &Observation, came: Came) {
         let time = observation.exchange.started();
+        if self.calls == 0 {
+            self.known = observation.exchange.ended();
+        }
         self.first_seen = if self.calls == 0 { time } else { self.first_seen.min(time) };
         self.last_seen = self.last_seen.max(time);
         self.calls += 1;
         let styles = observation.said.as_deref().map_or(&[][..], |said| &said.protocols);
         self.spoken(observation.exchange.protocols.iter().chain(styles));
-        self.callers.add(caller);
+        self.callers.add(came.caller);
         let status = status(observation);
         self.status.add(status);
         self.auth.add(observation);
         self.proofs.add(observation);
+        self.conduct.add(observation, came.through_gateway);
         let answer = &observation.response_payload;
         if matches!(status, Some(200..=299)) && answer.state == PayloadState::Read && answer.format.is_some()
         {
@@ -247,12 +266,14 @@ impl Endpoint {
     pub(crate) fn absorb(&mut self, other: Self, room: &mut Room, hashing: &Keyed) {
         self.first_seen = self.first_seen.min(other.first_seen);
         self.last_seen = self.last_seen.max(other.last_seen);
+        self.known = self.known.min(other.known);
         self.calls += other.calls;
         self.spoken(&other.protocols);
         self.callers.absorb(&other.callers);
         self.status.absorb(&other.status);
         self.auth.absorb(&other.auth);
         self.proofs.absorb(&other.proofs);
+        self.conduct.absorb(&other.conduct);
         other.shapes.iter().for_each(|shape| self.add_shape(shape.shape, shape.calls));
         match (&mut self.schemas, other.schemas) {
             (Some(mine), Some(theirs)) => {
@@ -314,11 +335,21 @@ pub struct Service {
     pub endpoints: u32,
     /// Addresses that served it, in the order they came, at most four: by them files say whose it is.
     pub servers: Vec<IpAddr>,
+    /// Findings made of its calls.
+    pub findings: u64,
 }
 
 impl Service {
     pub(crate) const fn new(name: Arc<str>, time: Timestamp) -> Self {
-        Self { name, first_seen: time, last_seen: time, calls: 0, endpoints: 0, servers: Vec::new() }
+        Self {
+            name,
+            first_seen: time,
+            last_seen: time,
+            calls: 0,
+            endpoints: 0,
+            servers: Vec::new(),
+            findings: 0,
+        }
     }
 
     /// Notes the address of who answers.

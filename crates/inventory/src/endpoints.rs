@@ -1,7 +1,7 @@
 //! The endpoints of all services: which there are, which one a call belongs to, and which turned out to be one.
 
 use crate::carriers::Carrier;
-use crate::endpoint::{Endpoint, status};
+use crate::endpoint::{Came, Endpoint, status};
 use crate::hashing::{BuildAsIs, Keyed};
 use crate::openapi::{Prior, Scope};
 use crate::schemas::Room;
@@ -177,7 +177,7 @@ impl Endpoints {
         mut owner: Owner<'_>,
         head: &Head,
         observation: &Observation,
-        caller: u64,
+        came: Came,
         counters: &mut Counters,
     ) -> Placed {
         let path = Path { head, segments: &observation.segments };
@@ -192,7 +192,7 @@ impl Endpoints {
         }
         if let Some(described) = self.described_as(owner.scope, path, what) {
             let called = Called { what, operation: None, path, observation };
-            return self.place_described(&mut owner, called, &described, caller, counters);
+            return self.place_described(&mut owner, called, &described, came, counters);
         }
         let path_alone = what;
         let mut operation = observation.operation().map(|operation| operation.name.as_str());
@@ -217,7 +217,7 @@ impl Endpoints {
         let Some(endpoint) = self.all.get_mut(index as usize).and_then(Option::as_mut) else {
             return Placed::default();
         };
-        endpoint.add(observation, caller);
+        endpoint.add(observation, came);
         endpoint.learn(observation, &mut self.room, &self.hashing);
         let id = endpoint.id;
         if self.templates.learn(node, what, &answer) {

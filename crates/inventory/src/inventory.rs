@@ -2,9 +2,10 @@
 
 use crate::carriers::{Carrier, Carriers};
 use crate::context::{About, Context};
-use crate::endpoint::{Endpoint, Service};
+use crate::endpoint::{Came, Endpoint, Service};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
+use crate::kpis::{Kpis, Sensed, Series};
 use crate::openapi::Scope;
 use crate::principals::{Caller, Placing, Principals};
 use crate::pulse::{Pulses, Silent};
@@ -32,6 +33,7 @@ pub struct Inventory {
     context: Arc<Context>,
     counters: Counters,
     pulses: Pulses,
+    series: Series,
     /// Services that changed and were not yet told of: at most all of them.
     silent: Vec<Silent>,
 }
@@ -80,9 +82,25 @@ impl Inventory {
             carriers: Carriers::new(hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
+            series: Series::new(config.max_series_scopes),
             silent: Vec::new(),
             config,
         }
+    }
+
+    /// KPIs day by day.
+    pub const fn series(&self) -> &Series {
+        &self.series
+    }
+
+    /// Keeps the KPIs of the day that is open, as they are by now.
+    pub fn keep_day(&mut self) {
+        self.series.open().into_iter().for_each(|day| self.keep_kpis(day));
+    }
+
+    fn keep_kpis(&mut self, day: i64) {
+        let kpis = Kpis::new(self, &Sensed::default());
+        self.series.keep(day, &kpis);
     }
 
     /// Who called.
@@ -160,6 +178,9 @@ impl Inventory {
                 caller: Caller::default(),
             };
         };
+        if let Some(day) = self.series.hear(observation.exchange.started()) {
+            self.keep_kpis(day);
+        }
         let service = self.service(&observation);
         let placing = &mut Placing {
             observation: &observation,
@@ -199,6 +220,17 @@ impl Inventory {
         let mut sorted: Vec<_> = self.services.iter().collect();
         sorted.sort_by_key(|service| &service.name);
         sorted.into_iter()
+    }
+
+    /// The service of that name.
+    pub fn service_named(&self, name: &str) -> Option<&Service> {
+        self.services.get(*self.service_by_name.get(name)?)
+    }
+
+    /// Counts findings that a call to a service made.
+    pub fn found(&mut self, service: &str, findings: u64) {
+        let service = self.service_by_name.get(service).and_then(|index| self.services.get_mut(*index));
+        service.into_iter().for_each(|service| service.findings += findings);
     }
 
     /// The endpoint of that id, or the one it was merged into.
@@ -297,10 +329,12 @@ impl Inventory {
         let max = self.config.max_endpoints_per_service;
         let owner = Owner { name: &service.name, root, scope, endpoints: &mut service.endpoints, max };
         let caller = principal.map_or(0, |principal| caller_hash(&principal));
+        let came =
+            Came { caller, through_gateway: self.context.is_through_gateway(&observation.exchange.flow) };
         if observation.exchange.child.is_some() {
             return self.endpoints.hear((root, scope), head, observation, carrier);
         }
-        self.endpoints.place(owner, head, observation, caller, &mut self.counters)
+        self.endpoints.place(owner, head, observation, came, &mut self.counters)
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod call;
 mod carriers;
+mod conduct;
 mod config;
 pub mod context;
 mod coverage;
@@ -16,6 +17,7 @@ mod endpoint;
 mod endpoints;
 mod hashing;
 mod inventory;
+pub mod kpis;
 mod openapi;
 mod principals;
 mod proofs;
@@ -29,6 +31,7 @@ mod templates;
 mod transcript;
 
 pub use call::{Call, EndpointId, Principal, PrincipalKind};
+pub use conduct::Conduct;
 pub use config::Config;
 pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare, ServiceCoverage};
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};

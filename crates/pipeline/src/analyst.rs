@@ -181,6 +181,9 @@ impl Analyst {
         }
         self.fresh.clear();
         self.detectors.judge(&call, &mut self.fresh);
+        if let (Some(service), false) = (&call.service, self.fresh.is_empty()) {
+            self.inventory.found(service, self.fresh.len() as u64);
+        }
         let exchange = &call.observation.exchange;
         if let (Some(pinner), false) = (&self.pinner, self.fresh.is_empty()) {
             pinner.pin(&exchange.flow.key, exchange.ended());

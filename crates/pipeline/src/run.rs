@@ -406,5 +406,6 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
 /// The inventory with everything judged that was learned.
 fn settled(mut inventory: tapwire_inventory::Inventory) -> tapwire_inventory::Inventory {
     inventory.settle();
+    inventory.keep_day();
     inventory
 }

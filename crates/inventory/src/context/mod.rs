@@ -18,6 +18,7 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::{Domain, Token, TokenKey};
+use tapwire_protocol::FlowStamp;
 
 /// Lines of all files together that are kept.
 const MAX_LINES: usize = 1_000_000;
@@ -260,6 +261,17 @@ impl Context {
     /// Whether an address is a gateway.
     pub fn is_gateway(&self, address: IpAddr) -> bool {
         self.gateways.get(address).is_some()
+    }
+
+    /// Whether a connection comes from a gateway or goes to one; `None` where no gateway is named.
+    pub fn is_through_gateway(&self, flow: &FlowStamp) -> Option<bool> {
+        let ends = [flow.client(), flow.server()];
+        (!self.gateways.is_empty()).then(|| ends.iter().any(|end| self.is_gateway(end.ip())))
+    }
+
+    /// Whether files say who answers for anything: `[owners]`, or a table of assets.
+    pub fn has_owners(&self) -> bool {
+        !self.owners.is_empty() || !self.assets.is_empty()
     }
 
     /// The zone of an address, by `[networks]`.

@@ -2,6 +2,7 @@
 
 use super::{Called, Endpoints, Owner, Placed, Vouch, vouch};
 use crate::Counters;
+use crate::endpoint::Came;
 use crate::openapi::{Described, Scope};
 use crate::templates::{NodeId, Path, What};
 use std::hash::{BuildHasher, Hasher};
@@ -21,7 +22,7 @@ impl Endpoints {
         owner: &mut Owner<'_>,
         called: Called<'_>,
         described: &Described,
-        caller: u64,
+        came: Came,
         counters: &mut Counters,
     ) -> Placed {
         let observation = called.observation;
@@ -46,7 +47,7 @@ impl Endpoints {
         let Some(endpoint) = self.all.get_mut(index as usize).and_then(Option::as_mut) else {
             return nowhere();
         };
-        endpoint.add(observation, caller);
+        endpoint.add(observation, came);
         endpoint.learn(observation, &mut self.room, &self.hashing);
         Placed {
             endpoint: Some(endpoint.id),

@@ -142,6 +142,15 @@ impl Inventory {
         });
         found
     }
+
+    /// Whether an endpoint differs in nothing from the operation that it is described as; `None` where it is not.
+    pub fn conforms(&self, endpoint: &Endpoint) -> Option<bool> {
+        let operation = self.documented(endpoint)?;
+        let description = &*self.descriptions().get(endpoint.documented?.description)?.description;
+        let mut found = Vec::new();
+        Comparison { endpoint, description, operation, found: &mut found }.all();
+        Some(found.is_empty())
+    }
 }
 
 /// A difference of an endpoint as a whole.

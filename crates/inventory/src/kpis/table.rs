@@ -1,0 +1,189 @@
+//! All KPIs of all scopes, summed in one pass over what is learned.
+
+use super::ground::{Looks, days};
+use super::{Area, By, Ground, KPIS, Kpi, Measure, Part, Scope, Value};
+use crate::openapi::State;
+use crate::{EndpointId, Inventory};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// What the sensor knows of itself, and the inventory does not.
+#[derive(Debug, Clone, Default)]
+pub struct Sensed {
+    /// Bytes that receivers acknowledged and that are not in the capture, of all that they acknowledged.
+    pub loss: Part,
+    /// Connections of protocols that are not read, of all.
+    pub unparsed: Part,
+    /// TLS connections that were not decrypted, of all.
+    pub undecrypted: Part,
+    /// Exchanges of each service of which a half is missing, or of which it is not sure that the halves belong together.
+    pub unpaired: BTreeMap<Arc<str>, Part>,
+}
+
+/// The parts of one scope, in the order of [`KPIS`].
+pub(crate) type Parts = Box<[Part]>;
+
+/// What is summed of one scope.
+#[derive(Debug, Clone)]
+pub(crate) struct Sum {
+    /// Calls to its endpoints.
+    pub(crate) calls: u64,
+    pub(crate) parts: Parts,
+}
+
+/// Every KPI of every scope.
+#[derive(Debug, Clone)]
+pub struct Kpis {
+    scopes: BTreeMap<Scope, Sum>,
+}
+
+/// What stands against a KPI.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contributor {
+    /// The service.
+    pub service: Arc<str>,
+    /// The endpoint; `None` where it is the service as a whole.
+    pub endpoint: Option<EndpointId>,
+    /// Its own share of the figure.
+    pub part: Part,
+}
+
+impl Kpis {
+    /// By what is learned and sensed until now.
+    pub fn new(inventory: &Inventory, sensed: &Sensed) -> Self {
+        let mut kpis = Self { scopes: BTreeMap::from([(Scope::All, Sum::nothing())]) };
+        let looks = Looks::new(inventory);
+        let mut documented: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+        for ground in looks.grounds() {
+            if ground.is(State::Documented) {
+                *documented.entry(Arc::clone(&ground.endpoint.service)).or_default() += 1;
+            }
+            kpis.endpoint(&ground);
+        }
+        let owners_known = inventory.context().has_owners();
+        for area in areas(inventory, sensed, &documented) {
+            let about = inventory.about_service(&area.service.name);
+            let owner = owners_known.then_some(Scope::Owner(about.owner));
+            kpis.service(&area, owner.into_iter().chain(about.tags.into_iter().map(Scope::Tag)));
+        }
+        if let Some(all) = kpis.scopes.get_mut(&Scope::All) {
+            all.add(|measure| match measure {
+                Measure::Sensor(of) => Some(of(sensed)),
+                _ => None,
+            });
+        }
+        kpis
+    }
+
+    /// The figure of a KPI.
+    pub fn value(&self, kpi: &Kpi, scope: &Scope) -> Value {
+        if *scope != Scope::All && kpi.is_sensors() {
+            return Value::NotJudged("it is counted for the sensor as a whole");
+        }
+        let sum = self.scopes.get(scope);
+        let part = sum.and_then(|sum| sum.parts.get(place(kpi)?)).copied().unwrap_or(Part::NONE);
+        kpi.value(part)
+    }
+
+    /// The scopes of one sort, by name.
+    pub fn scopes(&self, by: By) -> impl Iterator<Item = &Scope> {
+        self.scopes.keys().filter(move |scope| scope.by() == Some(by))
+    }
+
+    pub(crate) const fn sums(&self) -> &BTreeMap<Scope, Sum> {
+        &self.scopes
+    }
+
+    fn endpoint(&mut self, ground: &Ground<'_>) {
+        let service = Scope::Service(Arc::clone(&ground.endpoint.service));
+        let owner = ground.owners_known.then(|| Scope::Owner(ground.owner.clone()));
+        let tags = ground.tags.iter().map(|tag| Scope::Tag(Arc::clone(tag)));
+        for scope in [Scope::All, service].into_iter().chain(owner).chain(tags) {
+            let sum = self.scopes.entry(scope).or_insert_with(Sum::nothing);
+            sum.calls += ground.endpoint.calls;
+            sum.add(|measure| match measure {
+                Measure::Endpoint(of) => Some(of(ground)),
+                _ => None,
+            });
+        }
+    }
+
+    fn service(&mut self, area: &Area<'_>, more: impl Iterator<Item = Scope>) {
+        let service = Scope::Service(Arc::clone(&area.service.name));
+        for scope in [Scope::All, service].into_iter().chain(more) {
+            self.scopes.entry(scope).or_insert_with(Sum::nothing).add(|measure| match measure {
+                Measure::Service(of) => Some(of(area)),
+                _ => None,
+            });
+        }
+    }
+}
+
+/// What stands most against a KPI in a scope, at most `most`, the worst first.
+pub fn worst(inventory: &Inventory, kpi: &Kpi, scope: &Scope, most: usize) -> Vec<Contributor> {
+    let mut found: Vec<Contributor> = match kpi.measure {
+        Measure::Endpoint(of) => {
+            let looks = Looks::new(inventory);
+            let mine = looks.grounds().filter(|ground| is_in(ground, scope));
+            mine.map(|ground| Contributor {
+                service: Arc::clone(&ground.endpoint.service),
+                endpoint: Some(ground.endpoint.id),
+                part: of(&ground),
+            })
+            .collect()
+        }
+        _ => Vec::new(),
+    };
+    found.retain(|one| kpi.against(one.part) > 0);
+    found.sort_by_key(|one| Reverse(kpi.against(one.part)));
+    found.truncate(most);
+    found
+}
+
+fn is_in(ground: &Ground<'_>, scope: &Scope) -> bool {
+    match scope {
+        Scope::All => true,
+        Scope::Service(service) => ground.endpoint.service == *service,
+        Scope::Owner(owner) => ground.owners_known && ground.owner == *owner,
+        Scope::Tag(tag) => ground.tags.contains(tag),
+    }
+}
+
+fn areas<'a>(
+    inventory: &'a Inventory,
+    sensed: &'a Sensed,
+    documented: &'a BTreeMap<Arc<str>, u64>,
+) -> impl Iterator<Item = Area<'a>> {
+    let mut orphans: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    for orphan in inventory.orphans() {
+        *orphans.entry(orphan.service).or_default() += 1;
+    }
+    let days = days(inventory);
+    inventory.services().map(move |service| Area {
+        service,
+        orphans: orphans.get(&service.name).copied().unwrap_or(0),
+        documented: documented.get(&service.name).copied().unwrap_or(0),
+        days,
+        unpaired: sensed.unpaired.get(&service.name).copied().unwrap_or(Part::NONE),
+    })
+}
+
+impl Sum {
+    fn nothing() -> Self {
+        Self { calls: 0, parts: vec![Part::NONE; KPIS.len()].into() }
+    }
+
+    fn add(&mut self, of: impl Fn(&Measure) -> Option<Part>) {
+        for (kpi, part) in KPIS.iter().zip(self.parts.iter_mut()) {
+            if let Some(more) = of(&kpi.measure) {
+                *part = part.plus(more, kpi.unit);
+            }
+        }
+    }
+}
+
+/// Where a KPI stands in the registry.
+pub(crate) fn place(kpi: &Kpi) -> Option<usize> {
+    KPIS.iter().position(|known| known == kpi)
+}
