@@ -1,8 +1,9 @@
 //! What KPIs are computed from: endpoints and services, with what has to be looked up of each once.
 
 use super::Part;
+use crate::context::Zone;
 use crate::openapi::{State, States};
-use crate::{Endpoint, Inventory, Service};
+use crate::{Endpoint, Inventory, Schema, Service};
 use std::sync::Arc;
 use tapwire_inspect::classes::{ClassId, ClassKind, Sensitivity};
 use tapwire_wire::Timestamp;
@@ -18,6 +19,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) conforms: Option<bool>,
     /// Whether its answers carry sensitive data; `None` where none could be read.
     pub(crate) sensitive: Option<bool>,
+    /// Whether requests to somebody else carry sensitive data; `None` where it is not somebody else's.
+    pub(crate) gives_away: Option<bool>,
     /// Whether its service is known for long enough to tell what is new.
     pub(crate) settled: bool,
     /// Who answers for it.
@@ -91,6 +94,7 @@ impl<'a> Looks<'a> {
             states: self.states.of(endpoint.id),
             conforms: self.inventory.conforms(endpoint),
             sensitive: is_sensitive(endpoint),
+            gives_away: is_elsewhere(about.zone.as_deref()).then(|| gives_away(endpoint)),
             settled: service.is_some_and(|service| service.last_seen.since(service.first_seen) > LEARNING),
             owner: about.owner,
             owners_known: self.inventory.context().has_owners(),
@@ -105,12 +109,28 @@ fn is_sensitive(endpoint: &Endpoint) -> Option<bool> {
     let answers = endpoint.schemas()?.answers().iter();
     let mut read = answers.filter(|one| one.class == 2 && one.body.format.is_some()).peekable();
     read.peek()?;
+    Some(read.any(|one| has_sensitive(&one.body.schema)))
+}
+
+/// Whether parameters or bodies of requests carry such data.
+fn gives_away(endpoint: &Endpoint) -> bool {
+    endpoint.schemas().is_some_and(|schemas| {
+        has_sensitive(schemas.parameters()) || schemas.requests().iter().any(|one| has_sensitive(&one.schema))
+    })
+}
+
+fn has_sensitive(schema: &Schema) -> bool {
     let counts = |class: ClassId| {
         class
             .builtin()
             .is_none_or(|class| class.kind != ClassKind::Secret && class.sensitivity >= Sensitivity::Medium)
     };
-    Some(read.any(|one| one.body.schema.nodes().iter().flat_map(|node| node.data_classes()).any(counts)))
+    schema.nodes().iter().flat_map(|node| node.data_classes()).any(counts)
+}
+
+/// Whether a zone is somebody else's.
+fn is_elsewhere(zone: Option<&str>) -> bool {
+    [Zone::Partner, Zone::Public].iter().any(|known| zone == Some(known.name()))
 }
 
 /// Days from that of the first call to that of the last, both counted.

@@ -279,6 +279,21 @@ pub static KPIS: &[Kpi] = &[
         }),
     },
     Kpi {
+        name: "third-party-exposure",
+        title: "Third-party exposure",
+        unit: Percent,
+        better: Less,
+        span: Flow,
+        of: "calls to third parties",
+        formula: "Calls to endpoints whose requests carry sensitive data (see sensitive-exposure), of all calls to services in the zones partner and public of [networks].",
+        unjudged: "no service that was called lies in the zones partner or public of [networks]",
+        advice: "Send third parties only what they need, and have a contract for the rest.",
+        measure: Endpoint(|one| match one.gives_away {
+            Some(away) => Part::of(if away { one.endpoint.calls } else { 0 }, one.endpoint.calls),
+            None => Part::NONE,
+        }),
+    },
+    Kpi {
         name: "owner-coverage",
         title: "Owner coverage",
         unit: Percent,
