@@ -4,7 +4,7 @@ use crate::endpoint::status;
 use tapwire_inspect::{Credential, CredentialKind, Observation, Place};
 
 /// Counts of how calls came.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Conduct {
     /// Calls that were read out of TLS.
     pub encrypted: u64,

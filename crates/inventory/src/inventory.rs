@@ -33,7 +33,7 @@ pub struct Inventory {
     context: Arc<Context>,
     counters: Counters,
     pulses: Pulses,
-    series: Series,
+    pub(crate) series: Series,
     /// Services that changed and were not yet told of: at most all of them.
     silent: Vec<Silent>,
 }

@@ -126,7 +126,7 @@ pub(crate) enum Measure {
 }
 
 /// Numerator and denominator.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 pub struct Part {
     /// What counts.
     pub numerator: u64,
@@ -231,7 +231,7 @@ impl Kpi {
 }
 
 /// What a figure is about.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub enum Scope {
     /// Everything.
     All,

@@ -5,13 +5,17 @@
 
 use super::ground::day;
 use super::table::{Parts, place};
-use super::{Kpi, Kpis, Part, Scope, Span, Unit, Value};
+use super::{KPIS, Kpi, Kpis, Part, Scope, Span, Unit, Value};
+use crate::state::Unfit;
+use crate::state::piece::{put_some, take_all};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use tapwire_wire::Timestamp;
 
 /// Days that are kept.
 pub const MAX_DAYS: usize = 400;
+/// What a point weighs in a piece of a checkpoint, where a caller weighs 1.
+const POINT: usize = 4;
 
 /// The points of all days that are kept.
 #[derive(Debug, Clone)]
@@ -93,8 +97,36 @@ impl Series {
 
     /// The days with a point, by number: days since 1970-01-01, UTC.
     pub fn days(&self) -> impl DoubleEndedIterator<Item = i64> {
-        let unsaid = usize::from(self.counters.forgotten_days > 0);
-        self.days.keys().copied().skip(unsaid)
+        self.days.keys().copied().skip(usize::from(self.is_full()))
+    }
+
+    /// Whether the oldest point only says what was counted before the one behind it.
+    fn is_full(&self) -> bool {
+        self.days.len() > MAX_DAYS
+    }
+
+    /// Writes points from the `at`th on, for a checkpoint; how many, `None` when they were the last.
+    pub(crate) fn save(&self, at: usize, out: &mut Vec<u8>) -> Option<usize> {
+        let of_day = |(day, point): (&i64, _)| {
+            let day = *day;
+            BTreeMap::iter(point).map(move |(scope, parts): (&Scope, &Parts)| (day, scope, parts))
+        };
+        put_some(self.days.iter().flat_map(of_day).skip(at), |_| POINT, out)
+    }
+
+    /// Takes points of a checkpoint; how many found no room. A KPI that they do not have yet is not judged.
+    pub(crate) fn load(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
+        take_all(entries, |(day, scope, parts): (i64, Scope, Vec<Part>)| {
+            let known = self.scopes.contains(&scope) || self.scopes.len() < self.max_scopes;
+            let room = known && (self.days.contains_key(&day) || !self.is_full());
+            if room {
+                let kept = parts.into_iter().chain(std::iter::repeat(Part::NONE)).take(KPIS.len());
+                self.scopes.insert(scope.clone());
+                self.days.entry(day).or_default().insert(scope, kept.collect());
+                self.open = self.open.max(Some(day));
+            }
+            room
+        })
     }
 
     /// The figure of one day.
@@ -115,7 +147,7 @@ impl Series {
             return kpi.value(end);
         }
         let before = self.days.range(..first).next_back();
-        if before.is_none() && self.counters.forgotten_days > 0 {
+        if before.is_none() && self.is_full() {
             return Value::NotJudged("the days before are forgotten");
         }
         let begin = before.and_then(|(_, point)| part(point, kpi, scope)).unwrap_or(Part::NONE);

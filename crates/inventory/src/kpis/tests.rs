@@ -337,6 +337,23 @@ fn days_and_scopes_are_bounded_and_counted() {
     let errors = Kpi::named("server-errors").unwrap();
     assert_eq!(series.on(100, errors, &Scope::All).part(), Some(Part::of(0, 2)), "of that day alone");
     assert_eq!(series.between(0, 200, errors, &Scope::All).part(), None, "its beginning is forgotten");
+    let mut saved = Vec::new();
+    let (mut at, mut loaded) = (0, Series::new(2));
+    loop {
+        let written = series.save(at, &mut saved);
+        assert_eq!(loaded.load(&std::mem::take(&mut saved)), Ok(0));
+        match written {
+            Some(more) => at += more,
+            None => break,
+        }
+    }
+    assert!(at > 100, "in pieces");
+    assert_eq!(loaded.days().collect::<Vec<_>>(), days);
+    assert_eq!(loaded.between(99, 300, errors, &Scope::All), series.between(99, 300, errors, &Scope::All));
+    assert_eq!((loaded.open(), loaded.load(&[9; 3])), (Some(499), Err(crate::state::Unfit::Unreadable)));
+    let (mut piece, mut small) = (Vec::new(), Series::new(1));
+    series.save(0, &mut piece);
+    assert_eq!(small.load(&piece).map(|left_out| left_out > 0), Ok(true));
 }
 
 #[test]

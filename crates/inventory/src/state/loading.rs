@@ -78,6 +78,7 @@ impl Loading {
             Section::Pending => fill(&mut saved.pending, entries, MAX_PENDING)?,
             Section::Methods => fill(&mut saved.methods, entries, MAX_METHODS)?,
             Section::Services => fill(&mut self.services, entries, inventory.config.max_services)?,
+            Section::Days => inventory.series.load(entries)?,
         };
         Ok(())
     }

@@ -73,10 +73,11 @@ enum Section {
     Pending,
     Methods,
     Services,
+    Days,
 }
 
 impl Section {
-    const ALL: [Self; 10] = [
+    const ALL: [Self; 11] = [
         Self::Head,
         Self::Callers,
         Self::Sessions,
@@ -87,6 +88,7 @@ impl Section {
         Self::Pending,
         Self::Methods,
         Self::Services,
+        Self::Days,
     ];
 
     fn of(number: u8) -> Option<Self> {
@@ -151,6 +153,7 @@ impl Inventory {
                 let all = self.services.iter().zip(&self.roots).skip(at);
                 put_some(all, |_| 1, out)
             }
+            Section::Days => self.series.save(at, out),
         }
     }
 }
