@@ -16,6 +16,7 @@ mod credential;
 mod descriptor;
 pub mod fields;
 mod inspector;
+mod made;
 mod observation;
 mod open;
 pub mod payload;

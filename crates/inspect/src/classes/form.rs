@@ -1,5 +1,8 @@
 //! What a value looks like, told in one pass: it decides which classes are asked at all.
 
+use crate::made::Made;
+use std::cell::OnceCell;
+
 /// Longest value that is taken for one thing; a longer one is text to search in.
 pub(super) const LONGEST: usize = 64;
 /// Digits kept of a value.
@@ -53,55 +56,33 @@ impl Forms {
     }
 }
 
-const DIGIT: u8 = 1;
-const LETTER: u8 = 2;
-const SPACE: u8 = 4;
-const GROUPS: u8 = 8;
-const MARK: u8 = 16;
-const AT: u8 = 32;
-
-/// What each byte adds.
-static BYTES: [u8; 256] = {
-    let mut table = [MARK; 256];
-    let mut byte = 0;
-    while byte < table.len() {
-        let kind = match byte {
-            0x30..=0x39 => DIGIT,
-            0x41..=0x5a | 0x61..=0x7a | 0x80..=0xff => LETTER,
-            0x09 | 0x0a | 0x0d | 0x20 => SPACE,
-            // ( ) + - . /
-            0x28 | 0x29 | 0x2b | 0x2d | 0x2e | 0x2f => GROUPS,
-            0x40 => AT,
-            _ => MARK,
-        };
-        #[allow(clippy::indexing_slicing, reason = "in a constant: it would not compile")]
-        {
-            table[byte] = kind;
-        }
-        byte += 1;
-    }
-    table
-};
-
 impl Form {
     /// The form of a value that is not empty.
     pub(super) fn of(text: &[u8]) -> Self {
-        let kinds = text.iter().fold(0, |kinds, byte| kinds | kind(*byte));
-        match kinds {
+        Self::of_made(Made::of(text))
+    }
+
+    /// The form of a value by what it is made of.
+    pub(super) const fn of_made(made: Made) -> Self {
+        const KINDS: u32 = DIGIT | ANY_LETTER | SPACE | Made::GROUPS | MARK | AT;
+        const LETTERS_AND_DIGITS: u32 = ANY_LETTER | DIGIT;
+        match made.among(KINDS) {
             DIGIT => Self::Digits,
-            _ if kinds & (LETTER | MARK | AT) == 0 => Self::Grouped,
-            LETTER => Self::Word,
-            _ if kinds == LETTER | DIGIT => Self::Mixed,
-            _ if kinds & SPACE != 0 => Self::Text,
-            _ if kinds & AT != 0 => Self::Mail,
+            kinds if kinds & (ANY_LETTER | MARK | AT) == 0 => Self::Grouped,
+            ANY_LETTER => Self::Word,
+            LETTERS_AND_DIGITS => Self::Mixed,
+            kinds if kinds & SPACE != 0 => Self::Text,
+            kinds if kinds & AT != 0 => Self::Mail,
             _ => Self::Token,
         }
     }
 }
 
-fn kind(byte: u8) -> u8 {
-    BYTES.get(usize::from(byte)).copied().unwrap_or_default()
-}
+const DIGIT: u32 = Made::DIGIT;
+const ANY_LETTER: u32 = Made::ANY_LETTER;
+const SPACE: u32 = Made::SPACE;
+const MARK: u32 = Made::MARK;
+const AT: u32 = Made::AT;
 
 /// A value that a class judges.
 pub(crate) struct Value<'a> {
@@ -109,26 +90,43 @@ pub(crate) struct Value<'a> {
     pub(super) text: &'a [u8],
     /// Whether it is a number of JSON, not text.
     pub(super) is_number: bool,
-    digits: [u8; MOST_DIGITS],
+    /// Its digits, once somebody asks: most values are refused by less.
+    digits: OnceCell<Digits>,
+}
+
+/// The digits of a text as numbers, and how many there are: beyond 24 they are not kept.
+struct Digits {
+    kept: [u8; MOST_DIGITS],
     count: usize,
 }
 
-impl<'a> Value<'a> {
-    pub(super) fn new(text: &'a [u8], is_number: bool) -> Self {
-        let mut digits = [0; MOST_DIGITS];
+impl Digits {
+    fn of(text: &[u8]) -> Self {
+        let mut kept = [0; MOST_DIGITS];
         let mut count = 0;
         for byte in text.iter().filter(|byte| byte.is_ascii_digit()) {
-            if let Some(slot) = digits.get_mut(count) {
+            if let Some(slot) = kept.get_mut(count) {
                 *slot = byte - b'0';
             }
             count += 1;
         }
-        Self { text, is_number, digits, count }
+        Self { kept, count }
+    }
+}
+
+impl<'a> Value<'a> {
+    pub(super) const fn new(text: &'a [u8], is_number: bool) -> Self {
+        Self { text, is_number, digits: OnceCell::new() }
+    }
+
+    fn all_digits(&self) -> &Digits {
+        self.digits.get_or_init(|| Digits::of(self.text))
     }
 
     /// Its digits as numbers, and whether nothing stands between them but marks of groups; none beyond 24 digits.
     pub(super) fn digits(&self) -> &[u8] {
-        self.digits.get(..self.count).unwrap_or_default()
+        let Digits { kept, count } = self.all_digits();
+        kept.get(..*count).unwrap_or_default()
     }
 
     /// Its digits, when there are so many.
@@ -144,7 +142,7 @@ impl<'a> Value<'a> {
 
     /// Whether digits stand without anything between them.
     pub(super) fn is_plain(&self) -> bool {
-        self.count == self.text.len()
+        self.all_digits().count == self.text.len()
     }
 
     /// Whether the digits are grouped like one of the patterns, or stand plain.

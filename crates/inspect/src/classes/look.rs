@@ -1,9 +1,12 @@
 //! Looks at values: which classes they are of.
 
 use super::form::{FORMS, Form, LONGEST, Value};
+use super::said::Said;
+use super::scan::{self, Scan};
 use super::settings::{BadClass, Own, Settings};
 use super::words::{self, Words};
-use super::{ClassId, DATA_CLASSES, DataClass, Evidence, Strength, card, scan};
+use super::{ClassId, DATA_CLASSES, DataClass, Evidence, Strength, card};
+use crate::made::Made;
 
 /// Points from which on a hit is reported.
 pub const REPORTED: u8 = 70;
@@ -19,6 +22,29 @@ const GENERAL: &str = "api-key";
 
 /// A set of classes, by their place in [`DATA_CLASSES`].
 type Set = u128;
+
+/// A value to look at.
+#[derive(Clone, Copy)]
+pub(crate) struct Seen<'a> {
+    /// Its text, decoded, or the beginning of it.
+    pub(crate) text: &'a [u8],
+    /// What that is made of.
+    pub(crate) made: Made,
+    /// Whether it is a number of JSON.
+    pub(crate) is_number: bool,
+    /// Its whole length in bytes.
+    pub(crate) len: u64,
+}
+
+/// A text without white space around it, and what it is made of.
+fn trimmed(text: &[u8], made: Made) -> (&[u8], Made) {
+    let white = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
+    if white(text.first()) || white(text.last()) {
+        let text = text.trim_ascii();
+        return (text, Made::of(text));
+    }
+    (text, made)
+}
 
 /// Names of other numbers, which look like those of people now and then.
 const OTHERS: &[&str] = &[
@@ -305,20 +331,26 @@ impl Classes {
     /// The classes of a value. `text` is its text, decoded, or the beginning of it; `len` is its whole length in bytes; `is_number` says
     /// that it is a number of JSON.
     pub fn look(&self, clues: &Clues, is_number: bool, text: &[u8], len: u64) -> Hits {
+        let seen = Seen { text, made: Made::of(text), is_number, len };
+        self.look_at(clues, &seen, &mut Said::default())
+    }
+
+    /// The same of a text of which is known what it is made of.
+    pub(crate) fn look_at(&self, clues: &Clues, seen: &Seen<'_>, said: &mut Said) -> Hits {
         let mut hits = Hits::default();
-        let whole = text.len() as u64 == len;
-        let text = text.trim_ascii();
+        let whole = seen.text.len() as u64 == seen.len;
+        let (text, made) = trimmed(seen.text, seen.made);
         if text.len() < 3 {
             return hits;
         }
-        let form = Form::of(text);
+        let form = Form::of_made(made);
         if whole {
-            self.one(clues, form, is_number, text, &mut hits);
+            self.one(clues, form, seen.is_number, text, &mut hits);
         }
         if !hits.any_reported()
             && (matches!(form, Form::Text | Form::Mail) || !whole || text.len() >= scan::LEAST)
         {
-            scan::text(self, clues, form, text, &mut hits);
+            scan::text(&mut Scan { classes: self, clues, said }, form, made, text, &mut hits);
         }
         hits
     }

@@ -35,6 +35,7 @@ mod look;
 mod nordic;
 mod person;
 mod place;
+mod said;
 mod scan;
 mod secret;
 mod settings;
@@ -43,7 +44,9 @@ mod words;
 
 pub use column::Column;
 pub use found::Found;
+pub(crate) use look::Seen;
 pub use look::{Classes, Clues, Hit, Hits, REPORTED};
+pub(crate) use said::Said;
 pub use settings::{BadClass, Settings, UserClass};
 
 use form::{Forms, Value};

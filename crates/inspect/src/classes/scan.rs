@@ -5,7 +5,9 @@
 
 use super::form::{Form, LONGEST};
 use super::look::{Classes, Clues, Hits};
+use super::said::{NEAR, Said};
 use super::{health, secret};
+use crate::made::{Made, kinds};
 
 /// Words with so many bytes may be keys.
 const LONG: usize = 16;
@@ -16,29 +18,38 @@ const MOST_JUDGED: usize = 24;
 /// Groups that are put together to one number.
 const MOST_GROUPS: usize = 9;
 
+/// What a text is searched with: what is looked for, what the names around the text say, and what words were known to say.
+pub(super) struct Scan<'a> {
+    pub(super) classes: &'a Classes,
+    pub(super) clues: &'a Clues,
+    pub(super) said: &'a mut Said,
+}
+
 /// Looks through a text; what it finds counts by the words before it, and by the names around the text.
-pub(super) fn text(classes: &Classes, clues: &Clues, form: Form, text: &[u8], hits: &mut Hits) {
-    if secret::is_private_key(text)
-        || memchr::memmem::find(text, b"-----BEGIN ").is_some_and(|at| at > 0 && is_key_at(text, at))
+pub(super) fn text(scan: &mut Scan<'_>, form: Form, made: Made, text: &[u8], hits: &mut Hits) {
+    // A private key has dashes and spaces in its first line.
+    let may_be_key = made.has(Made::DASH) && made.has(Made::SPACE);
+    if may_be_key
+        && (secret::is_private_key(text)
+            || memchr::memmem::find(text, b"-----BEGIN ").is_some_and(|at| at > 0 && is_key_at(text, at)))
     {
         return hits.push_sure("private-key");
     }
     if health::is_hl7(text) {
         return hits.push_sure("hl7");
     }
-    if form != Form::Text && !text.iter().any(|byte| is_break(*byte)) {
+    if form != Form::Text && !made.has(Made::BREAK) {
         return;
     }
     let mut judged = 0;
     let mut at = 0;
-    while let Some((start, end)) = next_word(text, at) {
-        at = end;
-        let word = text.get(start..end).unwrap_or_default();
-        if !may_be_something(word) || judged == MOST_JUDGED {
+    while let Some(word) = next_word(text, at) {
+        at = word.end;
+        if !word.may_be_something() || judged == MOST_JUDGED {
             continue;
         }
         judged += 1;
-        at = judge(classes, clues, text, start, end, hits);
+        at = judge(scan, text, &word, hits);
     }
 }
 
@@ -46,75 +57,64 @@ fn is_key_at(text: &[u8], at: usize) -> bool {
     text.get(at..).is_some_and(secret::is_private_key)
 }
 
-const fn is_break(byte: u8) -> bool {
-    matches!(
-        byte,
-        b' ' | b'\t'
-            | b'\n'
-            | b'\r'
-            | b','
-            | b';'
-            | b'"'
-            | b'\''
-            | b'<'
-            | b'>'
-            | b'|'
-            | b'='
-            | b'['
-            | b']'
-            | b'{'
-            | b'}'
-            | b'&'
-            | b'?'
-    )
+/// Where a word stands, and what it is made of.
+struct Span {
+    start: usize,
+    end: usize,
+    made: u32,
+}
+
+impl Span {
+    const fn may_be_something(&self) -> bool {
+        let len = self.end - self.start;
+        self.made & Made::AT != 0 || len >= LONG || self.made & Made::DIGIT != 0 && len >= 2
+    }
 }
 
 /// The next word from there on.
-fn next_word(text: &[u8], from: usize) -> Option<(usize, usize)> {
+fn next_word(text: &[u8], from: usize) -> Option<Span> {
     let rest = text.get(from..)?;
-    let start = from + rest.iter().position(|byte| !is_break(*byte))?;
-    let word = text.get(start..)?;
-    Some((start, start + word.iter().position(|byte| is_break(*byte)).unwrap_or(word.len())))
-}
-
-fn may_be_something(word: &[u8]) -> bool {
-    let mut digits = 0;
-    for byte in word {
-        digits += usize::from(byte.is_ascii_digit());
-        if *byte == b'@' {
-            return true;
+    let start = from + rest.iter().position(|byte| kinds(*byte) & Made::BREAK == 0)?;
+    let mut made = 0;
+    let mut end = start;
+    for byte in text.get(start..)? {
+        let kinds = kinds(*byte);
+        if kinds & Made::BREAK != 0 {
+            break;
         }
+        made |= kinds;
+        end += 1;
     }
-    word.len() >= LONG || digits >= 1 && word.len() >= 2
+    Some(Span { start, end, made })
 }
 
 /// Judges the word there, and longer and longer groups that begin with it, the longest first; where to go on.
-fn judge(classes: &Classes, clues: &Clues, text: &[u8], start: usize, end: usize, hits: &mut Hits) -> usize {
-    let named = before(classes, text, start);
-    let clues = classes.around(clues).or(named);
-    let mut ends = [end; MOST_GROUPS];
+fn judge(scan: &mut Scan<'_>, text: &[u8], word: &Span, hits: &mut Hits) -> usize {
+    let named = before(scan, text, word.start);
+    let clues = scan.classes.around(scan.clues).or(named);
+    let mut ends = [word.end; MOST_GROUPS];
     let mut count = 1;
-    let mut last = end;
+    let mut last = word.end;
     // Groups of a number stand one space apart.
     while let Some(slot) = ends.get_mut(count)
         && text.get(last) == Some(&b' ')
-        && let Some((next, next_end)) = next_word(text, last)
-        && next == last + 1
-        && next_end - start <= LONGEST
-        && is_group(text.get(next..next_end).unwrap_or_default())
+        && let Some(next) = next_word(text, last)
+        && next.start == last + 1
+        && next.end - word.start <= LONGEST
+        && is_group(text.get(next.start..next.end).unwrap_or_default())
     {
-        *slot = next_end;
-        last = next_end;
+        *slot = next.end;
+        last = next.end;
         count += 1;
     }
     for end in ends.iter().take(count).rev() {
-        let found = one(classes, &clues, text.get(start..*end).unwrap_or_default());
+        let found = one(scan.classes, &clues, text.get(word.start..*end).unwrap_or_default());
         if found.any_reported() {
             found.list().iter().for_each(|hit| hits.push(*hit));
             return *end;
         }
     }
-    end
+    word.end
 }
 
 /// Words of numbers in groups are short and in capitals, and most have digits.
@@ -164,10 +164,11 @@ fn trimmed(word: &[u8]) -> &[u8] {
 }
 
 /// What the words before a place say: at most five of them and 40 bytes, within the sentence or name.
-fn before(classes: &Classes, text: &[u8], at: usize) -> Clues {
-    let from = at.saturating_sub(40);
+fn before(scan: &mut Scan<'_>, text: &[u8], at: usize) -> Clues {
+    let from = at.saturating_sub(NEAR);
     let near = text.get(from..at).unwrap_or_default();
-    let near = near.rsplit(|byte| matches!(byte, b'\n' | b';' | b'!')).next().unwrap_or_default();
+    let stop = near.iter().rposition(|byte| matches!(byte, b'\n' | b';' | b'!'));
+    let near = near.get(stop.map_or(0, |stop| stop + 1)..).unwrap_or_default();
     // A name that the window cut in two says nothing.
     let near = if from > 0 {
         memchr::memchr(b' ', near).and_then(|space| near.get(space..)).unwrap_or_default()
@@ -179,5 +180,5 @@ fn before(classes: &Classes, text: &[u8], at: usize) -> Clues {
         (*words <= 6).then_some(())
     });
     let from = near.len().saturating_sub(words.count());
-    classes.clues(b"", near.get(from..).unwrap_or_default())
+    scan.said.of(scan.classes, near.get(from..).unwrap_or_default())
 }

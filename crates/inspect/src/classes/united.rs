@@ -1,7 +1,7 @@
 //! Numbers of the United States, the United Kingdom and Canada.
 
 use super::check::{all_same, luhn, value, weighted};
-use super::form::{Forms, Value};
+use super::form::{Form, Forms, Value};
 use super::{ClassKind, DataClass, Evidence, Gate, Sensitivity, Strength};
 
 pub(super) const SSN: DataClass = DataClass {
@@ -111,7 +111,7 @@ pub(super) const NINO: DataClass = DataClass {
     ],
     example: ("nino", "AB 12 34 56 C"),
     twin: "BG 12 34 56 C",
-    gate: Gate::new(Forms::CODE, 9, 13),
+    gate: Gate::new(Forms::of(&[Form::Mixed, Form::Text]), 9, 13).first(b"ABCEGHJKLMNOPRSTWXYZabceghjklmnoprstwxyz"),
     check: nino,
 };
 

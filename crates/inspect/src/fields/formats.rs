@@ -1,5 +1,6 @@
 //! What texts look like, as OpenAPI's format registry names it.
 
+use crate::made::Made;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 /// A format of texts.
@@ -118,96 +119,41 @@ impl Formats {
 
     /// The formats of a text of `len` bytes, of which at least the first 256 are here.
     pub fn of(text: &[u8], len: usize) -> Self {
-        Self(formats(text, len))
+        Self::of_made(text, len, Made::of(text))
     }
-}
 
-const DIGIT: u16 = 1;
-const HEX: u16 = 2;
-const LETTER: u16 = 4;
-const DASH: u16 = 8;
-const DOT: u16 = 16;
-const COLON: u16 = 32;
-const AT: u16 = 64;
-const SLASH: u16 = 128;
-const PLUS: u16 = 256;
-const EQUALS: u16 = 512;
-const OF_URI: u16 = 1024;
-/// What no format has.
-const ELSE: u16 = 2048;
-
-const CLASSES: [u16; 256] = classes();
-
-#[allow(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "of bytes, at compile time")]
-const fn classes() -> [u16; 256] {
-    let mut all = [ELSE; 256];
-    let mut at = 0;
-    while at < 256 {
-        all[at] = match at as u8 {
-            b'0'..=b'9' => DIGIT,
-            b'a'..=b'f' | b'A'..=b'F' => HEX,
-            b'g'..=b'z' | b'G'..=b'Z' => LETTER,
-            b'-' => DASH,
-            b'.' => DOT,
-            b':' => COLON,
-            b'@' => AT,
-            b'/' => SLASH,
-            b'+' => PLUS,
-            b'=' => EQUALS,
-            b'_' | b'~' | b'%' | b'?' | b'#' | b'&' | b'!' | b'$' | b'\'' | b'(' | b')' | b'*' | b','
-            | b';' | b'[' | b']' => OF_URI,
-            _ => ELSE,
-        };
-        at += 1;
+    /// The same of a text of which is known what it is made of.
+    pub(super) fn of_made(text: &[u8], len: usize, made: Made) -> Self {
+        Self(formats(text, len, made))
     }
-    all
-}
-
-/// What a text is made of; of one that no format has, up to the first byte of that kind.
-fn seen(text: &[u8]) -> u16 {
-    let mut seen = 0;
-    for byte in text {
-        seen |= class(*byte);
-        if seen & ELSE != 0 {
-            break;
-        }
-    }
-    seen
-}
-
-fn class(byte: u8) -> u16 {
-    CLASSES.get(usize::from(byte)).copied().unwrap_or(ELSE)
-}
-
-/// Whether a byte may stand in a word of an API: such are the texts that are one of few.
-pub(super) fn is_word(byte: u8) -> bool {
-    const WORD: u16 = DIGIT | HEX | LETTER | DASH | DOT | COLON | SLASH | PLUS;
-    class(byte) & WORD != 0 || matches!(byte, b'_' | b' ')
 }
 
 /// Nothing shorter than this many bytes tells more by its rest than by its beginning.
 const TELLING: usize = 64;
 
-fn formats(text: &[u8], len: usize) -> u16 {
-    let seen = seen(text.get(..TELLING).unwrap_or(text));
-    if seen & ELSE != 0 || text.is_empty() {
+fn formats(text: &[u8], len: usize, made: Made) -> u16 {
+    let made = text.get(..TELLING).filter(|_| text.len() > TELLING).map_or(made, Made::of);
+    if made.has(Made::ELSE) || text.is_empty() {
         return 0;
     }
-    let only = |allowed: u16| seen & !allowed == 0;
+    let only = |allowed: u32| made.only(allowed);
+    const DIGIT: u32 = Made::DIGIT;
+    const HEXADECIMAL: u32 = Made::DIGIT | Made::HEX;
+    const LETTER: u32 = HEXADECIMAL | Made::LETTER;
     match () {
-        () if only(DIGIT | DASH | DOT) => numeric(text, len),
-        () if seen & AT != 0 && len <= 254 && seen & (COLON | SLASH) == 0 => {
+        () if only(DIGIT | Made::DASH | Made::DOT) => numeric(text, len),
+        () if made.has(Made::AT) && len <= 254 && !made.has(Made::COLON | Made::SLASH) => {
             if crate::segment::email(text) {
                 Format::Email.bit()
             } else {
                 0
             }
         }
-        () if seen & COLON != 0 => with_colon(text, len, only(DIGIT | HEX | COLON | DOT)),
-        () if len == 36 && only(DIGIT | HEX | DASH) && crate::segment::uuid(text) => Format::Uuid.bit(),
+        () if made.has(Made::COLON) => with_colon(text, len, only(HEXADECIMAL | Made::COLON | Made::DOT)),
+        () if len == 36 && only(HEXADECIMAL | Made::DASH) && crate::segment::uuid(text) => Format::Uuid.bit(),
         () if matches!(text, b"true" | b"false") => Format::Boolean.bit(),
-        () if seen & DOT != 0 && only(DIGIT | HEX | LETTER | DASH | DOT) => hostname(text, len),
-        () if only(DIGIT | HEX | LETTER | SLASH | PLUS | EQUALS) => base64(text, len),
+        () if made.has(Made::DOT) && only(LETTER | Made::DASH | Made::DOT) => hostname(text, len),
+        () if only(LETTER | Made::SLASH | Made::PLUS | Made::EQUALS) => base64(text, len),
         () => 0,
     }
 }

@@ -16,7 +16,8 @@ pub use formats::{Format, Formats};
 pub(crate) use head::HeadFields;
 pub use list::{Bounds, ClassHits, Field, FieldIndex, FieldList, Kind, Kinds, Lengths, Step, push_step};
 
-use crate::classes::Classes;
+use crate::classes::{Classes, Seen};
+use crate::made::Made;
 use crate::payload::PathHash;
 use list::Sample;
 use names::NameClues;
@@ -31,7 +32,7 @@ const SLOTS: usize = 1024;
 /// Slots looked at for one path, so that chosen collisions cost no more than this.
 const PROBES: usize = 16;
 /// Bytes kept of a name.
-const MAX_NAME: usize = 128;
+pub(crate) const MAX_NAME: usize = 128;
 /// Bytes of a value that are looked at.
 pub(crate) const VALUE_BYTES: usize = 256;
 /// Different texts kept of one field, and the longest of them.
@@ -101,6 +102,12 @@ impl Fields {
         self.find(Wanted { parent, hash: path.get(), step, name }).0
     }
 
+    /// The path and the name of a field of this body.
+    pub(crate) fn known(&self, at: FieldIndex) -> Option<(PathHash, &[u8])> {
+        let field = self.list.get(at)?;
+        Some((PathHash::again(field.hash), self.list.name(field)))
+    }
+
     /// A value that is `null`, a boolean, or the beginning of an object or an array.
     pub(crate) fn value(&mut self, at: FieldIndex, kind: Kind) {
         let Some(field) = self.field(at) else { return };
@@ -127,9 +134,9 @@ impl Fields {
 
     /// A number, as it is written.
     pub(crate) fn number(&mut self, at: FieldIndex, kind: Kind, digits: &[u8]) {
-        self.look(at, kind, digits, digits.len());
-        let Some(field) = self.list.fields.get_mut(at.get()) else { return };
-        if let Some(number) = number(digits) {
+        let seen = Seen { text: digits, made: Made::of(digits), is_number: true, len: digits.len() as u64 };
+        self.look(at, kind, &seen);
+        if let (Some(number), Some(field)) = (number(digits), self.list.fields.get_mut(at.get())) {
             field.numbers.add(number);
         }
     }
@@ -137,14 +144,20 @@ impl Fields {
     /// A text of `len` bytes, of which `text` is the beginning: all of it, or at least 256 bytes.
     pub(crate) fn text(&mut self, at: FieldIndex, text: &[u8], len: usize) {
         let text = text.get(..VALUE_BYTES).unwrap_or(text);
-        let hit = self.look(at, Kind::Text, text, len);
+        let made = Made::of(text);
+        let hit = self.look(at, Kind::Text, &Seen { text, made, is_number: false, len: len as u64 });
         let Some(field) = self.list.fields.get_mut(at.get()) else { return };
         field.lengths.add(len);
         if !field.formats.is_empty() {
-            field.formats = field.formats.and(Formats::of(text, len));
+            field.formats = field.formats.and(Formats::of_made(text, len, made));
         }
         if !field.many {
-            self.sample(at, text, len, hit);
+            let kept = !hit && len <= MAX_SAMPLE && !made.has(Made::NO_WORD);
+            if kept {
+                self.sample(at, text);
+            } else {
+                field.many = true;
+            }
         }
     }
 
@@ -212,15 +225,17 @@ impl Fields {
     }
 
     /// Counts a scalar and asks what it is; whether it is of a data class.
-    fn look(&mut self, at: FieldIndex, kind: Kind, text: &[u8], len: usize) -> bool {
+    fn look(&mut self, at: FieldIndex, kind: Kind, seen: &Seen<'_>) -> bool {
         let Some(field) = self.field(at) else { return false };
         field.kinds.add(kind);
         field.count += 1;
         field.scalars += 1;
-        let Some(field) = self.list.fields.get(at.get()) else { return false };
         let hits = match field.step {
-            Step::Segment => self.clues.look_at_segment(before(&self.list, field), text),
-            _ => self.clues.look(at.get(), kind != Kind::Text, text, len),
+            Step::Segment => {
+                let Some(field) = self.list.fields.get(at.get()) else { return false };
+                self.clues.look_at_segment(before(&self.list, field), seen)
+            }
+            _ => self.clues.look(at.get(), seen),
         };
         if hits.list().is_empty() {
             return false;
@@ -232,15 +247,10 @@ impl Fields {
     }
 
     /// Keeps a short text that may be one of few. What seems to be of a data class is never kept.
-    fn sample(&mut self, at: FieldIndex, text: &[u8], len: usize, hit: bool) {
+    fn sample(&mut self, at: FieldIndex, text: &[u8]) {
         let list = &mut self.list;
         let Some(field) = list.fields.get_mut(at.get()) else { return };
-        let kept = !hit && len <= MAX_SAMPLE && text.iter().all(|byte| formats::is_word(*byte));
-        if !kept {
-            field.many = true;
-            return;
-        }
-        let hash = PathHash::ROOT.member(text, len).short();
+        let hash = PathHash::ROOT.member(text, text.len()).short();
         let mut next = field.sample;
         while let Some(known) = next.checked_sub(1).and_then(|at| list.samples.get(usize::from(at))) {
             if known.hash == hash {
@@ -254,7 +264,7 @@ impl Fields {
         }
         let start = u32::try_from(list.texts.len()).unwrap_or(u32::MAX);
         list.texts.extend_from_slice(text);
-        let len = u8::try_from(len).unwrap_or(0);
+        let len = u8::try_from(text.len()).unwrap_or(0);
         list.samples.push(Sample { start, hash, before: field.sample, len });
         field.sample = u16::try_from(list.samples.len()).unwrap_or(0);
         field.samples += 1;

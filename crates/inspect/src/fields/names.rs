@@ -1,6 +1,7 @@
 //! What the names around values say to data classes, remembered by path: the same few paths come with every body.
 
-use crate::classes::{Classes, Clues, Hits};
+use crate::classes::{Classes, Clues, Hits, Said, Seen};
+use crate::made::Made;
 use std::sync::Arc;
 
 /// Paths remembered; a power of two.
@@ -20,6 +21,8 @@ pub(super) struct NameClues {
     distinct: Vec<Clues>,
     /// The place of the answer for each field of the body.
     fields: Vec<u16>,
+    /// What words before values say.
+    said: Said,
 }
 
 impl Default for NameClues {
@@ -29,6 +32,7 @@ impl Default for NameClues {
             slots: Box::new([(0, 0); SLOTS]),
             distinct: vec![Clues::default()],
             fields: Vec::new(),
+            said: Said::default(),
         }
     }
 }
@@ -40,11 +44,11 @@ impl NameClues {
 
     /// The next field of the body has that path and those names.
     pub(super) fn field(&mut self, path: u64, parent: &[u8], key: &[u8]) {
-        let said = self.said(path, parent, key);
-        self.fields.push(said);
+        let known = self.known(path, parent, key);
+        self.fields.push(known);
     }
 
-    fn said(&mut self, path: u64, parent: &[u8], key: &[u8]) -> u16 {
+    fn known(&mut self, path: u64, parent: &[u8], key: &[u8]) -> u16 {
         let Some(classes) = &self.classes else { return 0 };
         #[allow(clippy::cast_possible_truncation, reason = "only the low bits choose the slot")]
         let Some(slot) = self.slots.get_mut(path as usize % SLOTS) else { return 0 };
@@ -62,18 +66,21 @@ impl NameClues {
     }
 
     /// The classes of a value of that field.
-    pub(super) fn look(&self, field: usize, is_number: bool, text: &[u8], len: usize) -> Hits {
+    pub(super) fn look(&mut self, field: usize, seen: &Seen<'_>) -> Hits {
         let Some(classes) = &self.classes else { return Hits::default() };
-        let said = self.fields.get(field).and_then(|at| self.distinct.get(usize::from(*at)));
-        classes.look(said.unwrap_or(&Clues::default()), is_number, text, len as u64)
+        let known = self.fields.get(field).and_then(|at| self.distinct.get(usize::from(*at)));
+        match known {
+            Some(clues) => classes.look_at(clues, seen, &mut self.said),
+            None => classes.look_at(&Clues::default(), seen, &mut self.said),
+        }
     }
 
     /// The classes of a segment of a path, which the one before it may name. Those of the API itself are seldom anything.
-    pub(super) fn look_at_segment(&self, before: &[u8], text: &[u8]) -> Hits {
-        let told = |byte: &u8| byte.is_ascii_digit() || *byte == b'@';
+    pub(super) fn look_at_segment(&mut self, before: &[u8], seen: &Seen<'_>) -> Hits {
         match &self.classes {
-            Some(classes) if text.len() >= 6 && text.iter().any(told) => {
-                classes.look(&classes.clues(b"", before), false, text, text.len() as u64)
+            Some(classes) if seen.text.len() >= 6 && seen.made.has(Made::DIGIT | Made::AT) => {
+                let clues = self.said.of(classes, before);
+                classes.look_at(&clues, seen, &mut self.said)
             }
             _ => Hits::default(),
         }

@@ -4,19 +4,21 @@
 //! inside strings is not checked for being UTF-8: clients read what servers send.
 
 mod gather;
+mod members;
 mod places;
 mod strings;
 
 use self::gather::Gather;
+use self::members::{Member, Members};
 use self::places::Place;
 use self::strings::plain_len;
-use super::login::LoginFields;
+use super::login::{LoginFields, Wanted};
 use super::notes::Notes;
 use super::paths::{KEY_BYTES, KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
 use crate::classes::Classes;
-use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
+use crate::fields::{FieldIndex, Fields, Kind, MAX_NAME, Step, VALUE_BYTES};
 use std::sync::Arc;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
@@ -147,8 +149,10 @@ struct Frame {
     place: Place,
     /// The field of an object, or of an array's elements.
     field: FieldIndex,
-    /// Commas of an array.
+    /// Commas.
     commas: u32,
+    /// The member of an object that came last.
+    last: FieldIndex,
 }
 
 impl Frame {
@@ -160,6 +164,7 @@ impl Frame {
         place: Place::Nowhere,
         field: FieldIndex::NOWHERE,
         commas: 0,
+        last: FieldIndex::NOWHERE,
     };
 }
 
@@ -182,6 +187,7 @@ pub(super) struct Json {
     surrogate: Option<u16>,
     paths: KeyPaths,
     fields: Fields,
+    members: Members,
     /// The field of the value that is next or under way.
     field: FieldIndex,
     login: LoginFields,
@@ -207,6 +213,7 @@ impl Default for Json {
             surrogate: None,
             paths: KeyPaths::default(),
             fields: Fields::default(),
+            members: Members::default(),
             field: FieldIndex::NOWHERE,
             login: LoginFields::default(),
             place: Place::Root,
@@ -239,6 +246,7 @@ impl PayloadParser for Json {
                 State::Unicode(left) => self.unicode(rest, left),
                 State::Number(number) => self.number(rest, number),
                 State::Literal(expected) => self.literal(rest, expected),
+                State::Next => self.next(rest),
                 State::Invalid | State::TooDeep => return,
                 State::HashedKey | State::HashedElement | State::HashedEnd => self.turn(rest),
                 _ => self.structure(rest),
@@ -275,6 +283,7 @@ impl PayloadParser for Json {
         self.depth = 0;
         self.documents = 0;
         self.surrogate = None;
+        self.members.clear();
         let list = self.fields.take().filter(|_| state != PayloadState::Invalid);
         Reading { state, fields, shape, keys, login, notes: self.gather.take(), list, ..Reading::default() }
     }
@@ -415,7 +424,8 @@ impl Json {
         if !object {
             self.field = self.fields.step(self.field, path, Step::Element, b"");
         }
-        *frame = Frame { path, names: self.names, object, place, field: self.field, commas: 0 };
+        let (names, field) = (self.names, self.field);
+        *frame = Frame { path, names, object, place, field, commas: 0, last: FieldIndex::NOWHERE };
         self.depth += 1;
         self.path = path;
         self.state = match (object, matches!(self.place, Place::Hashed(_))) {
@@ -471,12 +481,28 @@ impl Json {
         self.state = if top.object { State::Key } else { State::Value };
     }
 
-    /// A key begins. One that is here whole and without escapes is hashed where it lies.
+    /// Behind a value: most often the next member follows at once.
+    fn next<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let key = match bytes {
+            [b',', b'"', key @ ..] | [b',', b' ', b'"', key @ ..] => Some(key),
+            _ => None,
+        };
+        let in_object = self.frames.get(self.depth.wrapping_sub(1)).is_some_and(|top| top.object);
+        let Some(key) = key.filter(|_| in_object) else { return self.structure(bytes) };
+        self.next_member();
+        self.open_key(key)
+    }
+
+    /// A key begins. One that was met here before is told by its bytes; another one that is here whole and without escapes
+    /// is hashed where it lies.
     fn open_key<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        if let Some(rest) = self.known_key(bytes) {
+            return self.behind_key(rest);
+        }
         let len = plain_len(bytes);
         if let Some((key, [b'"', rest @ ..])) = bytes.split_at_checked(len) {
-            self.key_ended(key, len);
-            return rest;
+            self.key_ended(key, len, true);
+            return self.behind_key(rest);
         }
         self.key = true;
         self.text.clear();
@@ -485,8 +511,19 @@ impl Json {
         bytes
     }
 
-    fn key_ended(&mut self, key: &[u8], len: usize) {
-        let top = self.top().unwrap_or(Frame::NONE);
+    fn known_key<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        let top = self.frames.get_mut(self.depth.wrapping_sub(1))?;
+        let (at, member) = self.members.after(top.field, top.last)?;
+        let (path, name) = self.fields.known(at)?;
+        let rest = bytes.strip_prefix(name)?.strip_prefix(b"\"")?;
+        top.last = at;
+        (self.path, self.names, self.field) = (path, top.names.saturating_add(1), at);
+        self.member_began(member, name_before(bytes, rest));
+        Some(rest)
+    }
+
+    fn key_ended(&mut self, key: &[u8], len: usize, plain: bool) {
+        let Some(top) = self.frames.get_mut(self.depth.wrapping_sub(1)) else { return };
         self.path = top.path.member(key, len);
         self.names = top.names.saturating_add(1);
         let (field, is_new) = self.fields.member(top.field, self.path, key);
@@ -494,16 +531,51 @@ impl Json {
         if is_new {
             self.paths.field(self.path, self.names);
         }
-        self.login.begin(key);
-        self.place = top.place.member(key);
+        let plain = plain && len <= MAX_NAME;
+        let member = Member { place: top.place.member(key), wanted: Wanted::by_name(key), plain };
+        self.members.met(top.field, top.last, field, member);
+        top.last = field;
+        self.member_began(member, key);
+    }
+
+    fn member_began(&mut self, member: Member, name: &[u8]) {
+        self.login.begin_as(member.wanted);
+        self.place = member.place;
         if self.place != Place::Nowhere {
-            self.gather.member(self.place, key);
+            self.gather.member(self.place, name);
         }
         self.state = State::Colon;
     }
 
+    /// Behind a key: the colon and a text or a number, where they follow at once. What is hashed is read in smaller steps,
+    /// so that its beginning and its end are told.
+    fn behind_key<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let value = match bytes {
+            [b':', b' ', value @ ..] | [b':', value @ ..] => value,
+            _ => return bytes,
+        };
+        let Some((first @ (b'"' | b'-' | b'0'..=b'9'), rest)) = value.split_first() else { return bytes };
+        if self.gather.hashes() {
+            return bytes;
+        }
+        self.value(*first);
+        match (first, self.gather.hashes()) {
+            (b'"', false) => self.text(rest),
+            (b'"', true) => rest,
+            (_, false) => self.number(value, Number::Begin),
+            (_, true) => value,
+        }
+    }
+
     fn number<'a>(&mut self, bytes: &'a [u8], mut number: Number) -> &'a [u8] {
         let mut rest = bytes;
+        if number == Number::Begin
+            && let Some((digits, kind)) = whole_number(bytes)
+        {
+            self.number_ended(kind, digits);
+            self.value_ended();
+            return bytes.get(digits.len()..).unwrap_or_default();
+        }
         while let Some((&byte, tail)) = rest.split_first() {
             match number.next(byte) {
                 Some(next) => number = next,
@@ -563,6 +635,32 @@ impl Json {
         }
         rest
     }
+}
+
+/// A number without exponent that is here whole: something follows it.
+fn whole_number(bytes: &[u8]) -> Option<(&[u8], Number)> {
+    let digits = |from: usize| {
+        let rest = bytes.get(from..)?;
+        Some(rest.iter().position(|byte| !byte.is_ascii_digit())? + from)
+    };
+    let begin = usize::from(bytes.first() == Some(&b'-'));
+    let end = digits(begin)?;
+    if end == begin || bytes.get(begin) == Some(&b'0') && end > begin + 1 {
+        return None;
+    }
+    let (end, kind) = match bytes.get(end)? {
+        b'.' => (digits(end + 1).filter(|last| *last > end + 1)?, Number::Fraction),
+        _ => (end, Number::Integer),
+    };
+    if matches!(bytes.get(end)?, b'e' | b'E') {
+        return None;
+    }
+    Some((bytes.get(..end)?, kind))
+}
+
+/// The key in front of a quote and `rest`.
+fn name_before<'a>(bytes: &'a [u8], rest: &[u8]) -> &'a [u8] {
+    bytes.get(..bytes.len() - rest.len() - 1).unwrap_or_default()
 }
 
 /// What stands before `rest` in `bytes`.

@@ -140,7 +140,12 @@ pub(super) struct LoginFields {
 impl LoginFields {
     /// A field of that name begins; its value follows in [`LoginFields::value`].
     pub(super) fn begin(&mut self, name: &[u8]) {
-        self.open = Wanted::by_name(name);
+        self.begin_as(Wanted::by_name(name));
+    }
+
+    /// The same of a field that is known to be that.
+    pub(super) fn begin_as(&mut self, wanted: Option<Wanted>) {
+        self.open = wanted;
         if let Some(kept) = self.kept() {
             kept.clear();
         }

@@ -43,6 +43,11 @@ impl PathHash {
         Self(fold(self.0 ^ PI.rotate_left(17)))
     }
 
+    /// A path by its hash.
+    pub(crate) const fn again(hash: u64) -> Self {
+        Self(hash)
+    }
+
     /// The hash.
     pub(crate) const fn get(self) -> u64 {
         self.0

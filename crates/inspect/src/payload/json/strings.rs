@@ -23,7 +23,7 @@ impl Json {
         match byte {
             b'"' if self.key => {
                 let text = std::mem::take(&mut self.text);
-                self.key_ended(&text, self.text_len);
+                self.key_ended(&text, self.text_len, false);
                 self.text = text;
             }
             b'"' => {
