@@ -93,8 +93,7 @@ const fn of_formats(byte: u8) -> u32 {
 }
 
 const fn of_words(byte: u8) -> u32 {
-    let word = byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b':' | b'/' | b'+' | b'_' | b' ');
+    let word = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'/' | b'+' | b'_' | b' ');
     let ends = matches!(
         byte,
         b' ' | b'\t'
@@ -136,7 +135,8 @@ mod tests {
     fn every_byte_is_of_one_kind_for_formats_and_of_one_for_classes() {
         for byte in 0..=u8::MAX {
             let of_formats = kinds(byte) & (Made::ELSE * 2 - 1);
-            let of_classes = Made::DIGIT | Made::AT | Made::ANY_LETTER | Made::SPACE | Made::GROUPS | Made::MARK;
+            let of_classes =
+                Made::DIGIT | Made::AT | Made::ANY_LETTER | Made::SPACE | Made::GROUPS | Made::MARK;
             assert_eq!(of_formats.count_ones(), 1, "{byte}");
             assert_eq!((kinds(byte) & of_classes).count_ones(), 1, "{byte}");
         }

@@ -83,8 +83,7 @@ pub(super) const IP: DataClass = DataClass {
     ],
     example: ("clientIp", "203.0.113.77"),
     twin: "203.0.113.277",
-    gate: Gate::new(Forms::of(&[Form::Token, Form::Grouped]), 3, 45)
-        .first(b"0123456789abcdefABCDEF:"),
+    gate: Gate::new(Forms::of(&[Form::Token, Form::Grouped]), 3, 45).first(b"0123456789abcdefABCDEF:"),
     check: ip,
 };
 

@@ -62,7 +62,11 @@ mod tests {
         let long = "x".repeat(NEAR + 1);
         for _ in 0..2 {
             for words in ["", "card ", "cord ", "ssn: ", "my phone is ", "your ", "phone", &long] {
-                assert_eq!(said.of(&classes, words.as_bytes()), classes.clues(b"", words.as_bytes()), "{words}");
+                assert_eq!(
+                    said.of(&classes, words.as_bytes()),
+                    classes.clues(b"", words.as_bytes()),
+                    "{words}"
+                );
             }
         }
     }

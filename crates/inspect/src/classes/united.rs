@@ -111,7 +111,8 @@ pub(super) const NINO: DataClass = DataClass {
     ],
     example: ("nino", "AB 12 34 56 C"),
     twin: "BG 12 34 56 C",
-    gate: Gate::new(Forms::of(&[Form::Mixed, Form::Text]), 9, 13).first(b"ABCEGHJKLMNOPRSTWXYZabceghjklmnoprstwxyz"),
+    gate: Gate::new(Forms::of(&[Form::Mixed, Form::Text]), 9, 13)
+        .first(b"ABCEGHJKLMNOPRSTWXYZabceghjklmnoprstwxyz"),
     check: nino,
 };
 

@@ -1,6 +1,7 @@
 //! The fields of heads: path segments, parameters of the query string, cookies, and header fields that an API gave its
 //! own meaning.
 
+use super::standard::is_standard;
 use super::{FieldIndex, FieldList, Fields, Step};
 use crate::classes::Classes;
 use crate::payload::PathHash;
@@ -122,83 +123,6 @@ impl HeadFields {
         let at = self.fields.step(FieldIndex::NOWHERE, path, step, &self.name);
         self.fields.untyped(at, &self.value, self.value.len() + left_out);
     }
-}
-
-/// Whether a header field belongs to HTTP, to browsers, to tracing or to the way there, and not to the API. `Accept`,
-/// `Content-Type` and `Authorization` are no parameters either (OpenAPI 3.1, 4.8.12.1).
-fn is_standard(name: &[u8]) -> bool {
-    let known: &[&[u8]] = match name.len() {
-        0..=3 => &[b"te", b"age", b"via", b"dnt", b"p3p"],
-        4 => &[b"host", b"date", b"from", b"vary", b"link", b"etag"],
-        5 => &[b"allow", b"range", b"nel"],
-        6 => &[b"accept", b"cookie", b"expect", b"pragma", b"server", b"origin", b"expires"],
-        7 => &[b"referer", b"trailer", b"upgrade", b"warning", b"expires", b"alt-svc", b"sec-gpc"],
-        8 => &[b"if-match", b"if-range", b"location", b"priority", b"b3"],
-        9 => &[b"forwarded", b"sec-ch-ua", b"x-real-ip", b"report-to"],
-        10 => &[b"connection", b"keep-alive", b"user-agent", b"set-cookie", b"x-b3-flags", b"tracestate"],
-        11 => &[b"retry-after", b"traceparent", b"http2-settings", b"grpc-status"],
-        12 => &[
-            b"content-type",
-            b"max-forwards",
-            b"x-powered-by",
-            b"x-request-id",
-            b"grpc-message",
-            b"grpc-timeout",
-        ],
-        13 => &[
-            b"accept-ranges",
-            b"authorization",
-            b"cache-control",
-            b"content-range",
-            b"if-none-match",
-            b"last-modified",
-            b"grpc-encoding",
-        ],
-        14 => &[
-            b"accept-charset",
-            b"content-length",
-            b"http2-settings",
-            b"x-b3-traceid",
-            b"sec-fetch-dest",
-            b"sec-fetch-mode",
-            b"sec-fetch-site",
-            b"sec-fetch-user",
-        ],
-        15 => &[
-            b"accept-encoding",
-            b"accept-language",
-            b"x-forwarded-for",
-            b"x-frame-options",
-            b"referrer-policy",
-        ],
-        16 => &[
-            b"content-encoding",
-            b"content-language",
-            b"content-location",
-            b"proxy-connection",
-            b"www-authenticate",
-            b"x-forwarded-host",
-            b"x-forwarded-port",
-            b"x-xss-protection",
-            b"sec-ch-ua-mobile",
-        ],
-        17 => &[b"if-modified-since", b"transfer-encoding", b"x-forwarded-proto", b"sec-websocket-key"],
-        18 => &[b"proxy-authenticate", b"sec-ch-ua-platform", b"permissions-policy"],
-        19 => {
-            &[b"content-disposition", b"if-unmodified-since", b"proxy-authorization", b"timing-allow-origin"]
-        }
-        20 => &[b"grpc-accept-encoding", b"sec-websocket-accept"],
-        21 => &[b"sec-websocket-version"],
-        22 => &[b"x-content-type-options", b"sec-websocket-protocol"],
-        23 => &[b"content-security-policy"],
-        24 => &[b"sec-websocket-extensions"],
-        25 => &[b"strict-transport-security", b"upgrade-insecure-requests"],
-        _ => &[],
-    };
-    let of_browsers = |begin: &[u8]| begin.eq_ignore_ascii_case(b"access-control-");
-    known.iter().any(|known| known.eq_ignore_ascii_case(name))
-        || name.starts_with(b":")
-        || name.get(..15).is_some_and(of_browsers)
 }
 
 #[cfg(test)]

@@ -11,6 +11,7 @@ mod formats;
 mod head;
 mod list;
 mod names;
+mod standard;
 
 pub use formats::{Format, Formats};
 pub(crate) use head::HeadFields;

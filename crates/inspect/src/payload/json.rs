@@ -4,21 +4,23 @@
 //! inside strings is not checked for being UTF-8: clients read what servers send.
 
 mod gather;
+mod keys;
 mod members;
+mod numbers;
 mod places;
 mod strings;
 
 use self::gather::Gather;
-use self::members::{Member, Members};
+use self::members::Members;
+use self::numbers::Number;
 use self::places::Place;
-use self::strings::plain_len;
-use super::login::{LoginFields, Wanted};
+use super::login::LoginFields;
 use super::notes::Notes;
 use super::paths::{KEY_BYTES, KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
 use crate::classes::Classes;
-use crate::fields::{FieldIndex, Fields, Kind, MAX_NAME, Step, VALUE_BYTES};
+use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
 use std::sync::Arc;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
@@ -100,41 +102,6 @@ enum State {
     HashedElement,
     /// Right behind what was hashed.
     HashedEnd,
-}
-
-/// Where in a number (RFC 8259, 6).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Number {
-    Begin,
-    Minus,
-    Zero,
-    Integer,
-    Point,
-    Fraction,
-    Exponent,
-    ExponentSign,
-    ExponentDigits,
-}
-
-impl Number {
-    const fn next(self, byte: u8) -> Option<Self> {
-        use Number::{Begin, Exponent, ExponentDigits, ExponentSign, Fraction, Integer, Minus, Point, Zero};
-        match (self, byte) {
-            (Begin, b'-') => Some(Minus),
-            (Begin | Minus, b'0') => Some(Zero),
-            (Begin | Minus, b'1'..=b'9') | (Integer, b'0'..=b'9') => Some(Integer),
-            (Zero | Integer, b'.') => Some(Point),
-            (Point | Fraction, b'0'..=b'9') => Some(Fraction),
-            (Zero | Integer | Fraction, b'e' | b'E') => Some(Exponent),
-            (Exponent, b'+' | b'-') => Some(ExponentSign),
-            (Exponent | ExponentSign | ExponentDigits, b'0'..=b'9') => Some(ExponentDigits),
-            _ => None,
-        }
-    }
-
-    const fn may_end(self) -> bool {
-        matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
-    }
 }
 
 /// An open container.
@@ -481,150 +448,6 @@ impl Json {
         self.state = if top.object { State::Key } else { State::Value };
     }
 
-    /// Behind a value: most often the next member follows at once.
-    fn next<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let key = match bytes {
-            [b',', b'"', key @ ..] | [b',', b' ', b'"', key @ ..] => Some(key),
-            _ => None,
-        };
-        let in_object = self.frames.get(self.depth.wrapping_sub(1)).is_some_and(|top| top.object);
-        let Some(key) = key.filter(|_| in_object) else { return self.structure(bytes) };
-        self.next_member();
-        self.open_key(key)
-    }
-
-    /// A key begins. One that was met here before is told by its bytes; another one that is here whole and without escapes
-    /// is hashed where it lies.
-    fn open_key<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        if let Some(rest) = self.known_key(bytes) {
-            return self.behind_key(rest);
-        }
-        let len = plain_len(bytes);
-        if let Some((key, [b'"', rest @ ..])) = bytes.split_at_checked(len) {
-            self.key_ended(key, len, true);
-            return self.behind_key(rest);
-        }
-        self.key = true;
-        self.text.clear();
-        self.text_len = 0;
-        self.state = State::Text;
-        bytes
-    }
-
-    fn known_key<'a>(&mut self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        let top = self.frames.get_mut(self.depth.wrapping_sub(1))?;
-        let (at, member) = self.members.after(top.field, top.last)?;
-        let (path, name) = self.fields.known(at)?;
-        let rest = bytes.strip_prefix(name)?.strip_prefix(b"\"")?;
-        top.last = at;
-        (self.path, self.names, self.field) = (path, top.names.saturating_add(1), at);
-        self.member_began(member, name_before(bytes, rest));
-        Some(rest)
-    }
-
-    fn key_ended(&mut self, key: &[u8], len: usize, plain: bool) {
-        let Some(top) = self.frames.get_mut(self.depth.wrapping_sub(1)) else { return };
-        self.path = top.path.member(key, len);
-        self.names = top.names.saturating_add(1);
-        let (field, is_new) = self.fields.member(top.field, self.path, key);
-        self.field = field;
-        if is_new {
-            self.paths.field(self.path, self.names);
-        }
-        let plain = plain && len <= MAX_NAME;
-        let member = Member { place: top.place.member(key), wanted: Wanted::by_name(key), plain };
-        self.members.met(top.field, top.last, field, member);
-        top.last = field;
-        self.member_began(member, key);
-    }
-
-    fn member_began(&mut self, member: Member, name: &[u8]) {
-        self.login.begin_as(member.wanted);
-        self.place = member.place;
-        if self.place != Place::Nowhere {
-            self.gather.member(self.place, name);
-        }
-        self.state = State::Colon;
-    }
-
-    /// Behind a key: the colon and a text or a number, where they follow at once. What is hashed is read in smaller steps,
-    /// so that its beginning and its end are told.
-    fn behind_key<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
-        let value = match bytes {
-            [b':', b' ', value @ ..] | [b':', value @ ..] => value,
-            _ => return bytes,
-        };
-        let Some((first @ (b'"' | b'-' | b'0'..=b'9'), rest)) = value.split_first() else { return bytes };
-        if self.gather.hashes() {
-            return bytes;
-        }
-        self.value(*first);
-        match (first, self.gather.hashes()) {
-            (b'"', false) => self.text(rest),
-            (b'"', true) => rest,
-            (_, false) => self.number(value, Number::Begin),
-            (_, true) => value,
-        }
-    }
-
-    fn number<'a>(&mut self, bytes: &'a [u8], mut number: Number) -> &'a [u8] {
-        let mut rest = bytes;
-        if number == Number::Begin
-            && let Some((digits, kind)) = whole_number(bytes)
-        {
-            self.number_ended(kind, digits);
-            self.value_ended();
-            return bytes.get(digits.len()..).unwrap_or_default();
-        }
-        while let Some((&byte, tail)) = rest.split_first() {
-            match number.next(byte) {
-                Some(next) => number = next,
-                None => {
-                    if number.may_end() {
-                        self.number_ended(number, read(bytes, rest));
-                        self.value_ended();
-                    } else {
-                        self.state = State::Invalid;
-                    }
-                    return rest;
-                }
-            }
-            rest = tail;
-        }
-        let digits = read(bytes, rest);
-        self.wanted_digits(digits);
-        self.keep_digits(digits);
-        self.state = State::Number(number);
-        rest
-    }
-
-    fn wanted_digits(&mut self, digits: &[u8]) {
-        if self.gather.is_open() {
-            self.gather.bytes(digits);
-        } else if self.login.takes_numbers() {
-            self.login.value(digits);
-        }
-    }
-
-    /// Keeps what was read of a number that goes on in another piece.
-    fn keep_digits(&mut self, digits: &[u8]) {
-        let room = KEPT.saturating_sub(self.text.len()).min(digits.len());
-        self.text.extend_from_slice(digits.get(..room).unwrap_or_default());
-    }
-
-    fn number_ended(&mut self, number: Number, digits: &[u8]) {
-        self.wanted_digits(digits);
-        let whole = matches!(number, Number::Zero | Number::Integer);
-        let kind = if whole { Kind::Integer } else { Kind::Number };
-        if self.text.is_empty() {
-            let digits = digits.get(..KEPT).unwrap_or(digits);
-            self.fields.number(self.field, kind, digits);
-        } else {
-            self.keep_digits(digits);
-            self.fields.number(self.field, kind, &self.text);
-        }
-    }
-
     fn literal<'a>(&mut self, bytes: &'a [u8], expected: &'static [u8]) -> &'a [u8] {
         let len = expected.len().min(bytes.len());
         let (found, rest) = bytes.split_at_checked(len).unwrap_or_default();
@@ -635,37 +458,6 @@ impl Json {
         }
         rest
     }
-}
-
-/// A number without exponent that is here whole: something follows it.
-fn whole_number(bytes: &[u8]) -> Option<(&[u8], Number)> {
-    let digits = |from: usize| {
-        let rest = bytes.get(from..)?;
-        Some(rest.iter().position(|byte| !byte.is_ascii_digit())? + from)
-    };
-    let begin = usize::from(bytes.first() == Some(&b'-'));
-    let end = digits(begin)?;
-    if end == begin || bytes.get(begin) == Some(&b'0') && end > begin + 1 {
-        return None;
-    }
-    let (end, kind) = match bytes.get(end)? {
-        b'.' => (digits(end + 1).filter(|last| *last > end + 1)?, Number::Fraction),
-        _ => (end, Number::Integer),
-    };
-    if matches!(bytes.get(end)?, b'e' | b'E') {
-        return None;
-    }
-    Some((bytes.get(..end)?, kind))
-}
-
-/// The key in front of a quote and `rest`.
-fn name_before<'a>(bytes: &'a [u8], rest: &[u8]) -> &'a [u8] {
-    bytes.get(..bytes.len() - rest.len() - 1).unwrap_or_default()
-}
-
-/// What stands before `rest` in `bytes`.
-fn read<'a>(bytes: &'a [u8], rest: &[u8]) -> &'a [u8] {
-    bytes.get(..bytes.len() - rest.len()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -61,7 +61,9 @@ impl Members {
             known.member = member;
         }
         match last {
-            FieldIndex::NOWHERE => self.known.get_mut(object.get()).into_iter().for_each(|known| known.first = at),
+            FieldIndex::NOWHERE => {
+                self.known.get_mut(object.get()).into_iter().for_each(|known| known.first = at)
+            }
             last => self.known.get_mut(last.get()).into_iter().for_each(|known| known.next = at),
         }
     }

@@ -1,3 +1,4 @@
+use super::strings::plain_len;
 use super::*;
 use proptest::prelude::*;
 use serde::de::IgnoredAny;
@@ -207,6 +208,28 @@ proptest! {
             prop_assert_eq!(reading.state, PayloadState::Read);
             prop_assert_eq!((reading.fields, reading.shape), by_tree(&value), "{}", text);
         }
+    }
+
+    #[test]
+    fn members_that_come_again_are_told_like_new_ones(
+        rows in prop::collection::vec(prop::collection::vec((0..6_usize, 0..7_usize), 0..6), 0..6),
+        space in any::<bool>(),
+        cut in any::<bool>(),
+    ) {
+        const KEYS: [&str; 6] = ["id", "name", "ids", "na\\u006de", "", "password"];
+        const VALUES: [&str; 7] = ["12", "-0.5", "\"a b\"", "\"\\u0041\"", "{\"id\":1}", "[1,{\"id\":\"x\"}]", "1e2"];
+        let (comma, colon) = if space { (", ", ": ") } else { (",", ":") };
+        let row = |row: &Vec<(usize, usize)>| {
+            let members: Vec<_> =
+                row.iter().map(|(key, value)| format!("\"{}\"{colon}{}", KEYS[*key], VALUES[*value])).collect();
+            format!("{{{}}}", members.join(comma))
+        };
+        let rows: Vec<_> = rows.iter().map(row).collect();
+        let mut text = format!("[{}]", rows.join(comma));
+        text.truncate(if cut { text.len() - 1 } else { text.len() });
+        let bytes = text.as_bytes();
+        let each: Vec<_> = (0..bytes.len()).collect();
+        prop_assert_eq!(read(&split(bytes, &each)), read(&[bytes]), "{}", text);
     }
 
     #[test]
