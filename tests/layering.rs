@@ -15,8 +15,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // Descriptions of APIs are known before the first packet: below everything that learns, beside everything that senses.
     ("openapi", &[]),
     ("inventory", &["wire", "flow", "protocol", "inspect", "openapi"]),
-    ("detect", &["wire", "flow", "protocol", "inspect", "inventory"]),
     ("expr", &[]),
+    ("detect", &["wire", "flow", "protocol", "inspect", "inventory", "expr"]),
     ("event", &["wire", "flow", "protocol", "inspect", "openapi", "inventory", "detect", "expr"]),
     ("capture", &["wire"]),
     ("store", &[]),

@@ -123,9 +123,11 @@ pub(crate) enum Listing {
     DataClasses,
     /// Key figures
     Kpis,
+    /// What is judged of endpoints
+    Policies,
     /// Outputs
     Sinks,
-    /// Fields of --where and --fields
+    /// Fields of --where and --fields, and those of endpoints
     Fields,
     /// Facts about bytes that events carry
     Anomalies,

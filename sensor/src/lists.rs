@@ -4,9 +4,11 @@ use crate::cli::Listing;
 use crate::doctor::{Ailment, ailments};
 use crate::failure::{Exit, Failure};
 use crate::paper::{Paper, print};
+use crate::posture;
 use serde_json::json;
 use tapwire_capture::InterfaceInfo;
-use tapwire_detect::{DETECTORS, DetectorInfo};
+use tapwire_detect::policies::{self, EndpointField};
+use tapwire_detect::{DETECTORS, DetectorInfo, POLICIES};
 use tapwire_event::{FIELDS, FieldInfo, SensorCode};
 use tapwire_inspect::classes::{DATA_CLASSES, DataClass};
 use tapwire_inspect::{PAYLOADS, PayloadFormat, STYLES, Style};
@@ -62,9 +64,14 @@ fn entries(what: Listing) -> Result<Vec<Entry>, Failure> {
             })
             .collect(),
         Listing::Kpis => KPIS.iter().map(|kpi| entry(kpi.name, kpi.formula)).collect(),
+        Listing::Policies => POLICIES.iter().map(|p| entry(p.id, posture::listed(p))).collect(),
         Listing::Sinks => SINKS.iter().map(|s| entry(s.example, s.summary)).collect(),
         Listing::Fields => {
-            FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc))).collect()
+            let own = FIELDS.iter().map(|f| entry(f.name, format!("{}: {}", f.kind.name(), f.doc)));
+            let endpoints = policies::FIELDS
+                .iter()
+                .map(|f| entry(f.name, format!("of endpoints, in policies: {}: {}", f.kind.name(), f.doc)));
+            own.chain(endpoints).collect()
         }
         Listing::Anomalies => Anomaly::ALL.iter().map(|a| entry(a.name(), a.meaning().trim())).collect(),
         Listing::Ailments => ailments()
@@ -88,13 +95,17 @@ fn describe(interface: &InterfaceInfo) -> String {
 /// `tapwire explain`: everything that has this name, since a payload and its style may share one.
 pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
     let mut paper = Paper::new(true);
-    let explainers: [fn(&str, &mut Paper) -> bool; 10] = [
+    let explainers: [fn(&str, &mut Paper) -> bool; 12] = [
         |name, paper| told(DETECTORS.iter().find(|known| known.name == name), explain_detector, paper),
+        |name, paper| told(POLICIES.iter().find(|known| known.id == name), posture::explain, paper),
         |name, paper| told(Anomaly::ALL.iter().find(|known| known.name() == name), explain_anomaly, paper),
         |name, paper| told(DATA_CLASSES.iter().find(|known| known.name == name), explain_class, paper),
         |name, paper| told(ailments().into_iter().find(|known| known.name == name), explain_ailment, paper),
         |name, paper| told(Kpi::named(name), explain_kpi, paper),
         |name, paper| told(FIELDS.iter().find(|known| known.name == name), explain_field, paper),
+        |name, paper| {
+            told(policies::FIELDS.iter().find(|known| known.name == name), explain_endpoint_field, paper)
+        },
         |name, paper| told(PROTOCOLS.iter().find(|known| known.name == name), explain_protocol, paper),
         |name, paper| told(PAYLOADS.iter().find(|known| known.name == name), explain_payload, paper),
         |name, paper| told(STYLES.iter().find(|known| known.name == name), explain_style, paper),
@@ -131,6 +142,15 @@ fn explain_anomaly(anomaly: &Anomaly, paper: &mut Paper) {
 fn explain_field(field: &FieldInfo, paper: &mut Paper) {
     let title = paper.strong(field.name);
     paper.line(&format!("{title}, a field ({}) of --where and --fields", field.kind.name()));
+    paper.line(&format!("  {}", field.doc));
+}
+
+fn explain_endpoint_field(field: &EndpointField, paper: &mut Paper) {
+    let title = paper.strong(field.name);
+    paper.line(&format!(
+        "{title}, a field ({}) of endpoints, for the expressions of policies",
+        field.kind.name()
+    ));
     paper.line(&format!("  {}", field.doc));
 }
 
@@ -222,6 +242,8 @@ fn unknown(name: &str) -> String {
     let classes = DATA_CLASSES.iter().map(|class| class.name);
     let kpis = KPIS.iter().map(|kpi| kpi.name);
     let names: Vec<&str> = detectors
+        .chain(POLICIES.iter().map(|policy| policy.id))
+        .chain(policies::FIELDS.iter().map(|field| field.name))
         .chain(classes)
         .chain(kpis)
         .chain(anomalies)
@@ -235,6 +257,6 @@ fn unknown(name: &str) -> String {
     let hint =
         tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
     format!(
-        "explain {name}: no detector, data class, KPI, anomaly, ailment, protocol, payload or field is named so{hint}"
+        "explain {name}: no detector, policy, data class, KPI, anomaly, ailment, protocol, payload or field is named so{hint}"
     )
 }

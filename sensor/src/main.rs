@@ -24,6 +24,7 @@ mod openapi;
 mod outputs;
 mod page;
 mod paper;
+mod posture;
 mod schema;
 mod sense;
 mod settings;
@@ -90,6 +91,7 @@ fn configuration(action: ConfigAction, args: &ConfigArgs) -> Result<Exit, Failur
     effective.memory()?;
     context::check(&effective)?;
     kpis::targets(&effective.settings.kpi)?;
+    effective.settings.rules()?;
     match action {
         ConfigAction::Show => paper::print(&effective.show()?, true)?,
         ConfigAction::Check => paper::print("the configuration is good\n", true)?,

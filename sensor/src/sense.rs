@@ -262,6 +262,8 @@ pub(crate) fn pipeline_config(
         inspect,
         context: tapwire_pipeline::ContextFeed::default(),
         detect,
+        rules: settings.rules()?,
+        policies: settings.policies,
         inventory,
     })
 }
@@ -298,6 +300,13 @@ fn report_errors(report: &Report, endless: bool) {
     }
 }
 
+/// Whether something was found that is as bad, and stands.
+fn has_findings(report: &Report, least: Severity) -> bool {
+    let mut standing = report.postures.iter().filter(|posture| posture.stage.stands());
+    report.findings.iter().any(|finding| finding.severity >= least)
+        || standing.any(|posture| posture.rule.severity >= least)
+}
+
 fn exit(report: &Report, pressure: Pressure, threshold: Option<Severity>) -> Exit {
     let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
     // On a tap what a collector refused is a counter; of a file it is a result that did not arrive.
@@ -310,7 +319,7 @@ fn exit(report: &Report, pressure: Pressure, threshold: Option<Severity>) -> Exi
         Exit::Operator
     } else if report.interrupted {
         Exit::Interrupted
-    } else if threshold.is_some_and(|least| report.findings.iter().any(|finding| finding.severity >= least)) {
+    } else if threshold.is_some_and(|least| has_findings(report, least)) {
         Exit::Findings
     } else {
         Exit::Done

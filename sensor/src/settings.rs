@@ -49,6 +49,12 @@ pub(crate) struct Settings {
     pub(crate) inspect: Inspect,
     /// Data classes of one's own.
     pub(crate) data_class: Vec<UserClass>,
+    /// When policies are judged.
+    pub(crate) policies: tapwire_detect::policies::Settings,
+    /// Policies of one's own, and what is to be different of those that are built in.
+    pub(crate) policy: Vec<tapwire_detect::policies::UserPolicy>,
+    /// Findings of posture that somebody takes responsibility for.
+    pub(crate) accept: Vec<tapwire_detect::policies::UserAcceptance>,
     /// What is known of the network.
     pub(crate) context: ContextSettings,
     /// Networks by what they are; context files add to them.
@@ -268,6 +274,12 @@ impl Settings {
         };
         Classes::new(&settings).map_err(|bad| Failure::new(format!("configuration: {bad}")))
     }
+
+    /// The policies that are judged.
+    pub(crate) fn rules(&self) -> Result<tapwire_detect::policies::Rules, Failure> {
+        tapwire_detect::policies::Rules::new(&self.policy, &self.accept)
+            .map_err(|bad| Failure::new(format!("configuration: {bad}")))
+    }
 }
 
 impl Default for Settings {
@@ -289,6 +301,9 @@ impl Default for Settings {
             events: Events::default(),
             inspect: Inspect::default(),
             data_class: Vec::new(),
+            policies: tapwire_detect::policies::Settings::default(),
+            policy: Vec::new(),
+            accept: Vec::new(),
             context: ContextSettings::default(),
             networks: Networks::default(),
             lists: Lists::default(),

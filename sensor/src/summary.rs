@@ -3,7 +3,7 @@
 use crate::next::{Asked, next};
 use crate::paper::Paper;
 use crate::size::{self, counted};
-use crate::{apis, behind, coverage, ledger};
+use crate::{apis, behind, coverage, ledger, posture};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -42,6 +42,7 @@ impl<'a> Summary<'a> {
         }
         behind::page(&self.report.behind_tls, &mut self.redactor.borrow_mut(), &mut paper);
         self.found(&mut paper);
+        posture::page(self.report, &mut self.redactor.borrow_mut(), &mut paper);
         if self.verbose {
             ledger::page(self.report, &mut paper);
         }
@@ -339,6 +340,8 @@ impl<'a> Summary<'a> {
             "services": services.collect::<Vec<_>>(),
             "behind_tls": behind::json(&report.behind_tls, &mut self.redactor.borrow_mut()),
             "findings": findings.collect::<Vec<_>>(),
+            "posture": posture::json(report, &mut self.redactor.borrow_mut()),
+            "policies_not_judged": posture::unjudged_json(report),
             "not_judged": unjudged.collect::<Vec<_>>(),
         });
         format!("{value}\n")

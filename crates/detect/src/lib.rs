@@ -11,6 +11,7 @@ mod detector;
 mod detectors;
 mod finding;
 mod judge;
+pub mod policies;
 mod records;
 #[cfg(test)]
 #[path = "../../inspect/src/transcript.rs"]
@@ -21,3 +22,4 @@ pub use detector::{Case, Detector, DetectorInfo, Scope};
 pub use detectors::DETECTORS;
 pub use finding::{Finding, Outcome, Severity};
 pub use judge::{Counters, Detectors, NotJudged};
+pub use policies::{POLICIES, Policies, PolicyInfo, Posture, Stage};

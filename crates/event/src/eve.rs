@@ -12,7 +12,7 @@ use crate::sensor::{SensorCode, SensorReport};
 use crate::time::Civil;
 use crate::view::View;
 use memchr::memchr;
-use tapwire_detect::{Finding, Severity};
+use tapwire_detect::{Finding, Posture, Severity};
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::{Message, Pairing, Seen};
 use tapwire_wire::Timestamp;
@@ -47,6 +47,33 @@ pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, out: &m
     hex(out, &finding.uid.0);
     json::own(out, "outcome", finding.outcome.name());
     json::count(out, "confidence", finding.confidence.into());
+    json::close(out);
+    json::close(out);
+}
+
+/// Writes what a policy says of a service as an `alert` record without a connection, without a line end.
+pub(crate) fn posture(posture: &Posture, pen: &mut Pen, out: &mut Vec<u8>) {
+    let rule = &posture.rule;
+    json::raw(out, r#"{"timestamp":""#);
+    Civil::new(posture.time).date_time(out, 6);
+    json::raw(out, r#"+0000","event_type":"alert""#);
+    json::object(out, "alert");
+    json::own(out, "action", "allowed");
+    json::integer(out, "gid", 1);
+    json::count(out, "signature_id", signature_id(&rule.id).into());
+    json::integer(out, "rev", 1);
+    json::text(out, "signature", pen.prose(&posture.reason));
+    json::own(out, "category", &rule.id);
+    json::integer(out, "severity", severity(rule.severity));
+    json::close(out);
+    json::object(out, "tapwire");
+    json::key(out, "finding");
+    hex(out, &posture.uid.0);
+    json::own(out, "state", posture.stage.name());
+    let service = pen.shown_service(&posture.service);
+    json::key(out, "service");
+    json::string(out, service.as_bytes());
+    json::count(out, "endpoints", posture.total);
     json::close(out);
     json::close(out);
 }

@@ -6,7 +6,7 @@ use crate::pen::Pen;
 use crate::sensor::{SensorCode, SensorReport};
 use crate::time::Civil;
 use crate::view::View;
-use tapwire_detect::{Finding, Severity};
+use tapwire_detect::{Finding, Posture, Severity};
 use tapwire_expr::Value;
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::{Anomaly, Pairing, Seen};
@@ -52,6 +52,25 @@ pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, colour:
     out.extend_from_slice(finding.outcome.name().as_bytes());
     out.extend_from_slice(b"): ");
     printable(out, pen.prose(&finding.reason).bytes());
+}
+
+/// Writes what a policy says of a service, without a line end.
+pub(crate) fn posture(posture: &Posture, pen: &mut Pen, colour: bool, out: &mut Vec<u8>) {
+    let severity = posture.rule.severity;
+    let paint = if severity >= Severity::High && posture.stage.stands() { RED } else { YELLOW };
+    painted(out, colour, DIM, |out| clock(out, posture.time));
+    out.push(b' ');
+    printable(out, pen.shown_service(&posture.service).as_bytes());
+    painted(out, colour, paint, |out| {
+        out.extend_from_slice(b" ! ");
+        out.extend(severity.name().bytes().map(|b| b.to_ascii_lowercase()));
+        out.push(b' ');
+        out.extend_from_slice(posture.rule.id.as_bytes());
+    });
+    out.extend_from_slice(b" (");
+    out.extend_from_slice(posture.stage.name().as_bytes());
+    out.extend_from_slice(b"): ");
+    printable(out, pen.prose(&posture.reason).bytes());
 }
 
 /// Writes a report of the sensor, without a line end.

@@ -7,7 +7,7 @@ use crate::redact::Redactor;
 use crate::sensor::SensorReport;
 use crate::view::View;
 use crate::{eve, line, ocsf, tsv};
-use tapwire_detect::Finding;
+use tapwire_detect::{Finding, Posture};
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::Uid;
 
@@ -154,6 +154,17 @@ impl Renderer {
             Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).finding(finding, view, out),
             Format::Eve => eve::finding(finding, view, &mut self.pen, out),
             Format::Line => line::finding(finding, view, &mut self.pen, self.options.colour, out),
+            Format::Tsv => return,
+        }
+        out.push(b'\n');
+    }
+
+    /// Appends what a policy says of a service. TSV stays silent.
+    pub fn posture(&mut self, posture: &Posture, sequence: u64, out: &mut Vec<u8>) {
+        match self.options.format {
+            Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).posture(posture, out),
+            Format::Eve => eve::posture(posture, &mut self.pen, out),
+            Format::Line => line::posture(posture, &mut self.pen, self.options.colour, out),
             Format::Tsv => return,
         }
         out.push(b'\n');

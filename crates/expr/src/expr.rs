@@ -49,9 +49,25 @@ impl Expr {
     pub fn matches<'v>(&self, value: &dyn Fn(FieldId) -> Value<'v>) -> bool {
         self.root.truth(value) == Some(true)
     }
+
+    /// The fields that it asks for, in the order they stand in it, each once.
+    pub fn fields(&self) -> Vec<FieldId> {
+        let mut fields = Vec::new();
+        self.root.fields(&mut fields);
+        fields
+    }
 }
 
 impl Node {
+    fn fields(&self, found: &mut Vec<FieldId>) {
+        match self {
+            Self::Any(nodes) | Self::All(nodes) => nodes.iter().for_each(|node| node.fields(found)),
+            Self::Not(node) => node.fields(found),
+            Self::Known(field) | Self::Test(field, _) if found.contains(field) => {}
+            Self::Known(field) | Self::Test(field, _) => found.push(*field),
+        }
+    }
+
     /// Kleene's three-valued logic; `None` is unknown.
     fn truth<'v>(&self, value: &dyn Fn(FieldId) -> Value<'v>) -> Option<bool> {
         match self {

@@ -31,6 +31,7 @@ mod value;
 
 pub use error::ParseError;
 pub use expr::Expr;
+pub use literal::time;
 pub use parse::parse;
 pub use value::{FieldId, FieldNames, Kind, Value};
 

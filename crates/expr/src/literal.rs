@@ -110,7 +110,7 @@ fn scaled(text: &str, units: &[(&str, i64)]) -> Option<i64> {
 }
 
 /// RFC 3339, or its date alone, in nanoseconds since the epoch. No zone means UTC.
-fn time(text: &str) -> Option<i64> {
+pub fn time(text: &str) -> Option<i64> {
     let (date, clock) = text.split_once(['T', 't', ' ']).unwrap_or((text, "00:00:00"));
     let mut numbers = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
     let (year, month, day) = (numbers.next()??, numbers.next()??, numbers.next()??);

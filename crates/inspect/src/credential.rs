@@ -309,7 +309,7 @@ impl Credentials {
 }
 
 /// Whether a cookie of that name carries a session, by the names that frameworks give them.
-fn is_session(name: &[u8]) -> bool {
+pub(crate) fn is_session(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"__Host-").or_else(|| name.strip_prefix(b"__Secure-")).unwrap_or(name);
     let tail = name.len().checked_sub(SESSION.len()).and_then(|at| name.get(at..));
     COOKIES.iter().any(|known| known.eq_ignore_ascii_case(name))

@@ -4,6 +4,7 @@ use crate::body::{BodyReader, Inspected, Spares};
 use crate::content::Caps;
 use crate::credential::Credentials;
 use crate::fields::HeadFields;
+use crate::marks::Marks;
 use crate::open::OpenBodies;
 use crate::payload::{Login, Notes};
 use crate::style::{self, Said, Spoken};
@@ -100,6 +101,7 @@ impl Inspector {
             said: None,
             own_classes: self.config.classes.own().then(|| Arc::clone(&self.config.classes)),
             anomalies: request.anomalies | response.anomalies,
+            marks: Marks::default(),
         };
         self.request(&mut observation);
         observation.response_fields = observation
@@ -118,6 +120,7 @@ impl Inspector {
         }
         let answered = response.login.as_ref();
         observation.issuance = self.credentials.issuance(&observation, login.as_ref(), answered);
+        observation.marks = Marks::of(&observation);
         observation
     }
 

@@ -17,6 +17,7 @@ mod descriptor;
 pub mod fields;
 mod inspector;
 mod made;
+mod marks;
 mod observation;
 mod open;
 pub mod payload;
@@ -32,6 +33,7 @@ pub use config::Config;
 pub use credential::{Claims, Grant, Grants, Issuance, Issued, IssuedKind, Word};
 pub use descriptor::{Descriptors, NotDescriptors};
 pub use inspector::{Counters, Inspector, request_authority};
+pub use marks::{Mark, Marks};
 pub use observation::{
     Credential, CredentialKind, KeySample, Observation, Parameter, PathSegment, Payload, PayloadState, Place,
     SegmentKind,

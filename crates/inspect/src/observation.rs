@@ -4,6 +4,7 @@ use crate::Token;
 use crate::classes::Classes;
 use crate::credential::{Claims, Issuance};
 use crate::fields::FieldList;
+use crate::marks::Marks;
 use crate::style::{Operation, Said};
 use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Exchange, Range};
@@ -229,6 +230,8 @@ pub struct Observation {
     pub own_classes: Option<Arc<Classes>>,
     /// What inspection adds to the anomalies of the exchange.
     pub anomalies: Anomalies,
+    /// What it says of how its service is built and kept.
+    pub marks: Marks,
 }
 
 impl Observation {

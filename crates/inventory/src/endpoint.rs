@@ -3,7 +3,7 @@
 use crate::hashing::Keyed;
 use crate::schemas::{Room, Schemas};
 use crate::state::ClassMap;
-use crate::{Conduct, Documented, EndpointId, Proofs};
+use crate::{Conduct, Documented, EndpointId, History, Proofs};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
@@ -167,6 +167,8 @@ pub struct Endpoint {
     pub conduct: Conduct,
     /// Where it stands in the descriptions that were given.
     pub documented: Option<Documented>,
+    /// What its calls said of how its service is built and kept.
+    pub history: History,
 }
 
 impl Endpoint {
@@ -190,6 +192,7 @@ impl Endpoint {
             proofs: Proofs::default(),
             conduct: Conduct::default(),
             documented: None,
+            history: History::default(),
         }
     }
 
@@ -255,6 +258,7 @@ impl Endpoint {
         self.auth.add(observation);
         self.proofs.add(observation);
         self.conduct.add(observation, came.through_gateway);
+        self.history.add(observation.marks, time);
         let answer = &observation.response_payload;
         if matches!(status, Some(200..=299)) && answer.state == PayloadState::Read && answer.format.is_some()
         {
@@ -274,6 +278,7 @@ impl Endpoint {
         self.auth.absorb(&other.auth);
         self.proofs.absorb(&other.proofs);
         self.conduct.absorb(&other.conduct);
+        self.history.absorb(&other.history);
         other.shapes.iter().for_each(|shape| self.add_shape(shape.shape, shape.calls));
         match (&mut self.schemas, other.schemas) {
             (Some(mine), Some(theirs)) => {

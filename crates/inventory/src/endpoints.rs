@@ -135,6 +135,16 @@ impl Endpoints {
         self.all.iter().flatten()
     }
 
+    /// Places that endpoints have, some of them empty.
+    pub(crate) const fn places(&self) -> usize {
+        self.all.len()
+    }
+
+    /// The endpoint at a place.
+    pub(crate) fn at(&self, place: usize) -> Option<&Endpoint> {
+        self.all.get(place)?.as_ref()
+    }
+
     /// The endpoint of that id, or what it became.
     pub(crate) fn get(&self, id: EndpointId) -> Option<&Endpoint> {
         let index = *self.by_id.get(&self.resolve(id))?;

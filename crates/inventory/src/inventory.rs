@@ -10,11 +10,10 @@ use crate::openapi::Scope;
 use crate::principals::{Caller, Placing, Principals};
 use crate::pulse::{Pulses, Silent};
 use crate::templates::NodeId;
-use crate::{Call, Config, EndpointId, Principal, template};
+use crate::{Call, Config, EndpointId, Principal, network, template};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tapwire_inspect::{Observation, Tokens};
-use tapwire_protocol::Head;
 use tapwire_wire::Timestamp;
 
 /// What was learned. Written by one thread, in the order of the exchanges' numbers.
@@ -166,7 +165,7 @@ impl Inventory {
         if let Some(carrier) = &carrier {
             observation.said.get_or_insert_default().operation = Some(carrier.operation.clone());
         }
-        let Some(head) = observation.exchange.request_head() else {
+        if observation.exchange.request_head().is_none() {
             self.counters.without_request += 1;
             return Call {
                 observation,
@@ -177,7 +176,7 @@ impl Inventory {
                 principal: None,
                 caller: Caller::default(),
             };
-        };
+        }
         if let Some(day) = self.series.hear(observation.exchange.started()) {
             self.keep_kpis(day);
         }
@@ -189,7 +188,10 @@ impl Inventory {
             service,
         };
         let (principal, caller) = self.principals.place(placing).unzip();
-        let placed = self.endpoint_of(service, head, &observation, principal, carrier.as_ref());
+        let mut marks = observation.marks;
+        network::mark(&mut marks, &observation, caller.as_ref(), &self.context);
+        observation.marks = marks;
+        let placed = self.endpoint_of(service, &observation, principal, carrier.as_ref());
         self.carriers.placed(&observation, placed.endpoint);
         let name = match service.and_then(|service| self.services.get(service)) {
             Some(service) => Arc::clone(&service.name),
@@ -236,6 +238,16 @@ impl Inventory {
     /// The endpoint of that id, or the one it was merged into.
     pub fn endpoint(&self, id: EndpointId) -> Option<&Endpoint> {
         self.endpoints.get(id)
+    }
+
+    /// Places that endpoints have, some of them empty: for going through all of them in several steps.
+    pub const fn endpoint_places(&self) -> usize {
+        self.endpoints.places()
+    }
+
+    /// The endpoint at a place; an endpoint keeps its place as long as it is one.
+    pub fn endpoint_at(&self, place: usize) -> Option<&Endpoint> {
+        self.endpoints.at(place)
     }
 
     /// Endpoints that turned out to be others, each with what it is now, sorted by id.
@@ -312,14 +324,13 @@ impl Inventory {
     fn endpoint_of(
         &mut self,
         service: Option<usize>,
-        head: &Head,
         observation: &Observation,
         principal: Option<Principal>,
         carrier: Option<&Carrier>,
     ) -> Placed {
-        if observation.path.is_none() {
+        let Some(head) = observation.exchange.request_head().filter(|_| observation.path.is_some()) else {
             return Placed::default();
-        }
+        };
         let owner = service.and_then(|index| {
             Some((self.services.get_mut(index)?, *self.roots.get(index)?, self.scopes.get(index)?))
         });

@@ -16,8 +16,10 @@ mod coverage;
 mod endpoint;
 mod endpoints;
 mod hashing;
+mod history;
 mod inventory;
 pub mod kpis;
+mod network;
 mod openapi;
 mod principals;
 mod proofs;
@@ -35,6 +37,7 @@ pub use conduct::Conduct;
 pub use config::Config;
 pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare, ServiceCoverage};
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
+pub use history::{History, MarkCount};
 pub use inventory::{Counters, Inventory};
 pub use openapi::{
     Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, States,

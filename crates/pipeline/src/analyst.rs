@@ -6,15 +6,15 @@ use crate::report::Tally;
 use crate::reports;
 use crate::work::{Landed, Seen, Shed, weight};
 use std::cmp::Reverse;
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tapwire_capture::SourceNames;
-use tapwire_detect::{Detectors, Finding};
+use tapwire_detect::{Detectors, Finding, Policies, Posture};
 use tapwire_event::{SensorReport, View};
 use tapwire_inspect::Observation;
 use tapwire_inventory::{Coverage, HourCoverage, Inventory};
-use tapwire_protocol::{ConnectionEnd, Exchange};
+use tapwire_protocol::{ConnectionEnd, Exchange, Uid};
 use tapwire_sink::Notice;
 use tapwire_wire::SourceId;
 
@@ -28,6 +28,9 @@ pub(crate) struct Analyst {
     /// Analysis is on.
     learns: bool,
     pub(crate) detectors: Detectors,
+    pub(crate) policies: Policies,
+    /// What policies say, as it stands: the last word on each policy and service.
+    pub(crate) postures: BTreeMap<Uid, Posture>,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) tally: Tally,
     pub(crate) findings: Vec<Finding>,
@@ -58,6 +61,8 @@ impl Analyst {
             coverage: Coverage::new(&config.inventory),
             learns: config.analysis,
             detectors: Detectors::new(config.detect),
+            policies: Policies::new(config.rules.clone(), config.policies),
+            postures: BTreeMap::new(),
             outlets,
             tally: Tally::default(),
             findings: Vec::new(),
@@ -204,7 +209,30 @@ impl Analyst {
         self.findings.extend(self.fresh.drain(..).take(room));
         let exchange = call.observation.exchange;
         self.count(&exchange, wanted);
+        let mut told = Vec::new();
+        self.policies.heed(&self.inventory, exchange.started(), &mut told);
+        self.tell(told);
         exchange
+    }
+
+    /// The run is over: everything learned is judged once more, by calls and by policies.
+    pub(crate) fn finish_learning(&mut self) {
+        if self.learns {
+            self.inventory.settle();
+            self.inventory.keep_day();
+            let mut told = Vec::new();
+            self.policies.finish(&self.inventory, &mut told);
+            self.tell(told);
+        }
+    }
+
+    fn tell(&mut self, postures: Vec<Posture>) {
+        for posture in postures {
+            self.outlets.iter_mut().for_each(|outlet| outlet.posture(&posture));
+            if self.postures.len() < MAX_KEPT_FINDINGS || self.postures.contains_key(&posture.uid) {
+                self.postures.insert(posture.uid, posture);
+            }
+        }
     }
 
     /// Counts an exchange in the summary; one that every filter refused does not count against `-c`.
@@ -329,6 +357,8 @@ mod tests {
             inventory: tapwire_inventory::Config::new(key.clone()),
             context: crate::ContextFeed::default(),
             detect: tapwire_detect::Config::default(),
+            rules: tapwire_detect::policies::Rules::default(),
+            policies: tapwire_detect::policies::Settings::default(),
         };
         let fields = choose("time").unwrap();
         let options = Options { format: Format::Tsv, fields, ..Options::default() };

@@ -47,4 +47,8 @@ pub struct Config {
     pub context: crate::ContextFeed,
     /// Detectors.
     pub detect: tapwire_detect::Config,
+    /// Policies that are judged, and what of them is accepted.
+    pub rules: tapwire_detect::policies::Rules,
+    /// When policies are judged.
+    pub policies: tapwire_detect::policies::Settings,
 }

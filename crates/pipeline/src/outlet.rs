@@ -1,6 +1,6 @@
 //! Where rendered events go: one format, its filter, and the sinks that share its bytes.
 
-use tapwire_detect::Finding;
+use tapwire_detect::{Finding, Posture};
 use tapwire_event::{Renderer, SensorReport, View, value};
 use tapwire_expr::Expr;
 use tapwire_inventory::HourCoverage;
@@ -88,6 +88,17 @@ impl Outlet {
             self.sequence += 1;
             if self.is_read {
                 self.renderer.finding(finding, view, self.sequence, &mut self.buffer);
+            }
+            self.rendered();
+        }
+    }
+
+    /// What a policy says of a service is about no exchange, so that an expression over exchanges leaves it out.
+    pub(crate) fn posture(&mut self, posture: &Posture) {
+        if self.classes.findings && self.filter.is_none() {
+            self.sequence += 1;
+            if self.is_read {
+                self.renderer.posture(posture, self.sequence, &mut self.buffer);
             }
             self.rendered();
         }

@@ -4,7 +4,8 @@ use crate::recorder::PacketCounters;
 use crate::{LaneCounters, ShedLevel};
 use std::collections::BTreeMap;
 use tapwire_capture::{Progress, SourceError, SourceStats};
-use tapwire_detect::{Finding, NotJudged};
+use tapwire_detect::policies::{PolicyCounters, Unjudged};
+use tapwire_detect::{Finding, NotJudged, Posture};
 use tapwire_inventory::{Coverage, Inventory};
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
@@ -230,6 +231,12 @@ pub struct Report {
     pub inventory: Option<Inventory>,
     /// Findings, worst first, at most 1,000.
     pub findings: Vec<Finding>,
+    /// What policies say, as it stands at the end, worst first, at most 1,000.
+    pub postures: Vec<Posture>,
+    /// What the policies did.
+    pub policies: PolicyCounters,
+    /// Which policies could not be judged, and why.
+    pub unjudged_policies: Vec<Unjudged>,
     /// Which detectors could not judge, and why.
     pub not_judged: Vec<NotJudged>,
     /// What became of the packets, where they are kept.

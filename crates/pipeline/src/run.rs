@@ -9,15 +9,18 @@ use crate::route::Inline;
 use crate::sense::{Sensing, Way};
 use crate::threads::threaded;
 use crate::{Config, LaneCounters, ShedLevel, reports};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tapwire_capture::{LinkNotice, Pressure, Source, SourceError, Status};
+use tapwire_detect::Posture;
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
 use tapwire_keys::Feed;
 use tapwire_protocol::tls::{Services, TlsCounters};
-use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message};
+use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message, Uid};
 use tapwire_sink::Notice;
 use tapwire_store::PacketRing;
 use tapwire_wire::Timestamp;
@@ -288,6 +291,7 @@ impl Ended {
     fn report(self, drive: Drive<'_>, config: &Config) -> Report {
         let mut analyst = self.analyst;
         analyst.finish_coverage(&self.ends);
+        analyst.finish_learning();
         analyst.sort_findings();
         let detectors = &analyst.detectors;
         let mut report = Report {
@@ -307,7 +311,10 @@ impl Ended {
             shedding: self.shedding,
             tally: analyst.tally,
             coverage: analyst.coverage,
-            inventory: config.analysis.then(|| settled(analyst.inventory)),
+            unjudged_policies: if config.analysis { analyst.policies.unjudged() } else { Vec::new() },
+            policies: analyst.policies.counters(),
+            postures: sorted(analyst.postures),
+            inventory: config.analysis.then_some(analyst.inventory),
             findings: analyst.findings,
             sinks: Vec::new(),
             packets: drive.recorder.map(Recorder::finish),
@@ -403,9 +410,13 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
     Ended { analyst: inline.analyst, lanes, lane_packets, wire, flow, protocol, inspect, shedding, ends, tls }
 }
 
-/// The inventory with everything judged that was learned.
-fn settled(mut inventory: tapwire_inventory::Inventory) -> tapwire_inventory::Inventory {
-    inventory.settle();
-    inventory.keep_day();
-    inventory
+/// What policies say, worst first; what needs nobody any more comes last.
+fn sorted(postures: BTreeMap<Uid, Posture>) -> Vec<Posture> {
+    let mut all: Vec<Posture> = postures.into_values().collect();
+    all.sort_by(|one, other| {
+        let key = |posture: &Posture| (Reverse(posture.stage.stands()), Reverse(posture.rule.severity));
+        let text = |posture: &Posture| (posture.rule.id.clone(), Arc::clone(&posture.service));
+        key(one).cmp(&key(other)).then_with(|| text(one).cmp(&text(other)))
+    });
+    all
 }

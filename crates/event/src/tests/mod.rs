@@ -59,6 +59,7 @@ fn call(exchange: Exchange) -> Call {
         response_payload: Payload::default(),
         said: None,
         anomalies: Anomalies::default(),
+        marks: tapwire_inspect::Marks::default(),
     };
     Call {
         observation,

@@ -210,6 +210,9 @@ impl Gate {
 pub struct ClassId(pub(crate) u8);
 
 impl ClassId {
+    /// The first class of the registry.
+    pub const FIRST: Self = Self(0);
+
     /// The class of that name in [`DATA_CLASSES`].
     pub fn of(name: &str) -> Option<Self> {
         let at = DATA_CLASSES.iter().position(|class| class.name == name)?;

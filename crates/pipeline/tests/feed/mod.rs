@@ -202,6 +202,8 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
         inspect: tapwire_inspect::Config::new(key.clone()),
         inventory: tapwire_inventory::Config::new(key),
         context: tapwire_pipeline::ContextFeed::default(),
+        rules: tapwire_detect::policies::Rules::default(),
+        policies: tapwire_detect::policies::Settings::default(),
         detect: tapwire_detect::Config::default(),
     }
 }

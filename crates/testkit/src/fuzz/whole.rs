@@ -43,6 +43,8 @@ fn config(memory: usize, hash_seed: u64) -> Config {
         inspect: tapwire_inspect::Config::new(key.clone()),
         inventory: tapwire_inventory::Config::new(key),
         context: tapwire_pipeline::ContextFeed::default(),
+        rules: tapwire_detect::policies::Rules::new(&[], &[]).unwrap_or_default(),
+        policies: tapwire_detect::policies::Settings::default(),
         detect: tapwire_detect::Config::default(),
     }
 }
