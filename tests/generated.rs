@@ -1,6 +1,7 @@
 //! Pages that are made from the registries: what they say is what the build knows.
 
 use std::fmt::Write;
+use tapwire_detect::{POLICIES, policies};
 use tapwire_inspect::classes::DATA_CLASSES;
 use tapwire_inspect::{PAYLOADS, STYLES};
 use tapwire_protocol::PROTOCOLS;
@@ -18,6 +19,11 @@ fn page_of_protocols_is_up_to_date() {
 #[test]
 fn page_of_data_classes_is_up_to_date() {
     up_to_date("docs/data-classes.md", &classes());
+}
+
+#[test]
+fn page_of_policies_is_up_to_date() {
+    up_to_date("docs/policies.md", &policy_tables());
 }
 
 #[track_caller]
@@ -44,6 +50,23 @@ fn classes() -> String {
         let (title, summary) = (cell(class.title), cell(class.summary));
         writeln!(page, "| `{}` | {title} | {sort} | {region} | {counts} | {summary} |", class.name)
             .expect("text");
+    }
+    page.push('\n');
+    page
+}
+
+fn policy_tables() -> String {
+    let mut page =
+        String::from("\n| policy | endpoints that … | severity | by itself | see |\n|---|---|---|---|---|\n");
+    for policy in POLICIES {
+        let on = if policy.on { "on" } else { "off" };
+        let (says, severity) = (cell(policy.says), policy.severity.name());
+        let references = policy.references.join(", ");
+        writeln!(page, "| `{}` | {says} | {severity} | {on} | {references} |", policy.id).expect("text");
+    }
+    page.push_str("\n## Fields of endpoints\n\n| field | holds | what it means |\n|---|---|---|\n");
+    for field in policies::FIELDS {
+        writeln!(page, "| `{}` | {} | {} |", field.name, field.kind.name(), cell(field.doc)).expect("text");
     }
     page.push('\n');
     page

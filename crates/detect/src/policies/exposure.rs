@@ -131,7 +131,7 @@ pub(super) const ZOMBIE: PolicyInfo = PolicyInfo {
     title: "Endpoints that were left behind still answer",
     says: "answered though they are deprecated or a later version of them is called",
     severity: Severity::Low,
-    on: true,
+    on: false,
     rule: "states contains zombie and succeeded",
     references: &["API9:2023", "CWE-1059"],
     fix: "Move the callers that are left (tapwire callers shows them), then answer 410.",

@@ -130,6 +130,16 @@ pub const FIELDS: &[EndpointField] = &[
     field("documented", Kind::Bool, "a description that was given has it", |v| {
         Value::Bool(v.inventory.documented(v.endpoint).is_some())
     }),
+    field("owner", Kind::Text, "who answers for it, by context files", |v| {
+        v.inventory.owner(v.endpoint.id).map(|owner| Value::Text(owner.as_bytes().to_vec().into())).into()
+    }),
+    field("zone", Kind::Text, "the zone of its servers, by context files", |v| {
+        v.inventory.zone(v.endpoint.id).map(|zone| Value::Text(zone.as_bytes().to_vec().into())).into()
+    }),
+    field("tags", Kind::List, "its tags, by context files", |v| {
+        let tags = v.inventory.tags(v.endpoint.id);
+        Value::List(tags.iter().map(|tag| Cow::Owned(tag.as_bytes().to_vec())).collect())
+    }),
     field("calls", Kind::Int, "calls placed here", |v| Value::count(v.endpoint.calls)),
     field("callers", Kind::Int, "distinct callers, at most 64", |v| {
         Value::count(v.endpoint.callers.count().0 as u64)

@@ -2,7 +2,10 @@ use super::*;
 use crate::transcript::exchange;
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_inventory::Inventory;
+use tapwire_protocol::FlowStamp;
 use tapwire_wire::Timestamp;
+
+mod each;
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
 
@@ -13,6 +16,8 @@ struct Bench {
     policies: Policies,
     number: u32,
     told: Vec<Posture>,
+    /// What is different about the connections.
+    change: Option<Box<dyn Fn(&mut FlowStamp)>>,
 }
 
 impl Bench {
@@ -23,6 +28,7 @@ impl Bench {
             policies: Policies::new(Rules::new(own, accepted).unwrap(), Settings::default()),
             number: 0,
             told: Vec::new(),
+            change: None,
         }
     }
 
@@ -31,6 +37,9 @@ impl Bench {
         for _ in 0..count {
             self.number += 1;
             let mut exchange = exchange(self.number, request.as_bytes(), response.as_bytes());
+            if let Some(change) = &self.change {
+                change(&mut exchange.flow);
+            }
             let time = Timestamp::from_parts(1_700_000_000 + i64::from(self.number) * 60, 0);
             for half in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
                 (half.started, half.ended) = (time, time);
@@ -81,4 +90,85 @@ fn finding_lives_from_open_to_verified_and_regressed() {
     let uids: std::collections::BTreeSet<_> = bench.told.iter().map(|one| one.uid).collect();
     let events: std::collections::BTreeSet<_> = bench.told.iter().map(|one| one.event).collect();
     assert_eq!((uids.len(), events.len()), (1, 4), "one finding, four events");
+}
+
+fn accept(until: &str, endpoint: Option<&str>) -> UserAcceptance {
+    UserAcceptance {
+        policy: COOKIE.into(),
+        service: "shop".into(),
+        endpoint: endpoint.map(str::to_owned),
+        who: "Head of Shop".into(),
+        why: "until the old app is gone".into(),
+        until: until.into(),
+    }
+}
+
+#[test]
+fn acceptance_ends_in_packet_time() {
+    // The calls begin at 22:14 and are a minute apart.
+    let mut bench = Bench::new(&[], &[accept("2023-11-14T23:00:00Z", None)]);
+    bench.calls(40, LOGIN, SCRIPTED);
+    assert_eq!(bench.stages(COOKIE), [Stage::Accepted]);
+    bench.calls(20, LOGIN, SCRIPTED);
+    assert_eq!(bench.stages(COOKIE), [Stage::Accepted, Stage::Open]);
+}
+
+#[test]
+fn acceptance_of_one_endpoint_leaves_the_others() {
+    let mut bench = Bench::new(&[], &[accept("2099-01-01", Some("POST /login"))]);
+    bench.calls(12, LOGIN, SCRIPTED);
+    assert_eq!(bench.stages(COOKIE), [Stage::Accepted]);
+    bench.calls(12, &LOGIN.replace("/login", "/signin"), SCRIPTED);
+    assert_eq!(bench.stages(COOKIE), [Stage::Accepted, Stage::Open]);
+    assert_eq!(bench.told.last().map(|one| one.total), Some(1));
+}
+
+#[test]
+fn more_endpoints_are_told_when_they_have_doubled() {
+    let mut bench = Bench::new(&[], &[]);
+    for path in ["/a", "/b", "/c", "/d", "/e"] {
+        bench.calls(11, &LOGIN.replace("/login", path), SCRIPTED);
+    }
+    let totals: Vec<u64> = bench.told.iter().map(|one| one.total).collect();
+    assert_eq!(totals, [1, 2, 4]);
+}
+
+#[test]
+fn what_comes_and_goes_is_not_called_fixed_each_time() {
+    let mut bench = Bench::new(&[], &[]);
+    for _ in 0..40 {
+        bench.calls(1, LOGIN, SCRIPTED);
+        bench.calls(30, LOGIN, HIDDEN);
+    }
+    let stages = bench.stages(COOKIE);
+    assert!(stages.len() <= 6, "{stages:?}");
+    assert!(!stages.contains(&Stage::Verified), "{stages:?}");
+}
+
+#[test]
+fn what_nothing_could_show_is_said() {
+    let mut bench = Bench::new(&[], &[]);
+    bench.calls(3, LOGIN, HIDDEN);
+    bench.policies.finish(&bench.inventory, &mut bench.told);
+    let unjudged = bench.policies.unjudged();
+    let of = |reason: &str| unjudged.iter().find(|one| one.reason == reason).map(|one| one.policies.clone());
+    assert!(of("no call over TLS was read").is_some_and(|all| all.contains(&"old-tls".to_owned())));
+    assert!(of("no answer set a session cookie").is_none());
+}
+
+#[test]
+fn cases_are_restored_and_bounded() {
+    let mut bench = Bench::new(&[], &[]);
+    bench.calls(12, LOGIN, SCRIPTED);
+    let kept = bench.policies.cases().clone();
+    assert_eq!(kept.len(), 1);
+    bench.policies = Policies::new(Rules::new(&[], &[]).unwrap(), Settings::default());
+    bench.policies.set_cases(kept);
+    bench.calls(12, LOGIN, SCRIPTED);
+    assert_eq!(bench.stages(COOKIE), [Stage::Open], "it was told before");
+    let mut cases = Cases::default();
+    for service in 0..case::MAX_CASES + 5 {
+        cases.open("p", &service.to_string(), 0);
+    }
+    assert_eq!(cases.len(), case::MAX_CASES);
 }
