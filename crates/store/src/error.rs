@@ -69,6 +69,12 @@ pub enum StoreError {
         /// What failed.
         cause: Box<StoreError>,
     },
+    /// The data directory was written with a key from elsewhere.
+    #[error("{} does not exist: give the token key of the runs that wrote there with --token-key FILE", path.display())]
+    OtherKey {
+        /// Where the key would be.
+        path: PathBuf,
+    },
     /// There is nowhere to keep a key.
     #[error("no home directory to keep the token key in: give --token-key FILE or --data DIR")]
     NoHome,

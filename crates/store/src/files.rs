@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use crate::StoreError;
 
-const UNFINISHED: &str = ".new";
+/// Behind the name of a file that is not whole yet.
+pub(crate) const UNFINISHED: &str = ".new";
 
 /// Makes a directory with mode 0700, and its parents; an existing one keeps its mode.
 pub(crate) fn private_directory(path: &Path) -> Result<(), StoreError> {
@@ -21,8 +22,19 @@ pub(crate) fn private_directory(path: &Path) -> Result<(), StoreError> {
 /// Writes `parts` one after another to `path`: whole, or not at all, whenever the process or the machine stops.
 pub(crate) fn write_durably(path: &Path, parts: &[&[u8]]) -> Result<(), StoreError> {
     let unfinished = beside(path, UNFINISHED);
-    let written = write_and_sync(&unfinished, parts).and_then(|()| fs::rename(&unfinished, path));
-    written.and_then(|()| sync_parent(path)).map_err(|e| StoreError::io("write", path, &e))
+    let written = write_and_sync(&unfinished, parts).and_then(|()| put_in_place(&unfinished, path));
+    written.map_err(|e| StoreError::io("write", path, &e))
+}
+
+/// Gives a file that is whole and synced its name.
+pub(crate) fn put_in_place(unfinished: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(unfinished, path)?;
+    sync_parent(path)
+}
+
+/// An empty file for its owner only.
+pub(crate) fn create_private(path: &Path) -> io::Result<File> {
+    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }
 
 /// Whether a file is what a kill left of [`write_durably`].
@@ -45,7 +57,7 @@ pub(crate) fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 fn write_and_sync(path: &Path, parts: &[&[u8]]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let mut file = create_private(path)?;
     parts.iter().try_for_each(|part| file.write_all(part))?;
     file.sync_all()
 }

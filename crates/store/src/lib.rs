@@ -29,9 +29,10 @@ use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use audit::AuditLog;
-pub use checkpoint::Loaded;
+pub use checkpoint::{Checkpoint, Checkpoints, Loaded, Pieces};
 pub use day::{Day, NoDay};
 pub use directories::Directories;
 pub use error::StoreError;
@@ -55,8 +56,8 @@ const LOCK_FILE: &str = "lock";
 pub struct Store {
     reader: Reader,
     day: Option<DayWriter>,
-    // Closing it releases the directory.
-    _lock: File,
+    // Closing the last one releases the directory.
+    lock: Arc<File>,
 }
 
 /// Reads a data directory, also while a [`Store`] writes it.
@@ -77,7 +78,7 @@ impl Store {
         for room in [checkpoint::ROOM, events::ROOM] {
             files::private_directory(&directory.join(room))?;
         }
-        Ok(Self { reader: Reader { directory: directory.to_owned() }, day: None, _lock: lock })
+        Ok(Self { reader: Reader { directory: directory.to_owned() }, day: None, lock: Arc::new(lock) })
     }
 
     /// What can be read.
@@ -93,28 +94,9 @@ impl Store {
         PacketRing::open(&self.reader.directory, budget, names)
     }
 
-    /// Replaces the checkpoint `name` (a–z, 0–9, `-`). After a kill at any moment the old or the new one is there.
-    ///
-    /// # Errors
-    /// The path and the system's reason; the old checkpoint is still there.
-    pub fn save(&mut self, name: &str, bytes: &[u8]) -> Result<(), StoreError> {
-        checkpoint::save(&self.reader.directory, name, bytes)
-    }
-
-    /// The checkpoint `name`. A damaged one is set aside as `NAME.damaged`, so that the next save does not
-    /// destroy it.
-    ///
-    /// # Errors
-    /// The path and the system's reason.
-    pub fn load(&mut self, name: &str) -> Result<Loaded, StoreError> {
-        match self.reader.load(name)? {
-            Loaded::Damaged { path, why } => {
-                let aside = path.with_extension("damaged");
-                fs::rename(&path, &aside).map_err(|e| StoreError::io("set aside", &path, &e))?;
-                Ok(Loaded::Damaged { path: aside, why })
-            }
-            whole => Ok(whole),
-        }
+    /// Writes and reads checkpoints of what was learned.
+    pub fn checkpoints(&self) -> Checkpoints {
+        Checkpoints::new(self.reader.clone(), Arc::clone(&self.lock))
     }
 
     /// Appends rendered events, whole lines, to those of `day`. The first append to a day also repairs what a
@@ -170,6 +152,14 @@ impl Reader {
     /// The path and the system's reason.
     pub fn load(&self, name: &str) -> Result<Loaded, StoreError> {
         checkpoint::load(&self.directory, name)
+    }
+
+    /// The key of tokens that is kept there; none is made.
+    ///
+    /// # Errors
+    /// The file holds no key; the path and the system's reason.
+    pub fn token_key(&self) -> Result<TokenKey, StoreError> {
+        token_key::of_directory(&self.directory)
     }
 
     /// The packets that are kept.
@@ -275,7 +265,9 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let data = dir.path().join("a/data");
         let mut store = Store::open(&data).unwrap();
-        store.save("inventory", b"x").unwrap();
+        let mut checkpoint = store.checkpoints().begin("inventory").unwrap();
+        checkpoint.piece(b"x").unwrap();
+        checkpoint.finish().unwrap();
         store.append_events(Day::from_unix_ms(0), b"{}\n").unwrap();
         for inner in ["", "state", "events"] {
             assert_eq!(mode(&data.join(inner)), 0o700, "{inner}");

@@ -81,6 +81,12 @@ pub fn token_key(
     }
 }
 
+/// The key of a data directory. Where there is none, the runs that write there are given one.
+pub(crate) fn of_directory(data: &Path) -> Result<TokenKey, StoreError> {
+    let path = data.join(FILE);
+    if path.exists() { read(&path, Origin::Data) } else { Err(StoreError::OtherKey { path }) }
+}
+
 fn read_or_make(directory: &Path, origin: Origin) -> Result<TokenKey, StoreError> {
     let path = directory.join(FILE);
     let made = !path.exists() && make(directory, &path)?;
