@@ -1,9 +1,12 @@
 //! What a detector is.
 
 use crate::{Finding, Outcome, Severity};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
 use tapwire_inventory::Call;
+use tapwire_inventory::state::{put, take};
 use tapwire_protocol::Uid;
 
 /// What a detector keeps one state for.
@@ -54,14 +57,51 @@ pub struct DetectorInfo {
     pub judges: fn(&Call) -> bool,
     /// Whether a call needs this detector's state. Most do not, so most keys cost nothing.
     pub concerns: fn(&Call) -> bool,
-    /// The state of one scope key.
-    pub new: fn() -> Box<dyn Detector>,
+    /// The state of one scope key: `StateKind::of::<TheDetector>()`.
+    pub state: StateKind,
 }
 
-/// A detector's state for one scope key. It owns no table: what it keeps is small and bounded.
-pub trait Detector: Send {
+/// A detector's state for one scope key. It owns no table: what it keeps is small and bounded. It outlives the process: a
+/// detector derives how its state is written and read, and a state that cannot be read any more begins anew.
+pub trait Detector: Default + Serialize + DeserializeOwned + Send + 'static {
     /// Judges a call of this key.
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>);
+}
+
+/// A [`Detector`] as records hold it.
+pub(crate) trait State: Send {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>);
+
+    fn save(&self, out: &mut Vec<u8>);
+}
+
+impl<T: Detector> State for T {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        Detector::judge(self, case, out);
+    }
+
+    fn save(&self, out: &mut Vec<u8>) {
+        put(self, out);
+    }
+}
+
+/// How states of one detector are made and read.
+#[derive(Debug, Clone, Copy)]
+pub struct StateKind {
+    pub(crate) new: fn() -> Box<dyn State>,
+    pub(crate) load: fn(&[u8]) -> Option<Box<dyn State>>,
+}
+
+impl StateKind {
+    /// Those of a detector.
+    pub const fn of<T: Detector>() -> Self {
+        Self { new: || Box::<T>::default(), load: loaded::<T> }
+    }
+}
+
+fn loaded<T: Detector>(mut bytes: &[u8]) -> Option<Box<dyn State>> {
+    let state: T = take(&mut bytes).ok()?;
+    bytes.is_empty().then(|| Box::new(state) as Box<dyn State>)
 }
 
 /// A call before a detector.

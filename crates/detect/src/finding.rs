@@ -34,7 +34,7 @@ impl Severity {
 }
 
 /// Whether what was tried worked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub enum Outcome {
     /// It was tried; the answer was not seen or does not tell.
     Attempted,

@@ -9,7 +9,7 @@ use tapwire_inventory::Call;
 
 /// All detectors with their states.
 pub struct Detectors {
-    records: Records,
+    pub(crate) records: Records,
     /// Calls judged, by the detector's index in the registry.
     judged: Vec<u64>,
 }

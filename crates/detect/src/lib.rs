@@ -13,13 +13,15 @@ mod finding;
 mod judge;
 pub mod policies;
 mod records;
+mod saved;
 #[cfg(test)]
 #[path = "../../inspect/src/transcript.rs"]
 mod transcript;
 
 pub use config::Config;
-pub use detector::{Case, Detector, DetectorInfo, Scope};
+pub use detector::{Case, Detector, DetectorInfo, Scope, StateKind};
 pub use detectors::DETECTORS;
 pub use finding::{Finding, Outcome, Severity};
 pub use judge::{Counters, Detectors, NotJudged};
 pub use policies::{POLICIES, Policies, PolicyInfo, Posture, Stage};
+pub use saved::{Cursor, Loading};

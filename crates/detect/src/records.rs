@@ -1,6 +1,6 @@
 //! One record per scope key, with the states of all detectors side by side.
 
-use crate::detector::Detector;
+use crate::detector::State;
 use crate::{Config, DETECTORS};
 use std::collections::BTreeMap;
 use tapwire_wire::Timestamp;
@@ -14,21 +14,21 @@ pub(crate) struct Key(pub(crate) u128);
 
 /// The states of one scope key.
 pub(crate) struct Record {
-    key: Key,
-    last: Timestamp,
+    pub(crate) key: Key,
+    pub(crate) last: Timestamp,
     /// By the detector's index in the registry; `None` until a call concerns it.
-    states: Vec<Option<Box<dyn Detector>>>,
+    pub(crate) states: Vec<Option<Box<dyn State>>>,
     /// Whether it was used since the hand passed it.
-    used: bool,
+    pub(crate) used: bool,
 }
 
 impl Record {
     /// The state of the detector with that index, made when it is not there.
-    pub(crate) fn state(&mut self, detector: usize) -> Option<&mut Box<dyn Detector>> {
+    pub(crate) fn state(&mut self, detector: usize) -> Option<&mut Box<dyn State>> {
         if self.states.len() <= detector {
             self.states.resize_with(detector + 1, || None);
         }
-        let new = DETECTORS.get(detector)?.new;
+        let new = DETECTORS.get(detector)?.state.new;
         self.states.get_mut(detector).map(|state| state.get_or_insert_with(new))
     }
 }
@@ -52,6 +52,24 @@ impl Records {
 
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
+    }
+
+    /// The records before that place, from the last to the first: one that is removed meanwhile moves only what was passed.
+    pub(crate) fn before(&self, place: usize) -> impl Iterator<Item = &Record> {
+        self.slots.get(..place.min(self.slots.len())).unwrap_or_default().iter().rev()
+    }
+
+    /// Takes records as they were, from the last to the first; how many were left out, for want of room or as second ones
+    /// of their key.
+    pub(crate) fn restore(&mut self, records: Vec<Record>) -> u64 {
+        let all = records.len();
+        for record in records.into_iter().rev() {
+            if self.slots.len() < self.config.max_records.max(1) && !self.by_key.contains_key(&record.key) {
+                self.by_key.insert(record.key, self.slots.len());
+                self.slots.push(record);
+            }
+        }
+        (all - self.slots.len()) as u64
     }
 
     /// The record of a key at that time; one that was quiet for too long begins anew.

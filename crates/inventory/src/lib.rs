@@ -25,7 +25,7 @@ mod principals;
 mod proofs;
 mod pulse;
 pub mod schemas;
-mod state;
+pub mod state;
 mod template;
 mod templates;
 #[cfg(test)]
@@ -49,4 +49,3 @@ pub use principals::{
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
-pub use state::{Cursor, Loading, Restored, Unfit};

@@ -1,6 +1,6 @@
 //! Credentials in the URL: they end up in logs, histories and Referer headers.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope};
+use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::{Credential, CredentialKind, Place};
 use tapwire_inventory::Call;
@@ -27,7 +27,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no request with a visible URL was seen",
     judges: |call| call.observation.path.is_some(),
     concerns: |call| call.observation.credentials.iter().any(in_url),
-    new: || Box::<CredentialsInUrl>::default(),
+    state: StateKind::of::<CredentialsInUrl>(),
 };
 
 /// Parameters remembered of one endpoint; a client that invents more is not reported for them.
@@ -36,11 +36,12 @@ const MAX_PARAMETERS: usize = 16;
 const MAX_NAME: usize = 32;
 
 /// Which parameters of one endpoint were reported.
-#[derive(Default)]
+#[derive(Default, serde::Serialize, serde::Deserialize)]
 struct CredentialsInUrl {
     reported: Vec<Reported>,
 }
 
+#[derive(serde::Serialize, serde::Deserialize)]
 struct Reported {
     place: Place,
     name: String,

@@ -5,7 +5,7 @@ use super::{Endpoints, MAX_METHODS, Owner, is_token};
 use crate::endpoint::Endpoint;
 use crate::hashing::Keyed;
 use crate::openapi::Scope;
-use crate::state::piece::put_some;
+use crate::state::put_some;
 use crate::state::{ClassMap, names};
 use crate::templates::{Node, NodeId, What};
 use crate::{Counters, EndpointId, Service};

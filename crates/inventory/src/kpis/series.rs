@@ -6,8 +6,7 @@
 use super::ground::day;
 use super::table::{Parts, place};
 use super::{KPIS, Kpi, Kpis, Part, Scope, Span, Unit, Value};
-use crate::state::Unfit;
-use crate::state::piece::{put_some, take_all};
+use crate::state::{Unfit, put_some, take_all};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use tapwire_wire::Timestamp;

@@ -2,8 +2,7 @@
 
 use super::Principals;
 use super::record::{Known, Session};
-use crate::state::Unfit;
-use crate::state::piece::{put_some, take_all};
+use crate::state::{Unfit, put_some, take_all};
 use tapwire_inspect::Token;
 
 impl Principals {

@@ -1,7 +1,7 @@
 //! An inventory out of the pieces of a checkpoint.
 
 use super::piece::{take, take_all};
-use super::{Head, Section, Unfit, class_names, preface};
+use super::{FORMAT, Head, Section, Unfit, behind_preface, class_names};
 use crate::endpoints::{MAX_METHODS, MAX_PENDING, Owners, Saved};
 use crate::templates::NodeId;
 use crate::{Config, Inventory, Service};
@@ -84,15 +84,7 @@ impl Loading {
     }
 
     fn take_head(&mut self, entries: &[u8]) -> Result<(), Unfit> {
-        let ours = preface(&self.inventory.config);
-        let (theirs, mut rest) = entries.split_first_chunk::<8>().ok_or(Unfit::Unreadable)?;
-        let ([a, b, c, d, ..], key) = (*theirs, theirs.get(4..));
-        if theirs.get(..4) != ours.get(..4) {
-            return Err(Unfit::Format { found: u32::from_le_bytes([a, b, c, d]) });
-        }
-        if key != ours.get(4..) {
-            return Err(Unfit::Key);
-        }
+        let mut rest = behind_preface(entries, FORMAT, &self.inventory.config.token_key)?;
         self.head = Some(take(&mut rest)?);
         Ok(())
     }

@@ -9,13 +9,14 @@
 
 mod loading;
 pub(crate) mod names;
-pub(crate) mod piece;
+mod piece;
 
 pub(crate) use loading::ClassMap;
 pub use loading::{Loading, Restored};
+pub use piece::{put, put_some, take, take_all};
 
 use crate::{Config, Inventory};
-use piece::{put, put_some};
+use tapwire_inspect::TokenKey;
 use tapwire_inspect::classes::ClassId;
 
 /// The format of all pieces. A change of any struct that is written raises it.
@@ -37,6 +38,8 @@ pub enum Unfit {
     Format {
         /// Its format.
         found: u32,
+        /// The one that is read.
+        known: u32,
     },
     /// Its names are tokens of another key, which nothing that comes can meet.
     Key,
@@ -47,8 +50,8 @@ pub enum Unfit {
 impl std::fmt::Display for Unfit {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Format { found } => {
-                write!(f, "it was written by another version (format {found}, this one has {FORMAT})")
+            Self::Format { found, known } => {
+                write!(f, "it was written by another version (format {found}, this one has {known})")
             }
             Self::Key => f.write_str("it was written with another token key"),
             Self::Unreadable => f.write_str("it cannot be read"),
@@ -105,10 +108,24 @@ struct Head {
     hands: (usize, usize),
 }
 
-/// The first bytes of the first piece, whatever its format.
-fn preface(config: &Config) -> [u8; 8] {
-    let ([a, b, c, d], [e, f, g, h]) = (FORMAT.to_le_bytes(), config.token_key.id());
+/// The first bytes of a checkpoint, whatever its format: that, and the name of the token key.
+pub fn preface(format: u32, key: &TokenKey) -> [u8; 8] {
+    let ([a, b, c, d], [e, f, g, h]) = (format.to_le_bytes(), key.id());
     [a, b, c, d, e, f, g, h]
+}
+
+/// What follows the preface, where it is that of this format and key.
+///
+/// # Errors
+/// It is another's.
+pub fn behind_preface<'p>(piece: &'p [u8], format: u32, key: &TokenKey) -> Result<&'p [u8], Unfit> {
+    let (found, rest) = piece.split_first_chunk::<4>().ok_or(Unfit::Unreadable)?;
+    let (named, rest) = rest.split_first_chunk::<4>().ok_or(Unfit::Unreadable)?;
+    match u32::from_le_bytes(*found) {
+        found if found != format => Err(Unfit::Format { found, known: format }),
+        _ if *named != key.id() => Err(Unfit::Key),
+        _ => Ok(rest),
+    }
 }
 
 /// The names of data classes, by number.
@@ -136,7 +153,7 @@ impl Inventory {
         let endpoints = &self.endpoints;
         match section {
             Section::Head => {
-                out.extend_from_slice(&preface(&self.config));
+                out.extend_from_slice(&preface(FORMAT, &self.config.token_key));
                 let classes = class_names(&self.config).map(str::to_owned).collect();
                 put(&Head { classes, hands: self.principals.hands() }, out);
                 None

@@ -31,15 +31,15 @@ impl Flavor for Tail<'_> {
 }
 
 /// Adds an entry. None of ours can fail to be written; one that did would be left out whole.
-pub(crate) fn put<T: Serialize + ?Sized>(entry: &T, out: &mut Vec<u8>) {
+pub fn put<T: Serialize + ?Sized>(entry: &T, out: &mut Vec<u8>) {
     let before = out.len();
     if postcard::serialize_with_flavor(entry, Tail(out)).is_err() {
         out.truncate(before);
     }
 }
 
-/// Adds entries until the piece is full; how many they were, `None` when these were the last.
-pub(crate) fn put_some<T: Serialize>(
+/// Adds entries, each with its weight, until the piece is full; how many they were, `None` when these were the last.
+pub fn put_some<T: Serialize>(
     entries: impl Iterator<Item = T>,
     weight: impl Fn(&T) -> usize,
     out: &mut Vec<u8>,
@@ -57,14 +57,20 @@ pub(crate) fn put_some<T: Serialize>(
 }
 
 /// Takes the next entry.
-pub(crate) fn take<T: DeserializeOwned>(piece: &mut &[u8]) -> Result<T, Unfit> {
+///
+/// # Errors
+/// It is none.
+pub fn take<T: DeserializeOwned>(piece: &mut &[u8]) -> Result<T, Unfit> {
     let (entry, rest) = postcard::take_from_bytes(piece).map_err(|_| Unfit::Unreadable)?;
     *piece = rest;
     Ok(entry)
 }
 
 /// Takes entries to the end of the piece; those for which `keep` says no are counted.
-pub(crate) fn take_all<T: DeserializeOwned>(
+///
+/// # Errors
+/// One of them is none.
+pub fn take_all<T: DeserializeOwned>(
     mut piece: &[u8],
     mut keep: impl FnMut(T) -> bool,
 ) -> Result<u64, Unfit> {

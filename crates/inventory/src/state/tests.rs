@@ -123,7 +123,7 @@ fn pieces_of_another_key_or_version_are_told() {
     assert_eq!(load(other, &all).err(), Some(Unfit::Key));
     let mut newer = all.clone();
     newer[0][1] = 9;
-    assert_eq!(load(Config::new(KEY), &newer).err(), Some(Unfit::Format { found: 9 }));
+    assert_eq!(load(Config::new(KEY), &newer).err(), Some(Unfit::Format { found: 9, known: FORMAT }));
     assert_eq!(load(Config::new(KEY), &all[1..]).err(), Some(Unfit::Unreadable));
     assert_eq!(load(Config::new(KEY), &[]).err(), Some(Unfit::Unreadable));
 }
@@ -196,7 +196,7 @@ fn data_classes_keep_their_names() {
     let all = pieces(&sensor.inventory);
     let head = |names: &[&str]| {
         let mut piece = vec![Section::Head as u8];
-        piece.extend_from_slice(&preface(&Config::new(KEY)));
+        piece.extend_from_slice(&preface(FORMAT, &KEY));
         let classes = names.iter().map(|name| (*name).to_owned()).collect();
         put(&Head { classes, hands: (0, 0) }, &mut piece);
         piece
@@ -221,20 +221,60 @@ fn data_classes_keep_their_names() {
     assert!(!classes(&inventory).contains(&email));
 }
 
+/// How large a checkpoint of full tables is, and how long its pieces take: what a call may have to wait for. Times are
+/// printed, not asserted.
 #[test]
-fn a_piece_holds_no_more_than_its_share() {
+fn pieces_of_full_tables_are_small() {
     let mut sensor = Sensor::empty();
-    for number in 0..6_000_u32 {
-        let [_, _, high, low] = number.to_be_bytes();
-        let request = format!("GET /a HTTP/1.1\r\nHost: shop\r\nX-Api-Key: key-{high}-{low}\r\n\r\n");
-        let observation =
-            sensor.inspector.exchange(exchange(1, request.as_bytes(), b"HTTP/1.1 200 X\r\n\r\n"));
+    let mut call = |request: String, answer: &str| {
+        let response = format!("HTTP/1.1 200 X\r\nContent-Type: application/json\r\n\r\n{answer}");
+        let observation = sensor.inspector.exchange(exchange(1, request.as_bytes(), response.as_bytes()));
         sensor.inventory.place(observation);
+    };
+    for number in 0..1_000_000_u32 {
+        call(format!("GET /a HTTP/1.1\r\nHost: shop\r\nX-Api-Key: k-{number:x}-0123456789\r\n\r\n"), "");
     }
-    let all = pieces(&sensor.inventory);
-    let callers = all.iter().filter(|piece| piece[0] == Section::Callers as u8).count();
-    assert_eq!(callers, 6_000_usize.div_ceil(HEAVY));
-    assert!(all.iter().all(|piece| piece.len() < 200 * HEAVY), "a caller takes less than 200 bytes");
+    // Answers of their own, so that no word is taken for a value.
+    for number in 0..100_000_u32 {
+        let (service, one, other) = (number / 1_000, number / 32 % 32, number % 32);
+        let answer = format!("{{\"a{number}\":1,\"b{number}\":\"x\",\"c{number}\":[true]}}");
+        call(format!("GET /{}/{} HTTP/1.1\r\nHost: s{service}\r\n\r\n", word(one), word(other)), &answer);
+    }
+    let inventory = &sensor.inventory;
+    let endpoints = inventory.endpoints().count();
+    assert!(endpoints > 95_000 && inventory.principals().len() == 1_000_000, "{endpoints} endpoints");
+    let (mut cursor, mut piece, mut all) = (Cursor::default(), Vec::with_capacity(1 << 20), Vec::new());
+    let mut took = Vec::new();
+    loop {
+        let began = std::time::Instant::now();
+        if !inventory.save(&mut cursor, &mut piece) {
+            break;
+        }
+        took.push(began.elapsed());
+        all.push(piece.clone());
+    }
+    let (bytes, largest) = (all.iter().map(Vec::len).sum::<usize>(), all.iter().map(Vec::len).max());
+    println!(
+        "{} pieces of {bytes} bytes in {:?}; the longest took {:?}, the largest has {largest:?} bytes",
+        all.len(),
+        took.iter().sum::<std::time::Duration>(),
+        took.iter().max(),
+    );
+    let callers: Vec<&Vec<u8>> = all.iter().filter(|piece| piece[0] == Section::Callers as u8).collect();
+    assert_eq!(callers.len(), 1_000_000_usize.div_ceil(HEAVY));
+    assert!(callers.iter().all(|piece| piece.len() < 100 * HEAVY), "a caller takes less than 100 bytes");
+    assert!(largest < Some(200 * HEAVY));
+    let began = std::time::Instant::now();
+    let (loaded, restored) = load(Config::new(KEY), &all).unwrap();
+    println!("loaded in {:?}", began.elapsed());
+    assert_eq!((restored.left_out, loaded.principals().len()), (0, 1_000_000));
+    assert_eq!(loaded.endpoints().count(), endpoints);
+}
+
+/// A word that no other is like.
+fn word(number: u32) -> String {
+    let letter = |at: u32| char::from(b"bcdfghjk"[(at % 8) as usize]);
+    format!("{}a{}i", letter(number), letter(number / 8))
 }
 
 proptest! {

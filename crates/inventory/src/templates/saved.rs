@@ -4,7 +4,7 @@
 //! is nothing but their order.
 
 use super::{Label, MAX_SLOTS, Node, NodeId, Standing, Templates, What};
-use crate::state::piece::put_some;
+use crate::state::put_some;
 
 /// Levels below a service that are looked at: as many as segments of a path.
 const MAX_DEPTH: usize = 33;
