@@ -332,11 +332,14 @@ pub(crate) struct ShowArgs {
 /// What is learned from: captures, and what is known of their APIs beforehand.
 #[derive(Debug, Args)]
 pub(crate) struct LearnArgs {
-    /// Captures to learn from: files, directories, or - for standard input
-    #[arg(value_name = "PATH", required = true)]
+    /// Captures to learn from: files, directories, or - for standard input; without any, what was learned under --data
+    #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Where a run keeps what it learned
+    #[arg(long, value_name = "DIR", conflicts_with = "paths")]
+    pub(crate) data: Option<PathBuf>,
     /// Capture filter, in tcpdump's syntax
-    #[arg(short = 'f', long = "filter", value_name = "BPF")]
+    #[arg(short = 'f', long = "filter", value_name = "BPF", requires = "paths")]
     pub(crate) bpf: Option<String>,
     /// Descriptions of APIs (repeatable): an OpenAPI 2.0, 3.0 or 3.1 file, a folder of them, or SERVICE=FILE where the file
     /// does not name the host. Their paths are the templates of what they describe

@@ -1,4 +1,4 @@
-//! What the commands that print what was learned have in common: they learn it, from captures.
+//! What the commands that print what was learned have in common: they learn it from captures, or read what a run keeps.
 
 use crate::cli::{LearnArgs, OnOff, SenseArgs};
 use crate::descriptions;
@@ -6,9 +6,12 @@ use crate::failure::{Exit, Failure};
 use crate::sense::{load_key, pipeline_config, redactor};
 use crate::settings::Effective;
 use crate::watch::{Terminal, catch_signals};
+use std::path::Path;
 use tapwire_capture::{Pressure, open_files};
 use tapwire_event::Redactor;
-use tapwire_pipeline::{Config, Report, run};
+use tapwire_inspect::TokenKey;
+use tapwire_pipeline::{Config, Loads, Report, Unused, run};
+use tapwire_store::{Directories, Reader};
 
 /// What was learned, and what it is shown through.
 pub(crate) struct Learned {
@@ -16,18 +19,20 @@ pub(crate) struct Learned {
     pub(crate) redactor: Redactor,
 }
 
-/// Learns from the captures and says on standard error what was wrong with them. Progress is shown unless `quiet`; `settle`
-/// may change what the command line asked for.
+/// Learns from the captures, or reads what was learned where there is none; says on standard error what was wrong. Progress
+/// is shown unless `quiet`; `settle` may change what the command line asked for.
 pub(crate) fn learn(
     args: &LearnArgs,
     quiet: bool,
     settle: impl FnOnce(&mut Config) -> Result<(), Failure>,
 ) -> Result<Learned, Failure> {
     let effective = Effective::load(&args.config)?;
+    if args.paths.is_empty() {
+        return from_data(args, &effective, settle);
+    }
     let key = load_key(args.token_key.as_deref(), None)?;
     let mut source = open_files(&args.paths, args.bpf.as_deref())?;
-    let sense = SenseArgs { analysis: OnOff::On, openapi: args.openapi.clone(), ..SenseArgs::default() };
-    let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
+    let mut config = config(args, &effective, key.clone())?;
     config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
     settle(&mut config)?;
     let mut terminal = Terminal::new(catch_signals()?, quiet, Pressure::Block);
@@ -36,6 +41,50 @@ pub(crate) fn learn(
     report.source_errors.iter().for_each(|error| eprintln!("tapwire: {error}"));
     descriptions::tell_unmet(report.inventory.as_ref());
     Ok(Learned { report, redactor: redactor(&effective, key) })
+}
+
+/// What was learned by a run, which may still go on.
+fn from_data(
+    args: &LearnArgs,
+    effective: &Effective,
+    settle: impl FnOnce(&mut Config) -> Result<(), Failure>,
+) -> Result<Learned, Failure> {
+    let data = args.data.clone().or_else(|| Directories::from_env().data);
+    let data = data.ok_or_else(|| Failure::new("name captures to learn from, or --data DIR of a run"))?;
+    let reader = Reader::open(&data)?;
+    let key = match &args.token_key {
+        Some(file) => load_key(Some(file), None)?,
+        None => TokenKey::new(*reader.token_key()?.bytes()),
+    };
+    let mut config = config(args, effective, key.clone())?;
+    settle(&mut config)?;
+    let (learned, loads) = tapwire_pipeline::Learned::read(&reader, &config)?;
+    if !loads.found {
+        return Err(Failure::new(nothing_kept(&data, &loads)));
+    }
+    let report = Report::of_learned(learned, &config);
+    descriptions::tell_unmet(report.inventory.as_ref());
+    Ok(Learned { report, redactor: redactor(effective, key) })
+}
+
+/// What is wrong, in one line.
+fn nothing_kept(data: &Path, loads: &Loads) -> String {
+    match loads.unused.first() {
+        Some(Unused { path, why }) => format!(
+            "{}: {why}; name captures instead, or the token key it was written with: --token-key FILE",
+            path.display()
+        ),
+        None => format!(
+            "{}: nothing that was learned is kept there: `tapwire run` writes it every state.every seconds and when it ends; \
+             or name captures",
+            data.join("state/inventory").display()
+        ),
+    }
+}
+
+fn config(args: &LearnArgs, effective: &Effective, key: TokenKey) -> Result<Config, Failure> {
+    let sense = SenseArgs { analysis: OnOff::On, openapi: args.openapi.clone(), ..SenseArgs::default() };
+    pipeline_config(effective, &sense, key, Pressure::Block)
 }
 
 impl Learned {

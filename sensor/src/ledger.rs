@@ -24,6 +24,7 @@ pub(crate) fn stages(report: &Report) -> Value {
         },
         "analyst": analyst(report),
         "packets": packets(report),
+        "state": state(report),
         "sinks": sinks(report),
     })
 }
@@ -176,6 +177,13 @@ fn packets(report: &Report) -> Value {
         "pins": ring.pins, "refused_pins": ring.refused_pins, "pinned": ring.pinned,
         "unrescued_bytes": ring.unrescued_bytes, "evicted_pinned_segments": ring.evicted_pinned_segments,
     })
+}
+
+/// Checkpoints of what was learned, and how long calls had to wait for a piece of one.
+fn state(report: &Report) -> Value {
+    let Some(state) = &report.state else { return json!({}) };
+    let longest = u64::try_from(state.longest.as_micros()).unwrap_or(u64::MAX);
+    json!({ "written": state.written, "bytes": state.bytes, "longest_piece_us": longest })
 }
 
 fn sinks(report: &Report) -> Value {

@@ -19,7 +19,7 @@ use tapwire_capture::{InterfaceSource, Pressure, Source, follow, open_files};
 use tapwire_detect::Severity;
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
-use tapwire_pipeline::{Aside, Config, Report, run_with};
+use tapwire_pipeline::{Aside, Config, Learned, Report, State, Unused, run_with};
 use tapwire_store::{Directories, PacketRing, Store, token_key};
 
 /// `tapwire replay`.
@@ -109,6 +109,7 @@ impl Run<'_> {
         config.secrets = std::mem::take(&mut keys.secrets);
         let tls = &mut config.secrets.config;
         tls.waiting_bytes = tls.waiting_bytes.min(config.flow.memory / 8);
+        let state = self.state(store.as_ref(), &config)?;
         let redactor = || redactor(effective, key.clone());
         let outlets = outputs::open(plan, args, effective, &redactor, pressure, store)?;
         if pressure == Pressure::Shed {
@@ -120,7 +121,7 @@ impl Run<'_> {
         let watcher = watcher.transpose()?;
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
-        let aside = Aside { ring, feeds: std::mem::take(&mut keys.feeds) };
+        let aside = Aside { ring, feeds: std::mem::take(&mut keys.feeds), state };
         let report = run_with(source, &config, outlets, &mut terminal, aside);
         terminal.finish();
         drop(watcher);
@@ -142,6 +143,24 @@ impl Run<'_> {
             print(&if args.json { summary.json() } else { summary.text(to_stdout) }, to_stdout)?;
         }
         Ok(exit)
+    }
+
+    /// What was learned before, and where it is kept.
+    fn state(&self, store: Option<&Store>, config: &Config) -> Result<Option<State>, Failure> {
+        let Some(store) = store.filter(|_| config.analysis) else { return Ok(None) };
+        let checkpoints = store.checkpoints();
+        let (learned, loads) = Learned::load(&checkpoints, config)?;
+        for Unused { path, why } in &loads.unused {
+            eprintln!("tapwire: {}: {why}; set aside, and the run begins without it", path.display());
+        }
+        if loads.left_out > 0 && !self.args.quiet {
+            eprintln!(
+                "tapwire: {}: {} entries of what was learned found no room, or nothing to belong to: more --memory has more room",
+                store.reader().directory().display(),
+                loads.left_out
+            );
+        }
+        Ok(Some(State { checkpoints, every: self.effective.settings.state.every(), learned }))
     }
 
     /// The packet ring, where the configuration asks for one.
@@ -295,6 +314,9 @@ fn report_errors(report: &Report, endless: bool) {
     for error in report.packets.iter().filter_map(|packets| packets.error.as_ref()) {
         eprintln!("tapwire: {error}");
     }
+    for error in report.state.iter().filter_map(|state| state.error.as_ref()) {
+        eprintln!("tapwire: what was learned is not all kept: {error}");
+    }
     for error in report.sinks.iter().filter_map(|sink| sink.error.as_ref()) {
         eprintln!("tapwire: {error}");
     }
@@ -311,7 +333,8 @@ fn exit(report: &Report, pressure: Pressure, threshold: Option<Severity>) -> Exi
     let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
     // On a tap what a collector refused is a counter; of a file it is a result that did not arrive.
     let refused = report.sinks.iter().any(|sink| sink.error.is_some())
-        || report.packets.iter().any(|packets| packets.error.is_some());
+        || report.packets.iter().any(|packets| packets.error.is_some())
+        || report.state.iter().any(|state| state.error.is_some());
     let undelivered = pressure == Pressure::Block && refused;
     // What ends a run before its source does leaves the rest unread, whoever starts it again.
     let broken_off = report.source_errors.iter().any(|error| !error.is_partial());

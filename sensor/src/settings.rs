@@ -1,5 +1,9 @@
 //! The configuration: defaults, then the file, then `--set`, then options, each value with where it came from.
 
+mod data;
+
+pub(crate) use data::{Events, Keep, Packets, State};
+
 use crate::cli::ConfigArgs;
 use crate::context::{ContextSettings, Labels, Lists, Networks};
 use crate::failure::Failure;
@@ -45,6 +49,8 @@ pub(crate) struct Settings {
     pub(crate) streams: Streams,
     /// Events under `--data`.
     pub(crate) events: Events,
+    /// What was learned, under `--data`.
+    pub(crate) state: State,
     /// What is known of payloads beforehand.
     pub(crate) inspect: Inspect,
     /// Data classes of one's own.
@@ -135,21 +141,6 @@ impl Default for Capture {
     }
 }
 
-/// `[packets]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Packets {
-    /// Bytes of packets kept under `--data`, encrypted, for `tapwire carve`; 0 keeps none. A quarter is for what findings
-    /// are about.
-    pub(crate) budget: String,
-}
-
-impl Default for Packets {
-    fn default() -> Self {
-        Self { budget: "0".into() }
-    }
-}
-
 /// `[heartbeat]`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -208,27 +199,6 @@ impl Default for Body {
     fn default() -> Self {
         Self { max_decoded: "8MiB".into(), max_ratio: 100 }
     }
-}
-
-/// `[events]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Events {
-    /// Which of them are kept under `--data`, beside what goes to outputs.
-    pub(crate) keep: Keep,
-}
-
-/// What is kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(crate) enum Keep {
-    /// Exchanges, findings, and what a tap says about itself.
-    #[default]
-    All,
-    /// The same without exchanges.
-    Findings,
-    /// Nothing.
-    None,
 }
 
 /// `[inspect]`.
@@ -299,6 +269,7 @@ impl Default for Settings {
             body: Body::default(),
             streams: Streams::default(),
             events: Events::default(),
+            state: State::default(),
             inspect: Inspect::default(),
             data_class: Vec::new(),
             policies: tapwire_detect::policies::Settings::default(),

@@ -1,5 +1,7 @@
 //! The analyst: a single writer that takes observations in the order of their numbers, learns, detects and reports.
 
+use crate::keeper::{Keeper, StateReport};
+use crate::learned::Learned;
 use crate::outlet::Outlet;
 use crate::recorder::Pinner;
 use crate::report::Tally;
@@ -47,20 +49,23 @@ pub(crate) struct Analyst {
     context: crate::ContextFeed,
     /// Where findings pin the packets of their connections.
     pub(crate) pinner: Option<Pinner>,
+    /// Writes what is learned, where it is kept.
+    pub(crate) keeper: Option<Keeper>,
 }
 
 impl Analyst {
     pub(crate) fn new(
         config: &crate::Config,
+        learned: Learned,
         outlets: Vec<Outlet>,
         sources: SourceNames,
         stop: Arc<AtomicBool>,
     ) -> Self {
         Self {
-            inventory: Inventory::new(config.inventory.clone()),
+            inventory: learned.inventory,
             coverage: Coverage::new(&config.inventory),
             learns: config.analysis,
-            detectors: Detectors::new(config.detect),
+            detectors: learned.detectors,
             policies: Policies::new(config.rules.clone(), config.policies),
             postures: BTreeMap::new(),
             outlets,
@@ -74,6 +79,7 @@ impl Analyst {
             fresh: Vec::new(),
             context: config.context.clone(),
             pinner: None,
+            keeper: None,
         }
     }
 
@@ -255,6 +261,24 @@ impl Analyst {
         self.outlets.iter_mut().for_each(|outlet| outlet.flush(push));
     }
 
+    /// Between two batches of calls: writes on what is learned, where it is time.
+    pub(crate) fn checkpoint(&mut self) {
+        if let Some(keeper) = &mut self.keeper {
+            keeper.step(&self.inventory, &self.detectors);
+        }
+    }
+
+    /// Whether what is learned is being written.
+    pub(crate) fn is_checkpointing(&self) -> bool {
+        self.keeper.as_ref().is_some_and(Keeper::is_writing)
+    }
+
+    /// The run is over: writes what was learned.
+    pub(crate) fn finish_keeping(&mut self) -> Option<StateReport> {
+        let keeper = self.keeper.take()?;
+        Some(keeper.finish(&self.inventory, &self.detectors))
+    }
+
     pub(crate) fn notices(&mut self) -> Vec<Notice> {
         self.outlets.iter_mut().flat_map(Outlet::notices).collect()
     }
@@ -366,7 +390,16 @@ mod tests {
         let renderer = Renderer::new(options, Redactor::new(key, Fidelity::Default));
         let outlet =
             Outlet::new(renderer, Classes::default(), None, vec![Box::new(Lines(Arc::clone(&lines)))]);
-        (Analyst::new(&config, vec![outlet], SourceNames::default(), Arc::default()), lines)
+        (
+            Analyst::new(
+                &config,
+                Learned::new(&config),
+                vec![outlet],
+                SourceNames::default(),
+                Arc::default(),
+            ),
+            lines,
+        )
     }
 
     /// Spreads exchanges over lanes as the router does, some of them shed, in runs, by the first lane.

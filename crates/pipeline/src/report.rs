@@ -1,7 +1,9 @@
 //! What a run came to.
 
+use crate::keeper::StateReport;
+use crate::learned::Learned;
 use crate::recorder::PacketCounters;
-use crate::{LaneCounters, ShedLevel};
+use crate::{Config, LaneCounters, ShedLevel};
 use std::collections::BTreeMap;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::policies::{PolicyCounters, Unjudged};
@@ -241,10 +243,49 @@ pub struct Report {
     pub not_judged: Vec<NotJudged>,
     /// What became of the packets, where they are kept.
     pub packets: Option<PacketCounters>,
+    /// What became of what was learned, where it is kept.
+    pub state: Option<StateReport>,
     /// What became of the events.
     pub sinks: Vec<SinkReport>,
     /// Whether the program reading standard output went away.
     pub reader_gone: bool,
     /// Whether the run was stopped from outside.
     pub interrupted: bool,
+}
+
+impl Report {
+    /// Of no run, but of what others learned: nothing else is known.
+    pub fn of_learned(learned: Learned, config: &Config) -> Self {
+        let Learned { mut inventory, detectors } = learned;
+        inventory.settle();
+        inventory.keep_day();
+        Self {
+            sources: Vec::new(),
+            source: SourceStats::default(),
+            source_errors: Vec::new(),
+            lanes: LaneCounters::default(),
+            lane_packets: Vec::new(),
+            wire: WireCounters::default(),
+            flow: tapwire_flow::Counters::default(),
+            protocol: tapwire_protocol::Counters::default(),
+            tls: TlsCounters::default(),
+            behind_tls: Services::default(),
+            tally: Tally::default(),
+            inspect: tapwire_inspect::Counters::default(),
+            detect: detectors.counters(),
+            shedding: Shedding::default(),
+            coverage: Coverage::new(&config.inventory),
+            inventory: Some(inventory),
+            findings: Vec::new(),
+            postures: Vec::new(),
+            policies: PolicyCounters::default(),
+            unjudged_policies: Vec::new(),
+            not_judged: Vec::new(),
+            packets: None,
+            state: None,
+            sinks: Vec::new(),
+            reader_gone: false,
+            interrupted: false,
+        }
+    }
 }

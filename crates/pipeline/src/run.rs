@@ -2,6 +2,8 @@
 
 use crate::analyst::Analyst;
 use crate::heart::{self, Heart, Totals, Vitals};
+use crate::keeper::Keeper;
+use crate::learned::{Learned, State};
 use crate::outlet::Outlet;
 use crate::recorder::Recorder;
 use crate::report::{Report, Shedding, Snapshot};
@@ -74,6 +76,8 @@ pub struct Aside {
     pub ring: Option<PacketRing>,
     /// Secrets that come while it runs, one feed for each capture thread.
     pub feeds: Vec<Feed>,
+    /// Where what is learned is kept, with what was learned before.
+    pub state: Option<State>,
 }
 
 /// The same, with what it has beside.
@@ -84,10 +88,12 @@ pub fn run_with(
     watch: &mut dyn Watch,
     aside: Aside,
 ) -> Report {
-    let Aside { ring, feeds } = aside;
+    let Aside { ring, feeds, state } = aside;
     let mut feeds = feeds.into_iter();
     let stop = Arc::new(AtomicBool::new(false));
-    let mut analyst = Analyst::new(config, outlets, source.names(), Arc::clone(&stop));
+    let (learned, keeper) = kept(state, config, source);
+    let mut analyst = Analyst::new(config, learned, outlets, source.names(), Arc::clone(&stop));
+    analyst.keeper = keeper;
     let recorder = ring.map(|ring| Recorder::start(ring, source.pressure()));
     analyst.pinner = recorder.as_ref().map(Recorder::pinner);
     let heart = (source.pressure() == Pressure::Shed).then(|| Heart::new(config.heartbeat, Instant::now()));
@@ -125,6 +131,14 @@ pub fn run_with(
         first.errors.append(&mut other.errors);
     }
     ended.report(first, config)
+}
+
+/// What was learned before, and who writes what is learned. Of a source with an end that is done at its end alone.
+fn kept(state: Option<State>, config: &Config, source: &dyn Source) -> (Learned, Option<Keeper>) {
+    let Some(State { checkpoints, every, learned }) = state else { return (Learned::new(config), None) };
+    let every = every.filter(|_| source.is_endless());
+    let key = config.inventory.token_key.clone();
+    (learned, Some(Keeper::start(checkpoints, every, key)))
 }
 
 /// The loop over the source, the same for every number of threads.
@@ -291,6 +305,8 @@ impl Ended {
     fn report(self, drive: Drive<'_>, config: &Config) -> Report {
         let mut analyst = self.analyst;
         analyst.finish_coverage(&self.ends);
+        // Before everything is judged that is few calls old: the next run knows more.
+        let state = analyst.finish_keeping();
         analyst.finish_learning();
         analyst.sort_findings();
         let detectors = &analyst.detectors;
@@ -318,6 +334,7 @@ impl Ended {
             findings: analyst.findings,
             sinks: Vec::new(),
             packets: drive.recorder.map(Recorder::finish),
+            state,
             reader_gone: false,
             interrupted: drive.interrupted,
         };
@@ -382,6 +399,7 @@ impl Way for InlineWay {
             self.inline.analyst.flush(true);
             self.flushed = Instant::now();
         }
+        self.inline.analyst.checkpoint();
         if self.inline.analyst.is_stuck() {
             self.stop.store(true, Ordering::Relaxed);
         }

@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
 use tapwire_protocol::tls::{Services, TlsCounters};
@@ -24,6 +24,9 @@ use tapwire_wire::Timestamp;
 
 /// Batches that a channel holds.
 const CHANNEL: usize = 64;
+
+/// While what was learned is written and no calls come, how soon its next piece is given.
+const KEEP_EVERY: Duration = Duration::from_millis(1);
 
 /// The capture thread's end of the channels.
 struct RouterWay {
@@ -310,7 +313,8 @@ impl Desk {
     fn work(mut self) -> Analyst {
         let mut flushed = Instant::now();
         loop {
-            let batch = self.batches.recv_timeout(FLUSH_EVERY);
+            let wait = if self.analyst.is_checkpointing() { KEEP_EVERY } else { FLUSH_EVERY };
+            let batch = self.batches.recv_timeout(wait);
             self.reports.try_iter().for_each(|report| self.analyst.sensor(&report));
             match batch {
                 Ok(batch) => self.take(batch),
@@ -321,6 +325,7 @@ impl Desk {
                 self.analyst.flush(true);
                 flushed = Instant::now();
             }
+            self.analyst.checkpoint();
             for notice in self.analyst.notices() {
                 // A notice that finds no room repeats what is already waiting to be shown.
                 let _ = self.notify.try_send(notice);

@@ -1,0 +1,171 @@
+//! What was learned by runs before, as their checkpoints have it.
+
+use crate::Config;
+use std::path::PathBuf;
+use std::time::Duration;
+use tapwire_detect::Detectors;
+use tapwire_inventory::Inventory;
+use tapwire_inventory::state::{Restored, Unfit};
+use tapwire_store::{Checkpoints, Loaded, Pieces, Reader, StoreError};
+
+/// Where a run keeps what it learns.
+pub struct State {
+    /// Its directory.
+    pub checkpoints: Checkpoints,
+    /// How often it is written, beside the end of the run.
+    pub every: Option<Duration>,
+    /// What was learned before.
+    pub learned: Learned,
+}
+
+/// What is kept of a run.
+pub struct Learned {
+    /// Services, endpoints and callers.
+    pub inventory: Inventory,
+    /// Detectors with their states.
+    pub detectors: Detectors,
+}
+
+/// A file of `state/` that is not used, and why.
+#[derive(Debug)]
+pub struct Unused {
+    /// Where it is now.
+    pub path: PathBuf,
+    /// In a phrase.
+    pub why: String,
+}
+
+/// What loading has to say.
+#[derive(Debug, Default)]
+pub struct Loads {
+    /// Whether an inventory was loaded.
+    pub found: bool,
+    /// Files that could not be used.
+    pub unused: Vec<Unused>,
+    /// What was read and found no room, or nothing to belong to.
+    pub left_out: u64,
+}
+
+/// A file of `state/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Inventory,
+    Detectors,
+}
+
+impl Part {
+    pub(crate) const ALL: [Self; 2] = [Self::Inventory, Self::Detectors];
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Inventory => "inventory",
+            Self::Detectors => "detectors",
+        }
+    }
+}
+
+/// Where checkpoints are looked for.
+#[derive(Debug, Clone, Copy)]
+enum Place<'a> {
+    /// Of a directory that is written: what cannot be used is set aside.
+    Own(&'a Checkpoints),
+    /// Of a directory that is read.
+    Read(&'a Reader),
+}
+
+impl Learned {
+    /// Nothing.
+    pub fn new(config: &Config) -> Self {
+        Self { inventory: Inventory::new(config.inventory.clone()), detectors: Detectors::new(config.detect) }
+    }
+
+    /// What was kept in a directory that is written. What cannot be used is set aside, and the run begins without it.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn load(checkpoints: &Checkpoints, config: &Config) -> Result<(Self, Loads), StoreError> {
+        Self::from(Place::Own(checkpoints), config)
+    }
+
+    /// What was kept in a directory that another process may write. What cannot be used stays where it is.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn read(reader: &Reader, config: &Config) -> Result<(Self, Loads), StoreError> {
+        Self::from(Place::Read(reader), config)
+    }
+
+    fn from(place: Place<'_>, config: &Config) -> Result<(Self, Loads), StoreError> {
+        let (mut learned, mut loads) = (Self::new(config), Loads::default());
+        let inventory = place.pieces(Part::Inventory, &mut loads, |pieces| {
+            let mut loading = tapwire_inventory::state::Loading::new(config.inventory.clone());
+            feed(pieces, |piece| loading.take(piece))?;
+            Ok(loading.finish()?)
+        })?;
+        loads.found = inventory.is_some();
+        learned.inventory = inventory.unwrap_or(learned.inventory);
+        let detectors = place.pieces(Part::Detectors, &mut loads, |pieces| {
+            let key = config.inventory.token_key.clone();
+            let mut loading = tapwire_detect::Loading::new(config.detect, key);
+            feed(pieces, |piece| loading.take(piece))?;
+            Ok(loading.finish()?)
+        })?;
+        learned.detectors = detectors.unwrap_or(learned.detectors);
+        Ok((learned, loads))
+    }
+}
+
+/// Why a checkpoint whose checksum is right cannot be used.
+enum Trouble {
+    Unfit(Unfit),
+    Store(StoreError),
+}
+
+impl From<Unfit> for Trouble {
+    fn from(unfit: Unfit) -> Self {
+        Self::Unfit(unfit)
+    }
+}
+
+fn feed(pieces: &mut Pieces, mut take: impl FnMut(&[u8]) -> Result<(), Unfit>) -> Result<(), Trouble> {
+    while let Some(piece) = pieces.next_piece().map_err(Trouble::Store)? {
+        take(piece)?;
+    }
+    Ok(())
+}
+
+impl Place<'_> {
+    /// What `read` makes of the checkpoint of that part, where there is one that can be used.
+    fn pieces<T>(
+        self,
+        part: Part,
+        loads: &mut Loads,
+        read: impl FnOnce(&mut Pieces) -> Result<(T, Restored), Trouble>,
+    ) -> Result<Option<T>, StoreError> {
+        let loaded = match self {
+            Self::Own(checkpoints) => checkpoints.load(part.name())?,
+            Self::Read(reader) => reader.load(part.name())?,
+        };
+        let why = match loaded {
+            Loaded::Absent => return Ok(None),
+            Loaded::Damaged { path, why } => {
+                loads.unused.push(Unused { path, why: why.to_owned() });
+                return Ok(None);
+            }
+            Loaded::Whole(mut pieces) => match read(&mut pieces) {
+                Ok((whole, restored)) => {
+                    loads.left_out += restored.left_out;
+                    return Ok(Some(whole));
+                }
+                Err(Trouble::Unfit(unfit)) => unfit.to_string(),
+                Err(Trouble::Store(error)) => error.to_string(),
+            },
+        };
+        let path = match self {
+            Self::Own(checkpoints) => checkpoints.set_aside(part.name())?,
+            Self::Read(reader) => reader.directory().join("state").join(part.name()),
+        };
+        loads.unused.push(Unused { path, why });
+        Ok(None)
+    }
+}
