@@ -73,6 +73,7 @@ def tools(options):
     found.append(tapwire_tool(options, "tapwire null", "--analysis", "off", events="null://"))
     found.append(tapwire_tool(options, "tapwire eve", "--analysis", "off", "--format", "eve"))
     found.append(tapwire_tool(options, "tapwire ocsf", "--analysis", "off", "--format", "ocsf"))
+    found.append(tapwire_tool(options, "tapwire analysis null", "--analysis", "on", events="null://"))
     found.append(tapwire_tool(options, "tapwire analysis", "--analysis", "on", "--format", "ocsf"))
     return found
 
@@ -161,6 +162,21 @@ def first_line(*command):
     return next(iter((done.stdout + done.stderr).splitlines()), "").strip()
 
 
+# Stages by what a run with one more of them takes beyond the run without it.
+STAGES = [
+    ("sensing", "tapwire null", None),
+    ("inspection, inventory and detection", "tapwire analysis null", "tapwire null"),
+    ("OCSF events without analysis", "tapwire ocsf", "tapwire null"),
+    ("OCSF events with analysis", "tapwire analysis", "tapwire analysis null"),
+]
+
+
+def stages(cpu, exchanges):
+    """Microseconds of CPU an exchange takes in each stage."""
+    spent = lambda tool: cpu[tool] if tool else 0.0
+    return {name: round((spent(more) - spent(less)) / exchanges * 1e6, 2) for name, more, less in STAGES}
+
+
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
     return {
@@ -199,7 +215,13 @@ def main():
     if "tcpdump to /dev/null" in cpu:
         result["null_to_tcpdump_cpu"] = round(cpu["tapwire null"] / cpu["tcpdump to /dev/null"], 2)
         print(f"sensing without output takes {result['null_to_tcpdump_cpu']} times the CPU of tcpdump to /dev/null")
+    exchanges = next(row["exchanges"] for row in result["rows"] if row["tool"] == "tapwire ocsf")
+    result["stages_us"] = stages(cpu, exchanges)
+    for name, micros in result["stages_us"].items():
+        print(f"{name:36} {micros:>6.2f} us of CPU an exchange")
     if "suricata eve" in cpu:
+        result["suricata_to_analysis_cpu"] = round(cpu["suricata eve"] / cpu["tapwire analysis null"], 2)
+        print(f"Suricata's EVE log takes {result['suricata_to_analysis_cpu']} times the CPU of tapwire's analysis")
         result["suricata_to_tapwire_cpu"] = round(cpu["suricata eve"] / cpu["tapwire eve"], 2)
         result["compared"] = compare(options)
         print(f"Suricata's EVE log takes {result['suricata_to_tapwire_cpu']} times the CPU of tapwire's")

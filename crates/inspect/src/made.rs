@@ -33,6 +33,14 @@ impl Made {
     /// What ends a word in running text.
     pub(crate) const BREAK: u32 = 1 << 17;
 
+    /// Nothing yet.
+    pub(crate) const NOTHING: Self = Self(0);
+
+    /// Adds the kinds of another byte.
+    pub(crate) const fn add(&mut self, kinds: u32) {
+        self.0 |= kinds;
+    }
+
     /// What a text is made of.
     pub(crate) fn of(text: &[u8]) -> Self {
         Self(text.iter().fold(0, |made, byte| made | kinds(*byte)))

@@ -83,7 +83,9 @@ pub(super) const IP: DataClass = DataClass {
     ],
     example: ("clientIp", "203.0.113.77"),
     twin: "203.0.113.277",
-    gate: Gate::new(Forms::of(&[Form::Token, Form::Grouped]), 3, 45).first(b"0123456789abcdefABCDEF:"),
+    gate: Gate::new(Forms::of(&[Form::Token, Form::Grouped]), 3, 45)
+        .texts()
+        .first(b"0123456789abcdefABCDEF:"),
     check: ip,
 };
 
@@ -141,9 +143,6 @@ fn mac(value: &Value<'_>) -> Option<Evidence> {
 }
 
 fn ip(value: &Value<'_>) -> Option<Evidence> {
-    if value.is_number {
-        return None;
-    }
     let text = value.str()?;
     let (address, mask) = text.split_once('/').map_or((text, None), |(address, mask)| (address, Some(mask)));
     if !mask.is_none_or(|mask| mask.parse::<u8>().is_ok_and(|mask| mask <= 128)) {

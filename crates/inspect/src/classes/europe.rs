@@ -144,8 +144,7 @@ fn nif(value: &Value<'_>) -> Option<Evidence> {
             digit => digit,
         };
     }
-    let number =
-        is_like(&plain, "99999999A").then(|| Value::new(plain.get(..8).unwrap_or_default(), false))?;
+    let number = is_like(&plain, "99999999A").then(|| Value::new(plain.get(..8).unwrap_or_default()))?;
     let at = usize::try_from(self::value(number.digits()) % 23).ok()?;
     (LETTERS.get(at) == Some(&end)).then_some(Evidence::Checked)
 }
@@ -191,7 +190,7 @@ fn nir(value: &Value<'_>) -> Option<Evidence> {
         b"2B" => plain.get_mut(5..7)?.copy_from_slice(b"18"),
         _ => {}
     }
-    let number = Value::new(&plain, false);
+    let number = Value::new(&plain);
     let digits: [u8; 15] = number.exactly()?;
     let (body, key) = digits.split_at_checked(13)?;
     let month = self::value(body.get(3..5)?);

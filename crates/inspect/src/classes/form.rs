@@ -88,8 +88,6 @@ const AT: u32 = Made::AT;
 pub(crate) struct Value<'a> {
     /// Its text.
     pub(super) text: &'a [u8],
-    /// Whether it is a number of JSON, not text.
-    pub(super) is_number: bool,
     /// Its digits, once somebody asks: most values are refused by less.
     digits: OnceCell<Digits>,
 }
@@ -115,8 +113,8 @@ impl Digits {
 }
 
 impl<'a> Value<'a> {
-    pub(super) const fn new(text: &'a [u8], is_number: bool) -> Self {
-        Self { text, is_number, digits: OnceCell::new() }
+    pub(super) const fn new(text: &'a [u8]) -> Self {
+        Self { text, digits: OnceCell::new() }
     }
 
     fn all_digits(&self) -> &Digits {
@@ -198,7 +196,7 @@ mod tests {
 
     #[test]
     fn too_many_digits_are_none() {
-        assert_eq!(Value::new(&[b'1'; 25], false).digits(), b"");
-        assert_eq!(Value::new(b"1-2", false).digits(), [1, 2]);
+        assert_eq!(Value::new(&[b'1'; 25]).digits(), b"");
+        assert_eq!(Value::new(b"1-2").digits(), [1, 2]);
     }
 }

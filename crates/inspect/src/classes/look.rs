@@ -36,6 +36,15 @@ pub(crate) struct Seen<'a> {
     pub(crate) len: u64,
 }
 
+/// What the names around the values of a field say, with which classes these may be of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Taking {
+    pub(crate) clues: Clues,
+    taken: Set,
+    /// Whether classes of the configuration are to be asked.
+    own: bool,
+}
+
 /// A text without white space around it, and what it is made of.
 fn trimmed(text: &[u8], made: Made) -> (&[u8], Made) {
     let white = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
@@ -187,6 +196,8 @@ pub struct Classes {
     gates: Box<[[Set; LONGEST + 2]; FORMS]>,
     /// Which classes take a value with that first byte.
     first: Box<[Set; 256]>,
+    /// Those that no number of JSON is of.
+    texts: Set,
     /// Those that count without a clue, if only as candidates.
     unnamed: Set,
     /// Those that only count where no other does.
@@ -229,6 +240,7 @@ impl Classes {
         let mut classes = Self {
             gates: Box::new([[0; LONGEST + 2]; FORMS]),
             first: Box::new([0; 256]),
+            texts: 0,
             unnamed: 0,
             general: 0,
             phrases: Vec::new(),
@@ -257,6 +269,9 @@ impl Classes {
             if gate.first.is_empty() || gate.first.contains(&byte) {
                 *set |= bit;
             }
+        }
+        if gate.texts_only {
+            self.texts |= bit;
         }
         if class.strength != Strength::Named {
             self.unnamed |= bit;
@@ -335,6 +350,33 @@ impl Classes {
         self.look_at(clues, &seen, &mut Said::default())
     }
 
+    /// What names say, made ready for the values of a field.
+    pub(crate) const fn taking(&self, clues: Clues) -> Taking {
+        Taking {
+            clues,
+            taken: self.unnamed | clues.own | clues.near,
+            own: clues.configured | self.unnamed_own != 0,
+        }
+    }
+
+    /// Whether a value may be of a class at all. What is not is not looked at, as nearly all values are.
+    #[inline]
+    pub(crate) fn may_take(&self, taking: &Taking, seen: &Seen<'_>) -> bool {
+        let Seen { text, made, is_number, len } = *seen;
+        let white = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
+        let odd = taking.own
+            || text.len() as u64 != len
+            || text.len() >= scan::LEAST
+            || white(text.first())
+            || white(text.last());
+        let form = Form::of_made(made);
+        odd || match form {
+            Form::Text => scan::may_find(made, text) || self.gate(form, is_number, text) & taking.taken != 0,
+            Form::Mail => true,
+            _ => self.gate(form, is_number, text) & taking.taken != 0,
+        }
+    }
+
     /// The same of a text of which is known what it is made of.
     pub(crate) fn look_at(&self, clues: &Clues, seen: &Seen<'_>, said: &mut Said) -> Hits {
         let mut hits = Hits::default();
@@ -362,22 +404,31 @@ impl Classes {
 
     /// The classes of a text that is one thing.
     pub(super) fn one(&self, clues: &Clues, form: Form, is_number: bool, text: &[u8], hits: &mut Hits) {
-        let asked = self.asked(clues, form, text);
-        if asked != 0 {
-            // What the name says goes before what the value looks like, and the general behind the particular.
-            let value = Value::new(text, is_number);
-            for set in
-                [asked & clues.own & !self.general, asked & !clues.own & !self.general, asked & self.general]
-            {
-                if !hits.any_reported() {
-                    self.ask_all(set, clues, &value, hits);
-                }
+        let asked = self.asked(clues, form, is_number, text);
+        let configured = clues.configured | self.unnamed_own;
+        // Most values are asked nothing at all.
+        if asked != 0 || configured != 0 {
+            self.ask_sets(asked, configured, clues, &Value::new(text), hits);
+        }
+    }
+
+    #[inline(never)]
+    fn ask_sets(&self, asked: Set, configured: u64, clues: &Clues, value: &Value<'_>, hits: &mut Hits) {
+        // What the name says goes before what the value looks like, and the general behind the particular.
+        let particular = asked & !self.general;
+        for set in [particular & clues.own, particular & !clues.own, asked & self.general] {
+            if set != 0 && !hits.any_reported() {
+                self.ask_all(set, clues, value, hits);
             }
         }
-        let configured = clues.configured | self.unnamed_own;
         if configured != 0 {
-            self.ask_own(configured, text, hits);
+            self.ask_own(configured, value.text, hits);
         }
+    }
+
+    /// Whether a text that is one thing is asked nothing, whatever its name is, as far as those of `clues` go.
+    pub(super) fn asks_nothing(&self, clues: &Clues, form: Form, text: &[u8]) -> bool {
+        clues.configured | self.unnamed_own == 0 && self.asked(clues, form, false, text) == 0
     }
 
     fn ask_all(&self, set: Set, clues: &Clues, value: &Value<'_>, hits: &mut Hits) {
@@ -388,12 +439,19 @@ impl Classes {
         }
     }
 
-    fn asked(&self, clues: &Clues, form: Form, text: &[u8]) -> Set {
+    /// The classes whose gate lets a text in that is one thing.
+    #[inline]
+    fn gate(&self, form: Form, is_number: bool, text: &[u8]) -> Set {
         let of_form =
             self.gates.get(form as usize).and_then(|lengths| lengths.get(text.len().min(LONGEST + 1)));
         let of_first = text.first().and_then(|byte| self.first.get(usize::from(*byte)));
         let set = of_form.zip(of_first).map_or(0, |(a, b)| a & b);
-        set & (self.unnamed | clues.own | clues.near)
+        if is_number { set & !self.texts } else { set }
+    }
+
+    #[inline]
+    fn asked(&self, clues: &Clues, form: Form, is_number: bool, text: &[u8]) -> Set {
+        self.gate(form, is_number, text) & (self.unnamed | clues.own | clues.near)
     }
 
     fn ask(&self, at: u32, clues: &Clues, value: &Value<'_>, hits: &mut Hits) {

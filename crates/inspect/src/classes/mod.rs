@@ -44,8 +44,8 @@ mod words;
 
 pub use column::Column;
 pub use found::Found;
-pub(crate) use look::Seen;
 pub use look::{Classes, Clues, Hit, Hits, REPORTED};
+pub(crate) use look::{Seen, Taking};
 pub(crate) use said::Said;
 pub use settings::{BadClass, Settings, UserClass};
 
@@ -184,19 +184,25 @@ pub(crate) enum Evidence {
     Sure,
 }
 
-/// Which values a class is asked about: by form, length in bytes, and first byte. It is cheap, and keeps the rest from being asked.
+/// Which values a class is asked about: by form, length in bytes, first byte, and whether it is a number. It is cheap, and keeps the rest from being asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Gate {
     forms: Forms,
     least: usize,
     most: usize,
     first: &'static [u8],
+    texts_only: bool,
 }
 
 impl Gate {
     /// Of these forms, with so many bytes.
     const fn new(forms: Forms, least: usize, most: usize) -> Self {
-        Self { forms, least, most, first: b"" }
+        Self { forms, least, most, first: b"", texts_only: false }
+    }
+
+    /// That is no number of JSON.
+    const fn texts(self) -> Self {
+        Self { texts_only: true, ..self }
     }
 
     /// That begins with one of these bytes.

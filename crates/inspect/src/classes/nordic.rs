@@ -102,7 +102,7 @@ fn hetu(value: &Value<'_>) -> Option<Evidence> {
     const CHECKS: &[u8; 31] = b"0123456789ABCDEFHJKLMNPRSTUVWXY";
     let (date, rest) = value.text.split_at_checked(6)?;
     let [century, number @ .., check] = rest else { return None };
-    let digits = Value::new(date, false);
+    let digits = Value::new(date);
     let born = day_and_month(digits.digits().get(..2)?, digits.digits().get(2..4)?);
     let numbers = date.iter().chain(number).all(u8::is_ascii_digit) && number.len() == 3;
     if !born || !numbers || !b"+-ABCDEFUVWXY".contains(&century.to_ascii_uppercase()) {

@@ -318,7 +318,7 @@ fn name(value: &Value<'_>) -> Option<Evidence> {
 /// Year, month and day in the usual orders, with a time of day behind it or not; the year may not be later than 2039.
 fn birth_date(value: &Value<'_>) -> Option<Evidence> {
     let date = value.text.split(|byte| matches!(byte, b'T' | b' ')).next()?;
-    let digits = Value::new(date, false);
+    let digits = Value::new(date);
     let digits: [u8; 8] = digits.exactly()?;
     let year_first = is_like(date, "99999999")
         || ["9999-99-99", "9999/99/99", "9999.99.99"].iter().any(|like| is_like(date, like));

@@ -25,6 +25,11 @@ pub(super) struct Scan<'a> {
     pub(super) said: &'a mut Said,
 }
 
+/// Whether a text of several words has a word in it that is judged, or begins a private key or a message of HL7.
+pub(super) fn may_find(made: Made, text: &[u8]) -> bool {
+    text.len() >= LONG || made.has(Made::DIGIT | Made::AT) || health::is_hl7(text)
+}
+
 /// Looks through a text; what it finds counts by the words before it, and by the names around the text.
 pub(super) fn text(scan: &mut Scan<'_>, form: Form, made: Made, text: &[u8], hits: &mut Hits) {
     // A private key has dashes and spaces in its first line.
@@ -61,13 +66,18 @@ fn is_key_at(text: &[u8], at: usize) -> bool {
 struct Span {
     start: usize,
     end: usize,
-    made: u32,
+    made: Made,
 }
 
 impl Span {
+    /// Whether it is the last word, and has no marks at its ends or in it that could be cut off.
+    const fn is_alone(&self, text: &[u8]) -> bool {
+        self.end == text.len() && !self.made.has(Made::GROUPS | Made::MARK)
+    }
+
     const fn may_be_something(&self) -> bool {
         let len = self.end - self.start;
-        self.made & Made::AT != 0 || len >= LONG || self.made & Made::DIGIT != 0 && len >= 2
+        self.made.has(Made::AT) || len >= LONG || self.made.has(Made::DIGIT) && len >= 2
     }
 }
 
@@ -75,14 +85,14 @@ impl Span {
 fn next_word(text: &[u8], from: usize) -> Option<Span> {
     let rest = text.get(from..)?;
     let start = from + rest.iter().position(|byte| kinds(*byte) & Made::BREAK == 0)?;
-    let mut made = 0;
+    let mut made = Made::NOTHING;
     let mut end = start;
     for byte in text.get(start..)? {
         let kinds = kinds(*byte);
         if kinds & Made::BREAK != 0 {
             break;
         }
-        made |= kinds;
+        made.add(kinds);
         end += 1;
     }
     Some(Span { start, end, made })
@@ -91,6 +101,16 @@ fn next_word(text: &[u8], from: usize) -> Option<Span> {
 /// Judges the word there, and longer and longer groups that begin with it, the longest first; where to go on.
 fn judge(scan: &mut Scan<'_>, text: &[u8], word: &Span, hits: &mut Hits) -> usize {
     let named = before(scan, text, word.start);
+    if word.is_alone(text) {
+        let (form, bytes) = (Form::of_made(word.made), text.get(word.start..word.end).unwrap_or_default());
+        let classes = scan.classes;
+        if bytes.len() < 3
+            || classes.asks_nothing(&classes.around(scan.clues), form, bytes)
+                && classes.asks_nothing(&named, form, bytes)
+        {
+            return word.end;
+        }
+    }
     let clues = scan.classes.around(scan.clues).or(named);
     let mut ends = [word.end; MOST_GROUPS];
     let mut count = 1;
@@ -167,18 +187,21 @@ fn trimmed(word: &[u8]) -> &[u8] {
 fn before(scan: &mut Scan<'_>, text: &[u8], at: usize) -> Clues {
     let from = at.saturating_sub(NEAR);
     let near = text.get(from..at).unwrap_or_default();
-    let stop = near.iter().rposition(|byte| matches!(byte, b'\n' | b';' | b'!'));
-    let near = near.get(stop.map_or(0, |stop| stop + 1)..).unwrap_or_default();
-    // A name that the window cut in two says nothing.
-    let near = if from > 0 {
-        memchr::memchr(b' ', near).and_then(|space| near.get(space..)).unwrap_or_default()
-    } else {
-        near
-    };
-    let words = near.iter().rev().scan(0, |words, byte| {
-        *words += usize::from(!byte.is_ascii_alphanumeric());
-        (*words <= 6).then_some(())
-    });
-    let from = near.len().saturating_sub(words.count());
-    scan.said.of(scan.classes, near.get(from..).unwrap_or_default())
+    let mut words = 0;
+    let mut start = near.len();
+    for byte in near.iter().rev() {
+        words += usize::from(!byte.is_ascii_alphanumeric());
+        if words > 6 || matches!(byte, b'\n' | b';' | b'!') {
+            break;
+        }
+        start -= 1;
+    }
+    if from > 0 {
+        // A name that the window cut in two says nothing.
+        let stop =
+            near.iter().rposition(|byte| matches!(byte, b'\n' | b';' | b'!')).map_or(0, |stop| stop + 1);
+        let space = near.get(stop..).and_then(|near| memchr::memchr(b' ', near));
+        start = space.map_or(near.len(), |space| start.max(stop + space));
+    }
+    scan.said.of(scan.classes, near.get(start..).unwrap_or_default())
 }

@@ -151,7 +151,7 @@ impl Own {
 
     /// Whether a value is of the class.
     pub(super) fn is(&self, text: &[u8]) -> bool {
-        let valid = |check: fn(&Value<'_>) -> Option<Evidence>| check(&Value::new(text, false)).is_some();
+        let valid = |check: fn(&Value<'_>) -> Option<Evidence>| check(&Value::new(text)).is_some();
         self.pattern.is_match(text) && self.validator.is_none_or(valid)
     }
 }

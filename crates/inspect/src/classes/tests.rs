@@ -196,6 +196,24 @@ proptest! {
     }
 
     #[test]
+    fn what_is_not_looked_at_is_nothing(
+        prose in "(item|card|ssn|pin|call|MSH|a{14}|password)?[ :]?[0-9A-Za-z@+,.:/ -]{0,30}",
+        example in 0..DATA_CLASSES.len(),
+        name in 0..DATA_CLASSES.len(),
+        is_number in any::<bool>(),
+    ) {
+        let classes = every_class();
+        let clues = classes.clues(b"x", DATA_CLASSES[name].keys.first().copied().unwrap_or("y").as_bytes());
+        let taking = classes.taking(clues);
+        for text in [prose.as_str(), DATA_CLASSES[example].example.1, DATA_CLASSES[example].twin] {
+            let (text, len) = (text.as_bytes(), text.len() as u64);
+            let seen = Seen { text, made: crate::made::Made::of(text), is_number, len };
+            let hits = classes.look(&clues, is_number, text, len);
+            prop_assert!(classes.may_take(&taking, &seen) || hits.list().is_empty(), "{:?}", hits);
+        }
+    }
+
+    #[test]
     fn values_that_look_like_numbers_do_not_stop_it(text in "[0-9A-Z@:./+ -]{0,80}") {
         let classes = every_class();
         let clues = classes.clues(b"card", b"iban");

@@ -133,32 +133,30 @@ impl Fields {
         }
     }
 
-    /// A number, as it is written.
-    pub(crate) fn number(&mut self, at: FieldIndex, kind: Kind, digits: &[u8]) {
+    /// A number, as it is written, with its value where that is known.
+    pub(crate) fn number(&mut self, at: FieldIndex, kind: Kind, digits: &[u8], value: Option<f64>) {
         let seen = Seen { text: digits, made: Made::of(digits), is_number: true, len: digits.len() as u64 };
-        self.look(at, kind, &seen);
-        if let (Some(number), Some(field)) = (number(digits), self.list.fields.get_mut(at.get())) {
+        let Some(field) = self.scalar(at, kind) else { return };
+        let step = field.step;
+        if let Some(number) = value.or_else(|| number(digits)) {
             field.numbers.add(number);
         }
+        self.look(at, step, &seen);
     }
 
     /// A text of `len` bytes, of which `text` is the beginning: all of it, or at least 256 bytes.
     pub(crate) fn text(&mut self, at: FieldIndex, text: &[u8], len: usize) {
         let text = text.get(..VALUE_BYTES).unwrap_or(text);
         let made = Made::of(text);
-        let hit = self.look(at, Kind::Text, &Seen { text, made, is_number: false, len: len as u64 });
-        let Some(field) = self.list.fields.get_mut(at.get()) else { return };
+        let Some(field) = self.scalar(at, Kind::Text) else { return };
         field.lengths.add(len);
         if !field.formats.is_empty() {
             field.formats = field.formats.and(Formats::of_made(text, len, made));
         }
-        if !field.many {
-            let kept = !hit && len <= MAX_SAMPLE && !made.has(Made::NO_WORD);
-            if kept {
-                self.sample(at, text);
-            } else {
-                field.many = true;
-            }
+        let (many, step) = (field.many, field.step);
+        let hit = self.look(at, step, &Seen { text, made, is_number: false, len: len as u64 });
+        if !many {
+            self.sample(at, text, !hit && len <= MAX_SAMPLE && !made.has(Made::NO_WORD));
         }
     }
 
@@ -225,17 +223,28 @@ impl Fields {
         self.list.fields.get_mut(at.get())
     }
 
-    /// Counts a scalar and asks what it is; whether it is of a data class.
-    fn look(&mut self, at: FieldIndex, kind: Kind, seen: &Seen<'_>) -> bool {
-        let Some(field) = self.field(at) else { return false };
+    /// Counts a text or a number.
+    #[inline]
+    fn scalar(&mut self, at: FieldIndex, kind: Kind) -> Option<&mut Field> {
+        let field = self.field(at)?;
         field.kinds.add(kind);
         field.count += 1;
         field.scalars += 1;
+        Some(field)
+    }
+
+    /// Asks what a text or a number is; whether it is of a data class.
+    #[inline]
+    fn look(&mut self, at: FieldIndex, step: Step, seen: &Seen<'_>) -> bool {
+        // A segment is named by the one before it.
+        (step == Step::Segment || self.clues.may_take(at.get(), seen)) && self.take_in(at, seen)
+    }
+
+    #[inline(never)]
+    fn take_in(&mut self, at: FieldIndex, seen: &Seen<'_>) -> bool {
+        let Some(field) = self.list.fields.get(at.get()) else { return false };
         let hits = match field.step {
-            Step::Segment => {
-                let Some(field) = self.list.fields.get(at.get()) else { return false };
-                self.clues.look_at_segment(before(&self.list, field), seen)
-            }
+            Step::Segment => self.clues.look_at_segment(before(&self.list, field), seen),
             _ => self.clues.look(at.get(), seen),
         };
         if hits.list().is_empty() {
@@ -247,11 +256,16 @@ impl Fields {
         true
     }
 
-    /// Keeps a short text that may be one of few. What seems to be of a data class is never kept.
-    fn sample(&mut self, at: FieldIndex, text: &[u8]) {
+    /// Keeps a short text that may be one of few. What seems to be of a data class is never `kept`.
+    #[inline(never)]
+    fn sample(&mut self, at: FieldIndex, text: &[u8], kept: bool) {
         let list = &mut self.list;
         let Some(field) = list.fields.get_mut(at.get()) else { return };
-        let hash = PathHash::ROOT.member(text, text.len()).short();
+        if !kept {
+            field.many = true;
+            return;
+        }
+        let hash = PathHash::ROOT.text(text).short();
         let mut next = field.sample;
         while let Some(known) = next.checked_sub(1).and_then(|at| list.samples.get(usize::from(at))) {
             if known.hash == hash {
@@ -390,11 +404,8 @@ const fn slot_of(hash: u64, probe: usize) -> usize {
     (hash as usize).wrapping_add(probe) % SLOTS
 }
 
-/// A decimal number. Those of at most 15 digits, which nearly all are, need no parser: they and the power of ten are
-/// exact, so that their quotient is the nearest there is.
+/// A decimal number. Those of at most 15 digits, which nearly all are, need no parser.
 fn number(digits: &[u8]) -> Option<f64> {
-    const POWERS: [f64; 16] =
-        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     let plain = digits.strip_prefix(b"-").unwrap_or(digits);
     let (mut whole, mut fraction, mut point) = (0_u64, 0, 0);
     for byte in plain {
@@ -407,12 +418,22 @@ fn number(digits: &[u8]) -> Option<f64> {
             _ => return parsed(digits),
         }
     }
-    if plain.len() > 15 || plain.len() == point {
+    if plain.len() > MAX_EXACT || plain.len() == point {
         return parsed(digits);
     }
+    quotient(whole, fraction, plain.len() < digits.len())
+}
+
+/// Bytes of a decimal number that may be read as a quotient.
+pub(crate) const MAX_EXACT: usize = 15;
+
+/// A number of at most 15 digits: they and the power of ten are exact, so that their quotient is the nearest there is.
+pub(crate) fn quotient(whole: u64, fraction: usize, negative: bool) -> Option<f64> {
+    const POWERS: [f64; 16] =
+        [1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15];
     #[allow(clippy::cast_precision_loss, reason = "of 15 digits nothing is lost")]
     let number = whole as f64 / POWERS.get(fraction)?;
-    Some(if plain.len() < digits.len() { -number } else { number })
+    Some(if negative { -number } else { number })
 }
 
 fn parsed(digits: &[u8]) -> Option<f64> {

@@ -1,6 +1,6 @@
 //! What the names around values say to data classes, remembered by path: the same few paths come with every body.
 
-use crate::classes::{Classes, Clues, Hits, Said, Seen};
+use crate::classes::{Classes, Clues, Hits, Said, Seen, Taking};
 use crate::made::Made;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ pub(super) struct NameClues {
     classes: Option<Arc<Classes>>,
     slots: Box<[Known; SLOTS]>,
     /// Different answers; the first says nothing.
-    distinct: Vec<Clues>,
+    distinct: Vec<Taking>,
     /// The place of the answer for each field of the body.
     fields: Vec<u16>,
     /// What words before values say.
@@ -30,7 +30,7 @@ impl Default for NameClues {
         Self {
             classes: None,
             slots: Box::new([(0, 0); SLOTS]),
-            distinct: vec![Clues::default()],
+            distinct: Vec::new(),
             fields: Vec::new(),
             said: Said::default(),
         }
@@ -40,6 +40,7 @@ impl Default for NameClues {
 impl NameClues {
     pub(super) fn equip(&mut self, classes: &Arc<Classes>) {
         self.classes = Some(Arc::clone(classes));
+        self.distinct = vec![classes.taking(Clues::default())];
     }
 
     /// The next field of the body has that path and those names.
@@ -56,22 +57,31 @@ impl NameClues {
             return slot.1;
         }
         let clues = classes.clues(parent, key);
-        let known = self.distinct.iter().position(|other| *other == clues);
+        let known = self.distinct.iter().position(|other| other.clues == clues);
         let at = known.unwrap_or(self.distinct.len());
         if known.is_none() {
-            self.distinct.push(clues);
+            self.distinct.push(classes.taking(clues));
         }
         *slot = (path, u16::try_from(at).unwrap_or_default());
         slot.1
     }
 
+    /// Whether a value of that field may be of a class.
+    #[inline]
+    pub(super) fn may_take(&self, field: usize, seen: &Seen<'_>) -> bool {
+        let known = self.fields.get(field).and_then(|at| self.distinct.get(usize::from(*at)));
+        match (&self.classes, known) {
+            (Some(classes), Some(taking)) => classes.may_take(taking, seen),
+            _ => false,
+        }
+    }
+
     /// The classes of a value of that field.
     pub(super) fn look(&mut self, field: usize, seen: &Seen<'_>) -> Hits {
-        let Some(classes) = &self.classes else { return Hits::default() };
         let known = self.fields.get(field).and_then(|at| self.distinct.get(usize::from(*at)));
-        match known {
-            Some(clues) => classes.look_at(clues, seen, &mut self.said),
-            None => classes.look_at(&Clues::default(), seen, &mut self.said),
+        match (&self.classes, known) {
+            (Some(classes), Some(taking)) => classes.look_at(&taking.clues, seen, &mut self.said),
+            _ => Hits::default(),
         }
     }
 

@@ -243,7 +243,7 @@ impl PayloadParser for Json {
         if let State::Number(number) = self.state
             && ended
         {
-            self.number_ended(number, &[]);
+            self.number_ended(number, &[], None);
         }
         self.close_fields();
         self.state = State::Start(0);

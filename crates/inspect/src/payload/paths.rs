@@ -38,6 +38,17 @@ impl PathHash {
         Self(hash)
     }
 
+    /// A short text, by its length and words of 8 bytes of which the last may overlap the one before it.
+    pub(crate) fn text(self, text: &[u8]) -> Self {
+        let seed = self.0 ^ (text.len() as u64).wrapping_mul(GOLDEN);
+        let Some(last) = text.last_chunk::<8>() else {
+            let word = text.iter().fold(0, |word, byte| word << 8 | u64::from(*byte));
+            return Self(fold(seed ^ word));
+        };
+        let (words, _) = text.as_chunks::<8>();
+        Self(words.iter().chain([last]).fold(seed, |hash, word| fold(hash ^ u64::from_le_bytes(*word))))
+    }
+
     /// The elements of an array, all under one name that no member has.
     pub(crate) fn elements(self) -> Self {
         Self(fold(self.0 ^ PI.rotate_left(17)))

@@ -1,7 +1,7 @@
 //! Numbers.
 
 use super::{Json, KEPT, State};
-use crate::fields::Kind;
+use crate::fields::{Kind, MAX_EXACT, quotient};
 
 /// Where in a number (RFC 8259, 6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,9 +42,9 @@ impl Json {
     pub(super) fn number<'a>(&mut self, bytes: &'a [u8], mut number: Number) -> &'a [u8] {
         let mut rest = bytes;
         if number == Number::Begin
-            && let Some((digits, kind)) = whole_number(bytes)
+            && let Some((digits, kind, value)) = whole_number(bytes)
         {
-            self.number_ended(kind, digits);
+            self.number_ended(kind, digits, value);
             self.value_ended();
             return bytes.get(digits.len()..).unwrap_or_default();
         }
@@ -53,7 +53,7 @@ impl Json {
                 Some(next) => number = next,
                 None => {
                     if number.may_end() {
-                        self.number_ended(number, read(bytes, rest));
+                        self.number_ended(number, read(bytes, rest), None);
                         self.value_ended();
                     } else {
                         self.state = State::Invalid;
@@ -84,39 +84,55 @@ impl Json {
         self.text.extend_from_slice(digits.get(..room).unwrap_or_default());
     }
 
-    pub(super) fn number_ended(&mut self, number: Number, digits: &[u8]) {
+    pub(super) fn number_ended(&mut self, number: Number, digits: &[u8], value: Option<f64>) {
         self.wanted_digits(digits);
         let whole = matches!(number, Number::Zero | Number::Integer);
         let kind = if whole { Kind::Integer } else { Kind::Number };
         if self.text.is_empty() {
             let digits = digits.get(..KEPT).unwrap_or(digits);
-            self.fields.number(self.field, kind, digits);
+            self.fields.number(self.field, kind, digits, value);
         } else {
             self.keep_digits(digits);
-            self.fields.number(self.field, kind, &self.text);
+            self.fields.number(self.field, kind, &self.text, None);
         }
     }
 }
 
-/// A number without exponent that is here whole: something follows it.
-fn whole_number(bytes: &[u8]) -> Option<(&[u8], Number)> {
-    let digits = |from: usize| {
-        let rest = bytes.get(from..)?;
-        Some(rest.iter().position(|byte| !byte.is_ascii_digit())? + from)
-    };
+/// A number without exponent that is here whole, as something follows it, and its value where that is read at once.
+fn whole_number(bytes: &[u8]) -> Option<(&[u8], Number, Option<f64>)> {
     let begin = usize::from(bytes.first() == Some(&b'-'));
-    let end = digits(begin)?;
-    if end == begin || bytes.get(begin) == Some(&b'0') && end > begin + 1 {
+    let (len, mut sum) = digits(bytes.get(begin..)?, 0);
+    let mut end = begin + len;
+    if len == 0 || len > 1 && bytes.get(begin) == Some(&b'0') {
         return None;
     }
-    let (end, kind) = match bytes.get(end)? {
-        b'.' => (digits(end + 1).filter(|last| *last > end + 1)?, Number::Fraction),
-        _ => (end, Number::Integer),
-    };
+    let (mut kind, mut fraction) = (Number::Integer, 0);
+    if *bytes.get(end)? == b'.' {
+        (fraction, sum) = digits(bytes.get(end + 1..)?, sum);
+        (kind, end) = (Number::Fraction, end + 1 + fraction);
+        if fraction == 0 {
+            return None;
+        }
+    }
     if matches!(bytes.get(end)?, b'e' | b'E') {
         return None;
     }
-    Some((bytes.get(..end)?, kind))
+    let value = if end - begin <= MAX_EXACT { quotient(sum, fraction, begin > 0) } else { None };
+    Some((bytes.get(..end)?, kind, value))
+}
+
+/// How many digits there are in front, and the number that they make behind `sum`.
+fn digits(bytes: &[u8], mut sum: u64) -> (usize, u64) {
+    let mut len = 0;
+    for byte in bytes {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        sum = sum.wrapping_mul(10).wrapping_add(digit.into());
+        len += 1;
+    }
+    (len, sum)
 }
 
 /// What stands before `rest` in `bytes`.

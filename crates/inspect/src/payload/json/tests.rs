@@ -265,6 +265,14 @@ proptest! {
     }
 
     #[test]
+    fn numbers_that_are_here_whole_are_those_that_a_parser_reads(text in "-?(0|[1-9][0-9]{0,17})([.][0-9]{1,16})?") {
+        let list = read(&[format!("[{text}]").as_bytes()]).list.expect("fields");
+        let bounds = list.fields()[1].numbers;
+        let expected: f64 = text.parse().expect("a number");
+        prop_assert_eq!((bounds.least, bounds.most), (expected, expected), "{}", text);
+    }
+
+    #[test]
     fn end_of_plain_text_is_found_exactly(bytes in prop::collection::vec(prop::sample::select(vec![b'a', 0x1f, 0x20, 0x21, b'"', b'#', b'\\', 0x7f, 0x80, 0xa2, 0xdc, 0xff]), 0..40)) {
         let expected = bytes.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20)).unwrap_or(bytes.len());
         prop_assert_eq!(plain_len(&bytes), expected);
