@@ -4,6 +4,7 @@ use std::fmt::Write;
 use tapwire_detect::{POLICIES, policies};
 use tapwire_inspect::classes::DATA_CLASSES;
 use tapwire_inspect::{PAYLOADS, STYLES};
+use tapwire_inventory::kpis::{KPIS, Span};
 use tapwire_protocol::PROTOCOLS;
 use tapwire_tests::workspace;
 
@@ -24,6 +25,11 @@ fn page_of_data_classes_is_up_to_date() {
 #[test]
 fn page_of_policies_is_up_to_date() {
     up_to_date("docs/policies.md", &policy_tables());
+}
+
+#[test]
+fn page_of_kpis_is_up_to_date() {
+    up_to_date("docs/kpis.md", &kpis());
 }
 
 #[track_caller]
@@ -67,6 +73,24 @@ fn policy_tables() -> String {
     page.push_str("\n## Fields of endpoints\n\n| field | holds | what it means |\n|---|---|---|\n");
     for field in policies::FIELDS {
         writeln!(page, "| `{}` | {} | {} |", field.name, field.kind.name(), cell(field.doc)).expect("text");
+    }
+    page.push('\n');
+    page
+}
+
+fn kpis() -> String {
+    let mut page = String::from(
+        "\n| name | unit | better | told of | formula | not judged where |\n|---|---|---|---|---|---|\n",
+    );
+    for kpi in KPIS {
+        let span = match kpi.span {
+            Span::State => "the end of a time",
+            Span::Flow => "what came in a time",
+        };
+        let (unit, better) = (kpi.unit.name(), kpi.better.name());
+        let (formula, unjudged) = (cell(kpi.formula), cell(kpi.unjudged));
+        writeln!(page, "| `{}` | {unit} | {better} | {span} | {formula} | {unjudged} |", kpi.name)
+            .expect("text");
     }
     page.push('\n');
     page

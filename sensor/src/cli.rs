@@ -40,6 +40,8 @@ pub(crate) enum Command {
     Callers(CallersArgs),
     /// Say how well APIs are known, protected and watched, in figures, against targets
     Kpis(KpisArgs),
+    /// Write a month of KPIs as a printable page: now, change, targets, blind spots, what to do, by owner
+    Report(ReportArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
     /// Send TLS secrets to a sensor on another machine
@@ -415,6 +417,19 @@ pub(crate) struct KpisArgs {
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+/// `tapwire report`.
+#[derive(Debug, Args)]
+pub(crate) struct ReportArgs {
+    #[command(flatten)]
+    pub(crate) learn: LearnArgs,
+    /// The month, such as 2026-11 (UTC); by default that of the last call
+    #[arg(long, value_name = "MONTH")]
+    pub(crate) month: Option<String>,
+    /// Write here, as one file of HTML; - for standard output
+    #[arg(short = 'w', long = "write", value_name = "OUT", required = true)]
+    pub(crate) out: PathBuf,
 }
 
 /// Into what `kpis` divides everything.

@@ -25,6 +25,7 @@ mod outputs;
 mod page;
 mod paper;
 mod posture;
+mod report;
 mod schema;
 mod sense;
 mod settings;
@@ -62,6 +63,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Inventory(args) => inventory::inventory(&args),
         Command::Openapi(args) => openapi::openapi(&args),
         Command::Callers(args) => callers::callers(&args),
+        Command::Report(args) => report::report(&args),
         Command::Kpis(args) => kpis::kpis(&args),
         Command::Carve(args) => carve::carve(&args),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),

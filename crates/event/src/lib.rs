@@ -19,6 +19,7 @@ mod openapi;
 mod pen;
 mod redact;
 mod render;
+mod report;
 mod sensor;
 mod time;
 mod tsv;
@@ -29,6 +30,7 @@ pub use fields::{ExchangeFields, FIELDS, FieldInfo, UnknownField, choose, value}
 pub use openapi::{Document, describe, shown_media_type};
 pub use redact::{Fidelity, Redactor};
 pub use render::{Class, Detail, Format, Options, Renderer};
+pub use report::{Change, Figure, Mark, MonthReport, Place, Row, Task};
 pub use sensor::{SensorCode, SensorReport, Told};
 pub use view::View;
 

@@ -5,7 +5,8 @@ mod page;
 mod sensed;
 mod targets;
 
-pub(crate) use targets::{KpiSettings, targets};
+pub(crate) use page::scope_name;
+pub(crate) use targets::{KpiSettings, date, day_of, targets};
 
 use crate::cli::{KpisArgs, ScopeSort};
 use crate::failure::{Exit, Failure};

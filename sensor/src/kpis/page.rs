@@ -3,7 +3,7 @@
 use super::targets::date;
 use super::{Line, goal, told};
 use crate::paper::{Paper, plain};
-use crate::size::count;
+use crate::size::{count, counted};
 use tapwire_event::Redactor;
 use tapwire_inventory::kpis::{KPIS, Kpi, Scope, Series, Standing, Unit, Value};
 
@@ -70,7 +70,7 @@ fn row(line: &Line<'_>) -> Option<Row> {
         Unit::Percent => {
             format!("{} of {} {}", count(part.numerator), count(part.denominator), kpi.of)
         }
-        Unit::PerDay => format!("{} in {} {}", count(part.numerator), count(part.denominator), kpi.of),
+        Unit::PerDay => format!("{} in {}", count(part.numerator), counted(part.denominator, "day")),
         Unit::PerWeek => format!("on {}", kpi.of),
         Unit::Seconds => format!("of {} {}", count(part.denominator), kpi.of),
     };
@@ -87,7 +87,7 @@ fn row(line: &Line<'_>) -> Option<Row> {
 }
 
 /// What a scope is called.
-pub(super) fn scope_name(scope: &Scope, redactor: &mut Redactor) -> String {
+pub(crate) fn scope_name(scope: &Scope, redactor: &mut Redactor) -> String {
     match scope {
         Scope::All => "everything".into(),
         Scope::Service(name) => plain(&redactor.shown_host(name)),
@@ -109,13 +109,16 @@ pub(super) fn series(series: &Series, scopes: &[Scope], redactor: &mut Redactor)
         "{} to {}, {} with calls; --json has the figures",
         date(*first),
         date(*last),
-        crate::size::counted(days.len() as u64, "day")
+        counted(days.len() as u64, "day")
     ));
     for scope in scopes {
         let title = scope_name(scope, redactor);
         paper.heading(&title);
-        let drawn: Vec<_> =
-            KPIS.iter().filter_map(|kpi| Some((kpi, drawn(series, kpi, scope, days)?))).collect();
+        let drawn: Vec<_> = KPIS
+            .iter()
+            .filter(|kpi| !kpi.is_blind_spot())
+            .filter_map(|kpi| Some((kpi, drawn(series, kpi, scope, days)?)))
+            .collect();
         let name = drawn.iter().map(|(kpi, _)| kpi.name.len()).max().unwrap_or(0);
         let begin = drawn.iter().map(|(_, (begin, ..))| begin.chars().count()).max().unwrap_or(0);
         for (kpi, (begin_figure, bars, end_figure)) in &drawn {

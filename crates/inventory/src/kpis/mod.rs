@@ -119,6 +119,8 @@ pub(crate) enum Measure {
     Endpoint(fn(&Ground<'_>) -> Part),
     /// The sum over services.
     Service(fn(&Area<'_>) -> Part),
+    /// The sum over services of what the run says of how they were seen.
+    Seen(fn(&Area<'_>) -> Part),
     /// A figure of the sensor, which has no scope.
     Sensor(fn(&Sensed) -> Part),
     /// What it is computed from does not exist.
@@ -209,6 +211,11 @@ impl Kpi {
     /// Whether it is of the sensor alone, and so has no scope.
     pub const fn is_sensors(&self) -> bool {
         matches!(self.measure, Measure::Sensor(_))
+    }
+
+    /// Whether it tells what the sensor did not see. That is counted for a run, and not day by day.
+    pub const fn is_blind_spot(&self) -> bool {
+        matches!(self.measure, Measure::Sensor(_) | Measure::Seen(_))
     }
 
     /// The figure in its unit.

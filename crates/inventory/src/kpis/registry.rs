@@ -1,7 +1,7 @@
 //! Every KPI.
 
 use super::Better::{Less, More};
-use super::Measure::{Endpoint, Nothing, Sensor, Service};
+use super::Measure::{Endpoint, Nothing, Seen, Sensor, Service};
 use super::Span::{Flow, State as Stands};
 use super::Unit::{PerDay, PerWeek, Percent, Seconds};
 use super::{Kpi, Part};
@@ -351,6 +351,6 @@ pub static KPIS: &[Kpi] = &[
         formula: "Exchanges of which one half is missing, or of which it is not proven that the halves belong together, of all exchanges.",
         unjudged: "no exchange was seen",
         advice: "Mirror both directions, and the packets of a connection to one sensor; `tapwire doctor` says what is missing.",
-        measure: Service(|one| one.unpaired),
+        measure: Seen(|one| one.unpaired),
     },
 ];

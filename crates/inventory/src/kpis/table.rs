@@ -113,18 +113,18 @@ impl Kpis {
         let service = Scope::Service(Arc::clone(&area.service.name));
         for scope in [Scope::All, service].into_iter().chain(more) {
             self.scopes.entry(scope).or_insert_with(Sum::nothing).add(|measure| match measure {
-                Measure::Service(of) => Some(of(area)),
+                Measure::Service(of) | Measure::Seen(of) => Some(of(area)),
                 _ => None,
             });
         }
     }
 }
 
-/// What stands most against a KPI in a scope, at most `most`, the worst first.
+/// What stands against a KPI in a scope, at most `most`, the worst first.
 pub fn worst(inventory: &Inventory, kpi: &Kpi, scope: &Scope, most: usize) -> Vec<Contributor> {
+    let looks = Looks::new(inventory);
     let mut found: Vec<Contributor> = match kpi.measure {
         Measure::Endpoint(of) => {
-            let looks = Looks::new(inventory);
             let mine = looks.grounds().filter(|ground| is_in(ground, scope));
             mine.map(|ground| Contributor {
                 service: Arc::clone(&ground.endpoint.service),
@@ -133,12 +133,32 @@ pub fn worst(inventory: &Inventory, kpi: &Kpi, scope: &Scope, most: usize) -> Ve
             })
             .collect()
         }
+        Measure::Service(of) if *scope == Scope::All => {
+            let documented = documented(&looks);
+            let all = areas(inventory, &Sensed::default(), &documented)
+                .map(|area| Contributor {
+                    service: Arc::clone(&area.service.name),
+                    endpoint: None,
+                    part: of(&area),
+                })
+                .collect();
+            all
+        }
         _ => Vec::new(),
     };
     found.retain(|one| kpi.against(one.part) > 0);
     found.sort_by_key(|one| Reverse(kpi.against(one.part)));
     found.truncate(most);
     found
+}
+
+/// Endpoints of each service that are described.
+fn documented(looks: &Looks<'_>) -> BTreeMap<Arc<str>, u64> {
+    let mut documented: BTreeMap<Arc<str>, u64> = BTreeMap::new();
+    for ground in looks.grounds().filter(|ground| ground.is(State::Documented)) {
+        *documented.entry(Arc::clone(&ground.endpoint.service)).or_default() += 1;
+    }
+    documented
 }
 
 fn is_in(ground: &Ground<'_>, scope: &Scope) -> bool {

@@ -1,0 +1,118 @@
+//! Five things to do: what misses its target, then what stands worst.
+
+use super::ALL;
+use super::figures::Looked;
+use crate::kpis::{goal, told};
+use crate::paper::plain;
+use crate::size::{count, counted};
+use tapwire_event::{Mark, Place, Task};
+use tapwire_inventory::kpis::{Contributor, KPIS, Kpi, Part, target_of, worst};
+
+/// How many.
+const TASKS: usize = 5;
+/// Places of one that are named.
+const PLACES: usize = 4;
+/// Places that are counted.
+const COUNTED: usize = 1_000;
+/// A blind spot above this is to do something about, whatever its target.
+const BLIND: f64 = 10.0;
+
+/// What matters more stands first; what is not here is no task without a target.
+const URGENT: [&str; 14] = [
+    "unauthenticated-sensitive",
+    "mixed-authentication",
+    "credential-hygiene",
+    "shadow-traffic",
+    "zombie-traffic",
+    "third-party-exposure",
+    "gateway-coverage",
+    "authentication-coverage",
+    "server-errors",
+    "conformance",
+    "undecrypted",
+    "tls-coverage",
+    "owner-coverage",
+    "orphans",
+];
+
+impl Looked<'_> {
+    /// The most urgent first.
+    pub(super) fn tasks(&mut self) -> Vec<Task> {
+        let mut ranked: Vec<(u8, usize, &Kpi, Part)> =
+            KPIS.iter().filter_map(|kpi| self.ranked(kpi)).collect();
+        ranked.sort_by_key(|(mark, urgency, ..)| (*mark, *urgency));
+        let mut tasks = Vec::new();
+        for (_, _, kpi, part) in ranked {
+            if tasks.len() >= TASKS {
+                break;
+            }
+            tasks.extend(self.task(kpi, part));
+        }
+        tasks
+    }
+
+    fn ranked<'k>(&self, kpi: &'k Kpi) -> Option<(u8, usize, &'k Kpi, Part)> {
+        let part = self.value(kpi, &ALL).part()?;
+        let place = URGENT.iter().position(|name| *name == kpi.name);
+        let mark = match self.mark(kpi, &ALL) {
+            Mark::Overdue => 0,
+            Mark::Missed => 1,
+            Mark::Met => return None,
+            Mark::None => 2,
+        };
+        let blind = kpi.is_blind_spot() && kpi.figure(part) >= BLIND;
+        let matters = mark < 2 || blind || place.is_some() && !kpi.is_blind_spot();
+        (matters && kpi.against(part) > 0).then_some((mark, place.unwrap_or(URGENT.len()), kpi, part))
+    }
+
+    /// Nothing where a figure has no place that anything could be done at.
+    fn task(&mut self, kpi: &Kpi, part: Part) -> Option<Task> {
+        let found = worst(self.inventory, kpi, &ALL, COUNTED);
+        if found.is_empty() && !kpi.is_blind_spot() {
+            return None;
+        }
+        let target = target_of(self.targets, kpi, &ALL);
+        let target = target.map(|target| format!("; the target is {}", goal(target))).unwrap_or_default();
+        let why = format!(
+            "{} is {} ({} of {} {}){target}.",
+            kpi.title,
+            told(kpi, part),
+            count(part.numerator),
+            count(part.denominator),
+            kpi.of
+        );
+        Some(Task {
+            what: kpi.advice.into(),
+            why,
+            places: found.iter().take(PLACES).map(|one| self.place(kpi, one)).collect(),
+            more: found.len().saturating_sub(PLACES),
+        })
+    }
+
+    fn place(&mut self, kpi: &Kpi, one: &Contributor) -> Place {
+        let service = plain(&self.redactor.shown_host(&one.service));
+        let endpoint = one.endpoint.and_then(|id| self.inventory.endpoint(id));
+        let Some(endpoint) = endpoint else {
+            let owner = self.inventory.about_service(&one.service).owner;
+            let what = format!("{} of {}", count(kpi.against(one.part)), count(one.part.denominator));
+            return Place { name: service, what, owner: owned(owner) };
+        };
+        let method = self.redactor.shown_method(&endpoint.method);
+        let path = self.redactor.shown_path(&endpoint.template);
+        let operation = endpoint.operation.as_ref().map(|one| self.redactor.shown_operation(one));
+        let operation = operation.map(|operation| format!(" {operation}")).unwrap_or_default();
+        let what = match one.part.denominator {
+            1 => counted(endpoint.calls, "call"),
+            all => format!("{} of {}", count(kpi.against(one.part)), counted(all, "call")),
+        };
+        Place {
+            name: plain(&format!("{method} {service}{path}{operation}")),
+            what,
+            owner: owned(self.inventory.about(endpoint).owner),
+        }
+    }
+}
+
+fn owned(owner: Option<std::sync::Arc<str>>) -> String {
+    owner.map(|owner| plain(&owner)).unwrap_or_default()
+}
