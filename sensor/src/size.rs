@@ -54,7 +54,8 @@ pub(crate) fn count(count: u64) -> String {
 /// `1 connection`, `1,234 connections`.
 pub(crate) fn counted(count: u64, one: &str) -> String {
     let grouped = self::count(count);
-    match (count, one.strip_suffix('y')) {
+    // Days, and anomalies.
+    match (count, one.strip_suffix('y').filter(|stem| !stem.ends_with('a'))) {
         (1, _) => format!("1 {one}"),
         (_, Some(stem)) => format!("{grouped} {stem}ies"),
         (_, None) => format!("{grouped} {one}s"),
@@ -124,5 +125,6 @@ mod tests {
         assert_eq!(count(12), "12");
         assert_eq!(counted(1, "connection"), "1 connection");
         assert_eq!(counted(1_000, "anomaly"), "1,000 anomalies");
+        assert_eq!(counted(2, "day"), "2 days");
     }
 }

@@ -110,7 +110,8 @@ impl Looked<'_> {
         let before =
             before.and_then(|(first, last)| self.inventory.series().between(first, last, kpi, &ALL).part());
         let Some(before) = before.map(|part| kpi.figure(part)) else {
-            return Change { text: "no figure before".into(), better: None };
+            let text = if kpi.is_blind_spot() { "not kept by day" } else { "no figure before" };
+            return Change { text: text.into(), better: None };
         };
         let step = now - before;
         if step.abs() < 0.05 {

@@ -77,7 +77,7 @@ fn page(looked: &mut Looked<'_>, sources: &[String]) -> MonthReport {
         columns,
         rows,
         made: format!(
-            "Made by tapwire {} of {}. `tapwire explain NAME` has the formula of each figure, `tapwire kpis --json` its parts.",
+            "Made by tapwire {} from {}.",
             env!("CARGO_PKG_VERSION"),
             counted(sources.len() as u64, "source")
         ),

@@ -41,12 +41,16 @@ impl Looked<'_> {
         let mut ranked: Vec<(u8, usize, &Kpi, Part)> =
             KPIS.iter().filter_map(|kpi| self.ranked(kpi)).collect();
         ranked.sort_by_key(|(mark, urgency, ..)| (*mark, *urgency));
-        let mut tasks = Vec::new();
+        let mut tasks: Vec<Task> = Vec::new();
         for (_, _, kpi, part) in ranked {
             if tasks.len() >= TASKS {
                 break;
             }
-            tasks.extend(self.task(kpi, part));
+            let Some(task) = self.task(kpi, part) else { continue };
+            // Two figures may tell of the same places: one visit is enough.
+            let names = |task: &Task| task.places.iter().map(|place| place.name.clone()).collect::<Vec<_>>();
+            let new = task.places.is_empty() || tasks.iter().all(|known| names(known) != names(&task));
+            tasks.extend(new.then_some(task));
         }
         tasks
     }

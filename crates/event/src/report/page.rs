@@ -27,8 +27,19 @@ pub(super) fn page(report: &MonthReport) -> Markup {
                     (figures(report))
                     (division(report))
                     (blind_spots(report))
-                    footer { p { (report.made) } }
+                    (footer(report))
                 }
+            }
+        }
+    }
+}
+
+fn footer(report: &MonthReport) -> Markup {
+    html! {
+        footer {
+            p {
+                (report.made) " " code { "tapwire explain NAME" } " has the formula of a figure, "
+                code { "tapwire kpis --json" } " its parts."
             }
         }
     }
@@ -163,13 +174,13 @@ fn target(figure: &Figure) -> Markup {
         @if figure.mark != Mark::None {
             span class=(format!("mark {}", figure.mark.class())) { (figure.mark.word()) }
         }
-        @if figure.target.is_empty() { span.same { "none" } } @else { (figure.target) }
+        @if figure.target.is_empty() { span.same { "–" } } @else { (figure.target) }
     }
 }
 
 fn division(report: &MonthReport) -> Markup {
     html! {
-        section {
+        section.together {
             h2 { "By " (report.divided_by) }
             table.division {
                 thead {
@@ -200,7 +211,7 @@ fn division_row(row: &Row) -> Markup {
 
 fn blind_spots(report: &MonthReport) -> Markup {
     html! {
-        section {
+        section.together {
             h2 { "Blind spots of the sensor" }
             p.note { "What the sensor did not get or could not read is in no figure above." }
             (table(&report.blind_spots, false))

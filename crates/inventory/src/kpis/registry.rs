@@ -307,7 +307,7 @@ pub static KPIS: &[Kpi] = &[
     },
     Kpi {
         name: "capture-loss",
-        title: "Blind spot: loss",
+        title: "Capture loss",
         unit: Percent,
         better: Less,
         span: Flow,
@@ -319,7 +319,7 @@ pub static KPIS: &[Kpi] = &[
     },
     Kpi {
         name: "unparsed",
-        title: "Blind spot: unparsed",
+        title: "Unparsed connections",
         unit: Percent,
         better: Less,
         span: Flow,
@@ -331,7 +331,7 @@ pub static KPIS: &[Kpi] = &[
     },
     Kpi {
         name: "undecrypted",
-        title: "Blind spot: undecrypted",
+        title: "Undecrypted connections",
         unit: Percent,
         better: Less,
         span: Flow,
@@ -343,7 +343,7 @@ pub static KPIS: &[Kpi] = &[
     },
     Kpi {
         name: "unpaired",
-        title: "Blind spot: unpaired",
+        title: "Unpaired exchanges",
         unit: Percent,
         better: Less,
         span: Flow,

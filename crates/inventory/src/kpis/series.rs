@@ -136,7 +136,7 @@ impl Series {
     /// The figure of the days from `first` to `last`: how it was at the end of the last one that has a point, or what came
     /// to pass in all of them.
     pub fn between(&self, first: i64, last: i64, kpi: &Kpi, scope: &Scope) -> Value {
-        let Some((_, point)) = self.days.range(first..=last.max(first)).next_back() else {
+        let Some((at, point)) = self.days.range(first..=last.max(first)).next_back() else {
             return Value::NotJudged("no call was seen then");
         };
         let Some(end) = part(point, kpi, scope) else {
@@ -151,6 +151,10 @@ impl Series {
         }
         let begin = before.and_then(|(_, point)| part(point, kpi, scope)).unwrap_or(Part::NONE);
         match since(end, begin, kpi.unit) {
+            Some(part) if kpi.unit == Unit::PerDay => {
+                let from = self.days().next().map_or(first, |oldest| oldest.max(first));
+                kpi.value(Part::of(part.numerator, u64::try_from(at - from + 1).unwrap_or(1)))
+            }
             Some(part) => kpi.value(part),
             None => Value::NotJudged("what belongs to it changed meanwhile"),
         }

@@ -311,6 +311,13 @@ fn a_day_has_what_came_on_it() {
     assert_eq!(on(10, 14), Some(Part::of(2, 6)));
     assert_eq!(on(11, 13), Some(Part::of(1, 3)));
     assert_eq!(series.on(12, errors, &Scope::All), Value::NotJudged("no call was seen then"));
+    let load = Kpi::named("alert-load").unwrap();
+    assert_eq!(
+        series.between(11, 30, load, &Scope::All).part(),
+        Some(Part::of(0, 4)),
+        "from the 11th to the 14th"
+    );
+    assert_eq!(series.on(14, load, &Scope::All).part(), Some(Part::of(0, 1)));
     // What is, and not what came: one endpoint until the 11th, two on the 14th.
     let open = Kpi::named("authentication-coverage").unwrap();
     assert_eq!(series.on(11, open, &Scope::All).part(), Some(Part::of(0, 1)));
