@@ -196,20 +196,22 @@ fn write_capture(folder: &Path, name: &str, capture: Capture) -> PathBuf {
     path
 }
 
-/// The shop's capture on other days: the 28th and 31st of October, the 1st, 2nd and 5th of November 2026.
+/// Eleven calls a day, on the 28th and 31st of October, the 1st, 2nd and 5th of November 2026: ten to orders.test, of which
+/// two fail, and one to reports.test with its key in the URL.
 fn days(folder: &Path) -> PathBuf {
-    let demo = Capture::read(&fixture("demo").path()).expect("the fixture");
-    let began = demo.packets.first().expect("a packet").time.nanos().div_euclid(DAY);
+    let turn = |host: &str, target: &str, status: u16| Turn {
+        request: format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n\r\n").into_bytes(),
+        response: format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n\r\n").into_bytes(),
+    };
     // 2026-10-28 is day 20,754.
-    let shifted = [20_754, 20_757, 20_758, 20_759, 20_762].into_iter().map(|day| {
-        let mut capture = demo.clone();
-        for packet in &mut capture.packets {
-            packet.time = Timestamp::from_nanos(packet.time.nanos() + (day - began) * DAY);
-        }
-        capture
+    let days = [20_754, 20_757, 20_758, 20_759, 20_762].into_iter().map(|day: u64| {
+        let mut turns: Vec<Turn> = (0..8).map(|_| turn("orders.test", "/orders/17", 200)).collect();
+        turns.extend((0..2).map(|_| turn("orders.test", "/orders/17", 500)));
+        turns.push(turn("reports.test", "/reports?api_key=7f3kQ9zLw2VbN8xR4mTy", 200));
+        let start = Timestamp::from_nanos(i64::try_from(day).expect("a day") * DAY);
+        Conversation { start, ..Conversation::new(turns, day) }.play()
     });
-    let all = shifted.fold(Capture::default(), Capture::merged);
-    write_capture(folder, "days.pcap", all)
+    write_capture(folder, "days.pcap", days.fold(Capture::default(), Capture::merged))
 }
 
 #[test]
@@ -219,8 +221,8 @@ fn days_have_figures_of_their_own() {
     let all = ran.events();
     let on = |date: &str| -> Vec<Value> { all.iter().filter(|one| one["date"] == date).cloned().collect() };
     for date in ["2026-10-28", "2026-10-31", "2026-11-01", "2026-11-02", "2026-11-05"] {
-        // As on the day it was recorded.
-        assert_eq!(parts(&on(date), "client-errors", &json!({})), Some((21, 2_968)), "{date}");
+        assert_eq!(parts(&on(date), "server-errors", &json!({})), Some((2, 11)), "{date}");
+        assert_eq!(parts(&on(date), "credential-hygiene", &json!({})), Some((0, 1)), "{date}");
     }
     assert_eq!(all.iter().filter(|one| one["name"] == "drift").count(), 5);
     let text = Tapwire::new(["kpis", "--series"]).args([days(folder.path())]).run().ok("series");
@@ -244,10 +246,11 @@ fn a_month_stands_on_one_page() {
     for part in [
         "<h1>November 2026</h1>",
         "Calls were seen on 3 days from 2026-11-01 to 2026-11-05 (UTC).",
-        // 3 of 5 days: 3 × 2,980 calls.
-        "<strong>8,940</strong><span>calls in the month</span>",
+        // 3 of 5 days: 3 × 11 calls.
+        "<strong>33</strong><span>calls in the month</span>",
         "<strong>0 of 1</strong><span>targets met</span>",
-        "Five things to do",
+        // No TLS anywhere; a key in a URL; an open endpoint, which also fails.
+        "Three things to do",
         "at least 100 % by 2026-11-02",
         "<span class=\"mark overdue\">overdue</span>",
         "orders-team",
@@ -258,7 +261,7 @@ fn a_month_stands_on_one_page() {
         assert!(html.contains(part), "{part}");
     }
     let october = report(&capture, &["--month", "2026-10"]);
-    assert!(october.contains("<strong>5,960</strong>") && october.contains("no figure before"));
+    assert!(october.contains("<strong>22</strong>") && october.contains("no figure before"));
     assert!(report(&capture, &[]).contains("<h1>November 2026</h1>"), "the last month, where none is named");
     assert_eq!(html, report(&capture, &["--month", "2026-11", "--config", &config, "--threads", "2"]));
     let out = folder.path().join("report.html");
