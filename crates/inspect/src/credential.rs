@@ -175,7 +175,9 @@ impl Credentials {
             }
             Some(b'c' | b'C') if text.is(b"cookie") => self.cookies(found, value),
             Some(b'a' | b'A' | b'o' | b'O' | b'p' | b'P' | b'x' | b'X') if !secret.is_empty() => {
-                if let Some((_, kind)) = HEADERS.iter().find(|(known, _)| text.is(known)) {
+                if let Some((_, kind)) =
+                    HEADERS.iter().find(|(known, _)| known.len() == text.bytes().len() && text.is(known))
+                {
                     found.push(self.secret(*kind, Place::Header, Some(name), secret));
                 }
             }
@@ -264,7 +266,9 @@ impl Credentials {
     fn parameter(&mut self, found: &mut Found<'_>, place: Place, parameter: Parameter) {
         let name = found.head.slice(parameter.name);
         let value = found.head.slice(parameter.value).bytes();
-        let Some((_, kind)) = PARAMETERS.iter().find(|(known, _)| name.is(known)) else { return };
+        let len = name.bytes().len();
+        let is_it = |(known, _): &&(&[u8], CredentialKind)| known.len() == len && name.is(known);
+        let Some((_, kind)) = PARAMETERS.iter().find(is_it) else { return };
         let secret = percent::decode(value, MAX_SECRET);
         let ambiguous = name.is(b"key") || name.is(b"token") || name.is(b"sid") || name.is(b"secret");
         if !secret.is_empty() && (!ambiguous || looks_random(&secret)) {
@@ -312,7 +316,7 @@ impl Credentials {
 pub(crate) fn is_session(name: &[u8]) -> bool {
     let name = name.strip_prefix(b"__Host-").or_else(|| name.strip_prefix(b"__Secure-")).unwrap_or(name);
     let tail = name.len().checked_sub(SESSION.len()).and_then(|at| name.get(at..));
-    COOKIES.iter().any(|known| known.eq_ignore_ascii_case(name))
+    COOKIES.iter().any(|known| known.len() == name.len() && known.eq_ignore_ascii_case(name))
         || tail.is_some_and(|tail| tail.eq_ignore_ascii_case(SESSION))
 }
 

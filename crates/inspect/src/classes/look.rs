@@ -41,8 +41,25 @@ pub(crate) struct Seen<'a> {
 pub(crate) struct Taking {
     pub(crate) clues: Clues,
     taken: Set,
+    /// Those that parts of a value may be of, whatever stands before them.
+    around: Set,
     /// Whether classes of the configuration are to be asked.
     own: bool,
+}
+
+/// Words that a value began with, of which none is anything, and what they say of the word behind them.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Lead {
+    text: [u8; scan::LONGEST_LEAD],
+    /// 0: there is none.
+    len: u8,
+    taken: Set,
+}
+
+impl Lead {
+    fn text(&self) -> &[u8] {
+        self.text.get(..usize::from(self.len)).unwrap_or_default()
+    }
 }
 
 /// A text without white space around it, and what it is made of.
@@ -355,13 +372,15 @@ impl Classes {
         Taking {
             clues,
             taken: self.unnamed | clues.own | clues.near,
+            around: self.unnamed,
             own: clues.configured | self.unnamed_own != 0,
         }
     }
 
-    /// Whether a value may be of a class at all. What is not is not looked at, as nearly all values are.
+    /// Whether a value may be of a class at all. What is not is not looked at, as nearly all values are. `lead` is what a
+    /// value began with that was nothing.
     #[inline]
-    pub(crate) fn may_take(&self, taking: &Taking, seen: &Seen<'_>) -> bool {
+    pub(crate) fn may_take(&self, taking: &Taking, seen: &Seen<'_>, lead: Option<&Lead>) -> bool {
         let Seen { text, made, is_number, len } = *seen;
         let white = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
         let odd = taking.own
@@ -371,10 +390,38 @@ impl Classes {
             || white(text.last());
         let form = Form::of_made(made);
         odd || match form {
-            Form::Text => scan::may_find(made, text) || self.gate(form, is_number, text) & taking.taken != 0,
+            Form::Text if self.gate(form, is_number, text) & taking.taken != 0 => true,
+            Form::Text => {
+                scan::may_find(made, text) && !lead.is_some_and(|lead| self.is_lead(lead, taking, text))
+            }
             Form::Mail => true,
             _ => self.gate(form, is_number, text) & taking.taken != 0,
         }
+    }
+
+    /// Whether a text is a lead and one word behind it that is nothing, as in `item 17`.
+    fn is_lead(&self, lead: &Lead, taking: &Taking, text: &[u8]) -> bool {
+        let Some(word) = text.strip_prefix(lead.text()).filter(|word| !word.is_empty()) else { return false };
+        let made = Made::of(word);
+        let plain = !made.has(Made::BREAK | Made::GROUPS | Made::MARK | Made::SPACE);
+        plain
+            && lead.len > 0
+            && (word.len() < 3
+                || self.gate(Form::of_made(made), false, word) & (taking.around | lead.taken) == 0)
+    }
+
+    /// What a text of several words leads its last one with, where that is all that is judged of it.
+    pub(crate) fn lead(&self, said: &mut Said, text: &[u8]) -> Lead {
+        let len = scan::lead_len(text);
+        let clues = said.of(self, text.get(..len).unwrap_or_default());
+        let mut lead = Lead::default();
+        if let Some(kept) = lead.text.get_mut(..len)
+            && clues.configured == 0
+        {
+            kept.copy_from_slice(text.get(..len).unwrap_or_default());
+            (lead.len, lead.taken) = (u8::try_from(len).unwrap_or(0), clues.own | clues.near);
+        }
+        lead
     }
 
     /// The same of a text of which is known what it is made of.

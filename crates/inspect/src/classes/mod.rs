@@ -45,7 +45,7 @@ mod words;
 pub use column::Column;
 pub use found::Found;
 pub use look::{Classes, Clues, Hit, Hits, REPORTED};
-pub(crate) use look::{Seen, Taking};
+pub(crate) use look::{Lead, Seen, Taking};
 pub(crate) use said::Said;
 pub use settings::{BadClass, Settings, UserClass};
 

@@ -30,6 +30,19 @@ pub(super) fn may_find(made: Made, text: &[u8]) -> bool {
     text.len() >= LONG || made.has(Made::DIGIT | Made::AT) || health::is_hl7(text)
 }
 
+/// Bytes of a lead: shorter than any word that is judged for its length alone.
+pub(super) const LONGEST_LEAD: usize = LONG - 1;
+
+/// Bytes before the last word of a text, where no word in them is judged and all of them say what the last word is; else 0.
+pub(super) fn lead_len(text: &[u8]) -> usize {
+    let len = text.iter().rposition(|byte| kinds(*byte) & Made::BREAK != 0).map_or(0, |at| at + 1);
+    let lead = text.get(..len.min(LONGEST_LEAD)).unwrap_or_default();
+    let words = lead.iter().filter(|byte| !byte.is_ascii_alphanumeric()).count();
+    let stops = lead.iter().any(|byte| matches!(byte, b'\n' | b';' | b'!'));
+    let judged = Made::of(lead).has(Made::DIGIT | Made::AT);
+    if len > LONGEST_LEAD || words > 6 || stops || judged { 0 } else { len }
+}
+
 /// Looks through a text; what it finds counts by the words before it, and by the names around the text.
 pub(super) fn text(scan: &mut Scan<'_>, form: Form, made: Made, text: &[u8], hits: &mut Hits) {
     // A private key has dashes and spaces in its first line.

@@ -209,7 +209,10 @@ proptest! {
             let (text, len) = (text.as_bytes(), text.len() as u64);
             let seen = Seen { text, made: crate::made::Made::of(text), is_number, len };
             let hits = classes.look(&clues, is_number, text, len);
-            prop_assert!(classes.may_take(&taking, &seen) || hits.list().is_empty(), "{:?}", hits);
+            let lead = classes.lead(&mut Said::default(), format!("{} 1", prose.split(' ').next().unwrap_or("")).as_bytes());
+            for lead in [None, Some(&lead)] {
+                prop_assert!(classes.may_take(&taking, &seen, lead) || hits.list().is_empty(), "{:?}", hits);
+            }
         }
     }
 

@@ -1,11 +1,13 @@
 //! What the names around values say to data classes, remembered by path: the same few paths come with every body.
 
-use crate::classes::{Classes, Clues, Hits, Said, Seen, Taking};
+use crate::classes::{Classes, Clues, Hits, Lead, Said, Seen, Taking};
 use crate::made::Made;
 use std::sync::Arc;
 
 /// Paths remembered; a power of two.
 const SLOTS: usize = 256;
+/// Fields whose beginning is remembered.
+const LEADS: usize = 32;
 /// Different answers kept beyond one body: a sign that names are data.
 const MOST: usize = 256;
 
@@ -23,6 +25,8 @@ pub(super) struct NameClues {
     fields: Vec<u16>,
     /// What words before values say.
     said: Said,
+    /// What values of fields began with, by the field's place in its body.
+    leads: [Lead; LEADS],
 }
 
 impl Default for NameClues {
@@ -33,6 +37,7 @@ impl Default for NameClues {
             distinct: Vec::new(),
             fields: Vec::new(),
             said: Said::default(),
+            leads: [Lead::default(); LEADS],
         }
     }
 }
@@ -71,7 +76,7 @@ impl NameClues {
     pub(super) fn may_take(&self, field: usize, seen: &Seen<'_>) -> bool {
         let known = self.fields.get(field).and_then(|at| self.distinct.get(usize::from(*at)));
         match (&self.classes, known) {
-            (Some(classes), Some(taking)) => classes.may_take(taking, seen),
+            (Some(classes), Some(taking)) => classes.may_take(taking, seen, self.leads.get(field % LEADS)),
             _ => false,
         }
     }
@@ -80,7 +85,16 @@ impl NameClues {
     pub(super) fn look(&mut self, field: usize, seen: &Seen<'_>) -> Hits {
         let known = self.fields.get(field).and_then(|at| self.distinct.get(usize::from(*at)));
         match (&self.classes, known) {
-            (Some(classes), Some(taking)) => classes.look_at(&taking.clues, seen, &mut self.said),
+            (Some(classes), Some(taking)) => {
+                let hits = classes.look_at(&taking.clues, seen, &mut self.said);
+                if hits.list().is_empty()
+                    && seen.made.has(Made::SPACE)
+                    && let Some(lead) = self.leads.get_mut(field % LEADS)
+                {
+                    *lead = classes.lead(&mut self.said, seen.text);
+                }
+                hits
+            }
             _ => Hits::default(),
         }
     }
