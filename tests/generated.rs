@@ -5,6 +5,7 @@ use tapwire_detect::{POLICIES, policies};
 use tapwire_inspect::classes::DATA_CLASSES;
 use tapwire_inspect::{PAYLOADS, STYLES};
 use tapwire_inventory::kpis::{KPIS, Span};
+use tapwire_inventory::{FACTORS, Score};
 use tapwire_protocol::PROTOCOLS;
 use tapwire_tests::workspace;
 
@@ -30,6 +31,11 @@ fn page_of_policies_is_up_to_date() {
 #[test]
 fn page_of_kpis_is_up_to_date() {
     up_to_date("docs/kpis.md", &kpis());
+}
+
+#[test]
+fn page_of_risk_is_up_to_date() {
+    up_to_date("docs/risk.md", &risk());
 }
 
 #[track_caller]
@@ -94,6 +100,27 @@ fn kpis() -> String {
     }
     page.push('\n');
     page
+}
+
+fn risk() -> String {
+    let mut page = String::new();
+    for score in Score::ALL {
+        let (title, meaning) = (title(score.name()), score.meaning());
+        writeln!(page, "\n## {title}\n\nIt says {meaning}.\n\n| reason | points | when |\n|---|---|---|")
+            .expect("text");
+        for factor in FACTORS.iter().filter(|factor| factor.score == score) {
+            writeln!(page, "| `{}` | {} | {} |", factor.name, factor.most, cell(factor.meaning))
+                .expect("text");
+        }
+    }
+    page.push('\n');
+    page
+}
+
+/// With a capital letter.
+fn title(name: &str) -> String {
+    let (first, rest) = name.split_at(1);
+    first.to_uppercase() + rest
 }
 
 fn tables() -> String {

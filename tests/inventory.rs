@@ -65,3 +65,115 @@ fn files_say_whose_endpoints_are_and_a_path_of_a_service_may_be_anothers() {
     assert!(one.contains("owner         orders\n") && one.contains("tags          core, pci\n"), "{one}");
     assert!(endpoints("demo", &[]).iter().all(|one| one.get("owner").is_none() && one.get("tags").is_none()));
 }
+
+fn endpoint<'a>(all: &'a [Value], method: &str, template: &str) -> &'a Value {
+    let found = all.iter().find(|one| one["method"] == method && one["template"] == template);
+    found.unwrap_or_else(|| panic!("{method} {template}"))
+}
+
+/// Reasons of a score with their points.
+fn reasons(endpoint: &Value, score: &str) -> Vec<(String, u64)> {
+    let all = endpoint[format!("{score}_reasons")].as_array().expect("reasons");
+    all.iter()
+        .map(|one| {
+            let points = one["points"].as_u64().expect("points");
+            (one["reason"].as_str().expect("a name").to_owned(), points)
+        })
+        .collect()
+}
+
+#[test]
+fn both_scores_are_the_sums_of_their_reasons_and_sort_the_table() {
+    let all = endpoints("demo", &[]);
+    for one in &all {
+        for score in ["exposure", "threat"] {
+            let sum: u64 = reasons(one, score).iter().map(|(_, points)| points).sum();
+            assert_eq!(one[score], sum.min(100), "{one}");
+        }
+    }
+    let users = endpoint(&all, "GET", "/users/{userId}");
+    let named = |pairs: &[(&str, u64)]| {
+        pairs.iter().map(|(name, points)| ((*name).to_owned(), *points)).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        reasons(users, "exposure"),
+        named(&[("sensitive-data", 12), ("undocumented", 3), ("clear-text", 3)])
+    );
+    assert_eq!(reasons(users, "threat"), named(&[("denied", 3)]));
+    assert_eq!(users["threat_reasons"][0]["seen"], "21 of 148 calls");
+    let leaking = all.iter().find(|one| one["service"] == "reports.test" && one["template"] == "/orders");
+    assert_eq!(reasons(leaking.expect("reports"), "threat"), named(&[("findings", 20)]));
+    let table = page("demo", &[]);
+    let rated: Vec<u64> = table
+        .lines()
+        .filter_map(|line| {
+            line.strip_prefix("    ")?
+                .trim_start()
+                .split_whitespace()
+                .take(2)
+                .map(|one| one.parse().ok())
+                .max()?
+        })
+        .collect();
+    assert_eq!(rated.len(), all.len(), "{table}");
+    assert_eq!(
+        rated[0],
+        all.iter()
+            .flat_map(|one| [one["exposure"].as_u64(), one["threat"].as_u64()])
+            .flatten()
+            .max()
+            .unwrap_or(0)
+    );
+    let one = page("demo", &["--endpoint", "POST /orders"]);
+    assert!(
+        one.contains("exposure      11 of 100\n") && one.contains("  5  writes                     POST\n"),
+        "{one}"
+    );
+    let public = endpoints("demo", &["--set", "networks.public=[\"10.77.0.0/16\"]"]);
+    let users = endpoint(&public, "GET", "/users/{userId}");
+    assert_eq!(reasons(users, "exposure")[0], ("public-callers".to_owned(), 25));
+    assert_eq!(users["clients"], json!({"public": 148}));
+}
+
+#[test]
+fn endpoints_say_how_they_are_used() {
+    let all = endpoints("demo", &[]);
+    let orders = endpoint(&all, "POST", "/orders");
+    assert_eq!(orders["request_bytes"], json!({"p50": 91, "p90": 91, "p99": 91, "error_percent": 7}));
+    assert_eq!(
+        orders["content_types"],
+        json!({"requests": {"application/json": 238}, "responses": {"application/json": 235}})
+    );
+    let latency = ["p50", "p90", "p99"].map(|name| orders["latency_us"][name].as_u64().expect("a number"));
+    assert!(latency.is_sorted() && latency[0] > 100, "{latency:?}");
+    assert_eq!((&orders["clients"], &orders["clear_text"]), (&json!({"internal": 238}), &json!(238)));
+    let encrypted = endpoints("tls13", &[]);
+    assert!(encrypted.iter().all(|one| one["clear_text"] == 0), "{encrypted:?}");
+}
+
+#[test]
+fn what_leaves_ones_own_network_is_an_inventory_of_its_own() {
+    let outside = [
+        "--egress",
+        "--set",
+        "networks.internal=[\"10.77.0.1\"]",
+        "--set",
+        "networks.public=[\"10.77.0.2\"]",
+    ];
+    let services = inventory("logins", &[&["--json"], &outside[..]].concat()).events();
+    assert_eq!(services.len(), 1);
+    let service = &services[0];
+    assert_eq!((&service["calls"], &service["callers"], &service["tls"]), (&json!(20), &json!(7), &json!(0)));
+    assert_eq!(service["methods"], json!({"POST": 11, "GET": 9}));
+    assert_eq!(
+        service["auth"],
+        json!({"jwt": 1, "bearer": 5, "cookie": 5, "basic": 2, "password": 5, "none": 5})
+    );
+    assert_eq!((&service["sent_bytes"], &service["servers"]), (&json!(538), &json!(["10.77.0.2"])));
+    let table = page("logins", &outside);
+    assert!(table.contains("20 calls of 7 callers") && table.contains("11 POST, 9 GET; "), "{table}");
+    assert!(page("logins", &["--egress"]).contains("not seen"), "private addresses are inside");
+    let marked = endpoints("logins", &outside[1..]);
+    let calls: u64 = marked.iter().filter_map(|one| one["egress"].as_u64()).sum();
+    assert!(calls > 0 && marked.iter().all(|one| one["egress"] == one["calls"]), "{marked:?}");
+}

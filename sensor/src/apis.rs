@@ -1,11 +1,13 @@
 //! The APIs of a summary: services with their busiest endpoints, as one table.
 
 use crate::paper::{Paper, fit, plain};
+use crate::risk::both;
 use crate::schema::about;
 use crate::size::{self, counted};
 use std::cmp::Reverse;
+use std::collections::BTreeMap;
 use tapwire_event::Redactor;
-use tapwire_inventory::{Endpoint, Inventory, Orphan, Service, State, States};
+use tapwire_inventory::{Endpoint, Inventory, Orphan, Risks, Service, State, States};
 
 /// Services, and endpoints of one that stands alone, that are shown; the rest is counted.
 const SHOWN: usize = 10;
@@ -24,6 +26,8 @@ struct Row {
     method: String,
     template: String,
     calls: String,
+    /// Exposure and threat, where they are told.
+    risk: String,
     answers: String,
     auth: String,
 }
@@ -33,6 +37,7 @@ struct Columns {
     method: usize,
     template: usize,
     calls: usize,
+    risk: usize,
     answers: usize,
     auth: usize,
 }
@@ -40,75 +45,113 @@ struct Columns {
 /// Writes the table of a summary: what is called most.
 pub(crate) fn page(inventory: &Inventory, redactor: &mut Redactor, paper: &mut Paper) {
     let limit = if inventory.services().count() > 2 { SHOWN_OF_MANY } else { SHOWN };
-    table(inventory, SHOWN, limit, redactor, paper);
-}
-
-/// Writes the table of everything.
-pub(crate) fn all(inventory: &Inventory, redactor: &mut Redactor, paper: &mut Paper) {
-    table(inventory, usize::MAX, usize::MAX, redactor, paper);
-}
-
-fn table(inventory: &Inventory, most: usize, limit: usize, redactor: &mut Redactor, paper: &mut Paper) {
     paper.heading("APIs");
-    let mut services: Vec<&Service> = inventory.services().collect();
-    services.sort_by_key(|service| Reverse(service.calls));
-    if services.is_empty() {
-        paper.line("  not seen");
-        return;
-    }
-    let (states, orphans) = (inventory.states(), inventory.orphans());
-    let shown: Vec<(&Service, Vec<Row>)> = services
-        .iter()
-        .take(most)
-        .map(|service| (*service, rows(inventory, &states, service, limit, redactor)))
-        .collect();
-    let columns = Columns::of(shown.iter().flat_map(|(_, rows)| rows), paper.width());
-    for (service, rows) in &shown {
-        let name = paper.strong(&plain(&redactor.shown_host(&service.name)));
-        let endpoints = u64::from(service.endpoints);
-        paper.line(&format!(
-            "  {name}  {}, {}",
-            counted(service.calls, "call"),
-            counted(endpoints, "endpoint")
-        ));
-        let said = about(&inventory.about_service(&service.name));
-        if !said.is_empty() {
-            let said: Vec<String> = said.iter().map(|(what, text)| format!("{what} {text}")).collect();
-            paper.hang("    ", &said.join(", "));
-        }
-        rows.iter().for_each(|row| paper.line(&columns.line(row)));
-        let more = endpoints.saturating_sub(rows.len() as u64);
-        if more > 0 {
-            paper.line(&format!("    and {}", counted(more, "more endpoint")));
-        }
-        let mine = orphans.iter().filter(|orphan| orphan.service == service.name).collect::<Vec<_>>();
-        unseen(&mine, limit, paper);
-    }
-    let more = services.len().saturating_sub(most) as u64;
-    if more > 0 {
-        paper.line(&format!("  and {}", counted(more, "more service")));
-    }
+    let table = Table { most: SHOWN, limit, is_rated: false };
+    table.write(inventory, redactor, paper);
 }
 
-fn rows(
-    inventory: &Inventory,
-    states: &States,
-    service: &Service,
+/// Writes the table of everything, what is at risk most first.
+pub(crate) fn all(inventory: &Inventory, redactor: &mut Redactor, paper: &mut Paper) {
+    paper.heading("APIs, with exposure and threat of each endpoint, 0 to 100");
+    let table = Table { most: usize::MAX, limit: usize::MAX, is_rated: true };
+    table.write(inventory, redactor, paper);
+}
+
+/// What a table shows.
+#[derive(Clone, Copy)]
+struct Table {
+    /// Services.
+    most: usize,
+    /// Endpoints of each.
     limit: usize,
-    redactor: &mut Redactor,
-) -> Vec<Row> {
-    let mut endpoints: Vec<&Endpoint> =
-        inventory.endpoints().filter(|endpoint| endpoint.service == service.name).collect();
-    endpoints.sort_by_key(|endpoint| Reverse(endpoint.calls));
-    let shown = endpoints.into_iter().take(limit);
-    shown.map(|endpoint| row(endpoint, states.of(endpoint.id), redactor)).collect()
+    /// Exposure and threat, and sorted by them.
+    is_rated: bool,
 }
 
-fn row(endpoint: &Endpoint, states: &[State], redactor: &mut Redactor) -> Row {
+/// Endpoints of one service with their scores, in the order of their rows.
+type Rated<'a> = Vec<(&'a Endpoint, [u8; 2])>;
+
+impl Table {
+    /// Services with their endpoints, in the order of the table.
+    fn order<'a>(self, inventory: &'a Inventory, risks: &Risks<'_>) -> Vec<(&'a Service, Rated<'a>)> {
+        let mut by_service: BTreeMap<&str, Rated<'a>> = BTreeMap::new();
+        for endpoint in inventory.endpoints() {
+            let points =
+                if self.is_rated { both(risks, endpoint).map(|(_, rated)| rated.points) } else { [0; 2] };
+            by_service.entry(&endpoint.service).or_default().push((endpoint, points));
+        }
+        let worst = |points: &[u8; 2]| *points.iter().max().unwrap_or(&0);
+        let mut all: Vec<_> = inventory
+            .services()
+            .map(|service| {
+                let mut mine = by_service.remove(&*service.name).unwrap_or_default();
+                mine.sort_by_key(|(endpoint, points)| Reverse((worst(points), endpoint.calls)));
+                (service, mine)
+            })
+            .collect();
+        let of = |mine: &Rated<'_>| mine.first().map_or(0, |(_, points)| worst(points));
+        all.sort_by_key(|(service, mine)| Reverse((of(mine), service.calls)));
+        all
+    }
+
+    fn write(self, inventory: &Inventory, redactor: &mut Redactor, paper: &mut Paper) {
+        let Self { most, limit, .. } = self;
+        let risks = inventory.risks();
+        let services = self.order(inventory, &risks);
+        if services.is_empty() {
+            paper.line("  not seen");
+            return;
+        }
+        let orphans = inventory.orphans();
+        let shown: Vec<(&Service, Vec<Row>)> = services
+            .iter()
+            .take(most)
+            .map(|(service, endpoints)| (*service, self.rows(endpoints, risks.states(), redactor)))
+            .collect();
+        let columns = Columns::of(shown.iter().flat_map(|(_, rows)| rows), paper.width());
+        for (service, rows) in &shown {
+            let name = paper.strong(&plain(&redactor.shown_host(&service.name)));
+            let endpoints = u64::from(service.endpoints);
+            paper.line(&format!(
+                "  {name}  {}, {}",
+                counted(service.calls, "call"),
+                counted(endpoints, "endpoint")
+            ));
+            let said = about(&inventory.about_service(&service.name));
+            if !said.is_empty() {
+                let said: Vec<String> = said.iter().map(|(what, text)| format!("{what} {text}")).collect();
+                paper.hang("    ", &said.join(", "));
+            }
+            rows.iter().for_each(|row| paper.line(&columns.line(row)));
+            let more = endpoints.saturating_sub(rows.len() as u64);
+            if more > 0 {
+                paper.line(&format!("    and {}", counted(more, "more endpoint")));
+            }
+            let mine = orphans.iter().filter(|orphan| orphan.service == service.name).collect::<Vec<_>>();
+            unseen(&mine, limit, paper);
+        }
+        let more = services.len().saturating_sub(most) as u64;
+        if more > 0 {
+            paper.line(&format!("  and {}", counted(more, "more service")));
+        }
+    }
+
+    fn rows(self, endpoints: &[(&Endpoint, [u8; 2])], states: &States, redactor: &mut Redactor) -> Vec<Row> {
+        let shown = endpoints.iter().take(self.limit);
+        let row = |(endpoint, [exposure, threat]): &(&Endpoint, [u8; 2])| {
+            let risk = if self.is_rated { format!("{exposure:>3} {threat:>3}") } else { String::new() };
+            row(endpoint, states.of(endpoint.id), risk, redactor)
+        };
+        shown.map(row).collect()
+    }
+}
+
+fn row(endpoint: &Endpoint, states: &[State], risk: String, redactor: &mut Redactor) -> Row {
     Row {
         method: plain(&redactor.shown_method(&endpoint.method)),
         template: place(endpoint, redactor),
         calls: counted(endpoint.calls, "call"),
+        risk,
         answers: answers(endpoint),
         auth: auth(endpoint, states),
     }
@@ -177,18 +220,22 @@ impl Columns {
             rows.clone().map(|row| console::measure_text_width(of(row))).max().unwrap_or(0)
         };
         let (method, calls) = (widest(|row| &row.method).min(10), widest(|row| &row.calls));
+        let risk = widest(|row| &row.risk);
         let (answers, auth) = (widest(|row| &row.answers).min(32), widest(|row| &row.auth).min(48));
         // On a narrow screen credentials go first, then the ends of templates.
-        let fixed = 4 + method + 1 + 2 + calls + 2 + answers + 2;
+        let gap = if risk == 0 { 0 } else { 2 };
+        let fixed = 4 + risk + gap + method + 1 + 2 + calls + 2 + answers + 2;
         let wanted = widest(|row| &row.template);
         let auth = if fixed + wanted.min(USUAL) + auth > width { 0 } else { auth };
         let template = wanted.min(width.saturating_sub(fixed + auth)).max(NARROWEST);
-        Self { method, template, calls, answers, auth }
+        Self { method, template, calls, risk, answers, auth }
     }
 
     fn line(&self, row: &Row) -> String {
         format!(
-            "    {} {}  {:>calls$}  {}  {}",
+            "    {}{}{} {}  {:>calls$}  {}  {}",
+            row.risk,
+            if self.risk == 0 { "" } else { "  " },
             pad(&row.method, self.method),
             pad(&row.template, self.template),
             row.calls,
@@ -212,6 +259,7 @@ mod tests {
             method: "GET".into(),
             template: template.into(),
             calls: "1,244 calls".into(),
+            risk: String::new(),
             answers: answers.into(),
             auth: "jwt".into(),
         }

@@ -364,6 +364,9 @@ pub(crate) struct InventoryArgs {
     /// Show one endpoint with its parameters and schemas: its id, or method and template such as 'GET /orders/{orderId}'
     #[arg(long, value_name = "ENDPOINT")]
     pub(crate) endpoint: Option<String>,
+    /// Show what leaves one's own network: public services called from inside ([networks]; without it, private addresses)
+    #[arg(long, conflicts_with = "endpoint")]
+    pub(crate) egress: bool,
     /// As JSON, one object a line; those of endpoints that turned out to be others have `merged_into`
     #[arg(long)]
     pub(crate) json: bool,

@@ -3,15 +3,18 @@
 use crate::apis;
 use crate::behind;
 use crate::cli::InventoryArgs;
+use crate::egress;
 use crate::failure::{Exit, Failure};
 use crate::learn::{Learned, learn};
 use crate::paper::{Paper, print};
+use crate::risk;
 use crate::schema;
 use crate::summary::rfc3339;
+use crate::usage;
 use serde_json::{Value, json};
 use tapwire_event::Redactor;
 use tapwire_inventory::context::About;
-use tapwire_inventory::{Endpoint, EndpointId, Inventory, Orphan, State, States};
+use tapwire_inventory::{Endpoint, EndpointId, Inventory, Orphan, Risks, State};
 use tapwire_protocol::tls::Services;
 
 /// `tapwire inventory`.
@@ -19,6 +22,8 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
     let Learned { report, redactor } = &mut learned;
     let text = match (&report.inventory, &args.endpoint) {
+        (Some(inventory), _) if args.egress && args.json => egress::lines(inventory, redactor),
+        (Some(inventory), _) if args.egress => egress::page(inventory, redactor),
         (Some(inventory), Some(wanted)) => chosen(inventory, wanted, args.json, redactor)?,
         (Some(inventory), None) if args.json => lines(inventory, &report.behind_tls, redactor),
         (Some(inventory), None) => table(inventory, &report.behind_tls, redactor),
@@ -42,9 +47,9 @@ fn table(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) 
 /// TLS and QUIC of which something was not decrypted.
 fn lines(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) -> String {
     let mut text = String::new();
-    let states = inventory.states();
+    let risks = inventory.risks();
     for endpoint in inventory.endpoints() {
-        text.push_str(&format!("{}\n", object(inventory, endpoint, &states, redactor)));
+        text.push_str(&format!("{}\n", object(inventory, endpoint, &risks, redactor)));
     }
     for orphan in inventory.orphans() {
         text.push_str(&format!("{}\n", unseen(inventory, &orphan, redactor)));
@@ -76,18 +81,18 @@ fn chosen(
         )));
     }
     let mut paper = Paper::new(true);
-    let states = inventory.states();
+    let risks = inventory.risks();
     if as_json {
         for endpoint in found {
-            paper.line(&object(inventory, endpoint, &states, redactor).to_string());
+            paper.line(&object(inventory, endpoint, &risks, redactor).to_string());
         }
     } else {
-        found.iter().for_each(|endpoint| schema::page(inventory, endpoint, redactor, &mut paper));
+        found.iter().for_each(|endpoint| schema::page(inventory, endpoint, &risks, redactor, &mut paper));
     }
     Ok(paper.into_text())
 }
 
-fn object(inventory: &Inventory, endpoint: &Endpoint, states: &States, redactor: &mut Redactor) -> Value {
+fn object(inventory: &Inventory, endpoint: &Endpoint, risks: &Risks<'_>, redactor: &mut Redactor) -> Value {
     let mut object = json!({
         "id": endpoint_id(endpoint.id),
         "service": redactor.shown_host(&endpoint.service),
@@ -101,9 +106,11 @@ fn object(inventory: &Inventory, endpoint: &Endpoint, states: &States, redactor:
         "status": status(endpoint),
         "auth": auth(endpoint),
         "parameters": path_parameters(&endpoint.template),
-        "states": states.of(endpoint.id).iter().map(|state| state.name()).collect::<Vec<_>>(),
+        "states": risks.states().of(endpoint.id).iter().map(|state| state.name()).collect::<Vec<_>>(),
     });
     add_about(&mut object, &inventory.about(endpoint));
+    risk::add_to(&mut object, risks, endpoint);
+    usage::add_to(&mut object, inventory, endpoint);
     schema::add_to(&mut object, endpoint, redactor);
     if endpoint.callers.count().1 {
         object["callers_at_least"] = true.into();

@@ -5,6 +5,7 @@ use crate::doctor::{Ailment, ailments};
 use crate::failure::{Exit, Failure};
 use crate::paper::{Paper, print};
 use crate::posture;
+use crate::risk;
 use serde_json::json;
 use tapwire_capture::InterfaceInfo;
 use tapwire_detect::policies::{self, EndpointField};
@@ -13,6 +14,7 @@ use tapwire_event::{FIELDS, FieldInfo, SensorCode};
 use tapwire_inspect::classes::{DATA_CLASSES, DataClass};
 use tapwire_inspect::{PAYLOADS, PayloadFormat, STYLES, Style};
 use tapwire_inventory::kpis::{KPIS, Kpi};
+use tapwire_inventory::{FACTORS, Score};
 use tapwire_protocol::{Anomaly, PROTOCOLS, ProtocolInfo};
 use tapwire_sink::SINKS;
 
@@ -95,13 +97,17 @@ fn describe(interface: &InterfaceInfo) -> String {
 /// `tapwire explain`: everything that has this name, since a payload and its style may share one.
 pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
     let mut paper = Paper::new(true);
-    let explainers: [fn(&str, &mut Paper) -> bool; 12] = [
+    let explainers: [fn(&str, &mut Paper) -> bool; 14] = [
         |name, paper| told(DETECTORS.iter().find(|known| known.name == name), explain_detector, paper),
         |name, paper| told(POLICIES.iter().find(|known| known.id == name), posture::explain, paper),
         |name, paper| told(Anomaly::ALL.iter().find(|known| known.name() == name), explain_anomaly, paper),
         |name, paper| told(DATA_CLASSES.iter().find(|known| known.name == name), explain_class, paper),
         |name, paper| told(ailments().into_iter().find(|known| known.name == name), explain_ailment, paper),
         |name, paper| told(Kpi::named(name), explain_kpi, paper),
+        |name, paper| told(Score::ALL.into_iter().find(|known| known.name() == name), risk::explain, paper),
+        |name, paper| {
+            told(FACTORS.iter().find(|known| known.name == name).copied(), risk::explain_factor, paper)
+        },
         |name, paper| told(FIELDS.iter().find(|known| known.name == name), explain_field, paper),
         |name, paper| {
             told(policies::FIELDS.iter().find(|known| known.name == name), explain_endpoint_field, paper)
@@ -241,6 +247,7 @@ fn unknown(name: &str) -> String {
     let styles = STYLES.iter().map(|style| style.name);
     let classes = DATA_CLASSES.iter().map(|class| class.name);
     let kpis = KPIS.iter().map(|kpi| kpi.name);
+    let scores = Score::ALL.into_iter().map(Score::name).chain(FACTORS.iter().map(|factor| factor.name));
     let names: Vec<&str> = detectors
         .chain(POLICIES.iter().map(|policy| policy.id))
         .chain(policies::FIELDS.iter().map(|field| field.name))
@@ -253,10 +260,11 @@ fn unknown(name: &str) -> String {
         .chain(styles)
         .chain(fields)
         .chain(codes)
+        .chain(scores)
         .collect();
     let hint =
         tapwire_expr::nearest(name, &names).map_or(String::new(), |near| format!("; did you mean '{near}'?"));
     format!(
-        "explain {name}: no detector, policy, data class, KPI, anomaly, ailment, protocol, payload or field is named so{hint}"
+        "explain {name}: no detector, policy, data class, KPI, score, anomaly, ailment, protocol, payload or field is named so{hint}"
     )
 }

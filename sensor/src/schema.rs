@@ -2,12 +2,14 @@
 
 use crate::inventory::{endpoint_id, parameter_name};
 use crate::paper::{Paper, fit, plain};
+use crate::risk;
 use crate::size::{self, counted};
+use crate::usage;
 use serde_json::{Map, Value, json};
 use tapwire_event::Redactor;
 use tapwire_inspect::fields::Step;
 use tapwire_inventory::context::About;
-use tapwire_inventory::{BodySchema, Endpoint, Inventory, Node, Schema, Schemas};
+use tapwire_inventory::{BodySchema, Endpoint, Inventory, Node, Risks, Schema, Schemas};
 
 /// Where parameters stand, as OpenAPI spells it, in the order in which they are shown.
 const PLACES: [(Step, &str); 4] =
@@ -160,7 +162,13 @@ fn choices(node: &Node, typed: bool, redactor: &mut Redactor) -> Option<Vec<Stri
 }
 
 /// Writes the page of one endpoint.
-pub(crate) fn page(inventory: &Inventory, endpoint: &Endpoint, redactor: &mut Redactor, paper: &mut Paper) {
+pub(crate) fn page(
+    inventory: &Inventory,
+    endpoint: &Endpoint,
+    risks: &Risks<'_>,
+    redactor: &mut Redactor,
+    paper: &mut Paper,
+) {
     let method = plain(&redactor.shown_method(&endpoint.method));
     let template = plain(&redactor.shown_path(&endpoint.template));
     paper.heading(&format!("{method} {template}"));
@@ -173,6 +181,8 @@ pub(crate) fn page(inventory: &Inventory, endpoint: &Endpoint, redactor: &mut Re
         paper.row(name, &what);
     }
     paper.row("calls", &calls(endpoint));
+    usage::page(inventory, endpoint, paper);
+    risk::page(risks, endpoint, paper);
     let Some(schemas) = endpoint.schemas() else {
         paper.row("schemas", "no room was left to learn them (--memory)");
         return;

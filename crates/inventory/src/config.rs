@@ -8,7 +8,7 @@ use tapwire_inspect::classes::Classes;
 
 /// Limits of the inventory.
 ///
-/// Memory: about 1.5 KiB an endpoint and 400 bytes a service at most, and the schemas, so the defaults stay within 200 MiB
+/// Memory: about 2 KiB an endpoint and 400 bytes a service at most, and the schemas, so the defaults stay within 250 MiB
 /// when a scanner fills every table; callers and sessions take about 110 and 210 bytes each on top.
 #[derive(Debug, Clone)]
 pub struct Config {

@@ -3,7 +3,8 @@
 use crate::hashing::Keyed;
 use crate::schemas::{Room, Schemas};
 use crate::state::ClassMap;
-use crate::{Conduct, Documented, EndpointId, History, Proofs};
+use crate::usage::{Origin, Usage};
+use crate::{Conduct, Documented, Egress, EndpointId, History, Proofs};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
@@ -31,7 +32,7 @@ impl StatusCounts {
         self.unseen += other.unseen;
     }
 
-    fn add(&mut self, status: Option<u16>) {
+    pub(crate) fn add(&mut self, status: Option<u16>) {
         let class = status.and_then(|status| usize::from(status / 100).checked_sub(1));
         match class.and_then(|class| self.classes.get_mut(class)) {
             Some(count) => *count += 1,
@@ -69,7 +70,7 @@ impl AuthCounts {
         self.none += other.none;
     }
 
-    fn add(&mut self, observation: &Observation) {
+    pub(crate) fn add(&mut self, observation: &Observation) {
         if observation.credentials.is_empty() {
             self.none += 1;
         }
@@ -98,7 +99,7 @@ impl Callers {
         self.more |= other.more;
     }
 
-    fn add(&mut self, caller: u64) {
+    pub(crate) fn add(&mut self, caller: u64) {
         if let Err(at) = self.seen.binary_search(&caller) {
             if self.seen.len() < EXACT_CALLERS {
                 self.seen.insert(at, caller);
@@ -116,15 +117,6 @@ pub struct ResponseShape {
     pub shape: u64,
     /// Answers that had it.
     pub calls: u64,
-}
-
-/// How a call came.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Came {
-    /// A hash of who called.
-    pub(crate) caller: u64,
-    /// Whether it came through a gateway; `None` where none is named.
-    pub(crate) through_gateway: Option<bool>,
 }
 
 /// What is known of an endpoint: a service's method on a path template, and an operation where one path has many.
@@ -165,6 +157,8 @@ pub struct Endpoint {
     pub proofs: Proofs,
     /// How calls came.
     pub conduct: Conduct,
+    /// How it is used.
+    pub usage: Usage,
     /// Where it stands in the descriptions that were given.
     pub documented: Option<Documented>,
     /// What its calls said of how its service is built and kept.
@@ -191,9 +185,20 @@ impl Endpoint {
             schemas: None,
             proofs: Proofs::default(),
             conduct: Conduct::default(),
+            usage: Usage::default(),
             documented: None,
             history: History::default(),
         }
+    }
+
+    /// Calls without TLS, as far as the sensor sees.
+    pub const fn clear(&self) -> u64 {
+        self.calls.saturating_sub(self.conduct.encrypted)
+    }
+
+    /// Calls that were answered with 2xx without a credential and without a client's certificate.
+    pub const fn open(&self) -> u64 {
+        self.proofs.open.saturating_sub(self.conduct.certified)
     }
 
     /// What its messages consist of; `None` where there was no room to learn it.
@@ -242,7 +247,7 @@ impl Endpoint {
     }
 
     /// Counts one call. Captures may step back in time, so first and last are the extremes.
-    pub(crate) fn add(&mut self, observation: &Observation, came: Came) {
+    pub(crate) fn add(&mut self, observation: &Observation, origin: &Origin) {
         let time = observation.exchange.started();
         if self.calls == 0 {
             self.known = observation.exchange.ended();
@@ -252,12 +257,13 @@ impl Endpoint {
         self.calls += 1;
         let styles = observation.said.as_deref().map_or(&[][..], |said| &said.protocols);
         self.spoken(observation.exchange.protocols.iter().chain(styles));
-        self.callers.add(came.caller);
+        self.callers.add(origin.caller);
+        self.usage.add(observation, origin);
         let status = status(observation);
         self.status.add(status);
         self.auth.add(observation);
         self.proofs.add(observation);
-        self.conduct.add(observation, came.through_gateway);
+        self.conduct.add(observation, origin.through_gateway);
         self.history.add(observation.marks, time);
         let answer = &observation.response_payload;
         if matches!(status, Some(200..=299)) && answer.state == PayloadState::Read && answer.format.is_some()
@@ -279,6 +285,7 @@ impl Endpoint {
         self.proofs.absorb(&other.proofs);
         self.conduct.absorb(&other.conduct);
         self.history.absorb(&other.history);
+        self.usage.absorb(&other.usage);
         other.shapes.iter().for_each(|shape| self.add_shape(shape.shape, shape.calls));
         match (&mut self.schemas, other.schemas) {
             (Some(mine), Some(theirs)) => {
@@ -342,6 +349,8 @@ pub struct Service {
     pub servers: Vec<IpAddr>,
     /// Findings made of its calls.
     pub findings: u64,
+    /// Calls to it from one's own network, where it is a public one.
+    pub egress: Option<Box<Egress>>,
 }
 
 impl Service {
@@ -354,6 +363,7 @@ impl Service {
             endpoints: 0,
             servers: Vec::new(),
             findings: 0,
+            egress: None,
         }
     }
 

@@ -1,11 +1,12 @@
 //! The endpoints of all services: which there are, which one a call belongs to, and which turned out to be one.
 
 use crate::carriers::Carrier;
-use crate::endpoint::{Came, Endpoint, status};
+use crate::endpoint::{Endpoint, status};
 use crate::hashing::{BuildAsIs, Keyed};
 use crate::openapi::{Prior, Scope};
 use crate::schemas::Room;
 use crate::templates::{Answer, Change, NodeId, Path, Templates, What};
+use crate::usage::Origin;
 use crate::{Config, Counters, EndpointId, template};
 use siphasher::sip::SipHasher24;
 use std::collections::{HashMap, VecDeque};
@@ -151,6 +152,12 @@ impl Endpoints {
         self.all.get(index as usize)?.as_ref()
     }
 
+    /// The same, to be changed.
+    pub(crate) fn get_mut(&mut self, id: EndpointId) -> Option<&mut Endpoint> {
+        let index = *self.by_id.get(&self.resolve(id))?;
+        self.all.get_mut(index as usize)?.as_mut()
+    }
+
     /// Endpoints that became others, each with what it is now, in the order of their ids.
     pub(crate) fn merged(&self) -> Vec<(EndpointId, EndpointId)> {
         let mut all: Vec<_> = self.merged.keys().map(|id| (*id, self.resolve(*id))).collect();
@@ -187,7 +194,7 @@ impl Endpoints {
         mut owner: Owner<'_>,
         head: &Head,
         observation: &Observation,
-        came: Came,
+        origin: &Origin,
         counters: &mut Counters,
     ) -> Placed {
         let path = Path { head, segments: &observation.segments };
@@ -202,7 +209,7 @@ impl Endpoints {
         }
         if let Some(described) = self.described_as(owner.scope, path, what) {
             let called = Called { what, operation: None, path, observation };
-            return self.place_described(&mut owner, called, &described, came, counters);
+            return self.place_described(&mut owner, called, &described, origin, counters);
         }
         let path_alone = what;
         let mut operation = observation.operation().map(|operation| operation.name.as_str());
@@ -227,7 +234,7 @@ impl Endpoints {
         let Some(endpoint) = self.all.get_mut(index as usize).and_then(Option::as_mut) else {
             return Placed::default();
         };
-        endpoint.add(observation, came);
+        endpoint.add(observation, origin);
         endpoint.learn(observation, &mut self.room, &self.hashing);
         let id = endpoint.id;
         if self.templates.learn(node, what, &answer) {

@@ -1,18 +1,22 @@
 //! The inventory: observations in, calls out, and what was learned of services and endpoints.
 
 use crate::carriers::{Carrier, Carriers};
-use crate::context::{About, Context};
-use crate::endpoint::{Came, Endpoint, Service};
+use crate::context::{About, Context, Side};
+use crate::egress::Egress;
+use crate::endpoint::{Endpoint, Service, status};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
 use crate::kpis::{Kpis, Sensed, Series};
 use crate::openapi::Scope;
 use crate::principals::{Caller, Placing, Principals};
+use crate::probing::Probing;
 use crate::pulse::{Pulses, Silent};
 use crate::templates::NodeId;
-use crate::{Call, Config, EndpointId, Principal, network, template};
+use crate::usage::Origin;
+use crate::{Call, Config, EndpointId, Principal, Risks, network, template};
 use std::collections::HashMap;
 use std::sync::Arc;
+use tapwire_inspect::classes::ClassId;
 use tapwire_inspect::{Observation, Tokens};
 use tapwire_wire::Timestamp;
 
@@ -29,7 +33,8 @@ pub struct Inventory {
     pub(crate) endpoints: Endpoints,
     carriers: Carriers,
     pub(crate) principals: Principals,
-    context: Arc<Context>,
+    pub(crate) context: Arc<Context>,
+    probing: Probing,
     counters: Counters,
     pulses: Pulses,
     pub(crate) series: Series,
@@ -63,6 +68,8 @@ pub struct Counters {
     pub forgotten_merges: u64,
     /// Fields and bodies that no schema had room for.
     pub beyond_schemas: u64,
+    /// Callers that asked for what does not exist, and were forgotten for want of room.
+    pub forgotten_probing: u64,
 }
 
 impl Inventory {
@@ -78,6 +85,7 @@ impl Inventory {
             endpoints: Endpoints::new(&config, hashing.clone()),
             principals: Principals::new(&config, hashing.clone()),
             context: Arc::clone(&config.context),
+            probing: Probing::default(),
             carriers: Carriers::new(hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
@@ -148,6 +156,23 @@ impl Inventory {
         self.endpoint(id).map(|endpoint| self.about(endpoint).tags).unwrap_or_default()
     }
 
+    /// Rates endpoints by what is known now.
+    pub fn risks(&self) -> Risks<'_> {
+        Risks::new(self)
+    }
+
+    /// A detector found something on an endpoint, of that severity (OCSF's `severity_id`).
+    pub fn found_on(&mut self, endpoint: EndpointId, severity: u8, time: Timestamp) {
+        if let Some(endpoint) = self.endpoints.get_mut(endpoint) {
+            endpoint.usage.recent.found(severity, time);
+        }
+    }
+
+    /// The name of a data class, also of the configuration's own.
+    pub fn class_name(&self, class: ClassId) -> &str {
+        self.config.classes.name(class)
+    }
+
     /// The service of an index, as callers have it.
     pub fn service_at(&self, index: usize) -> Option<&Service> {
         self.services.get(index)
@@ -155,7 +180,11 @@ impl Inventory {
 
     /// Calls that could not be placed so far.
     pub const fn counters(&self) -> Counters {
-        Counters { beyond_schemas: self.endpoints.schema_bytes().1, ..self.counters }
+        Counters {
+            beyond_schemas: self.endpoints.schema_bytes().1,
+            forgotten_probing: self.probing.forgotten(),
+            ..self.counters
+        }
     }
 
     /// Places an observation in what is learned, and learns from it. A message on an exchange that goes on belongs to that
@@ -191,7 +220,9 @@ impl Inventory {
         let mut marks = observation.marks;
         network::mark(&mut marks, &observation, caller.as_ref(), &self.context);
         observation.marks = marks;
-        let placed = self.endpoint_of(service, &observation, principal, carrier.as_ref());
+        let origin = self.origin(&observation, principal, caller.as_ref());
+        self.count_egress(service, &observation, &origin);
+        let placed = self.endpoint_of(service, &observation, &origin, carrier.as_ref());
         self.carriers.placed(&observation, placed.endpoint);
         let name = match service.and_then(|service| self.services.get(service)) {
             Some(service) => Arc::clone(&service.name),
@@ -276,6 +307,38 @@ impl Inventory {
         }
     }
 
+    /// Where a call comes from. A message on an exchange that goes on is no call of its own.
+    fn origin(
+        &mut self,
+        observation: &Observation,
+        principal: Option<Principal>,
+        caller: Option<&Caller>,
+    ) -> Origin {
+        let hash = principal.map_or(0, |principal| caller_hash(&principal));
+        let flow = &observation.exchange.flow;
+        let client =
+            caller.and_then(|caller| caller.address).map_or_else(|| flow.client().ip(), |from| from.ip);
+        let side = self.context.side(client);
+        let is_call = observation.exchange.child.is_none();
+        Origin {
+            caller: hash,
+            side,
+            is_listed: caller.is_some_and(|caller| !caller.lists.is_empty()),
+            is_probing: is_call && self.probing.is_probing(hash, status(observation)),
+            through_gateway: self.context.is_through_gateway(flow),
+            is_egress: side == Side::Internal && self.context.side(flow.server().ip()) == Side::Public,
+        }
+    }
+
+    fn count_egress(&mut self, service: Option<usize>, observation: &Observation, origin: &Origin) {
+        if !origin.is_egress || observation.exchange.child.is_some() {
+            return;
+        }
+        let Some(service) = service.and_then(|index| self.services.get_mut(index)) else { return };
+        let time = observation.exchange.started();
+        service.egress.get_or_insert_with(|| Box::new(Egress::new(time))).add(observation, origin);
+    }
+
     /// The service's index; `None` beyond the limit.
     fn service(&mut self, observation: &Observation) -> Option<usize> {
         let time = observation.exchange.started();
@@ -325,7 +388,7 @@ impl Inventory {
         &mut self,
         service: Option<usize>,
         observation: &Observation,
-        principal: Option<Principal>,
+        origin: &Origin,
         carrier: Option<&Carrier>,
     ) -> Placed {
         let Some(head) = observation.exchange.request_head().filter(|_| observation.path.is_some()) else {
@@ -339,13 +402,10 @@ impl Inventory {
         };
         let max = self.config.max_endpoints_per_service;
         let owner = Owner { name: &service.name, root, scope, endpoints: &mut service.endpoints, max };
-        let caller = principal.map_or(0, |principal| caller_hash(&principal));
-        let came =
-            Came { caller, through_gateway: self.context.is_through_gateway(&observation.exchange.flow) };
         if observation.exchange.child.is_some() {
             return self.endpoints.hear((root, scope), head, observation, carrier);
         }
-        self.endpoints.place(owner, head, observation, came, &mut self.counters)
+        self.endpoints.place(owner, head, observation, origin, &mut self.counters)
     }
 }
 

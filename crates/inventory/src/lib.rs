@@ -8,11 +8,13 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod call;
+mod carried;
 mod carriers;
 mod conduct;
 mod config;
 pub mod context;
 mod coverage;
+mod egress;
 mod endpoint;
 mod endpoints;
 mod hashing;
@@ -22,8 +24,10 @@ pub mod kpis;
 mod network;
 mod openapi;
 mod principals;
+mod probing;
 mod proofs;
 mod pulse;
+mod risk;
 pub mod schemas;
 pub mod state;
 mod template;
@@ -31,11 +35,14 @@ mod templates;
 #[cfg(test)]
 #[path = "../../inspect/src/transcript.rs"]
 mod transcript;
+mod usage;
 
 pub use call::{Call, EndpointId, Principal, PrincipalKind};
+pub use carried::Carried;
 pub use conduct::Conduct;
 pub use config::Config;
 pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare, ServiceCoverage};
+pub use egress::Egress;
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
 pub use history::{History, MarkCount};
 pub use inventory::{Counters, Inventory};
@@ -48,4 +55,6 @@ pub use principals::{
 };
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
+pub use risk::{FACTORS, Factor, Rated, Reason, Risks, Score};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
+pub use usage::{Happened, LimitField, Quantiles, RateLimit, RateLimits, Sides, Sketch, Usage};

@@ -195,6 +195,11 @@ impl Analyst {
         if let (Some(service), false) = (&call.service, self.fresh.is_empty()) {
             self.inventory.found(service, self.fresh.len() as u64);
         }
+        for finding in &self.fresh {
+            if let Some(endpoint) = finding.endpoint {
+                self.inventory.found_on(endpoint, finding.severity as u8, finding.time);
+            }
+        }
         let exchange = &call.observation.exchange;
         if let (Some(pinner), false) = (&self.pinner, self.fresh.is_empty()) {
             pinner.pin(&exchange.flow.key, exchange.ended());

@@ -7,10 +7,12 @@ mod assets;
 mod labels;
 mod lines;
 mod ranges;
+mod side;
 
 pub use about::About;
 pub use assets::Asset;
 pub use ranges::{Network, Ranges};
+pub use side::Side;
 
 use self::assets::Assets;
 use self::labels::Labels;
@@ -92,6 +94,8 @@ impl Trouble {
 #[derive(Debug, Clone, Default)]
 pub struct Context {
     zones: Ranges<Zone>,
+    /// Whether public networks are among them.
+    names_public: bool,
     proxies: Ranges<()>,
     gateways: Ranges<()>,
     assets: Assets,
@@ -200,6 +204,7 @@ impl Reading {
     /// The tables.
     pub fn finish(self) -> Context {
         Context {
+            names_public: self.zones.iter().any(|(_, zone)| *zone == Zone::Public),
             zones: Ranges::new(self.zones),
             proxies: Ranges::new(self.proxies),
             gateways: Ranges::new(self.gateways),
@@ -235,7 +240,19 @@ pub struct Placed {
 impl Context {
     /// Whether files said anything.
     pub fn is_empty(&self) -> bool {
-        let Self { zones, proxies, gateways, assets, addresses, ja4, domains, users, owners, tags } = self;
+        let Self {
+            zones,
+            names_public: _,
+            proxies,
+            gateways,
+            assets,
+            addresses,
+            ja4,
+            domains,
+            users,
+            owners,
+            tags,
+        } = self;
         zones.is_empty()
             && proxies.is_empty()
             && gateways.is_empty()

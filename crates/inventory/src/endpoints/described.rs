@@ -2,9 +2,9 @@
 
 use super::{Called, Endpoints, Owner, Placed, Vouch, vouch};
 use crate::Counters;
-use crate::endpoint::Came;
 use crate::openapi::{Described, Scope};
 use crate::templates::{NodeId, Path, What};
+use crate::usage::Origin;
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
 use tapwire_inspect::Observation;
@@ -22,7 +22,7 @@ impl Endpoints {
         owner: &mut Owner<'_>,
         called: Called<'_>,
         described: &Described,
-        came: Came,
+        origin: &Origin,
         counters: &mut Counters,
     ) -> Placed {
         let observation = called.observation;
@@ -47,7 +47,7 @@ impl Endpoints {
         let Some(endpoint) = self.all.get_mut(index as usize).and_then(Option::as_mut) else {
             return nowhere();
         };
-        endpoint.add(observation, came);
+        endpoint.add(observation, origin);
         endpoint.learn(observation, &mut self.room, &self.hashing);
         Placed {
             endpoint: Some(endpoint.id),
