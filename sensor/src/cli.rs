@@ -367,6 +367,12 @@ pub(crate) struct InventoryArgs {
     /// Show what leaves one's own network: public services called from inside ([networks]; without it, private addresses)
     #[arg(long, conflicts_with = "endpoint")]
     pub(crate) egress: bool,
+    /// Show servers of the Model Context Protocol: their tools, prompts and resources, who calls them, and what changed
+    #[arg(long, conflicts_with_all = ["endpoint", "egress"])]
+    pub(crate) mcp: bool,
+    /// Show language models: who asks them, tokens, tools that are offered and called
+    #[arg(long, conflicts_with_all = ["endpoint", "egress", "mcp"])]
+    pub(crate) llm: bool,
     /// As JSON, one object a line; those of endpoints that turned out to be others have `merged_into`
     #[arg(long)]
     pub(crate) json: bool,

@@ -1,5 +1,6 @@
 //! `inventory`: the services and endpoints of captures.
 
+use crate::agents;
 use crate::apis;
 use crate::behind;
 use crate::cli::InventoryArgs;
@@ -22,6 +23,10 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
     let Learned { report, redactor } = &mut learned;
     let text = match (&report.inventory, &args.endpoint) {
+        (Some(inventory), _) if args.mcp && args.json => agents::server_lines(inventory, redactor),
+        (Some(inventory), _) if args.mcp => agents::servers(inventory, redactor),
+        (Some(inventory), _) if args.llm && args.json => agents::model_lines(inventory, redactor),
+        (Some(inventory), _) if args.llm => agents::models(inventory, redactor),
         (Some(inventory), _) if args.egress && args.json => egress::lines(inventory, redactor),
         (Some(inventory), _) if args.egress => egress::page(inventory, redactor),
         (Some(inventory), Some(wanted)) => chosen(inventory, wanted, args.json, redactor)?,
@@ -40,6 +45,7 @@ fn table(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) 
     let mut paper = Paper::new(true);
     apis::all(inventory, redactor, &mut paper);
     behind::page(behind_tls, redactor, &mut paper);
+    agents::hint(inventory, &mut paper);
     paper.into_text()
 }
 

@@ -1,5 +1,6 @@
 //! The `tapwire` binary: command line, configuration, assembly. Nothing else.
 
+mod agents;
 mod apis;
 mod behind;
 mod callers;

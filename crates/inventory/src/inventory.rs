@@ -1,5 +1,6 @@
 //! The inventory: observations in, calls out, and what was learned of services and endpoints.
 
+use crate::agents::Agents;
 use crate::carriers::{Carrier, Carriers};
 use crate::context::{About, Context, Side};
 use crate::egress::Egress;
@@ -35,6 +36,7 @@ pub struct Inventory {
     pub(crate) principals: Principals,
     pub(crate) context: Arc<Context>,
     probing: Probing,
+    pub(crate) agents: Agents,
     counters: Counters,
     pulses: Pulses,
     pub(crate) series: Series,
@@ -86,6 +88,7 @@ impl Inventory {
             principals: Principals::new(&config, hashing.clone()),
             context: Arc::clone(&config.context),
             probing: Probing::default(),
+            agents: Agents::default(),
             carriers: Carriers::new(hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
@@ -154,6 +157,11 @@ impl Inventory {
     /// The tags of an endpoint, by its id, sorted.
     pub fn tags(&self, id: EndpointId) -> Vec<Arc<str>> {
         self.endpoint(id).map(|endpoint| self.about(endpoint).tags).unwrap_or_default()
+    }
+
+    /// Servers of MCP and language models.
+    pub const fn agents(&self) -> &Agents {
+        &self.agents
     }
 
     /// Rates endpoints by what is known now.
@@ -228,6 +236,7 @@ impl Inventory {
             Some(service) => Arc::clone(&service.name),
             None => service_name(&observation).into(),
         };
+        self.agents.learn(&name, &observation, origin.caller);
         Call {
             service: Some(name),
             endpoint: placed.endpoint,

@@ -7,6 +7,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod agents;
 mod call;
 mod carried;
 mod carriers;
@@ -37,6 +38,7 @@ mod templates;
 mod transcript;
 mod usage;
 
+pub use agents::{AgentCounters, Agents, Definition, Model, Names, Offer, OfferKind, Offers, Server};
 pub use call::{Call, EndpointId, Principal, PrincipalKind};
 pub use carried::Carried;
 pub use conduct::Conduct;

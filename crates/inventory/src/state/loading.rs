@@ -79,6 +79,8 @@ impl Loading {
             Section::Methods => fill(&mut saved.methods, entries, MAX_METHODS)?,
             Section::Services => fill(&mut self.services, entries, inventory.config.max_services)?,
             Section::Days => inventory.series.load(entries)?,
+            Section::Servers => inventory.agents.load_servers(entries)?,
+            Section::Models => inventory.agents.load_models(entries)?,
         };
         Ok(())
     }

@@ -77,10 +77,12 @@ enum Section {
     Methods,
     Services,
     Days,
+    Servers,
+    Models,
 }
 
 impl Section {
-    const ALL: [Self; 11] = [
+    const ALL: [Self; 13] = [
         Self::Head,
         Self::Callers,
         Self::Sessions,
@@ -92,6 +94,8 @@ impl Section {
         Self::Methods,
         Self::Services,
         Self::Days,
+        Self::Servers,
+        Self::Models,
     ];
 
     fn of(number: u8) -> Option<Self> {
@@ -171,6 +175,8 @@ impl Inventory {
                 put_some(all, |_| 1, out)
             }
             Section::Days => self.series.save(at, out),
+            Section::Servers => self.agents.save_servers(at, out),
+            Section::Models => self.agents.save_models(at, out),
         }
     }
 }
