@@ -177,3 +177,69 @@ fn what_leaves_ones_own_network_is_an_inventory_of_its_own() {
     let calls: u64 = marked.iter().filter_map(|one| one["egress"].as_u64()).sum();
     assert!(calls > 0 && marked.iter().all(|one| one["egress"] == one["calls"]), "{marked:?}");
 }
+
+fn named<'a>(list: &'a Value, name: &str) -> &'a Value {
+    let all = list.as_array().into_iter().flatten();
+    all.into_iter().find(|one| one["name"] == name).unwrap_or_else(|| panic!("{name} in {list}"))
+}
+
+#[test]
+fn servers_of_mcp_show_their_tools_and_who_calls_them() {
+    let servers = inventory("mcp", &["--mcp", "--json"]).events();
+    assert_eq!(servers.len(), 3);
+    for server in &servers {
+        assert_eq!(server["tools"].as_array().map(Vec::len), Some(4), "{server}");
+        let order = named(&server["tools"], "get_order");
+        assert_eq!(
+            (&order["calls"], &order["changes"], &order["listed"]),
+            (&json!(3), &json!(0), &json!(true))
+        );
+        assert_eq!(order["first_definition"], order["last_definition"]);
+        assert_eq!(order["first_definition"]["description"], "4452802fe6f5701f");
+        let missing = named(&server["tools"], "no_such_tool");
+        assert_eq!((&missing["listed"], &missing["calls"]), (&json!(false), &json!(1)));
+        assert_eq!((&server["reads"], &server["resources_read"]), (&json!(2), &json!(2)));
+        assert_eq!(named(&server["prompts"], "complaint")["calls"], 1);
+    }
+    let failures = |server: &Value| named(&server["tools"], "get_order")["failed"].as_u64();
+    assert_eq!(
+        servers.iter().map(failures).collect::<Vec<_>>(),
+        [Some(2), Some(2), Some(0)],
+        "a stream answers elsewhere"
+    );
+    assert_eq!((&servers[0]["name"], &servers[0]["version"]), (&json!("shop"), &json!("1.2.3")));
+    let table = page("mcp", &["--mcp"]);
+    assert!(table.contains("no_such_tool") && table.contains("never listed"), "{table}");
+    assert!(page("mcp", &[]).contains("3 servers of MCP with 12 tools: tapwire inventory --mcp"), "a hint");
+    assert!(!page("demo", &[]).contains("tapwire inventory --mcp"));
+}
+
+#[test]
+fn language_models_show_tokens_and_tools() {
+    let models = inventory("llm", &["--llm", "--json"]).events();
+    let told: Vec<_> = models
+        .iter()
+        .map(|one| {
+            let figures = ["calls", "failed", "streamed", "input_tokens", "output_tokens"];
+            (one["model"].as_str().unwrap_or(""), figures.map(|name| one[name].as_u64().unwrap_or(u64::MAX)))
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [
+            ("embed-1", [1, 0, 0, 8, 0]),
+            ("llama-1", [3, 0, 0, 42, 15]),
+            ("no-such-model", [1, 1, 0, 0, 0]),
+            ("small-1", [1, 0, 0, 17, 6]),
+            ("small-1-2026-01-01", [3, 0, 1, 63, 27]),
+            ("tall-1", [3, 0, 1, 69, 30]),
+        ]
+    );
+    let small = models.iter().find(|one| one["model"] == "small-1-2026-01-01").expect("a model");
+    assert_eq!(
+        (&small["tools_offered"], &small["tools_called"]),
+        (&json!({"get_order": 1}), &json!({"get_order": 1}))
+    );
+    let table = page("llm", &["--llm"]);
+    assert!(table.contains("tokens: 63 in, 27 out; 1 streamed, 0 failed"), "{table}");
+}
