@@ -11,8 +11,7 @@ pub use llm::{Model, Names};
 pub use mcp::{Definition, Offer, OfferKind, Offers, Server};
 
 use crate::endpoint::status;
-use crate::state::Unfit;
-use crate::state::piece::{put_some, take_all};
+use crate::state::{Unfit, put_some, take_all};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tapwire_inspect::{Fact, Facts, Observation};
