@@ -3,7 +3,8 @@
 use serde_json::Value;
 use std::fs;
 use std::path::PathBuf;
-use tapwire_testkit::{ByteOrder, Capture, Conversation, Resolution, Turn};
+use tapwire_capture::{ByteOrder, Resolution};
+use tapwire_testkit::{Capture, Conversation, Turn};
 use tapwire_tests::{Fixture, Ran, Tapwire, fixtures};
 use tapwire_wire::{Endpoint, Timestamp};
 
