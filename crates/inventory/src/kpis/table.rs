@@ -135,14 +135,13 @@ pub fn worst(inventory: &Inventory, kpi: &Kpi, scope: &Scope, most: usize) -> Ve
         }
         Measure::Service(of) if *scope == Scope::All => {
             let documented = documented(&looks);
-            let all = areas(inventory, &Sensed::default(), &documented)
+            areas(inventory, &Sensed::default(), &documented)
                 .map(|area| Contributor {
                     service: Arc::clone(&area.service.name),
                     endpoint: None,
                     part: of(&area),
                 })
-                .collect();
-            all
+                .collect()
         }
         _ => Vec::new(),
     };

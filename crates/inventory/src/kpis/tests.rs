@@ -1,6 +1,7 @@
 use super::*;
 use crate::context::Reading;
 use crate::openapi::Given;
+use crate::state::{Cursor, Loading};
 use crate::transcript::exchange;
 use crate::{Config, Inventory};
 use std::collections::BTreeMap;
@@ -71,6 +72,13 @@ fn config(described: bool, sections: &str) -> Config {
 }
 
 fn learned(config: Config, calls: &[Call]) -> Inventory {
+    let mut inventory = placed(config, calls);
+    inventory.settle();
+    inventory.keep_day();
+    inventory
+}
+
+fn placed(config: Config, calls: &[Call]) -> Inventory {
     let mut inspector = Inspector::new(tapwire_inspect::Config::new(KEY));
     let mut inventory = Inventory::new(config);
     for (number, call) in (1..).zip(calls) {
@@ -92,8 +100,6 @@ fn learned(config: Config, calls: &[Call]) -> Inventory {
         let observation = inspector.exchange(exchange);
         inventory.place(observation);
     }
-    inventory.settle();
-    inventory.keep_day();
     inventory
 }
 
@@ -327,6 +333,22 @@ fn a_day_has_what_came_on_it() {
     assert_eq!(series.on(14, open, &pay).part(), Some(Part::of(0, 1)));
     // On the 14th: known since the 10th, and new within seven days.
     is(&shop, "drift", 0, 1);
+}
+
+#[test]
+fn a_checkpoint_of_an_open_day_goes_on_with_it() {
+    let on = |day: i64, status| call(day * DAY, "GET /orders", status);
+    let shop = placed(config(false, ""), &[on(10, 200), on(11, 200), on(11, 500)]);
+    let mut loading = Loading::new(config(false, ""));
+    let (mut cursor, mut piece) = (Cursor::default(), Vec::new());
+    while shop.save(&mut cursor, &mut piece) {
+        assert_eq!(loading.take(&piece), Ok(()));
+    }
+    let (mut loaded, _) = loading.finish().expect("a checkpoint");
+    loaded.keep_day();
+    let errors = Kpi::named("server-errors").unwrap();
+    let on = |day| loaded.series().on(day, errors, &Scope::All).part();
+    assert_eq!((on(10), on(11)), (Some(Part::of(0, 1)), Some(Part::of(1, 2))));
 }
 
 #[test]
