@@ -186,7 +186,7 @@ const OWN: &str = r#"
 id = "orders-are-read-with-a-key"
 title = "Orders without a key"
 severity = "high"
-where = "template starts_with '/orders' and not auth contains api-key"
+where = "service == 'shop.test' and template starts_with '/orders' and not auth contains api-key"
 references = ["House rule 7"]
 fix = "Ask for a key."
 test = "Call it without one."
@@ -240,7 +240,7 @@ fn wrong_entries_are_one_line_that_names_them() {
         (
             "template starts_with",
             "tempate starts_with",
-            &["[[policy]] 1", "column 1", "'tempate'", "'template'"][..],
+            &["[[policy]] 1", "column 28", "'tempate'", "'template'"][..],
         ),
         ("starts_with '/orders'", "> 3", &["[[policy]] 1", "'>' does not fit"]),
         ("\"high\"", "\"grave\"", &["severity", "'grave'", "critical"]),
