@@ -12,6 +12,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tapwire_capture::SourceNames;
+use tapwire_detect::policies::Change;
 use tapwire_detect::{Detectors, Finding, Policies, Posture};
 use tapwire_event::{SensorReport, View};
 use tapwire_inspect::Observation;
@@ -239,7 +240,9 @@ impl Analyst {
 
     fn tell(&mut self, postures: Vec<Posture>) {
         for posture in postures {
-            self.outlets.iter_mut().for_each(|outlet| outlet.posture(&posture));
+            if posture.change != Change::Unchanged {
+                self.outlets.iter_mut().for_each(|outlet| outlet.posture(&posture));
+            }
             if self.postures.len() < MAX_KEPT_FINDINGS || self.postures.contains_key(&posture.uid) {
                 self.postures.insert(posture.uid, posture);
             }

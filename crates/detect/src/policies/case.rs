@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Findings whose life is remembered; further ones are told and forgotten, and counted.
+/// Findings whose life is remembered; further ones are counted, and not told.
 pub(crate) const MAX_CASES: usize = 20_000;
 
 /// Where a finding stands.

@@ -27,6 +27,8 @@ pub struct Policies {
     /// Packet time from which the next look is due; `None` before the first call.
     due: Option<Timestamp>,
     now: Timestamp,
+    /// Whether this is the last look.
+    ended: bool,
     judged: Vec<bool>,
     counters: PolicyCounters,
 }
@@ -47,7 +49,7 @@ pub struct PolicyCounters {
     pub looks: u64,
     /// Events told.
     pub told: u64,
-    /// Findings that nothing is remembered of.
+    /// Findings that are not told, each time they are met: there is no room to remember them.
     pub beyond_cases: u64,
 }
 
@@ -61,6 +63,7 @@ impl Policies {
             sweep: None,
             due: None,
             now: Timestamp::MIN,
+            ended: false,
             judged: Vec::new(),
             counters: PolicyCounters::default(),
         }
@@ -91,10 +94,11 @@ impl Policies {
         self.look(inventory, STEP, out);
     }
 
-    /// The traffic ended: looks at everything once more.
+    /// The traffic ended: looks at everything once more, and adds what stands as it did, too.
     pub fn finish(&mut self, inventory: &Inventory, out: &mut Vec<Posture>) {
         if self.due.is_some() {
             self.sweep = None;
+            self.ended = true;
             self.look(inventory, usize::MAX, out);
         }
     }
@@ -165,23 +169,22 @@ impl Policies {
         if !is_known && tally.standing.is_empty() && tally.excused.is_none() {
             return None;
         }
-        let verified_after = self.settings.verified_after;
-        let mut forgotten = Case::new(now.nanos());
-        let case = match self.cases.open(&rule.id, service, now.nanos()) {
-            Some(case) => case,
-            None => {
-                self.counters.beyond_cases += 1;
-                &mut forgotten
-            }
+        let (verified_after, ended) = (self.settings.verified_after, self.ended);
+        let Some(case) = self.cases.open(&rule.id, service, now.nanos()) else {
+            self.counters.beyond_cases += 1;
+            return None;
         };
         let calls = calls_of(inventory, &case.endpoints);
         let next = next(case, &tally, calls, verified_after);
         let grown = tally.total >= 2 * case.total && tally.total > case.total;
-        if case.told > 0 && next == case.stage && !(next.stands() && grown) {
+        let unchanged = case.told > 0 && next == case.stage && !(next.stands() && grown);
+        if unchanged && !(ended && next.stands()) {
             return None;
         }
-        case.enter(next, &tally, calls);
-        self.counters.told += 1;
+        if !unchanged {
+            case.enter(next, &tally, calls);
+            self.counters.told += 1;
+        }
         let uid = uid(rule, service, None);
         Some(Posture {
             uid,
@@ -190,6 +193,7 @@ impl Policies {
             opened: Timestamp::from_nanos(case.opened),
             stage: next,
             change: match (case.told, next) {
+                _ if unchanged => Change::Unchanged,
                 (_, Stage::Verified) => Change::Closed,
                 (1, _) => Change::Created,
                 _ => Change::Updated,

@@ -16,6 +16,8 @@ pub enum Change {
     Updated,
     /// It is over.
     Closed,
+    /// Nothing that is worth an event: how it stands when the traffic ended.
+    Unchanged,
 }
 
 /// An endpoint that a finding is about.

@@ -9,6 +9,9 @@ mod each;
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
 
+/// Makes connections other than they are by themselves.
+type ChangeOf = Box<dyn Fn(&mut FlowStamp)>;
+
 /// A service that is called, and what policies say of it.
 struct Bench {
     inspector: Inspector,
@@ -17,7 +20,7 @@ struct Bench {
     number: u32,
     told: Vec<Posture>,
     /// What is different about the connections.
-    change: Option<Box<dyn Fn(&mut FlowStamp)>>,
+    change: Option<ChangeOf>,
 }
 
 impl Bench {
@@ -143,6 +146,16 @@ fn what_comes_and_goes_is_not_called_fixed_each_time() {
     let stages = bench.stages(COOKIE);
     assert!(stages.len() <= 6, "{stages:?}");
     assert!(!stages.contains(&Stage::Verified), "{stages:?}");
+}
+
+#[test]
+fn at_the_end_all_that_stands_is_shown_with_its_last_figures() {
+    let mut bench = Bench::new(&[], &[]);
+    bench.calls(40, LOGIN, SCRIPTED);
+    bench.policies.finish(&bench.inventory, &mut bench.told);
+    let changes: Vec<Change> = bench.told.iter().map(|one| one.change).collect();
+    assert_eq!(changes, [Change::Created, Change::Unchanged]);
+    assert!(bench.told[1].reason.contains("seen in 40 of 40 calls"), "{}", bench.told[1].reason);
 }
 
 #[test]

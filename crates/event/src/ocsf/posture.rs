@@ -10,7 +10,7 @@ use tapwire_detect::{Posture, Stage};
 const fn activity(change: Change) -> i64 {
     match change {
         Change::Created => 1,
-        Change::Updated => 2,
+        Change::Updated | Change::Unchanged => 2,
         Change::Closed => 3,
     }
 }

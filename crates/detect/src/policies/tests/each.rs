@@ -3,7 +3,6 @@
 use super::*;
 use std::sync::Arc;
 use tapwire_inventory::context::Reading;
-use tapwire_protocol::FlowStamp;
 use tapwire_protocol::tls::{Certificate, Facts};
 use tapwire_wire::{Endpoint, FlowKey};
 
@@ -82,21 +81,28 @@ const MAIL: &str = r#"200||{"email":"jane.doe@shop.example"}"#;
 const PLAIN: &str = r#"200||{"page":1}"#;
 const START: i64 = 1_700_000_000;
 
-/// The policies with a call that they are about and one that they are not.
-fn cases() -> Vec<(&'static str, Play, Play)> {
-    let get = |target: &str, fields: &str, answer: &str| call(&format!("GET {target}"), fields, answer);
-    let cookie = |attributes: &str| {
-        call(
-            "POST /login",
-            "Content-Length: 0\r\n",
-            &format!("200|Set-Cookie: sessionid=a1b2{attributes}\r\n|"),
-        )
-    };
-    let cors = |origin: &str, allowed: &str| {
-        let headers =
-            format!("Access-Control-Allow-Origin: {allowed}\r\nAccess-Control-Allow-Credentials: true\r\n");
-        get("/me", &format!("Origin: {origin}\r\n{TOKEN}"), &format!("200|{headers}|{{}}"))
-    };
+fn get(target: &str, fields: &str, answer: &str) -> Play {
+    call(&format!("GET {target}"), fields, answer)
+}
+
+fn cookie(attributes: &str) -> Play {
+    call("POST /login", "Content-Length: 0\r\n", &format!("200|Set-Cookie: sessionid=a1b2{attributes}\r\n|"))
+}
+
+fn cors(origin: &str, allowed: &str) -> Play {
+    let headers =
+        format!("Access-Control-Allow-Origin: {allowed}\r\nAccess-Control-Allow-Credentials: true\r\n");
+    get("/me", &format!("Origin: {origin}\r\n{TOKEN}"), &format!("200|{headers}|{{}}"))
+}
+
+/// A policy with a call that it is about and one that it is not.
+type Twin = (&'static str, Play, Play);
+
+fn cases() -> Vec<Twin> {
+    [of_exposure(), of_data(), of_transport(), of_configuration()].concat()
+}
+
+fn of_exposure() -> Vec<Twin> {
     vec![
         ("sensitive-data-without-authentication", get("/people", "", SSN), get("/people", TOKEN, SSN)),
         ("health-data-without-authentication", get("/records", "", HEALTH), get("/records", TOKEN, HEALTH)),
@@ -115,6 +121,11 @@ fn cases() -> Vec<(&'static str, Play, Play)> {
         ("personal-data-without-authentication", get("/users", "", MAIL), get("/users", TOKEN, MAIL)),
         ("change-without-authentication", call("DELETE /a", "", "204"), call("DELETE /a", TOKEN, "204")),
         ("undocumented-sensitive-endpoints", get("/people", TOKEN, SSN), get("/people", TOKEN, PLAIN)),
+    ]
+}
+
+fn of_data() -> Vec<Twin> {
+    vec![
         ("card-secrets-in-answers", get("/pay", TOKEN, CARD_SECRET), get("/pay", TOKEN, CARD)),
         ("whole-card-numbers-in-answers", get("/pay", TOKEN, CARD), get("/pay", TOKEN, MASKED)),
         (
@@ -152,6 +163,11 @@ fn cases() -> Vec<(&'static str, Play, Play)> {
             get("/me", TOKEN, r#"200|Cache-Control: public, max-age=60|{"email":"jane.doe@shop.example"}"#),
             get("/me", TOKEN, r#"200|Cache-Control: private, max-age=60|{"email":"jane.doe@shop.example"}"#),
         ),
+    ]
+}
+
+fn of_transport() -> Vec<Twin> {
+    vec![
         (
             "clear-text-over-public-networks",
             get("/a", TOKEN, PLAIN).public(),
@@ -185,6 +201,11 @@ fn cases() -> Vec<(&'static str, Play, Play)> {
             get("/a", TOKEN, PLAIN).tls(),
             get("/a", TOKEN, "200|Strict-Transport-Security: max-age=31536000|{}").tls(),
         ),
+    ]
+}
+
+fn of_configuration() -> Vec<Twin> {
+    vec![
         ("unsigned-tokens-accepted", get("/a", UNSIGNED, PLAIN), get("/a", UNSIGNED, "401||{}")),
         ("tokens-without-expiry", get("/a", ENDLESS, PLAIN), get("/a", HOUR, PLAIN)),
         ("long-lived-tokens", get("/a", YEARS, PLAIN), get("/a", HOUR, PLAIN)),
@@ -239,7 +260,7 @@ fn about(plays: &[(usize, &Play)]) -> Vec<String> {
 }
 
 impl Play {
-    fn flow(&self) -> Box<dyn Fn(&mut FlowStamp)> {
+    fn flow(&self) -> ChangeOf {
         let (client, server) = (Endpoint::v4(self.client, 40_000), Endpoint::v4(self.server, 8080));
         let tls = self.tls.clone().map(Arc::new);
         Box::new(move |flow| {
