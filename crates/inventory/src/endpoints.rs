@@ -5,9 +5,10 @@ use crate::endpoint::{Endpoint, status};
 use crate::hashing::{BuildAsIs, Keyed};
 use crate::openapi::{Prior, Scope};
 use crate::schemas::Room;
-use crate::templates::{Answer, Change, NodeId, Path, Templates, What};
+use crate::templates::{Answer, Change, METHODS, NodeId, Path, Templates, What};
 use crate::usage::Origin;
 use crate::{Config, Counters, EndpointId, template};
+use echo::Echo;
 use siphasher::sip::SipHasher24;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
@@ -25,6 +26,7 @@ const FAILED_CALLS: u8 = 3;
 pub(crate) const MAX_PENDING: usize = 8192;
 
 mod described;
+mod echo;
 mod saved;
 
 pub(crate) use saved::{Owners, Saved};
@@ -109,7 +111,7 @@ impl Endpoints {
             by_id: HashMap::with_hasher(hashing.clone()),
             merged: HashMap::with_hasher(hashing.clone()),
             merges: VecDeque::new(),
-            methods: Vec::new(),
+            methods: METHODS.map(Arc::from).to_vec(),
             pending: HashMap::default(),
             max: config.max_endpoints,
             max_operations: config.max_operations_per_path as usize,
@@ -295,7 +297,7 @@ impl Endpoints {
 
     /// Judges every word of a service's paths, whether it is due or not.
     pub(crate) fn settle(&mut self, mut owner: Owner<'_>, counters: &mut Counters) {
-        self.templates.judge_below(owner.root, &mut self.changes);
+        self.templates.judge_below(owner.root, true, &mut self.changes);
         self.carry_out(&mut owner, counters);
     }
 
@@ -326,6 +328,8 @@ impl Endpoints {
             counters.beyond_segments += 1;
             return Err(nowhere());
         };
+        let echo = Echo::of(observation);
+        self.templates.see_echo(node, |word| echo.has(word));
         if let Some(known) = self.templates.endpoint(node, what) {
             return Ok((node, known));
         }

@@ -6,7 +6,13 @@ use tapwire_inspect::SegmentKind;
 
 impl Templates {
     /// Makes the words below a node values of its parameter. They all have the same ending.
-    pub(super) fn merge_words(&mut self, at: NodeId, words: &[NodeId], changes: &mut Vec<Change>) {
+    pub(super) fn merge_words(
+        &mut self,
+        at: NodeId,
+        words: &[NodeId],
+        last: bool,
+        changes: &mut Vec<Change>,
+    ) {
         let Some(first) = words.first() else { return };
         let ending: Box<str> = self.node(*first).ending().into();
         let parameter = match self.parameter(at, &ending) {
@@ -14,13 +20,16 @@ impl Templates {
             None => self.new_parameter(at, SegmentKind::Word, &ending),
         };
         self.node_mut(parameter).kinds |= bit(SegmentKind::Word);
+        let root = self.root_of(at);
         for word in words {
+            let value = self.key(root, self.word(*word).as_bytes());
+            self.values.add(value);
             self.leave_parent(at, *word);
             self.unify(*word, parameter, changes);
             self.merged += 1;
         }
         self.retitle(parameter, changes);
-        self.judge_below(parameter, changes);
+        self.judge_below(parameter, last, changes);
     }
 
     /// Takes a word out of its parent's hands.

@@ -9,8 +9,10 @@ mod compare;
 mod judge;
 mod merge;
 mod node;
+mod odds;
 mod saved;
 mod text;
+mod values;
 mod words;
 
 use crate::hashing::{BuildAsIs, Keyed};
@@ -21,7 +23,15 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher};
 use tapwire_inspect::{KeySample, PathSegment, SegmentKind};
 use tapwire_protocol::Head;
+use values::Values;
 use words::Standing;
+
+/// Methods that have the same number in every inventory: the first of all that come.
+pub(crate) const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];
+const GET: u16 = 0;
+const POST: u16 = 1;
+/// What is done with one item, not with a collection.
+const ITEM_METHODS: std::ops::RangeInclusive<u16> = 2..=4;
 
 /// Words below one node that are kept apart.
 const MAX_WORDS: usize = 256;
@@ -87,6 +97,8 @@ pub(crate) struct Templates {
     /// By a keyed hash of node and word.
     children: HashMap<u64, NodeId, BuildAsIs>,
     max_nodes: usize,
+    /// Words that turned out to be values.
+    values: Values,
     /// Paths that found no room.
     pub(crate) refused: u64,
     /// Words that became values of a parameter.
@@ -102,6 +114,7 @@ impl Templates {
             free: Vec::new(),
             children: HashMap::default(),
             max_nodes,
+            values: Values::default(),
             refused: 0,
             merged: 0,
         }
@@ -195,23 +208,45 @@ impl Templates {
         Some(at)
     }
 
-    /// The segment that was taken for a value though the answer is not that of other values: the last such.
+    /// The last segment that was taken for a value though nothing speaks for it: the answer is not that of other values, or
+    /// no value was called so, and it does not look like one.
     fn is_misfit(&self, root: NodeId, path: Path<'_>, what: What, answer: &Answer<'_>) -> Option<usize> {
         let mut at = root;
-        let mut last = None;
+        let (mut last, mut word) = (None, false);
         for (index, segment) in path.segments.iter().enumerate() {
-            let (next, guessed) = self.step(at, path.bytes(*segment), segment.kind)?;
-            last = if guessed { Some(index) } else { last };
+            let Some((next, guessed)) = self.step(at, path.bytes(*segment), segment.kind) else {
+                return last.filter(|_| word);
+            };
+            if guessed {
+                let text = text::canonical(path.bytes(*segment));
+                (last, word) = (Some(index), !words::is_value_like(&text) && !self.is_known_value(at, &text));
+            }
             at = next;
         }
-        let slot = self.node(at).slot(what.method, what.operation)?;
-        last.filter(|_| answer.is_success() && !slot.answers.fits(answer))
+        match self.node(at).slot(what.method, what.operation) {
+            Some(slot) => last.filter(|_| answer.is_success() && !slot.answers.fits(answer)),
+            None => last.filter(|_| word),
+        }
     }
 
     fn see_kind(&mut self, at: NodeId, kind: SegmentKind) {
         let node = self.node_mut(at);
         if matches!(node.label, Label::Parameter(..)) {
             node.kinds |= if kind.is_parameter() { bit(kind) } else { 0 };
+        }
+    }
+
+    /// Notes which words on the way to a node an answer repeats.
+    pub(crate) fn see_echo(&mut self, at: NodeId, is_repeated: impl Fn(&str) -> bool) {
+        let mut next = at;
+        while self.node(next).label != Label::Root {
+            let node = self.node_mut(next);
+            let Label::Word(word) = &node.label else {
+                next = node.parent;
+                continue;
+            };
+            node.echoed |= node.standing == Standing::Free && !node.echoed && is_repeated(word);
+            next = node.parent;
         }
     }
 
@@ -289,6 +324,20 @@ impl Templates {
         self.nodes.iter().map(Node::bytes).sum::<usize>()
             + self.children.capacity() * (size_of::<(u64, NodeId)>() + 1)
             + self.free.capacity() * size_of::<NodeId>()
+            + self.values.bytes()
+    }
+
+    /// Whether that word is a value of a parameter elsewhere in the same service.
+    fn is_known_value(&self, at: NodeId, word: &str) -> bool {
+        self.values.has(self.key(self.root_of(at), word.as_bytes()))
+    }
+
+    fn root_of(&self, at: NodeId) -> NodeId {
+        let mut root = at;
+        while self.node(root).label != Label::Root {
+            root = self.node(root).parent;
+        }
+        root
     }
 
     fn key(&self, at: NodeId, word: &[u8]) -> u64 {

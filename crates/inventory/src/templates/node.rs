@@ -43,6 +43,8 @@ pub(crate) struct Node {
     pub(super) words: Vec<NodeId>,
     pub(super) parameters: Vec<NodeId>,
     pub(super) slots: Vec<Slot>,
+    /// Whether an answer there had this word for the value of a member that identifies.
+    pub(super) echoed: bool,
     /// Calls through or to this node.
     pub(super) hits: u32,
     /// Its words are looked at when it has had so many calls.
@@ -59,6 +61,7 @@ impl Node {
             words: Vec::new(),
             parameters: Vec::new(),
             slots: Vec::new(),
+            echoed: false,
             hits: 0,
             look: 3,
         }
@@ -67,6 +70,11 @@ impl Node {
     /// Whether a word may be a value of this parameter.
     pub(super) const fn is_open(&self) -> bool {
         self.kinds & bit(SegmentKind::Word) != 0
+    }
+
+    /// Whether values drawn by lot were seen of this parameter.
+    pub(super) const fn is_drawn(&self) -> bool {
+        self.kinds & bit(SegmentKind::Identifier) != 0
     }
 
     /// What follows the identifier in the same segment.

@@ -1,6 +1,7 @@
 //! What a word of a path says by itself.
 
-/// Words that stand where identifiers stand and mean the caller or an action; they stay where their traffic is another's.
+/// Words that stand where identifiers stand and mean the caller or an action; they stay where their traffic is another's, as
+/// formats do (`/export/pdf`).
 const RESERVED: &[&str] = &[
     "all",
     "autocomplete",
@@ -84,8 +85,8 @@ pub(crate) fn standing(word: &str) -> Standing {
     let lower = word.to_ascii_lowercase();
     let plain = stem(&lower).0;
     match () {
-        () if CALLER.contains(&plain) || version_like(plain) => Standing::Fixed,
-        () if RESERVED.contains(&plain) => Standing::Reserved,
+        () if CALLER.contains(&plain) || version_like(plain) && !is_opaque(word) => Standing::Fixed,
+        () if RESERVED.contains(&plain) || EXTENSIONS.contains(&plain) => Standing::Reserved,
         () => Standing::Free,
     }
 }
@@ -101,35 +102,58 @@ fn version_like(word: &str) -> bool {
 
 /// Whether a word looks like a value: digits, escapes, or several parts.
 pub(crate) fn is_value_like(word: &str) -> bool {
-    let parts = word.bytes().filter(|byte| matches!(byte, b'-' | b'_' | b'.')).count();
-    parts >= 2 || is_opaque(word) || word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'%')
+    has_parts(word) || is_opaque(word) || has_digits(word)
 }
 
-/// Whether a word looks drawn by lot: capitals among small letters, or consonants in a row as no language has them.
-pub(crate) fn is_opaque(word: &str) -> bool {
-    let bytes = word.as_bytes();
-    let turns = |two: &&[u8]| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase());
-    let (mut run, mut longest) = (0, 0);
-    for byte in bytes {
-        let breaks =
-            matches!(byte.to_ascii_lowercase(), b'a' | b'e' | b'i' | b'o' | b'u' | b'-' | b'_' | b'.');
-        run = if breaks { 0 } else { run + 1 };
-        longest = longest.max(run);
-    }
-    bytes.len() >= 8
-        && bytes.iter().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
-        && (bytes.windows(2).filter(turns).count() >= 3 && longest >= 4 || longest >= 6)
+/// Whether there are digits or escapes in it.
+pub(crate) fn has_digits(word: &str) -> bool {
+    word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'%')
 }
 
-/// Whether a word looks like one of the API's own: a plural, or several words written as one.
-pub(crate) fn is_api_like(word: &str) -> bool {
+/// Whether it is three words and more.
+pub(crate) fn has_parts(word: &str) -> bool {
+    word.bytes().filter(|byte| matches!(byte, b'-' | b'_' | b'.')).count() >= 2
+}
+
+/// Whether it is a plural, as resources have for names.
+pub(crate) fn is_plural(word: &str) -> bool {
     let word = stem(word).0;
-    let inner_capital = word
-        .as_bytes()
-        .windows(2)
-        .any(|two| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase()));
-    let plural = word.len() > 3 && word.ends_with('s') && !word.ends_with("ss");
-    !is_value_like(word) && (inner_capital || plural) || RESERVED.contains(&word)
+    word.len() > 3 && word.ends_with('s') && !word.ends_with("ss")
+}
+
+/// Whether it is several words written as one.
+pub(crate) fn is_camel(word: &str) -> bool {
+    let turns = |two: &[u8]| matches!(two, [a, b] if a.is_ascii_lowercase() && b.is_ascii_uppercase());
+    stem(word).0.as_bytes().windows(2).any(turns)
+}
+
+/// Pairs of letters that words of paths have: for each first letter, the second ones as bits. From the words of the
+/// tuning half of published descriptions: the most common pairs that make up 97.5 % of all.
+const COMMON_PAIRS: [u32; 26] = [
+    0x17e_b96e, 0x116_4911, 0x11e_4d95, 0x036_dd53, 0x1ff_f9ff, 0x11e_4931, 0x016_69d1, 0x014_4115,
+    0x22e_f87f, 0x000_4010, 0x014_0111, 0x11c_491d, 0x014_d113, 0x13e_fd7d, 0x17e_ff6f, 0x01e_e99d,
+    0x010_0000, 0x13e_f57d, 0x13c_fdb5, 0x17e_c995, 0x00e_f95f, 0x000_c111, 0x004_6111, 0x008_8010,
+    0x004_b010, 0x000_0011,
+];
+
+/// Whether a word looks drawn by lot: two pairs of letters and more, and a quarter of all, are such as words do not have.
+/// Of 2,172 words of paths 0.6 % look so, of eight random letters 94 %.
+pub(crate) fn is_opaque(word: &str) -> bool {
+    let (mut pairs, mut rare) = (0, 0);
+    for two in word.as_bytes().windows(2) {
+        let &[first, second] = two else { continue };
+        if first.is_ascii_alphabetic() && second.is_ascii_alphabetic() {
+            let next_word = first.is_ascii_lowercase() && second.is_ascii_uppercase();
+            pairs += 1;
+            rare += u32::from(!next_word && !is_common(first, second));
+        }
+    }
+    rare >= 2 && rare * 4 >= pairs && word.is_ascii()
+}
+
+fn is_common(first: u8, second: u8) -> bool {
+    let letter = |byte: u8| byte.to_ascii_lowercase().wrapping_sub(b'a');
+    COMMON_PAIRS.get(usize::from(letter(first))).is_some_and(|row| row & 1 << letter(second) != 0)
 }
 
 /// A segment without what stands behind an identifier: a file extension, or the verb of a custom method (`42:cancel`).
