@@ -17,6 +17,9 @@ const LIKELY_AT_LAST: f32 = 0.5;
 const HASTE: f32 = 0.3;
 const SETTLED_CALLS: u32 = 64;
 
+/// Calls that words have to have where answers do not tell, while more may come: verbs come once each at first, too.
+const UNTOLD_CALLS: u32 = 24;
+
 impl Templates {
     /// Judges the words on the way to a node, from the root down.
     pub(crate) fn judge_way(&mut self, at: NodeId, changes: &mut Vec<Change>) {
@@ -123,6 +126,10 @@ impl Templates {
     /// Words that are data by their number and looks: of all, those that nothing tells from most of the others.
     fn untold(&self, at: NodeId, siblings: &Siblings, last: bool) -> Vec<NodeId> {
         let all = &siblings.compared;
+        let calls: u32 = all.iter().map(|id| self.node(*id).hits).sum();
+        if !last && calls < UNTOLD_CALLS {
+            return Vec::new();
+        }
         let alike: Vec<NodeId> = all.iter().copied().filter(|word| self.is_untold(*word, all)).collect();
         if self.is_data(at, &alike, siblings, last) { alike } else { Vec::new() }
     }
