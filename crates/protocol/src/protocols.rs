@@ -6,7 +6,7 @@ use crate::h1::{Start, probe};
 use crate::h2::conversation::{Conversation as Http2, Proof};
 use crate::h2::search;
 use crate::output::{Config, Counters, Output};
-use crate::talk::{Switch, Talk, Upgrade};
+use crate::talk::{Next, Switch, Talk, Upgrade};
 use crate::tls::{self, Facts, KeyStore, Layer, Parked, Services, Shared, TlsConfig, TlsCounters};
 use crate::websocket::{Inflaters, Socket};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
@@ -216,13 +216,7 @@ impl<E: ExchangeSink> Protocols<E> {
             _ => 0,
         };
         if let State::Tls(_) = state {
-            self.count_opaque(Kind::Tls, chunk.bytes.len() - used);
-            let rest = Chunk {
-                bytes: chunk.bytes.get(used..).unwrap_or_default(),
-                at: chunk.at + used as u64,
-                ..*chunk
-            };
-            return self.tls_event(flow, state, &StreamEvent::Data(rest));
+            return self.tls_data(flow, state, chunk, used);
         }
         // A protocol uses up all bytes, or gives way to another, which happens at most as often as there are bytes.
         while used < chunk.bytes.len() {
@@ -241,10 +235,22 @@ impl<E: ExchangeSink> Protocols<E> {
             self.add_flow_bytes(state.kind(), until - used);
             used = until;
             match switch {
-                Some(switch) => self.switch(flow, state, switch),
+                Some(Next::Upgraded(switch)) => self.switch(flow, state, switch),
+                Some(Next::Tls) => {
+                    self.enter_tls(flow, state, chunk.side);
+                    return self.tls_data(flow, state, chunk, used);
+                }
                 None => return,
             }
         }
+    }
+
+    /// TLS takes what follows in the chunk.
+    fn tls_data(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>, used: usize) {
+        self.count_opaque(Kind::Tls, chunk.bytes.len() - used);
+        let bytes = chunk.bytes.get(used..).unwrap_or_default();
+        let rest = Chunk { bytes, at: chunk.at + used as u64, ..*chunk };
+        self.tls_event(flow, state, &StreamEvent::Data(rest));
     }
 
     /// HTTP/1 begins here, with what was held as its first bytes.
@@ -310,11 +316,7 @@ impl<E: ExchangeSink> Protocols<E> {
 
     /// The connection goes on in another protocol. What still waited in the one before is told first.
     fn switch(&mut self, flow: &FlowInfo, state: &mut State, switch: Switch) {
-        if let Some(talk) = state.talk::<E>() {
-            talk.event(&mut self.output(flow), &StreamEvent::Close(CloseReason::Fin));
-            let (charged, _) = talk.recount();
-            self.held = self.held.saturating_sub(charged);
-        }
+        self.leave(flow, state);
         let mut out = self.output(flow);
         *state = match switch.to {
             Upgrade::WebSocket => {
@@ -323,6 +325,20 @@ impl<E: ExchangeSink> Protocols<E> {
             }
             Upgrade::H2c => State::Http2(Box::new(Http2::upgraded(&mut out, switch.exchange))),
         };
+    }
+
+    /// The connection goes on in TLS, of that client.
+    fn enter_tls(&mut self, flow: &FlowInfo, state: &mut State, client: Side) {
+        self.leave(flow, state);
+        *state = State::Tls(Box::new(Layer::new(client, None)));
+    }
+
+    fn leave(&mut self, flow: &FlowInfo, state: &mut State) {
+        if let Some(talk) = state.talk::<E>() {
+            talk.event(&mut self.output(flow), &StreamEvent::Close(CloseReason::Fin));
+            let (charged, _) = talk.recount();
+            self.held = self.held.saturating_sub(charged);
+        }
     }
 
     fn count_opaque(&mut self, kind: Kind, bytes: usize) {

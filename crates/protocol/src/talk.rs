@@ -20,7 +20,7 @@ pub(crate) trait Talk<E: ExchangeSink> {
     fn recount(&mut self) -> (usize, usize);
 
     /// What the connection speaks from here on, once, when it has left this protocol for one that is known.
-    fn becomes(&mut self) -> Option<Switch> {
+    fn becomes(&mut self) -> Option<Next> {
         None
     }
 
@@ -32,6 +32,15 @@ pub(crate) trait Talk<E: ExchangeSink> {
 
     /// Reads what the next event will touch.
     fn warm(&self) {}
+}
+
+/// What a connection goes on in.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// What an exchange switched to.
+    Upgraded(Switch),
+    /// TLS, inside a tunnel that CONNECT opened (RFC 9110, 9.3.6).
+    Tls,
 }
 
 /// The connection goes on in another protocol.

@@ -9,6 +9,7 @@ use crate::h1::{
 };
 use crate::output::Output;
 use crate::talk::Upgrade;
+use crate::tls;
 use crate::{Anomaly, Direction, ExchangeSink, Framing, Message, Seen, Version};
 use tapwire_flow::{Chunk, StreamOffset};
 
@@ -290,8 +291,13 @@ impl Conversation {
         out.counters.tunnels += 1;
     }
 
-    /// The first bytes of a tunnel: HTTP in clear text is read on as if there were none, anything else is counted.
+    /// The first bytes of a tunnel: HTTP in clear text is read on as if there were none, TLS is a connection of its own, anything
+    /// else is counted.
     pub(super) fn enter_tunnel(&mut self, direction: Direction, rest: &[u8]) {
+        if direction == Direction::ToServer && tls::probe(rest) == Some(true) {
+            self.tunnels_tls = true;
+            return;
+        }
         let inner = may_begin(direction, rest);
         self.reader(direction).place = if inner { Place::Boundary } else { Place::Tunnel };
     }

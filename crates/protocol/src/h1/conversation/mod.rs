@@ -19,7 +19,7 @@ use crate::h1::pairing::{Paired, Pairer, Progress};
 use crate::h1::reader::{Place, Reader};
 use crate::output::Output;
 use crate::stream::Ongoing;
-use crate::talk::{Switch, Talk, Upgrade};
+use crate::talk::{Next, Switch, Talk, Upgrade};
 use crate::{Anomalies, Anomaly, Direction, Exchange, ExchangeSink, FlowStamp, ProxyHeader, Seen, Unseen};
 use tapwire_flow::{Chunk, Patience, StreamEvent, StreamOffset};
 use tapwire_wire::Side;
@@ -49,6 +49,8 @@ pub(crate) struct Conversation {
     asks_for: Option<Upgrade>,
     /// What the connection goes on in.
     switch: Option<Box<Switch>>,
+    /// The tunnel that CONNECT opened begins with TLS.
+    tunnels_tls: bool,
     /// What is known of the client's pipelining has been passed on.
     known_to_pipeline: bool,
     /// The answer that goes on behind its report.
@@ -80,6 +82,7 @@ impl Conversation {
             tunnelled: false,
             asks_for: None,
             switch: None,
+            tunnels_tls: false,
             known_to_pipeline: false,
             ongoing: None,
             watched: false,
@@ -116,6 +119,9 @@ impl Conversation {
         while let Some(rest) = chunk.bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let at = chunk.at + used as u64;
             used += self.step(out, direction, chunk, at, rest);
+            if self.tunnels_tls {
+                return used;
+            }
             if self.asks_for.is_some() {
                 self.settle(out, false);
                 self.asks_for = None;
@@ -279,8 +285,11 @@ impl<E: ExchangeSink> Talk<E> for Conversation {
         Self::recount(self)
     }
 
-    fn becomes(&mut self) -> Option<Switch> {
-        self.switch.take().map(|switch| *switch)
+    fn becomes(&mut self) -> Option<Next> {
+        if std::mem::take(&mut self.tunnels_tls) {
+            return Some(Next::Tls);
+        }
+        self.switch.take().map(|switch| Next::Upgraded(*switch))
     }
 
     fn warm(&self) {

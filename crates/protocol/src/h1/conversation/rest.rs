@@ -66,6 +66,7 @@ impl Conversation {
             tunnelled: false,
             asks_for: None,
             switch: None,
+            tunnels_tls: false,
             known_to_pipeline: rest.known_to_pipeline,
             ongoing: None,
             watched: false,
