@@ -65,7 +65,7 @@ impl Values {
         if self.many {
             return 0;
         }
-        if self.texts.len() >= MAX_VALUES {
+        if self.texts.len() >= MAX_VALUES || !is_plain(text) {
             return self.give_up();
         }
         self.texts.insert(at, text.into());
@@ -77,6 +77,14 @@ impl Values {
         let few = different >= 2 && values >= LEAST && values >= different * LEAST_EACH;
         (few && !self.many).then(|| self.texts.iter().map(|text| &**text).collect())
     }
+}
+
+/// Whether a text is a number or a word. Others may be anybody's, would not leave as a choice, and are not kept: what is learned
+/// is kept on disk.
+fn is_plain(text: &str) -> bool {
+    let all = |test: fn(&u8) -> bool| text.bytes().all(|byte| test(&byte));
+    all(u8::is_ascii_digit) && text.len() <= 18
+        || all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'_' | b'-')) && text.len() <= 24
 }
 
 /// Whether a field of that name holds a secret or something of a person: its values are never kept.
