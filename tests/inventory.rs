@@ -107,12 +107,7 @@ fn both_scores_are_the_sums_of_their_reasons_and_sort_the_table() {
     let rated: Vec<u64> = table
         .lines()
         .filter_map(|line| {
-            line.strip_prefix("    ")?
-                .trim_start()
-                .split_whitespace()
-                .take(2)
-                .map(|one| one.parse().ok())
-                .max()?
+            line.strip_prefix("    ")?.split_whitespace().take(2).map(|one| one.parse().ok()).max()?
         })
         .collect();
     assert_eq!(rated.len(), all.len(), "{table}");

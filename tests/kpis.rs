@@ -290,7 +290,7 @@ fn what_an_attacker_sends_is_no_markup_and_no_secret_of_the_page() {
     let turns = [
         format!("GET /{script}/x HTTP/1.1\r\nHost: {script}.example"),
         format!("GET /a?{script}={script} HTTP/1.1\r\nHost: shop.example"),
-        format!("GET /b/%3Cscript%3Ealert(1) HTTP/1.1\r\nHost: \"><img src=x onerror=alert(1)>"),
+        "GET /b/%3Cscript%3Ealert(1) HTTP/1.1\r\nHost: \"><img src=x onerror=alert(1)>".to_owned(),
         format!("{script} /c HTTP/1.1\r\nHost: shop.example\r\n{script}: {script}"),
         "GET /k?api_key=7f3kQ9zLw2VbN8xR4mTy HTTP/1.1\r\nHost: shop.example".to_owned(),
     ];

@@ -235,7 +235,7 @@ impl<E: ExchangeSink> Protocols<E> {
             self.add_flow_bytes(state.kind(), until - used);
             used = until;
             match switch {
-                Some(Next::Upgraded(switch)) => self.switch(flow, state, switch),
+                Some(Next::Upgraded(switch)) => self.switch(flow, state, *switch),
                 Some(Next::Tls) => {
                     self.enter_tls(flow, state, chunk.side);
                     return self.tls_data(flow, state, chunk, used);

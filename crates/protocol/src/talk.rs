@@ -38,7 +38,7 @@ pub(crate) trait Talk<E: ExchangeSink> {
 #[derive(Debug)]
 pub(crate) enum Next {
     /// What an exchange switched to.
-    Upgraded(Switch),
+    Upgraded(Box<Switch>),
     /// TLS, inside a tunnel that CONNECT opened (RFC 9110, 9.3.6).
     Tls,
 }

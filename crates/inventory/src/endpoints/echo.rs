@@ -35,5 +35,5 @@ fn is_identifying(name: &[u8]) -> bool {
         let tail = name.len().checked_sub(end.len()).and_then(|at| name.get(at..));
         tail.is_some_and(|tail| tail.eq_ignore_ascii_case(end.as_bytes()))
     };
-    IDENTIFYING.iter().any(|end| ends(&end))
+    IDENTIFYING.iter().any(ends)
 }

@@ -289,7 +289,7 @@ impl<E: ExchangeSink> Talk<E> for Conversation {
         if std::mem::take(&mut self.tunnels_tls) {
             return Some(Next::Tls);
         }
-        self.switch.take().map(|switch| Next::Upgraded(*switch))
+        self.switch.take().map(Next::Upgraded)
     }
 
     fn warm(&self) {
