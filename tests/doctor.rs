@@ -18,6 +18,8 @@ const SICK: &[(&str, &[&str])] = &[
     ("proxy-v2", &["proxied"]),
     ("snaplen", &["cut-packets"]),
     ("span-duplicates", &["duplicates"]),
+    ("connect-tls", &["tls"]),
+    ("connect-upgrade", &["tls"]),
     ("tls-only", &["tls"]),
     ("h2-load", &["tls"]),
     ("h2-servers", &["tls"]),

@@ -116,9 +116,9 @@ fn half_a_capture_and_then_the_other_half_are_learned_as_one() {
         write(&halves[0], &first);
         write(&halves[1], &second);
         let (at_once, one_by_one) = (Data::new(), Data::new());
-        at_once.replay(&[&first, &second], &options(&fixture)).ok(&fixture.name);
-        one_by_one.replay(&[&first], &options(&fixture)).ok(&fixture.name);
-        one_by_one.replay(&[&second], &options(&fixture)).ok(&fixture.name);
+        drop(at_once.replay(&[&first, &second], &options(&fixture)).ok(&fixture.name));
+        drop(one_by_one.replay(&[&first], &options(&fixture)).ok(&fixture.name));
+        drop(one_by_one.replay(&[&second], &options(&fixture)).ok(&fixture.name));
         assert_eq!(one_by_one.all(), at_once.all(), "{}", fixture.name);
         compared += usize::from(!at_once.all().0.is_empty());
     }
@@ -131,7 +131,7 @@ fn what_is_kept_is_told_as_from_the_captures_themselves() {
     let mut compared = 0;
     for fixture in fixtures().into_iter().filter(|fixture| options(fixture).is_empty()) {
         let data = Data::new();
-        data.replay(&[&fixture.path()], &[]).ok(&fixture.name);
+        drop(data.replay(&[&fixture.path()], &[]).ok(&fixture.name));
         let direct = |command: &[&str]| {
             let run = Tapwire::new(command).args(["--json"]).args([fixture.path()]);
             run.arg("--token-key", &data.path().join("token.key")).run().ok(&fixture.name).events()
@@ -147,7 +147,7 @@ fn what_is_kept_is_told_as_from_the_captures_themselves() {
     assert!(compared > 30, "{compared} captures");
     let demo = fixtures().into_iter().find(|fixture| fixture.name == "demo").expect("the fixture is there");
     let data = Data::new();
-    data.replay(&[&demo.path()], &[]).ok("demo");
+    drop(data.replay(&[&demo.path()], &[]).ok("demo"));
     let service = data.told(&["inventory"])[0]["service"].as_str().expect("a service").to_owned();
     let page = |source: Tapwire| source.run().ok("openapi").stdout;
     let kept = page(Tapwire::new(["openapi", &service]).arg("--data", data.path()));
@@ -258,7 +258,7 @@ fn a_run_that_goes_on_writes_while_it_does() {
 fn what_cannot_be_used_is_set_aside_and_said() {
     let demo = fixtures().into_iter().find(|fixture| fixture.name == "demo").expect("the fixture is there");
     let data = Data::new();
-    data.replay(&[&demo.path()], &[]).ok("demo");
+    drop(data.replay(&[&demo.path()], &[]).ok("demo"));
     let (file, expected) = (data.state("inventory"), data.all());
     let whole = fs::read(&file).expect("it was written");
     let mut cases: Vec<(Vec<u8>, &str)> = Vec::new();
@@ -272,6 +272,8 @@ fn what_cannot_be_used_is_set_aside_and_said() {
     }
     for (number, (bytes, _)) in (1..).zip(&cases) {
         fs::write(&file, bytes).expect("it can be written");
+        // What detectors told before, they do not tell again.
+        fs::remove_file(data.state("detectors")).expect("it was written");
         let read = Tapwire::new(["inventory"]).arg("--data", data.path()).run();
         assert_eq!(read.code, Some(2), "{}", read.stderr);
         assert!(read.stderr.contains("state/inventory: ") && file.exists(), "{}", read.stderr);
@@ -298,7 +300,7 @@ fn what_cannot_be_used_is_set_aside_and_said() {
 fn the_state_of_another_token_key_is_set_aside() {
     let demo = fixtures().into_iter().find(|fixture| fixture.name == "demo").expect("the fixture is there");
     let data = Data::new();
-    data.replay(&[&demo.path()], &[]).ok("demo");
+    drop(data.replay(&[&demo.path()], &[]).ok("demo"));
     let other = data.path().join("other.key");
     fs::write(&other, [9; 32]).expect("a key");
     let key = other.display().to_string();
@@ -316,9 +318,9 @@ fn the_state_of_another_token_key_is_set_aside() {
 fn analysis_off_leaves_what_was_learned_alone() {
     let demo = fixtures().into_iter().find(|fixture| fixture.name == "demo").expect("the fixture is there");
     let data = Data::new();
-    data.replay(&[&demo.path()], &[]).ok("demo");
+    drop(data.replay(&[&demo.path()], &[]).ok("demo"));
     let before = fs::read(data.state("inventory")).expect("it was written");
-    data.replay(&[&demo.path()], &["--analysis".into(), "off".into()]).ok("off");
+    drop(data.replay(&[&demo.path()], &["--analysis".into(), "off".into()]).ok("off"));
     assert_eq!(fs::read(data.state("inventory")).expect("it is there"), before);
 }
 
@@ -336,7 +338,7 @@ fn nothing_that_was_learned_is_one_clear_line() {
         assert!(line(command, data.path()).contains("no data directory"));
     }
     let demo = fixtures().into_iter().find(|fixture| fixture.name == "demo").expect("the fixture is there");
-    data.replay(&[&demo.path()], &["--analysis".into(), "off".into()]).ok("off");
+    drop(data.replay(&[&demo.path()], &["--analysis".into(), "off".into()]).ok("off"));
     assert!(line(&["inventory"], data.path()).contains("nothing that was learned is kept there"));
 }
 

@@ -248,13 +248,14 @@ fn secrets_and_persons_are_no_choices() {
     let mut learner = learner();
     for n in 0..60 {
         let body = format!(
-            "{{\"password\":\"p{0}\",\"userName\":\"u{0}\",\"api_key\":\"k{0}\",\"unit\":\"m{0}\"}}",
-            n % 2
+            "{{\"password\":\"p{0}\",\"userName\":\"u{0}\",\"api_key\":\"k{0}\",\"unit\":\"{1}\",\"code\":\"A{0}\"}}",
+            n % 2,
+            ["mile", "metre"][n % 2]
         );
         learner.get("/x", &body);
     }
     let choices: Vec<_> = answer(&learner, "/x").into_iter().filter(|line| line.contains('[')).collect();
-    assert_eq!(choices, ["$.unit string [\"m0\", \"m1\"]"]);
+    assert_eq!(choices, ["$.unit string [\"metre\", \"mile\"]"], "nor what is neither word nor number");
 }
 
 #[test]

@@ -18,7 +18,7 @@ const HASTE: f32 = 0.3;
 const SETTLED_CALLS: u32 = 64;
 
 /// Calls that words have to have where answers do not tell, while more may come: verbs come once each at first, too.
-const UNTOLD_CALLS: u32 = 24;
+const UNTOLD_CALLS: u32 = 12;
 
 impl Templates {
     /// Judges the words on the way to a node, from the root down.
