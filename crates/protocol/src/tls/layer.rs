@@ -13,7 +13,7 @@ use super::estimate::Tally;
 use super::handshake::{Epoch, FINISHED, Handshake, KEY_UPDATE, Readiness};
 use super::lane::{Lane, Lost};
 use super::records::{Body, Mark, Record};
-use super::{Facts, Shared};
+use super::{Facts, HANDSHAKE, Shared};
 use crate::{Connection, Direction, ProxyHeader};
 use std::sync::Arc;
 use tapwire_flow::{Chunk, FlowInfo, Gap, StreamEvent};
@@ -21,7 +21,6 @@ use tapwire_wire::{Side, Timestamp};
 
 /// Content types of records (RFC 8446, 5.1).
 const CHANGE_CIPHER_SPEC: u8 = 20;
-const HANDSHAKE: u8 = 22;
 const APPLICATION_DATA: u8 = 23;
 
 /// Messages that end an epoch of keys beside Finished (RFC 8446, 4.5).

@@ -32,6 +32,9 @@ pub(crate) use shared::Shared;
 pub use shared::{TlsConfig, TlsCounters};
 pub use summary::{Services, TlsService};
 
+/// The content type of records of a handshake (RFC 8446, 5.1), and so the first byte that a client sends.
+pub(crate) const HANDSHAKE: u8 = 22;
+
 /// Whether these first bytes of a chunk are those of a TLS record (RFC 8446, 5.1); `None` where they are too few to tell a
 /// handshake's beginning.
 pub(crate) fn probe(bytes: &[u8]) -> Option<bool> {

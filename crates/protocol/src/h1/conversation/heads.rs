@@ -294,7 +294,8 @@ impl Conversation {
     /// The first bytes of a tunnel: HTTP in clear text is read on as if there were none, TLS is a connection of its own, anything
     /// else is counted.
     pub(super) fn enter_tunnel(&mut self, direction: Direction, rest: &[u8]) {
-        if direction == Direction::ToServer && tls::probe(rest) == Some(true) {
+        // By the first byte alone: more of them may be in the next chunk.
+        if direction == Direction::ToServer && rest.first() == Some(&tls::HANDSHAKE) {
             self.tunnels_tls = true;
             return;
         }
