@@ -15,6 +15,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
+use tapwire_capture::Pressure;
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
 use tapwire_protocol::tls::{Services, TlsCounters};
@@ -24,6 +25,10 @@ use tapwire_wire::Timestamp;
 
 /// Batches that a channel holds.
 const CHANNEL: usize = 64;
+
+/// The same where a file waits: what is read far ahead has left the caches when the next thread comes to it, which costs
+/// a fifth of the CPU. A tap keeps what comes near by itself, and needs the room for bursts.
+const CHANNEL_OF_FILE: usize = 8;
 
 /// While what was learned is written and no calls come, how soon its next piece is given.
 const KEEP_EVERY: Duration = Duration::from_millis(1);
@@ -98,9 +103,13 @@ pub(crate) fn threaded(
     let (recycle, recycled) = bounded(CHANNEL);
     let (notify, notices) = bounded(CHANNEL);
     let (degraded, reports) = bounded(CHANNEL);
-    let (send, batches) = bounded::<LaneBatch>(CHANNEL);
+    let depth = match pressure {
+        Pressure::Block => CHANNEL_OF_FILE,
+        Pressure::Shed => CHANNEL,
+    };
+    let (send, batches) = bounded::<LaneBatch>(depth);
     std::thread::scope(|scope| {
-        let (lanes, inspectors) = lanes(scope, config, &send, &flight);
+        let (lanes, inspectors) = lanes(scope, config, depth, &send, &flight);
         drop(send);
         let flown = flight.clone();
         let desk = Desk {
@@ -242,6 +251,7 @@ type Inspectors<'scope> = Vec<ScopedJoinHandle<'scope, tapwire_inspect::Counters
 fn lanes<'scope>(
     scope: &'scope Scope<'scope, '_>,
     config: &Config,
+    depth: usize,
     send: &Sender<LaneBatch>,
     flight: &Flight,
 ) -> (Lanes, Inspectors<'scope>) {
@@ -251,7 +261,7 @@ fn lanes<'scope>(
     // Several capture threads need one even where it is asked to do without.
     let count = config.threads.max(1);
     let started = (0..count).filter_map(|lane| {
-        let (post, work) = bounded(CHANNEL);
+        let (post, work) = bounded(depth);
         let (inspector, send, flight) = (inspector(config)?, send.clone(), flight.clone());
         Some((post, scope.spawn(move || inspect(inspector, lane, count, &work, &send, &flight))))
     });
