@@ -254,6 +254,62 @@ fn a_run_that_goes_on_writes_while_it_does() {
     }
 }
 
+/// So many logins, a minute apart, that set a session cookie with these attributes.
+fn logins(path: &Path, minute: i64, count: i64, attributes: &str) {
+    let mut capture = Capture::default();
+    for number in minute..minute + count {
+        let turn = Turn {
+            request: b"POST /login HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 0\r\n\r\n".to_vec(),
+            response: format!(
+                "HTTP/1.1 200 OK\r\nSet-Cookie: sessionid=a{number}; {attributes}\r\nContent-Length: 0\r\n\r\n"
+            )
+            .into_bytes(),
+        };
+        let mut talk = Conversation::new(vec![turn], number.unsigned_abs());
+        talk.client = Endpoint::v4([10, 0, 2, 1], 10_000 + u16::try_from(number).expect("a port"));
+        talk.start = Timestamp::from_parts(1_700_000_000 + number * 60, 0);
+        capture.packets.extend(talk.play().packets);
+    }
+    write(&capture, path);
+}
+
+#[test]
+fn findings_of_policies_live_on_from_run_to_run() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("logins.pcap");
+    let config = folder.path().join("tapwire.toml");
+    let data = Data::new();
+    let mut minute = 0;
+    let mut told = |count: i64, attributes: &str, more: &str| -> Vec<String> {
+        logins(&path, minute, count, attributes);
+        minute += count;
+        fs::write(&config, more).expect("a file");
+        let run = Tapwire::new(["replay", "--events", "-", "--only", "findings"]);
+        let ran = run.arg("--config", &config).args([&path]).arg("--data", data.path()).run().ok("a part");
+        let states = ran.events().into_iter().filter(|event| event["class_uid"] == 2007);
+        states.map(|event| event["unmapped"]["state"].as_str().unwrap_or_default().to_owned()).collect()
+    };
+    let nothing: Vec<String> = Vec::new();
+    assert_eq!(told(5, "Secure", ""), ["open"]);
+    assert_eq!(told(5, "Secure", ""), nothing, "it was told by the run before");
+    let accepted = "[[accept]]\npolicy = \"session-cookies-without-httponly\"\nservice = \"shop.example\"\n\
+                    who = \"Head of Shop\"\nwhy = \"the old app\"\nuntil = \"2099-01-31\"\n";
+    assert_eq!(told(5, "Secure", accepted), ["accepted"]);
+    assert_eq!(told(5, "Secure", accepted), nothing);
+    assert_eq!(told(5, "Secure", ""), ["open"]);
+    assert_eq!(told(20, "Secure; HttpOnly", ""), ["fixed"]);
+    assert_eq!(told(60, "Secure; HttpOnly", ""), nothing, "not enough calls yet, of both runs");
+    assert_eq!(told(60, "Secure; HttpOnly", ""), ["verified"]);
+    assert_eq!(told(5, "Secure; HttpOnly", ""), nothing);
+    let kpis = data.told(&["kpis"]);
+    let kpi = |name: &str| kpis.iter().find(|one| one["name"] == name).expect("a KPI").clone();
+    assert_eq!(kpi("time-to-detect")["denominator"], 1);
+    let remedied = kpi("time-to-remediate");
+    assert_eq!(remedied["denominator"], 1);
+    assert!(remedied["value"].as_f64().is_some_and(|value| value > 6_000.0), "{remedied}");
+    assert_eq!(told(5, "Secure", ""), ["regressed"]);
+}
+
 #[test]
 fn what_cannot_be_used_is_set_aside_and_said() {
     let demo = fixtures().into_iter().find(|fixture| fixture.name == "demo").expect("the fixture is there");
@@ -307,7 +363,7 @@ fn the_state_of_another_token_key_is_set_aside() {
     let ran = data.replay(&[&demo.path()], &["--token-key".into(), key.clone()]).ok("another key");
     let told: Vec<&str> =
         ran.stderr.lines().filter(|line| line.contains("another token key; set aside")).collect();
-    assert_eq!(told.len(), 2, "inventory and detectors: {}", ran.stderr);
+    assert_eq!(told.len(), 3, "inventory, detectors and policies: {}", ran.stderr);
     let read = Tapwire::new(["inventory", "--json"]).arg("--data", data.path()).run();
     assert!(read.code == Some(2) && read.stderr.contains("with another token key"), "{}", read.stderr);
     let given = Tapwire::new(["inventory", "--json", "--token-key", &key]).arg("--data", data.path()).run();

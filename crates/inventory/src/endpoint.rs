@@ -4,7 +4,7 @@ use crate::hashing::Keyed;
 use crate::schemas::{Room, Schemas};
 use crate::state::ClassMap;
 use crate::usage::{Origin, Usage};
-use crate::{Conduct, Documented, Egress, EndpointId, History, Proofs};
+use crate::{Conduct, Documented, Egress, EndpointId, History, PostureTimes, Proofs};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
@@ -349,6 +349,9 @@ pub struct Service {
     pub servers: Vec<IpAddr>,
     /// Findings made of its calls.
     pub findings: u64,
+    /// How long its findings of posture took; kept with their lives.
+    #[serde(skip)]
+    pub posture: PostureTimes,
     /// Calls to it from one's own network, where it is a public one.
     pub egress: Option<Box<Egress>>,
 }
@@ -363,6 +366,7 @@ impl Service {
             endpoints: 0,
             servers: Vec::new(),
             findings: 0,
+            posture: PostureTimes::NONE,
             egress: None,
         }
     }

@@ -14,7 +14,7 @@ use crate::probing::Probing;
 use crate::pulse::{Pulses, Silent};
 use crate::templates::NodeId;
 use crate::usage::Origin;
-use crate::{Call, Config, EndpointId, Principal, Risks, network, template};
+use crate::{Call, Config, EndpointId, PostureTimes, Principal, Risks, network, template};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tapwire_inspect::classes::ClassId;
@@ -273,6 +273,12 @@ impl Inventory {
     pub fn found(&mut self, service: &str, findings: u64) {
         let service = self.service_by_name.get(service).and_then(|index| self.services.get_mut(*index));
         service.into_iter().for_each(|service| service.findings += findings);
+    }
+
+    /// Takes how long the findings of posture of a service took, in the place of what was known of it.
+    pub fn set_posture(&mut self, service: &str, times: PostureTimes) {
+        let service = self.service_by_name.get(service).and_then(|index| self.services.get_mut(*index));
+        service.into_iter().for_each(|service| service.posture = times);
     }
 
     /// The endpoint of that id, or the one it was merged into.

@@ -24,6 +24,7 @@ mod inventory;
 pub mod kpis;
 mod network;
 mod openapi;
+mod posture;
 mod principals;
 mod probing;
 mod proofs;
@@ -51,6 +52,7 @@ pub use inventory::{Counters, Inventory};
 pub use openapi::{
     Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, States,
 };
+pub use posture::PostureTimes;
 pub use principals::{
     AddressSource, AgentFamily, Caller, ClientAddress, KnownBy, KnownCaller, KnownSession, Network,
     Principals, TokenFact, TokenFacts,

@@ -1,6 +1,6 @@
 //! The analyst: a single writer that takes observations in the order of their numbers, learns, detects and reports.
 
-use crate::keeper::{Keeper, StateReport};
+use crate::keeper::{Keeper, StateReport, Whole};
 use crate::learned::Learned;
 use crate::outlet::Outlet;
 use crate::recorder::Pinner;
@@ -62,12 +62,15 @@ impl Analyst {
         sources: SourceNames,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        Self {
-            inventory: learned.inventory,
+        let Learned { inventory, detectors, cases } = learned;
+        let mut policies = Policies::new(config.rules.clone(), config.policies);
+        policies.set_cases(cases);
+        let mut analyst = Self {
+            inventory,
             coverage: Coverage::new(&config.inventory),
             learns: config.analysis,
-            detectors: learned.detectors,
-            policies: Policies::new(config.rules.clone(), config.policies),
+            detectors,
+            policies,
             postures: BTreeMap::new(),
             outlets,
             tally: Tally::default(),
@@ -81,6 +84,16 @@ impl Analyst {
             context: config.context.clone(),
             pinner: None,
             keeper: None,
+        };
+        analyst.take_times();
+        analyst
+    }
+
+    /// Services learn how long their findings of posture took in runs before.
+    fn take_times(&mut self) {
+        let cases = self.policies.cases();
+        for service in cases.services() {
+            self.inventory.set_posture(service, cases.times(service));
         }
     }
 
@@ -231,15 +244,17 @@ impl Analyst {
     pub(crate) fn finish_learning(&mut self) {
         if self.learns {
             self.inventory.settle();
-            self.inventory.keep_day();
             let mut told = Vec::new();
             self.policies.finish(&self.inventory, &mut told);
             self.tell(told);
+            self.inventory.keep_day();
         }
     }
 
     fn tell(&mut self, postures: Vec<Posture>) {
         for posture in postures {
+            let times = self.policies.cases().times(&posture.service);
+            self.inventory.set_posture(&posture.service, times);
             if posture.change != Change::Unchanged {
                 self.outlets.iter_mut().for_each(|outlet| outlet.posture(&posture));
             }
@@ -271,8 +286,9 @@ impl Analyst {
 
     /// Between two batches of calls: writes on what is learned, where it is time.
     pub(crate) fn checkpoint(&mut self) {
-        if let Some(keeper) = &mut self.keeper {
-            keeper.step(&self.inventory, &self.detectors);
+        let Self { keeper, inventory, detectors, policies, .. } = self;
+        if let Some(keeper) = keeper {
+            keeper.step(Whole { inventory, detectors, cases: policies.cases() });
         }
     }
 
@@ -281,10 +297,19 @@ impl Analyst {
         self.keeper.as_ref().is_some_and(Keeper::is_writing)
     }
 
-    /// The run is over: writes what was learned.
+    /// No more calls come: writes what was learned of them.
+    pub(crate) fn keep_last(&mut self) {
+        let Self { keeper, inventory, detectors, policies, .. } = self;
+        if let Some(keeper) = keeper {
+            keeper.last_calls(Whole { inventory, detectors, cases: policies.cases() });
+        }
+    }
+
+    /// Policies have looked for the last time: writes what they found.
     pub(crate) fn finish_keeping(&mut self) -> Option<StateReport> {
         let keeper = self.keeper.take()?;
-        Some(keeper.finish(&self.inventory, &self.detectors))
+        let Self { inventory, detectors, policies, .. } = self;
+        Some(keeper.finish(Whole { inventory, detectors, cases: policies.cases() }))
     }
 
     pub(crate) fn notices(&mut self) -> Vec<Notice> {

@@ -8,6 +8,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tapwire_detect::Detectors;
+use tapwire_detect::policies::Cases;
 use tapwire_inspect::TokenKey;
 use tapwire_inventory::Inventory;
 use tapwire_store::{Checkpoint, Checkpoints, StoreError};
@@ -18,7 +19,7 @@ const WAITING: usize = 4;
 /// What became of the checkpoints of a run.
 #[derive(Debug, Default)]
 pub struct StateReport {
-    /// Checkpoints that were written whole, of both files together.
+    /// Checkpoints that were written whole, of all files together.
     pub written: u64,
     /// Bytes of the last of each.
     pub bytes: u64,
@@ -34,10 +35,19 @@ enum Order {
     End,
 }
 
+/// What checkpoints are cut from.
+#[derive(Clone, Copy)]
+pub(crate) struct Whole<'a> {
+    pub(crate) inventory: &'a Inventory,
+    pub(crate) detectors: &'a Detectors,
+    pub(crate) cases: &'a Cases,
+}
+
 /// Where a checkpoint goes on.
 enum Cursor {
     Inventory(tapwire_inventory::state::Cursor),
     Detectors(tapwire_detect::Cursor),
+    Policies(tapwire_detect::policies::Cursor),
 }
 
 impl Cursor {
@@ -45,6 +55,7 @@ impl Cursor {
         match part {
             Part::Inventory => Self::Inventory(Default::default()),
             Part::Detectors => Self::Detectors(Default::default()),
+            Part::Policies => Self::Policies(Default::default()),
         }
     }
 }
@@ -80,7 +91,7 @@ impl Keeper {
     }
 
     /// Between two batches: gives a piece where one is due and the writer has room.
-    pub(crate) fn step(&mut self, inventory: &Inventory, detectors: &Detectors) {
+    pub(crate) fn step(&mut self, whole: Whole<'_>) {
         if self.now.is_none() {
             if self.every.is_none_or(|every| self.begun.elapsed() < every) {
                 return;
@@ -90,17 +101,25 @@ impl Keeper {
         }
         if let Ok(piece) = self.empty.try_recv() {
             let began = Instant::now();
-            self.give(piece, inventory, detectors);
+            self.give(piece, whole);
             self.longest = self.longest.max(began.elapsed());
         }
     }
 
-    /// The run is over: writes everything as it is now, and waits until that is done.
-    pub(crate) fn finish(mut self, inventory: &Inventory, detectors: &Detectors) -> StateReport {
+    /// No more calls come: writes everything as it is now but what policies found, who look once more.
+    pub(crate) fn last_calls(&mut self, whole: Whole<'_>) {
         self.begin(Part::Inventory);
+        while self.now.as_ref().is_some_and(|(part, _)| *part != Part::Policies) {
+            let Ok(piece) = self.empty.recv() else { break };
+            self.give(piece, whole);
+        }
+    }
+
+    /// The run is over: writes the rest, and waits until that is done.
+    pub(crate) fn finish(mut self, whole: Whole<'_>) -> StateReport {
         while self.is_writing() {
             let Ok(piece) = self.empty.recv() else { break };
-            self.give(piece, inventory, detectors);
+            self.give(piece, whole);
         }
         let Self { orders, writer, longest, .. } = self;
         drop(orders);
@@ -115,10 +134,11 @@ impl Keeper {
     }
 
     /// Fills a piece with what comes next.
-    fn give(&mut self, mut piece: Vec<u8>, inventory: &Inventory, detectors: &Detectors) {
+    fn give(&mut self, mut piece: Vec<u8>, whole: Whole<'_>) {
         let more = match &mut self.now {
-            Some((_, Cursor::Inventory(cursor))) => inventory.save(cursor, &mut piece),
-            Some((_, Cursor::Detectors(cursor))) => detectors.save(&self.key, cursor, &mut piece),
+            Some((_, Cursor::Inventory(cursor))) => whole.inventory.save(cursor, &mut piece),
+            Some((_, Cursor::Detectors(cursor))) => whole.detectors.save(&self.key, cursor, &mut piece),
+            Some((_, Cursor::Policies(cursor))) => whole.cases.save(&self.key, cursor, &mut piece),
             None => return,
         };
         let ended = match &self.now {

@@ -4,6 +4,7 @@ use crate::Config;
 use std::path::PathBuf;
 use std::time::Duration;
 use tapwire_detect::Detectors;
+use tapwire_detect::policies::Cases;
 use tapwire_inventory::Inventory;
 use tapwire_inventory::state::{Restored, Unfit};
 use tapwire_store::{Checkpoints, Loaded, Pieces, Reader, StoreError};
@@ -24,6 +25,8 @@ pub struct Learned {
     pub inventory: Inventory,
     /// Detectors with their states.
     pub detectors: Detectors,
+    /// The lives of what policies found.
+    pub cases: Cases,
 }
 
 /// A file of `state/` that is not used, and why.
@@ -51,15 +54,17 @@ pub struct Loads {
 pub(crate) enum Part {
     Inventory,
     Detectors,
+    Policies,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 2] = [Self::Inventory, Self::Detectors];
+    pub(crate) const ALL: [Self; 3] = [Self::Inventory, Self::Detectors, Self::Policies];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Inventory => "inventory",
             Self::Detectors => "detectors",
+            Self::Policies => "policies",
         }
     }
 }
@@ -76,7 +81,11 @@ enum Place<'a> {
 impl Learned {
     /// Nothing.
     pub fn new(config: &Config) -> Self {
-        Self { inventory: Inventory::new(config.inventory.clone()), detectors: Detectors::new(config.detect) }
+        Self {
+            inventory: Inventory::new(config.inventory.clone()),
+            detectors: Detectors::new(config.detect),
+            cases: Cases::default(),
+        }
     }
 
     /// What was kept in a directory that is written. What cannot be used is set aside, and the run begins without it.
@@ -111,6 +120,12 @@ impl Learned {
             Ok(loading.finish()?)
         })?;
         learned.detectors = detectors.unwrap_or(learned.detectors);
+        let cases = place.pieces(Part::Policies, &mut loads, |pieces| {
+            let mut loading = tapwire_detect::policies::Loading::new(config.inventory.token_key.clone());
+            feed(pieces, |piece| loading.take(piece))?;
+            Ok(loading.finish()?)
+        })?;
+        learned.cases = cases.unwrap_or(learned.cases);
         Ok((learned, loads))
     }
 }

@@ -4,10 +4,12 @@ use crate::keeper::StateReport;
 use crate::learned::Learned;
 use crate::recorder::PacketCounters;
 use crate::{Config, LaneCounters, ShedLevel};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::policies::{PolicyCounters, Unjudged};
-use tapwire_detect::{Finding, NotJudged, Posture};
+use tapwire_detect::{Finding, NotJudged, Policies, Posture};
 use tapwire_inventory::{Coverage, Inventory};
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
@@ -256,8 +258,15 @@ pub struct Report {
 impl Report {
     /// Of no run, but of what others learned: nothing else is known.
     pub fn of_learned(learned: Learned, config: &Config) -> Self {
-        let Learned { mut inventory, detectors } = learned;
+        let Learned { mut inventory, detectors, cases } = learned;
         inventory.settle();
+        for service in cases.services() {
+            inventory.set_posture(service, cases.times(service));
+        }
+        let mut policies = Policies::new(config.rules.clone(), config.policies);
+        policies.set_cases(cases);
+        let mut postures = Vec::new();
+        policies.look_once(&inventory, &mut postures);
         inventory.keep_day();
         Self {
             sources: Vec::new(),
@@ -277,9 +286,9 @@ impl Report {
             coverage: Coverage::new(&config.inventory),
             inventory: Some(inventory),
             findings: Vec::new(),
-            postures: Vec::new(),
-            policies: PolicyCounters::default(),
-            unjudged_policies: Vec::new(),
+            postures: sorted(postures),
+            policies: policies.counters(),
+            unjudged_policies: policies.unjudged(),
             not_judged: Vec::new(),
             packets: None,
             state: None,
@@ -288,4 +297,14 @@ impl Report {
             interrupted: false,
         }
     }
+}
+
+/// What policies say, worst first; what needs nobody any more comes last.
+pub(crate) fn sorted(mut all: Vec<Posture>) -> Vec<Posture> {
+    all.sort_by(|one, other| {
+        let key = |posture: &Posture| (Reverse(posture.stage.stands()), Reverse(posture.rule.severity));
+        let text = |posture: &Posture| (posture.rule.id.clone(), Arc::clone(&posture.service));
+        key(one).cmp(&key(other)).then_with(|| text(one).cmp(&text(other)))
+    });
+    all
 }

@@ -6,23 +6,20 @@ use crate::keeper::Keeper;
 use crate::learned::{Learned, State};
 use crate::outlet::Outlet;
 use crate::recorder::Recorder;
-use crate::report::{Report, Shedding, Snapshot};
+use crate::report::{Report, Shedding, Snapshot, sorted};
 use crate::route::Inline;
 use crate::sense::{Sensing, Way};
 use crate::threads::threaded;
 use crate::{Config, LaneCounters, ShedLevel, reports};
-use std::cmp::Reverse;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tapwire_capture::{LinkNotice, Pressure, Source, SourceError, Status};
-use tapwire_detect::Posture;
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
 use tapwire_keys::Feed;
 use tapwire_protocol::tls::{Services, TlsCounters};
-use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message, Uid};
+use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message};
 use tapwire_sink::Notice;
 use tapwire_store::PacketRing;
 use tapwire_wire::Timestamp;
@@ -306,8 +303,9 @@ impl Ended {
         let mut analyst = self.analyst;
         analyst.finish_coverage(&self.ends);
         // Before everything is judged that is few calls old: the next run knows more.
-        let state = analyst.finish_keeping();
+        analyst.keep_last();
         analyst.finish_learning();
+        let state = analyst.finish_keeping();
         analyst.sort_findings();
         let detectors = &analyst.detectors;
         let mut report = Report {
@@ -329,7 +327,7 @@ impl Ended {
             coverage: analyst.coverage,
             unjudged_policies: if config.analysis { analyst.policies.unjudged() } else { Vec::new() },
             policies: analyst.policies.counters(),
-            postures: sorted(analyst.postures),
+            postures: sorted(analyst.postures.into_values().collect()),
             inventory: config.analysis.then_some(analyst.inventory),
             findings: analyst.findings,
             sinks: Vec::new(),
@@ -426,15 +424,4 @@ fn inline(drive: &mut Drive<'_>, config: &Config, analyst: Analyst) -> Ended {
     let (lanes, lane_packets) = (LaneCounters::default(), vec![wire.packets]);
     let shedding = Shedding::default();
     Ended { analyst: inline.analyst, lanes, lane_packets, wire, flow, protocol, inspect, shedding, ends, tls }
-}
-
-/// What policies say, worst first; what needs nobody any more comes last.
-fn sorted(postures: BTreeMap<Uid, Posture>) -> Vec<Posture> {
-    let mut all: Vec<Posture> = postures.into_values().collect();
-    all.sort_by(|one, other| {
-        let key = |posture: &Posture| (Reverse(posture.stage.stands()), Reverse(posture.rule.severity));
-        let text = |posture: &Posture| (posture.rule.id.clone(), Arc::clone(&posture.service));
-        key(one).cmp(&key(other)).then_with(|| text(one).cmp(&text(other)))
-    });
-    all
 }

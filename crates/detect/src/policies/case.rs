@@ -1,7 +1,9 @@
 //! The life of a finding of posture: what is remembered of it from look to look.
 
+use super::sweep::SHOWN;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use tapwire_inventory::PostureTimes;
 
 /// Findings whose life is remembered; further ones are counted, and not told.
 pub(crate) const MAX_CASES: usize = 20_000;
@@ -47,6 +49,14 @@ pub(crate) struct Case {
     pub(crate) was_gone: bool,
     /// Packet time at which it was first told, in nanoseconds.
     pub(crate) opened: i64,
+    /// How long the first call that showed it was past when it was first open, in milliseconds; `None` before that.
+    pub(crate) waited: Option<u64>,
+    /// Packet time since which it stands, in nanoseconds; `None` while it does not.
+    pub(crate) since: Option<i64>,
+    /// How often its absence was verified.
+    pub(crate) remedied: u32,
+    /// How long it stood before that, all times together, in milliseconds.
+    pub(crate) stood: u64,
     /// Events told of it.
     pub(crate) told: u32,
     /// Endpoints that the last of them was about.
@@ -65,11 +75,30 @@ impl Case {
             stage: Stage::Open,
             was_gone: false,
             opened: now,
+            waited: None,
+            since: None,
+            remedied: 0,
+            stood: 0,
             told: 0,
             endpoints: Vec::new(),
             total: 0,
             calls_at: 0,
             returns: 0,
+        }
+    }
+
+    /// As it can have been: what is read may have been written by anybody.
+    pub(super) fn checked(mut self) -> Self {
+        self.endpoints.truncate(SHOWN);
+        self
+    }
+
+    fn times(&self) -> PostureTimes {
+        PostureTimes {
+            waited: self.waited.unwrap_or(0),
+            detected: self.waited.is_some().into(),
+            stood: self.stood,
+            remedied: self.remedied.into(),
         }
     }
 
@@ -101,8 +130,30 @@ impl Cases {
     }
 
     /// Services with a case of that policy.
-    pub(crate) fn services(&self, policy: &str) -> Vec<Box<str>> {
+    pub(crate) fn services_of(&self, policy: &str) -> Vec<Box<str>> {
         self.of.get(policy).map(|cases| cases.keys().cloned().collect()).unwrap_or_default()
+    }
+
+    /// Every case with its policy and service, in their order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&str, &str, &Case)> {
+        self.of.iter().flat_map(|(policy, cases)| {
+            cases.iter().map(move |(service, case)| (&**policy, &**service, case))
+        })
+    }
+
+    /// How long the findings of a service took.
+    pub fn times(&self, service: &str) -> PostureTimes {
+        self.of.values().filter_map(|cases| cases.get(service)).map(Case::times).sum()
+    }
+
+    /// Services with a case.
+    pub fn services(&self) -> BTreeSet<&str> {
+        self.iter().map(|(_, service, _)| service).collect()
+    }
+
+    /// Remembers a case as it was.
+    pub(super) fn put(&mut self, policy: Box<str>, service: Box<str>, case: Case) {
+        self.of.entry(policy).or_default().insert(service, case);
     }
 
     /// How many there are.

@@ -79,6 +79,13 @@ impl Policies {
         self.cases = cases;
     }
 
+    /// Goes on with other rules. A look that is under way begins anew; what was found keeps its life.
+    pub fn set_rules(&mut self, rules: Rules, settings: Settings) {
+        (self.rules, self.settings) = (rules, settings);
+        self.sweep = None;
+        self.judged.clear();
+    }
+
     /// What was done so far.
     pub const fn counters(&self) -> PolicyCounters {
         self.counters
@@ -101,6 +108,13 @@ impl Policies {
             self.ended = true;
             self.look(inventory, usize::MAX, out);
         }
+    }
+
+    /// Looks at what was learned before, of which no call comes any more: adds what stands.
+    pub fn look_once(&mut self, inventory: &Inventory, out: &mut Vec<Posture>) {
+        self.now = inventory.services().map(|service| service.last_seen).max().unwrap_or(self.now);
+        self.due = Some(self.now);
+        self.finish(inventory, out);
     }
 
     /// Which policies could not be judged, and why.
@@ -145,7 +159,7 @@ impl Policies {
         self.judged = std::mem::take(&mut sweep.judged);
         for index in 0..self.rules.rules.len() {
             let Some(rule) = self.rules.rules.get(index).map(Arc::clone) else { continue };
-            let known = self.cases.services(&rule.id).into_iter().map(Arc::from);
+            let known = self.cases.services_of(&rule.id).into_iter().map(Arc::from);
             let found = sweep.found.keys().filter(|(at, _)| *at == index);
             let services: BTreeSet<Arc<str>> =
                 known.chain(found.map(|(_, service)| Arc::clone(service))).collect();
@@ -175,14 +189,20 @@ impl Policies {
             return None;
         };
         let calls = calls_of(inventory, &case.endpoints);
+        if calls == 0 && tally.is_nothing() {
+            // Its endpoints are not known, as where the inventory was lost: that nothing is seen of it means nothing.
+            return None;
+        }
+        // Those of an inventory that was learned anew are fewer.
+        case.calls_at = case.calls_at.min(calls);
         let next = next(case, &tally, calls, verified_after);
-        let grown = tally.total >= 2 * case.total && tally.total > case.total;
+        let grown = tally.total >= case.total.saturating_mul(2) && tally.total > case.total;
         let unchanged = case.told > 0 && next == case.stage && !(next.stands() && grown);
         if unchanged && !(ended && next.stands()) {
             return None;
         }
         if !unchanged {
-            case.enter(next, &tally, calls);
+            case.enter(next, &tally, calls, now);
             self.counters.told += 1;
         }
         let uid = uid(rule, service, None);
@@ -200,7 +220,7 @@ impl Policies {
             },
             reason: reason(rule, &tally, next, case, inventory, service),
             total: if tally.standing.is_empty() { case.total } else { tally.total },
-            accepted: tally.excused.map(|(_, accepted)| accepted).filter(|_| next == Stage::Accepted),
+            accepted: tally.excused.map(|excused| excused.by).filter(|_| next == Stage::Accepted),
             endpoints: tally.standing,
             rule: Arc::clone(rule),
             service: Arc::clone(service),
@@ -209,21 +229,36 @@ impl Policies {
 }
 
 impl Case {
-    fn enter(&mut self, stage: Stage, tally: &Tally, calls: u64) {
+    fn enter(&mut self, stage: Stage, tally: &Tally, calls: u64, now: Timestamp) {
         if self.stage == Stage::Fixed && stage.stands() {
             self.returns = self.returns.saturating_add(1);
         }
         if stage == Stage::Fixed {
             self.calls_at = calls;
         }
+        if stage.stands() {
+            self.since.get_or_insert(now.nanos());
+            self.waited.get_or_insert_with(|| tally.first.map_or(0, |first| millis(now.since(first))));
+        }
+        if let Some(since) = self.since.take_if(|_| stage == Stage::Verified) {
+            self.stood = self.stood.saturating_add(millis(now.nanos().saturating_sub(since)));
+            self.remedied = self.remedied.saturating_add(1);
+        }
         self.was_gone |= stage == Stage::Verified;
         self.stage = stage;
-        self.told += 1;
+        self.told = self.told.saturating_add(1);
         if !tally.standing.is_empty() {
             self.endpoints = tally.standing.iter().map(|offence| offence.id.0).collect();
             self.total = tally.total;
+        } else if let Some(excused) = &tally.excused {
+            // So that it is known whose calls show that it is gone.
+            self.endpoints.clone_from(&excused.endpoints);
         }
     }
+}
+
+fn millis(nanos: i64) -> u64 {
+    u64::try_from(nanos / 1_000_000).unwrap_or(0)
 }
 
 /// Where a finding stands after a look.
@@ -294,7 +329,7 @@ fn reason(
             format!("{} of {known} {endpoints} {}: {seen}, within {window}{again}.", tally.total, rule.says)
         }
         Stage::Accepted => {
-            let count = tally.excused.as_ref().map_or(0, |(count, _)| *count);
+            let count = tally.excused.as_ref().map_or(0, |excused| excused.count);
             let endpoints = if count == 1 { "endpoint" } else { "endpoints" };
             format!("{count} {endpoints} {}; accepted.", rule.says)
         }

@@ -12,6 +12,7 @@ mod fields;
 mod judge;
 mod posture;
 mod rules;
+mod saved;
 mod settings;
 mod sweep;
 mod transport;
@@ -21,6 +22,7 @@ pub use fields::{EndpointField, FIELDS};
 pub use judge::{Policies, PolicyCounters, Unjudged};
 pub use posture::{Change, Offence, Posture};
 pub use rules::{Acceptance, BadPolicy, Rule, Rules};
+pub use saved::{Cursor, Loading};
 pub use settings::{Settings, UserAcceptance, UserPolicy};
 
 use crate::Severity;

@@ -10,7 +10,7 @@ use tapwire_inventory::{Endpoint, Inventory, States};
 use tapwire_wire::Timestamp;
 
 /// Endpoints that a finding lists.
-const SHOWN: usize = 20;
+pub(super) const SHOWN: usize = 20;
 
 /// What one policy found of one service.
 #[derive(Debug, Default)]
@@ -21,11 +21,22 @@ pub(super) struct Tally {
     /// Endpoints that did it, and not in their last calls.
     pub(super) lingering: u64,
     /// Endpoints that do it, which somebody takes responsibility for.
-    pub(super) excused: Option<(u64, Arc<Acceptance>)>,
+    pub(super) excused: Option<Excused>,
     pub(super) hits: u64,
     pub(super) among: u64,
     pub(super) first: Option<Timestamp>,
     pub(super) last: Option<Timestamp>,
+}
+
+/// What is accepted of one policy and service.
+#[derive(Debug)]
+pub(super) struct Excused {
+    /// By whom: the first that was met.
+    pub(super) by: Arc<Acceptance>,
+    /// How many endpoints.
+    pub(super) count: u64,
+    /// The first of them.
+    pub(super) endpoints: Vec<u64>,
 }
 
 /// A look that is under way.
@@ -89,6 +100,11 @@ impl Sweep {
 }
 
 impl Tally {
+    /// Whether no endpoint did it, lately or before.
+    pub(super) const fn is_nothing(&self) -> bool {
+        self.standing.is_empty() && self.excused.is_none() && self.lingering == 0
+    }
+
     fn add(&mut self, eyes: &Eyes<'_>, rule: &Rule, endpoint: &Endpoint, stands: bool) {
         if !stands {
             self.lingering += 1;
@@ -96,8 +112,12 @@ impl Tally {
         }
         let accepted = eyes.rules.accepted.iter();
         if let Some(accepted) = accepted.rev().find(|one| one.covers(&rule.id, endpoint, eyes.now)) {
-            let (count, _) = self.excused.get_or_insert_with(|| (0, Arc::clone(accepted)));
-            *count += 1;
+            let new = || Excused { by: Arc::clone(accepted), count: 0, endpoints: Vec::new() };
+            let excused = self.excused.get_or_insert_with(new);
+            excused.count += 1;
+            if excused.endpoints.len() < SHOWN {
+                excused.endpoints.push(endpoint.id.0);
+            }
             return;
         }
         let offence = offence(rule, endpoint);

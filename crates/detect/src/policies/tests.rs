@@ -1,7 +1,7 @@
 use super::*;
 use crate::transcript::exchange;
 use tapwire_inspect::{Inspector, TokenKey};
-use tapwire_inventory::Inventory;
+use tapwire_inventory::{Inventory, PostureTimes};
 use tapwire_protocol::FlowStamp;
 use tapwire_wire::Timestamp;
 
@@ -167,6 +167,46 @@ fn what_nothing_could_show_is_said() {
     let of = |reason: &str| unjudged.iter().find(|one| one.reason == reason).map(|one| one.policies.clone());
     assert!(of("no call over TLS was read").is_some_and(|all| all.contains(&"old-tls".to_owned())));
     assert!(of("no answer set a session cookie").is_none());
+}
+
+#[test]
+fn accepted_finding_that_is_gone_is_verified_too() {
+    let mut bench = Bench::new(&[], &[accept("2099-01-01", None)]);
+    bench.calls(12, LOGIN, SCRIPTED);
+    bench.calls(250, LOGIN, HIDDEN);
+    assert_eq!(bench.stages(COOKIE), [Stage::Accepted, Stage::Fixed, Stage::Verified]);
+}
+
+#[test]
+fn what_is_said_of_endpoints_that_nobody_knows_any_more_stays() {
+    let mut bench = Bench::new(&[], &[]);
+    bench.calls(12, LOGIN, SCRIPTED);
+    bench.inventory = Inventory::new(tapwire_inventory::Config::new(KEY));
+    bench.calls(300, &LOGIN.replace("/login", "/other"), HIDDEN);
+    assert_eq!(bench.stages(COOKIE), [Stage::Open], "the inventory was lost, and nothing is seen of it");
+    bench.calls(12, LOGIN, HIDDEN);
+    assert_eq!(bench.stages(COOKIE), [Stage::Open, Stage::Fixed]);
+    bench.calls(250, LOGIN, HIDDEN);
+    assert_eq!(bench.stages(COOKIE), [Stage::Open, Stage::Fixed, Stage::Verified]);
+}
+
+#[test]
+fn how_long_findings_took_is_counted_for_their_service() {
+    let mut bench = Bench::new(&[], &[]);
+    let times = |bench: &Bench| bench.policies.cases().times("shop");
+    bench.calls(12, LOGIN, SCRIPTED);
+    let minutes = |minutes: u64| minutes * 60_000;
+    // The first look comes ten minutes after the first call.
+    let told = PostureTimes { waited: minutes(10), detected: 1, ..PostureTimes::default() };
+    assert_eq!(times(&bench), told);
+    bench.calls(250, LOGIN, HIDDEN);
+    let opened = bench.told.first().map(|one| one.opened).unwrap();
+    let verified = bench.told.last().filter(|one| one.stage == Stage::Verified).map(|one| one.time).unwrap();
+    let stood = u64::try_from(verified.since(opened) / 1_000_000).unwrap();
+    assert!(stood > minutes(100), "{stood}");
+    assert_eq!(times(&bench), PostureTimes { stood, remedied: 1, ..told });
+    bench.calls(20, LOGIN, SCRIPTED);
+    assert_eq!(times(&bench), PostureTimes { stood, remedied: 1, ..told }, "it stands again");
 }
 
 #[test]
