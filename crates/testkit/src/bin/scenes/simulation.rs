@@ -1,0 +1,116 @@
+//! Lets everybody act in the order of time.
+
+use crate::attacks::{Attack, Scenario};
+use crate::crowd;
+use crate::labels::Log;
+use crate::options::Options;
+use crate::people::Arrivals;
+use crate::values::{mix, number_of};
+use crate::wire::Tap;
+use crate::world::{Actor, DAY, HOUR, MINUTE, MONDAY, World};
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::fs::File;
+use std::io::{self, BufWriter};
+
+/// Exchanges of a visit, for the rate at which people come.
+const OF_A_VISIT: f64 = 13.5;
+/// Their part of all exchanges; the rest is staff and machines.
+const OF_PEOPLE: f64 = 0.86;
+/// What is usual is known by then.
+const LEARNED: i64 = 26 * HOUR;
+
+/// Who acts when; those of one time in the order of their coming.
+#[derive(Default)]
+struct Schedule {
+    due: BinaryHeap<Reverse<(i64, u64, usize)>>,
+    actors: Vec<Option<Box<dyn Actor>>>,
+    free: Vec<usize>,
+    serial: u64,
+}
+
+impl Schedule {
+    fn add(&mut self, at: i64, actor: Box<dyn Actor>) {
+        let place = self.free.pop().unwrap_or_else(|| {
+            self.actors.push(None);
+            self.actors.len() - 1
+        });
+        self.actors[place] = Some(actor);
+        self.wake(at, place);
+    }
+
+    fn wake(&mut self, at: i64, place: usize) {
+        self.serial += 1;
+        self.due.push(Reverse((at, self.serial, place)));
+    }
+
+    /// Lets the next one act; false where nobody is left, or the next acts after `until`.
+    fn step(&mut self, world: &mut World, until: i64) -> bool {
+        let Some(Reverse((at, _, place))) = self.due.pop().filter(|Reverse((at, ..))| *at <= until) else {
+            return false;
+        };
+        world.now = world.now.max(at);
+        let again = self.actors[place].as_mut().and_then(|actor| actor.act(world));
+        match again {
+            Some(next) => self.wake(next.max(world.now + 1), place),
+            None => {
+                self.actors[place] = None;
+                self.free.push(place);
+            }
+        }
+        for (at, actor) in std::mem::take(&mut world.born) {
+            self.add(at, actor);
+        }
+        true
+    }
+}
+
+/// Writes what the options ask for; returns what to tell.
+pub(crate) fn run(options: &Options) -> Result<String, String> {
+    if options.list {
+        return Ok(options.table());
+    }
+    write(options)
+        .map_err(|error| format!("{}: {error}; is there room, and may it be written to?", options.out))
+}
+
+fn write(options: &Options) -> io::Result<String> {
+    let file = |end: &str| File::create(format!("{}.{end}", options.out));
+    let requests = if options.requests { Some(file("requests.jsonl")?) } else { None };
+    let log = Log::new(requests, file("labels.jsonl")?);
+    let part = options.part.map_or("", |part| part.name());
+    let tap = Tap::new(BufWriter::with_capacity(1 << 20, file("pcap")?))?;
+    let mut world = World::new(mix(options.seed, number_of(part)), tap, log);
+    let scenarios = options.scenarios();
+    let mut schedule = Schedule::default();
+    populate(&mut world, options, &scenarios);
+    for (at, actor) in std::mem::take(&mut world.born) {
+        schedule.add(at, actor);
+    }
+    let until = if options.attacks() { MONDAY + options.days * DAY } else { i64::MAX };
+    let most = if options.attacks() { u64::MAX } else { options.benign };
+    while world.exchanges < most && schedule.step(&mut world, until) {
+        world.flush()?;
+    }
+    let hours = (world.now - MONDAY) / HOUR;
+    let told = format!("{} exchanges in {hours} hours, {} attacks", world.exchanges, scenarios.len());
+    world.tap.finish()?;
+    world.log.finish()?;
+    Ok(told)
+}
+
+fn populate(world: &mut World, options: &Options, scenarios: &[Scenario]) {
+    let daily = options.benign as f64 / options.days as f64;
+    crowd::release(world, MONDAY + options.days * DAY * 6 / 10);
+    crowd::gather(world, daily);
+    let rate = daily * OF_PEOPLE / OF_A_VISIT / 24.0;
+    let arrivals = Arrivals::new(world, rate);
+    world.spawn(MONDAY, arrivals);
+    let end = MONDAY + options.days * DAY - 40 * MINUTE;
+    for scenario in scenarios {
+        let attack = Attack::new(world, scenario);
+        let room = (end - MONDAY - LEARNED - attack.span()).max(1);
+        let at = MONDAY + LEARNED + (mix(scenario.number(), 17) % room as u64) as i64;
+        world.spawn(at, attack);
+    }
+}
