@@ -9,41 +9,41 @@ use crate::values::{choose, mix};
 use crate::world::{Actor, Client, DAY, HOUR, Identity, MINUTE, MONDAY, Release, SECOND, World};
 use tapwire_testkit::Random;
 
-/// All of them, for a capture with so many exchanges a day.
+/// All of them, for a capture with so many exchanges a day. Fewer exchanges have fewer of them, at the same share.
 pub(crate) fn gather(world: &mut World, daily: f64) {
+    let busy = (daily / 400_000.0).clamp(0.05, 1.0);
     for (place, api) in PEOPLES.into_iter().enumerate() {
-        let at = world.now + place as i64 * SECOND;
-        let busy = (daily / 400_000.0).clamp(0.2, 1.0);
-        let probes =
-            Probe { api, client: Client::new([10, 50, 3, 9], "kube-probe/1.31"), every: 30 * SECOND };
-        world.spawn(at, probes);
-        let staff = ((f64::from(api.staff) * busy) as u32).clamp(6, api.staff);
-        for nth in 0..staff {
-            let desk = Desk::new(world, api, api.users + nth);
-            world.spawn(at + nth as i64 * 7 * SECOND, desk);
-        }
-        for nth in 0..2 {
-            let admin = Admin::new(world, api, api.users + api.staff + nth);
-            world.spawn(at + 8 * HOUR + nth as i64 * 13 * MINUTE, admin);
-        }
+        of_service(world, api, world.now + place as i64 * SECOND, busy);
     }
-    for (nth, (api, resource)) in
-        [(&SHOP, "orders"), (&CLINIC, "lab-results"), (&BANK, "transactions")].into_iter().enumerate()
-    {
+    let walked = [(&SHOP, "orders"), (&CLINIC, "lab-results"), (&BANK, "transactions")];
+    for (nth, (api, resource)) in walked.into_iter().enumerate() {
         let partner = Partner::new(world, api, api.resource(resource), nth as u32, (daily / 90.0) as u32);
         world.spawn(world.now + (2 * HOUR) + nth as i64 * 40 * MINUTE, partner);
     }
     for nth in 0..3 {
-        let crawler = Crawler {
-            client: Client::new([66, 249, 66, 10 + nth], CRAWLERS[usize::from(nth)]),
-            next: u32::from(nth) * 900,
-            random: world.random("crawler", u64::from(nth)),
-        };
+        let random = world.random("crawler", u64::from(nth));
+        let client = Client::new([66, 249, 66, 10 + nth], CRAWLERS[usize::from(nth)]);
+        let crawler = Crawler { client, next: u32::from(nth) * 900, random, pace: (1.0 / busy) as i64 };
         world.spawn(world.now + i64::from(nth) * MINUTE, crawler);
     }
-    for user in 0..8 {
+    for user in 0..((8.0 * busy) as u32).max(2) {
         let agent = rpc::Agent::new(world, user);
         world.spawn(world.now + i64::from(user) * 3 * MINUTE, agent);
+    }
+}
+
+fn of_service(world: &mut World, api: &'static Api, at: i64, busy: f64) {
+    let every = (30.0 / busy) as i64 * SECOND;
+    let probe = Probe { api, client: Client::new([10, 50, 3, 9], "kube-probe/1.31"), every };
+    world.spawn(at, probe);
+    let staff = (f64::from(api.staff) * busy) as u32;
+    for nth in 0..staff.max(3) {
+        let desk = Desk::new(world, api, api.users + nth);
+        world.spawn(at + i64::from(nth) * 7 * SECOND, desk);
+    }
+    for nth in 0..2 {
+        let admin = Admin::new(world, api, api.users + api.staff + nth);
+        world.spawn(at + 8 * HOUR + i64::from(nth) * 13 * MINUTE, admin);
     }
 }
 
@@ -240,6 +240,8 @@ struct Crawler {
     client: Client,
     next: u32,
     random: Random,
+    /// How many times slower than usual.
+    pace: i64,
 }
 
 impl Actor for Crawler {
@@ -258,6 +260,6 @@ impl Actor for Crawler {
                 world.say(&mut self.client, api, &robots, &about);
             }
         }
-        Some(self.client.busy.max(world.now) + self.random.between(8, 90) as i64 * SECOND)
+        Some(self.client.busy.max(world.now) + self.random.between(8, 90) as i64 * self.pace * SECOND)
     }
 }

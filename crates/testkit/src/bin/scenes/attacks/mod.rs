@@ -6,7 +6,7 @@ mod injection;
 mod objects;
 mod posture;
 
-use crate::apis::{Api, PEOPLES, Reach, Resource};
+use crate::apis::{Api, Auth, PEOPLES, Reach, Resource};
 use crate::exchange::Exchange;
 use crate::json::{Json, quoted};
 use crate::labels::{About, seconds};
@@ -337,7 +337,7 @@ impl Attack {
             let identity = shared.clone().unwrap_or_else(|| world.identity(api, user));
             let fresh = !alone || shared.is_none();
             let client = &mut self.clients[place];
-            if fresh {
+            if fresh && api.auth != Auth::Key {
                 let login = world.login(api, &identity.login, &world.password(api, user), Some(&identity));
                 world.say(client, api, &login, &About::benign("attacker-login"));
                 client.identity = Some(identity.clone());

@@ -1,0 +1,80 @@
+"""What simple rules find, on labels of requests alone: as gateways and log searches are often set up.
+
+counting: more than 50 distinct objects from one address in five minutes.
+thresholds: fixed numbers of failed logins, refusals, missing pages, sign-ups and requests from one address in five minutes."""
+
+import collections
+
+import score
+
+WINDOW = 300
+OBJECTS = 50
+# What is counted, above which number in five minutes, and what it is then called.
+LIMITS = {
+    "failed-logins": (10, "brute stuffing spray login-failure"),
+    "refusals": (20, "denied probe bola unauth"),
+    "missing": (30, "recon scan probe enumerat"),
+    "sign-ups": (10, "signup registration"),
+    "requests": (300, "bot scrap resource walk"),
+}
+LOGINS = ("/login", "/session")
+SIGN_UPS = ("/api/v1/users", "/api/customers", "/v2/patients", "/v1/signups")
+
+Rules = collections.namedtuple("Rules", "counting thresholds benign")
+
+
+def what(row):
+    """The counters that a request adds to."""
+    path, status = row["path"].split("?")[0], row["status"]
+    yield "requests"
+    if row["method"] == "POST" and path.endswith(LOGINS) and status == 401:
+        yield "failed-logins"
+    elif status in (401, 403, 405):
+        yield "refusals"
+    elif status == 404:
+        yield "missing"
+    if row["method"] == "POST" and path in SIGN_UPS:
+        yield "sign-ups"
+
+
+class Alarms:
+    """One alarm for an address and a rule; it lasts while the rule fires, with breaks of half an hour at most."""
+
+    def __init__(self):
+        self.open, self.all = {}, []
+
+    def add(self, rule, called, address, start, now):
+        last = self.open.get((rule, address))
+        if last and now - last.end < 1800:
+            last.end = now
+            return
+        number = f"{rule}-{len(self.all)}"
+        self.open[rule, address] = score.Finding(number, rule, called, {address}, start, now)
+        self.all.append(self.open[rule, address])
+
+
+def run(rows):
+    counting, thresholds, benign = Alarms(), Alarms(), 0
+    seen, events = collections.defaultdict(collections.deque), collections.defaultdict(collections.deque)
+    for row in rows:
+        now, address = row["time"], row["client_ip"]
+        benign += not row["label"]
+        if row.get("object"):
+            count_objects(counting, seen[address], row["object"], address, now)
+        for name in what(row):
+            limit, called = LIMITS[name]
+            times = events[name, address]
+            times.append(now)
+            while now - times[0] > WINDOW:
+                times.popleft()
+            if len(times) > limit:
+                thresholds.add(name, called, address, times[0], now)
+    return Rules(counting.all, thresholds.all, benign)
+
+
+def count_objects(alarms, window, thing, address, now):
+    window.append((now, thing))
+    while now - window[0][0] > WINDOW:
+        window.popleft()
+    if len(window) > OBJECTS and len({thing for _, thing in window}) > OBJECTS:
+        alarms.add("distinct-objects", "bola enumerat scrap walk", address, window[0][0], now)
