@@ -38,6 +38,7 @@ WORDS = {
     "ssrf": ["ssrf", "server-side request"], "sqli_error": ["sql"], "sqli_boolean": ["sql"], "sqli_time": ["sql"],
     "nosql_injection": ["nosql", "operator"], "command_injection": ["command", "shell", "rce"], "path_traversal": ["traversal", "path"],
     "xss": ["xss", "script", "cross-site"], "ssti": ["ssti", "template"], "xxe": ["xxe", "external entit", "xml"], "ldap_injection": ["ldap"],
+    "deserialisation": ["deserial", "serialised", "serialized"], "limit_ignored": ["limit", "429", "quota", "rate"],
     "log4shell": ["log4", "jndi"], "crlf_injection": ["crlf", "header-injection", "header injection", "splitting"],
     "smuggling": ["smuggl", "desync"], "secrets_in_answer": ["secret", "keys-in-answers", "private key", "credential"],
     "stack_trace": ["stack", "error detail", "verbose", "misconfig"], "cors": ["cors", "cross-origin"],

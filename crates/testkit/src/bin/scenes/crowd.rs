@@ -26,6 +26,7 @@ pub(crate) fn gather(world: &mut World, daily: f64) {
         let crawler = Crawler { client, next: u32::from(nth) * 900, random, pace: (1.0 / busy) as i64 };
         world.spawn(world.now + i64::from(nth) * MINUTE, crawler);
     }
+    pollers(world, busy);
     for user in 0..((8.0 * busy) as u32).max(2) {
         let agent = rpc::Agent::new(world, user);
         world.spawn(world.now + i64::from(user) * 3 * MINUTE, agent);
@@ -135,6 +136,46 @@ fn log_in(world: &mut World, api: &'static Api, user: u32, client: &mut Client, 
     let login = world.login(api, &identity.login, &world.password(api, user), Some(&identity));
     world.say(client, api, &login, &About::benign(what));
     client.identity = Some(identity);
+}
+
+/// A program or an open dashboard: always the same, at intervals that no human keeps.
+struct Poller {
+    client: Client,
+    resource: &'static Resource,
+    limit: u32,
+    every: i64,
+    next: i64,
+    what: &'static str,
+}
+
+impl Actor for Poller {
+    fn act(&mut self, world: &mut World) -> Option<i64> {
+        let user = self.client.identity.as_ref().map_or(0, |identity| identity.user);
+        let objects = world.page(&SAAS, self.resource, user, 0, self.limit);
+        let exchange = world.list(&SAAS, self.resource, &objects, 0, self.limit);
+        world.say(&mut self.client, &SAAS, &exchange, &About::benign(self.what));
+        self.next += self.every;
+        Some(self.next)
+    }
+}
+
+/// Service accounts with keys, one of which fetches many at once, and screens on walls.
+fn pollers(world: &mut World, busy: f64) {
+    for nth in 0..6_u32 {
+        let user = 90 + nth * 7;
+        let screen = nth % 2 == 1;
+        let (agent, what) =
+            if screen { (BROWSERS[1], "dashboard") } else { ("work-sync/2.3 (Go)", "service-account") };
+        let mut client = Client::new([198, 18, 40, 10 + nth as u8], agent);
+        let key = world.key(&SAAS, user);
+        let credential = if screen { ("Cookie", format!("session={key}")) } else { ("X-API-Key", key) };
+        client.identity = Some(Identity { credential, ..world.identity(&SAAS, user) });
+        let usual = (f64::from(60 + 30 * nth) / busy) as i64 * SECOND;
+        let (limit, every) = if nth == 4 { (80, 20 * MINUTE) } else { (20, usual) };
+        let next = world.now + i64::from(nth) * SECOND;
+        let resource = SAAS.resource("tickets");
+        world.spawn(next, Poller { client, resource, limit, every, next, what });
+    }
 }
 
 /// Does now and then what only admins may.

@@ -11,6 +11,7 @@ mod apis;
 mod attacks;
 mod crowd;
 mod exchange;
+mod habits;
 mod json;
 mod labels;
 mod options;

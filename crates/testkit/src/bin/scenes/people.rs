@@ -2,6 +2,7 @@
 
 use crate::apis::{Api, Auth, PEOPLES, Reach, Resource};
 use crate::exchange::{Body, Exchange};
+use crate::habits;
 use crate::labels::About;
 use crate::rpc;
 use crate::values::mix;
@@ -148,6 +149,12 @@ impl Session {
             password.truncate(password.len() - 1 - self.typos % 2);
             let wrong = world.login(self.api, &identity.login, &password, None);
             let end = world.say(&mut self.client, self.api, &wrong, &About::benign("typo"));
+            if self.random.chance(0.15) {
+                // Not everybody remembers the address either.
+                let user = self.random.chance(0.8).then_some(self.user);
+                let reset = habits::reset(world, self.api, user, self.random.next());
+                world.say(&mut self.client, self.api, &reset, &About::benign("forgotten"));
+            }
             return end + self.pause(4, 9);
         }
         let right = world.login(self.api, &identity.login, &password, Some(&identity));
@@ -194,6 +201,7 @@ impl Session {
             822..850 if signed => return rpc::of_people(world, api, &mut self.client, &mut self.random),
             850..854 => return self.retries(world),
             860..885 if signed => return self.buys(world),
+            885..903 if signed => return habits::odd_job(world, api, &mut self.client, &mut self.random),
             _ => self.lists(world, signed),
         };
         world.say(&mut self.client, api, &exchange, &about);
@@ -235,6 +243,9 @@ impl Session {
         let mine =
             self.seen.iter().find(|(seen, _)| std::ptr::eq(*seen, resource) && seen.reach == Reach::Own);
         match mine {
+            Some((_, object)) if self.random.chance(0.15) => {
+                world.about("DELETE", self.api, resource, *object)
+            }
             Some((_, object)) if self.random.chance(0.5) => world.update(self.api, resource, *object),
             _ => world.create_exchange(self.api, resource, self.user),
         }
@@ -379,11 +390,9 @@ fn mobile(number: u64) -> [u8; 4] {
 
 fn agent(world: &World, user: u32) -> &'static str {
     let hash = mix(u64::from(user), 31);
-    let released =
-        world.releases.iter().any(|release| release.from <= world.now && release.until == i64::MAX);
     match hash % 3 {
         // Who has it already is a matter of days.
-        0 if released && hash % 7 < 5 => crate::values::choose(NEW_APPS, hash >> 8),
+        0 if world.released() && hash % 7 < 5 => crate::values::choose(NEW_APPS, hash >> 8),
         0 => crate::values::choose(APPS, hash >> 8),
         _ => crate::values::choose(BROWSERS, hash >> 8),
     }

@@ -109,8 +109,9 @@ impl World {
 
     pub(crate) fn update(&self, api: &Api, resource: &Resource, object: u32) -> Exchange {
         let method = if number_of(resource.name).is_multiple_of(2) { "PUT" } else { "PATCH" };
-        let exchange =
-            self.about(method, api, resource, object).with(Body::json(self.written(api, resource, object)));
+        let mut exchange = self.about(method, api, resource, object);
+        exchange.body = Some(Body::json(self.written(api, resource, object)));
+        exchange.persons = self.person_in(api, resource, object).into_iter().collect();
         exchange
             .answer(200, Body::json(self.object(api, resource, object, true)))
             .takes(self.latency(object, 9))

@@ -14,7 +14,7 @@ use std::fs::File;
 use std::io::{self, BufWriter};
 
 /// Exchanges of a visit, for the rate at which people come.
-const OF_A_VISIT: f64 = 13.5;
+const OF_A_VISIT: f64 = 17.0;
 /// Their part of all exchanges; the rest is staff and machines.
 const OF_PEOPLE: f64 = 0.86;
 /// What is usual is known by then.

@@ -114,6 +114,11 @@ impl World {
         Random::new(mix(mix(self.seed, number_of(purpose)), number))
     }
 
+    /// Whether the services and apps have their new version.
+    pub(crate) fn released(&self) -> bool {
+        self.releases.iter().any(|release| release.from <= self.now && release.until == i64::MAX)
+    }
+
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.tap.flush(self.now)?;
         self.log.flush()

