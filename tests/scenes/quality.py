@@ -36,6 +36,7 @@ def arguments():
     parser.add_argument("--benign", type=int, default=3_000_000, help="exchanges of the capture without attacks; 0 leaves it out")
     parser.add_argument("--kind", help="attacks of this kind only")
     parser.add_argument("--replay", default="", help="further options of tapwire replay, such as --two-pass")
+    parser.add_argument("--short", type=int, default=0, help="minutes of further captures, one a kind, judged in one pass and in two; 0 for none")
     parser.add_argument("--corpus", type=pathlib.Path, default=ROOT.parent / "shared" / "corpus" / "attack")
     parser.add_argument("--no-corpus", action="store_true")
     parser.add_argument("--scratch", type=pathlib.Path, help="where captures are made (a temporary folder)")
@@ -56,11 +57,11 @@ class Bench:
         subprocess.run([self.options.scenes, *map(str, words), out], check=True, stdout=subprocess.DEVNULL)
         return out
 
-    def replay(self, capture, name):
+    def replay(self, capture, name, more=()):
         found = self.folder / f"{name}.findings.jsonl"
         found.unlink(missing_ok=True)
         command = [self.options.tapwire, "replay", capture, "-q", "--set", "redact.fidelity=full", "--only", "findings", "--events", found]
-        done = subprocess.run([*map(str, command), *self.options.replay.split()], capture_output=True, text=True)
+        done = subprocess.run([*map(str, command), *self.options.replay.split(), *more], capture_output=True, text=True)
         if done.returncode not in (0, 1):
             sys.exit(f"tapwire: {done.stderr.strip()}")
         return score.findings(found) if found.exists() else []
@@ -149,6 +150,28 @@ def benign_table(bench):
     return len(incidents)
 
 
+def short_table(bench):
+    """What is found in minutes of traffic, where nothing could be learned before: in one pass, and in two."""
+    options = bench.options
+    if "--two-pass" not in subprocess.run([options.tapwire, "replay", "--help"], capture_output=True, text=True).stdout:
+        print("short captures: skipped, this tapwire has no --two-pass", file=sys.stderr)
+        return
+    listed = subprocess.run([options.scenes, "--list", "--intensity", "fast", "--outcome", "successful"], capture_output=True, text=True).stdout
+    found = {"one pass": [], "two passes": []}
+    for line in listed.splitlines():
+        kind = line.split()[0]
+        words = ["--seed", 7001, "--minutes", options.short, "--benign", 40_000, "--attack", kind, "--intensity", "fast", "--outcome", "successful"]
+        out = bench.make("short", *words)
+        labels = score.labels(f"{out}.labels.jsonl")
+        for name, more in [("one pass", []), ("two passes", ["--two-pass"])]:
+            verdicts = score.score(labels, bench.replay(f"{out}.pcap", "short", more)).verdicts
+            found[name] += [kind] if any(verdict["named"] for verdict in verdicts) else []
+    print(f"\nSuccessful fast attacks in captures of {options.short} minutes, {len(listed.splitlines())} kinds:\n")
+    print("| | found | kinds |\n|---|---|---|")
+    for name, kinds in found.items():
+        print(f"| {name} | {len(kinds)} | {', '.join(kinds) or '–'} |")
+
+
 def corpus_table(bench):
     """Real applications: captures of the corpus, where it is there."""
     corpus = bench.options.corpus
@@ -203,6 +226,8 @@ def main():
         unseen = [row["id"] for row in rows if not row["tapwire"]["named"]]
         print(f"\nMissed: {len(unseen)}. " + ", ".join(f"`{name}`" for name in unseen[:60]) + (" …" if len(unseen) > 60 else ""))
         false_incidents = benign_table(bench) if options.benign else 0
+        if options.short:
+            short_table(bench)
         corpus_table(bench)
         missed = missed_gates(rows, false_incidents)
         print("\nGates: " + ("all met" if not missed else "missed: " + "; ".join(missed)))

@@ -3,7 +3,7 @@
 An attack counts as named when a finding names one of its actors (address or user) in its interval, and says its kind. Where nobody is to
 blame (the fault is the service's), a finding of the kind about that service in the interval counts. A finding whose incident touches no
 attack by actor and interval is a false incident. Findings of classes 2006 and 2007 (data, posture) state how services are: they can
-name an attack, and are no incidents."""
+name what worked on that service, also where they were said before, and are no incidents."""
 
 import collections
 import json
@@ -82,11 +82,15 @@ class Finding:
         self.start, self.end, self.outcome, self.judges, self.places = start, end, outcome, judges, places
 
     def near(self, label):
+        host = label.get("host", label["service"])
+        if not self.judges:
+            # One for a policy and a service: it stands from when it was first said.
+            return label["outcome"] == "confirmed" and self.start <= label["end"] + SLACK and host in self.places
         if self.end < label["start"] - 5 or self.start > label["end"] + SLACK:
             return False
         if label["actors"]:
             return not self.names.isdisjoint(label["actors"])
-        return label.get("host", label["service"]) in self.places
+        return host in self.places
 
     def names_kind(self, label):
         return any(word in self.text for word in WORDS.get(label["kind"], [label["kind"].replace("_", "-")]))
@@ -121,7 +125,7 @@ def of_event(event, number):
     names = set(scalars(who, {"ip", "name", "uid", "email_addr", "user", "addresses", "ips", "subject"})) - servers
     times = [event.get(key) for key in ("start_time", "end_time", "time")] + [info.get("first_seen_time"), info.get("last_seen_time")]
     stamps = [stamp / 1000 for stamp in times if stamp]
-    places = json.dumps([event.get("resources"), event.get("evidences"), event.get("message"), extra.get("endpoint"), extra.get("context")])
+    places = json.dumps([event.get("resources"), event.get("evidences"), event.get("message"), extra.get("endpoint"), extra.get("service"), extra.get("context")])
     incident = str(extra.get("incident") or info.get("uid") or number)
     return Finding(incident, detector, " ".join(map(str, said)), names, min(stamps), max(stamps), extra.get("outcome"),
                    event.get("class_uid") == DETECTION, places)

@@ -4,11 +4,12 @@ use crate::attacks::{Intensity, KINDS, Part, Scenario};
 
 const USAGE: &str = "scenes [OPTIONS] OUT: writes OUT.pcap, OUT.labels.jsonl and OUT.requests.jsonl
   --seed N             another seed, another world (1)
-  --benign N           so many exchanges that are no attack; without a choice of attacks exactly these (120000)
+  --benign N           about so many exchanges that are no attack; without a choice of attacks exactly these (120000)
   --part PART          the attacks that belong to PART with this seed: tuning or held-out
   --slice I/N          of these every Nth, from the Ith on
   --attack KIND        attacks of this kind; with --intensity fast|slow|distributed and --outcome blocked|successful only these
   --days N             of packet time (7, with attacks 2)
+  --minutes N          of packet time instead, from ten o'clock on, with the attacks in the middle: nothing can be learned before
   --no-requests        without OUT.requests.jsonl
   --list               says which attacks would be made, and to which part each belongs";
 
@@ -18,6 +19,8 @@ pub(crate) struct Options {
     pub(crate) seed: u64,
     pub(crate) benign: u64,
     pub(crate) days: i64,
+    /// Instead of days; 0 for none.
+    pub(crate) minutes: i64,
     pub(crate) part: Option<Part>,
     pub(crate) kind: Option<String>,
     pub(crate) intensity: Option<Intensity>,
@@ -37,6 +40,7 @@ impl Options {
                 "--seed" => options.seed = number(&value()?)?,
                 "--benign" => options.benign = number(&value()?)?.max(1),
                 "--days" => options.days = number(&value()?)?.clamp(1, 60) as i64,
+                "--minutes" => options.minutes = number(&value()?)?.clamp(1, 600) as i64,
                 "--part" => options.part = Some(Part::parse(&value()?)?),
                 "--attack" => options.kind = Some(kind(value()?)?),
                 "--intensity" => options.intensity = Some(Intensity::parse(&value()?)?),
@@ -53,7 +57,7 @@ impl Options {
         if options.days == 0 {
             options.days = if options.attacks() { 2 } else { 7 };
         }
-        if options.attacks() && options.days < 2 {
+        if options.attacks() && options.days < 2 && options.minutes == 0 {
             return Err(
                 "attacks come on the second day, when what is usual is known: --days 2 or more".to_owned()
             );

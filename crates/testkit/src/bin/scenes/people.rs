@@ -72,7 +72,7 @@ const HOURS: [f64; 24] = [
     1.75, 1.4, 0.9, 0.56,
 ];
 
-fn activity(at: i64) -> f64 {
+pub(crate) fn activity(at: i64) -> f64 {
     let since = at - MONDAY;
     let weekend = if since / DAY % 7 >= 5 { 0.75 } else { 1.1 };
     HOURS[(since.rem_euclid(DAY) / HOUR) as usize] * weekend

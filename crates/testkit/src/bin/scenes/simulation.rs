@@ -4,7 +4,7 @@ use crate::attacks::{Attack, Scenario};
 use crate::crowd;
 use crate::labels::Log;
 use crate::options::Options;
-use crate::people::Arrivals;
+use crate::people::{Arrivals, activity};
 use crate::values::{mix, number_of};
 use crate::wire::Tap;
 use crate::world::{Actor, DAY, HOUR, MINUTE, MONDAY, World};
@@ -80,37 +80,55 @@ fn write(options: &Options) -> io::Result<String> {
     let log = Log::new(requests, file("labels.jsonl")?);
     let part = options.part.map_or("", |part| part.name());
     let tap = Tap::new(BufWriter::with_capacity(1 << 20, file("pcap")?))?;
-    let mut world = World::new(mix(options.seed, number_of(part)), tap, log);
+    let mut world = World::new(begin(options), mix(options.seed, number_of(part)), tap, log);
     let scenarios = options.scenarios();
     let mut schedule = Schedule::default();
     populate(&mut world, options, &scenarios);
     for (at, actor) in std::mem::take(&mut world.born) {
         schedule.add(at, actor);
     }
-    let until = if options.attacks() { MONDAY + options.days * DAY } else { i64::MAX };
+    let bounded = options.attacks() || options.minutes > 0;
+    let until = if bounded { begin(options) + span(options) } else { i64::MAX };
     let most = if options.attacks() { u64::MAX } else { options.benign };
     while world.exchanges < most && schedule.step(&mut world, until) {
         world.flush()?;
     }
-    let hours = (world.now - MONDAY) / HOUR;
-    let told = format!("{} exchanges in {hours} hours, {} attacks", world.exchanges, scenarios.len());
+    let minutes = (world.now - begin(options)) / MINUTE;
+    let told = format!("{} exchanges in {minutes} minutes, {} attacks", world.exchanges, scenarios.len());
     world.tap.finish()?;
     world.log.finish()?;
     Ok(told)
 }
 
+/// When the capture begins.
+const fn begin(options: &Options) -> i64 {
+    if options.minutes > 0 { MONDAY + 10 * HOUR } else { MONDAY }
+}
+
+/// Nanoseconds of packet time.
+const fn span(options: &Options) -> i64 {
+    if options.minutes > 0 { options.minutes * MINUTE } else { options.days * DAY }
+}
+
 fn populate(world: &mut World, options: &Options, scenarios: &[Scenario]) {
-    let daily = options.benign as f64 / options.days as f64;
-    crowd::release(world, MONDAY + options.days * DAY * 6 / 10);
+    let (begin, span) = (begin(options), span(options));
+    let daily = options.benign as f64 * DAY as f64 / span as f64;
+    if options.minutes == 0 {
+        crowd::release(world, begin + span / 10 * 6);
+    }
     crowd::gather(world, daily);
-    let rate = daily * OF_PEOPLE / OF_A_VISIT / 24.0;
-    let arrivals = Arrivals::new(world, rate);
-    world.spawn(MONDAY, arrivals);
-    let end = MONDAY + options.days * DAY - 40 * MINUTE;
+    // Of the hour, where there is no day to even it out.
+    let hourly = if options.minutes > 0 { activity(begin) } else { 1.0 };
+    let arrivals = Arrivals::new(world, daily * OF_PEOPLE / OF_A_VISIT / 24.0 / hourly);
+    world.spawn(begin, arrivals);
     for scenario in scenarios {
         let attack = Attack::new(world, scenario);
-        let room = (end - MONDAY - LEARNED - attack.span()).max(1);
-        let at = MONDAY + LEARNED + (mix(scenario.number(), 17) % room as u64) as i64;
+        let at = if options.minutes > 0 {
+            begin + span / 5
+        } else {
+            let room = (span - 40 * MINUTE - LEARNED - attack.span()).max(1);
+            begin + LEARNED + (mix(scenario.number(), 17) % room as u64) as i64
+        };
         world.spawn(at, attack);
     }
 }

@@ -95,9 +95,9 @@ impl Client {
 }
 
 impl World {
-    pub(crate) fn new(seed: u64, tap: Tap<BufWriter<File>>, log: Log) -> Self {
+    pub(crate) fn new(now: i64, seed: u64, tap: Tap<BufWriter<File>>, log: Log) -> Self {
         Self {
-            now: MONDAY,
+            now,
             seed,
             tap,
             log,
