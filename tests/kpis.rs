@@ -154,6 +154,24 @@ fn what_misses_its_target_comes_first() {
 }
 
 #[test]
+fn what_policies_found_is_done_first() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let capture = days(folder.path());
+    let config = "[owners]\norders-team = [\"orders.test\"]\n\
+                  [[kpi.target]]\nname = \"tls-coverage\"\nvalue = 100\nby = 2026-11-02\n\
+                  [[policy]]\nid = \"orders\"\ntitle = \"Orders\"\nseverity = \"high\"\nfix = \"Ask <them> first.\"\n\
+                  where = \"service == 'orders.test'\"\n";
+    let with = write(folder.path(), "tapwire.toml", config);
+    let html = report(&capture, &["--config", &with]);
+    let (_, tasks) = html.split_once("things to do").expect("the section");
+    let at = |text: &str| tasks.find(text).unwrap_or_else(|| panic!("{text} is missing"));
+    let (fix, owner) = (at("Ask &lt;them&gt; first."), at("orders-team"));
+    assert!(at("Orders (High) on orders.test: ") > fix && owner < at("at least 100 % by 2026-11-02"));
+    let off = write(folder.path(), "off.toml", &format!("{config}enabled = false\n"));
+    assert!(!report(&capture, &["--config", &off]).contains("Ask &lt;them"));
+}
+
+#[test]
 fn a_wrong_target_or_month_is_one_clear_line() {
     let fixture = fixture("logins");
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -255,7 +273,7 @@ fn a_month_stands_on_one_page() {
         "<span class=\"mark overdue\">overdue</span>",
         "orders-team",
         "Blind spots of the sensor",
-        "no quotas are declared",
+        "no answer advertised a limit",
         "unchanged",
     ] {
         assert!(html.contains(part), "{part}");

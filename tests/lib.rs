@@ -1,5 +1,9 @@
 //! What the tests of the whole product share: where things are, and how the real binary is run.
 
+mod following;
+
+pub use following::Following;
+
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};

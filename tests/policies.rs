@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tapwire_capture::{ByteOrder, Resolution};
 use tapwire_testkit::{Capture, Conversation, Turn};
-use tapwire_tests::{Fixture, Ran, Tapwire, fixtures};
+use tapwire_tests::{Fixture, Following, Ran, Tapwire, fixtures, token_key};
 use tapwire_wire::{Endpoint, Timestamp};
 
 fn fixture(name: &str) -> Fixture {
@@ -232,6 +232,53 @@ fn policy_of_the_configuration_is_judged_told_and_accepted() {
 fn policy_that_is_switched_off_says_nothing() {
     let off = format!("{OWN}enabled = false\n");
     assert_eq!(postures(&fixture_with(&["--events", "-"], &off).ok("off")), Vec::<Value>::new());
+}
+
+#[test]
+fn acceptances_are_read_again_while_a_run_goes_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (captures, config) = (folder.path().join("captures"), folder.path().join("tapwire.toml"));
+    fs::create_dir(&captures).expect("a folder");
+    // The first call of another day is due to a look.
+    let eager = format!("[policies]\nevery = 1\n{OWN}");
+    let write = |text: &str| fs::write(&config, text).expect("a file in a temporary folder");
+    let mut day = 0_u16;
+    let mut come = || {
+        day += 1;
+        let turns = (0..3).map(|_| turn("shop", "/orders", "", "200 OK", "", "{}")).collect();
+        let client = Endpoint::v4([10, 0, 0, 1], 40_000 + day);
+        let start = Timestamp::from_parts(1_700_000_000 + i64::from(day) * 86_400, 0);
+        let script = Conversation::new(turns, day.into());
+        let capture = Conversation { client, start, ..script }.play();
+        let file = fs::File::create(captures.join(format!("{day}.pcap"))).expect("a file");
+        capture.write_pcap(file, ByteOrder::Little, Resolution::Nanoseconds).expect("a capture");
+    };
+    write(&eager);
+    come();
+    come();
+    let key = token_key(folder.path());
+    let arguments = [Path::new("--config"), &config, Path::new("--token-key"), &key];
+    let run = Following::start(&captures, &arguments);
+    let own = |event: &Value| event["finding_info"]["analytic"]["uid"] == "orders-are-read-with-a-key";
+    let opened = run.event(own);
+    assert_eq!(opened["unmapped"]["state"], "open");
+    let service = opened["unmapped"]["service"].as_str().expect("a service");
+    let accepted = ACCEPTED.replace("SERVICE", service);
+    // A broken entry is named and changes nothing, and so does a file that is no TOML.
+    write(&format!("{eager}{}", accepted.replace("2099-01-31", "some day")));
+    run.hang_up();
+    let line = run.wait_for("policies and acceptances stay as they were");
+    assert!(line.contains("[[accept]] 1") && line.contains("'some day'"), "{line}");
+    write(&format!("{eager}{accepted}["));
+    let line = run.wait_for("the context stays as it was, and so do policies");
+    assert!(line.contains("tapwire.toml"), "{line}");
+    write(&format!("{eager}{accepted}"));
+    run.wait_for("1 acceptance");
+    come();
+    let event = run.event(own);
+    assert_eq!(event["unmapped"]["state"], "accepted");
+    assert_eq!(event["unmapped"]["accepted"]["who"], "Head of Shop");
+    assert_eq!(event["finding_info"]["uid"], opened["finding_info"]["uid"]);
 }
 
 #[test]

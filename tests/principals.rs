@@ -2,15 +2,8 @@
 
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::Receiver;
-use std::time::Duration;
-use tapwire_tests::{Fixture, Ran, Tapwire, binary, fixtures, token_key, workspace};
-
-/// How long something may take that is on its way.
-const PATIENCE: Duration = Duration::from_secs(60);
+use tapwire_tests::{Fixture, Following, Ran, Tapwire, fixtures, token_key, workspace};
 
 fn fixture(name: &str) -> Fixture {
     fixtures().into_iter().find(|fixture| fixture.name == name).expect("the fixture is in the tree")
@@ -182,63 +175,12 @@ fn what_cannot_be_read_is_one_clear_line() {
     assert!(wrong.stderr.contains("networks.proxies: '10.0.0' is no network"), "{}", wrong.stderr);
 }
 
-/// A run that goes on, with what it writes as it comes.
-struct Following {
-    child: Child,
-    events: Receiver<String>,
-    told: Receiver<String>,
-}
-
-impl Following {
-    fn start(directory: &Path, context: &Path, key: &Path) -> Self {
-        let mut child = Command::new(binary())
-            .args(["replay", "--follow", "--events", "-", "--token-key"])
-            .args([key, Path::new("--context"), context, directory])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .expect("tapwire can be started");
-        let events = lines(child.stdout.take().expect("standard output"));
-        let told = lines(child.stderr.take().expect("standard error"));
-        Self { child, events, told }
-    }
-
-    /// The zone of the client in the next exchange of that host.
-    fn zone_of(&self, host: &str) -> String {
-        loop {
-            let line = self.events.recv_timeout(PATIENCE).expect("an event");
-            let event: Value = serde_json::from_str(&line).expect("JSON");
-            let asked = event.pointer("/http_request/url/hostname").and_then(Value::as_str);
-            if asked == Some(host) {
-                let zone = event.pointer("/src_endpoint/zone").and_then(Value::as_str);
-                return zone.unwrap_or("none").to_owned();
-            }
-        }
-    }
-
-    fn wait_for(&self, text: &str) -> String {
-        loop {
-            let line = self.told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("\"{text}\" was not said"));
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-}
-
-impl Drop for Following {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-fn lines(from: impl Read + Send + 'static) -> Receiver<String> {
-    let (send, receive) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        BufReader::new(from).lines().map_while(Result::ok).try_for_each(|line| send.send(line))
-    });
-    receive
+/// The zone of the client in the next exchange of that host.
+fn zone_of(run: &Following, host: &str) -> String {
+    let asked =
+        |event: &Value| event.pointer("/http_request/url/hostname").and_then(Value::as_str) == Some(host);
+    let event = run.event(asked);
+    event.pointer("/src_endpoint/zone").and_then(Value::as_str).unwrap_or("none").to_owned()
 }
 
 #[test]
@@ -252,18 +194,18 @@ fn context_is_read_again_while_a_run_goes_on() {
         std::fs::copy(capture, captures.join(to)).expect("a copy");
     };
     copy("basic-rest", "1.pcap");
-    let run = Following::start(&captures, &context, &token_key(folder.path()));
-    assert_eq!(run.zone_of("10.77.0.2"), "internal");
+    let key = token_key(folder.path());
+    let arguments = [Path::new("--token-key"), &key, Path::new("--context"), &context];
+    let run = Following::start(&captures, &arguments);
+    assert_eq!(zone_of(&run, "10.77.0.2"), "internal");
     write(&folder, "networks.toml", "[networks]\npartner = [\"10.0.0.0/8\"]\n");
     assert!(run.wait_for("context read again").contains("networks.toml (changed"));
     copy("forms", "2.pcap");
-    while run.zone_of("10.77.0.2") == "internal" {}
+    while zone_of(&run, "10.77.0.2") == "internal" {}
     write(&folder, "networks.toml", "[networks]\npartner = [\"10.0.0.0/8\"]\nbroken\n");
     run.wait_for("networks.toml:3: ");
     run.wait_for("context read again");
-    let id = run.child.id().to_string();
-    let asked = Command::new("kill").args(["-HUP", &id]).status().expect("kill");
-    assert!(asked.success());
+    run.hang_up();
     run.wait_for("context read again");
     std::fs::remove_file(&context).expect("the file");
     run.wait_for("the context stays as it was");

@@ -10,7 +10,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 use tapwire_capture::{ByteOrder, PcapWriter, Resolution};
 use tapwire_testkit::{Capture, Conversation, Random, Turn};
-use tapwire_tests::{Fixture, Ran, Tapwire, binary, fixtures, token_key};
+use tapwire_tests::{Fixture, Following, Ran, Tapwire, binary, fixtures, token_key};
 use tapwire_wire::{Endpoint, LinkType, Timestamp};
 
 const MIB: u64 = 1 << 20;
@@ -308,6 +308,30 @@ fn findings_of_policies_live_on_from_run_to_run() {
     assert_eq!(remedied["denominator"], 1);
     assert!(remedied["value"].as_f64().is_some_and(|value| value > 6_000.0), "{remedied}");
     assert_eq!(told(5, "Secure", ""), ["regressed"]);
+}
+
+#[test]
+fn a_checkpoint_that_cannot_be_written_is_said_once_and_tried_again() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    many_callers(&folder.path().join("0.pcap"), 0..100);
+    let data = Data::new();
+    let (state, aside) = (data.path().join("state"), data.path().join("elsewhere"));
+    let arguments = [Path::new("--data"), data.path(), Path::new("--set"), Path::new("state.every=1")];
+    let run = Following::start(folder.path(), &arguments);
+    let written = || fs::metadata(data.state("policies")).is_ok();
+    let began = Instant::now();
+    while !written() {
+        assert!(began.elapsed() < Duration::from_secs(60), "no checkpoint");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    fs::rename(&state, &aside).expect("it is there");
+    let line = run.wait_for("what is learned is not kept: ");
+    assert!(line.contains("cannot write") && line.contains("state/"), "{line}");
+    // Two more rounds fail, and are not said.
+    std::thread::sleep(Duration::from_millis(2_500));
+    fs::rename(&aside, &state).expect("it is there");
+    let (between, _) = run.told_until("what is learned is kept again");
+    assert_eq!(between, Vec::<String>::new());
 }
 
 #[test]

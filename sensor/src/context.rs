@@ -1,8 +1,10 @@
-//! Context files: read at the start, and by a tap again when they change or when it is asked to (SIGHUP).
+//! Context files: read at the start, and by a tap again when they change or when it is asked to (SIGHUP), as are the policies and
+//! acceptances of the configuration.
 
 use crate::cli::ConfigArgs;
 use crate::failure::Failure;
 use crate::settings::{Effective, file_of};
+use crate::size::counted;
 use crate::watch::catch_hangup;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -11,9 +13,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, SystemTime};
+use tapwire_detect::policies::{Settings as PolicySettings, UserAcceptance, UserPolicy};
 use tapwire_inspect::TokenKey;
 use tapwire_inventory::context::{Context, Reading, Trouble};
-use tapwire_pipeline::ContextFeed;
+use tapwire_pipeline::{Config, ContextFeed, PolicyFeed};
 
 /// How often a tap looks whether it was asked to read again; files are looked at every eighth time.
 const TICK: Duration = Duration::from_millis(250);
@@ -181,17 +184,26 @@ impl Watcher {
     pub(crate) fn start(
         args: &ConfigArgs,
         key: TokenKey,
-        feed: &ContextFeed,
+        config: &Config,
         quiet: bool,
     ) -> Result<Self, Failure> {
-        let files = ContextFiles::of(&Effective::load(args)?, key.clone());
+        let effective = Effective::load(args)?;
+        let files = ContextFiles::of(&effective, key.clone());
         if !quiet && !files.files.is_empty() {
             eprintln!("tapwire: context: {}", files.told());
         }
         let asked = catch_hangup()?;
         let over = Arc::new(AtomicBool::new(false));
-        let watch =
-            Watch { args: args.clone(), key, feed: feed.clone(), quiet, asked, over: Arc::clone(&over) };
+        let mut watch = Watch {
+            args: args.clone(),
+            key,
+            context: config.context.clone(),
+            policies: config.policy_feed.clone(),
+            known: Policies::of(&effective),
+            quiet,
+            asked,
+            over: Arc::clone(&over),
+        };
         let thread = std::thread::Builder::new().name("context".into()).spawn(move || watch.run())?;
         Ok(Self { over, thread: Some(thread) })
     }
@@ -208,14 +220,32 @@ impl Drop for Watcher {
 struct Watch {
     args: ConfigArgs,
     key: TokenKey,
-    feed: ContextFeed,
+    context: ContextFeed,
+    policies: PolicyFeed,
+    /// What the run goes by.
+    known: Policies,
     quiet: bool,
     asked: Arc<AtomicBool>,
     over: Arc<AtomicBool>,
 }
 
+/// What the configuration says of policies.
+#[derive(PartialEq)]
+struct Policies {
+    own: Vec<UserPolicy>,
+    accepted: Vec<UserAcceptance>,
+    settings: PolicySettings,
+}
+
+impl Policies {
+    fn of(effective: &Effective) -> Self {
+        let settings = &effective.settings;
+        Self { own: settings.policy.clone(), accepted: settings.accept.clone(), settings: settings.policies }
+    }
+}
+
 impl Watch {
-    fn run(&self) {
+    fn run(&mut self) {
         let mut before = self.look();
         let mut ticks = 0;
         while !self.over.load(Ordering::Relaxed) {
@@ -243,19 +273,46 @@ impl Watch {
         files.map(look).collect()
     }
 
-    /// What cannot be read leaves everything as it was.
-    fn read_again(&self) {
-        let files =
-            Effective::load(&self.args).map(|effective| ContextFiles::of(&effective, self.key.clone()));
-        let read = files.and_then(|files| files.read().map(|context| (files, context)));
-        match read {
-            Ok((files, context)) => {
-                self.feed.put(Arc::new(context));
+    /// What cannot be read stays as it was.
+    fn read_again(&mut self) {
+        match Effective::load(&self.args) {
+            Ok(effective) => {
+                self.read_context(&effective);
+                self.read_policies(&effective);
+            }
+            Err(failure) => eprintln!("tapwire: {failure}; the context stays as it was, and so do policies"),
+        }
+    }
+
+    fn read_context(&self, effective: &Effective) {
+        let files = ContextFiles::of(effective, self.key.clone());
+        match files.read() {
+            Ok(context) => {
+                self.context.put(Arc::new(context));
                 if !self.quiet {
                     eprintln!("tapwire: context read again: {}", files.told());
                 }
             }
             Err(failure) => eprintln!("tapwire: {failure}; the context stays as it was"),
+        }
+    }
+
+    fn read_policies(&mut self, effective: &Effective) {
+        let policies = Policies::of(effective);
+        if policies == self.known {
+            return;
+        }
+        match effective.settings.rules() {
+            Ok(rules) => {
+                if !self.quiet {
+                    let judged = counted(rules.iter().count() as u64, "policy");
+                    let accepted = counted(rules.acceptances() as u64, "acceptance");
+                    eprintln!("tapwire: policies read again: {judged}, {accepted}");
+                }
+                self.policies.put((rules, policies.settings));
+                self.known = policies;
+            }
+            Err(failure) => eprintln!("tapwire: {failure}; policies and acceptances stay as they were"),
         }
     }
 }

@@ -115,9 +115,8 @@ impl Run<'_> {
         if pressure == Pressure::Shed {
             self.give_up_privileges()?;
         }
-        let watcher = source
-            .is_endless()
-            .then(|| Watcher::start(&args.config, key.clone(), &config.context, args.quiet));
+        let watcher =
+            source.is_endless().then(|| Watcher::start(&args.config, key.clone(), &config, args.quiet));
         let watcher = watcher.transpose()?;
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
@@ -283,6 +282,7 @@ pub(crate) fn pipeline_config(
         detect,
         rules: settings.rules()?,
         policies: settings.policies,
+        policy_feed: tapwire_pipeline::PolicyFeed::default(),
         inventory,
     })
 }

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 use tapwire_capture::{LinkNotice, Pressure, SourceError};
-use tapwire_pipeline::{Control, ShedLevel, Snapshot, Watch};
-use tapwire_sink::Notice;
+use tapwire_pipeline::{Control, Notice, ShedLevel, Snapshot, Watch};
 
 /// A replay that is shorter than this shows no bar.
 const BAR_AFTER: Duration = Duration::from_millis(500);

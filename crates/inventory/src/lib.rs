@@ -61,4 +61,4 @@ pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
 pub use risk::{FACTORS, Factor, Rated, Reason, Risks, Score};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
-pub use usage::{Happened, LimitField, Quantiles, RateLimit, RateLimits, Sides, Sketch, Usage};
+pub use usage::{Adherence, Happened, LimitField, Quantiles, RateLimit, RateLimits, Sides, Sketch, Usage};

@@ -7,6 +7,7 @@ use crate::recorder::Pinner;
 use crate::report::Tally;
 use crate::reports;
 use crate::work::{Landed, Seen, Shed, weight};
+use crate::{Notice, PolicyFeed};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -18,7 +19,6 @@ use tapwire_event::{SensorReport, View};
 use tapwire_inspect::Observation;
 use tapwire_inventory::{Coverage, HourCoverage, Inventory};
 use tapwire_protocol::{ConnectionEnd, Exchange, Uid};
-use tapwire_sink::Notice;
 use tapwire_wire::SourceId;
 
 /// Findings kept for the summary.
@@ -48,6 +48,8 @@ pub(crate) struct Analyst {
     fresh: Vec<Finding>,
     /// What files say of the network, when they change.
     context: crate::ContextFeed,
+    /// Which policies are judged, when that changes.
+    policy_feed: PolicyFeed,
     /// Where findings pin the packets of their connections.
     pub(crate) pinner: Option<Pinner>,
     /// Writes what is learned, where it is kept.
@@ -82,6 +84,7 @@ impl Analyst {
             waiting: Vec::new(),
             fresh: Vec::new(),
             context: config.context.clone(),
+            policy_feed: config.policy_feed.clone(),
             pinner: None,
             keeper: None,
         };
@@ -197,9 +200,7 @@ impl Analyst {
     }
 
     fn judge(&mut self, observation: Observation) -> Exchange {
-        if let Some(context) = self.context.take() {
-            self.inventory.set_context(context);
-        }
+        self.renew();
         let call = self.inventory.place(observation);
         for silent in self.inventory.take_silent() {
             self.sensor(&reports::service(&silent));
@@ -238,6 +239,18 @@ impl Analyst {
         self.policies.heed(&self.inventory, exchange.started(), &mut told);
         self.tell(told);
         exchange
+    }
+
+    /// Takes what files say now, where they were read again.
+    fn renew(&mut self) {
+        if let Some(context) = self.context.take() {
+            self.inventory.set_context(context);
+        }
+        if let Some((rules, settings)) = self.policy_feed.take() {
+            self.policies.set_rules(rules, settings);
+            let policies = &self.policies;
+            self.postures.retain(|_, posture| policies.has(&posture.rule.id));
+        }
     }
 
     /// The run is over: everything learned is judged once more, by calls and by policies.
@@ -313,7 +326,8 @@ impl Analyst {
     }
 
     pub(crate) fn notices(&mut self) -> Vec<Notice> {
-        self.outlets.iter_mut().flat_map(Outlet::notices).collect()
+        let outputs = self.outlets.iter_mut().flat_map(Outlet::notices).map(Notice::Output);
+        outputs.chain(self.keeper.iter().flat_map(Keeper::notices)).collect()
     }
 
     /// Whether an outlet can take no more: its sink failed for good, or nobody reads it.
@@ -416,6 +430,7 @@ mod tests {
             detect: tapwire_detect::Config::default(),
             rules: tapwire_detect::policies::Rules::default(),
             policies: tapwire_detect::policies::Settings::default(),
+            policy_feed: PolicyFeed::default(),
         };
         let fields = choose("time").unwrap();
         let options = Options { format: Format::Tsv, fields, ..Options::default() };

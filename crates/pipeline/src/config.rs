@@ -51,4 +51,6 @@ pub struct Config {
     pub rules: tapwire_detect::policies::Rules,
     /// When policies are judged.
     pub policies: tapwire_detect::policies::Settings,
+    /// Both, where they change while a run goes on.
+    pub policy_feed: crate::PolicyFeed,
 }

@@ -3,6 +3,7 @@
 //! The analyst gives one piece of bounded size between two batches of calls, and a thread of its own writes it. Nobody waits
 //! for a disk but the end of the run.
 
+use crate::Notice;
 use crate::learned::Part;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::JoinHandle;
@@ -16,6 +17,9 @@ use tapwire_store::{Checkpoint, Checkpoints, StoreError};
 /// Pieces that wait for the writer; each is some hundred KiB at most.
 const WAITING: usize = 4;
 
+/// How often it is said that checkpoints cannot be written.
+const SAY_EVERY: Duration = Duration::from_secs(3_600);
+
 /// What became of the checkpoints of a run.
 #[derive(Debug, Default)]
 pub struct StateReport {
@@ -25,7 +29,7 @@ pub struct StateReport {
     pub bytes: u64,
     /// The longest that calls had to wait for a piece.
     pub longest: Duration,
-    /// The first trouble with writing; checkpoints before it are there.
+    /// The first trouble with writing since everything was kept for the last time; checkpoints before it are there.
     pub error: Option<StoreError>,
 }
 
@@ -71,6 +75,7 @@ pub(crate) struct Keeper {
     orders: Sender<Order>,
     empty: Receiver<Vec<u8>>,
     longest: Duration,
+    notices: Receiver<Notice>,
     writer: JoinHandle<StateReport>,
 }
 
@@ -81,8 +86,16 @@ impl Keeper {
         let (orders, taken) = bounded(4 * WAITING);
         let (recycle, empty) = bounded(WAITING);
         (0..WAITING).for_each(|_| drop(recycle.try_send(Vec::new())));
-        let writer = std::thread::spawn(move || write(&checkpoints, &taken, &recycle));
-        Self { every, key, begun: Instant::now(), now: None, orders, empty, longest: Duration::ZERO, writer }
+        let (tell, notices) = bounded(WAITING);
+        let writer = Writer::new(checkpoints, recycle, tell);
+        let writer = std::thread::spawn(move || writer.work(&taken));
+        let (begun, longest) = (Instant::now(), Duration::ZERO);
+        Self { every, key, begun, now: None, orders, empty, longest, notices, writer }
+    }
+
+    /// What there is to tell of checkpoints.
+    pub(crate) fn notices(&self) -> impl Iterator<Item = Notice> {
+        self.notices.try_iter()
     }
 
     /// Whether a checkpoint is being written: the next piece should not wait long.
@@ -160,36 +173,88 @@ impl Keeper {
     }
 }
 
-/// The writer's thread: until the keeper is gone.
-fn write(checkpoints: &Checkpoints, orders: &Receiver<Order>, recycle: &Sender<Vec<u8>>) -> StateReport {
-    let mut report = StateReport::default();
-    let mut sizes = [0; Part::ALL.len()];
-    let mut begun: Option<(Part, Checkpoint)> = None;
-    for order in orders {
-        let done = match order {
-            Order::Begin(part) => {
-                checkpoints.begin(part.name()).map(|checkpoint| begun = Some((part, checkpoint)))
-            }
-            Order::Piece(piece) => {
-                let open = begun.as_mut().filter(|_| !piece.is_empty());
-                let written = open.map_or(Ok(()), |(_, checkpoint)| checkpoint.piece(&piece));
-                let _ = recycle.try_send(piece);
-                written
-            }
-            Order::End => match begun.take() {
-                Some((part, checkpoint)) => checkpoint.finish().map(|bytes| {
-                    report.written += 1;
-                    sizes.get_mut(part as usize).into_iter().for_each(|size| *size = bytes);
-                }),
-                None => Ok(()),
-            },
-        };
-        if let Err(error) = done {
-            // What is not whole does not take the place of what is.
-            begun = None;
-            report.error.get_or_insert(error);
+/// The writer's thread.
+struct Writer {
+    checkpoints: Checkpoints,
+    recycle: Sender<Vec<u8>>,
+    tell: Sender<Notice>,
+    begun: Option<(Part, Checkpoint)>,
+    /// Bytes of the last of each part.
+    sizes: [u64; Part::ALL.len()],
+    /// A part of the round that is being written failed.
+    failed: bool,
+    /// When it was last said that checkpoints fail; `None` while they do not.
+    said: Option<Instant>,
+    report: StateReport,
+}
+
+impl Writer {
+    const fn new(checkpoints: Checkpoints, recycle: Sender<Vec<u8>>, tell: Sender<Notice>) -> Self {
+        Self {
+            checkpoints,
+            recycle,
+            tell,
+            begun: None,
+            sizes: [0; Part::ALL.len()],
+            failed: false,
+            said: None,
+            report: StateReport { written: 0, bytes: 0, longest: Duration::ZERO, error: None },
         }
     }
-    report.bytes = sizes.iter().sum();
-    report
+
+    /// Works until the keeper is gone.
+    fn work(mut self, orders: &Receiver<Order>) -> StateReport {
+        for order in orders {
+            if let Err(error) = self.carry_out(order) {
+                // What is not whole does not take the place of what is.
+                self.begun = None;
+                self.fail(error);
+            }
+        }
+        self.report.bytes = self.sizes.iter().sum();
+        self.report
+    }
+
+    fn carry_out(&mut self, order: Order) -> Result<(), StoreError> {
+        match order {
+            Order::Begin(part) => {
+                self.failed &= part != Part::Inventory;
+                self.begun = Some((part, self.checkpoints.begin(part.name())?));
+            }
+            Order::Piece(piece) => {
+                let open = self.begun.as_mut().filter(|_| !piece.is_empty());
+                let written = open.map_or(Ok(()), |(_, checkpoint)| checkpoint.piece(&piece));
+                let _ = self.recycle.try_send(piece);
+                written?;
+            }
+            Order::End => {
+                let Some((part, checkpoint)) = self.begun.take() else { return Ok(()) };
+                let bytes = checkpoint.finish()?;
+                self.report.written += 1;
+                self.sizes.get_mut(part as usize).into_iter().for_each(|size| *size = bytes);
+                if Some(&part) == Part::ALL.last() && !self.failed {
+                    self.succeed();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A round was written whole.
+    fn succeed(&mut self) {
+        self.report.error = None;
+        if self.said.take().is_some() {
+            let _ = self.tell.try_send(Notice::Kept);
+        }
+    }
+
+    /// One that finds no room repeats what is waiting to be told.
+    fn fail(&mut self, error: StoreError) {
+        self.failed = true;
+        if self.said.is_none_or(|said| said.elapsed() >= SAY_EVERY) {
+            self.said = Some(Instant::now());
+            let _ = self.tell.try_send(Notice::Unkept(error.clone()));
+        }
+        self.report.error.get_or_insert(error);
+    }
 }

@@ -8,15 +8,16 @@
 
 mod analyst;
 mod config;
-mod context;
 mod flight;
 mod follow;
 mod heart;
 mod keeper;
 mod lanes;
 mod learned;
+mod notice;
 mod outlet;
 mod recorder;
+mod renewal;
 mod report;
 mod reports;
 mod route;
@@ -27,14 +28,15 @@ mod threads;
 mod work;
 
 pub use config::{Config, Heartbeat};
-pub use context::ContextFeed;
 pub use flight::ShedLevel;
 pub use follow::{Followed, Follower, Member, follow};
 pub use keeper::StateReport;
 pub use lanes::LaneCounters;
 pub use learned::{Learned, Loads, State, Unused};
+pub use notice::Notice;
 pub use outlet::{Classes, Outlet};
 pub use recorder::{PacketCounters, packet_label};
+pub use renewal::{ContextFeed, PolicyFeed, Renewal};
 pub use report::{Report, Shedding, Snapshot, Tally, WireCounters};
 pub use run::{Aside, Control, Unwatched, Watch, run, run_with};
 pub use secrets::Secrets;

@@ -10,7 +10,7 @@ use crate::report::{Report, Shedding, Snapshot, sorted};
 use crate::route::Inline;
 use crate::sense::{Sensing, Way};
 use crate::threads::threaded;
-use crate::{Config, LaneCounters, ShedLevel, reports};
+use crate::{Config, LaneCounters, Notice, ShedLevel, reports};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -20,7 +20,6 @@ use tapwire_inspect::Inspector;
 use tapwire_keys::Feed;
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message};
-use tapwire_sink::Notice;
 use tapwire_store::PacketRing;
 use tapwire_wire::Timestamp;
 
@@ -50,7 +49,7 @@ pub trait Watch: Send {
     /// Some packets later.
     fn tick(&mut self, snapshot: Snapshot) -> Control;
 
-    /// An output began to fail, or works again.
+    /// Something to tell at once.
     fn notice(&mut self, notice: &Notice);
 
     /// A source that goes on has trouble. That of a source with an end stands in the report.

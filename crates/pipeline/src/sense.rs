@@ -4,14 +4,13 @@ use crate::lanes::{Lane, LaneCounters};
 use crate::recorder::{Belongs, Recorder};
 use crate::report::WireCounters;
 use crate::secrets::{give_carried, give_new};
-use crate::{Config, ShedLevel};
+use crate::{Config, Notice, ShedLevel};
 use tapwire_capture::Secrets;
 use tapwire_event::SensorReport;
 use tapwire_flow::{FlowTable, Place};
 use tapwire_keys::Feed;
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Connection, ConnectionEnd, ExchangeSink, Protocols};
-use tapwire_sink::Notice;
 use tapwire_wire::{Decoded, Decoder, Layer, Packet, Segment, Skip, SkipReason, Timestamp, datagram};
 
 /// Packets that are looked at together.

@@ -9,7 +9,7 @@ use crate::route::{LaneBatch, Lanes, Router, WorkBatch};
 use crate::run::{Drive, Ended, FLUSH_EVERY, inspector};
 use crate::sense::{Sensing, Way};
 use crate::work::{Landed, Seen, Spares, Work};
-use crate::{Config, ShedLevel};
+use crate::{Config, Notice, ShedLevel};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,6 @@ use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{BodyPart, ConnectionEnd, Exchange, ExchangeSink, Message};
-use tapwire_sink::Notice;
 use tapwire_wire::Timestamp;
 
 /// Batches that a channel holds.

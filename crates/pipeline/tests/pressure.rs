@@ -5,8 +5,7 @@ mod feed;
 use feed::{Collected, Feed, Gated, Slow, config, ledger, levels, outlet, shop, statuses};
 use std::sync::mpsc::{Sender, channel};
 use tapwire_capture::Pressure;
-use tapwire_pipeline::{Control, Report, ShedLevel, Snapshot, Unwatched, Watch, run};
-use tapwire_sink::Notice;
+use tapwire_pipeline::{Control, Notice, Report, ShedLevel, Snapshot, Unwatched, Watch, run};
 
 /// Bytes in flight that the tests allow.
 const IN_FLIGHT: usize = 4 << 20;

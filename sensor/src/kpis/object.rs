@@ -26,7 +26,7 @@ pub(super) fn series(series: &Series, scopes: &[Scope], redactor: &mut Redactor)
     let mut text = String::new();
     for day in series.days() {
         for scope in scopes {
-            for kpi in KPIS.iter().filter(|kpi| kpi.is_fed() && !kpi.is_blind_spot()) {
+            for kpi in KPIS.iter().filter(|kpi| !kpi.is_blind_spot()) {
                 let mut object = figure(kpi, scope, series.on(day, kpi, scope), redactor);
                 object["date"] = date(day).into();
                 text.push_str(&format!("{object}\n"));

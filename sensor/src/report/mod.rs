@@ -29,7 +29,8 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let inventory = report.inventory.as_ref().ok_or_else(|| Failure::new("nothing was learned"))?;
     let month = chosen(inventory, month)?;
     let kpis = Kpis::new(inventory, &sensed(report));
-    let mut looked = Looked { inventory, kpis: &kpis, targets: &targets, month, redactor };
+    let postures = &report.postures;
+    let mut looked = Looked { inventory, postures, kpis: &kpis, targets: &targets, month, redactor };
     let page = page(&mut looked, &report.sources).html();
     write(&args.out, &page)?;
     Ok(exit)

@@ -1,10 +1,12 @@
-//! Five things to do: what misses its target, then what stands worst.
+//! Five things to do: what policies found, the worst first, then what misses its target, then what stands worst.
 
 use super::ALL;
 use super::figures::Looked;
 use crate::kpis::{goal, told};
 use crate::paper::plain;
 use crate::size::{count, counted};
+use tapwire_detect::Posture;
+use tapwire_detect::policies::Offence;
 use tapwire_event::{Mark, Place, Task};
 use tapwire_inventory::kpis::{Contributor, KPIS, Kpi, Part, target_of, worst};
 
@@ -38,10 +40,11 @@ const URGENT: [&str; 14] = [
 impl Looked<'_> {
     /// The most urgent first.
     pub(super) fn tasks(&mut self) -> Vec<Task> {
+        let standing = self.postures.iter().filter(|posture| posture.stage.stands()).take(TASKS);
+        let mut tasks: Vec<Task> = standing.map(|posture| self.finding(posture)).collect();
         let mut ranked: Vec<(u8, usize, &Kpi, Part)> =
             KPIS.iter().filter_map(|kpi| self.ranked(kpi)).collect();
         ranked.sort_by_key(|(mark, urgency, ..)| (*mark, *urgency));
-        let mut tasks: Vec<Task> = Vec::new();
         for (_, _, kpi, part) in ranked {
             if tasks.len() >= TASKS {
                 break;
@@ -53,6 +56,30 @@ impl Looked<'_> {
             tasks.extend(new.then_some(task));
         }
         tasks
+    }
+
+    /// A finding of a policy, which brings its own fix.
+    fn finding(&mut self, posture: &Posture) -> Task {
+        let rule = &posture.rule;
+        let reason = plain(&self.redactor.shown_sentence(&posture.reason));
+        let service = plain(&self.redactor.shown_host(&posture.service));
+        let places = posture.endpoints.iter().take(PLACES);
+        let places: Vec<Place> = places.map(|offence| self.offender(posture, offence)).collect();
+        Task {
+            what: plain(if rule.fix.is_empty() { &rule.title } else { &rule.fix }),
+            why: format!("{} ({}) on {service}: {reason}", plain(&rule.title), rule.severity.name()),
+            more: usize::try_from(posture.total).unwrap_or(usize::MAX).saturating_sub(places.len()),
+            places,
+        }
+    }
+
+    fn offender(&mut self, posture: &Posture, offence: &Offence) -> Place {
+        let (method, template) = (&offence.method, &offence.template);
+        Place {
+            name: self.name(&posture.service, method, template, offence.operation.as_deref()),
+            what: format!("{} of {}", count(offence.hits), counted(offence.among, "call")),
+            owner: owned(self.inventory.owner(offence.id)),
+        }
     }
 
     fn ranked<'k>(&self, kpi: &'k Kpi) -> Option<(u8, usize, &'k Kpi, Part)> {
@@ -94,26 +121,35 @@ impl Looked<'_> {
     }
 
     fn place(&mut self, kpi: &Kpi, one: &Contributor) -> Place {
-        let service = plain(&self.redactor.shown_host(&one.service));
         let endpoint = one.endpoint.and_then(|id| self.inventory.endpoint(id));
         let Some(endpoint) = endpoint else {
             let owner = self.inventory.about_service(&one.service).owner;
             let what = format!("{} of {}", count(kpi.against(one.part)), count(one.part.denominator));
-            return Place { name: service, what, owner: owned(owner) };
+            let name = plain(&self.redactor.shown_host(&one.service));
+            return Place { name, what, owner: owned(owner) };
         };
-        let method = self.redactor.shown_method(&endpoint.method);
-        let path = self.redactor.shown_path(&endpoint.template);
-        let operation = endpoint.operation.as_ref().map(|one| self.redactor.shown_operation(one));
-        let operation = operation.map(|operation| format!(" {operation}")).unwrap_or_default();
         let what = match one.part.denominator {
             1 => counted(endpoint.calls, "call"),
             all => format!("{} of {}", count(kpi.against(one.part)), counted(all, "call")),
         };
         Place {
-            name: plain(&format!("{method} {service}{path}{operation}")),
+            name: self.name(
+                &one.service,
+                &endpoint.method,
+                &endpoint.template,
+                endpoint.operation.as_deref(),
+            ),
             what,
             owner: owned(self.inventory.about(endpoint).owner),
         }
+    }
+
+    /// What an endpoint is called, as it may leave.
+    fn name(&mut self, service: &str, method: &str, template: &str, operation: Option<&str>) -> String {
+        let service = self.redactor.shown_host(service);
+        let (method, path) = (self.redactor.shown_method(method), self.redactor.shown_path(template));
+        let operation = operation.map(|operation| format!(" {}", self.redactor.shown_operation(operation)));
+        plain(&format!("{method} {service}{path}{}", operation.unwrap_or_default()))
     }
 }
 

@@ -79,11 +79,17 @@ impl Policies {
         self.cases = cases;
     }
 
-    /// Goes on with other rules. A look that is under way begins anew; what was found keeps its life.
+    /// Goes on with other rules, and looks at everything at once. What was found keeps its life.
     pub fn set_rules(&mut self, rules: Rules, settings: Settings) {
         (self.rules, self.settings) = (rules, settings);
         self.sweep = None;
         self.judged.clear();
+        self.due = self.due.map(|_| self.now);
+    }
+
+    /// Whether a policy of that name is judged.
+    pub fn has(&self, id: &str) -> bool {
+        self.rules.iter().any(|rule| rule.id == id)
     }
 
     /// What was done so far.

@@ -127,6 +127,11 @@ impl Rules {
         Ok(Self { rules, accepted: accepted.collect::<Result<_, _>>()? })
     }
 
+    /// How many acceptances there are.
+    pub const fn acceptances(&self) -> usize {
+        self.accepted.len()
+    }
+
     /// The policies that are judged, in the order of lists.
     pub fn iter(&self) -> impl Iterator<Item = &Rule> {
         self.rules.iter().map(|rule| &**rule)

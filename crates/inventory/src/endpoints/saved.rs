@@ -5,8 +5,7 @@ use super::{Endpoints, MAX_METHODS, Owner, is_token};
 use crate::endpoint::Endpoint;
 use crate::hashing::Keyed;
 use crate::openapi::Scope;
-use crate::state::put_some;
-use crate::state::{ClassMap, names};
+use crate::state::{ClassMap, Unfit, names, put_some};
 use crate::templates::{Node, NodeId, What};
 use crate::{Counters, EndpointId, Service};
 use std::collections::HashMap;
@@ -41,6 +40,14 @@ impl Endpoints {
 
     pub(crate) fn save_nodes(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
         self.templates.save(from, out)
+    }
+
+    pub(crate) fn save_values(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
+        self.templates.save_values(from, out)
+    }
+
+    pub(crate) fn load_values(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
+        self.templates.load_values(entries)
     }
 
     pub(crate) fn save_merges(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {

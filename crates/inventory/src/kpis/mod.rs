@@ -1,7 +1,7 @@
 //! KPIs: how well APIs are known, protected and watched, in figures with a formula.
 //!
 //! A figure is a numerator and a denominator, so that scopes add up: what is counted of two services is counted of both
-//! together. Where the denominator is zero, or nothing feeds a KPI yet, it is [not judged](Value::NotJudged) and says why.
+//! together. Where the denominator is zero it is [not judged](Value::NotJudged) and says why.
 //! [`Kpis`] is all of them by now, for everything and for each service, owner and tag; [`Series`] has a point for each day.
 //!
 //! To add one: its line at the end of [`KPIS`]; series that were kept before it have no figure of it.
@@ -123,8 +123,6 @@ pub(crate) enum Measure {
     Seen(fn(&Area<'_>) -> Part),
     /// A figure of the sensor, which has no scope.
     Sensor(fn(&Sensed) -> Part),
-    /// What it is computed from does not exist.
-    Nothing,
 }
 
 /// Numerator and denominator.
@@ -201,11 +199,6 @@ impl Kpi {
     /// The KPI of that name.
     pub fn named(name: &str) -> Option<&'static Self> {
         KPIS.iter().find(|known| known.name == name)
-    }
-
-    /// Whether nothing feeds it in this build.
-    pub const fn is_fed(&self) -> bool {
-        !matches!(self.measure, Measure::Nothing)
     }
 
     /// Whether it is of the sensor alone, and so has no scope.

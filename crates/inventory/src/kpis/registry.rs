@@ -1,7 +1,7 @@
 //! Every KPI.
 
 use super::Better::{Less, More};
-use super::Measure::{Endpoint, Nothing, Seen, Sensor, Service};
+use super::Measure::{Endpoint, Seen, Sensor, Service};
 use super::Span::{Flow, State as Stands};
 use super::Unit::{PerDay, PerWeek, Percent, Seconds};
 use super::{Kpi, Part};
@@ -242,11 +242,14 @@ pub static KPIS: &[Kpi] = &[
         unit: Percent,
         better: More,
         span: Flow,
-        of: "callers with a quota",
-        formula: "Callers that kept within their quota, of all callers that have one.",
-        unjudged: "no quotas are declared",
-        advice: "Talk to the callers that exceed their quota, or throttle them.",
-        measure: Nothing,
+        of: "calls under an advertised limit",
+        formula: "Calls that kept within the limit that answers advertise, of all whose answers advertise one or are 429. Not within are 429, and what was answered though an answer before had said that nothing is left for this caller until later.",
+        unjudged: "no answer advertised a limit (RateLimit, X-RateLimit, 429)",
+        advice: "Talk to the callers that exceed their quota; where calls beyond it are answered, let the gateway enforce it.",
+        measure: Endpoint(|one| {
+            let adherence = &one.endpoint.usage.limits.adherence;
+            Part::of(adherence.within(), adherence.limited)
+        }),
     },
     Kpi {
         name: "credential-hygiene",

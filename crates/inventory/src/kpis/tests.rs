@@ -3,7 +3,7 @@ use crate::context::Reading;
 use crate::openapi::Given;
 use crate::state::{Cursor, Loading};
 use crate::transcript::exchange;
-use crate::{Config, Inventory};
+use crate::{Config, Inventory, PostureTimes};
 use std::collections::BTreeMap;
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_openapi::Reader;
@@ -215,6 +215,15 @@ fn how_calls_end_and_what_is_found() {
     is(&shop, "alert-load", 3, 1);
     assert_eq!(value(&shop, "alert-load", &Scope::Service("shop".into())), Value::Judged(Part::of(0, 1)));
     is_not_judged(&shop, &["time-to-detect", "time-to-remediate", "quota-adherence", "drift"]);
+}
+
+#[test]
+fn what_findings_took_and_who_kept_within_limits() {
+    let mut shop = learned(config(false, ""), &[call(1, "GET /orders", 200), call(2, "GET /orders", 429)]);
+    is(&shop, "quota-adherence", 0, 1);
+    shop.set_posture("shop", PostureTimes { waited: 600, detected: 2, stood: 90_000, remedied: 1 });
+    is(&shop, "time-to-detect", 600, 2);
+    is(&shop, "time-to-remediate", 90_000, 1);
 }
 
 #[test]

@@ -81,6 +81,7 @@ impl Loading {
             Section::Days => inventory.series.load(entries)?,
             Section::Servers => inventory.agents.load_servers(entries)?,
             Section::Models => inventory.agents.load_models(entries)?,
+            Section::Values => inventory.endpoints.load_values(entries)?,
         };
         Ok(())
     }

@@ -20,7 +20,7 @@ use tapwire_inspect::TokenKey;
 use tapwire_inspect::classes::ClassId;
 
 /// The format of all pieces. A change of any struct that is written raises it.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 /// Where a checkpoint goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -79,10 +79,11 @@ enum Section {
     Days,
     Servers,
     Models,
+    Values,
 }
 
 impl Section {
-    const ALL: [Self; 13] = [
+    const ALL: [Self; 14] = [
         Self::Head,
         Self::Callers,
         Self::Sessions,
@@ -96,6 +97,7 @@ impl Section {
         Self::Days,
         Self::Servers,
         Self::Models,
+        Self::Values,
     ];
 
     fn of(number: u8) -> Option<Self> {
@@ -177,6 +179,7 @@ impl Inventory {
             Section::Days => self.series.save(at, out),
             Section::Servers => self.agents.save_servers(at, out),
             Section::Models => self.agents.save_models(at, out),
+            Section::Values => endpoints.save_values(at, out),
         }
     }
 }

@@ -4,6 +4,8 @@ use crate::transcript::exchange;
 use proptest::prelude::*;
 use tapwire_inspect::{Inspector, TokenKey};
 
+mod stored;
+
 const KEY: TokenKey = TokenKey::new([7; 32]);
 
 /// An inventory with the inspector in front of it.

@@ -4,7 +4,7 @@
 //! is nothing but their order.
 
 use super::{Label, MAX_SLOTS, Node, NodeId, Standing, Templates, What};
-use crate::state::put_some;
+use crate::state::{Unfit, put_some};
 
 /// Levels below a service that are looked at: as many as segments of a path.
 const MAX_DEPTH: usize = 33;
@@ -14,6 +14,16 @@ impl Templates {
     pub(crate) fn save(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
         let weight = |node: &&Node| 1 + node.slots.len() + node.words.len() / 8;
         put_some(self.nodes.iter().skip(from), weight, out)
+    }
+
+    /// Writes words that turned out to be values.
+    pub(crate) fn save_values(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
+        self.values.save(from, out)
+    }
+
+    /// Takes words that turned out to be values, in the order in which they were written.
+    pub(crate) fn load_values(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
+        self.values.load(entries)
     }
 
     /// Takes all nodes; those that hang together with a root stay. A root that is none becomes a new one. How many words

@@ -1,7 +1,9 @@
 //! Rate limits that answers advertise: the `RateLimit` header fields of the IETF draft in its present form and in older ones,
 //! the `X-RateLimit` fields that came before it, and `Retry-After` (RFC 9110, 10.2.3).
 
+use super::quota::{Adherence, Said};
 use tapwire_protocol::Head;
+use tapwire_wire::Timestamp;
 
 /// Limits that are kept of one endpoint: plans differ, and a caller may have several windows.
 const MAX_LIMITS: usize = 4;
@@ -54,6 +56,8 @@ pub struct RateLimits {
     pub retries: u64,
     /// The longest that they told to wait, in seconds; 0 where they named a date.
     pub longest_wait: u64,
+    /// How calls stand to them.
+    pub adherence: Adherence,
 }
 
 impl RateLimits {
@@ -62,24 +66,35 @@ impl RateLimits {
         self.all.iter()
     }
 
-    /// Learns from the head of an answer.
-    pub(crate) fn add(&mut self, head: &Head) {
+    /// Learns from the head of an answer to a caller, by the hash of its token.
+    pub(crate) fn add(&mut self, head: &Head, caller: u64, time: Timestamp) {
+        let mut said = Said::default();
         let names =
             head.fields.iter().filter_map(|field| Some((head.slice(field.name?).bytes(), field.value?)));
         for (name, value) in names {
             // Of the usual dozen of fields none passes this.
-            match name.first().map(u8::to_ascii_lowercase) {
-                Some(b'r' | b'x') if (9..=32).contains(&name.len()) => {}
-                _ => continue,
+            let begins = [&b"ratelimit"[..], b"x-rate", b"retry-after"]
+                .iter()
+                .any(|begin| name.get(..begin.len()).is_some_and(|name| name.eq_ignore_ascii_case(begin)));
+            if !begins || name.len() > 32 {
+                continue;
             }
-            let value = head.slice(value).bytes();
-            if let Some((field, window)) = told_by(name) {
+            let (name, value) = (name.to_ascii_lowercase(), head.slice(value).bytes());
+            if let Some((field, window)) = told_by(&name) {
+                (said.limit, said.window) = (true, said.window.max(window));
+                if field == LimitField::RateLimit {
+                    said.members(value);
+                }
                 self.read(field, window, value);
-            } else if name.eq_ignore_ascii_case(b"retry-after") && matches!(head.status, Some(429 | 503)) {
-                self.retries += 1;
+            } else if name == b"retry-after" && matches!(head.status, Some(429 | 503)) {
+                self.retries = self.retries.saturating_add(1);
                 self.longest_wait = self.longest_wait.max(digits(value).unwrap_or(0));
+                said.wait(digits(value));
+            } else {
+                said.read(&name, value);
             }
         }
+        self.adherence.note(&said, head.status, caller, time);
     }
 
     fn read(&mut self, field: LimitField, window: Option<u64>, value: &[u8]) {
@@ -107,26 +122,26 @@ impl RateLimits {
         let same =
             |known: &&mut RateLimit| (known.field, known.quota, known.window) == (field, quota, window);
         if let Some(known) = self.all.iter_mut().find(same) {
-            known.answers += answers;
+            known.answers = known.answers.saturating_add(answers);
         } else if self.all.len() < MAX_LIMITS {
             self.all.push(RateLimit { field, quota, window, answers });
         } else {
-            self.beyond += answers;
+            self.beyond = self.beyond.saturating_add(answers);
         }
     }
 
     pub(crate) fn absorb(&mut self, other: &Self) {
         other.all.iter().for_each(|one| self.note(one.field, one.quota, one.window, one.answers));
-        self.beyond += other.beyond;
-        self.retries += other.retries;
+        self.beyond = self.beyond.saturating_add(other.beyond);
+        self.retries = self.retries.saturating_add(other.retries);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
+        self.adherence.absorb(&other.adherence);
     }
 }
 
-/// Which header field that is, and the window that its name says.
+/// Which header field that is, by its name in small letters, and the window that the name says.
 fn told_by(name: &[u8]) -> Option<(LimitField, Option<u64>)> {
-    let lower = name.to_ascii_lowercase();
-    match lower.as_slice() {
+    match name {
         b"ratelimit-policy" => Some((LimitField::Policy, None)),
         b"ratelimit" => Some((LimitField::RateLimit, None)),
         b"ratelimit-limit" => Some((LimitField::Limit, None)),
@@ -147,7 +162,7 @@ fn told_by(name: &[u8]) -> Option<(LimitField, Option<u64>)> {
 }
 
 /// A number that stands alone, with at most 18 digits.
-fn digits(text: &[u8]) -> Option<u64> {
+pub(super) fn digits(text: &[u8]) -> Option<u64> {
     let text = text.trim_ascii();
     let fits = (1..=18).contains(&text.len()) && text.iter().all(u8::is_ascii_digit);
     fits.then(|| text.iter().fold(0, |sum, digit| sum * 10 + u64::from(digit - b'0')))
@@ -164,7 +179,7 @@ mod tests {
             let status = if fields.contains("Retry") { 429 } else { 200 };
             let response = format!("HTTP/1.1 {status} X\r\nContent-Length: 0\r\n{fields}\r\n\r\n");
             let exchange = exchange(number, b"GET / HTTP/1.1\r\n\r\n", response.as_bytes());
-            limits.add(exchange.response_head().unwrap());
+            limits.add(exchange.response_head().unwrap(), 1, Timestamp::from_parts(0, 0));
         }
         limits
     }

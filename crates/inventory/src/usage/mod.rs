@@ -2,10 +2,12 @@
 //! happened to it lately. At most about 500 bytes an endpoint.
 
 mod limits;
+mod quota;
 mod recent;
 mod sketch;
 
 pub use limits::{LimitField, RateLimit, RateLimits};
+pub use quota::Adherence;
 pub use recent::Happened;
 pub(crate) use recent::{Day, Recent};
 pub use sketch::{Quantiles, Sketch};
@@ -89,7 +91,7 @@ impl Usage {
         }
         if let Some(response) = &exchange.response {
             self.response_bytes.add(response.body.len);
-            self.limits.add(&response.head);
+            self.limits.add(&response.head, origin.caller, response.ended);
         }
         self.clients.add(origin.side);
         self.egress += u64::from(origin.is_egress);

@@ -204,6 +204,7 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
         context: tapwire_pipeline::ContextFeed::default(),
         rules: tapwire_detect::policies::Rules::default(),
         policies: tapwire_detect::policies::Settings::default(),
+        policy_feed: tapwire_pipeline::PolicyFeed::default(),
         detect: tapwire_detect::Config::default(),
     }
 }

@@ -45,6 +45,7 @@ fn config(memory: usize, hash_seed: u64) -> Config {
         context: tapwire_pipeline::ContextFeed::default(),
         rules: tapwire_detect::policies::Rules::new(&[], &[]).unwrap_or_default(),
         policies: tapwire_detect::policies::Settings::default(),
+        policy_feed: tapwire_pipeline::PolicyFeed::default(),
         detect: tapwire_detect::Config::default(),
     }
 }

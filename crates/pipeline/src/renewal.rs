@@ -1,29 +1,48 @@
-//! The way of new context into a run that goes on: whoever reads the files puts it here, and the analyst takes it.
+//! The way of what files say into a run that goes on: whoever reads them again puts it here, and the analyst takes it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tapwire_detect::policies::{Rules, Settings};
 use tapwire_inventory::context::Context;
 
-/// Hands what files say of the network to a run. The last one put in counts.
-#[derive(Debug, Clone, Default)]
-pub struct ContextFeed(Arc<Waiting>);
+/// Hands what was read again to a run. The last one put in counts.
+#[derive(Debug)]
+pub struct Renewal<T>(Arc<Waiting<T>>);
 
-#[derive(Debug, Default)]
-struct Waiting {
+/// What files say of the network.
+pub type ContextFeed = Renewal<Arc<Context>>;
+
+/// What policies are judged, what of their findings is accepted, and when.
+pub type PolicyFeed = Renewal<(Rules, Settings)>;
+
+#[derive(Debug)]
+struct Waiting<T> {
     /// So that looking costs one load where there is nothing.
     is_new: AtomicBool,
-    next: Mutex<Option<Arc<Context>>>,
+    next: Mutex<Option<T>>,
 }
 
-impl ContextFeed {
+impl<T> Default for Renewal<T> {
+    fn default() -> Self {
+        Self(Arc::new(Waiting { is_new: AtomicBool::new(false), next: Mutex::new(None) }))
+    }
+}
+
+impl<T> Clone for Renewal<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Renewal<T> {
     /// Puts in what counts from the next exchange on.
-    pub fn put(&self, context: Arc<Context>) {
-        *self.0.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(context);
+    pub fn put(&self, next: T) {
+        *self.0.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
         self.0.is_new.store(true, Ordering::Release);
     }
 
     /// Takes what was put in since the last call.
-    pub(crate) fn take(&self) -> Option<Arc<Context>> {
+    pub(crate) fn take(&self) -> Option<T> {
         if !self.0.is_new.load(Ordering::Relaxed) {
             return None;
         }
