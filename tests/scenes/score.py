@@ -18,7 +18,7 @@ WORDS = {
     "bola_unowned": OBJECTS, "bola_tenant": OBJECTS + ["tenant"], "bola_graphql": OBJECTS, "bola_grpc": OBJECTS,
     "denied_probes": OBJECTS + ["denied", "probe"], "parameter_pollution": ["pollution", "duplicate param", "twice"] + OBJECTS,
     "unauth_access": ["unauth", "missing-auth", "no-auth", "broken-auth", "without credentials", "without-credentials", "usual credentials"],
-    "expired_token": ["expired"], "foreign_token": ["foreign-token", "foreign token", "issuer", "foreign-credential", "unknown issuer"],
+    "expired_token": ["expired"], "logged_out_token": ["logout", "logged out", "ended", "expired", "session"], "credentials_in_url": ["url"], "foreign_token": ["foreign-token", "foreign token", "issuer", "foreign-credential", "unknown issuer"],
     "brute_force": LOGINS, "password_spraying": LOGINS, "credential_stuffing": LOGINS,
     "account_takeover": ["takeover", "success-after", "success after"] + LOGINS,
     "user_enumeration": ["user-enum", "account-enum", "enumerat"] + LOGINS,

@@ -310,7 +310,7 @@ impl Actor for Session {
         }
         if self.left == 0 {
             if self.random.chance(0.3) && self.client.identity.is_some() {
-                let path = if self.api.auth == Auth::Cookie { "/api/logout" } else { "/v1/logout" };
+                let path = logout_path(self.api);
                 world.say(&mut self.client, self.api, &Exchange::ask("POST", path), &About::benign("human"));
             }
             self.client.close(world);
@@ -331,6 +331,10 @@ impl Actor for Session {
         let away = if self.random.chance(0.01) { self.random.between(5, 70) as i64 * MINUTE } else { 0 };
         Some(busy + self.pause(1, 25) + away)
     }
+}
+
+pub(crate) fn logout_path(api: &Api) -> &'static str {
+    if api.auth == Auth::Cookie { "/api/logout" } else { "/v1/logout" }
 }
 
 /// The steps of a purchase or of a transfer, in their order.
@@ -377,15 +381,15 @@ pub(crate) fn sign_up_path(api: &Api) -> &'static str {
 fn home(api: &Api, user: u32, random: &mut Random) -> [u8; 4] {
     let hash = mix(u64::from(user), crate::values::number_of(api.name));
     match random.below(100) {
-        0..12 => [198, 18, 7, 1 + (hash % 9) as u8],
+        0..12 => [198, 18, 7, 1 + (hash % 3) as u8],
         12..35 => mobile(random.next()),
         _ => [81 + (hash % 3) as u8, (hash >> 8) as u8, (hash >> 16) as u8, 1 + (hash >> 24) as u8 % 250],
     }
 }
 
-/// An exit of a mobile network, which many share.
+/// One of 64 exits of two mobile networks.
 fn mobile(number: u64) -> [u8; 4] {
-    [100, 70 + (number % 2) as u8, (number >> 8) as u8 % 8, 1 + (number >> 16) as u8 % 250]
+    [100, 70 + (number % 2) as u8, (number >> 8) as u8 % 4, 1 + (number >> 16) as u8 % 8]
 }
 
 fn agent(world: &World, user: u32) -> &'static str {

@@ -5,6 +5,7 @@ use crate::apis::{Api, Auth, CLINIC, Ids, Owner, Reach, SAAS, SHOP};
 use crate::exchange::{Body, Exchange};
 use crate::habits;
 use crate::labels::About;
+use crate::people;
 use crate::values::{base64url, mix, number_of, words};
 use crate::world::{Client, DAY, HOUR, MINUTE, SECOND, World};
 
@@ -42,6 +43,38 @@ pub(crate) static EXPIRED_TOKEN: Kind = Kind {
         attack.show(&tokens);
     },
     step: |attack, world| own_things(attack, world, (401, "token_expired")),
+    ..UNAUTH_ACCESS
+};
+
+pub(crate) static LOGGED_OUT: Kind = Kind {
+    name: "logged_out_token",
+    owasp: "API2",
+    says: "goes on with a session that its owner has ended",
+    begin: |attack, world| {
+        attack.sign_in(world);
+        for client in &mut attack.clients {
+            let out = Exchange::ask("POST", people::logout_path(attack.api));
+            world.say(client, attack.api, &out, &About::benign("attacker-login"));
+        }
+    },
+    step: |attack, world| own_things(attack, world, (401, "session_ended")),
+    ..UNAUTH_ACCESS
+};
+
+pub(crate) static IN_URL: Kind = Kind {
+    name: "credentials_in_url",
+    owasp: "API2",
+    says: "shows its token in the query, where logs keep it",
+    apis: TOKENS,
+    begin: Attack::sign_in,
+    step: |attack, world| {
+        let identity = attack.clients[attack.turn()].identity.as_ref();
+        let token =
+            identity.map_or("", |identity| identity.credential.1.trim_start_matches("Bearer ")).to_owned();
+        let mut exchange = Exchange { anonymous: true, ..world.me(attack.api, attack.user()) };
+        exchange.target = format!("{}?access_token={token}", attack.api.me);
+        attack.say_either(world, exchange, (401, "token_not_in_header"));
+    },
     ..UNAUTH_ACCESS
 };
 
@@ -211,8 +244,7 @@ pub(crate) static TWO_PLACES: Kind = Kind {
         let victim = attack.scenario.number() as u32 % attack.api.users;
         let identity = world.identity(attack.api, victim);
         // The owner: from home, with another browser, and in the same hours.
-        let mut owner =
-            Client::new([82, 3, 77, (attack.scenario.number() % 200) as u8], crate::people::BROWSERS[3]);
+        let mut owner = Client::new([82, 3, 77, (attack.scenario.number() % 200) as u8], people::BROWSERS[3]);
         let login =
             world.login(attack.api, &identity.login, &world.password(attack.api, victim), Some(&identity));
         world.say(&mut owner, attack.api, &login, &About::benign("victim"));

@@ -102,6 +102,8 @@ pub(crate) static KINDS: &[&Kind] = &[
     &auth::UNAUTH_ACCESS,
     &auth::EXPIRED_TOKEN,
     &auth::FOREIGN_TOKEN,
+    &auth::LOGGED_OUT,
+    &auth::IN_URL,
     &auth::BRUTE_FORCE,
     &auth::SPRAYING,
     &auth::STUFFING,
