@@ -141,7 +141,7 @@ def score(labels, said):
         told = [finding.outcome for finding in named if finding.outcome in ORDER]
         verdicts.append({
             "named": bool(named),
-            "found": bool(named) or any(finding.in_category(label) for finding in near),
+            "found": bool(named) or any(finding.judges and finding.in_category(label) for finding in near),
             "outcome": max(told, key=ORDER.index, default=None),
             "delay": round(max(0.0, min(finding.start for finding in named) - label["start"]), 1) if named else None,
         })
