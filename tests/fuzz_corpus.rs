@@ -60,6 +60,16 @@ fn whole_holds_its_laws_over_the_corpus() {
 }
 
 #[test]
+fn state_holds_its_laws_over_the_corpus() {
+    run("state");
+}
+
+#[test]
+fn openapi_holds_its_laws_over_the_corpus() {
+    run("openapi");
+}
+
+#[test]
 fn every_target_has_a_corpus_and_a_binary() {
     for Target { name, .. } in TARGETS {
         assert!(!corpus(name).is_empty(), "{name} has no corpus");

@@ -225,3 +225,44 @@ fn cases_are_restored_and_bounded() {
     }
     assert_eq!(cases.len(), case::MAX_CASES);
 }
+
+/// A word that no other is like.
+fn word(number: u32) -> String {
+    let letter = |at: u32| char::from(b"bcdfghjk"[(at % 8) as usize]);
+    format!("{}a{}i", letter(number), letter(number / 8))
+}
+
+/// How long a call may have to wait for a look at full tables, and for the turn of a day. Times are printed, not asserted.
+#[test]
+fn looks_at_full_tables_are_taken_in_steps() {
+    let mut bench = Bench::new(&[], &[]);
+    for number in 0..100_000_u32 {
+        let (service, one, other) = (number / 1_000, number / 32 % 32, number % 32);
+        let answer = format!("{{\"a{number}\":1,\"b{number}\":\"x\",\"c{number}\":[true]}}");
+        let request = format!("GET /{}/{} HTTP/1.1\r\nHost: s{service}\r\n\r\n", word(one), word(other));
+        let response = format!(
+            "HTTP/1.1 200 X\r\nContent-Type: application/json\r\nSet-Cookie: sid=1; Secure\r\n\r\n{answer}"
+        );
+        let exchange = exchange(1, request.as_bytes(), response.as_bytes());
+        bench.inventory.place(bench.inspector.exchange(exchange));
+    }
+    let endpoints = bench.inventory.endpoints().count();
+    assert!(endpoints > 95_000, "{endpoints}");
+    let start = Timestamp::from_parts(1_700_000_000, 0);
+    bench.policies.heed(&bench.inventory, start, &mut bench.told);
+    let (mut steps, mut longest, mut sum) = (0, std::time::Duration::ZERO, std::time::Duration::ZERO);
+    while bench.policies.counters().looks == 0 {
+        let began = std::time::Instant::now();
+        bench.policies.heed(&bench.inventory, start + 700_000_000_000, &mut bench.told);
+        (steps, longest, sum) = (steps + 1, longest.max(began.elapsed()), sum + began.elapsed());
+    }
+    let began = std::time::Instant::now();
+    bench.inventory.keep_day();
+    println!(
+        "{endpoints} endpoints: {steps} steps of {sum:?}, the longest {longest:?}; the turn of a day {:?}",
+        began.elapsed()
+    );
+    assert!(steps > endpoints / (2 * 32), "{steps} steps");
+    let told = bench.told.iter().filter(|one| one.rule.id == COOKIE).count();
+    assert_eq!(told, bench.inventory.services().count(), "each service has such a cookie");
+}

@@ -81,6 +81,11 @@ impl<'a> Looks<'a> {
         Self { inventory, states: inventory.states() }
     }
 
+    /// Every endpoint, judged, in no order: for sums.
+    pub(crate) fn unsorted(&self) -> impl Iterator<Item = Ground<'_>> {
+        self.inventory.endpoints.iter().map(|endpoint| self.ground(endpoint))
+    }
+
     /// Every endpoint, judged.
     pub(crate) fn grounds(&self) -> impl Iterator<Item = Ground<'_>> {
         self.inventory.endpoints().map(|endpoint| self.ground(endpoint))

@@ -55,7 +55,7 @@ impl Kpis {
         let mut kpis = Self { scopes: BTreeMap::from([(Scope::All, Sum::nothing())]) };
         let looks = Looks::new(inventory);
         let mut documented: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-        for ground in looks.grounds() {
+        for ground in looks.unsorted() {
             if ground.is(State::Documented) {
                 *documented.entry(Arc::clone(&ground.endpoint.service)).or_default() += 1;
             }

@@ -12,7 +12,9 @@ pub mod http1;
 pub mod http2;
 mod input;
 mod laws;
+pub mod openapi;
 pub mod payloads;
+pub mod state;
 pub mod tls;
 pub mod websocket;
 pub mod whole;
@@ -38,4 +40,6 @@ pub const TARGETS: &[Target] = &[
     Target { name: "tls", run: tls::run },
     Target { name: "websocket", run: websocket::run },
     Target { name: "whole", run: whole::run },
+    Target { name: "state", run: state::run },
+    Target { name: "openapi", run: openapi::run },
 ];
