@@ -17,8 +17,12 @@ const LIKELY_AT_LAST: f32 = -0.7;
 const HASTE: f32 = 0.3;
 const SETTLED_CALLS: u32 = 64;
 
-/// Calls that words have to have where answers do not tell, while more may come: verbs come once each at first, too.
-const UNTOLD_CALLS: u32 = 12;
+/// Calls below which a third of the words has to look like values, or answers have to name them: resources and actions of an API come once
+/// each at first, too, and may have the same answers.
+const FEW_CALLS: u32 = 12;
+/// Paths behind both of two words that do not look like values, from which on these are a parameter: so are formats and
+/// languages (`/json/orders`), but not two actions.
+const PAIR_PLACES: f32 = 3.0;
 
 impl Templates {
     /// Judges the words on the way to a node, from the root down.
@@ -105,7 +109,8 @@ impl Templates {
         let looks: Vec<Look> = data.iter().map(|word| Look::of(self.word(*word))).collect();
         let like = |look: Look| looks.iter().filter(|other| **other == look).count();
         let belongs = |(word, look): (&NodeId, &Look)| {
-            self.node(*word).echoed || words::is_value_like(self.word(*word)) || like(*look) * 6 >= data.len()
+            let like = like(*look);
+            self.is_like_value(*word) || like * 6 >= data.len() && (like > 1 || data.len() <= 3)
         };
         let core: Vec<NodeId> =
             data.iter().zip(&looks).filter(|pair| belongs(*pair)).map(|(word, _)| *word).collect();
@@ -146,10 +151,6 @@ impl Templates {
     /// Words that are data by their number and looks: of all, those that nothing tells from most of the others.
     fn untold(&self, at: NodeId, siblings: &Siblings, last: bool) -> Vec<NodeId> {
         let all = &siblings.compared;
-        let calls: u32 = all.iter().map(|id| self.node(*id).hits).sum();
-        if !last && calls < UNTOLD_CALLS {
-            return Vec::new();
-        }
         let alike: Vec<NodeId> = all.iter().copied().filter(|word| self.is_untold(*word, all)).collect();
         self.data_of(at, alike, siblings, last)
     }
@@ -170,8 +171,19 @@ impl Templates {
             return false;
         }
         let calls: u32 = group.iter().map(|id| self.node(*id).hits).sum();
+        let like = group.iter().filter(|word| self.is_like_value(**word)).count();
+        if like * 3 < group.len()
+            && (calls < FEW_CALLS || group.len() == 2 && self.evidence(group).both < PAIR_PLACES)
+        {
+            return false;
+        }
         let likely = if last { LIKELY_AT_LAST } else { LIKELY };
         self.odds(at, group, siblings) > likely + haste(calls)
+    }
+
+    /// Whether a word looks like a value, or an answer named it.
+    fn is_like_value(&self, word: NodeId) -> bool {
+        self.node(word).echoed || words::is_value_like(self.word(word))
     }
 
     /// Whether nothing tells a word from most of its siblings.

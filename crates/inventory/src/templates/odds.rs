@@ -169,7 +169,7 @@ impl Templates {
     }
 
     /// What the answers of some pairs of words say, spread over all of them, on average.
-    fn evidence(&self, group: &[NodeId]) -> Evidence {
+    pub(super) fn evidence(&self, group: &[NodeId]) -> Evidence {
         let mut sum = Evidence::default();
         let step = (group.len() / PAIRS / 2).max(1) * 2;
         let pairs = group.len().div_ceil(step);
