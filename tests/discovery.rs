@@ -85,7 +85,6 @@ fn truth(row: &Value) -> Truth {
         method: text(row, "method").into(),
         path: text(row, "path").into(),
         template: row["template"].as_str().filter(|_| row["noise"] != true).map(str::to_owned),
-        status: row["status"].as_u64().unwrap_or_default(),
     }
 }
 
@@ -124,10 +123,9 @@ fn prior() -> Vec<Given> {
 
 fn report(name: &str, score: &Score) {
     println!(
-        "{name}: {} requests, group accuracy {:.4} of {:.4} that could be, {} templates of {} ({:.3} times), {} of noise",
+        "{name}: {} requests, group accuracy {:.4}, {} templates of {} ({:.3} times), {} of noise",
         score.requests,
         score.accuracy(),
-        score.ceiling(),
         score.templates,
         score.true_templates,
         score.inflation(),

@@ -12,7 +12,6 @@ pub(crate) struct Truth {
     pub method: String,
     pub path: String,
     pub template: Option<String>,
-    pub status: u64,
 }
 
 /// What is reported.
@@ -20,8 +19,6 @@ pub(crate) struct Truth {
 pub(crate) struct Score {
     pub requests: usize,
     pub exact: usize,
-    /// Requests of groups of which there is anything to learn from; see [`tellable`].
-    pub tellable: usize,
     pub true_templates: usize,
     pub templates: usize,
     /// Templates that only noise matches.
@@ -33,11 +30,6 @@ pub(crate) struct Score {
 impl Score {
     pub(crate) fn accuracy(&self) -> f64 {
         self.exact as f64 / self.requests.max(1) as f64
-    }
-
-    /// The best accuracy there is without guessing.
-    pub(crate) fn ceiling(&self) -> f64 {
-        self.tellable as f64 / self.requests.max(1) as f64
     }
 
     pub(crate) fn inflation(&self) -> f64 {
@@ -72,7 +64,6 @@ pub(crate) fn score(rows: &[Truth], templates: impl IntoIterator<Item = (String,
         *truth.entry((place.clone(), template)).or_default().entry(group.clone()).or_default() += 1;
         said.entry((place, group)).or_default().insert(template);
     }
-    score.tellable = tellable(rows);
     score.of_noise = used.values().filter(|real| !**real).count();
     score.true_templates = truth.len();
     for ((place, template), groups) in &truth {
@@ -96,39 +87,6 @@ pub(crate) fn score(rows: &[Truth], templates: impl IntoIterator<Item = (String,
     }
     score.wrong.sort_by(|a, b| b.cmp(a));
     score
-}
-
-/// Requests of groups that can be told by who knows nothing but the requests: something there was answered so that it exists
-/// (or failed three times), and each parameter had two different values or one that is no lower-case word.
-fn tellable(rows: &[Truth]) -> usize {
-    let mut groups: BTreeMap<(&str, &str, &str), Vec<&Truth>> = BTreeMap::new();
-    let mut values: BTreeMap<(&str, Vec<&str>), BTreeSet<&str>> = BTreeMap::new();
-    for row in rows {
-        let Some(template) = &row.template else { continue };
-        groups.entry((&row.host, &row.method, template)).or_default().push(row);
-        let segments: Vec<&str> = trim(template).split('/').collect();
-        for (at, value) in trim(&row.path).split('/').enumerate() {
-            values
-                .entry((&row.host, segments[..=at.min(segments.len() - 1)].to_vec()))
-                .or_default()
-                .insert(value);
-        }
-    }
-    let is_value = |value: &&str| value.bytes().any(|byte| !byte.is_ascii_lowercase());
-    let is_told = |host: &str, template: &str| {
-        let segments: Vec<&str> = trim(template).split('/').collect();
-        (0..segments.len()).filter(|at| segments[*at].starts_with('{')).all(|at| {
-            let seen = &values[&(host, segments[..=at].to_vec())];
-            seen.len() > 1 || seen.iter().any(|value| is_value(&value))
-        })
-    };
-    let exists = |rows: &[&Truth]| {
-        let known: Vec<u64> =
-            rows.iter().map(|row| row.status).filter(|status| ![404, 405, 501].contains(status)).collect();
-        known.len() >= 3 || known.iter().any(|status| *status < 400)
-    };
-    let told = groups.iter().filter(|((host, _, template), rows)| exists(rows) && is_told(host, template));
-    told.map(|(_, rows)| rows.len()).sum()
 }
 
 /// The most specific template that matches a path.

@@ -22,8 +22,6 @@ const MAX_METHOD: usize = 32;
 pub(crate) const MAX_METHODS: usize = 64;
 /// Calls that a path needs, when all of them failed, to be an endpoint.
 const FAILED_CALLS: u8 = 3;
-/// First calls of an endpoint of which is remembered what their answers say lies below.
-const NAMING_CALLS: u64 = 64;
 /// Paths that wait for that many.
 pub(crate) const MAX_PENDING: usize = 8192;
 
@@ -241,10 +239,6 @@ impl Endpoints {
         endpoint.add(observation, origin);
         endpoint.learn(observation, &mut self.room, &self.hashing);
         let id = endpoint.id;
-        // What a service's root lists are its resources.
-        if endpoint.calls <= NAMING_CALLS && !path.segments.is_empty() {
-            self.name_below(node, head, observation);
-        }
         if self.templates.learn(node, what, &answer) {
             self.templates.judge_way(node, &mut self.changes);
             self.carry_out(&mut owner, counters);
@@ -254,16 +248,6 @@ impl Endpoints {
             endpoint: endpoint.map(|endpoint| endpoint.id),
             template: endpoint.map(|endpoint| Arc::clone(&endpoint.template)),
             discovered: known.is_none(),
-        }
-    }
-
-    /// Remembers what an answer says lies below its path: what it lists, and what it made.
-    fn name_below(&mut self, node: NodeId, head: &Head, observation: &Observation) {
-        for identifier in Echo::of(observation).identifiers() {
-            self.templates.note_identifier(node, identifier);
-        }
-        if let Some(made) = echo::created(observation, head) {
-            self.templates.note_identifier(node, &made);
         }
     }
 

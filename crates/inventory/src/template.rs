@@ -123,37 +123,6 @@ fn singular(word: &str) -> String {
 /// A word of a path as a template shows it: unreserved characters decoded, all others percent-encoded, so that a template
 /// is ASCII and its braces are its own.
 pub(crate) fn word(segment: &[u8]) -> String {
-    keyed(segment).unwrap_or_else(|| plain_word(segment))
-}
-
-/// Whether a segment may end in a key.
-pub(crate) fn is_keyed(segment: &[u8]) -> bool {
-    segment.last() == Some(&b')')
-}
-
-/// What a key in parentheses stands for (OData 4.01, URL conventions, 4.3): `Products(7)` and `Products('x')` are
-/// `Products({productId})`, `Lines(Order=7,Number=1)` is `Lines(Order={Order},Number={Number})`. `None` without a key.
-fn keyed(segment: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(segment).ok()?.strip_suffix(')')?;
-    let (name, key) = text.split_once('(').filter(|(_, key)| !key.is_empty())?;
-    let is_name = |name: &str| {
-        name.bytes().next().is_some_and(|first| first.is_ascii_alphabetic() || first == b'_')
-            && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.".contains(&byte))
-    };
-    if !is_name(name) {
-        return None;
-    }
-    let pairs =
-        key.split(',').map(|pair| pair.split_once('=').map(|(key, _)| key).filter(|key| is_name(key)));
-    let names: Option<Vec<&str>> = pairs.collect();
-    let key = match names {
-        Some(names) => names.iter().map(|name| format!("{name}={{{name}}}")).collect::<Vec<_>>().join(","),
-        None => format!("{{{}}}", id_of(name)),
-    };
-    Some(format!("{name}({key})"))
-}
-
-fn plain_word(segment: &[u8]) -> String {
     let mut out = String::new();
     let mut rest = segment;
     while let Some((&byte, tail)) = rest.split_first() {

@@ -20,7 +20,7 @@ use tapwire_inspect::TokenKey;
 use tapwire_inspect::classes::ClassId;
 
 /// The format of all pieces. A change of any struct that is written raises it.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 3;
 
 /// Where a checkpoint goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

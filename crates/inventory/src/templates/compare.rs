@@ -17,27 +17,16 @@ pub(super) struct Evidence {
     pub(super) weak: f32,
     /// Answers that differ on the same path.
     pub(super) conflict: f32,
-    /// Paths and methods that both have.
-    pub(super) both: f32,
-    /// Those that only one has.
-    pub(super) one: f32,
 }
 
 impl Evidence {
     /// What links two words: two keys that both always have, or four that both often have.
     pub(super) const LINK: f32 = 0.45;
 
-    /// How much of what is called behind either is called behind both.
-    pub(super) fn overlap(&self) -> f32 {
-        if self.both > 0.0 { self.both / (self.both + self.one) } else { 0.0 }
-    }
-
     fn add(&mut self, other: Self) {
         self.agree += other.agree;
         self.weak += other.weak;
         self.conflict += other.conflict;
-        self.both += other.both;
-        self.one += other.one;
     }
 }
 
@@ -52,20 +41,14 @@ impl Templates {
         let Some(left) = looks.checked_sub(1) else { return sum };
         *looks = left;
         let (mine, theirs) = (self.node(one), self.node(other));
-        let mut places = 0;
         for slot in &mine.slots {
             if let Some(same) = theirs.slot(slot.method, slot.operation) {
                 sum.add(same_place(slot, same, depth));
-                places += 1;
             }
         }
-        sum.both += count(places);
         for child in mine.parameters.iter().take(MAX_CHILDREN) {
             match self.parameter(other, self.node(*child).ending()) {
-                Some(same) => {
-                    sum.add(self.compare_below(*child, same, depth + 1, looks));
-                    places += 1;
-                }
+                Some(same) => sum.add(self.compare_below(*child, same, depth + 1, looks)),
                 None => sum.agree += self.best(*child, self.free_words(theirs), depth, looks),
             }
         }
@@ -73,16 +56,12 @@ impl Templates {
         for child in mine.words.iter().take(MAX_CHILDREN) {
             let Label::Word(text) = &self.node(*child).label else { continue };
             match self.children.get(&self.key(other, text.as_bytes())) {
-                Some(same) => {
-                    sum.add(self.compare_below(*child, *same, depth + 1, looks));
-                    places += 1;
-                }
+                Some(same) => sum.add(self.compare_below(*child, *same, depth + 1, looks)),
                 None if self.node(*child).standing == Standing::Free => unmatched.push(*child),
                 None => {}
             }
         }
         sum.agree += self.best_of_words(&unmatched, other, depth, looks);
-        sum.one += count(mine.places().saturating_sub(places) + theirs.places().saturating_sub(places));
         sum
     }
 
@@ -114,11 +93,6 @@ impl Templates {
         let free = node.words.iter().filter(|id| self.node(**id).standing == Standing::Free);
         free.take(3).copied().collect()
     }
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts of at most a few hundred")]
-const fn count(places: usize) -> f32 {
-    places as f32
 }
 
 /// Evidence of two positions that differ in nothing but the words that are compared.

@@ -2,27 +2,23 @@
 
 use super::compare::Evidence;
 use super::node::{Label, NodeId};
-use super::words::{self, Look, Standing};
+use super::words::{self, Standing};
 use super::{Change, Templates};
 
 /// Siblings that are compared with each other; of more, some from everywhere among them.
 const MAX_COMPARED: usize = 48;
 /// How many words are at least data together.
-const LINKED: usize = 2;
+const LINKED: usize = 3;
 /// Odds (logarithms) from which words are data: while more calls may come, and when no more will. What was put together
 /// stays together.
-const LIKELY: f32 = 0.7;
-const LIKELY_AT_LAST: f32 = -0.7;
-/// What a group of words needs more for each time that its calls are half as many as these.
+const LIKELY: f32 = 2.0;
+const LIKELY_AT_LAST: f32 = 0.5;
+/// What a group of words needs more, while more calls may come, for each time that its calls are half as many as these.
 const HASTE: f32 = 0.3;
 const SETTLED_CALLS: u32 = 64;
 
-/// Calls below which a third of the words has to look like values, or answers have to name them: resources and actions of an API come once
-/// each at first, too, and may have the same answers.
-const FEW_CALLS: u32 = 12;
-/// Paths behind both of two words that do not look like values, from which on these are a parameter: so are formats and
-/// languages (`/json/orders`), but not two actions.
-const PAIR_PLACES: f32 = 3.0;
+/// Calls that words have to have where answers do not tell, while more may come: verbs come once each at first, too.
+const UNTOLD_CALLS: u32 = 12;
 
 impl Templates {
     /// Judges the words on the way to a node, from the root down.
@@ -90,31 +86,9 @@ impl Templates {
                 return joining;
             }
         }
-        let siblings =
-            Siblings::of(words.into_iter().filter(|word| self.may_be_one_of_many(*word)).collect());
-        let data = self.told(at, &siblings, last).unwrap_or_else(|| self.untold(at, &siblings, last));
-        self.core(data)
-    }
-
-    /// Whether a word may be a value by what it is: formats are, where more follows them (`/json/orders`).
-    fn may_be_one_of_many(&self, word: NodeId) -> bool {
-        let node = self.node(word);
-        node.standing == Standing::Free
-            || words::is_format(self.word(word)) && node.slots.is_empty() && node.places() > 0
-    }
-
-    /// Of words that are data together, those that look like data or like many of the others. What is left out is judged again
-    /// beside them.
-    fn core(&self, data: Vec<NodeId>) -> Vec<NodeId> {
-        let looks: Vec<Look> = data.iter().map(|word| Look::of(self.word(*word))).collect();
-        let like = |look: Look| looks.iter().filter(|other| **other == look).count();
-        let belongs = |(word, look): (&NodeId, &Look)| {
-            let like = like(*look);
-            self.is_like_value(*word) || like * 6 >= data.len() && (like > 1 || data.len() <= 3)
-        };
-        let core: Vec<NodeId> =
-            data.iter().zip(&looks).filter(|pair| belongs(*pair)).map(|(word, _)| *word).collect();
-        if core.len() < LINKED { data } else { core }
+        let free = words.into_iter().filter(|word| self.node(*word).standing == Standing::Free);
+        let siblings = Siblings::of(free.collect());
+        self.told(at, &siblings, last).unwrap_or_else(|| self.untold(at, &siblings, last))
     }
 
     /// The words that are values of a parameter beside them. One that had no word for a value takes in what is drawn by lot as
@@ -123,7 +97,7 @@ impl Templates {
         let node = self.node(parameter);
         let likely = if last { LIKELY_AT_LAST } else { LIKELY };
         let joins = |word: &NodeId| {
-            (node.is_open() || node.is_drawn() && may_be_drawn(self.word(*word)))
+            (node.is_open() || node.is_drawn() && words::is_opaque(self.word(*word)))
                 && self.has_same_traffic(*word, parameter)
                 && self.odds_to_join(*word, parameter) > likely
         };
@@ -144,26 +118,20 @@ impl Templates {
     /// Words that are data by what is answered to them.
     fn told(&self, at: NodeId, siblings: &Siblings, last: bool) -> Option<Vec<NodeId>> {
         let groups = self.groups(&siblings.compared).into_iter();
-        let data: Vec<NodeId> = groups.flat_map(|group| self.data_of(at, group, siblings, last)).collect();
+        let data: Vec<NodeId> =
+            groups.filter(|group| self.is_data(at, group, siblings, last)).flatten().collect();
         (!data.is_empty()).then_some(data)
     }
 
     /// Words that are data by their number and looks: of all, those that nothing tells from most of the others.
     fn untold(&self, at: NodeId, siblings: &Siblings, last: bool) -> Vec<NodeId> {
         let all = &siblings.compared;
-        let alike: Vec<NodeId> = all.iter().copied().filter(|word| self.is_untold(*word, all)).collect();
-        self.data_of(at, alike, siblings, last)
-    }
-
-    /// The words of a group, where they are data; else all but the one that is called most, where these are: among values,
-    /// one that has most of the calls is an action or a resource.
-    fn data_of(&self, at: NodeId, group: Vec<NodeId>, siblings: &Siblings, last: bool) -> Vec<NodeId> {
-        if self.is_data(at, &group, siblings, last) {
-            return group;
+        let calls: u32 = all.iter().map(|id| self.node(*id).hits).sum();
+        if !last && calls < UNTOLD_CALLS {
+            return Vec::new();
         }
-        let most = group.iter().copied().max_by_key(|word| self.node(*word).hits);
-        let rest: Vec<NodeId> = group.into_iter().filter(|word| Some(*word) != most).collect();
-        if rest.len() > LINKED && self.is_data(at, &rest, siblings, last) { rest } else { Vec::new() }
+        let alike: Vec<NodeId> = all.iter().copied().filter(|word| self.is_untold(*word, all)).collect();
+        if self.is_data(at, &alike, siblings, last) { alike } else { Vec::new() }
     }
 
     fn is_data(&self, at: NodeId, group: &[NodeId], siblings: &Siblings, last: bool) -> bool {
@@ -171,19 +139,8 @@ impl Templates {
             return false;
         }
         let calls: u32 = group.iter().map(|id| self.node(*id).hits).sum();
-        let like = group.iter().filter(|word| self.is_like_value(**word)).count();
-        if like * 3 < group.len()
-            && (calls < FEW_CALLS || group.len() == 2 && self.evidence(group).both < PAIR_PLACES)
-        {
-            return false;
-        }
-        let likely = if last { LIKELY_AT_LAST } else { LIKELY };
-        self.odds(at, group, siblings) > likely + haste(calls)
-    }
-
-    /// Whether a word looks like a value, or an answer named it.
-    fn is_like_value(&self, word: NodeId) -> bool {
-        self.node(word).echoed || words::is_value_like(self.word(word))
+        let likely = if last { LIKELY_AT_LAST } else { LIKELY + haste(calls) };
+        self.odds(at, group, siblings) > likely
     }
 
     /// Whether nothing tells a word from most of its siblings.
@@ -219,10 +176,6 @@ impl Templates {
         let weak = if is_value_like(one) && is_value_like(other) { 1.0 } else { 0.2 };
         evidence.agree + f32::min(weak * evidence.weak, 0.5) - 1.5 * evidence.conflict >= Evidence::LINK
     }
-}
-
-fn may_be_drawn(word: &str) -> bool {
-    words::has_digits(word) || words::is_opaque(word)
 }
 
 /// Words below one node that may be data.

@@ -24,9 +24,6 @@ impl Templates {
         for word in words {
             let value = self.key(root, self.word(*word).as_bytes());
             self.values.add(value);
-            let echoed = self.node(*word).echoed;
-            let text = self.word(*word).to_owned();
-            self.node_mut(parameter).taken.add(&text, echoed);
             self.leave_parent(at, *word);
             self.unify(*word, parameter, changes);
             self.merged += 1;
@@ -52,7 +49,6 @@ impl Templates {
         let target = self.node_mut(into);
         target.hits = target.hits.saturating_add(node.hits);
         target.kinds |= node.kinds;
-        target.taken.absorb(node.taken);
         for slot in node.slots {
             match target.slot_mut(slot.method, slot.operation) {
                 Some(known) => {

@@ -7,7 +7,6 @@
 mod answers;
 mod compare;
 mod judge;
-mod looks;
 mod merge;
 mod node;
 mod odds;
@@ -17,7 +16,6 @@ mod values;
 mod words;
 
 use crate::hashing::{BuildAsIs, Keyed};
-use crate::template;
 use answers::Answers;
 use node::{Label, Slot, bit};
 pub(crate) use node::{Node, NodeId};
@@ -101,8 +99,6 @@ pub(crate) struct Templates {
     max_nodes: usize,
     /// Words that turned out to be values.
     values: Values,
-    /// What answers of a path gave as identifiers of what lies below it.
-    named: Values,
     /// Paths that found no room.
     pub(crate) refused: u64,
     /// Words that became values of a parameter.
@@ -119,7 +115,6 @@ impl Templates {
             children: HashMap::default(),
             max_nodes,
             values: Values::default(),
-            named: Values::default(),
             refused: 0,
             merged: 0,
         }
@@ -154,7 +149,6 @@ impl Templates {
 
     /// The child that a segment leads to, and whether a word was taken for a value.
     fn step(&self, at: NodeId, bytes: &[u8], kind: SegmentKind) -> Option<(NodeId, bool)> {
-        let kind = known_kind(bytes, kind);
         let canonical;
         let bytes = if text::is_plain(bytes) {
             bytes
@@ -178,11 +172,7 @@ impl Templates {
         if typed {
             return Some((child, false));
         }
-        let parameter = self.node(child);
-        let may_be = parameter.is_open()
-            && words::standing(word) == Standing::Free
-            && (parameter.taken.is_like(word) || words::is_value_like(word));
-        may_be.then_some((child, true))
+        (self.node(child).is_open() && words::standing(word) == Standing::Free).then_some((child, true))
     }
 
     fn parameter(&self, at: NodeId, ending: &str) -> Option<NodeId> {
@@ -260,15 +250,8 @@ impl Templates {
         }
     }
 
-    /// Notes that an answer of a path gave an identifier of something below it.
-    pub(crate) fn note_identifier(&mut self, at: NodeId, identifier: &[u8]) {
-        let word = text::canonical(identifier);
-        self.named.add(self.key(at, word.as_bytes()));
-    }
-
     fn new_child(&mut self, at: NodeId, bytes: &[u8], kind: SegmentKind) -> Option<NodeId> {
         let word = text::canonical(bytes);
-        let kind = known_kind(bytes, kind);
         let (stem, ending) = words::stem(&word);
         let stem_kind = if kind.is_parameter() { kind } else { SegmentKind::of(stem.as_bytes(), usize::MAX) };
         let typed = kind.is_parameter() || !ending.is_empty() && stem_kind.is_parameter();
@@ -284,9 +267,7 @@ impl Templates {
         }
         let standing = if kind == SegmentKind::Version { Standing::Fixed } else { words::standing(&word) };
         let key = self.key(at, word.as_bytes());
-        let mut node = Node::new(Label::Word(word.into()), at, standing);
-        node.echoed = standing == Standing::Free && self.named.has(key);
-        let child = self.add(node);
+        let child = self.add(Node::new(Label::Word(word.into()), at, standing));
         self.children.insert(key, child);
         self.node_mut(at).words.push(child);
         Some(child)
@@ -344,7 +325,6 @@ impl Templates {
             + self.children.capacity() * (size_of::<(u64, NodeId)>() + 1)
             + self.free.capacity() * size_of::<NodeId>()
             + self.values.bytes()
-            + self.named.bytes()
     }
 
     /// Whether that word is a value of a parameter elsewhere in the same service.
@@ -385,9 +365,4 @@ impl Templates {
     fn node_mut(&mut self, id: NodeId) -> &mut Node {
         self.nodes.get_mut(id.0 as usize).unwrap_or(&mut self.nowhere)
     }
-}
-
-/// What a segment is: a name with a key is a word, whatever the key.
-fn known_kind(bytes: &[u8], kind: SegmentKind) -> SegmentKind {
-    if kind.is_parameter() && template::is_keyed(bytes) { SegmentKind::Word } else { kind }
 }

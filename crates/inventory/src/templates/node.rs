@@ -1,7 +1,7 @@
 //! A node of the trie: one segment below another.
 
 use super::answers::Answers;
-use super::words::{Look, Standing};
+use super::words::Standing;
 use tapwire_inspect::SegmentKind;
 
 /// Names a node.
@@ -19,55 +19,6 @@ pub(crate) enum Label {
     Word(Box<str>),
     /// A parameter with the kind of its first value, and what stands behind it in the same segment.
     Parameter(SegmentKind, Box<str>),
-}
-
-/// The words that became values of a parameter, as far as that tells whether another one is one, too.
-#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-pub(crate) struct Taken {
-    looks: [u8; Look::ALL],
-    /// Those that an answer repeated.
-    echoed: u8,
-}
-
-/// Words whose looks are enough to tell others from them.
-const ENOUGH: usize = 4;
-
-impl Taken {
-    pub(super) fn add(&mut self, word: &str, echoed: bool) {
-        let look = Look::of(word);
-        if self.looks.get(look as usize) == Some(&u8::MAX) {
-            self.looks.iter_mut().for_each(|count| *count /= 2);
-            self.echoed /= 2;
-        }
-        self.looks.get_mut(look as usize).into_iter().for_each(|count| *count += 1);
-        self.echoed = self.echoed.saturating_add(u8::from(echoed));
-    }
-
-    /// Takes in those of another parameter.
-    pub(super) fn absorb(&mut self, other: Self) {
-        for (count, more) in self.looks.iter_mut().zip(other.looks) {
-            *count = count.saturating_add(more);
-        }
-        self.echoed = self.echoed.saturating_add(other.echoed);
-    }
-
-    /// Whether a word may be one of them by its look, as far as there are enough to say so.
-    pub(super) fn is_like(&self, word: &str) -> bool {
-        self.all() < ENOUGH || self.like(word) > 0
-    }
-
-    pub(super) fn all(&self) -> usize {
-        self.looks.iter().map(|count| usize::from(*count)).sum()
-    }
-
-    /// How many looked like that word.
-    pub(super) fn like(&self, word: &str) -> usize {
-        self.looks.get(Look::of(word) as usize).map_or(0, |count| usize::from(*count))
-    }
-
-    pub(super) fn echoed(&self) -> usize {
-        usize::from(self.echoed)
-    }
 }
 
 /// What is called at a node.
@@ -92,10 +43,8 @@ pub(crate) struct Node {
     pub(super) words: Vec<NodeId>,
     pub(super) parameters: Vec<NodeId>,
     pub(super) slots: Vec<Slot>,
-    /// Whether an answer there, or of what it lies below, had this word for the value of a member that identifies.
+    /// Whether an answer there had this word for the value of a member that identifies.
     pub(super) echoed: bool,
-    /// The words that became this parameter's values.
-    pub(super) taken: Taken,
     /// Calls through or to this node.
     pub(super) hits: u32,
     /// Its words are looked at when it has had so many calls.
@@ -113,7 +62,6 @@ impl Node {
             parameters: Vec::new(),
             slots: Vec::new(),
             echoed: false,
-            taken: Taken::default(),
             hits: 0,
             look: 3,
         }
@@ -144,11 +92,6 @@ impl Node {
 
     pub(super) fn slot_mut(&mut self, method: u16, operation: u64) -> Option<&mut Slot> {
         self.slots.iter_mut().find(|slot| slot.method == method && slot.operation == operation)
-    }
-
-    /// What is called here, and the segments that follow.
-    pub(super) const fn places(&self) -> usize {
-        self.slots.len() + self.words.len() + self.parameters.len()
     }
 
     /// Bytes of this node with what it holds on the heap.

@@ -9,92 +9,82 @@ use super::node::{Label, Node, NodeId};
 use super::words::{self, Standing};
 use super::{GET, ITEM_METHODS, POST, Templates};
 
-/// Pairs of words that are compared to know a group; of large ones up to twice as many.
-const PAIRS: usize = 6;
+/// Words of a group that the others are compared with, and others that are.
+const COMPARED: usize = 7;
 
 /// What is known of several words below one node, with its weight.
 const GROUP_SIGNS: usize = 27;
 const GROUP: [f32; GROUP_SIGNS] = [
-    -0.03,  // bias
-    0.297,  // log2 of how many words they are
-    -0.456, // log2 of calls for each word
-    2.431,  // share of calls that brought a word never seen again (Good and Turing)
-    -4.984, // share of the calls that the word called most has
-    0.122,  // share of its siblings
-    1.308,  // answers with the same keys on the same path
-    -6.377, // answers that differ there
-    6.162,  // the same paths and methods, whose answers do not tell
-    1.456,  // shares: words with digits or escapes
-    1.16,   // of three parts and more
-    4.639,  // drawn by lot
-    -3.16,  // plurals
-    -3.022, // several words written as one
-    -2.396, // directly before a parameter
-    -1.539, // before words
-    0.318,  // called with PUT, PATCH or DELETE
-    0.655,  // not called themselves
-    1.878,  // known as values elsewhere
-    3.961,  // repeated by an answer
-    -0.269, // 0 or 1: below a parameter
-    -1.815, // below the root or a version
-    0.653,  // below a plural
-    0.0,    // what they are below is read (GET)
-    0.085,  // is made (POST)
-    -0.62,  // has a parameter already
-    -0.535, // eight words and more
+    -11.769, // bias
+    1.764,   // log2 of how many words they are
+    -0.774,  // log2 of calls for each word
+    4.899,   // share of calls that brought a word never seen again (Good and Turing)
+    -0.715,  // share of the calls that the word called most has
+    4.544,   // share of its siblings
+    4.688,   // answers with the same keys on the same path
+    -9.102,  // answers that differ there
+    21.177,  // the same paths and methods, whose answers do not tell
+    2.813,   // shares: words with digits or escapes
+    2.035,   // of three parts and more
+    5.144,   // drawn by lot
+    -5.814,  // plurals
+    -3.801,  // several words written as one
+    0.254,   // directly before a parameter
+    1.225,   // before words
+    1.54,    // called with PUT, PATCH or DELETE
+    -0.087,  // not called themselves
+    2.163,   // known as values elsewhere
+    1.09,    // repeated by an answer
+    0.189,   // 0 or 1: below a parameter
+    -0.789,  // below the root or a version
+    0.86,    // below a plural
+    0.714,   // what they are below is read (GET)
+    0.273,   // is made (POST)
+    -1.52,   // has a parameter already
+    -1.115,  // eight words and more
 ];
 
 /// What is known of one word beside a parameter, with its weight.
 const WORD_SIGNS: usize = 24;
 const WORD: [f32; WORD_SIGNS] = [
-    0.804,  // bias
-    1.094,  // answers with the same keys on the same path
-    -3.764, // answers that differ there
-    6.961,  // the same paths and methods, whose answers do not tell
-    -0.954, // log2 of the word's calls
-    0.26,   // log2 of the parameter's calls for each of them
-    2.531,  // 0 or 1: digits or escapes
-    -0.906, // three parts and more
-    2.813,  // drawn by lot
-    -1.57,  // a plural
-    -0.501, // several words written as one
-    -0.607, // a word for an action or the caller
-    0.412,  // known as a value elsewhere
-    2.827,  // repeated by an answer
-    -1.69,  // called with no method that the parameter is not called with
-    0.733,  // neither is called
-    -1.284, // only the word is called
-    -2.187, // only the word stands before a parameter
-    -0.178, // only the word stands before words
-    1.967,  // below a parameter
-    1.591,  // below a plural
-    -0.878, // the parameter has words for values
-    -2.275, // it has values drawn by lot
-    1.273,  // the word is called with PUT, PATCH or DELETE
+    2.952,  // bias
+    3.425,  // answers with the same keys on the same path
+    -1.189, // answers that differ there
+    9.951,  // the same paths and methods, whose answers do not tell
+    -2.022, // log2 of the word's calls
+    0.295,  // log2 of the parameter's calls for each of them
+    4.858,  // 0 or 1: digits or escapes
+    1.182,  // three parts and more
+    2.128,  // drawn by lot
+    -1.857, // a plural
+    -0.415, // several words written as one
+    -4.652, // a word for an action or the caller
+    -0.464, // known as a value elsewhere
+    3.439,  // repeated by an answer
+    0.542,  // called with no method that the parameter is not called with
+    1.424,  // neither is called
+    -1.163, // only the word is called
+    -1.097, // only the word stands before a parameter
+    -0.321, // only the word stands before words
+    0.914,  // below a parameter
+    0.78,   // below a plural
+    -1.955, // the parameter has words for values
+    -1.679, // it has values drawn by lot
+    1.563,  // the word is called with PUT, PATCH or DELETE
 ];
 
 impl Templates {
     /// The odds that words below a node are values of one parameter, as a logarithm.
     pub(super) fn odds(&self, at: NodeId, group: &[NodeId], siblings: &Siblings) -> f32 {
-        let evidence = self.evidence(group);
-        weigh(&GROUP, &self.group_signs(at, group, siblings, evidence))
-            + self.looks_of_group(at, group, siblings, evidence)
+        weigh(&GROUP, &self.group_signs(at, group, siblings))
     }
 
     /// The odds that a word is one more value of a parameter beside it, as a logarithm.
     pub(super) fn odds_to_join(&self, word: NodeId, parameter: NodeId) -> f32 {
-        let evidence = self.compare(word, parameter);
-        weigh(&WORD, &self.word_signs(word, parameter, evidence))
-            + self.looks_of_word(word, parameter, evidence)
+        weigh(&WORD, &self.word_signs(word, parameter))
     }
 
-    fn group_signs(
-        &self,
-        at: NodeId,
-        group: &[NodeId],
-        siblings: &Siblings,
-        evidence: Evidence,
-    ) -> [f32; GROUP_SIGNS] {
+    fn group_signs(&self, at: NodeId, group: &[NodeId], siblings: &Siblings) -> [f32; GROUP_SIGNS] {
         let place = self.place(at);
         let share = |is: &dyn Fn(NodeId, &Node, &str) -> bool| {
             let count = group.iter().filter(|id| is(**id, self.node(**id), self.word(**id))).count();
@@ -103,6 +93,7 @@ impl Templates {
         let hits = group.iter().map(|id| self.node(*id).hits as usize).sum::<usize>();
         let most = group.iter().map(|id| self.node(*id).hits as usize).max().unwrap_or_default();
         let once = group.iter().filter(|id| self.node(**id).hits == 1).count();
+        let evidence = self.evidence(group);
         [
             1.0,
             log(group.len() * siblings.all / siblings.compared.len().max(1)),
@@ -134,7 +125,8 @@ impl Templates {
         ]
     }
 
-    fn word_signs(&self, word: NodeId, parameter: NodeId, evidence: Evidence) -> [f32; WORD_SIGNS] {
+    fn word_signs(&self, word: NodeId, parameter: NodeId) -> [f32; WORD_SIGNS] {
+        let evidence = self.compare(word, parameter);
         let (node, other) = (self.node(word), self.node(parameter));
         let text = self.word(word);
         let place = self.place(node.parent);
@@ -168,21 +160,16 @@ impl Templates {
         ]
     }
 
-    /// What the answers of some pairs of words say, spread over all of them, on average.
-    pub(super) fn evidence(&self, group: &[NodeId]) -> Evidence {
+    /// What the first word's answers say of the others, on average.
+    fn evidence(&self, group: &[NodeId]) -> Evidence {
         let mut sum = Evidence::default();
-        let step = (group.len() / PAIRS / 2).max(1) * 2;
-        let pairs = group.len().div_ceil(step);
-        for at in (0..group.len()).step_by(step) {
-            let (Some(one), Some(other)) = (group.get(at), group.get(at + 1).or(group.first())) else {
-                continue;
-            };
-            let one = self.compare(*one, *other);
-            sum.agree += f32::min(one.agree, 1.0) / count(pairs);
-            sum.conflict += f32::min(one.conflict, 1.0) / count(pairs);
-            sum.weak += f32::min(one.weak, 1.0) / count(pairs);
-            sum.both += one.both / count(pairs);
-            sum.one += one.one / count(pairs);
+        let Some((first, others)) = group.split_first() else { return sum };
+        let compared = others.len().min(COMPARED - 1);
+        for other in others.iter().take(compared) {
+            let one = self.compare(*first, *other);
+            sum.agree += f32::min(one.agree, 1.0) / count(compared);
+            sum.conflict += f32::min(one.conflict, 1.0) / count(compared);
+            sum.weak += f32::min(one.weak, 1.0) / count(compared);
         }
         sum
     }
@@ -224,15 +211,15 @@ struct Place {
     has_typed: f32,
 }
 
-pub(super) fn weigh(weights: &[f32], signs: &[f32]) -> f32 {
+fn weigh(weights: &[f32], signs: &[f32]) -> f32 {
     weights.iter().zip(signs).map(|(weight, sign)| weight * sign).sum()
 }
 
-pub(super) fn ratio(part: usize, all: usize) -> f32 {
+fn ratio(part: usize, all: usize) -> f32 {
     count(part) / count(all.max(1))
 }
 
-pub(super) fn log(number: usize) -> f32 {
+fn log(number: usize) -> f32 {
     count(number.max(1)).log2()
 }
 

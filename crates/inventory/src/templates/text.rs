@@ -47,7 +47,7 @@ impl Templates {
 
 /// Whether a segment stands in a template as it stands in the path.
 pub(super) fn is_plain(segment: &[u8]) -> bool {
-    !template::is_keyed(segment) && segment.iter().all(|byte| template::is_plain(*byte))
+    segment.iter().all(|byte| template::is_plain(*byte))
 }
 
 /// A word as a template shows it: unreserved characters decoded, all others percent-encoded.

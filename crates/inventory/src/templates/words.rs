@@ -85,81 +85,19 @@ pub(crate) fn standing(word: &str) -> Standing {
     let lower = word.to_ascii_lowercase();
     let plain = stem(&lower).0;
     match () {
-        () if word.ends_with(')') => Standing::Fixed,
-        () if CALLER.contains(&plain) || version_like(plain, word) && !is_opaque(word) => Standing::Fixed,
-        () if Look::of(word) == Look::Capitals => Standing::Free,
+        () if CALLER.contains(&plain) || version_like(plain) && !is_opaque(word) => Standing::Fixed,
         () if RESERVED.contains(&plain) || EXTENSIONS.contains(&plain) => Standing::Reserved,
         () => Standing::Free,
     }
 }
 
-/// Whether it names a format.
-pub(crate) fn is_format(word: &str) -> bool {
-    EXTENSIONS.contains(&word.to_ascii_lowercase().as_str())
-}
-
 /// `v1beta2`, `v1management`, `v2.0-preview`: a version that says more.
-fn version_like(lower: &str, word: &str) -> bool {
-    let Some(rest) = lower.strip_prefix('v') else { return false };
-    if word.bytes().skip(1).any(|byte| byte.is_ascii_uppercase()) {
-        return false;
-    }
+fn version_like(word: &str) -> bool {
+    let Some(rest) = word.strip_prefix('v') else { return false };
     let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
     let behind = rest.get(digits..).unwrap_or_default();
     (1..=2).contains(&digits) && behind.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'.')
         || (1..=2).contains(&digits) && (behind.starts_with("alpha") || behind.starts_with("beta"))
-}
-
-/// What a word looks like: values of one parameter often look alike, and seldom like the names beside them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Look {
-    /// `normalize`.
-    Plain,
-    /// `findByDate`.
-    Camel,
-    /// `Amber`.
-    Capitalised,
-    /// `DELETE`, `NOT_SET`.
-    Capitals,
-    /// `basil22`.
-    Numbered,
-    /// `V6qTspsmEMP`.
-    Drawn,
-    /// `amber-arrow`.
-    Kebab,
-    /// `hugo_evans`.
-    Snake,
-    /// Of several parts with a digit, or with other signs between them.
-    Parts,
-    /// With escapes.
-    Escaped,
-}
-
-impl Look {
-    /// How many there are.
-    pub(crate) const ALL: usize = 10;
-
-    pub(crate) fn of(word: &str) -> Self {
-        let word = stem(word).0;
-        let has = |is: fn(&u8) -> bool| word.as_bytes().iter().any(|byte| is(byte));
-        let (lower, upper, digit) =
-            (has(u8::is_ascii_lowercase), has(u8::is_ascii_uppercase), has(u8::is_ascii_digit));
-        let only = |sign: u8| word.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == sign);
-        match () {
-            () if word.contains('%') => Self::Escaped,
-            () if is_opaque(word) => Self::Drawn,
-            () if upper && !lower && only(b'_') && word.len() > 1 => Self::Capitals,
-            () if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) => match () {
-                () if digit => Self::Numbered,
-                () if !upper => Self::Plain,
-                () if is_camel(word) => Self::Camel,
-                () => Self::Capitalised,
-            },
-            () if only(b'-') => Self::Kebab,
-            () if only(b'_') => Self::Snake,
-            () => Self::Parts,
-        }
-    }
 }
 
 /// Whether a word looks like a value: digits, escapes, or several parts.
@@ -175,14 +113,6 @@ pub(crate) fn has_digits(word: &str) -> bool {
 /// Whether it is three words and more.
 pub(crate) fn has_parts(word: &str) -> bool {
     word.bytes().filter(|byte| matches!(byte, b'-' | b'_' | b'.')).count() >= 2
-}
-
-/// Whether what follows is said to be a value: `byName`, `find-by-tag`.
-pub(crate) fn is_by(word: &str) -> bool {
-    let lower = word.to_ascii_lowercase();
-    lower.starts_with("by") && lower.len() < 16
-        || ["-by", "_by", "-by-", "_by_"].iter().any(|by| lower.contains(by))
-        || word.contains("By")
 }
 
 /// Whether it is a plural, as resources have for names.
