@@ -5,8 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
-use tapwire_inventory::Call;
 use tapwire_inventory::state::{put, take};
+use tapwire_inventory::{Call, Endpoint};
 use tapwire_protocol::Uid;
 
 /// What a detector keeps one state for.
@@ -16,6 +16,14 @@ pub enum Scope {
     Endpoint,
     /// Who calls.
     Principal,
+    /// The client's address, as trusted proxies tell it.
+    Address,
+    /// The credential that stands for a session.
+    Session,
+    /// The name that a login tries; who calls where that is not told.
+    Login,
+    /// The service.
+    Service,
 }
 
 impl Scope {
@@ -24,6 +32,10 @@ impl Scope {
         match self {
             Self::Endpoint => "endpoint",
             Self::Principal => "principal",
+            Self::Address => "address",
+            Self::Session => "session",
+            Self::Login => "login name",
+            Self::Service => "service",
         }
     }
 }
@@ -111,6 +123,8 @@ pub struct Case<'a> {
     pub detector: &'static DetectorInfo,
     /// The call.
     pub call: &'a Call,
+    /// What is known of its endpoint, this call included.
+    pub endpoint: Option<&'a Endpoint>,
     /// Calls that this detector has judged in this run, with this one.
     pub judged: u64,
 }
@@ -135,6 +149,7 @@ impl Case<'_> {
             outcome,
             reason,
             endpoint: self.call.endpoint,
+            incident: None,
             exchanges: vec![exchange],
         }
     }

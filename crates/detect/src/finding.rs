@@ -82,6 +82,8 @@ pub struct Finding {
     pub reason: String,
     /// The endpoint it is about.
     pub endpoint: Option<EndpointId>,
+    /// The incident it belongs to.
+    pub incident: Option<Uid>,
     /// The exchanges that show it, first, worst, last; at most 8.
     pub exchanges: Vec<Uid>,
 }

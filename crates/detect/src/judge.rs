@@ -5,7 +5,7 @@ use crate::records::{Key, Records};
 use crate::{Config, DETECTORS, Finding};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, Endpoint};
 
 /// All detectors with their states.
 pub struct Detectors {
@@ -40,8 +40,8 @@ impl Detectors {
         Self { records: Records::new(config), judged: vec![0; DETECTORS.len()] }
     }
 
-    /// Judges a call; what is wrong with it is added to `out`.
-    pub fn judge(&mut self, call: &Call, out: &mut Vec<Finding>) {
+    /// Judges a call, with what is known of its endpoint; what is wrong with it is added to `out`.
+    pub fn judge(&mut self, call: &Call, endpoint: Option<&Endpoint>, out: &mut Vec<Finding>) {
         // What its heads say was judged with the exchange that carries it.
         if call.observation.exchange.child.is_some() {
             return;
@@ -55,7 +55,7 @@ impl Detectors {
             if !(detector.concerns)(call) {
                 continue;
             }
-            let case = Case { detector, call, judged: *judged };
+            let case = Case { detector, call, endpoint, judged: *judged };
             let record = key(detector.scope, call).and_then(|key| self.records.record(key, time));
             if let Some(state) = record.and_then(|record| record.state(index)) {
                 state.judge(&case, out);
@@ -100,6 +100,16 @@ fn key(scope: Scope, call: &Call) -> Option<Key> {
             hash.write(call.template.as_deref()?.as_bytes());
         }
         Scope::Principal => hash.write(&call.principal?.token.0),
+        Scope::Address => match call.caller.address?.ip {
+            std::net::IpAddr::V4(v4) => hash.write(&v4.octets()),
+            std::net::IpAddr::V6(v6) => hash.write(v6.octets().get(..8)?),
+        },
+        Scope::Session => hash.write(&call.caller.session?.0),
+        Scope::Login => {
+            let login = call.relations.login?;
+            hash.write(&login.user.or(call.principal.map(|principal| principal.token))?.0);
+        }
+        Scope::Service => hash.write(call.service.as_deref()?.as_bytes()),
     }
     Some(Key(hash.finish128().as_u128()))
 }

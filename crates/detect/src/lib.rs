@@ -9,11 +9,13 @@
 mod config;
 mod detector;
 mod detectors;
+mod facts;
 mod finding;
 mod judge;
 pub mod policies;
 mod records;
 mod saved;
+mod tally;
 #[cfg(test)]
 #[path = "../../inspect/src/transcript.rs"]
 mod transcript;

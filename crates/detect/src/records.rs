@@ -16,8 +16,8 @@ pub(crate) struct Key(pub(crate) u128);
 pub(crate) struct Record {
     pub(crate) key: Key,
     pub(crate) last: Timestamp,
-    /// By the detector's index in the registry; `None` until a call concerns it.
-    pub(crate) states: Vec<Option<Box<dyn State>>>,
+    /// Each with its detector's index in the registry; those that no call concerned are not there.
+    pub(crate) states: Vec<(u16, Box<dyn State>)>,
     /// Whether it was used since the hand passed it.
     pub(crate) used: bool,
 }
@@ -25,11 +25,12 @@ pub(crate) struct Record {
 impl Record {
     /// The state of the detector with that index, made when it is not there.
     pub(crate) fn state(&mut self, detector: usize) -> Option<&mut Box<dyn State>> {
-        if self.states.len() <= detector {
-            self.states.resize_with(detector + 1, || None);
+        let number = u16::try_from(detector).ok()?;
+        if !self.states.iter().any(|(known, _)| *known == number) {
+            let new = DETECTORS.get(detector)?.state.new;
+            self.states.push((number, new()));
         }
-        let new = DETECTORS.get(detector)?.state.new;
-        self.states.get_mut(detector).map(|state| state.get_or_insert_with(new))
+        self.states.iter_mut().find(|(known, _)| *known == number).map(|(_, state)| state)
     }
 }
 

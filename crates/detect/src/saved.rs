@@ -25,13 +25,13 @@ struct Saved {
 
 impl Saved {
     fn of(record: &Record) -> Self {
-        let states = (0..).zip(&record.states).filter_map(|(at, state)| Some((at, state.as_ref()?)));
+        let states = record.states.iter();
         let bytes = |state: &dyn crate::detector::State| {
             let mut bytes = Vec::new();
             state.save(&mut bytes);
             bytes
         };
-        let states = states.map(|(at, state)| (at, bytes(&**state))).collect();
+        let states = states.map(|(at, state)| (*at, bytes(&**state))).collect();
         Self { key: record.key.0, last: record.last, used: record.used, states }
     }
 
@@ -124,12 +124,7 @@ fn record(saved: Saved, places: &[Option<usize>], lost: &mut u64) -> Record {
             *lost += 1;
             continue;
         };
-        if states.len() <= at {
-            states.resize_with(at + 1, || None);
-        }
-        if let Some(place) = states.get_mut(at) {
-            *place = Some(state);
-        }
+        states.push((u16::try_from(at).unwrap_or(u16::MAX), state));
     }
     Record { key: Key(saved.key), last: saved.last, states, used: saved.used }
 }
@@ -152,7 +147,7 @@ mod tests {
             let request = format!("GET /a?password=x HTTP/1.1\r\nHost: s{number}\r\n\r\n");
             let exchange = exchange(1, request.as_bytes(), b"HTTP/1.1 200 OK\r\n\r\n");
             let call = inventory.place(inspector.exchange(exchange));
-            detectors.judge(&call, &mut out);
+            detectors.judge(&call, None, &mut out);
         }
         out.len()
     }

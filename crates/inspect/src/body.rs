@@ -1,10 +1,9 @@
 //! One body on its way through content decoding and a payload parser.
 
-use crate::classes::Classes;
 use crate::content::{Caps, Codings, Decoder, Undo};
+use crate::fields::Equipment;
 use crate::payload::{self, Login, Notes, PAYLOADS, PayloadFormat, PayloadParser};
 use crate::{Payload, PayloadState};
-use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Anomaly};
 
 /// Used inflaters and parsers that are kept for the next body.
@@ -17,15 +16,15 @@ const READER_BYTES: usize = 1 << 10;
 /// Parts of finished bodies that serve again: an inflater costs 56 KiB of cleared memory.
 pub(crate) struct Spares {
     /// What new parsers look for.
-    classes: Arc<Classes>,
+    equipment: Equipment,
     decoders: Vec<Undo>,
     parsers: Vec<(&'static PayloadFormat, Box<dyn PayloadParser>)>,
 }
 
 impl Spares {
     /// None yet; parsers will look for these data classes.
-    pub(crate) const fn new(classes: Arc<Classes>) -> Self {
-        Self { classes, decoders: Vec::new(), parsers: Vec::new() }
+    pub(crate) const fn new(equipment: Equipment) -> Self {
+        Self { equipment, decoders: Vec::new(), parsers: Vec::new() }
     }
 
     fn parser(&mut self, format: &'static PayloadFormat) -> Box<dyn PayloadParser> {
@@ -33,7 +32,7 @@ impl Spares {
             Some(at) => self.parsers.swap_remove(at).1,
             None => {
                 let mut parser = (format.parser)();
-                parser.equip(&self.classes);
+                parser.equip(&self.equipment);
                 parser
             }
         }

@@ -1,9 +1,11 @@
 //! The inspector: exchanges and body parts in, observations out.
 
+use crate::attempts::{Answer, Attempts};
 use crate::body::{BodyReader, Inspected, Spares};
 use crate::content::Caps;
 use crate::credential::Credentials;
-use crate::fields::HeadFields;
+use crate::fields::{Equipment, HeadFields};
+use crate::ids::IdKey;
 use crate::marks::Marks;
 use crate::open::OpenBodies;
 use crate::payload::{Login, Notes};
@@ -23,6 +25,7 @@ pub struct Inspector {
     answered: HeadFields,
     open: OpenBodies,
     counters: Counters,
+    attempts: Attempts,
     /// Of sessions that payloads name.
     tokens: Tokens,
 }
@@ -39,14 +42,17 @@ pub struct Counters {
 impl Inspector {
     /// With nothing open.
     pub fn new(config: Config) -> Self {
+        let ids = IdKey::new(config.token_key.table_key());
+        let equipment = Equipment { classes: Arc::clone(&config.classes), ids };
         Self {
             credentials: Credentials::new(Tokens::new(config.token_key.clone())),
             tokens: Tokens::new(config.token_key.clone()),
             open: OpenBodies::new(config.max_open_messages, config.max_open_bytes),
-            spares: Spares::new(Arc::clone(&config.classes)),
-            asked: HeadFields::new(&config.classes),
-            answered: HeadFields::new(&config.classes),
+            spares: Spares::new(equipment.clone()),
+            asked: HeadFields::new(&equipment),
+            answered: HeadFields::new(&equipment),
             counters: Counters::default(),
+            attempts: Attempts::default(),
             config,
         }
     }
@@ -101,6 +107,7 @@ impl Inspector {
             said: None,
             own_classes: self.config.classes.own().then(|| Arc::clone(&self.config.classes)),
             anomalies: request.anomalies | response.anomalies,
+            attempts: None,
             marks: Marks::default(),
         };
         self.request(&mut observation);
@@ -120,6 +127,10 @@ impl Inspector {
         }
         let answered = response.login.as_ref();
         observation.issuance = self.credentials.issuance(&observation, login.as_ref(), answered);
+        if observation.exchange.child.is_none() {
+            let mut answer = Answer::new(&observation.exchange, self.caps());
+            observation.attempts = self.attempts.of(&observation, &mut answer);
+        }
         observation.marks = Marks::of(&observation);
         observation
     }

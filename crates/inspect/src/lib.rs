@@ -8,6 +8,7 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod attempts;
 mod body;
 pub mod classes;
 mod config;
@@ -15,6 +16,7 @@ mod content;
 mod credential;
 mod descriptor;
 pub mod fields;
+mod ids;
 mod inspector;
 mod made;
 mod marks;
@@ -29,9 +31,11 @@ mod token;
 #[cfg(test)]
 mod transcript;
 
+pub use attempts::{Attempt, AttemptKind, Evidence};
 pub use config::Config;
 pub use credential::{Claims, Grant, Grants, Issuance, Issued, IssuedKind, Word};
 pub use descriptor::{Descriptors, NotDescriptors};
+pub use ids::{IdKey, IdValue};
 pub use inspector::{Counters, Inspector, request_authority};
 pub use marks::{Mark, Marks};
 pub use observation::{

@@ -33,6 +33,9 @@ impl Made {
     /// What ends a word in running text.
     pub(crate) const BREAK: u32 = 1 << 17;
 
+    /// What programs read: quotes, brackets, what parts commands.
+    pub(crate) const ODD: u32 = 1 << 18;
+
     /// Nothing yet.
     pub(crate) const NOTHING: Self = Self(0);
 
@@ -122,7 +125,28 @@ const fn of_words(byte: u8) -> u32 {
             | b'&'
             | b'?'
     );
-    (if word { 0 } else { Made::NO_WORD }) | if ends { Made::BREAK } else { 0 }
+    let odd = matches!(
+        byte,
+        b'\''
+            | b'"'
+            | b'<'
+            | b'>'
+            | b';'
+            | b'|'
+            | b'`'
+            | b'$'
+            | b'('
+            | b'{'
+            | b'\\'
+            | b'*'
+            | b'='
+            | b'\r'
+            | b'\n'
+            | 0
+    );
+    (if word { 0 } else { Made::NO_WORD })
+        | if ends { Made::BREAK } else { 0 }
+        | if odd { Made::ODD } else { 0 }
 }
 
 const fn of_classes(byte: u8) -> u32 {

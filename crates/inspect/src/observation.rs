@@ -1,6 +1,7 @@
 //! What an exchange says by itself.
 
 use crate::Token;
+use crate::attempts::Attempt;
 use crate::classes::Classes;
 use crate::credential::{Claims, Issuance};
 use crate::fields::FieldList;
@@ -230,6 +231,8 @@ pub struct Observation {
     pub own_classes: Option<Arc<Classes>>,
     /// What inspection adds to the anomalies of the exchange.
     pub anomalies: Anomalies,
+    /// Values of the request that are written to be executed, and what the answer says of them; `None` for nearly all.
+    pub attempts: Option<Box<[Attempt]>>,
     /// What it says of how its service is built and kept.
     pub marks: Marks,
 }

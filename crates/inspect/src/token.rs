@@ -1,5 +1,6 @@
 //! Keyed tokens: how identities and credentials are named without being told.
 
+use crate::ids::IdKey;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use siphasher::sip128::{Hasher128, SipHasher24};
@@ -116,6 +117,11 @@ impl Tokens {
             Some(slot) => slot.insert((mark, fresh())).1,
             None => fresh(),
         }
+    }
+
+    /// What hashes identifiers.
+    pub(crate) const fn ids(&self) -> IdKey {
+        IdKey::new(self.table_key)
     }
 
     /// A keyed hasher, for what never leaves.

@@ -1,6 +1,7 @@
 //! A call: an observation placed in what is learned.
 
 use crate::principals::Caller;
+use crate::relations::Relations;
 use std::sync::Arc;
 use tapwire_inspect::{Observation, Token};
 
@@ -69,4 +70,6 @@ pub struct Call {
     pub principal: Option<Principal>,
     /// What is known of it beside its name.
     pub caller: Caller,
+    /// What relates it to the calls of others.
+    pub relations: Relations,
 }

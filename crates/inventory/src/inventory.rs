@@ -12,6 +12,7 @@ use crate::openapi::Scope;
 use crate::principals::{Caller, Placing, Principals};
 use crate::probing::Probing;
 use crate::pulse::{Pulses, Silent};
+use crate::relations::{Related, Relating, Relations};
 use crate::templates::NodeId;
 use crate::usage::Origin;
 use crate::{Call, Config, EndpointId, PostureTimes, Principal, Risks, network, template};
@@ -37,6 +38,7 @@ pub struct Inventory {
     pub(crate) context: Arc<Context>,
     probing: Probing,
     pub(crate) agents: Agents,
+    related: Related,
     counters: Counters,
     pulses: Pulses,
     pub(crate) series: Series,
@@ -89,6 +91,7 @@ impl Inventory {
             context: Arc::clone(&config.context),
             probing: Probing::default(),
             agents: Agents::default(),
+            related: Related::new(hashing.clone()),
             carriers: Carriers::new(hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
@@ -212,6 +215,7 @@ impl Inventory {
                 discovered: false,
                 principal: None,
                 caller: Caller::default(),
+                relations: Relations::default(),
             };
         }
         if let Some(day) = self.series.hear(observation.exchange.started()) {
@@ -237,7 +241,15 @@ impl Inventory {
             None => service_name(&observation).into(),
         };
         self.agents.learn(&name, &observation, origin.caller);
+        let relations = self.related.relate(&Relating {
+            observation: &observation,
+            service: &name,
+            template: placed.template.as_ref(),
+            principal,
+            caller: caller.as_ref(),
+        });
         Call {
+            relations,
             service: Some(name),
             endpoint: placed.endpoint,
             template: placed.template,

@@ -29,6 +29,7 @@ mod principals;
 mod probing;
 mod proofs;
 mod pulse;
+mod relations;
 mod risk;
 pub mod schemas;
 pub mod state;
@@ -54,11 +55,12 @@ pub use openapi::{
 };
 pub use posture::PostureTimes;
 pub use principals::{
-    AddressSource, AgentFamily, Caller, ClientAddress, KnownBy, KnownCaller, KnownSession, Network,
-    Principals, TokenFact, TokenFacts,
+    AddressSource, AgentFamily, Caller, ClientAddress, From, KnownBy, KnownCaller, KnownSession, Network,
+    Principals, Strange, TokenFact, TokenFacts,
 };
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
+pub use relations::{Basis, Login, Object, Owned, Relations, Tried};
 pub use risk::{FACTORS, Factor, Rated, Reason, Risks, Score};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
 pub use usage::{Adherence, Happened, LimitField, Quantiles, RateLimit, RateLimits, Sides, Sketch, Usage};

@@ -206,7 +206,8 @@ impl Analyst {
             self.sensor(&reports::service(&silent));
         }
         self.fresh.clear();
-        self.detectors.judge(&call, &mut self.fresh);
+        let endpoint = call.endpoint.and_then(|id| self.inventory.endpoint(id));
+        self.detectors.judge(&call, endpoint, &mut self.fresh);
         if let (Some(service), false) = (&call.service, self.fresh.is_empty()) {
             self.inventory.found(service, self.fresh.len() as u64);
         }

@@ -17,7 +17,7 @@ fn judge(detectors: &mut Detectors, request: &[u8], drop_request: bool) -> usize
     let observation = Inspector::new(tapwire_inspect::Config::new(KEY)).exchange(exchange);
     let call = Inventory::new(tapwire_inventory::Config::new(KEY)).place(observation);
     let mut out = Vec::new();
-    detectors.judge(&call, &mut out);
+    detectors.judge(&call, None, &mut out);
     out.len()
 }
 

@@ -14,6 +14,10 @@ const MAX_WORDS: usize = 32;
 /// Characters of a word: what is longer is no name of a role.
 const MAX_WORD: usize = 64;
 
+/// Claims that name whom a token is about (OpenID Connect Core, 5.1, and what issuers add).
+const NAMES: &[&str] =
+    &["sub", "preferred_username", "username", "user_name", "user_id", "uid", "email", "upn"];
+
 /// A word that an API uses for a role, a scope or an algorithm: at most 64 of letters, digits and `_ . : / - * +`, one letter
 /// among them. Anything else may be a person's, and is not kept.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
@@ -116,6 +120,8 @@ pub struct Claims {
     pub issuer: Option<Token>,
     /// The subject alone.
     pub subject: Option<Token>,
+    /// Hashes of what names the subject: its identifier, its user name, its e-mail address.
+    pub names: Vec<u64>,
     /// For whom it is; of several the first.
     pub audience: Option<Token>,
     /// The client it was issued to (`azp`, `client_id`).
@@ -162,6 +168,9 @@ impl Reader<'_> {
             (None, Some(client)) => Some(format!("{issuer}\0client\0{client}")),
             (None, None) => None,
         };
+        let ids = self.tokens.ids();
+        let named = NAMES.iter().filter_map(|name| ids.hash(text(body.get(*name))?.as_bytes()));
+        let names = named.collect();
         let mut grants = Grants::default();
         body.iter().for_each(|(name, value)| grant(&mut grants, name, value));
         Some(Claims {
@@ -171,6 +180,7 @@ impl Reader<'_> {
             identity: self.identity(identity.as_deref()),
             issuer: self.identity(Some(&issuer)),
             subject: self.identity(subject.as_deref()),
+            names,
             audience: self.identity(text(audience).as_deref()),
             client: self.identity(client.as_deref()),
             issued_at: seconds(body.get("iat")),

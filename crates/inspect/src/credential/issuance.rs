@@ -6,10 +6,12 @@ use super::{Claims, Credentials, is_session};
 use crate::payload::{Login, Wanted};
 use crate::{Credential, CredentialKind, Domain, Observation, Place, Token};
 use std::sync::Arc;
-use tapwire_protocol::Head;
+use tapwire_protocol::{Exchange, Head};
 
 /// Credentials kept of one answer.
 const MAX_ISSUED: usize = 8;
+/// Bytes of an answer that may say that a login failed.
+const SAID: usize = 1024;
 /// Bytes of a login's last path segment: the words are short.
 const MAX_SEGMENT: usize = 24;
 
@@ -73,6 +75,8 @@ pub struct Issuance {
     pub grant: Option<Grant>,
     /// Who logs in, by the name that is sent or answered.
     pub user: Option<Token>,
+    /// A hash of that name, as identifiers are hashed.
+    pub user_id: Option<u64>,
     /// OAuth's client.
     pub client: Option<Token>,
     /// The refresh token that is shown.
@@ -80,6 +84,8 @@ pub struct Issuance {
     /// Whether the answer looks like that of a login that succeeded: 2xx and no page, or a redirect that does not lead back
     /// to a login.
     pub succeeded: bool,
+    /// Whether nothing is handed out and the answer's body says that it failed, whatever its status says.
+    pub says_failed: bool,
     /// What is handed out, at most 8.
     pub issued: Vec<Issued>,
     /// Cookies of the request that the answer takes away, and tokens that are revoked.
@@ -136,6 +142,7 @@ impl Credentials {
             return None;
         }
         issuance.succeeded = response.is_some_and(succeeded);
+        issuance.says_failed = issuance.issued.is_empty() && says_failed(exchange);
         basic(&mut issuance, &observation.credentials);
         Some(Box::new(issuance))
     }
@@ -155,6 +162,7 @@ impl Credentials {
             () => None,
         };
         issuance.user = self.user(asked);
+        issuance.user_id = self.tokens.ids().hash(asked.user());
         issuance.client = self.named(asked.get(Wanted::Client));
         issuance.presented = (!refresh.is_empty()).then(|| self.of_secret(refresh, false).0);
     }
@@ -300,6 +308,30 @@ fn succeeded(head: &Head) -> bool {
         }),
         _ => false,
     }
+}
+
+/// Whether the beginning of an answer says in words that a login failed.
+fn says_failed(exchange: &Exchange) -> bool {
+    const WORDS: &[&[u8]] = &[
+        b"fail",
+        b"invalid",
+        b"incorrect",
+        b"wrong",
+        b"denied",
+        b"unauthori",
+        b"not correct",
+        b"does not exist",
+        b"not found",
+        b"\"error\"",
+        b"\"success\":false",
+        b"\"success\": false",
+        b"\"ok\":false",
+        b"bad credentials",
+        b"locked",
+    ];
+    let Some(body) = exchange.response.as_deref().map(|response| &response.body.bytes) else { return false };
+    let begin = body.get(..SAID).unwrap_or(body).to_ascii_lowercase();
+    WORDS.iter().any(|word| memchr::memmem::find(&begin, word).is_some())
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -3,10 +3,9 @@
 
 use super::standard::is_standard;
 use super::{FieldIndex, FieldList, Fields, Step};
-use crate::classes::Classes;
+use crate::fields::Equipment;
 use crate::payload::PathHash;
 use crate::{Parameter, PathSegment, percent};
-use std::sync::Arc;
 use tapwire_protocol::Head;
 
 /// Bytes of a name or value that are decoded.
@@ -28,9 +27,9 @@ pub(crate) struct HeadFields {
 
 impl HeadFields {
     /// Looking for these data classes.
-    pub(crate) fn new(classes: &Arc<Classes>) -> Self {
+    pub(crate) fn new(equipment: &Equipment) -> Self {
         let mut heads = Self::default();
-        heads.fields.equip(classes);
+        heads.fields.equip(equipment);
         heads
     }
 

@@ -2,6 +2,7 @@
 
 use super::Formats;
 use crate::classes::{Hits, REPORTED};
+use crate::ids::IdValue;
 
 /// Names a field of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -214,6 +215,8 @@ pub struct Field {
     pub(super) name: (u32, u16),
     pub(super) sample: u16,
     pub(super) samples: u8,
+    /// Whether its name says that its values name something.
+    pub names: bool,
     /// Whether it had texts of which none was kept, or more different ones than are kept.
     pub many: bool,
 }
@@ -253,6 +256,12 @@ pub struct FieldList {
     pub(super) samples: Vec<Sample>,
     pub(super) beyond: u32,
     pub(super) order: u64,
+    pub(super) ids: Vec<IdValue>,
+    /// Field, start and length of texts with marks that programs read.
+    pub(super) odd: Vec<(FieldIndex, u32, u32)>,
+    pub(super) odd_texts: Vec<u8>,
+    /// Whether a name has a `$` in it.
+    pub(super) operators: bool,
 }
 
 impl std::fmt::Debug for FieldList {
@@ -273,6 +282,27 @@ impl FieldList {
             + self.fields.capacity() * size_of::<Field>()
             + self.texts.capacity()
             + self.samples.capacity() * size_of::<Sample>()
+            + self.ids.capacity() * size_of::<IdValue>()
+            + self.odd.capacity() * size_of::<(FieldIndex, u32, u32)>()
+            + self.odd_texts.capacity()
+    }
+
+    /// Values that name something, in the order they came, at most 128.
+    pub fn ids(&self) -> &[IdValue] {
+        &self.ids
+    }
+
+    /// Texts with marks that programs read, each with its field: at most 16, 2,048 bytes of each. Content.
+    pub fn odd(&self) -> impl Iterator<Item = (&Field, &[u8])> {
+        self.odd.iter().filter_map(|(at, start, len)| {
+            let start = *start as usize;
+            Some((self.get(*at)?, self.odd_texts.get(start..start + *len as usize)?))
+        })
+    }
+
+    /// Whether a field's name has a `$` in it, as operators of databases do.
+    pub const fn has_operators(&self) -> bool {
+        self.operators
     }
 
     /// A field by its index.

@@ -18,6 +18,7 @@ pub(crate) use head::HeadFields;
 pub use list::{Bounds, ClassHits, Field, FieldIndex, FieldList, Kind, Kinds, Lengths, Step, push_step};
 
 use crate::classes::{Classes, Seen};
+use crate::ids::{IdKey, IdValue, MAX_IDS};
 use crate::made::Made;
 use crate::payload::PathHash;
 use list::Sample;
@@ -36,9 +37,22 @@ const PROBES: usize = 16;
 pub(crate) const MAX_NAME: usize = 128;
 /// Bytes of a value that are looked at.
 pub(crate) const VALUE_BYTES: usize = 256;
+/// Texts with marks that programs read, bytes of one and of all.
+const MAX_ODD: usize = 16;
+pub(crate) const ODD_BYTES: usize = 2048;
+const MAX_ODD_TEXTS: usize = 8 << 10;
 /// Different texts kept of one field, and the longest of them.
 const MAX_SAMPLES: u8 = 12;
 const MAX_SAMPLE: usize = 32;
+
+/// What everything that walks values is given beforehand.
+#[derive(Debug, Clone)]
+pub struct Equipment {
+    /// The data classes that are looked for.
+    pub(crate) classes: Arc<Classes>,
+    /// What hashes identifiers.
+    pub(crate) ids: IdKey,
+}
 
 /// Collects the fields of one body after the other; its table serves again.
 pub(crate) struct Fields {
@@ -46,6 +60,7 @@ pub(crate) struct Fields {
     slots: Box<[u16; SLOTS]>,
     list: FieldList,
     clues: NameClues,
+    ids: IdKey,
     /// Capacities that the last body needed.
     usual: (usize, usize, usize),
 }
@@ -56,6 +71,7 @@ impl Default for Fields {
             slots: Box::new([0; SLOTS]),
             list: FieldList::default(),
             clues: NameClues::default(),
+            ids: IdKey::default(),
             usual: (0, 0, 0),
         }
     }
@@ -71,9 +87,10 @@ struct Wanted<'a> {
 }
 
 impl Fields {
-    /// Looks for these data classes from now on.
-    pub(crate) fn equip(&mut self, classes: &Arc<Classes>) {
-        self.clues.equip(classes);
+    /// Looks for these data classes from now on, and hashes identifiers so.
+    pub(crate) fn equip(&mut self, equipment: &Equipment) {
+        self.clues.equip(&equipment.classes);
+        self.ids = equipment.ids;
     }
 
     /// Another document of the body begins.
@@ -137,15 +154,19 @@ impl Fields {
     pub(crate) fn number(&mut self, at: FieldIndex, kind: Kind, digits: &[u8], value: Option<f64>) {
         let seen = Seen { text: digits, made: Made::of(digits), is_number: true, len: digits.len() as u64 };
         let Some(field) = self.scalar(at, kind) else { return };
-        let step = field.step;
+        let (step, names) = (field.step, field.names);
         if let Some(number) = value.or_else(|| number(digits)) {
             field.numbers.add(number);
+        }
+        if names {
+            self.identify(at, digits);
         }
         self.look(at, step, &seen);
     }
 
     /// A text of `len` bytes, of which `text` is the beginning: all of it, or at least 256 bytes.
     pub(crate) fn text(&mut self, at: FieldIndex, text: &[u8], len: usize) {
+        let read = text;
         let text = text.get(..VALUE_BYTES).unwrap_or(text);
         let made = Made::of(text);
         let Some(field) = self.scalar(at, Kind::Text) else { return };
@@ -153,7 +174,16 @@ impl Fields {
         if !field.formats.is_empty() {
             field.formats = field.formats.and(Formats::of_made(text, len, made));
         }
-        let (many, step) = (field.many, field.step);
+        let (many, step, names) = (field.many, field.step, field.names);
+        if names && len == text.len() {
+            self.identify(at, text);
+        }
+        if made.has(Made::ODD)
+            || made.has(Made::SLASH) && made.has(Made::DOT | Made::COLON)
+            || len > VALUE_BYTES
+        {
+            self.keep_odd(at, read);
+        }
         let hit = self.look(at, step, &Seen { text, made, is_number: false, len: len as u64 });
         if !many {
             self.sample(at, text, !hit && len <= MAX_SAMPLE && !made.has(Made::NO_WORD));
@@ -256,6 +286,28 @@ impl Fields {
         true
     }
 
+    /// Keeps what a value names, as a hash.
+    #[inline(never)]
+    fn identify(&mut self, at: FieldIndex, text: &[u8]) {
+        if self.list.ids.len() < MAX_IDS
+            && let Some(hash) = self.ids.hash(text)
+        {
+            self.list.ids.push(IdValue { field: at, hash });
+        }
+    }
+
+    /// Keeps a text with marks that programs read, for who looks for attacks in it.
+    #[inline(never)]
+    fn keep_odd(&mut self, at: FieldIndex, text: &[u8]) {
+        let text = text.get(..ODD_BYTES).unwrap_or(text);
+        let list = &mut self.list;
+        if list.odd.len() < MAX_ODD && list.odd_texts.len() + text.len() <= MAX_ODD_TEXTS {
+            let start = u32::try_from(list.odd_texts.len()).unwrap_or(u32::MAX);
+            list.odd_texts.extend_from_slice(text);
+            list.odd.push((at, start, u32::try_from(text.len()).unwrap_or(0)));
+        }
+    }
+
     /// Keeps a short text that may be one of few. What seems to be of a data class is never `kept`.
     #[inline(never)]
     fn sample(&mut self, at: FieldIndex, text: &[u8], kept: bool) {
@@ -321,9 +373,11 @@ impl Fields {
         };
         let at = FieldIndex(u16::try_from(index).unwrap_or(u16::MAX));
         let parent = if wanted.parent == FieldIndex::NOWHERE || index == 0 { at } else { wanted.parent };
-        let field = field(wanted, parent, name);
+        let mut field = field(wanted, parent, name);
         if wanted.step != Step::Segment {
-            self.clues.field(wanted.hash, above(list, &field), list.name(&field));
+            let operator;
+            (field.names, operator) = self.clues.field(wanted.hash, above(list, &field), list.name(&field));
+            list.operators |= operator;
         } else {
             self.clues.field(0, b"", b"");
         }
@@ -345,6 +399,7 @@ impl Fields {
 
 fn field(wanted: Wanted<'_>, parent: FieldIndex, name: (u32, u16)) -> Field {
     Field {
+        names: wanted.step == Step::Segment,
         hash: wanted.hash,
         parent,
         step: wanted.step,

@@ -1,6 +1,7 @@
 //! What the names around values say to data classes, remembered by path: the same few paths come with every body.
 
 use crate::classes::{Classes, Clues, Hits, Lead, Said, Seen, Taking};
+use crate::ids;
 use crate::made::Made;
 use std::sync::Arc;
 
@@ -10,6 +11,10 @@ const SLOTS: usize = 256;
 const LEADS: usize = 32;
 /// Different answers kept beyond one body: a sign that names are data.
 const MOST: usize = 256;
+
+/// Beside the place of an answer: values of that path name something; its name has a `$` in it.
+const NAMES: u16 = 1 << 15;
+const OPERATOR: u16 = 1 << 14;
 
 /// A path with the place of what its names say.
 type Known = (u64, u16);
@@ -49,9 +54,11 @@ impl NameClues {
     }
 
     /// The next field of the body has that path and those names.
-    pub(super) fn field(&mut self, path: u64, parent: &[u8], key: &[u8]) {
+    /// Whether its values name something, and whether it is an operator.
+    pub(super) fn field(&mut self, path: u64, parent: &[u8], key: &[u8]) -> (bool, bool) {
         let known = self.known(path, parent, key);
-        self.fields.push(known);
+        self.fields.push(known & !(NAMES | OPERATOR));
+        (known & NAMES != 0, known & OPERATOR != 0)
     }
 
     fn known(&mut self, path: u64, parent: &[u8], key: &[u8]) -> u16 {
@@ -67,7 +74,9 @@ impl NameClues {
         if known.is_none() {
             self.distinct.push(classes.taking(clues));
         }
-        *slot = (path, u16::try_from(at).unwrap_or_default());
+        let names = if ids::is_name(key) { NAMES } else { 0 };
+        let operator = if key.contains(&b'$') { OPERATOR } else { 0 };
+        *slot = (path, u16::try_from(at).unwrap_or_default() & !(NAMES | OPERATOR) | names | operator);
         slot.1
     }
 

@@ -3,8 +3,7 @@
 use super::json::Json;
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
-use crate::classes::Classes;
-use std::sync::Arc;
+use crate::fields::Equipment;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "sse",
@@ -51,8 +50,8 @@ struct Events {
 }
 
 impl PayloadParser for Events {
-    fn equip(&mut self, classes: &Arc<Classes>) {
-        self.json.equip(classes);
+    fn equip(&mut self, equipment: &Equipment) {
+        self.json.equip(equipment);
     }
 
     fn feed(&mut self, bytes: &[u8]) {

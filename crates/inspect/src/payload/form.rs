@@ -5,11 +5,10 @@ use super::login::LoginFields;
 use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
-use crate::classes::Classes;
+use crate::fields::Equipment;
 use crate::fields::{FieldIndex, Fields, Kind};
 use crate::style::{Name, Operation, Said, Spoken, Style};
 use crate::{PayloadState, percent};
-use std::sync::Arc;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "form",
@@ -64,8 +63,8 @@ enum Ask {
 }
 
 impl PayloadParser for Form {
-    fn equip(&mut self, classes: &Arc<Classes>) {
-        self.fields.equip(classes);
+    fn equip(&mut self, equipment: &Equipment) {
+        self.fields.equip(equipment);
     }
 
     fn feed(&mut self, bytes: &[u8]) {

@@ -19,9 +19,8 @@ use super::notes::Notes;
 use super::paths::{KEY_BYTES, KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
-use crate::classes::Classes;
-use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
-use std::sync::Arc;
+use crate::fields::Equipment;
+use crate::fields::{FieldIndex, Fields, Kind, ODD_BYTES, Step};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "json",
@@ -60,7 +59,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// Containers inside one another that are followed.
 const MAX_DEPTH: usize = 64;
 /// Bytes kept of a key or a value.
-const KEPT: usize = if KEY_BYTES > VALUE_BYTES { KEY_BYTES } else { VALUE_BYTES };
+const KEPT: usize = if KEY_BYTES > ODD_BYTES { KEY_BYTES } else { ODD_BYTES };
 
 /// What may come next.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -199,8 +198,8 @@ pub(super) fn note(pieces: &[&[u8]]) -> Notes {
 }
 
 impl PayloadParser for Json {
-    fn equip(&mut self, classes: &Arc<Classes>) {
-        self.fields.equip(classes);
+    fn equip(&mut self, equipment: &Equipment) {
+        self.fields.equip(equipment);
     }
 
     fn feed(&mut self, bytes: &[u8]) {

@@ -22,10 +22,9 @@ pub use login::{Login, Wanted};
 pub use notes::Notes;
 pub(crate) use paths::PathHash;
 
-use crate::classes::Classes;
+use crate::fields::Equipment;
 use crate::fields::FieldList;
 use crate::{KeySample, PayloadState};
-use std::sync::Arc;
 use tapwire_protocol::Anomalies;
 
 /// A payload format, as `tapwire list payloads` and `tapwire explain` print it.
@@ -63,7 +62,7 @@ pub trait PayloadParser: Send {
     fn begin(&mut self, _content_type: &[u8]) {}
 
     /// Looks for these data classes in all bodies to come.
-    fn equip(&mut self, _classes: &Arc<Classes>) {}
+    fn equip(&mut self, _equipment: &Equipment) {}
 
     /// Takes the next bytes of the body.
     fn feed(&mut self, bytes: &[u8]);

@@ -6,10 +6,9 @@ use super::login::LoginFields;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
-use crate::classes::Classes;
+use crate::fields::Equipment;
 use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
 use crate::style::{Fact, Facts, Name, Said, Spoken, Style};
-use std::sync::Arc;
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "multipart",
@@ -80,8 +79,8 @@ struct Multipart {
 }
 
 impl PayloadParser for Multipart {
-    fn equip(&mut self, classes: &Arc<Classes>) {
-        self.fields.equip(classes);
+    fn equip(&mut self, equipment: &Equipment) {
+        self.fields.equip(equipment);
     }
 
     fn begin(&mut self, content_type: &[u8]) {

@@ -190,6 +190,7 @@ impl Principals {
                 false => self.sessions.used(credential.token),
             };
             let Some(session) = session else { continue };
+            let before = session.span.calls;
             if is_call {
                 session.span.add(now);
                 session.places.add(place);
@@ -204,6 +205,7 @@ impl Principals {
             caller.facts.session(session, observation.exchange.started());
             if caller.session.is_none() {
                 caller.session = Some(credential.token);
+                caller.session_calls = before;
                 (caller.login, caller.issued_in) = (session.login, session.issued_in);
                 caller.renewals = session.renewals;
                 caller.grants = caller.grants.take().or_else(|| self.grants.get(session.grants));
@@ -226,6 +228,8 @@ impl Principals {
         let grants = caller.grants.as_ref().map_or(0, |grants| self.grants.index(grants, &mut self.counters));
         let kind = chosen.principal.kind;
         let Some(known) = self.callers.used_or(chosen.principal.token, || Known::new(kind)) else { return };
+        (caller.calls, caller.from) = (known.span.calls, Some(place.told()));
+        caller.strange = known.places.strange(place);
         known.span.add(now);
         known.places.add(place);
         placing

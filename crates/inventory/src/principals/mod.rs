@@ -47,6 +47,45 @@ impl KnownBy {
     }
 }
 
+/// From where a call comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct From {
+    /// The client's network.
+    pub network: Network,
+    /// A hash of the fingerprint of its TLS; 0 where there is none.
+    pub fingerprint: u32,
+    /// The kind of program, as its place in [`AgentFamily::ALL`].
+    pub agent: u8,
+}
+
+impl From {
+    /// In how many of network, fingerprint and program two differ.
+    pub fn differences(self, other: Self) -> u32 {
+        let both = self.fingerprint != 0 && other.fingerprint != 0;
+        u32::from(self.network != other.network)
+            + u32::from(both && self.fingerprint != other.fingerprint)
+            + u32::from(self.agent != other.agent)
+    }
+}
+
+/// What of a call's place its caller never had before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Strange {
+    /// The network.
+    pub network: bool,
+    /// The fingerprint of TLS.
+    pub fingerprint: bool,
+    /// The kind of program.
+    pub agent: bool,
+}
+
+impl Strange {
+    /// How many of them.
+    pub fn count(self) -> u32 {
+        u32::from(self.network) + u32::from(self.fingerprint) + u32::from(self.agent)
+    }
+}
+
 /// What is known of the caller of one call, beside its name.
 #[derive(Debug, Clone, Default)]
 pub struct Caller {
@@ -66,6 +105,14 @@ pub struct Caller {
     pub facts: TokenFacts,
     /// Roles and scopes.
     pub grants: Option<Arc<Grants>>,
+    /// Calls with the credential of its session before this one.
+    pub session_calls: u32,
+    /// Its calls before this one.
+    pub calls: u32,
+    /// From where this one comes.
+    pub from: Option<From>,
+    /// What of that is new for it.
+    pub strange: Strange,
     /// When it was first seen; `None` for what is not kept.
     pub first_seen: Option<Timestamp>,
     /// What files say of the client.

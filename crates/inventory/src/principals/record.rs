@@ -176,6 +176,16 @@ pub(super) struct Place {
     pub(super) agent: AgentFamily,
 }
 
+impl Place {
+    pub(super) const fn told(&self) -> super::From {
+        let fingerprint = match self.fingerprint {
+            Some(fingerprint) => fingerprint,
+            None => 0,
+        };
+        super::From { network: self.network, fingerprint, agent: self.agent as u8 }
+    }
+}
+
 impl Places {
     pub(super) fn new() -> Self {
         Self { networks: Few::new(), fingerprints: Few::new(), agents: 0 }
@@ -185,6 +195,19 @@ impl Places {
         self.networks.add(place.network);
         place.fingerprint.into_iter().for_each(|fingerprint| self.fingerprints.add(fingerprint));
         self.agents |= 1 << place.agent as u16;
+    }
+
+    /// What of a place is new here; nothing is where nothing is known.
+    pub(super) fn strange(&self, place: &Place) -> super::Strange {
+        if self.agents == 0 {
+            return super::Strange::default();
+        }
+        let known = |fingerprint| self.fingerprints.iter().any(|known| known == fingerprint);
+        super::Strange {
+            network: !self.networks.more() && !self.networks.iter().any(|known| known == place.network),
+            fingerprint: !self.fingerprints.more() && place.fingerprint.is_some_and(|one| !known(one)),
+            agent: self.agents & (1 << place.agent as u16) == 0,
+        }
     }
 
     pub(super) fn agents(&self) -> impl Iterator<Item = AgentFamily> + '_ {

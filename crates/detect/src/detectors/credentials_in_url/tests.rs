@@ -32,7 +32,7 @@ impl Sensor {
         let observation =
             self.inspector.exchange(exchange(self.number, request.as_bytes(), response.as_bytes()));
         let mut findings = Vec::new();
-        self.detectors.judge(&self.inventory.place(observation), &mut findings);
+        self.detectors.judge(&self.inventory.place(observation), None, &mut findings);
         findings
     }
 }

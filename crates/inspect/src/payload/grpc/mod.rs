@@ -10,12 +10,11 @@ use super::login::LoginFields;
 use super::notes::Notes;
 use super::{Login, PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
-use crate::classes::Classes;
 use crate::content::{Caps, Coding, Decoder};
 use crate::descriptor::Descriptors;
+use crate::fields::Equipment;
 use crate::percent;
 use crate::style::{Fact, Facts, Name, Operation, Said, Spoken, Style};
-use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Anomaly, Head};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
@@ -105,8 +104,8 @@ struct Grpc {
 }
 
 impl PayloadParser for Grpc {
-    fn equip(&mut self, classes: &Arc<Classes>) {
-        self.schema.equip(classes);
+    fn equip(&mut self, equipment: &Equipment) {
+        self.schema.equip(equipment);
     }
 
     fn begin(&mut self, content_type: &[u8]) {

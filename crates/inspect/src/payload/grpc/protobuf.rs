@@ -4,10 +4,9 @@
 //! without control characters, a message by being readable to its last byte. Each guess says how sure it is.
 
 use crate::KeySample;
-use crate::classes::Classes;
+use crate::fields::Equipment;
 use crate::fields::{self, FieldIndex, FieldList, Fields, Kind as Is};
 use crate::payload::paths::{KeyPaths, PathHash};
-use std::sync::Arc;
 
 /// Messages inside one another that are followed.
 const MAX_DEPTH: usize = 16;
@@ -110,8 +109,8 @@ enum Value<'a> {
 
 impl Schema {
     /// Looks for these data classes from now on.
-    pub(super) fn equip(&mut self, classes: &Arc<Classes>) {
-        self.fields.equip(classes);
+    pub(super) fn equip(&mut self, equipment: &Equipment) {
+        self.fields.equip(equipment);
     }
 
     /// Adds a message; `false` when it is none.

@@ -14,10 +14,9 @@ use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
-use crate::classes::Classes;
+use crate::fields::Equipment;
 use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
 use crate::style::Name;
-use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Anomaly};
 use tokens::{Token, Tokenizer};
 use utf16::Utf16;
@@ -165,8 +164,8 @@ impl Default for Reader {
 }
 
 impl PayloadParser for Xml {
-    fn equip(&mut self, classes: &Arc<Classes>) {
-        self.reader.fields.equip(classes);
+    fn equip(&mut self, equipment: &Equipment) {
+        self.reader.fields.equip(equipment);
     }
 
     fn feed(&mut self, bytes: &[u8]) {

@@ -1,0 +1,54 @@
+//! Many accounts from one place.
+
+use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::facts::{has_word, is_ok, method_is};
+use crate::tally::{Steps, Stretch, times};
+use crate::{Finding, Outcome, Severity};
+
+pub(super) const INFO: DetectorInfo = DetectorInfo {
+    name: "account-farming",
+    title: "Many accounts are made from one address (mass sign-up)",
+    summary: "From one address eight accounts and more were made within an hour: for spam, for vouchers, or to spread an attack over many callers.",
+    owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
+    cwe: "CWE-799",
+    attack: ("T1136", "Create Account"),
+    severity: "Medium",
+    scope: Scope::Address,
+    warm_up: "none: 8 within an hour",
+    next_steps: &[
+        "Limit sign-ups by address, fingerprint and pattern of mail addresses.",
+        "Watch the accounts that were made.",
+    ],
+    unjudged: "no sign-up was seen",
+    judges: |call| has_word(call, WORDS),
+    concerns: |call| {
+        has_word(call, WORDS) && method_is(call, &[b"POST"]) && is_ok(call) && call.relations.login.is_none()
+    },
+    state: StateKind::of::<AccountFarming>(),
+};
+
+const WORDS: &[&str] = &["register", "registration", "signup", "registrations", "enroll", "join"];
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct AccountFarming {
+    made: u64,
+    steps: Steps,
+    stretch: Stretch,
+}
+
+impl Detector for AccountFarming {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        if self.stretch.begins(case.call.observation.exchange.started(), 3_600, 3_600) {
+            *self = Self { stretch: self.stretch, ..Self::default() };
+        }
+        self.made += 1;
+        if self.steps.reaches(self.made, 8) {
+            let reason = format!(
+                "{} made from one address within {}; people make one.",
+                times(self.made, "account"),
+                self.stretch.words()
+            );
+            out.push(case.finding(b"", Severity::Medium, Outcome::Confirmed, 70, reason));
+        }
+    }
+}

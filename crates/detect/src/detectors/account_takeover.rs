@@ -1,0 +1,83 @@
+//! Accounts whose credentials are changed from a strange place.
+
+use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::facts::{has_word, is_ok, is_person, method_is, template};
+use crate::{Finding, Outcome, Severity};
+use tapwire_inspect::fields::{FieldList, Step};
+use tapwire_inventory::{Call, From};
+
+pub(super) const INFO: DetectorInfo = DetectorInfo {
+    name: "account-takeover",
+    title: "An account's credentials are changed from a strange place (takeover)",
+    summary: "A person's account was used from a network and with a program, or a fingerprint of TLS, that it never had before, and within an \
+              hour its password, mail address, phone or second factor was changed from there. Who stole an account locks its owner out.",
+    owasp: "API2:2023 Broken Authentication",
+    cwe: "CWE-620",
+    attack: ("T1098", "Account Manipulation"),
+    severity: "High: the change was made",
+    scope: Scope::Principal,
+    warm_up: "5 earlier calls of the account",
+    next_steps: &[
+        "Ask the owner, by the mail address that was there before.",
+        "End all sessions of the account and take the change back.",
+        "Ask for the password once more before such changes.",
+    ],
+    unjudged: "no person's account was seen often enough to know its places",
+    judges: |call| is_person(call) && call.caller.calls >= 5,
+    concerns: |call| is_person(call) && (call.caller.strange.count() > 0 || changes_credentials(call)),
+    state: StateKind::of::<AccountTakeover>(),
+};
+
+const HOUR: i64 = 3_600 * 1_000_000_000;
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct AccountTakeover {
+    /// When the account was first used from a strange place, and which.
+    since: i64,
+    from: Option<From>,
+    differences: u32,
+    told: i64,
+}
+
+impl Detector for AccountTakeover {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let (caller, time) = (&case.call.caller, case.call.observation.exchange.started().nanos());
+        let strange = caller.strange.count();
+        if strange >= 1 && caller.calls >= 5 {
+            (self.since, self.from, self.differences) = (time, caller.from, strange);
+        }
+        let from_there = self.from.is_some() && self.from == caller.from && time - self.since < HOUR;
+        let changed = changes_credentials(case.call) && is_ok(case.call);
+        if !from_there || !changed || self.differences < 2 || self.told != 0 && time - self.told < HOUR {
+            return;
+        }
+        self.told = time;
+        let reason = format!(
+            "{} changed what an account is protected by, {} min after it was first used from another network with another program than in {} calls before.",
+            template(case.call),
+            (time - self.since) / 60_000_000_000,
+            caller.calls,
+        );
+        out.push(case.finding(b"", Severity::High, Outcome::Confirmed, 80, reason));
+    }
+}
+
+/// Whether a call changes what protects an account.
+fn changes_credentials(call: &Call) -> bool {
+    if !method_is(call, &[b"POST", b"PUT", b"PATCH"]) || call.relations.login.is_some() {
+        return false;
+    }
+    const WORDS: &[&str] =
+        &["password", "passwd", "email", "phone", "mfa", "2fa", "totp", "credentials", "recovery"];
+    const OWN: &[&str] = &["me", "account", "profile", "user", "users", "self", "settings"];
+    const FIELDS: &[&[u8]] =
+        &[b"email", b"password", b"new_password", b"newpassword", b"phone", b"mfa", b"phone_number"];
+    let has_field = |list: &FieldList| {
+        let mut members = list.fields().iter().filter(|field| field.step == Step::Member);
+        members.any(|field| FIELDS.iter().any(|name| name.eq_ignore_ascii_case(list.name(field))))
+    };
+    has_word(call, WORDS)
+        || has_word(call, OWN)
+            && !method_is(call, &[b"POST"])
+            && call.observation.request_payload.list.as_deref().is_some_and(has_field)
+}

@@ -1,0 +1,92 @@
+//! Many names from one address: stuffing, spraying, and finding out which names exist.
+
+use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::facts::short;
+use crate::tally::{Distinct, Steps, Stretch, times};
+use crate::{Finding, Outcome, Severity};
+use tapwire_inventory::Tried;
+
+pub(super) const INFO: DetectorInfo = DetectorInfo {
+    name: "credential-stuffing",
+    title: "Logins with many names fail from one address (stuffing, spraying, enumeration of names)",
+    summary: "From one address logins with many different names failed, and few succeeded. With a password for each name they are stolen \
+              ones (stuffing); with one or a few passwords for all, common ones are tried (spraying); and where answers to names that \
+              exist differ from others, it may be names that are asked for. Offices behind one address log in with success as a rule.",
+    owasp: "API2:2023 Broken Authentication",
+    cwe: "CWE-307",
+    attack: ("T1110.004", "Credential Stuffing"),
+    severity: "Medium; Critical when one of the logins succeeded",
+    scope: Scope::Address,
+    warm_up: "none: 10 names, seven in ten of the logins failed",
+    next_steps: &[
+        "Limit logins by address and by fingerprint, and ask for a second factor.",
+        "Where one succeeded: end that account's sessions and have its password changed.",
+        "Answer a wrong name and a wrong password alike.",
+    ],
+    unjudged: "no login was seen",
+    judges: |call| call.relations.login.is_some(),
+    concerns: |call| call.relations.login.is_some_and(|login| login.user.is_some()),
+    state: StateKind::of::<CredentialStuffing>(),
+};
+
+const ENOUGH: u64 = 10;
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct CredentialStuffing {
+    names: Distinct,
+    passwords: Distinct,
+    answers: Distinct,
+    failed: u64,
+    succeeded: u64,
+    steps: Steps,
+    taken: bool,
+    stretch: Stretch,
+}
+
+impl Detector for CredentialStuffing {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let Some(login) = case.call.relations.login else { return };
+        if self.stretch.begins(case.call.observation.exchange.started(), 1_800, 7_200) {
+            *self = Self { stretch: self.stretch, ..Self::default() };
+        }
+        let name = login.user.map_or(0, short);
+        if login.result == Tried::Succeeded {
+            // Who mistyped and then got in is the same person.
+            self.succeeded += u64::from(!self.names.has(name));
+        } else {
+            self.failed += 1;
+            self.names.add(name);
+            login.password.into_iter().for_each(|password| drop(self.passwords.add(short(password))));
+            self.answers.add(login.answer);
+        }
+        let names = self.names.len() as u64;
+        if self.failed * 10 < (self.failed + self.succeeded) * 7 {
+            return;
+        }
+        let taken = login.result == Tried::Succeeded && names >= ENOUGH && !self.taken;
+        if !taken && !self.steps.reaches(names, ENOUGH) {
+            return;
+        }
+        self.taken |= taken;
+        let kind = match self.passwords.len() as u64 {
+            few if few * 5 <= names && self.answers.len() >= 2 => {
+                "one password for all, and different answers: names that exist are looked for, or passwords sprayed"
+            }
+            few if few * 5 <= names => "few passwords for many names (spraying)",
+            _ => "a password for each name (stuffing)",
+        };
+        let (severity, outcome) = if taken {
+            (Severity::Critical, Outcome::Confirmed)
+        } else {
+            (Severity::Medium, Outcome::Attempted)
+        };
+        let reason = format!(
+            "{} of {} from one address within {}, {} succeeded; {kind}.",
+            times(self.failed, "failed login"),
+            times(names, "name"),
+            self.stretch.words(),
+            self.succeeded,
+        );
+        out.push(case.finding(&[u8::from(taken)], severity, outcome, 85, reason));
+    }
+}

@@ -1,0 +1,99 @@
+//! Many names from many addresses.
+
+use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::facts::short;
+use crate::tally::{Distinct, Steps, Stretch, times};
+use crate::{Finding, Outcome, Severity};
+use tapwire_inventory::Tried;
+
+pub(super) const INFO: DetectorInfo = DetectorInfo {
+    name: "distributed-stuffing",
+    title: "Logins with many names fail from many addresses (distributed stuffing)",
+    summary: "At one place where people log in, most logins of the last hour failed, with many different names, a few from each of many \
+              addresses: too few from each to be seen there. Before, logins mostly succeeded, as people's do.",
+    owasp: "API2:2023 Broken Authentication",
+    cwe: "CWE-307",
+    attack: ("T1110.004", "Credential Stuffing"),
+    severity: "High; Critical when a name got in from an address that had failed with others",
+    scope: Scope::Endpoint,
+    warm_up: "none: 30 names from 5 networks, three in five of the logins of the hour",
+    next_steps: &[
+        "Ask for a second factor or a proof of work at that place.",
+        "Block by fingerprint of TLS rather than by address.",
+    ],
+    unjudged: "no login was seen",
+    judges: |call| call.relations.login.is_some(),
+    concerns: |call| call.relations.login.is_some_and(|login| login.user.is_some()),
+    state: StateKind::of::<DistributedStuffing>(),
+};
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct DistributedStuffing {
+    names: Distinct,
+    addresses: Distinct,
+    /// Names whose login succeeded in the stretch: what they mistyped before is no attack.
+    people: Distinct,
+    failed: u64,
+    succeeded: u64,
+    taken: u64,
+    steps: Steps,
+    told: bool,
+    stretch: Stretch,
+}
+
+impl Detector for DistributedStuffing {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let (Some(login), Some(address)) = (case.call.relations.login, case.call.caller.address) else {
+            return;
+        };
+        if self.stretch.begins(case.call.observation.exchange.started(), 1_800, 7_200) {
+            *self = Self { stretch: self.stretch, ..Self::default() };
+        }
+        let name = login.user.map_or(0, short);
+        let address = hash(address.ip);
+        let mut taken = false;
+        if login.result == Tried::Succeeded {
+            taken = self.addresses.has(address) && !self.names.has(name);
+            self.succeeded += 1;
+            self.taken += u64::from(taken);
+        } else {
+            self.failed += 1;
+            self.names.add(name);
+            self.addresses.add(address);
+        }
+        let (names, addresses) = (self.names.len() as u64, self.addresses.len() as u64);
+        let is_attack = names >= 30
+            && addresses >= 5
+            && self.failed * 10 >= (self.failed + self.succeeded) * 6
+            && names * 2 >= self.failed;
+        let told_taken = is_attack && taken && !self.told;
+        if !is_attack || !(told_taken || self.steps.reaches(names, 30)) {
+            return;
+        }
+        self.told |= told_taken;
+        let success = self.taken > 0;
+        let (severity, outcome) = if success {
+            (Severity::Critical, Outcome::Confirmed)
+        } else {
+            (Severity::High, Outcome::Attempted)
+        };
+        let reason = format!(
+            "{} of {} from {} within {} at {}; {} succeeded, {} of them from addresses that had failed with other names.",
+            times(self.failed, "failed login"),
+            times(names, "name"),
+            times(addresses, "address").replace("addresss", "addresses"),
+            self.stretch.words(),
+            crate::facts::template(case.call),
+            self.succeeded,
+            self.taken,
+        );
+        out.push(case.finding(&[u8::from(success)], severity, outcome, 80, reason));
+    }
+}
+
+fn hash(address: std::net::IpAddr) -> u64 {
+    match address {
+        std::net::IpAddr::V4(v4) => u64::from(v4.to_bits()),
+        std::net::IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+    }
+}

@@ -1,0 +1,114 @@
+//! Documents of GraphQL that ask for more than a client does.
+
+use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::facts::is_ok;
+use crate::{Finding, Outcome, Severity};
+use tapwire_inspect::Fact;
+use tapwire_inventory::Call;
+
+pub(super) const INFO: DetectorInfo = DetectorInfo {
+    name: "graphql-abuse",
+    title: "A GraphQL document asks for too much (batching, aliases, depth, duplication, introspection)",
+    summary: "A request held a batch of ten operations and more, twenty aliases, a depth of twelve, or hundreds of fields, many times what other \
+              documents of the service have; or it asked for the whole schema, which clients do not. Each is a way around limits \
+              that count requests.",
+    owasp: "API4:2023 Unrestricted Resource Consumption",
+    cwe: "CWE-770",
+    attack: ("T1499.003", "Application Exhaustion Flood"),
+    severity: "Medium when it was answered, Low when refused; introspection Low",
+    scope: Scope::Service,
+    warm_up: "none; where documents are as large as a rule, three times their largest",
+    next_steps: &[
+        "Limit depth, aliases, batches and cost of documents.",
+        "Turn introspection off, or allow only known documents.",
+    ],
+    unjudged: "no GraphQL was spoken",
+    judges: |call| facts(call).is_some(),
+    concerns: |call| facts(call).is_some(),
+    state: StateKind::of::<GraphqlAbuse>(),
+};
+
+/// What is counted, and from where on it is much.
+const LIMITS: [(&str, u64, &str); 5] = [
+    ("batch", 10, "a batch of operations"),
+    ("aliases", 20, "aliases"),
+    ("depth", 12, "levels (deep nesting)"),
+    ("fields", 400, "fields (duplication)"),
+    ("directives", 50, "directives"),
+];
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct GraphqlAbuse {
+    documents: u64,
+    /// The largest of each that many documents have.
+    usual: [u64; 5],
+    /// Who was told of, by what.
+    told: Vec<(u64, u8)>,
+}
+
+fn facts(call: &Call) -> Option<&tapwire_inspect::Said> {
+    let said = call.observation.said.as_deref()?;
+    said.facts("graphql").map(|_| said)
+}
+
+fn count(said: &tapwire_inspect::Said, name: &str) -> u64 {
+    match said.fact("graphql", name) {
+        Some(Fact::Count(count)) => *count,
+        _ => 0,
+    }
+}
+
+impl Detector for GraphqlAbuse {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let Some(said) = facts(case.call) else { return };
+        self.documents += 1;
+        let (severity, outcome) = if is_ok(case.call) && !said.failed {
+            (Severity::Medium, Outcome::Confirmed)
+        } else {
+            (Severity::Low, Outcome::Attempted)
+        };
+        for (at, (name, least, what)) in (0_u8..).zip(LIMITS) {
+            let count = count(said, name);
+            let usual = self.usual.get(usize::from(at)).copied().unwrap_or(0);
+            if count >= least && count >= usual.saturating_mul(3) {
+                if self.tell(case, at) {
+                    let reason = format!(
+                        "A document had {count} {what}; the largest of {} usual documents had {usual}.",
+                        self.documents - 1
+                    );
+                    out.push(case.finding(name.as_bytes(), severity, outcome, 80, reason));
+                }
+            } else if let Some(usual) = self.usual.get_mut(usize::from(at)) {
+                *usual = count.max(*usual);
+            }
+        }
+        if said.fact("graphql", "introspection") == Some(&Fact::Truth(true))
+            && is_whole_schema(case.call)
+            && self.tell(case, 9)
+        {
+            let reason =
+                "A document asked for the whole schema (introspection); clients know theirs.".to_owned();
+            out.push(case.finding(b"introspection", Severity::Low, outcome, 75, reason));
+        }
+    }
+}
+
+impl GraphqlAbuse {
+    /// Whether a caller was not told of yet.
+    fn tell(&mut self, case: &Case<'_>, what: u8) -> bool {
+        let who = case.call.principal.map_or(0, |principal| crate::facts::short(principal.token));
+        if self.told.contains(&(who, what)) {
+            return false;
+        }
+        if self.told.len() >= 64 {
+            self.told.remove(0);
+        }
+        self.told.push((who, what));
+        true
+    }
+}
+
+/// Whether the whole schema is asked for, and not the name of a type.
+fn is_whole_schema(call: &Call) -> bool {
+    call.observation.operation().is_some_and(|operation| operation.name.as_str().contains("__schema"))
+}

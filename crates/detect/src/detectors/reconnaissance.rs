@@ -1,0 +1,159 @@
+//! Who looks for what there is.
+
+use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::facts::{agent, is_ok, path, status};
+use crate::tally::{Distinct, Steps, Stretch, times};
+use crate::{Finding, Outcome, Severity};
+use tapwire_inventory::Call;
+
+pub(super) const INFO: DetectorInfo = DetectorInfo {
+    name: "reconnaissance",
+    title: "Paths are probed that do not exist (reconnaissance, scanner)",
+    summary: "From one address twenty different paths and more were asked for that do not exist, and hardly any that do; or files that no client asks \
+              for (.env, .git, actuator, backups); or the program says that it is a scanner. Where one of those files was answered, it is told as a success.",
+    owasp: "API9:2023 Improper Inventory Management",
+    cwe: "CWE-200",
+    attack: ("T1595.003", "Wordlist Scanning"),
+    severity: "Low; High when a file was answered that should not be reachable",
+    scope: Scope::Address,
+    warm_up: "none: 20 paths within ten minutes, or 3 such files",
+    next_steps: &["Where a file was answered: remove it, and change the secrets in it."],
+    unjudged: "no request was seen",
+    judges: |call| call.observation.path.is_some(),
+    concerns: |call| matches!(status(call), Some(404 | 405 | 501)) || is_sensitive(call) || is_scanner(call),
+    state: StateKind::of::<Reconnaissance>(),
+};
+
+/// Beginnings of User-Agents of programs that look for holes.
+const SCANNERS: &[&str] = &[
+    "sqlmap",
+    "nikto",
+    "nmap",
+    "nuclei",
+    "ffuf",
+    "gobuster",
+    "dirbuster",
+    "feroxbuster",
+    "wfuzz",
+    "zgrab",
+    "masscan",
+    "acunetix",
+    "netsparker",
+    "wpscan",
+    "arachni",
+    "w3af",
+    "jaeles",
+    "dirb",
+    "whatweb",
+    "openvas",
+    "kiterunner",
+];
+/// Files and routes that only who looks for secrets asks for.
+const SENSITIVE: &[&str] = &[
+    "/.env",
+    "/.git/",
+    "/.svn/",
+    "/.aws/",
+    "/.ssh/",
+    "/actuator/env",
+    "/actuator/heapdump",
+    "/wp-login.php",
+    "/wp-admin",
+    "/phpmyadmin",
+    "/phpinfo",
+    "/server-status",
+    "/id_rsa",
+    "/backup.",
+    "/dump.sql",
+    "/config.json",
+    "/.htpasswd",
+    "/web.config",
+    "/.ds_store",
+    "/console/",
+    "/manager/html",
+    "/solr/admin",
+    "/jenkins",
+    "/cgi-bin/",
+];
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Reconnaissance {
+    missing: Distinct,
+    sensitive: Distinct,
+    steps: Steps,
+    told_scanner: bool,
+    told_sensitive: bool,
+    found: Distinct,
+    stretch: Stretch,
+}
+
+impl Detector for Reconnaissance {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        if self.stretch.begins(case.call.observation.exchange.started(), 600, 3_600) {
+            *self = Self { stretch: self.stretch, told_scanner: self.told_scanner, ..Self::default() };
+        }
+        if is_sensitive(case.call) {
+            self.sensitive(case, out);
+        }
+        if is_scanner(case.call) && !std::mem::replace(&mut self.told_scanner, true) {
+            let reason = "The User-Agent is that of a program that looks for holes (scanner).".to_owned();
+            out.push(case.finding(b"scanner", Severity::Low, Outcome::Attempted, 80, reason));
+        }
+        if !is_ok(case.call) {
+            self.missing.add(path(case.call));
+        }
+        let missing = self.missing.len() as u64;
+        if missing >= 20 && self.steps.reaches(missing, 20) {
+            let reason = format!(
+                "{} that do not exist were asked for from one address within {} (probing).",
+                times(missing, "different path"),
+                self.stretch.words()
+            );
+            out.push(case.finding(b"paths", Severity::Low, Outcome::Attempted, 75, reason));
+        }
+    }
+}
+
+impl Reconnaissance {
+    fn sensitive(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let path = path(case.call);
+        self.sensitive.add(path);
+        let page =
+            case.call.observation.exchange.response_head().and_then(|head| head.header(b"content-type"));
+        // An application that answers every path with its own page gives nothing away.
+        let is_page = page.is_some_and(|kind| kind.bytes().to_ascii_lowercase().starts_with(b"text/html"));
+        if is_ok(case.call) && !is_page && self.found.add(path) {
+            let reason = "A file or route was answered that only who looks for secrets asks for.".to_owned();
+            out.push(case.finding(&path.to_le_bytes(), Severity::High, Outcome::Confirmed, 75, reason));
+        } else if self.sensitive.len() >= 3 && !std::mem::replace(&mut self.told_sensitive, true) {
+            let reason = format!(
+                "{} that only who looks for secrets asks for.",
+                times(self.sensitive.len() as u64, "different path")
+            );
+            out.push(case.finding(b"sensitive", Severity::Low, Outcome::Attempted, 75, reason));
+        }
+    }
+}
+
+fn is_scanner(call: &Call) -> bool {
+    let head = call.observation.exchange.request_head();
+    if head
+        .and_then(|head| head.header(b"user-agent"))
+        .is_none_or(|agent| agent.bytes().starts_with(b"Mozilla/5.0 (W"))
+    {
+        return false;
+    }
+    let agent = agent(call);
+    SCANNERS.iter().any(|name| memchr::memmem::find(&agent, name.as_bytes()).is_some())
+}
+
+fn is_sensitive(call: &Call) -> bool {
+    let Some((head, range)) = call.observation.exchange.request_head().zip(call.observation.path) else {
+        return false;
+    };
+    let path = head.slice(range).bytes();
+    path.len() <= 200 && path.iter().any(|byte| matches!(byte, b'.' | b'-' | b'_' | b'h' | b's' | b'p')) && {
+        let lower = path.to_ascii_lowercase();
+        SENSITIVE.iter().any(|known| memchr::memmem::find(&lower, known.as_bytes()).is_some())
+    }
+}

@@ -1,0 +1,149 @@
+//! Calls that cost far more than those of others: page sizes, slow requests.
+
+use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::facts::{is_ok, short, template};
+use crate::tally::times;
+use crate::{Finding, Outcome, Severity};
+use tapwire_inspect::fields::{Format, Step};
+use tapwire_inventory::Call;
+
+pub(super) const INFO: DetectorInfo = DetectorInfo {
+    name: "resource-consumption",
+    title: "Calls cost far more than others' (resource consumption: page size, latency)",
+    summary: "A caller asked for pages ten times as large as anybody before, 1,000 elements and more; or it sent several requests that each took \
+              the server half a second and more, and twenty times what calls to that endpoint take in the middle. Few such callers can keep a \
+              service from serving others.",
+    owasp: "API4:2023 Unrestricted Resource Consumption",
+    cwe: "CWE-770",
+    attack: ("T1499.003", "Application Exhaustion Flood"),
+    severity: "Medium when the server did as it was asked, Low when it refused",
+    scope: Scope::Endpoint,
+    warm_up: "page size: 10 calls that named one; latency: 5 calls",
+    next_steps: &[
+        "Cap page sizes, whatever is asked for.",
+        "Give requests a time limit; look for expressions that backtrack.",
+    ],
+    unjudged: "no endpoint had enough calls to know its usual page size and latency",
+    judges: |call| call.endpoint.is_some(),
+    concerns: |call| {
+        asked_size(call).is_some()
+            || call.observation.exchange.latency().is_some_and(|nanos| nanos >= SLOW as _)
+    },
+    state: StateKind::of::<ResourceConsumption>(),
+};
+
+const SLOW: u64 = 400_000_000;
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct ResourceConsumption {
+    /// Calls that named a page size, and the largest of them that was usual.
+    sized: u64,
+    largest: u64,
+    told: u64,
+    /// Who was slow lately, and how often.
+    slow: u64,
+    count: u64,
+    told_slow: u64,
+}
+
+impl Detector for ResourceConsumption {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        if let Some(asked) = asked_size(case.call) {
+            self.size(case, asked, out);
+        }
+        self.latency(case, out);
+    }
+}
+
+impl ResourceConsumption {
+    fn size(&mut self, case: &Case<'_>, asked: u64, out: &mut Vec<Finding>) {
+        let is_large = asked >= 1_000 && asked >= self.largest.saturating_mul(10) && self.sized >= 10;
+        if !is_large {
+            self.sized += 1;
+            self.largest = self.largest.max(asked);
+            return;
+        }
+        if asked < self.told.saturating_mul(10) {
+            return;
+        }
+        self.told = asked;
+        let (severity, outcome) = if is_ok(case.call) {
+            (Severity::Medium, Outcome::Confirmed)
+        } else {
+            (Severity::Low, Outcome::Blocked)
+        };
+        let reason = format!(
+            "A page of {asked} elements of {} was asked for; the largest of {} before was {}.",
+            template(case.call),
+            times(self.sized, "call"),
+            self.largest,
+        );
+        out.push(case.finding(b"size", severity, outcome, 75, reason));
+    }
+
+    fn latency(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let Some(nanos) =
+            case.call.observation.exchange.latency().and_then(|nanos| u64::try_from(nanos).ok())
+        else {
+            return;
+        };
+        let usual = case
+            .endpoint
+            .filter(|endpoint| endpoint.calls >= 5)
+            .and_then(|endpoint| endpoint.usage.latency.quantiles());
+        let Some(usual) = usual else { return };
+        let slow = nanos >= SLOW && nanos / 1_000 >= usual.p50.saturating_mul(20);
+        if !slow {
+            return;
+        }
+        let who = case.call.principal.map_or(0, |principal| short(principal.token));
+        self.count = if self.slow == who { self.count + 1 } else { 1 };
+        self.slow = who;
+        if self.count < 3 || self.told_slow == who {
+            return;
+        }
+        self.told_slow = who;
+        let reason = format!(
+            "{} of one caller to {} took {} ms and more each; half of all calls there take less than {} ms.",
+            times(self.count, "call"),
+            template(case.call),
+            SLOW / 1_000_000,
+            (usual.p50 / 1_000).max(1),
+        );
+        out.push(case.finding(b"slow", Severity::Medium, Outcome::Confirmed, 70, reason));
+    }
+}
+
+/// The page size that a query names.
+fn asked_size(call: &Call) -> Option<u64> {
+    const NAMES: &[&[u8]] = &[
+        b"limit",
+        b"size",
+        b"per_page",
+        b"perpage",
+        b"page_size",
+        b"pagesize",
+        b"count",
+        b"take",
+        b"top",
+        b"$top",
+        b"first",
+        b"max",
+        b"max_results",
+        b"maxresults",
+        b"rows",
+    ];
+    let list = call.observation.request_fields.as_deref()?;
+    let sized = list.fields().iter().find(|field| {
+        field.step == Step::Query
+            && field.formats.has(Format::Number)
+            && NAMES.iter().any(|name| name.eq_ignore_ascii_case(list.name(field)))
+    })?;
+    let most = sized.numbers.most;
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a float that is too large becomes the largest number"
+    )]
+    (most >= 1.0).then_some(most as u64)
+}

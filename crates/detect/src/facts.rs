@@ -1,0 +1,132 @@
+//! What detectors ask of a call, in one place.
+
+use tapwire_inventory::{Call, PrincipalKind};
+use tapwire_protocol::Head;
+
+/// Words of paths behind which only some callers belong.
+const PRIVILEGED: &[&str] = &[
+    "admin",
+    "administrator",
+    "administration",
+    "internal",
+    "manage",
+    "management",
+    "backoffice",
+    "staff",
+    "superuser",
+    "root",
+    "sudo",
+    "ops",
+    "console",
+    "system",
+];
+/// Roles that belong there.
+const ROLES: &[&str] = &[
+    "admin", "staff", "support", "operator", "ops", "manager", "root", "super", "service", "system", "owner",
+    "internal", "agent",
+];
+
+/// The status of the answer, where it was seen.
+pub(crate) fn status(call: &Call) -> Option<u16> {
+    call.observation.exchange.response_head().and_then(|head| head.status)
+}
+
+pub(crate) fn is_ok(call: &Call) -> bool {
+    matches!(status(call), Some(200..=299))
+}
+
+/// Whether the server said no to who asks, or to what.
+pub(crate) fn is_denied(call: &Call) -> bool {
+    matches!(status(call), Some(401 | 403))
+}
+
+pub(crate) fn is_missing(call: &Call) -> bool {
+    matches!(status(call), Some(404 | 410))
+}
+
+/// Whether the caller has a name of its own.
+pub(crate) fn is_named(call: &Call) -> bool {
+    call.principal.is_some_and(|principal| principal.kind != PrincipalKind::Network)
+}
+
+/// Whether a person calls, as far as that can be told: programs have keys and certificates.
+pub(crate) fn is_person(call: &Call) -> bool {
+    call.principal.is_some_and(|principal| {
+        !matches!(principal.kind, PrincipalKind::Network | PrincipalKind::ApiKey | PrincipalKind::Certificate)
+    })
+}
+
+pub(crate) fn method_is(call: &Call, methods: &[&[u8]]) -> bool {
+    let method = call.observation.exchange.request_head().and_then(Head::method);
+    method.is_some_and(|method| methods.contains(&method.bytes()))
+}
+
+/// Whether the call changes something.
+pub(crate) fn writes(call: &Call) -> bool {
+    method_is(call, &[b"POST", b"PUT", b"PATCH", b"DELETE"])
+}
+
+pub(crate) fn template(call: &Call) -> &str {
+    call.template.as_deref().unwrap_or("/")
+}
+
+/// Whether a word of the template is one of these.
+pub(crate) fn has_word(call: &Call, words: &[&str]) -> bool {
+    let mut segments = template(call).split('/').filter(|segment| !segment.contains('{'));
+    segments.any(|segment| {
+        let mut parts = segment.split(['-', '_', '.']);
+        parts.any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
+    })
+}
+
+/// Whether only some callers belong where a call goes, by its path.
+pub(crate) fn is_privileged_place(call: &Call) -> bool {
+    has_word(call, PRIVILEGED)
+}
+
+/// Whether the caller's roles or scopes say that it belongs there; `None` where it has none.
+pub(crate) fn has_privileged_role(call: &Call) -> Option<bool> {
+    let grants = call.caller.grants.as_ref()?;
+    let words = grants.roles.iter().chain(&grants.scopes);
+    let is = |word: &str| ROLES.iter().any(|role| word.to_ascii_lowercase().contains(role));
+    (!grants.is_empty()).then(|| words.into_iter().any(|word| is(word.as_str())))
+}
+
+/// A hash of where a call goes, for states that keep several apart.
+pub(crate) fn place(call: &Call) -> u64 {
+    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+    let method = call.observation.exchange.request_head().and_then(Head::method);
+    let parts = [
+        call.service.as_deref().unwrap_or("").as_bytes(),
+        method.map_or(&b""[..], |method| method.bytes()),
+        template(call).as_bytes(),
+    ];
+    for byte in parts.into_iter().flat_map(|part| part.iter().chain(&[0])) {
+        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    }
+    hash
+}
+
+/// A hash of the raw path: paths that no endpoint was made of differ by it.
+pub(crate) fn path(call: &Call) -> u64 {
+    let Some((head, range)) = call.observation.exchange.request_head().zip(call.observation.path) else {
+        return 0;
+    };
+    let text = head.slice(range);
+    text.bytes()
+        .iter()
+        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
+/// The User-Agent, lower case, at most 256 bytes.
+pub(crate) fn agent(call: &Call) -> Vec<u8> {
+    let value = call.observation.exchange.request_head().and_then(|head| head.header(b"user-agent"));
+    value
+        .map(|value| value.bytes().get(..256).unwrap_or(value.bytes()).to_ascii_lowercase())
+        .unwrap_or_default()
+}
+
+/// A token as a number.
+pub(crate) fn short(token: tapwire_inspect::Token) -> u64 {
+    token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
