@@ -38,6 +38,10 @@ pub(crate) enum Command {
     Openapi(OpenApiArgs),
     /// List who calls the APIs of captures, who calls most first
     Callers(CallersArgs),
+    /// Tell what is wrong in captures, by who is behind it: one incident an actor, the worst first
+    Incidents(IncidentsArgs),
+    /// List what is wrong in captures, finding by finding, the worst first
+    Findings(FindingsArgs),
     /// Say how well APIs are known, protected and watched, in figures, against targets
     Kpis(KpisArgs),
     /// Write a month of KPIs as a printable page: now, change, targets, blind spots, what to do, by owner
@@ -407,6 +411,26 @@ pub(crate) struct CallersArgs {
     /// Sessions, too: which login handed their credentials out, what renewed and what ended them
     #[arg(long)]
     pub(crate) sessions: bool,
+    /// As JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `tapwire incidents`.
+#[derive(Debug, Args)]
+pub(crate) struct IncidentsArgs {
+    #[command(flatten)]
+    pub(crate) learn: LearnArgs,
+    /// As JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// `tapwire findings`.
+#[derive(Debug, Args)]
+pub(crate) struct FindingsArgs {
+    #[command(flatten)]
+    pub(crate) learn: LearnArgs,
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,

@@ -14,6 +14,7 @@ mod doctor;
 mod egress;
 mod failure;
 mod handover;
+mod incidents;
 mod inventory;
 mod kept;
 mod keys;
@@ -67,6 +68,8 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Inventory(args) => inventory::inventory(&args),
         Command::Openapi(args) => openapi::openapi(&args),
         Command::Callers(args) => callers::callers(&args),
+        Command::Incidents(args) => incidents::incidents(&args),
+        Command::Findings(args) => incidents::findings(&args),
         Command::Report(args) => report::report(&args),
         Command::Kpis(args) => kpis::kpis(&args),
         Command::Carve(args) => carve::carve(&args),

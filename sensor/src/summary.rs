@@ -1,5 +1,6 @@
 //! What a run came to, for people and as JSON.
 
+use crate::incidents::{Reading, headline};
 use crate::next::{Asked, next};
 use crate::paper::Paper;
 use crate::size::{self, counted};
@@ -274,19 +275,18 @@ impl<'a> Summary<'a> {
                 counted(DETECTORS.len() as u64, "detector")
             ));
         }
-        for finding in report.findings.iter().take(SHOWN) {
-            let what = format!(
-                "{}, {}{}: {}",
-                title(finding),
-                finding.outcome.name(),
-                self.place(finding),
-                self.reason(finding)
-            );
-            paper.row(finding.severity.name(), &what);
+        let incidents = report.incidents.worst_first();
+        let mut redactor = self.redactor.borrow_mut();
+        let mut reading = Reading { redactor: &mut redactor, inventory: report.inventory.as_ref() };
+        for incident in incidents.iter().take(SHOWN) {
+            paper.row(incident.severity.name(), &headline(incident, &mut reading));
+            let worst = incident.timeline.iter().max_by_key(|moment| moment.severity);
+            let reason = worst.map(|moment| reading.redactor.shown_sentence(&moment.reason));
+            reason.iter().for_each(|reason| paper.row("", reason));
         }
-        let more = report.tally.findings.saturating_sub(SHOWN as u64);
+        let more = incidents.len().saturating_sub(SHOWN) as u64;
         if more > 0 {
-            paper.line(&format!("  and {}", counted(more, "more finding")));
+            paper.line(&format!("  and {}: tapwire incidents", counted(more, "more incident")));
         }
         for unjudged in &report.not_judged {
             paper.row("not judged", &format!("{}: {}", unjudged.detector, unjudged.reason));
@@ -295,6 +295,13 @@ impl<'a> Summary<'a> {
 
     fn service_json(&self, service: &Service) -> Value {
         json!({"service": self.redactor.borrow_mut().shown_host(&service.name), "calls": service.calls, "endpoints": service.endpoints})
+    }
+
+    fn incidents_json(&self) -> Vec<Value> {
+        let mut redactor = self.redactor.borrow_mut();
+        let mut reading = Reading { redactor: &mut redactor, inventory: self.report.inventory.as_ref() };
+        let all = self.report.incidents.worst_first();
+        all.into_iter().map(|incident| crate::incidents::value(incident, &mut reading)).collect()
     }
 
     fn finding_json(&self, finding: &Finding) -> Value {
@@ -308,17 +315,6 @@ impl<'a> Summary<'a> {
     /// A finding's sentence, redacted.
     fn reason(&self, finding: &Finding) -> String {
         self.redactor.borrow_mut().shown_sentence(&finding.reason)
-    }
-
-    /// The operation a finding is about, where it has an endpoint.
-    fn place(&self, finding: &Finding) -> String {
-        let endpoint = finding.endpoint.and_then(|id| self.report.inventory.as_ref()?.endpoint(id));
-        endpoint.map_or(String::new(), |endpoint| {
-            let mut redactor = self.redactor.borrow_mut();
-            let method = redactor.shown_method(&endpoint.method);
-            let service = redactor.shown_host(&endpoint.service);
-            format!(", {method} {service}{}", redactor.shown_path(&endpoint.template))
-        })
     }
 
     /// As one JSON object: every counter of every stage, so that conservation can be checked from outside.
@@ -339,6 +335,7 @@ impl<'a> Summary<'a> {
             "coverage": coverage::json(&report.coverage, &mut self.redactor.borrow_mut()),
             "services": services.collect::<Vec<_>>(),
             "behind_tls": behind::json(&report.behind_tls, &mut self.redactor.borrow_mut()),
+            "incidents": self.incidents_json(),
             "findings": findings.collect::<Vec<_>>(),
             "posture": posture::json(report, &mut self.redactor.borrow_mut()),
             "policies_not_judged": posture::unjudged_json(report),
@@ -357,13 +354,6 @@ impl<'a> Summary<'a> {
             "anomalies": self.anomalies().into_iter().collect::<BTreeMap<_, _>>(),
         })
     }
-}
-
-fn title(finding: &Finding) -> &'static str {
-    DETECTORS
-        .iter()
-        .find(|known| known.name == finding.detector)
-        .map_or(finding.detector, |known| known.title)
 }
 
 /// RFC 3339, in UTC, to the millisecond.

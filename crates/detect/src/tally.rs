@@ -33,10 +33,6 @@ impl Distinct {
     pub(crate) fn len(&self) -> usize {
         self.hashes.len()
     }
-
-    pub(crate) fn clear(&mut self) {
-        self.hashes.clear();
-    }
 }
 
 /// A stretch of time in which things are counted: it begins with the first and is over when nothing came for a while, or when
@@ -57,6 +53,11 @@ impl Stretch {
         }
         self.last = self.last.max(now);
         over
+    }
+
+    /// Its length so far, in seconds.
+    pub(crate) const fn seconds(self) -> i64 {
+        self.last - self.first
     }
 
     /// Its length so far, in words.
@@ -100,7 +101,9 @@ mod tests {
     fn distinct_counts_each_once_and_is_bounded() {
         let mut distinct = Distinct::default();
         assert!(distinct.add(7) && !distinct.add(7) && distinct.has(7));
-        (0..10_000).for_each(|hash| drop(distinct.add(hash)));
+        for hash in 0..10_000 {
+            distinct.add(hash);
+        }
         assert_eq!(distinct.len(), 256);
     }
 

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tapwire_capture::SourceNames;
 use tapwire_detect::policies::Change;
-use tapwire_detect::{Detectors, Finding, Policies, Posture};
+use tapwire_detect::{Detectors, Finding, Incidents, Policies, Posture};
 use tapwire_event::{SensorReport, View};
 use tapwire_inspect::Observation;
 use tapwire_inventory::{Coverage, HourCoverage, Inventory};
@@ -37,6 +37,7 @@ pub(crate) struct Analyst {
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) tally: Tally,
     pub(crate) findings: Vec<Finding>,
+    pub(crate) incidents: Incidents,
     sources: Names,
     limit: u64,
     stop: Arc<AtomicBool>,
@@ -77,6 +78,7 @@ impl Analyst {
             outlets,
             tally: Tally::default(),
             findings: Vec::new(),
+            incidents: Incidents::default(),
             sources: Names::new(sources),
             limit: config.max_exchanges.unwrap_or(u64::MAX),
             stop,
@@ -208,6 +210,9 @@ impl Analyst {
         self.fresh.clear();
         let endpoint = call.endpoint.and_then(|id| self.inventory.endpoint(id));
         self.detectors.judge(&call, endpoint, &mut self.fresh);
+        for finding in &mut self.fresh {
+            self.incidents.link(finding, &call);
+        }
         if let (Some(service), false) = (&call.service, self.fresh.is_empty()) {
             self.inventory.found(service, self.fresh.len() as u64);
         }

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::policies::{PolicyCounters, Unjudged};
-use tapwire_detect::{Finding, NotJudged, Policies, Posture};
+use tapwire_detect::{Finding, Incidents, NotJudged, Policies, Posture};
 use tapwire_inventory::{Coverage, Inventory};
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
@@ -235,6 +235,8 @@ pub struct Report {
     pub inventory: Option<Inventory>,
     /// Findings, worst first, at most 1,000.
     pub findings: Vec<Finding>,
+    /// The same by who is behind them.
+    pub incidents: Incidents,
     /// What policies say, as it stands at the end, worst first, at most 1,000.
     pub postures: Vec<Posture>,
     /// What the policies did.
@@ -286,6 +288,7 @@ impl Report {
             coverage: Coverage::new(&config.inventory),
             inventory: Some(inventory),
             findings: Vec::new(),
+            incidents: Incidents::default(),
             postures: sorted(postures),
             policies: policies.counters(),
             unjudged_policies: policies.unjudged(),

@@ -329,6 +329,7 @@ impl Ended {
             postures: sorted(analyst.postures.into_values().collect()),
             inventory: config.analysis.then_some(analyst.inventory),
             findings: analyst.findings,
+            incidents: analyst.incidents,
             sinks: Vec::new(),
             packets: drive.recorder.map(Recorder::finish),
             state,

@@ -67,11 +67,9 @@ fn changes_credentials(call: &Call) -> bool {
     if !method_is(call, &[b"POST", b"PUT", b"PATCH"]) || call.relations.login.is_some() {
         return false;
     }
-    const WORDS: &[&str] =
-        &["password", "passwd", "email", "phone", "mfa", "2fa", "totp", "credentials", "recovery"];
+    const WORDS: &[&str] = &["password", "passwd", "email", "mfa", "2fa", "totp", "credentials", "recovery"];
     const OWN: &[&str] = &["me", "account", "profile", "user", "users", "self", "settings"];
-    const FIELDS: &[&[u8]] =
-        &[b"email", b"password", b"new_password", b"newpassword", b"phone", b"mfa", b"phone_number"];
+    const FIELDS: &[&[u8]] = &[b"email", b"password", b"new_password", b"newpassword", b"mfa"];
     let has_field = |list: &FieldList| {
         let mut members = list.fields().iter().filter(|field| field.step == Step::Member);
         members.any(|field| FIELDS.iter().any(|name| name.eq_ignore_ascii_case(list.name(field))))

@@ -60,10 +60,9 @@ impl Detector for BruteForce {
             return;
         }
         self.failures += u64::from(login.tries);
-        login
-            .password
-            .into_iter()
-            .for_each(|password| drop(self.passwords.add(crate::facts::short(password))));
+        if let Some(password) = login.password {
+            self.passwords.add(crate::facts::short(password));
+        }
         // A program with an old password tries the same one for ever.
         let varies = self.passwords.len() >= 5 || login.tries >= 5;
         if !varies || !self.steps.reaches(self.failures, ENOUGH) {

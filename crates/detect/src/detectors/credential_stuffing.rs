@@ -56,7 +56,9 @@ impl Detector for CredentialStuffing {
         } else {
             self.failed += 1;
             self.names.add(name);
-            login.password.into_iter().for_each(|password| drop(self.passwords.add(short(password))));
+            if let Some(password) = login.password {
+                self.passwords.add(short(password));
+            }
             self.answers.add(login.answer);
         }
         let names = self.names.len() as u64;
@@ -70,12 +72,15 @@ impl Detector for CredentialStuffing {
         self.taken |= taken;
         let kind = match self.passwords.len() as u64 {
             few if few * 5 <= names && self.answers.len() >= 2 => {
-                "one password for all, and different answers: names that exist are looked for, or passwords sprayed"
+                "one password for all, and different answers: they tell which names exist (enumeration of names)"
             }
             few if few * 5 <= names => "few passwords for many names (spraying)",
             _ => "a password for each name (stuffing)",
         };
-        let (severity, outcome) = if taken {
+        let tells = self.passwords.len() as u64 * 5 <= names && self.answers.len() >= 2;
+        let (severity, outcome) = if !taken && tells {
+            (Severity::Medium, Outcome::Confirmed)
+        } else if taken {
             (Severity::Critical, Outcome::Confirmed)
         } else {
             (Severity::Medium, Outcome::Attempted)

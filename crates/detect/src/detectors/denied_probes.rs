@@ -60,12 +60,10 @@ impl Detector for DeniedProbes {
         let severity = if self.given > 0 { Severity::High } else { Severity::Medium };
         let outcome = if guesses { Outcome::Attempted } else { Outcome::Blocked };
         let reason = format!(
-            "{} of {} within {}, of {} to objects; {} given out. Expected: callers that ask for what exists and is theirs.",
-            times(
-                refused,
-                if guesses { "different object that does not exist" } else { "different object refused" }
-            ),
+            "{} of {} {} within {}, of {} to objects; {} given out. Expected: callers that ask for what exists and is theirs.",
+            times(refused, "different object"),
             template(case.call),
+            if guesses { "did not exist" } else { "were refused" },
             self.stretch.words(),
             times(self.calls, "call"),
             self.given,

@@ -31,8 +31,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 struct DistributedStuffing {
     names: Distinct,
     addresses: Distinct,
-    /// Names whose login succeeded in the stretch: what they mistyped before is no attack.
-    people: Distinct,
+    /// The address with most failures by majority vote, and its lead.
+    most: (u64, u64),
     failed: u64,
     succeeded: u64,
     taken: u64,
@@ -60,12 +60,18 @@ impl Detector for DistributedStuffing {
             self.failed += 1;
             self.names.add(name);
             self.addresses.add(address);
+            self.most = match self.most {
+                (_, 0) => (address, 1),
+                (known, lead) if known == address => (known, lead + 1),
+                (known, lead) => (known, lead - 1),
+            };
         }
         let (names, addresses) = (self.names.len() as u64, self.addresses.len() as u64);
         let is_attack = names >= 30
             && addresses >= 5
             && self.failed * 10 >= (self.failed + self.succeeded) * 6
-            && names * 2 >= self.failed;
+            && names * 2 >= self.failed
+            && self.most.1 * 3 < self.failed;
         let told_taken = is_attack && taken && !self.told;
         if !is_attack || !(told_taken || self.steps.reaches(names, 30)) {
             return;

@@ -4,7 +4,7 @@ use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
 use crate::facts::{is_denied, is_missing, is_ok, is_person, place, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::Owned;
+use tapwire_inventory::{AgentFamily, Owned};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "enumeration",
@@ -80,6 +80,12 @@ impl Detector for Enumeration {
         }
         walk.last = number;
         walk.given += u64::from(is_ok(case.call));
+        // A crawler that says so, or takes its time, reads what is meant to be read.
+        let is_slow = walk.in_a_row < 20 * (walk.stretch.seconds() / 60).max(1) as u64;
+        let is_bot = case.call.caller.from.is_some_and(|from| from.agent == AgentFamily::Bot as u8);
+        if !is_person(case.call) && (is_slow || is_bot) {
+            return;
+        }
         if !walk.steps.reaches(walk.in_a_row, ENOUGH) {
             return;
         }

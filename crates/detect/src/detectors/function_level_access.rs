@@ -7,6 +7,7 @@ use crate::facts::{
 };
 use crate::tally::{Distinct, times};
 use crate::{Finding, Outcome, Severity};
+use tapwire_inventory::Call;
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "function-level-access",
@@ -24,12 +25,16 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Take back what was changed, and end the caller's sessions.",
     ],
     unjudged: "no named caller with a known role called a path of administrators, and no path named another caller",
-    judges: |call| is_named(call) && (call.relations.other.is_some() || is_privileged_place(call)),
+    judges: |call| {
+        is_named(call) && (call.relations.other.is_some() || is_privileged_place(call) || is_account(call))
+    },
     concerns: |call| {
         is_named(call)
             && (is_ok(call) || is_denied(call))
             && has_privileged_role(call) != Some(true)
-            && (is_privileged_place(call) || call.relations.other.is_some() && method_is(call, WRITES))
+            && (is_privileged_place(call)
+                || method_is(call, WRITES)
+                    && (call.relations.other.is_some() || is_denied(call) && is_account(call)))
     },
     state: StateKind::of::<FunctionLevelAccess>(),
 };
@@ -37,6 +42,12 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 const WRITES: &[&[u8]] = &[b"PUT", b"PATCH", b"DELETE", b"POST"];
 const RIGHTS: &[&str] =
     &["password", "role", "roles", "permissions", "admin", "rights", "mfa", "email", "credentials"];
+
+/// Whether the path names an account.
+fn is_account(call: &Call) -> bool {
+    call.relations.named != 0
+        && has_word(call, &["users", "user", "accounts", "members", "customers", "admins"])
+}
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct FunctionLevelAccess {
@@ -49,7 +60,7 @@ impl Detector for FunctionLevelAccess {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let other = case.call.relations.other.filter(|_| method_is(case.call, WRITES));
         if is_denied(case.call) {
-            self.denied(case, other, out);
+            self.denied(case, out);
             return;
         }
         let key = place(case.call);
@@ -71,8 +82,8 @@ impl Detector for FunctionLevelAccess {
 }
 
 impl FunctionLevelAccess {
-    fn denied(&mut self, case: &Case<'_>, other: Option<u64>, out: &mut Vec<Finding>) {
-        let key = other.unwrap_or_default() ^ place(case.call);
+    fn denied(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let key = case.call.relations.named ^ place(case.call);
         self.denied.add(key);
         if self.told_denied || self.denied.len() < 2 {
             return;

@@ -16,7 +16,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1098", "Account Manipulation"),
     severity: "High when accepted, and the field comes back in the answer; Medium when accepted; Low when refused",
     scope: Scope::Endpoint,
-    warm_up: "5 bodies to the endpoint without that field",
+    warm_up: "5 bodies to the endpoint without that field; none for names such as is_admin",
     next_steps: &[
         "Name the fields that a caller may set, and ignore or refuse all others.",
         "Look what became of the object that was written.",
@@ -74,9 +74,10 @@ impl Detector for MassAssignment {
         let Some(list) = case.call.observation.request_payload.list.as_deref() else { return };
         for field in list.fields().iter().filter(|field| field.step == Step::Member) {
             let is_new = !self.fields.has(field.hash);
-            if is_new && self.bodies >= ENOUGH && decides(list.name(field)) && self.told.add(field.hash) {
+            let enough = if makes_admins(list.name(field)) { 0 } else { ENOUGH };
+            if is_new && self.bodies >= enough && decides(list.name(field)) && self.told.add(field.hash) {
                 out.push(self.finding(case, list, field));
-            } else if self.bodies < ENOUGH || !decides(list.name(field)) {
+            } else if self.bodies < enough || !decides(list.name(field)) {
                 self.fields.add(field.hash);
             }
         }
@@ -106,6 +107,13 @@ impl MassAssignment {
         );
         case.finding(&field.hash.to_le_bytes(), severity, outcome, 75, reason)
     }
+}
+
+/// Names that clients have no reason to send at all.
+fn makes_admins(name: &[u8]) -> bool {
+    [&b"admin"[..], b"is_admin", b"isadmin", b"superuser", b"is_superuser", b"is_staff"]
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(name))
 }
 
 fn decides(name: &[u8]) -> bool {

@@ -4,13 +4,14 @@ use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
 use crate::facts::{is_ok, template};
 use crate::tally::{Distinct, Steps, times};
 use crate::{Finding, Outcome, Severity};
+use tapwire_inspect::Mark;
 use tapwire_inventory::Call;
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "missing-authentication",
     title: "An endpoint answers without credentials (unauthenticated access)",
     summary: "An endpoint whose callers nearly always show credentials answered somebody who showed none, with a body. Where it never asked for \
-              any there is no finding but a policy; here somebody found that it does not check.",
+              any there is no finding but a policy; here somebody found that it does not check. Answers without data about anybody do not count.",
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-306",
     attack: ("T1190", "Exploit Public-Facing Application"),
@@ -65,5 +66,10 @@ fn is_bare(call: &Call) -> bool {
     let answered = call.observation.exchange.response.as_ref().is_some_and(|response| response.body.len > 2);
     let logs_in = call.relations.login.is_some()
         || call.observation.issuance.as_ref().is_some_and(|issuance| !issuance.issued.is_empty());
-    call.observation.credentials.is_empty() && is_ok(call) && answered && !logs_in && call.endpoint.is_some()
+    // What tells of nobody may be meant for everybody, whoever asked for it until now.
+    let marks = call.observation.marks;
+    let tells = [Mark::AnswerPersonal, Mark::AnswerSensitive, Mark::AnswerOwn]
+        .iter()
+        .any(|mark| marks.contains(*mark));
+    call.observation.credentials.is_empty() && tells && is_ok(call) && answered && !logs_in
 }

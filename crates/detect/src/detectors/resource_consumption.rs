@@ -18,7 +18,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1499.003", "Application Exhaustion Flood"),
     severity: "Medium when the server did as it was asked, Low when it refused",
     scope: Scope::Endpoint,
-    warm_up: "page size: 10 calls that named one; latency: 5 calls",
+    warm_up: "page size: 10 calls that named one, or 20 calls; latency: 5 calls",
     next_steps: &[
         "Cap page sizes, whatever is asked for.",
         "Give requests a time limit; look for expressions that backtrack.",
@@ -57,7 +57,9 @@ impl Detector for ResourceConsumption {
 
 impl ResourceConsumption {
     fn size(&mut self, case: &Case<'_>, asked: u64, out: &mut Vec<Finding>) {
-        let is_large = asked >= 1_000 && asked >= self.largest.saturating_mul(10) && self.sized >= 10;
+        let calls = case.endpoint.map_or(0, |endpoint| endpoint.calls);
+        let is_large =
+            asked >= 1_000 && asked >= self.largest.saturating_mul(10) && (self.sized >= 10 || calls >= 20);
         if !is_large {
             self.sized += 1;
             self.largest = self.largest.max(asked);

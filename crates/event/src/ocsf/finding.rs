@@ -72,6 +72,10 @@ impl Writer<'_> {
         }
         json::own(out, "outcome", finding.outcome.name());
         json::text(out, "reason", self.pen.prose(&finding.reason));
+        if let Some(incident) = &finding.incident {
+            json::key(out, "incident");
+            uid(out, &incident.0);
+        }
         self.endpoint(view, out);
         json::list(out, "exchanges");
         for exchange in &finding.exchanges {

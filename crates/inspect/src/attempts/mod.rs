@@ -169,6 +169,9 @@ impl Attempts {
             // Of a document or an object within a text, what is quoted can be a value of somebody's.
             for part in text.split(|byte| *byte == b'"').skip(1).step_by(2).take(64) {
                 self.judge(suspect, part, answer, out);
+                if let Some(target) = ssrf::bare(part) {
+                    add(out, answer, suspect, (AttemptKind::Fetch, target.sure, Some(target.host)), part);
+                }
             }
             return;
         }

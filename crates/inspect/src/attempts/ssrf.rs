@@ -32,6 +32,13 @@ pub(super) fn target(text: &[u8]) -> Option<Target> {
     (sure || is_inside(host)).then(|| Target { sure, host: host.into() })
 }
 
+/// An address inside that stands alone, as arguments of a document have it: it proves nothing by itself.
+pub(super) fn bare(text: &[u8]) -> Option<Target> {
+    let host = std::str::from_utf8(text).ok()?;
+    let inside = text.contains(&b'.') && (is_inside(host) || is_metadata(host) || is_own(host));
+    (inside && host.parse::<IpAddr>().is_ok()).then(|| Target { sure: false, host: host.into() })
+}
+
 fn address(host: &str) -> Option<IpAddr> {
     if let Ok(address) = host.parse::<IpAddr>() {
         return Some(address.to_canonical());

@@ -302,6 +302,10 @@ impl Objects {
             (true, _) => Owned::Own,
             (false, true) => Owned::Foreign,
             (false, false) if all >= ENOUGH => Owned::Usual,
+            // A role none of whose callers has anything here, where those of others have: support, partners.
+            (false, false) if known.own == 0 && source.roles.iter().any(|other| other.own >= ENOUGH) => {
+                Owned::Usual
+            }
             (false, false) => Owned::Unknown,
         };
         let rank = |owned: Owned| match owned {
