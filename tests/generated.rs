@@ -1,7 +1,7 @@
 //! Pages that are made from the registries: what they say is what the build knows.
 
 use std::fmt::Write;
-use tapwire_detect::{POLICIES, policies};
+use tapwire_detect::{DETECTORS, POLICIES, policies};
 use tapwire_inspect::classes::DATA_CLASSES;
 use tapwire_inspect::{PAYLOADS, STYLES};
 use tapwire_inventory::kpis::{KPIS, Span};
@@ -26,6 +26,11 @@ fn page_of_data_classes_is_up_to_date() {
 #[test]
 fn page_of_policies_is_up_to_date() {
     up_to_date("docs/policies.md", &policy_tables());
+}
+
+#[test]
+fn page_of_detectors_is_up_to_date() {
+    up_to_date("docs/detectors.md", &detectors());
 }
 
 #[test]
@@ -62,6 +67,33 @@ fn classes() -> String {
         let (title, summary) = (cell(class.title), cell(class.summary));
         writeln!(page, "| `{}` | {title} | {sort} | {region} | {counts} | {summary} |", class.name)
             .expect("text");
+    }
+    page.push('\n');
+    page
+}
+
+fn detectors() -> String {
+    let mut page = String::new();
+    for detector in DETECTORS {
+        let (number, technique) = detector.attack;
+        writeln!(page, "\n## {}\n\n**{}**\n\n{}\n", detector.name, detector.title, detector.summary)
+            .expect("text");
+        page.push_str("| | |\n|---|---|\n");
+        for (name, value) in [
+            ("OWASP API Security 2023", detector.owasp.to_owned()),
+            ("CWE", detector.cwe.to_owned()),
+            ("ATT&CK", format!("{number} {technique}")),
+            ("severity", detector.severity.to_owned()),
+            ("keeps a state for each", detector.scope.name().to_owned()),
+            ("warm-up", detector.warm_up.to_owned()),
+            ("not judged when", detector.unjudged.to_owned()),
+        ] {
+            writeln!(page, "| {name} | {} |", cell(&value)).expect("text");
+        }
+        page.push_str("\nWhat to do:\n\n");
+        for step in detector.next_steps {
+            writeln!(page, "- {step}").expect("text");
+        }
     }
     page.push('\n');
     page

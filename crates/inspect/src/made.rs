@@ -133,6 +133,7 @@ const fn of_words(byte: u8) -> u32 {
             | b'>'
             | b';'
             | b'|'
+            | b'&'
             | b'`'
             | b'$'
             | b'('

@@ -4,6 +4,7 @@ use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
 use crate::facts::{has_word, is_ok, method_is};
 use crate::tally::{Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
+use tapwire_inspect::Place;
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "account-farming",
@@ -22,12 +23,25 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no sign-up was seen",
     judges: |call| has_word(call, WORDS),
     concerns: |call| {
-        has_word(call, WORDS) && method_is(call, &[b"POST"]) && is_ok(call) && call.relations.login.is_none()
+        let made = has_word(call, WORDS) && method_is(call, &[b"POST"]) && is_ok(call);
+        made && call.observation.credentials.iter().all(|one| one.place == Place::Body)
+            && call.relations.login.is_none()
     },
     state: StateKind::of::<AccountFarming>(),
 };
 
-const WORDS: &[&str] = &["register", "registration", "signup", "registrations", "enroll", "join"];
+const WORDS: &[&str] = &[
+    "register",
+    "registration",
+    "signup",
+    "signups",
+    "registrations",
+    "enroll",
+    "join",
+    "customers",
+    "users",
+    "accounts",
+];
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct AccountFarming {

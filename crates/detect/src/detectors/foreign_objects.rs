@@ -11,7 +11,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     title: "Objects of others are read or changed (BOLA)",
     summary: "A caller was given objects that belong to somebody else, where callers of its role otherwise meet only their own. Whose an \
               object is follows from what answers say of owners, from the name in a path, and from who lists or made it; roles that \
-              meet others' objects as a rule, such as support, are no finding. Three objects, or one that is changed, are enough, \
+              meet others' objects as a rule, such as support, are no finding. Three objects of three owners, or one that is changed, are enough, \
               however slowly they are read and from whatever address.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
@@ -52,7 +52,10 @@ impl Detector for ForeignObjects {
         self.owners.add(object.owner);
         let first_change = changes && !self.changed;
         self.changed |= changes;
-        if !self.steps.reaches(self.objects.len() as u64, READ) && !first_change {
+        // What one other shares for good, as in a household, is theirs.
+        let several = self.owners.len() >= 3 || self.owners.len() >= 2 && self.objects.len() >= 10;
+        let is_enough = several && self.steps.reaches(self.objects.len() as u64, READ);
+        if !is_enough && !first_change {
             return;
         }
         let reason = format!(

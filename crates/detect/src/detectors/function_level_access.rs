@@ -63,6 +63,9 @@ impl Detector for FunctionLevelAccess {
             self.denied(case, out);
             return;
         }
+        if is_privileged_place(case.call) && has_privileged_role(case.call).is_none() {
+            return;
+        }
         let key = place(case.call);
         let rights = has_word(case.call, RIGHTS) || method_is(case.call, &[b"DELETE"]);
         let (severity, what) = match (other, is_privileged_place(case.call), has_privileged_role(case.call)) {

@@ -17,7 +17,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1190", "Exploit Public-Facing Application"),
     severity: "Critical when it worked, High when that is likely, Medium when it reached the interpreter, Low when it was tried, Informational when refused",
     scope: Scope::Address,
-    warm_up: "none",
+    warm_up: "none; a second value where the answer tells nothing",
     next_steps: &[
         "Where it worked: find the statement that is put together from the value, and bind the value instead.",
         "Look for what else came from the same address.",
@@ -70,7 +70,11 @@ impl Injection {
         tried.values.add(attempt.value);
         let outcome = outcome(case, attempt);
         let values = tried.values.len() as u64;
-        let sure = attempt.sure || values >= 3 || attempt.evidence >= Evidence::Delayed;
+        // One odd value that was answered as anything else is may be what somebody looks for.
+        let vain =
+            matches!(outcome, Outcome::NoEffect | Outcome::Attempted) && attempt.evidence == Evidence::None;
+        let sure =
+            (attempt.sure && (!vain || values >= 2)) || values >= 3 || attempt.evidence >= Evidence::Delayed;
         if !sure || tried.told.is_some_and(|told| rank(told) >= rank(outcome)) {
             return;
         }

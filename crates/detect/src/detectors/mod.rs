@@ -19,6 +19,7 @@ mod mass_assignment;
 mod missing_authentication;
 mod object_guessing;
 mod reconnaissance;
+mod refused_token;
 mod resource_consumption;
 mod smuggling;
 mod ssrf;
@@ -43,6 +44,7 @@ pub static DETECTORS: &[DetectorInfo] = &[
     token_in_two_places::INFO,
     missing_authentication::INFO,
     unauthenticated_probing::INFO,
+    refused_token::INFO,
     jwt_faults::INFO,
     mass_assignment::INFO,
     excessive_exposure::INFO,
@@ -61,3 +63,6 @@ pub static DETECTORS: &[DetectorInfo] = &[
 fn walks(call: &Call) -> bool {
     is_person(call) || call.principal.is_some_and(|principal| principal.kind == PrincipalKind::Network)
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,7 @@
 //! Who looks for what there is.
 
 use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{agent, is_ok, path, status};
+use crate::facts::{agent, is_ok, path, place, status};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Call;
@@ -9,7 +9,7 @@ use tapwire_inventory::Call;
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "reconnaissance",
     title: "Paths are probed that do not exist (reconnaissance, scanner)",
-    summary: "From one address twenty different paths and more were asked for that do not exist, and hardly any that do; or files that no client asks \
+    summary: "From one address twenty different paths or methods and more were asked for that do not exist, and hardly any that do; or files that no client asks \
               for (.env, .git, actuator, backups); or the program says that it is a scanner. Where one of those files was answered, it is told as a success.",
     owasp: "API9:2023 Improper Inventory Management",
     cwe: "CWE-200",
@@ -100,7 +100,7 @@ impl Detector for Reconnaissance {
             out.push(case.finding(b"scanner", Severity::Low, Outcome::Attempted, 80, reason));
         }
         if !is_ok(case.call) {
-            self.missing.add(path(case.call));
+            self.missing.add(path(case.call) ^ place(case.call));
         }
         let missing = self.missing.len() as u64;
         if missing >= 20 && self.steps.reaches(missing, 20) {

@@ -1,7 +1,7 @@
 //! Calls that cost far more than those of others: page sizes, slow requests.
 
 use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_ok, short, template};
+use crate::facts::{is_ok, short, status, template};
 use crate::tally::times;
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::{Format, Step};
@@ -94,7 +94,8 @@ impl ResourceConsumption {
             .filter(|endpoint| endpoint.calls >= 5)
             .and_then(|endpoint| endpoint.usage.latency.quantiles());
         let Some(usual) = usual else { return };
-        let slow = nanos >= SLOW && nanos / 1_000 >= usual.p50.saturating_mul(20);
+        let failed = matches!(status(case.call), Some(500..=599));
+        let slow = !failed && nanos >= SLOW && nanos / 1_000 >= usual.p50.saturating_mul(20);
         if !slow {
             return;
         }

@@ -139,9 +139,20 @@ impl Attempts {
                 self.look(&suspect, answer, &mut found);
             }
         }
+        self.document(observation, answer, &mut found);
         self.header(observation, b"user-agent", answer, &mut found);
         self.header(observation, b"referer", answer, &mut found);
         (!found.is_empty()).then(|| found.into())
+    }
+
+    /// What stands in front of a document of XML, and is no value of it.
+    fn document(&mut self, observation: &Observation, answer: &mut Answer<'_>, out: &mut Vec<Attempt>) {
+        let Some(request) = observation.exchange.request.as_deref() else { return };
+        let begin = request.body.bytes.get(..MAX_VALUE).unwrap_or(&request.body.bytes);
+        if begin.trim_ascii_start().starts_with(b"<") && memchr::memmem::find(begin, b"<!").is_some() {
+            let name = Box::default();
+            self.judge(&Suspect { place: Place::Body, name, raw: begin }, &normal(begin), answer, out);
+        }
     }
 
     /// Standard header fields that programs log or parse.

@@ -23,7 +23,12 @@ const SIGNATURES: &[Signature] = &[
         true,
         r#"['"`)\d]\s*;\s*(drop|delete|insert|update|alter|create|exec|execute|select|shutdown|declare|truncate|waitfor|copy)\b"#,
     ),
-    (Sql, true, r#"\b(sleep|pg_sleep|benchmark|randomblob|dbms_pipe\.receive_message)\s*\(\s*['\d]"#),
+    (
+        Sql,
+        true,
+        r#"(['"`);=|]|\b(and|or|select|union|by|then|if))\s*\(*\s*(select\s+)?(sleep|pg_sleep|benchmark|randomblob|dbms_pipe\.receive_message)\s*\(\s*['\d]"#,
+    ),
+    (Sql, false, r#"\b(sleep|pg_sleep|benchmark)\s*\(\s*['\d]"#),
     (Sql, true, r"\bwaitfor\s+delay\b"),
     (
         Sql,
@@ -37,7 +42,7 @@ const SIGNATURES: &[Signature] = &[
     (Sql, true, r"\b(order|group)\s+by\s+\d+\s*(--|#|,\s*\d)"),
     (Sql, true, r"\bcase\s+when\b.+\bthen\b.+\b(else|end)\b"),
     (Sql, true, r#"['"]\s*(\|\||\+)\s*['"(]"#),
-    (Sql, true, r"\b(and|or)\s+\d+\s*(=|<|>)\s*\d+\s*(--|#|$)"),
+    (Sql, true, r#"^\s*['"]?-?\d+['")\s]*\s(and|or)\s+\d+\s*(=|<|>)\s*\d+"#),
     (Sql, true, r"\(\s*select\b.+\bfrom\b"),
     (Sql, false, r"^\s*select\b.+\bfrom\s+\w+\s*(;|--|\bwhere\b.+=)"),
     (Sql, false, r#"^['"][\s\])}]*$|[^\w\s]['"]{2,}$"#),

@@ -25,6 +25,7 @@ fn each_kind_is_told_by_its_language() {
         ("admin'--", Sql),
         ("1; DROP TABLE users", Sql),
         ("1' AND SLEEP(5)#", Sql),
+        ("1' || pg_sleep(5)-- -", Sql),
         ("x'/**/union/**/select/**/1--", Sql),
         ("; cat /etc/hostname", Command),
         ("a && whoami", Command),
@@ -71,6 +72,7 @@ fn what_people_write_is_no_attempt() {
         "5' 11\" tall",
         "rock 'n' roll",
         "let's see, or not",
+        "sleep(8) hours mask",
     ] {
         assert_eq!(query(value), [], "{value}");
     }

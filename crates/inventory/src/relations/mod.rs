@@ -65,7 +65,7 @@ struct Seen<'a> {
     status: Option<u16>,
     /// The caller, where it has a name of its own.
     who: Option<u64>,
-    /// A hash of its roles and scopes; 0 without.
+    /// A hash of its roles and scopes; without these, by what it is known.
     role: u64,
     hashing: &'a Keyed,
     /// Identifiers in path and query, each with a number of its place; the last of the path first.
@@ -117,7 +117,10 @@ fn seen<'a>(hashing: &'a Keyed, relating: &Relating<'a>) -> Seen<'a> {
         service,
         status: crate::endpoint::status(observation),
         who: relating.principal.filter(|who| who.kind != PrincipalKind::Network).map(|who| whole(&who)),
-        role: relating.caller.and_then(|caller| caller.grants.as_ref()).map_or(0, |grants| grants.id),
+        role: relating
+            .caller
+            .and_then(|caller| caller.grants.as_ref())
+            .map_or_else(|| relating.principal.map_or(0, |who| who.kind as u64), |grants| grants.id),
         asked: asked(observation, template),
         hashing,
     }

@@ -285,7 +285,7 @@ impl Objects {
                 owned: Owned::Unknown,
                 basis,
                 key,
-                owner: owner.unwrap_or(0),
+                owner: owner.unwrap_or(id),
                 own_callers: 0,
                 callers: 0,
             },
