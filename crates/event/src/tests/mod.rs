@@ -59,9 +59,11 @@ fn call(exchange: Exchange) -> Call {
         response_payload: Payload::default(),
         said: None,
         anomalies: Anomalies::default(),
+        attempts: None,
         marks: tapwire_inspect::Marks::default(),
     };
     Call {
+        relations: tapwire_inventory::Relations::default(),
         observation,
         service: Some(Arc::from("shop")),
         endpoint: Some(EndpointId(0x2a)),
@@ -82,6 +84,7 @@ fn finding() -> Finding {
         outcome: Outcome::Confirmed,
         reason: "GET /orders/{orderId} carries a token in the query parameter 'token'.".to_owned(),
         endpoint: Some(EndpointId(0x2a)),
+        incident: None,
         exchanges: vec![Uid([1; 16])],
     }
 }
