@@ -5,7 +5,7 @@
 //! What is spread over many addresses by design, such as distributed stuffing, is linked by the place it is at.
 
 use crate::facts::{is_named, place, short};
-use crate::{Finding, Outcome, Severity};
+use crate::{Config, Finding, Outcome, Severity};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use tapwire_inspect::Token;
@@ -13,8 +13,8 @@ use tapwire_inventory::{Call, EndpointId};
 use tapwire_protocol::Uid;
 use tapwire_wire::Timestamp;
 
-/// Incidents that are kept; the one that was quiet for longest makes room.
-const MAX_INCIDENTS: usize = 10_000;
+/// Records for each incident that is kept: an incident takes about a KiB.
+const RECORDS: usize = 10;
 /// After so long without a finding an incident is closed, in nanoseconds of packet time.
 const QUIET: i64 = 4 * 3_600 * 1_000_000_000;
 /// Kept of each.
@@ -79,8 +79,10 @@ enum Actor {
 }
 
 /// All incidents.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Incidents {
+    /// Incidents that are kept; the older half makes room.
+    most: usize,
     all: Vec<Incident>,
     /// The open incident of an actor.
     open: BTreeMap<Actor, usize>,
@@ -88,7 +90,19 @@ pub struct Incidents {
     pub evicted: u64,
 }
 
+impl Default for Incidents {
+    fn default() -> Self {
+        Self::new(Config::default())
+    }
+}
+
 impl Incidents {
+    /// None yet, and at most one for ten records.
+    pub const fn new(config: Config) -> Self {
+        let most = if config.max_records < 2 * RECORDS { 2 } else { config.max_records / RECORDS };
+        Self { most, all: Vec::new(), open: BTreeMap::new(), evicted: 0 }
+    }
+
     /// Links a finding of a call to its incident, whose identity it gets.
     pub fn link(&mut self, finding: &mut Finding, call: &Call) {
         let address = call.caller.address.map(|address| address.ip);
@@ -130,7 +144,7 @@ impl Incidents {
     }
 
     fn begin(&mut self, finding: &Finding, call: &Call) -> usize {
-        if self.all.len() >= MAX_INCIDENTS {
+        if self.all.len() >= self.most {
             self.evict();
         }
         self.all.push(Incident {

@@ -3,15 +3,16 @@
 use serde::{Deserialize, Serialize};
 use tapwire_wire::Timestamp;
 
-/// Distinct hashes, exact up to 256, then at least so many.
+/// Distinct hashes, exact up to 64; beyond, what comes again counts again.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Distinct {
     /// Sorted.
     hashes: Vec<u64>,
+    beyond: u32,
 }
 
 impl Distinct {
-    const MOST: usize = 256;
+    const MOST: usize = 64;
 
     /// Adds one; whether it was new.
     pub(crate) fn add(&mut self, hash: u64) -> bool {
@@ -20,6 +21,8 @@ impl Distinct {
             Err(at) => {
                 if self.hashes.len() < Self::MOST {
                     self.hashes.insert(at, hash);
+                } else {
+                    self.beyond = self.beyond.saturating_add(1);
                 }
                 true
             }
@@ -31,7 +34,7 @@ impl Distinct {
     }
 
     pub(crate) fn len(&self) -> usize {
-        self.hashes.len()
+        self.hashes.len() + self.beyond as usize
     }
 }
 
@@ -104,7 +107,7 @@ mod tests {
         for hash in 0..10_000 {
             distinct.add(hash);
         }
-        assert_eq!(distinct.len(), 256);
+        assert_eq!((distinct.len(), distinct.hashes.len()), (10_000, 64));
     }
 
     #[test]

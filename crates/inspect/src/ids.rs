@@ -96,7 +96,6 @@ pub(crate) fn is_name(name: &[u8]) -> bool {
     ENDS.iter().any(|known| eq(name, &last, known))
         || words <= 2 && who
         || words == 2 && eq(name, &last, b"by")
-        || words <= 2 && eq(name, &last, b"number") && who
 }
 
 fn eq(name: &[u8], word: &std::ops::Range<usize>, known: &[u8]) -> bool {

@@ -91,7 +91,7 @@ impl Inventory {
             context: Arc::clone(&config.context),
             probing: Probing::default(),
             agents: Agents::default(),
-            related: Related::new(hashing.clone()),
+            related: Related::new(hashing.clone(), config.max_principals),
             carriers: Carriers::new(hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),

@@ -78,7 +78,7 @@ impl Analyst {
             outlets,
             tally: Tally::default(),
             findings: Vec::new(),
-            incidents: Incidents::default(),
+            incidents: Incidents::new(config.detect),
             sources: Names::new(sources),
             limit: config.max_exchanges.unwrap_or(u64::MAX),
             stop,

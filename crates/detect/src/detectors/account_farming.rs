@@ -1,7 +1,7 @@
 //! Many accounts from one place.
 
 use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{has_word, is_ok, method_is};
+use crate::facts::{has_word, is_ok, method_is, status};
 use crate::tally::{Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Place;
@@ -13,7 +13,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-799",
     attack: ("T1136", "Create Account"),
-    severity: "Medium",
+    severity: "Medium when accounts were made, Low when most were refused",
     scope: Scope::Address,
     warm_up: "none: 8 within an hour",
     next_steps: &[
@@ -23,7 +23,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no sign-up was seen",
     judges: |call| has_word(call, WORDS),
     concerns: |call| {
-        let made = has_word(call, WORDS) && method_is(call, &[b"POST"]) && is_ok(call);
+        let answered = is_ok(call) || matches!(status(call), Some(403 | 409 | 429));
+        let made = has_word(call, WORDS) && method_is(call, &[b"POST"]) && answered;
         made && call.observation.credentials.iter().all(|one| one.place == Place::Body)
             && call.relations.login.is_none()
     },
@@ -45,6 +46,7 @@ const WORDS: &[&str] = &[
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct AccountFarming {
+    tried: u64,
     made: u64,
     steps: Steps,
     stretch: Stretch,
@@ -55,14 +57,22 @@ impl Detector for AccountFarming {
         if self.stretch.begins(case.call.observation.exchange.started(), 3_600, 3_600) {
             *self = Self { stretch: self.stretch, ..Self::default() };
         }
-        self.made += 1;
-        if self.steps.reaches(self.made, 8) {
+        self.tried += 1;
+        self.made += u64::from(is_ok(case.call));
+        if self.steps.reaches(self.tried, 8) {
+            let refused = self.made * 2 < self.tried;
+            let (severity, outcome) = if refused {
+                (Severity::Low, Outcome::Blocked)
+            } else {
+                (Severity::Medium, Outcome::Confirmed)
+            };
             let reason = format!(
-                "{} made from one address within {}; people make one.",
-                times(self.made, "account"),
-                self.stretch.words()
+                "{} from one address within {}, {} of them made an account; people make one.",
+                times(self.tried, "sign-up"),
+                self.stretch.words(),
+                self.made,
             );
-            out.push(case.finding(b"", Severity::Medium, Outcome::Confirmed, 70, reason));
+            out.push(case.finding(&[u8::from(refused)], severity, outcome, 70, reason));
         }
     }
 }

@@ -1,14 +1,14 @@
 //! Objects that are tried and refused.
 
 use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_denied, is_missing, is_named, is_ok, template};
+use crate::facts::{is_denied, is_missing, is_named, is_ok, status, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "denied-probes",
     title: "Objects are probed and refused",
-    summary: "A named caller asked for many different objects of one service within an hour, and most of them were refused (401, 403) or \
+    summary: "A named caller asked for many different objects of one service within an hour, and most of them were refused (401, 403, 405) or \
               do not exist (404): it tries which objects of others it can reach. People follow links that exist and are theirs.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
@@ -23,7 +23,9 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no named caller asked for an object",
     judges: |call| is_named(call) && call.relations.named != 0,
     concerns: |call| {
-        is_named(call) && call.relations.named != 0 && (is_denied(call) || is_missing(call) || is_ok(call))
+        is_named(call)
+            && call.relations.named != 0
+            && (is_denied(call) || is_missing(call) || is_ok(call) || status(call) == Some(405))
     },
     state: StateKind::of::<DeniedProbes>(),
 };
@@ -47,7 +49,7 @@ impl Detector for DeniedProbes {
         }
         self.calls += 1;
         self.given += u64::from(is_ok(case.call));
-        if !is_denied(case.call) && !is_missing(case.call) {
+        if !is_denied(case.call) && !is_missing(case.call) && status(case.call) != Some(405) {
             return;
         }
         self.missing += u64::from(is_missing(case.call));

@@ -9,6 +9,7 @@ mod credentials_in_url;
 mod denied_probes;
 mod distributed_stuffing;
 mod enumeration;
+mod error_probing;
 mod excessive_exposure;
 mod foreign_objects;
 mod function_level_access;
@@ -18,6 +19,7 @@ mod jwt_faults;
 mod mass_assignment;
 mod missing_authentication;
 mod object_guessing;
+mod parameter_pollution;
 mod reconnaissance;
 mod refused_token;
 mod resource_consumption;
@@ -37,6 +39,7 @@ pub static DETECTORS: &[DetectorInfo] = &[
     enumeration::INFO,
     denied_probes::INFO,
     object_guessing::INFO,
+    parameter_pollution::INFO,
     brute_force::INFO,
     credential_stuffing::INFO,
     distributed_stuffing::INFO,
@@ -57,6 +60,7 @@ pub static DETECTORS: &[DetectorInfo] = &[
     injection::INFO,
     smuggling::INFO,
     reconnaissance::INFO,
+    error_probing::INFO,
 ];
 
 /// Whether a caller may be one that walks: a person's account, or a client without a name.

@@ -26,8 +26,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no endpoint had enough calls to know its usual page size and latency",
     judges: |call| call.endpoint.is_some(),
     concerns: |call| {
-        asked_size(call).is_some()
-            || call.observation.exchange.latency().is_some_and(|nanos| nanos >= SLOW as _)
+        asked_size(call).is_some() || call.observation.exchange.latency().is_some_and(|nanos| nanos >= SLOW)
     },
     state: StateKind::of::<ResourceConsumption>(),
 };
@@ -84,9 +83,7 @@ impl ResourceConsumption {
     }
 
     fn latency(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
-        let Some(nanos) =
-            case.call.observation.exchange.latency().and_then(|nanos| u64::try_from(nanos).ok())
-        else {
+        let Some(nanos) = case.call.observation.exchange.latency() else {
             return;
         };
         let usual = case

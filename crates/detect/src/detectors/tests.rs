@@ -572,6 +572,32 @@ fn a_token_that_is_refused_everywhere_is_tried() {
 }
 
 #[test]
+fn an_identifier_that_is_sent_twice_is_told_and_a_list_is_not() {
+    let mut world = World::new();
+    for user in 0..6 {
+        world.get(&Client::at(user), &format!("/payslips?userId={user}"), "{}");
+    }
+    world.is_quiet();
+    world.get(&Client::at(9), "/payslips?userId=9&userId=1", "{}");
+    assert_eq!(world.one("parameter-pollution").1, Outcome::Likely);
+    let mut world = World::new();
+    for user in 0..9 {
+        world.get(&Client::at(user), &format!("/items?id={user}&id={}", user + 1), "{}");
+    }
+    world.is_quiet();
+}
+
+#[test]
+fn who_provokes_stack_traces_reads_them() {
+    let mut world = World::new();
+    for path in 0..5 {
+        let trace = r#"{"error":"Traceback (most recent call last): x"}"#;
+        world.call(&Client::at(1), &format!("GET /accounts/%00{path}"), "", 500, trace);
+    }
+    assert_eq!(world.one("error-probing").0, Severity::Medium);
+}
+
+#[test]
 fn many_accounts_from_one_address_are_farmed() {
     let mut world = World::new();
     for account in 0..9 {

@@ -87,8 +87,7 @@ pub(crate) struct Answer<'a> {
 impl<'a> Answer<'a> {
     /// That of an exchange.
     pub(crate) fn new(exchange: &'a Exchange, caps: Caps) -> Self {
-        let latency = exchange.latency().and_then(|nanos| u64::try_from(nanos).ok());
-        Self { message: exchange.response.as_deref(), caps, text: None, latency }
+        Self { message: exchange.response.as_deref(), caps, text: None, latency: exchange.latency() }
     }
 
     fn is_page(&self) -> bool {

@@ -73,8 +73,8 @@ struct Seen<'a> {
 }
 
 impl Related {
-    pub(crate) fn new(hashing: Keyed) -> Self {
-        Self { hashing, logins: Logins::default(), objects: Objects::default(), minted: Minted::default() }
+    pub(crate) fn new(hashing: Keyed, callers: usize) -> Self {
+        Self { hashing, logins: Logins::default(), objects: Objects::new(callers), minted: Minted::default() }
     }
 
     /// Relates a call, and learns from it.

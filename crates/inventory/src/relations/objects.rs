@@ -8,14 +8,8 @@ use std::collections::{HashMap, HashSet};
 use tapwire_inspect::fields::{Field, FieldIndex, FieldList, Step};
 use tapwire_inspect::{Grant, Issuance};
 
-/// Callers whose own identifiers are kept, and identifiers of one.
-const MAX_CALLERS: usize = 200_000;
+/// Identifiers of one caller.
 const MAX_OWN: usize = 8;
-/// Objects whose holder is kept.
-const MAX_OBJECTS: usize = 500_000;
-/// Sources, and pairs of source and caller.
-const MAX_SOURCES: usize = 50_000;
-const MAX_MET: usize = 1_000_000;
 /// Roles told apart at one source.
 const MAX_ROLES: usize = 8;
 /// Callers of a role that must have met their own before others' objects are foreign, and their share.
@@ -109,9 +103,21 @@ enum Holder {
     Several,
 }
 
+/// Limits of the tables: what finds no room is not learned.
+struct Limits {
+    /// Callers whose own identifiers are kept.
+    callers: usize,
+    /// Objects whose holder is kept.
+    objects: usize,
+    /// Sources.
+    sources: usize,
+    /// Pairs of source and caller.
+    met: usize,
+}
+
 /// Everything learned of whose is what.
-#[derive(Default)]
 pub(super) struct Objects {
+    limits: Limits,
     /// Identifiers of callers.
     own: HashMap<u64, Vec<u64>, BuildAsIs>,
     /// Whose an identifier is.
@@ -123,6 +129,20 @@ pub(super) struct Objects {
 }
 
 impl Objects {
+    /// Empty, for as many callers as are kept in all; that number shrinks with the memory.
+    pub(super) fn new(callers: usize) -> Self {
+        let limits =
+            Limits { callers: callers / 5, objects: callers / 2, sources: callers / 20, met: callers };
+        Self {
+            limits,
+            own: HashMap::default(),
+            whose: HashMap::default(),
+            held: HashMap::default(),
+            sources: HashMap::default(),
+            met: HashSet::default(),
+        }
+    }
+
     /// A login says who somebody is: by its name, and by the identifiers of its answer.
     pub(super) fn logged_in(&mut self, seen: &Seen<'_>, issuance: &Issuance) {
         if !issuance.succeeded || issuance.issued.is_empty() || issuance.grant != Some(Grant::Password) {
@@ -138,7 +158,7 @@ impl Objects {
     }
 
     fn is_own(&mut self, who: u64, id: u64) {
-        let room = self.own.len() < MAX_CALLERS;
+        let room = self.own.len() < self.limits.callers;
         let own = match self.own.get_mut(&who) {
             Some(own) => own,
             None if room => self.own.entry(who).or_default(),
@@ -219,7 +239,7 @@ impl Objects {
                     self.held.insert(key, Holder::Several);
                     self.met_at(source, 0, mix(who, id), false);
                 }
-                None if self.held.len() < MAX_OBJECTS => {
+                None if self.held.len() < self.limits.objects => {
                     self.held.insert(key, Holder::One(who));
                     let changed = !self.met.insert(mix(source, who));
                     self.met_at(source, 0, mix(who, id), !changed);
@@ -241,10 +261,10 @@ impl Objects {
     /// Counts a caller of a role at a source, once.
     fn met_at(&mut self, source: u64, role: u64, caller: u64, own: bool) {
         let pair = mix(source, caller);
-        if self.met.contains(&pair) || self.met.len() >= MAX_MET {
+        if self.met.contains(&pair) || self.met.len() >= self.limits.met {
             return;
         }
-        let room = self.sources.len() < MAX_SOURCES;
+        let room = self.sources.len() < self.limits.sources;
         let known = match self.sources.get_mut(&source) {
             Some(known) => known,
             None if room => self.sources.entry(source).or_default(),
@@ -329,7 +349,7 @@ impl Objects {
     }
 
     fn hold(&mut self, object: u64, who: u64) {
-        let room = self.held.len() < MAX_OBJECTS;
+        let room = self.held.len() < self.limits.objects;
         match self.held.get_mut(&object) {
             Some(Holder::One(known)) if *known == who => {}
             Some(holder) => *holder = Holder::Several,
