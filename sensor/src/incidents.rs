@@ -87,16 +87,22 @@ fn tell(incident: &Incident, reading: &mut Reading<'_>, paper: &mut Paper) {
 pub(crate) fn headline(incident: &Incident, reading: &mut Reading<'_>) -> String {
     let service =
         incident.service.as_deref().map(|service| reading.redactor.shown_host(service)).unwrap_or_default();
-    let titles: BTreeSet<&str> = incident.timeline.iter().filter_map(|moment| title(moment)).collect();
-    let titles: Vec<&str> = titles.into_iter().collect();
+    let kinds: BTreeSet<&str> = incident.timeline.iter().map(|moment| moment.detector).collect();
+    let worst =
+        incident.timeline.iter().max_by_key(|moment| (moment.severity, std::cmp::Reverse(moment.time)));
+    let title = worst.and_then(title).unwrap_or("a finding");
+    let more = match kinds.len() as u64 {
+        0 | 1 => String::new(),
+        kinds => format!(" and {}", counted(kinds - 1, "other kind")),
+    };
+    let (first, last) = (rfc3339(incident.first), rfc3339(incident.last));
+    // The day stands there once.
+    let until = if first.get(..10) == last.get(..10) { clock(incident.last) } else { last };
     format!(
-        "{}: {} by {} at {service}, {} to {}: {}",
+        "{title}{more}: {}, {} by {} at {service}, {first} to {until}",
         incident.outcome.name(),
         counted(incident.findings, "finding"),
         who(incident),
-        rfc3339(incident.first),
-        rfc3339(incident.last),
-        titles.join("; "),
     )
 }
 

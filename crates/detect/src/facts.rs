@@ -118,14 +118,6 @@ pub(crate) fn path(call: &Call) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
-/// The User-Agent, lower case, at most 256 bytes.
-pub(crate) fn agent(call: &Call) -> Vec<u8> {
-    let value = call.observation.exchange.request_head().and_then(|head| head.header(b"user-agent"));
-    value
-        .map(|value| value.bytes().get(..256).unwrap_or(value.bytes()).to_ascii_lowercase())
-        .unwrap_or_default()
-}
-
 /// A token as a number.
 pub(crate) fn short(token: tapwire_inspect::Token) -> u64 {
     token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))

@@ -21,10 +21,10 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Watch the accounts that were made.",
     ],
     unjudged: "no sign-up was seen",
-    judges: |call| has_word(call, WORDS),
+    judges: |call| method_is(call, &[b"POST"]) && has_word(call, WORDS),
     concerns: |call| {
         let answered = is_ok(call) || matches!(status(call), Some(403 | 409 | 429));
-        let made = has_word(call, WORDS) && method_is(call, &[b"POST"]) && answered;
+        let made = method_is(call, &[b"POST"]) && answered && has_word(call, WORDS);
         made && call.observation.credentials.iter().all(|one| one.place == Place::Body)
             && call.relations.login.is_none()
     },

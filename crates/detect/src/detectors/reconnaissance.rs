@@ -1,10 +1,10 @@
 //! Who looks for what there is.
 
 use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{agent, is_ok, path, place, status};
+use crate::facts::{is_ok, path, place, status};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::Call;
+use tapwire_inventory::{AgentFamily, Call};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "reconnaissance",
@@ -24,30 +24,6 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     state: StateKind::of::<Reconnaissance>(),
 };
 
-/// Beginnings of User-Agents of programs that look for holes.
-const SCANNERS: &[&str] = &[
-    "sqlmap",
-    "nikto",
-    "nmap",
-    "nuclei",
-    "ffuf",
-    "gobuster",
-    "dirbuster",
-    "feroxbuster",
-    "wfuzz",
-    "zgrab",
-    "masscan",
-    "acunetix",
-    "netsparker",
-    "wpscan",
-    "arachni",
-    "w3af",
-    "jaeles",
-    "dirb",
-    "whatweb",
-    "openvas",
-    "kiterunner",
-];
 /// Files and routes that only who looks for secrets asks for.
 const SENSITIVE: &[&str] = &[
     "/.env",
@@ -135,19 +111,16 @@ impl Reconnaissance {
     }
 }
 
+/// Programs that look for holes say so, unless they are told not to.
 fn is_scanner(call: &Call) -> bool {
-    let head = call.observation.exchange.request_head();
-    if head
-        .and_then(|head| head.header(b"user-agent"))
-        .is_none_or(|agent| agent.bytes().starts_with(b"Mozilla/5.0 (W"))
-    {
-        return false;
-    }
-    let agent = agent(call);
-    SCANNERS.iter().any(|name| memchr::memmem::find(&agent, name.as_bytes()).is_some())
+    call.caller.from.is_some_and(|from| from.agent == AgentFamily::Scanner as u8)
 }
 
+/// Only of paths that are new: known endpoints are asked for by clients.
 fn is_sensitive(call: &Call) -> bool {
+    if call.endpoint.is_some() && !call.discovered {
+        return false;
+    }
     let Some((head, range)) = call.observation.exchange.request_head().zip(call.observation.path) else {
         return false;
     };

@@ -144,6 +144,9 @@ agents! {
     Apple "Apple" by "CFNetwork" by "Darwin",
     Other "other",
     Missing "none",
+    Scanner "scanner" by "sqlmap" by "Nikto" by "Nmap" by "uclei" by "Fuzz Faster" by "ffuf" by "obuster" by "irbuster" by "irBuster"
+        by "oxbuster" by "fuzz/" by "zgrab" by "masscan" by "cunetix" by "etsparker" by "WPScan" by "rachni" by "w3af" by "jaeles"
+        by "WhatWeb" by "OpenVAS" by "kiterunner",
 }
 
 impl AgentFamily {
@@ -330,6 +333,8 @@ mod tests {
             ),
             ("Mozilla/5.0 (compatible; Googlebot/2.1)", AgentFamily::Bot),
             ("python-requests/2.32", AgentFamily::Python),
+            ("sqlmap/1.7.2#stable (https://sqlmap.org)", AgentFamily::Scanner),
+            ("Mozilla/5.0 (compatible; Nmap Scripting Engine)", AgentFamily::Scanner),
             ("my own client", AgentFamily::Other),
         ] {
             assert_eq!(AgentFamily::of(text.as_bytes()), family, "{text}");

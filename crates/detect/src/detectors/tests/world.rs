@@ -1,0 +1,167 @@
+//! A small world in front of the detectors: clients that call, a clock, and what was found.
+
+use crate::transcript::exchange;
+use crate::{Config, Detectors, Finding, Outcome, Severity};
+use tapwire_inspect::{Inspector, TokenKey};
+use tapwire_inventory::Inventory;
+use tapwire_wire::{Endpoint, FlowKey, Timestamp};
+
+const KEY: TokenKey = TokenKey::new([7; 32]);
+const PHONE: &str = "ShopApp/4.2 okhttp/4.12.0";
+
+/// Detectors with the stages in front of them, and a clock in seconds.
+pub(super) struct World {
+    inspector: Inspector,
+    inventory: Inventory,
+    detectors: Detectors,
+    number: u32,
+    pub(super) now: i64,
+    pub(super) found: Vec<Finding>,
+}
+
+/// Who calls.
+#[derive(Clone)]
+pub(super) struct Client {
+    address: [u8; 4],
+    agent: String,
+    token: Option<String>,
+}
+
+impl Client {
+    pub(super) fn at(last: u8) -> Self {
+        Self { address: [10, 1, last, 9], agent: PHONE.into(), token: None }
+    }
+
+    pub(super) fn with(mut self, token: &str) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
+    pub(super) fn program(mut self, agent: &str) -> Self {
+        self.agent = agent.into();
+        self
+    }
+}
+
+impl World {
+    pub(super) fn new() -> Self {
+        Self {
+            inspector: Inspector::new(tapwire_inspect::Config::new(KEY)),
+            inventory: Inventory::new(tapwire_inventory::Config::new(KEY)),
+            detectors: Detectors::new(Config::default()),
+            number: 0,
+            now: 1_700_000_000,
+            found: Vec::new(),
+        }
+    }
+
+    /// A call with a JSON body, unless that is empty, and its answer; the clock goes on by a second.
+    pub(super) fn call(
+        &mut self,
+        client: &Client,
+        line: &str,
+        body: &str,
+        status: u16,
+        answer: &str,
+    ) -> Vec<&'static str> {
+        let token =
+            client.token.as_ref().map_or(String::new(), |token| format!("Authorization: Bearer {token}\r\n"));
+        let agent = &client.agent;
+        let request = format!(
+            "{line} HTTP/1.1\r\nHost: shop\r\nUser-Agent: {agent}\r\n{token}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        let response = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
+            answer.len()
+        );
+        self.number += 1;
+        self.now += 1;
+        let mut exchange = exchange(self.number, request.as_bytes(), response.as_bytes());
+        let (key, side) =
+            FlowKey::new(Endpoint::v4(client.address, 40_000), Endpoint::v4([10, 200, 0, 80], 8080));
+        (exchange.flow.key, exchange.flow.client) = (key, side);
+        for half in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
+            (half.started, half.ended) =
+                (Timestamp::from_parts(self.now, 0), Timestamp::from_parts(self.now, 0));
+        }
+        let call = self.inventory.place(self.inspector.exchange(exchange));
+        let endpoint = call.endpoint.and_then(|id| self.inventory.endpoint(id));
+        let before = self.found.len();
+        self.detectors.judge(&call, endpoint, &mut self.found);
+        self.found[before..].iter().map(|finding| finding.detector).collect()
+    }
+
+    pub(super) fn get(&mut self, client: &Client, path: &str, answer: &str) -> Vec<&'static str> {
+        self.call(client, &format!("GET {path}"), "", 200, answer)
+    }
+
+    pub(super) fn login(
+        &mut self,
+        client: &Client,
+        user: &str,
+        password: &str,
+        right: bool,
+    ) -> Vec<&'static str> {
+        let body = format!(r#"{{"username":"{user}","password":"{password}"}}"#);
+        let token = jwt(user);
+        let answer = if right {
+            format!(r#"{{"access_token":"{token}"}}"#)
+        } else {
+            r#"{"error":"wrong"}"#.to_owned()
+        };
+        self.call(client, "POST /login", &body, if right { 200 } else { 401 }, &answer)
+    }
+
+    /// The only finding of a detector so far.
+    #[track_caller]
+    pub(super) fn one(&self, detector: &str) -> (Severity, Outcome, &str) {
+        let found: Vec<&Finding> = self.found.iter().filter(|finding| finding.detector == detector).collect();
+        assert_eq!(found.len(), 1, "{:?}", self.found);
+        (found[0].severity, found[0].outcome, &found[0].reason)
+    }
+
+    #[track_caller]
+    pub(super) fn is_quiet(&self) {
+        assert!(self.found.is_empty(), "{:?}", self.found);
+    }
+
+    /// Users who each read their own two orders.
+    pub(super) fn shop(&mut self, users: u32) {
+        for user in 0..users {
+            let client = Client::at(u8::try_from(user).unwrap()).with(&jwt(&format!("user{user}")));
+            for order in [user * 2, user * 2 + 1] {
+                self.get(&client, &format!("/orders/{}", 1000 + order), &order_of(1000 + order, user));
+            }
+        }
+    }
+}
+
+pub(super) fn order_of(order: u32, user: u32) -> String {
+    format!(r#"{{"id":{order},"customer_id":"user{user}","total":10}}"#)
+}
+
+/// An unchecked token of that subject.
+pub(super) fn jwt(subject: &str) -> String {
+    token(
+        r#"{"alg":"HS256","typ":"JWT"}"#,
+        &format!(r#"{{"sub":"{subject}","iat":1699999000,"exp":1800000000}}"#),
+    )
+}
+
+pub(super) fn token(header: &str, claims: &str) -> String {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+    let encode = |text: &str| {
+        let mut out = String::new();
+        for chunk in text.as_bytes().chunks(3) {
+            let mut bytes = [0; 4];
+            bytes[1..=chunk.len()].copy_from_slice(chunk);
+            let bits = u32::from_be_bytes(bytes);
+            for index in 0..=chunk.len() {
+                out.push(char::from(ALPHABET[(bits >> (18 - 6 * index) & 63) as usize]));
+            }
+        }
+        out
+    };
+    format!("{}.{}.c2lnbmF0dXJl", encode(header), encode(claims))
+}
