@@ -220,4 +220,6 @@ const TELLING: &[Wanted] = &[
     Wanted::Identity,
     Wanted::Token,
     Wanted::Session,
+    // An answer to a login may say no more in its body: the cookie is in its head.
+    Wanted::Role,
 ];
