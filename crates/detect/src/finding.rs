@@ -49,6 +49,17 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// How much it tells of success: a refusal least.
+    pub const fn rank(self) -> u8 {
+        match self {
+            Self::Blocked => 0,
+            Self::NoEffect => 1,
+            Self::Attempted => 2,
+            Self::Likely => 3,
+            Self::Confirmed => 4,
+        }
+    }
+
     /// As events spell it.
     pub const fn name(self) -> &'static str {
         match self {

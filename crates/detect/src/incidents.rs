@@ -195,7 +195,7 @@ impl Incident {
     fn add(&mut self, finding: &Finding, call: &Call, address: Option<IpAddr>) {
         self.findings += 1;
         self.last = self.last.max(finding.time);
-        if (finding.severity, rank(finding.outcome)) > (self.severity, rank(self.outcome)) {
+        if (finding.severity, finding.outcome.rank()) > (self.severity, self.outcome.rank()) {
             (self.severity, self.outcome) = (finding.severity, finding.outcome);
         }
         if let Some(principal) = call.principal.filter(|_| is_named(call))
@@ -231,16 +231,6 @@ impl Incident {
                 exchange: finding.exchanges.first().copied().unwrap_or(finding.uid),
             });
         }
-    }
-}
-
-const fn rank(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::Blocked => 0,
-        Outcome::NoEffect => 1,
-        Outcome::Attempted => 2,
-        Outcome::Likely => 3,
-        Outcome::Confirmed => 4,
     }
 }
 

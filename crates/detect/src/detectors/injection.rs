@@ -75,7 +75,7 @@ impl Injection {
             matches!(outcome, Outcome::NoEffect | Outcome::Attempted) && attempt.evidence == Evidence::None;
         let sure =
             (attempt.sure && (!vain || values >= 2)) || values >= 3 || attempt.evidence >= Evidence::Delayed;
-        if !sure || tried.told.is_some_and(|told| rank(told) >= rank(outcome)) {
+        if !sure || tried.told.is_some_and(|told| told.rank() >= outcome.rank()) {
             return;
         }
         tried.told = Some(outcome);
@@ -86,17 +86,6 @@ impl Injection {
             if attempt.evidence == Evidence::None { 60 } else { 90 },
             reason(case, attempt, outcome, values),
         ));
-    }
-}
-
-/// Later outcomes tell more.
-const fn rank(outcome: Outcome) -> u8 {
-    match outcome {
-        Outcome::Blocked => 0,
-        Outcome::NoEffect => 1,
-        Outcome::Attempted => 2,
-        Outcome::Likely => 3,
-        Outcome::Confirmed => 4,
     }
 }
 

@@ -9,7 +9,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "ssrf",
     title: "The server is asked to fetch from an address inside (SSRF, server-side request forgery)",
     summary: "A value is a URL of the server itself, of what tells machines their credentials, or of an address inside. Where the answer has what only \
-              that address gives, or where the server was seen to ask that address right after, it worked.",
+              that address gives, it worked.",
     owasp: "API7:2023 Server Side Request Forgery",
     cwe: "CWE-918",
     attack: ("T1552.005", "Cloud Instance Metadata API"),

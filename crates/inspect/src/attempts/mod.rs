@@ -103,8 +103,6 @@ pub struct Attempt {
     pub evidence: Evidence,
     /// A hash of the value: retries of one are no more than one.
     pub value: u64,
-    /// The address that the server is asked to fetch from, as it stands in the URL, lower case.
-    pub target: Option<Box<str>>,
 }
 
 /// Looks for attempts.
@@ -181,7 +179,7 @@ impl Attempts {
             for part in text.split(|byte| *byte == b'"').skip(1).step_by(2).take(64) {
                 self.judge(suspect, part, answer, out);
                 if let Some(target) = ssrf::bare(part) {
-                    add(out, answer, suspect, (AttemptKind::Fetch, target.sure, Some(target.host)), part);
+                    add(out, answer, suspect, (AttemptKind::Fetch, target.sure), part);
                 }
             }
             return;
@@ -191,10 +189,10 @@ impl Attempts {
 
     fn judge(&mut self, suspect: &Suspect<'_>, text: &[u8], answer: &mut Answer<'_>, out: &mut Vec<Attempt>) {
         for (kind, sure) in self.signatures.get_or_insert_with(Signatures::new).kinds(text) {
-            add(out, answer, suspect, (kind, sure, None), text);
+            add(out, answer, suspect, (kind, sure), text);
         }
         if let Some(target) = ssrf::target(text) {
-            add(out, answer, suspect, (AttemptKind::Fetch, target.sure, Some(target.host)), text);
+            add(out, answer, suspect, (AttemptKind::Fetch, target.sure), text);
         }
     }
 }
@@ -203,7 +201,7 @@ fn add(
     out: &mut Vec<Attempt>,
     answer: &mut Answer<'_>,
     suspect: &Suspect<'_>,
-    (kind, sure, target): (AttemptKind, bool, Option<Box<str>>),
+    (kind, sure): (AttemptKind, bool),
     text: &[u8],
 ) {
     if out.len() >= MAX_ATTEMPTS || out.iter().any(|one| one.kind == kind && one.name == suspect.name) {
@@ -211,15 +209,7 @@ fn add(
     }
     let evidence = answer.of(kind, text, suspect.raw);
     let value = crate::payload::PathHash::ROOT.text(text).get();
-    out.push(Attempt {
-        kind,
-        place: suspect.place,
-        name: suspect.name.clone(),
-        sure,
-        evidence,
-        value,
-        target,
-    });
+    out.push(Attempt { kind, place: suspect.place, name: suspect.name.clone(), sure, evidence, value });
 }
 
 /// Operators of a document database in the names of fields: `user[$ne]=x`, `{"user": {"$ne": null}}`.
@@ -238,7 +228,7 @@ fn operators(list: &FieldList, out: &mut Vec<Attempt>) {
         let value = field.hash;
         let sure = true;
         let kind = AttemptKind::NoSql;
-        out.push(Attempt { kind, place, name, sure, evidence: Evidence::None, value, target: None });
+        out.push(Attempt { kind, place, name, sure, evidence: Evidence::None, value });
     }
 }
 

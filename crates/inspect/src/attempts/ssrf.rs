@@ -6,8 +6,6 @@ use std::net::{IpAddr, Ipv4Addr};
 pub(super) struct Target {
     /// Whether nobody outside means that address: the server itself, or what tells it its credentials.
     pub(super) sure: bool,
-    /// The host as it is written.
-    pub(super) host: Box<str>,
 }
 
 /// The target of a URL inside; `None` of anything else. Relative and other URLs are what APIs are made for.
@@ -29,14 +27,14 @@ pub(super) fn target(text: &[u8]) -> Option<Target> {
     };
     let host = std::str::from_utf8(host).ok().filter(|host| !host.is_empty() && host.len() <= 64)?;
     let sure = matches!(scheme, b"gopher" | b"dict" | b"tftp") || is_own(host) || is_metadata(host);
-    (sure || is_inside(host)).then(|| Target { sure, host: host.into() })
+    (sure || is_inside(host)).then_some(Target { sure })
 }
 
 /// An address inside that stands alone, as arguments of a document have it: it proves nothing by itself.
 pub(super) fn bare(text: &[u8]) -> Option<Target> {
     let host = std::str::from_utf8(text).ok()?;
     let inside = text.contains(&b'.') && (is_inside(host) || is_metadata(host) || is_own(host));
-    (inside && host.parse::<IpAddr>().is_ok()).then(|| Target { sure: false, host: host.into() })
+    (inside && host.parse::<IpAddr>().is_ok()).then_some(Target { sure: false })
 }
 
 fn address(host: &str) -> Option<IpAddr> {
