@@ -1,7 +1,8 @@
 //! One body on its way through content decoding and a payload parser.
 
+use crate::attempts::SEARCHED;
 use crate::content::{Caps, Codings, Decoder, Undo};
-use crate::fields::Equipment;
+use crate::fields::{Equipment, FieldList};
 use crate::payload::{self, Login, Notes, PAYLOADS, PayloadFormat, PayloadParser};
 use crate::{Payload, PayloadState};
 use tapwire_protocol::{Anomalies, Anomaly};
@@ -19,15 +20,39 @@ pub(crate) struct Spares {
     equipment: Equipment,
     decoders: Vec<Undo>,
     parsers: Vec<(&'static PayloadFormat, Box<dyn PayloadParser>)>,
+    #[allow(clippy::vec_box, reason = "payloads carry lists as boxes: what moves is a pointer")]
+    lists: Vec<Box<FieldList>>,
 }
+
+/// Used lists that wait for a body, and the largest of them: what is beyond that is freed.
+const LISTS: usize = 128;
+const LIST_BYTES: usize = 16 << 10;
 
 impl Spares {
     /// None yet; parsers will look for these data classes.
     pub(crate) const fn new(equipment: Equipment) -> Self {
-        Self { equipment, decoders: Vec::new(), parsers: Vec::new() }
+        Self { equipment, decoders: Vec::new(), parsers: Vec::new(), lists: Vec::new() }
+    }
+
+    /// Takes a list that nobody looks at any more.
+    pub(crate) fn take_list(&mut self, list: Box<FieldList>) {
+        if self.lists.len() < LISTS && list.bytes() <= LIST_BYTES {
+            self.lists.push(list);
+        }
+    }
+
+    /// A used list.
+    pub(crate) fn list(&mut self) -> Option<Box<FieldList>> {
+        self.lists.pop()
     }
 
     fn parser(&mut self, format: &'static PayloadFormat) -> Box<dyn PayloadParser> {
+        let mut parser = self.any_parser(format);
+        self.list().into_iter().for_each(|list| parser.reuse(list));
+        parser
+    }
+
+    fn any_parser(&mut self, format: &'static PayloadFormat) -> Box<dyn PayloadParser> {
         match self.parsers.iter().position(|(spare, _)| std::ptr::eq(*spare, format)) {
             Some(at) => self.parsers.swap_remove(at).1,
             None => {
@@ -62,6 +87,8 @@ pub(crate) struct Inspected {
     pub(crate) anomalies: Anomalies,
     pub(crate) login: Option<Login>,
     pub(crate) notes: Option<Box<Notes>>,
+    /// The beginning of its content, where parts of it went ahead.
+    pub(crate) begin: Vec<u8>,
 }
 
 /// A body being read.
@@ -71,6 +98,8 @@ pub(crate) struct BodyReader {
     reader: Reader,
     /// Bytes after content decoding.
     decoded: u64,
+    /// The beginning of the content, where it is kept: who is attacked, and how, is known only with the exchange.
+    begin: Option<Vec<u8>>,
 }
 
 impl BodyReader {
@@ -89,7 +118,12 @@ impl BodyReader {
             }
             Some(None) => Reader::Unknown,
         };
-        Self { codings, decoder, reader, decoded: 0 }
+        Self { codings, decoder, reader, decoded: 0, begin: None }
+    }
+
+    /// The same for a body of which parts come ahead of their exchange.
+    pub(crate) fn keeping_begin(self) -> Self {
+        Self { begin: Some(Vec::new()), ..self }
     }
 
     /// Bytes of memory that this state takes, or may come to take.
@@ -99,16 +133,21 @@ impl BodyReader {
             Reader::Undecided => PARSER_BYTES,
             Reader::Parser { parser, .. } => PARSER_BYTES + parser.held(),
         };
-        READER_BYTES + parser + self.decoder.held()
+        let begin = self.begin.as_ref().map_or(0, Vec::capacity);
+        READER_BYTES + parser + self.decoder.held() + begin
     }
 
     pub(crate) fn feed(&mut self, bytes: &[u8], caps: Caps, spares: &mut Spares) {
         if !matches!(self.codings, Codings::Known(_)) {
             return;
         }
-        let Self { decoder, reader, decoded, .. } = self;
+        let Self { decoder, reader, decoded, begin, .. } = self;
         decoder.feed(bytes, caps, &mut |content| {
             *decoded += content.len() as u64;
+            if let Some(begin) = begin {
+                let room = SEARCHED.saturating_sub(begin.len()).min(content.len());
+                begin.extend_from_slice(content.get(..room).unwrap_or_default());
+            }
             reader.feed(content, spares);
         });
     }
@@ -130,6 +169,7 @@ impl BodyReader {
         let mut inspected = self.reader.finish(whole && cut.is_none(), readable, spares);
         inspected.payload.decoded_len = self.decoded;
         inspected.anomalies |= anomalies;
+        inspected.begin = self.begin.unwrap_or_default();
         self.decoder.recycle(&mut spares.decoders, KEPT);
         inspected
     }
@@ -172,7 +212,7 @@ impl Reader {
             keys: reading.keys,
             list: reading.list.filter(|_| readable),
         };
-        Inspected { payload, anomalies, login: reading.login, notes: reading.notes }
+        Inspected { payload, anomalies, login: reading.login, notes: reading.notes, begin: Vec::new() }
     }
 }
 

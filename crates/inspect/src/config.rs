@@ -1,6 +1,7 @@
 //! Limits of inspection.
 
 use crate::classes::Classes;
+use crate::content::Caps;
 use crate::{Descriptors, TokenKey};
 use std::sync::Arc;
 
@@ -22,6 +23,8 @@ pub struct Config {
     pub descriptors: Arc<Descriptors>,
     /// The data classes that are looked for.
     pub classes: Arc<Classes>,
+    /// Identifiers kept of one body, for who counts whose records are in it.
+    pub max_ids: usize,
     /// Messages with body parts that may be open at once; beyond, the one that was heard of longest ago is evicted.
     pub max_open_messages: usize,
     /// Bytes that their states may take: 125 KiB with two content codings, 16 KiB for plain JSON and at most 80 KiB for its fields, 1 KiB where nothing is
@@ -30,6 +33,10 @@ pub struct Config {
 }
 
 impl Config {
+    pub(crate) const fn caps(&self) -> Caps {
+        Caps { bytes: self.max_decoded_bytes, ratio: self.max_ratio }
+    }
+
     /// The defaults with that key: 8 MiB, 100:1, 4,096 messages, 16 MiB.
     pub fn new(token_key: TokenKey) -> Self {
         Self {
@@ -38,6 +45,7 @@ impl Config {
             max_ratio: 100,
             descriptors: Arc::default(),
             classes: Arc::default(),
+            max_ids: crate::ids::MAX_IDS,
             max_open_messages: 4096,
             max_open_bytes: 16 << 20,
         }

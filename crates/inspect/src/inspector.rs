@@ -1,6 +1,6 @@
 //! The inspector: exchanges and body parts in, observations out.
 
-use crate::attempts::{Answer, Attempts};
+use crate::attempts::{Answer, Attempts, text};
 use crate::body::{BodyReader, Inspected, Spares};
 use crate::content::Caps;
 use crate::credential::Credentials;
@@ -11,7 +11,7 @@ use crate::open::OpenBodies;
 use crate::payload::{Login, Notes};
 use crate::style::{self, Said, Spoken};
 use crate::target::{self, Target};
-use crate::{Config, Observation, Parameter, Payload, Tokens};
+use crate::{Config, Observation, Parameter, Payload, Tokens, Used};
 use std::sync::Arc;
 use tapwire_protocol::{Anomalies, Anomaly, BodyPart, Exchange, Head, Message, Seen};
 
@@ -20,7 +20,10 @@ use tapwire_protocol::{Anomalies, Anomaly, BodyPart, Exchange, Head, Message, Se
 pub struct Inspector {
     config: Config,
     credentials: Credentials,
+    /// Of requests, and of bodies of which parts come ahead: whose they are is not known then.
     spares: Spares,
+    /// Of answers.
+    answering: Spares,
     asked: HeadFields,
     answered: HeadFields,
     open: OpenBodies,
@@ -37,20 +40,27 @@ pub struct Counters {
     pub evicted_messages: u64,
     /// Body parts of messages that were given up before.
     pub orphan_parts: u64,
+    /// Values of requests that may be attacks and were not looked at, or not to their end, because there were too many.
+    pub unread_values: u64,
+    /// Answers to attacks of which the beginning alone was searched.
+    pub unread_answers: u64,
 }
 
 impl Inspector {
     /// With nothing open.
     pub fn new(config: Config) -> Self {
         let ids = IdKey::new(config.token_key.table_key());
-        let equipment = Equipment { classes: Arc::clone(&config.classes), ids };
+        let equipment =
+            Equipment { classes: Arc::clone(&config.classes), ids, max_ids: config.max_ids, odd: true };
+        let answering = Equipment { odd: false, ..equipment.clone() };
         Self {
             credentials: Credentials::new(Tokens::new(config.token_key.clone())),
             tokens: Tokens::new(config.token_key.clone()),
             open: OpenBodies::new(config.max_open_messages, config.max_open_bytes),
-            spares: Spares::new(equipment.clone()),
             asked: HeadFields::new(&equipment),
-            answered: HeadFields::new(&equipment),
+            answered: HeadFields::new(&answering),
+            spares: Spares::new(equipment),
+            answering: Spares::new(answering),
             counters: Counters::default(),
             attempts: Attempts::default(),
             config,
@@ -59,14 +69,21 @@ impl Inspector {
 
     /// What could not be done so far.
     pub const fn counters(&self) -> Counters {
-        self.counters
+        let unread = self.attempts.unread();
+        Counters { unread_values: unread.values, unread_answers: unread.answers, ..self.counters }
+    }
+
+    /// Takes back what it made of an exchange, to fill it again. It changes no result.
+    pub fn reuse(&mut self, used: Used) {
+        used.lists.into_iter().flatten().for_each(|list| self.spares.take_list(list));
     }
 
     /// Takes a part of a long body. Parts of one message come in order, before their exchange.
     pub fn part(&mut self, part: &BodyPart) {
         if let Some((content_type, content_encoding)) = &part.content {
             let content_type = (!content_type.is_empty()).then_some(content_type.as_slice());
-            self.open.insert(part.message, BodyReader::new(content_type, content_encoding, &mut self.spares));
+            let body = BodyReader::new(content_type, content_encoding, &mut self.spares);
+            self.open.insert(part.message, body.keeping_begin());
             self.give_up_excess();
         }
         let caps = self.caps();
@@ -89,8 +106,12 @@ impl Inspector {
 
     /// Says what an exchange says by itself, with the parts that came ahead of it.
     pub fn exchange(&mut self, mut exchange: Exchange) -> Observation {
-        let request = self.message(&mut exchange.request);
-        let response = self.message(&mut exchange.response);
+        let (asked, answered) = (self.spares.list(), self.spares.list());
+        self.asked.reuse(asked);
+        self.answered.reuse(answered);
+        let request = self.message(&mut exchange.request, false);
+        let mut response = self.message(&mut exchange.response, true);
+        response.payload.list.iter_mut().for_each(|list| list.forget_odd());
         let mut observation = Observation {
             exchange,
             authority: None,
@@ -126,10 +147,14 @@ impl Inspector {
             observation.credentials.push(self.credentials.of_login(login));
         }
         let answered = response.login.as_ref();
-        observation.issuance = self.credentials.issuance(&observation, login.as_ref(), answered);
+        observation.issuance = {
+            let answer =
+                || text(observation.exchange.response.as_deref(), &response.begin, self.config.caps());
+            self.credentials.issuance(&observation, login.as_ref(), answered, &answer)
+        };
         if observation.exchange.child.is_none() {
-            let mut answer = Answer::new(&observation.exchange, self.caps());
-            observation.attempts = self.attempts.of(&observation, &mut answer);
+            let mut answer = Answer::new(&observation.exchange, &response.begin, self.config.caps());
+            observation.attempts = self.attempts.of(&observation, &request.begin, &mut answer);
         }
         observation.marks = Marks::of(&observation);
         observation
@@ -215,36 +240,39 @@ impl Inspector {
         frames.login(descriptors, &String::from_utf8_lossy(head.slice(observation.path?).bytes()))
     }
 
-    fn message(&mut self, message: &mut Option<Box<Message>>) -> Inspected {
+    fn message(&mut self, message: &mut Option<Box<Message>>, answers: bool) -> Inspected {
         let Some(message) = message.as_deref() else { return Inspected::default() };
         let ahead = message.body.parts.then(|| self.open.remove(message.id));
         let body = match ahead {
             Some(Some(body)) => body,
             Some(None) => return Inspected { payload: lost(message), ..Inspected::default() },
             None if message.body.len == 0 && message.body.bytes.is_empty() => return Inspected::default(),
-            None => self.begin(message),
+            None => self.begin(message, answers),
         };
-        self.end(message, body)
+        self.end(message, body, answers)
     }
 
-    fn begin(&mut self, message: &Message) -> BodyReader {
+    fn begin(&mut self, message: &Message, answers: bool) -> BodyReader {
         let value = |name: &[u8]| message.head.header(name).map(|value| value.bytes());
         let own = message.body.media_type.map(str::as_bytes);
         let content_type = own.or_else(|| value(b"content-type")).filter(|value| !value.is_empty());
         let content_encoding = value(b"content-encoding").unwrap_or_default();
-        BodyReader::new(content_type, content_encoding, &mut self.spares)
+        let spares = if answers { &mut self.answering } else { &mut self.spares };
+        BodyReader::new(content_type, content_encoding, spares)
     }
 
-    fn end(&mut self, message: &Message, mut body: BodyReader) -> Inspected {
-        body.feed(&message.body.bytes, self.caps(), &mut self.spares);
+    fn end(&mut self, message: &Message, mut body: BodyReader, answers: bool) -> Inspected {
+        let caps = self.caps();
+        let spares = if answers && !message.body.parts { &mut self.answering } else { &mut self.spares };
+        body.feed(&message.body.bytes, caps, spares);
         let whole = !message.body.cut
             && message.body.missed == 0
             && matches!(message.seen, Seen::Complete | Seen::Capped);
-        body.finish(whole, &mut self.spares)
+        body.finish(whole, spares)
     }
 
     const fn caps(&self) -> Caps {
-        Caps { bytes: self.config.max_decoded_bytes, ratio: self.config.max_ratio }
+        self.config.caps()
     }
 }
 

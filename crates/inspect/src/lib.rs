@@ -40,8 +40,9 @@ pub use inspector::{Counters, Inspector, request_authority};
 pub use marks::{Mark, Marks};
 pub use observation::{
     Credential, CredentialKind, KeySample, Observation, Parameter, PathSegment, Payload, PayloadState, Place,
-    SegmentKind,
+    SegmentKind, Used,
 };
 pub use payload::{PAYLOADS, PayloadFormat};
+pub use percent::decode as percent_decode;
 pub use style::{Fact, Facts, Name, Operation, STYLES, Said, Style};
 pub use token::{Domain, Token, TokenKey, Tokens};

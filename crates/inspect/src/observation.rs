@@ -237,7 +237,20 @@ pub struct Observation {
     pub marks: Marks,
 }
 
+/// Memory of an observation that nobody looks at any more: an inspector fills it again.
+#[derive(Debug, Default)]
+pub struct Used {
+    pub(crate) lists: [Option<Box<FieldList>>; 4],
+}
+
 impl Observation {
+    /// The exchange, and what else can be filled again: see [`Inspector::reuse`](crate::Inspector::reuse).
+    pub fn used(self) -> (Exchange, Used) {
+        let Self { exchange, request_fields, response_fields, request_payload, response_payload, .. } = self;
+        let lists = [request_fields, response_fields, request_payload.list, response_payload.list];
+        (exchange, Used { lists })
+    }
+
     /// What is called, where the path does not say it.
     pub fn operation(&self) -> Option<&Operation> {
         self.said.as_ref()?.operation.as_ref()

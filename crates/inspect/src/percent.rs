@@ -1,7 +1,7 @@
 //! Percent-encoding (RFC 3986, 2.1) and base64 (RFC 4648), into bounded buffers.
 
 /// Undoes percent-encoding, of at most `cap` decoded bytes. A `%` without two hexadecimal digits stays as it is.
-pub(crate) fn decode(text: &[u8], cap: usize) -> Vec<u8> {
+pub fn decode(text: &[u8], cap: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(text.len().min(cap));
     decode_into(text, cap, b'%', &mut out);
     out

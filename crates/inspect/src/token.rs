@@ -46,6 +46,14 @@ impl TokenKey {
         Token(self.digest(domain.label(), text))
     }
 
+    /// A key of its own for what `label` names: its tokens cannot be compared with those of this key, nor can either key be
+    /// found from the other's.
+    pub fn derived(&self, label: &[u8]) -> Self {
+        let halves =
+            [self.digest(b"tapwire derived key 1\0", label), self.digest(b"tapwire derived key 2\0", label)];
+        Self(std::array::from_fn(|at| halves.as_flattened().get(at).copied().unwrap_or_default()))
+    }
+
     /// Names the key without telling it: events carry it, so that tokens of two keys are not compared.
     pub fn id(&self) -> [u8; 4] {
         self.digest(b"tapwire key id\0", b"").first_chunk().copied().unwrap_or_default()

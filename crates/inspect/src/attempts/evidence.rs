@@ -1,104 +1,152 @@
-//! What an answer says of an attempt.
+//! What an answer says of an attempt. Nothing that the request said itself proves anything: answers that refuse a value
+//! often repeat it.
 
-use super::{AttemptKind, Evidence};
+use super::{AttemptKind, Evidence, words};
 use crate::content::{Caps, Codings, Decoder};
+use crate::percent;
 use memchr::memmem::find;
 use tapwire_protocol::{Exchange, Message};
 
-/// Bytes of an answer that are searched.
-pub(crate) const SEARCHED: usize = 64 << 10;
-
-/// What databases write when a value broke their grammar.
-const SQL_ERRORS: &[&[u8]] = &[
-    b"You have an error in your SQL syntax",
-    b"SQLSTATE[",
-    b"sqlite3.OperationalError",
-    b"OperationalError",
-    b"SQLITE_ERROR",
-    b"unrecognized token:",
-    b"syntax error at or near",
-    b"unterminated quoted string",
-    b"Unclosed quotation mark",
-    b"quoted string not properly terminated",
-    b"ORA-0",
-    b"PG::SyntaxError",
-    b"psycopg2.errors",
-    b"com.mysql.jdbc",
-    b"System.Data.SqlClient",
-    b"SQL syntax",
-];
-/// What other interpreters write.
-const OTHER_ERRORS: &[&[u8]] = &[
-    b"MongoError",
-    b"MongoServerError",
-    b"BadValue",
-    b"CastError",
-    b"sh: 1: ",
-    b"bash: line",
-    b": command not found",
-    b"TemplateSyntaxError",
-    b"jinja2.exceptions",
-    b"freemarker.core",
-    b"javax.naming",
-    b"LDAPException",
-    b"SAXParseException",
-    b"XMLSyntaxError",
-    b"failed to open stream",
-    b"No such file or directory",
-    b"pickle data was truncated",
-    b"InvalidClassException",
-];
-/// What a file of the system or the output of a command has in it.
-const OUTPUTS: &[&[u8]] = &[
-    b"root:x:0:0:",
-    b"root:*:0:0:",
-    b"daemon:x:1:1:",
-    b"uid=0(",
-    b"uid=33(",
-    b"uid=1000(",
-    b"[boot loader]",
-    b"; for 16-bit app support",
-    b"Linux version ",
-    b"PID TTY ",
-    b"Volume Serial Number",
-    b"PATH=/",
-    b"127.0.0.1\tlocalhost",
-];
-/// What tells a machine its credentials.
-const METADATA: &[&[u8]] = &[
-    b"AccessKeyId",
-    b"ami-id",
-    b"instance-id",
-    b"iam/security-credentials",
-    b"computeMetadata",
-    b"SecretAccessKey",
-];
+/// Bytes at the beginning of an answer that are searched.
+pub(crate) const SEARCHED: usize = 16 << 10;
+/// Bytes of a request in which words are looked up that an answer has.
+const ASKED: usize = 16 << 10;
 
 /// An answer as it can be searched.
 pub(crate) struct Answer<'a> {
+    request: Option<&'a Message>,
     message: Option<&'a Message>,
     caps: Caps,
+    /// The beginning of its content, where parts of its body went ahead.
+    begin: &'a [u8],
     /// Its text, decoded, or the beginning of it; made when it is asked for.
     text: Option<Vec<u8>>,
+    /// What the request says, in lower case.
+    asked: Option<Vec<u8>>,
     /// Nanoseconds until it came.
     latency: Option<u64>,
 }
 
 impl<'a> Answer<'a> {
-    /// That of an exchange.
-    pub(crate) fn new(exchange: &'a Exchange, caps: Caps) -> Self {
-        Self { message: exchange.response.as_deref(), caps, text: None, latency: exchange.latency() }
+    /// That of an exchange; `begin` is that of a body of which parts went ahead.
+    pub(crate) fn new(exchange: &'a Exchange, begin: &'a [u8], caps: Caps) -> Self {
+        Self {
+            request: exchange.request.as_deref(),
+            message: exchange.response.as_deref(),
+            caps,
+            begin,
+            text: None,
+            asked: None,
+            latency: exchange.latency(),
+        }
     }
 
     fn is_page(&self) -> bool {
         let kind = self.message.and_then(|message| message.head.header(b"content-type"));
         kind.is_some_and(|kind| find(&kind.bytes().to_ascii_lowercase(), b"html").is_some())
     }
+
+    /// The beginning of its content.
+    pub(super) fn text(&mut self) -> &[u8] {
+        let (message, begin, caps) = (self.message, self.begin, self.caps);
+        self.text.get_or_insert_with(|| text(message, begin, caps))
+    }
+
+    /// Whether there is more of it than is searched.
+    pub(super) fn is_longer(&mut self) -> bool {
+        let coded = self.message.is_some_and(|message| message.body.len > SEARCHED as u64);
+        coded || self.text().len() >= SEARCHED
+    }
+
+    /// Whether it has one of these words, and the request has not.
+    fn has_of_its_own(&mut self, words: &[&[u8]], value: &[u8]) -> bool {
+        self.text();
+        let text = self.text.as_deref().unwrap_or_default();
+        let mut found = words.iter().filter(|word| find(text, word).is_some()).peekable();
+        if found.peek().is_none() {
+            return false;
+        }
+        let request = self.request;
+        let asked = self.asked.get_or_insert_with(|| asked(request));
+        let said = |word: &[u8]| find(asked, word).is_some() || find(value, word).is_some();
+        found.any(|word| !said(&word.to_ascii_lowercase()))
+    }
+
+    /// What it says of a value, in its normal form and as it was sent.
+    pub(super) fn of(&mut self, kind: AttemptKind, value: &[u8], raw: &[u8]) -> Evidence {
+        let proofs = words::proofs(kind);
+        if proofs.iter().any(|words| self.has_of_its_own(words, value)) || self.shows_user(kind, value) {
+            return Evidence::Shown;
+        }
+        let computed = if kind == AttemptKind::Template { self.computed(value) } else { Evidence::None };
+        if computed != Evidence::None {
+            return computed;
+        }
+        if kind == AttemptKind::Line && self.message.is_some_and(|message| has_field(message, value)) {
+            return Evidence::Shown;
+        }
+        let waited = |seconds: u64| self.latency.is_some_and(|nanos| nanos / 950_000_000 >= seconds);
+        if asked_delay(kind, value).is_some_and(waited) {
+            return Evidence::Delayed;
+        }
+        if kind == AttemptKind::Script && self.is_page() && raw.len() >= 8 && find(self.text(), raw).is_some()
+        {
+            return Evidence::Reflected;
+        }
+        if self.has_of_its_own(words::errors(kind), value) { Evidence::Error } else { Evidence::None }
+    }
+
+    /// `uid=33(www-data)`, as `id` says it.
+    fn shows_user(&mut self, kind: AttemptKind, value: &[u8]) -> bool {
+        use AttemptKind::{Code, Command, Object, Template};
+        if !matches!(kind, Command | Code | Object | Template) || find(value, b"uid=").is_some() {
+            return false;
+        }
+        let text = self.text();
+        let is_user = |at: usize| {
+            let rest = text.get(at + 4..).unwrap_or_default();
+            let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            digits > 0 && rest.get(digits) == Some(&b'(')
+        };
+        memchr::memmem::find_iter(text, b"uid=").any(is_user)
+    }
+
+    /// Whether what a template asks to compute stands in the answer: a whole number that the request does not name. Few
+    /// digits stand in many answers by chance.
+    fn computed(&mut self, value: &[u8]) -> Evidence {
+        let Some(product) = product(value) else { return Evidence::None };
+        let request = self.request;
+        let asked = self.asked.get_or_insert_with(|| asked(request));
+        if find(asked, product.as_bytes()).is_some() {
+            return Evidence::None;
+        }
+        let text = self.text();
+        let stands = |at: usize| {
+            let before = at.checked_sub(1).and_then(|before| text.get(before));
+            let after = text.get(at + product.len());
+            let (apart, alone) = (
+                |byte: &u8| !byte.is_ascii_alphanumeric() && *byte != b'.',
+                |byte: &u8| matches!(byte, b'"' | b'>' | b'<' | b' ' | b'\n'),
+            );
+            match product.len() {
+                5.. => before.is_none_or(apart) && after.is_none_or(apart),
+                _ => before.is_none_or(alone) && after.is_none_or(alone),
+            }
+        };
+        match memchr::memmem::find_iter(text, product.as_bytes()).any(stands) {
+            true if product.len() >= 5 => Evidence::Shown,
+            true => Evidence::Reflected,
+            false => Evidence::None,
+        }
+    }
 }
 
 /// The beginning of a body, without its content coding.
-fn text(message: Option<&Message>, caps: Caps) -> Vec<u8> {
+pub(crate) fn text(message: Option<&Message>, begin: &[u8], caps: Caps) -> Vec<u8> {
     let Some(message) = message else { return Vec::new() };
+    if message.body.parts {
+        return begin.to_vec();
+    }
     let coding = message.head.header(b"content-encoding").map(|value| value.bytes()).unwrap_or_default();
     let Codings::Known(codings) = Codings::parse(coding) else { return Vec::new() };
     let mut text = Vec::new();
@@ -109,42 +157,30 @@ fn text(message: Option<&Message>, caps: Caps) -> Vec<u8> {
     text
 }
 
-impl Answer<'_> {
-    /// What it says of a value, in its normal form and as it was sent.
-    pub(super) fn of(&mut self, kind: AttemptKind, value: &[u8], raw: &[u8]) -> Evidence {
-        let (is_page, latency, message, caps) = (self.is_page(), self.latency, self.message, self.caps);
-        let text = self.text.get_or_insert_with(|| text(message, caps)).as_slice();
-        let has = |words: &[&[u8]]| words.iter().any(|word| find(text, word).is_some());
-        let shown = match kind {
-            AttemptKind::Path | AttemptKind::Command | AttemptKind::Entity | AttemptKind::Code => {
-                has(OUTPUTS)
-            }
-            AttemptKind::Fetch => has(METADATA) || has(OUTPUTS),
-            AttemptKind::Template => computed(value, text),
-            AttemptKind::Sql => {
-                has(&[b"sqlite_master", b"information_schema", b"@@version"])
-                    && find(value, b"select").is_some()
-            }
-            _ => false,
-        };
-        if shown {
-            return Evidence::Shown;
-        }
-        if asked_delay(kind, value)
-            .is_some_and(|seconds| latency.is_some_and(|nanos| nanos / 900_000_000 >= seconds))
-        {
-            return Evidence::Delayed;
-        }
-        if kind == AttemptKind::Script && is_page && raw.len() >= 8 && find(text, raw).is_some() {
-            return Evidence::Reflected;
-        }
-        let failed = match kind {
-            AttemptKind::Sql => has(SQL_ERRORS),
-            AttemptKind::Script | AttemptKind::Line | AttemptKind::Fetch => false,
-            _ => has(OTHER_ERRORS),
-        };
-        if failed { Evidence::Error } else { Evidence::None }
-    }
+/// What a request says, its escapes undone, in lower case.
+fn asked(request: Option<&Message>) -> Vec<u8> {
+    let Some(request) = request else { return Vec::new() };
+    let body = request.body.bytes.get(..ASKED).unwrap_or(&request.body.bytes);
+    let mut asked = percent::decode(&request.head.text, ASKED);
+    asked.push(0);
+    asked.extend(percent::decode(body, ASKED));
+    asked.make_ascii_lowercase();
+    asked
+}
+
+/// Whether an answer has the header field that a value would begin: what stands in the head has broken out.
+fn has_field(message: &Message, value: &[u8]) -> bool {
+    let mut lines = value.split(|byte| matches!(byte, b'\r' | b'\n')).skip(1);
+    lines.any(|line| {
+        let Some(colon) = memchr::memchr(b':', line) else { return false };
+        let (name, content) = line.split_at_checked(colon).unwrap_or_default();
+        let content = content.get(1..).unwrap_or_default().trim_ascii();
+        let same = |told: &[u8]| told.to_ascii_lowercase().starts_with(content);
+        !content.is_empty()
+            && message.head.headers().any(|(known, told)| {
+                known.bytes().eq_ignore_ascii_case(name.trim_ascii()) && same(told.bytes())
+            })
+    })
 }
 
 /// Seconds that a value asks a server to wait.
@@ -162,16 +198,25 @@ fn asked_delay(kind: AttemptKind, value: &[u8]) -> Option<u64> {
     digits.into_iter().find(|seconds| (2..=120).contains(seconds))
 }
 
-/// Whether the product that a template asks for stands in the answer, and not the question.
-fn computed(value: &[u8], text: &[u8]) -> bool {
-    let numbers: Vec<u64> = value
-        .split(|byte| !byte.is_ascii_digit())
-        .filter(|part| (1..=7).contains(&part.len()))
-        .filter_map(|part| std::str::from_utf8(part).ok()?.parse().ok())
-        .collect();
-    let [one, other] = numbers.as_slice() else { return false };
-    let product = one.saturating_mul(*other);
-    product > 99
-        && memchr::memchr(b'*', value).is_some()
-        && find(text, product.to_string().as_bytes()).is_some()
+/// What a template's product is, as text; a text times a number is that text so often.
+fn product(value: &[u8]) -> Option<String> {
+    let star = memchr::memchr(b'*', value)?;
+    let (left, right) = value.split_at_checked(star)?;
+    let digits = |byte: &&u8| byte.is_ascii_digit();
+    let left: Vec<u8> =
+        left.iter().rev().skip_while(|byte| **byte == b' ').take_while(digits).copied().collect();
+    let left: String = left.iter().rev().map(|byte| char::from(*byte)).collect();
+    let right = right.get(1..)?.trim_ascii_start();
+    let quoted = right.first().is_some_and(|byte| matches!(byte, b'\'' | b'"'));
+    let right = if quoted { right.get(1..)? } else { right };
+    let right: String = right.iter().take_while(digits).map(|byte| char::from(*byte)).collect();
+    if left.is_empty() || right.is_empty() || left.len() > 7 || right.len() > 7 {
+        return None;
+    }
+    let one: u64 = left.parse().ok()?;
+    if quoted {
+        return (2..=12).contains(&one).then(|| right.repeat(usize::try_from(one).unwrap_or(1)));
+    }
+    let product = one.checked_mul(right.parse().ok()?)?;
+    (product > 9 && product.to_string() != left && product.to_string() != right).then(|| product.to_string())
 }

@@ -4,16 +4,21 @@
 //! A cheap look at what a value is made of comes first (see `fields`), so that patterns are matched on few values. The
 //! answer is searched only where a request holds an attempt.
 
+mod condition;
 mod evidence;
 mod signatures;
 mod ssrf;
+mod value;
+mod words;
 
 use crate::fields::{Field, FieldList, Step};
-use crate::percent;
+use crate::style::Said;
 use crate::{Observation, Place};
 use signatures::Signatures;
 
-pub(crate) use evidence::Answer;
+pub(crate) use evidence::{Answer, SEARCHED, text};
+pub(crate) use value::is_serialised;
+use value::{is_for_browsers, is_secret, normal, parts};
 
 /// Attempts kept of one exchange.
 const MAX_ATTEMPTS: usize = 8;
@@ -49,6 +54,8 @@ pub enum AttemptKind {
     Fetch,
     /// Another language's code.
     Code,
+    /// Orders for a language model, in what a tool answers.
+    Prompt,
 }
 
 impl AttemptKind {
@@ -68,6 +75,7 @@ impl AttemptKind {
             Self::Line => "header injection",
             Self::Fetch => "server-side request forgery",
             Self::Code => "code injection",
+            Self::Prompt => "prompt injection",
         }
     }
 }
@@ -103,6 +111,17 @@ pub struct Attempt {
     pub evidence: Evidence,
     /// A hash of the value: retries of one are no more than one.
     pub value: u64,
+    /// Whether the conditions in it hold, where they compare literals: `7=7`, `7=8`.
+    pub truth: Option<bool>,
+}
+
+/// What was not looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(crate) struct Unread {
+    /// Values that may be attempts, beyond those that are kept, and values that go on behind what is kept of them.
+    pub(crate) values: u64,
+    /// Answers to attempts that go on behind what is searched of them.
+    pub(crate) answers: u64,
 }
 
 /// Looks for attempts.
@@ -110,6 +129,7 @@ pub struct Attempt {
 pub(crate) struct Attempts {
     /// Made when a value first needs them: most captures never do.
     signatures: Option<Signatures>,
+    unread: Unread,
 }
 
 /// A suspicious value.
@@ -120,10 +140,17 @@ struct Suspect<'a> {
 }
 
 impl Attempts {
-    /// What a request attempts; `None` for nearly all.
+    /// What was not looked at so far.
+    pub(crate) const fn unread(&self) -> Unread {
+        self.unread
+    }
+
+    /// What a request attempts, and what a tool's answer orders; `None` for nearly all. `begin` is the beginning of a
+    /// request's body of which parts went ahead.
     pub(crate) fn of(
         &mut self,
         observation: &Observation,
+        begin: &[u8],
         answer: &mut Answer<'_>,
     ) -> Option<Box<[Attempt]>> {
         let mut found = Vec::new();
@@ -136,55 +163,102 @@ impl Attempts {
                 let suspect = Suspect { place: place_of(field), name: name_of(list, field), raw };
                 self.look(&suspect, answer, &mut found);
             }
+            self.unread.values += u64::from(list.unread());
         }
-        self.document(observation, answer, &mut found);
-        self.header(observation, b"user-agent", answer, &mut found);
-        self.header(observation, b"referer", answer, &mut found);
-        (!found.is_empty()).then(|| found.into())
+        self.document(observation, begin, answer, &mut found);
+        self.headers(observation, answer, &mut found);
+        self.orders(observation, answer, &mut found);
+        if found.is_empty() {
+            return None;
+        }
+        self.unread.answers += u64::from(answer.is_longer());
+        Some(found.into())
     }
 
     /// What stands in front of a document of XML, and is no value of it.
-    fn document(&mut self, observation: &Observation, answer: &mut Answer<'_>, out: &mut Vec<Attempt>) {
+    fn document(
+        &mut self,
+        observation: &Observation,
+        begin: &[u8],
+        answer: &mut Answer<'_>,
+        out: &mut Vec<Attempt>,
+    ) {
         let Some(request) = observation.exchange.request.as_deref() else { return };
-        let begin = request.body.bytes.get(..MAX_VALUE).unwrap_or(&request.body.bytes);
+        let begin = if request.body.parts { begin } else { &request.body.bytes };
+        let begin = begin.get(..MAX_VALUE).unwrap_or(begin);
         if begin.trim_ascii_start().starts_with(b"<") && memchr::memmem::find(begin, b"<!").is_some() {
             let name = Box::default();
             self.judge(&Suspect { place: Place::Body, name, raw: begin }, &normal(begin), answer, out);
         }
     }
 
-    /// Standard header fields that programs log or parse.
-    fn header(
-        &mut self,
-        observation: &Observation,
-        name: &[u8],
-        answer: &mut Answer<'_>,
-        out: &mut Vec<Attempt>,
-    ) {
-        let Some(value) = observation.exchange.request_head().and_then(|head| head.header(name)) else {
+    /// Standard header fields that programs log or parse: lookups in any of them, and more in those that are told to people.
+    fn headers(&mut self, observation: &Observation, answer: &mut Answer<'_>, out: &mut Vec<Attempt>) {
+        let Some(head) = observation.exchange.request_head() else { return };
+        if memchr::memmem::find(&head.text, b"${").is_some() {
+            for (name, value) in head.headers() {
+                let told = [&b"user-agent"[..], b"referer"].iter().any(|known| name.is(known));
+                if !told && memchr::memmem::find(value.bytes(), b"${").is_some() {
+                    self.header(name.bytes(), value.bytes(), answer, out);
+                }
+            }
+        }
+        for name in [&b"user-agent"[..], b"referer"] {
+            let Some(value) = head.header(name) else { continue };
+            let raw = value.bytes();
+            if memchr::memchr3(b'$', b'\'', b'<', raw).is_some() || raw.starts_with(b"() {") {
+                self.header(name, raw, answer, out);
+            }
+        }
+    }
+
+    fn header(&mut self, name: &[u8], raw: &[u8], answer: &mut Answer<'_>, out: &mut Vec<Attempt>) {
+        let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'-';
+        let name: String = name.iter().filter(plain).take(48).map(|byte| char::from(*byte)).collect();
+        let suspect = Suspect { place: Place::Header, name: name.to_ascii_lowercase().into(), raw };
+        self.look(&suspect, answer, out);
+    }
+
+    /// Orders for a model in what a tool of the Model Context Protocol answers, or says of itself.
+    fn orders(&mut self, observation: &Observation, answer: &mut Answer<'_>, out: &mut Vec<Attempt>) {
+        let speaks = |said: &Said| said.speaks("mcp") && observation.exchange.response.is_some();
+        if !observation.said.as_deref().is_some_and(speaks) || out.len() >= MAX_ATTEMPTS {
             return;
-        };
-        let raw = value.bytes();
-        if memchr::memchr3(b'$', b'\'', b'<', raw).is_some() || raw.starts_with(b"() {") {
-            let name = String::from_utf8_lossy(name).into();
-            self.look(&Suspect { place: Place::Header, name, raw }, answer, out);
+        }
+        let mut text = answer.text().to_vec();
+        text.make_ascii_lowercase();
+        if self.signatures.get_or_insert_with(Signatures::new).orders(&text) {
+            let value = crate::payload::PathHash::ROOT.text(&text).get();
+            out.push(Attempt {
+                kind: AttemptKind::Prompt,
+                place: Place::Body,
+                name: Box::default(),
+                sure: true,
+                evidence: Evidence::None,
+                value,
+                truth: None,
+            });
         }
     }
 
     fn look(&mut self, suspect: &Suspect<'_>, answer: &mut Answer<'_>, out: &mut Vec<Attempt>) {
-        let text = normal(suspect.raw);
-        let is_document = matches!(text.as_slice(), [b'{', second, ..] if *second != b'{');
-        if text.starts_with(b"query") || text.starts_with(b"mutation") || is_document {
-            // Of a document or an object within a text, what is quoted can be a value of somebody's.
-            for part in text.split(|byte| *byte == b'"').skip(1).step_by(2).take(64) {
-                self.judge(suspect, part, answer, out);
-                if let Some(target) = ssrf::bare(part) {
-                    add(out, answer, suspect, (AttemptKind::Fetch, target.sure), part);
-                }
-            }
+        if is_serialised(suspect.raw) {
+            add(out, answer, suspect, (AttemptKind::Object, true), suspect.raw);
             return;
         }
-        self.judge(suspect, &text, answer, out);
+        let text = normal(suspect.raw);
+        // Of a document or an object within a text, what is quoted can be a value of somebody's.
+        let Some(parts) = parts(&text) else { return self.judge(suspect, &text, answer, out) };
+        let kinds = self.signatures.get_or_insert_with(Signatures::new).kinds(&text);
+        if let Some(object) = kinds.into_iter().find(|(kind, _)| *kind == AttemptKind::Object) {
+            add(out, answer, suspect, object, &text);
+        }
+        for part in parts {
+            self.judge(suspect, &part, answer, out);
+            if let Some(target) = ssrf::bare(&part) {
+                add(out, answer, suspect, (AttemptKind::Fetch, target.sure), &part);
+            }
+        }
     }
 
     fn judge(&mut self, suspect: &Suspect<'_>, text: &[u8], answer: &mut Answer<'_>, out: &mut Vec<Attempt>) {
@@ -207,29 +281,63 @@ fn add(
     if out.len() >= MAX_ATTEMPTS || out.iter().any(|one| one.kind == kind && one.name == suspect.name) {
         return;
     }
+    let truth = if kind == AttemptKind::Sql { condition::truth(text) } else { None };
     let evidence = answer.of(kind, text, suspect.raw);
     let value = crate::payload::PathHash::ROOT.text(text).get();
-    out.push(Attempt { kind, place: suspect.place, name: suspect.name.clone(), sure, evidence, value });
+    let sure = sure && is_meant(suspect, kind, truth);
+    out.push(Attempt {
+        kind,
+        place: suspect.place,
+        name: suspect.name.clone(),
+        sure,
+        evidence,
+        value,
+        truth,
+    });
 }
 
-/// Operators of a document database in the names of fields: `user[$ne]=x`, `{"user": {"$ne": null}}`.
-fn operators(list: &FieldList, out: &mut Vec<Attempt>) {
-    const OPERATORS: &[&[u8]] =
-        &[b"$ne", b"$gt", b"$gte", b"$lt", b"$lte", b"$nin", b"$regex", b"$where", b"$exists", b"$not"];
-    let is_operator = |name: &[u8]| {
-        OPERATORS.contains(&name)
-            || memchr::memmem::find(name, b"[$")
-                .and_then(|at| name.get(at + 1..name.len() - 1))
-                .is_some_and(|inner| OPERATORS.contains(&inner))
-    };
-    for field in list.fields().iter().filter(|field| is_operator(list.name(field))).take(2) {
-        let name = list.get(field.parent).map_or_else(Box::default, |parent| name_of(list, parent));
-        let place = place_of(field);
-        let value = field.hash;
-        let sure = true;
-        let kind = AttemptKind::NoSql;
-        out.push(Attempt { kind, place, name, sure, evidence: Evidence::None, value });
+/// Whether a pattern means in this field what it means elsewhere.
+fn is_meant(suspect: &Suspect<'_>, kind: AttemptKind, truth: Option<bool>) -> bool {
+    match kind {
+        AttemptKind::Fetch => suspect.place != Place::Header && !is_for_browsers(&suspect.name),
+        // Lines are what texts consist of, where they are no part of a head.
+        AttemptKind::Line => suspect.place != Place::Body,
+        AttemptKind::NoSql => true,
+        _ if is_secret(&suspect.name) => truth == Some(true),
+        _ => true,
     }
+}
+
+/// Operators of a document database in the names of fields: `user[$ne]=x`, `{"user": {"$ne": null}}`. Where a service takes
+/// filters so (`age[$gt]=18`) they are what it is for: beyond doubt are those that run code, and those instead of a credential.
+fn operators(list: &FieldList, out: &mut Vec<Attempt>) {
+    const CODE: &[&[u8]] = &[b"$where", b"$function", b"$accumulator", b"$expr"];
+    const OPERATORS: &[&[u8]] =
+        &[b"$ne", b"$gt", b"$gte", b"$lt", b"$lte", b"$nin", b"$in", b"$regex", b"$exists", b"$not"];
+    let operator = |name: &[u8]| -> Option<bool> {
+        let inner = memchr::memmem::find(name, b"[$").and_then(|at| name.get(at + 1..name.len() - 1));
+        let name = inner.unwrap_or(name);
+        (CODE.contains(&name)).then_some(true).or_else(|| OPERATORS.contains(&name).then_some(false))
+    };
+    let found = list.fields().iter().filter_map(|field| Some((field, operator(list.name(field))?)));
+    for (field, is_code) in found.take(2) {
+        let name = match field.step {
+            Step::Query => name_of(list, field),
+            _ => list.get(field.parent).map_or_else(Box::default, |parent| name_of(list, parent)),
+        };
+        let sure = is_code || is_credential(&name);
+        let (place, value) = (place_of(field), field.hash);
+        let (kind, evidence) = (AttemptKind::NoSql, Evidence::None);
+        out.push(Attempt { kind, place, name, sure, evidence, value, truth: None });
+    }
+}
+
+/// Whether a field tells who somebody is, or proves it.
+fn is_credential(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    ["user", "login", "mail", "pass", "pwd", "token", "otp", "secret"].iter().any(|word| name.contains(word))
+        || name == "pin"
+        || name == "code"
 }
 
 const fn place_of(field: &Field) -> Place {
@@ -249,26 +357,6 @@ fn name_of(list: &FieldList, field: &Field) -> Box<str> {
     }
     let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-[]".contains(byte);
     list.name(field).iter().filter(plain).take(48).map(|byte| char::from(*byte)).collect::<String>().into()
-}
-
-/// A value in lower case, decoded where it is encoded once more, without what SQL and URLs allow between words.
-fn normal(raw: &[u8]) -> Vec<u8> {
-    let mut text = raw.get(..MAX_VALUE).unwrap_or(raw).to_vec();
-    for _ in 0..2 {
-        let encoded = text
-            .windows(3)
-            .any(|three| matches!(three, [b'%', a, b] if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()));
-        if !encoded {
-            break;
-        }
-        text = percent::decode(&text, MAX_VALUE);
-    }
-    text.make_ascii_lowercase();
-    while let Some(at) = memchr::memmem::find(&text, b"/*") {
-        let Some(end) = text.get(at + 2..).and_then(|rest| memchr::memmem::find(rest, b"*/")) else { break };
-        text.splice(at..at + end + 4, [b' ']);
-    }
-    text
 }
 
 #[cfg(test)]

@@ -10,14 +10,7 @@ pub(super) struct Target {
 
 /// The target of a URL inside; `None` of anything else. Relative and other URLs are what APIs are made for.
 pub(super) fn target(text: &[u8]) -> Option<Target> {
-    let text = text.trim_ascii();
-    let at = memchr::memmem::find(text, b"://")?;
-    let scheme = text.get(..at)?;
-    let is_fetched = [&b"http"[..], b"https", b"gopher", b"dict", b"ftp", b"ldap", b"tftp"].contains(&scheme);
-    if !is_fetched {
-        return None;
-    }
-    let rest = text.get(at + 3..)?;
+    let (scheme, rest) = split(text.trim_ascii())?;
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\')).unwrap_or(rest.len());
     let authority = rest.get(..end)?;
     let host = authority.rsplit(|byte| *byte == b'@').next()?;
@@ -26,8 +19,29 @@ pub(super) fn target(text: &[u8]) -> Option<Target> {
         _ => host.split(|byte| *byte == b':').next()?,
     };
     let host = std::str::from_utf8(host).ok().filter(|host| !host.is_empty() && host.len() <= 64)?;
+    // Names that public resolvers have for any address: `10.0.0.1.nip.io`.
+    let host =
+        [".nip.io", ".sslip.io", ".xip.io"].iter().find_map(|zone| host.strip_suffix(zone)).unwrap_or(host);
     let sure = matches!(scheme, b"gopher" | b"dict" | b"tftp") || is_own(host) || is_metadata(host);
+    // Without a scheme it is what browsers and programs put together, unless it is beyond doubt.
+    if scheme.is_empty() && !is_metadata(host) {
+        return None;
+    }
     (sure || is_inside(host)).then_some(Target { sure })
+}
+
+/// Scheme and what follows it; slashes may be turned, and the scheme left out.
+fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    if let Some(rest) = text.strip_prefix(b"//") {
+        return Some((b"", rest));
+    }
+    let colon = memchr::memchr(b':', text.get(..8).unwrap_or(text))?;
+    let (scheme, rest) = text.split_at_checked(colon)?;
+    let is_fetched = [&b"http"[..], b"https", b"gopher", b"dict", b"ftp", b"ldap", b"tftp"].contains(&scheme);
+    match rest.get(1..)? {
+        [b'/' | b'\\', b'/' | b'\\', rest @ ..] if is_fetched => Some((scheme, rest)),
+        _ => None,
+    }
 }
 
 /// An address inside that stands alone, as arguments of a document have it: it proves nothing by itself.
@@ -42,15 +56,34 @@ fn address(host: &str) -> Option<IpAddr> {
         return Some(address.to_canonical());
     }
     // Other ways to write the same: one number, in decimal or hexadecimal.
-    let number = match host.strip_prefix("0x") {
-        Some(digits) => u32::from_str_radix(digits, 16).ok(),
-        None => host.parse::<u32>().ok().filter(|_| host.len() >= 8),
-    };
-    number.map(|bits| IpAddr::V4(Ipv4Addr::from_bits(bits)))
+    // As `inet_aton` takes them: one to four numbers, decimal, octal or hexadecimal, the last of which fills the rest.
+    let mut numbers = [0_u32; 4];
+    let mut count = 0;
+    for part in host.split('.') {
+        *numbers.get_mut(count)? = number(part)?;
+        count += 1;
+    }
+    if count == 1 && host.len() < 8 && !host.starts_with('0') {
+        return None;
+    }
+    let (last, before) = numbers.get(..count)?.split_last()?;
+    let mut bits = *last;
+    for (at, number) in before.iter().enumerate() {
+        bits |= number.checked_shl(24 - 8 * u32::try_from(at).ok()?).filter(|_| *number < 256)?;
+    }
+    Some(IpAddr::V4(Ipv4Addr::from_bits(bits)))
+}
+
+fn number(text: &str) -> Option<u32> {
+    match text.as_bytes() {
+        [b'0', b'x', ..] => u32::from_str_radix(text.get(2..)?, 16).ok(),
+        [b'0', _, ..] => u32::from_str_radix(text, 8).ok(),
+        _ => text.parse().ok(),
+    }
 }
 
 fn is_own(host: &str) -> bool {
-    matches!(host, "localhost" | "0" | "localtest.me" | "127.1")
+    matches!(host, "localhost" | "0" | "localtest.me")
         || host.ends_with(".localhost")
         || address(host).is_some_and(|address| address.is_loopback() || address.is_unspecified())
 }

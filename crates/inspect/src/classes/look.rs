@@ -45,6 +45,23 @@ pub(crate) struct Taking {
     around: Set,
     /// Whether classes of the configuration are to be asked.
     own: bool,
+    /// For each form the lengths, as bits, of values that no class takes whatever they begin with: of texts, and of numbers.
+    quiet: [[u64; 2]; FORMS],
+}
+
+impl Taking {
+    /// Whether a value is of no class by its form and length alone, as most values are.
+    #[inline]
+    pub(crate) fn is_quiet(&self, seen: &Seen<'_>) -> bool {
+        let Seen { text, made, is_number, len } = *seen;
+        let [texts, numbers] = self.quiet.get(Form::of_made(made) as usize).copied().unwrap_or_default();
+        let quiet = if is_number { numbers } else { texts };
+        let white = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_whitespace);
+        len < 64
+            && text.len() as u64 == len
+            && quiet >> len & 1 == 1
+            && !(made.has(Made::SPACE | Made::MARK) && (white(text.first()) || white(text.last())))
+    }
 }
 
 /// Words that a value began with, of which none is anything, and what they say of the word behind them.
@@ -368,13 +385,23 @@ impl Classes {
     }
 
     /// What names say, made ready for the values of a field.
-    pub(crate) const fn taking(&self, clues: Clues) -> Taking {
-        Taking {
-            clues,
-            taken: self.unnamed | clues.own | clues.near,
-            around: self.unnamed,
-            own: clues.configured | self.unnamed_own != 0,
+    pub(crate) fn taking(&self, clues: Clues) -> Taking {
+        let taken = self.unnamed | clues.own | clues.near;
+        let own = clues.configured | self.unnamed_own != 0;
+        let mut quiet = [[0; 2]; FORMS];
+        // Texts of several words and addresses of mail are looked through, whatever their length.
+        let told = |form: usize| !own && form != Form::Text as usize && form != Form::Mail as usize;
+        for (_, (lengths, quiet)) in
+            self.gates.iter().zip(&mut quiet).enumerate().filter(|(form, _)| told(*form))
+        {
+            for (len, set) in lengths.iter().enumerate().take(64) {
+                let none = |set: Set| u64::from(set & taken == 0) << len;
+                let [texts, numbers] = quiet;
+                *texts |= none(*set);
+                *numbers |= none(*set & !self.texts);
+            }
         }
+        Taking { clues, taken, around: self.unnamed, own, quiet }
     }
 
     /// Whether a value may be of a class at all. What is not is not looked at, as nearly all values are. `lead` is what a

@@ -14,9 +14,21 @@ const MAX_WORDS: usize = 32;
 /// Characters of a word: what is longer is no name of a role.
 const MAX_WORD: usize = 64;
 
-/// Claims that name whom a token is about (OpenID Connect Core, 5.1, and what issuers add).
-const NAMES: &[&str] =
-    &["sub", "preferred_username", "username", "user_name", "user_id", "uid", "email", "upn"];
+/// Claims that name whom a token is about (OpenID Connect Core, 5.1, and what issuers add), and to which tenant they belong.
+const NAMES: &[&str] = &[
+    "sub",
+    "preferred_username",
+    "username",
+    "user_name",
+    "user_id",
+    "uid",
+    "email",
+    "upn",
+    "tenant",
+    "tenant_id",
+    "tid",
+    "org_id",
+];
 
 /// A word that an API uses for a role, a scope or an algorithm: at most 64 of letters, digits and `_ . : / - * +`, one letter
 /// among them. Anything else may be a person's, and is not kept.
@@ -120,7 +132,7 @@ pub struct Claims {
     pub issuer: Option<Token>,
     /// The subject alone.
     pub subject: Option<Token>,
-    /// Hashes of what names the subject: its identifier, its user name, its e-mail address.
+    /// Hashes of what names the subject: its identifier, its user name, its e-mail address, its tenant.
     pub names: Vec<u64>,
     /// For whom it is; of several the first.
     pub audience: Option<Token>,

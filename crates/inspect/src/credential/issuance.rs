@@ -6,7 +6,7 @@ use super::{Claims, Credentials, is_session};
 use crate::payload::{Login, Wanted};
 use crate::{Credential, CredentialKind, Domain, Observation, Place, Token};
 use std::sync::Arc;
-use tapwire_protocol::{Exchange, Head};
+use tapwire_protocol::Head;
 
 /// Credentials kept of one answer.
 const MAX_ISSUED: usize = 8;
@@ -113,12 +113,14 @@ impl Credentials {
         (!name.is_empty()).then(|| self.tokens.token(Domain::Identity, name))
     }
 
-    /// What an exchange does to credentials, by its heads, its path and what its bodies say.
+    /// What an exchange does to credentials, by its heads, its path and what its bodies say; `text` gives the beginning of the
+    /// answer's content.
     pub(crate) fn issuance(
         &mut self,
         observation: &Observation,
         asked: Option<&Login>,
         answered: Option<&Login>,
+        text: &dyn Fn() -> Vec<u8>,
     ) -> Option<Box<Issuance>> {
         let exchange = &observation.exchange;
         if exchange.child.is_some() {
@@ -142,7 +144,7 @@ impl Credentials {
             return None;
         }
         issuance.succeeded = response.is_some_and(succeeded);
-        issuance.says_failed = issuance.issued.is_empty() && says_failed(exchange);
+        issuance.says_failed = issuance.issued.is_empty() && says_failed(&text());
         basic(&mut issuance, &observation.credentials);
         Some(Box::new(issuance))
     }
@@ -311,7 +313,7 @@ fn succeeded(head: &Head) -> bool {
 }
 
 /// Whether the beginning of an answer says in words that a login failed.
-fn says_failed(exchange: &Exchange) -> bool {
+fn says_failed(answer: &[u8]) -> bool {
     const WORDS: &[&[u8]] = &[
         b"fail",
         b"invalid",
@@ -329,8 +331,7 @@ fn says_failed(exchange: &Exchange) -> bool {
         b"bad credentials",
         b"locked",
     ];
-    let Some(body) = exchange.response.as_deref().map(|response| &response.body.bytes) else { return false };
-    let begin = body.get(..SAID).unwrap_or(body).to_ascii_lowercase();
+    let begin = answer.get(..SAID).unwrap_or(answer).to_ascii_lowercase();
     WORDS.iter().any(|word| memchr::memmem::find(&begin, word).is_some())
 }
 

@@ -9,7 +9,7 @@ use crate::{Parameter, PathSegment, percent};
 use tapwire_protocol::Head;
 
 /// Bytes of a name or value that are decoded.
-const KEPT: usize = 1024;
+const KEPT: usize = super::ODD_BYTES;
 
 /// Marks that keep parameters of one name apart by their place.
 const SEGMENT: u8 = b'/';
@@ -33,6 +33,11 @@ impl HeadFields {
         heads
     }
 
+    /// Takes the memory of a list that nobody looks at any more.
+    pub(crate) fn reuse(&mut self, list: Option<Box<FieldList>>) {
+        list.into_iter().for_each(|list| self.fields.reuse(list));
+    }
+
     /// Those of a request.
     pub(crate) fn of_request(
         &mut self,
@@ -47,7 +52,8 @@ impl HeadFields {
             self.value.clear();
             let raw = head.slice(parameter.value).bytes();
             percent::decode_form(raw, KEPT, &mut self.value);
-            let left_out = raw.len().saturating_sub(KEPT * 3);
+            let is_cut = self.value.len() >= KEPT && raw.len() > KEPT;
+            let left_out = raw.len().saturating_sub(KEPT * 3).max(is_cut.into());
             self.tell(Step::Query, QUERY, left_out);
         }
         for (name, value) in head.headers() {

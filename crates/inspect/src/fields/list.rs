@@ -260,6 +260,8 @@ pub struct FieldList {
     /// Field, start and length of texts with marks that programs read.
     pub(super) odd: Vec<(FieldIndex, u32, u32)>,
     pub(super) odd_texts: Vec<u8>,
+    /// Such texts that found no room, or go on behind what is kept.
+    pub(super) odd_unread: u32,
     /// Whether a name has a `$` in it.
     pub(super) operators: bool,
 }
@@ -287,17 +289,39 @@ impl FieldList {
             + self.odd_texts.capacity()
     }
 
-    /// Values that name something, in the order they came, at most 128.
+    /// Empties it, and keeps its memory.
+    pub(super) fn clear(&mut self) {
+        let Self { fields, texts, samples, beyond, order, ids, odd, odd_texts, operators, odd_unread } = self;
+        (*beyond, *order, *operators, *odd_unread) = (0, 0, false, 0);
+        fields.clear();
+        texts.clear();
+        samples.clear();
+        ids.clear();
+        odd.clear();
+        odd_texts.clear();
+    }
+
+    /// Values that name something, in the order they came, at most as many as the configuration says, usually 128.
     pub fn ids(&self) -> &[IdValue] {
         &self.ids
     }
 
-    /// Texts with marks that programs read, each with its field: at most 16, 2,048 bytes of each. Content.
+    /// Texts with marks that programs read that are not among [`FieldList::odd`], or not whole.
+    pub const fn unread(&self) -> u32 {
+        self.odd_unread
+    }
+
+    /// Texts with marks that programs read, each with its field: at most 64, 2,048 bytes of each. Content.
     pub fn odd(&self) -> impl Iterator<Item = (&Field, &[u8])> {
         self.odd.iter().filter_map(|(at, start, len)| {
             let start = *start as usize;
             Some((self.get(*at)?, self.odd_texts.get(start..start + *len as usize)?))
         })
+    }
+
+    /// Leaves out these texts: of answers nobody asks for them.
+    pub(crate) fn forget_odd(&mut self) {
+        (self.odd, self.odd_texts, self.odd_unread) = (Vec::new(), Vec::new(), 0);
     }
 
     /// Whether a field's name has a `$` in it, as operators of databases do.

@@ -17,6 +17,7 @@ pub use formats::{Format, Formats};
 pub(crate) use head::HeadFields;
 pub use list::{Bounds, ClassHits, Field, FieldIndex, FieldList, Kind, Kinds, Lengths, Step, push_step};
 
+use crate::attempts::is_serialised;
 use crate::classes::{Classes, Seen};
 use crate::ids::{IdKey, IdValue, MAX_IDS};
 use crate::made::Made;
@@ -38,9 +39,9 @@ pub(crate) const MAX_NAME: usize = 128;
 /// Bytes of a value that are looked at.
 pub(crate) const VALUE_BYTES: usize = 256;
 /// Texts with marks that programs read, bytes of one and of all.
-const MAX_ODD: usize = 16;
+const MAX_ODD: usize = 64;
 pub(crate) const ODD_BYTES: usize = 2048;
-const MAX_ODD_TEXTS: usize = 8 << 10;
+const MAX_ODD_TEXTS: usize = 16 << 10;
 /// Different texts kept of one field, and the longest of them.
 const MAX_SAMPLES: u8 = 12;
 const MAX_SAMPLE: usize = 32;
@@ -52,6 +53,10 @@ pub struct Equipment {
     pub(crate) classes: Arc<Classes>,
     /// What hashes identifiers.
     pub(crate) ids: IdKey,
+    /// Whether texts with marks that programs read are kept, for who looks for attacks: of requests.
+    pub(crate) odd: bool,
+    /// Identifiers kept of one body.
+    pub(crate) max_ids: usize,
 }
 
 /// Collects the fields of one body after the other; its table serves again.
@@ -59,8 +64,13 @@ pub(crate) struct Fields {
     /// Index of a field plus one; 0 is free.
     slots: Box<[u16; SLOTS]>,
     list: FieldList,
+    /// A used list, whose memory the next body takes.
+    spare: Option<Box<FieldList>>,
     clues: NameClues,
     ids: IdKey,
+    /// Whether texts with marks that programs read are kept.
+    odd: bool,
+    max_ids: usize,
     /// Capacities that the last body needed.
     usual: (usize, usize, usize),
 }
@@ -70,8 +80,11 @@ impl Default for Fields {
         Self {
             slots: Box::new([0; SLOTS]),
             list: FieldList::default(),
+            spare: None,
             clues: NameClues::default(),
             ids: IdKey::default(),
+            odd: false,
+            max_ids: MAX_IDS,
             usual: (0, 0, 0),
         }
     }
@@ -90,7 +103,8 @@ impl Fields {
     /// Looks for these data classes from now on, and hashes identifiers so.
     pub(crate) fn equip(&mut self, equipment: &Equipment) {
         self.clues.equip(&equipment.classes);
-        self.ids = equipment.ids;
+        (self.ids, self.max_ids) = (equipment.ids, equipment.max_ids);
+        self.odd = equipment.odd;
     }
 
     /// Another document of the body begins.
@@ -175,14 +189,20 @@ impl Fields {
             field.formats = field.formats.and(Formats::of_made(text, len, made));
         }
         let (many, step, names) = (field.many, field.step, field.names);
-        if names && len == text.len() {
+        // Who counts persons wants every address, whatever its field is called.
+        let counted = self.max_ids > MAX_IDS && memchr::memchr(b'@', text).is_some();
+        if (names || counted) && len == text.len() {
             self.identify(at, text);
         }
-        if made.has(Made::ODD)
-            || made.has(Made::SLASH) && made.has(Made::DOT | Made::COLON)
-            || len > VALUE_BYTES
+        if self.odd
+            && (made.has(Made::ODD)
+                || made.has(Made::SLASH) && made.has(Made::DOT | Made::COLON)
+                || read.first() == Some(&b'/')
+                || made.has(Made::OF_URI) && memchr::memchr(b'%', text).is_some()
+                || len > VALUE_BYTES
+                || is_serialised(read))
         {
-            self.keep_odd(at, read);
+            self.keep_odd(at, read, len);
         }
         let hit = self.look(at, step, &Seen { text, made, is_number: false, len: len as u64 });
         if !many {
@@ -237,12 +257,19 @@ impl Fields {
         }
         self.slots.fill(0);
         self.clues.end();
-        let mut list = std::mem::take(&mut self.list);
+        let mut list = self.spare.take().unwrap_or_default();
+        std::mem::swap(&mut self.list, &mut list);
         self.usual = (list.fields.len(), list.texts.len(), list.samples.len());
         list.order = list.fields.iter().fold(PathHash::ROOT.get(), |order, field| {
             (order ^ field.hash).wrapping_mul(0x9e37_79b9_7f4a_7c15).rotate_left(29)
         });
-        Some(Box::new(list))
+        Some(list)
+    }
+
+    /// Takes the memory of a list that nobody looks at any more.
+    pub(crate) fn reuse(&mut self, mut list: Box<FieldList>) {
+        list.clear();
+        self.spare = Some(list);
     }
 
     /// A field to count a value in; a value whose field found no room is counted.
@@ -288,8 +315,8 @@ impl Fields {
 
     /// Keeps what a value names, as a hash.
     #[inline(never)]
-    fn identify(&mut self, at: FieldIndex, text: &[u8]) {
-        if self.list.ids.len() < MAX_IDS
+    pub(crate) fn identify(&mut self, at: FieldIndex, text: &[u8]) {
+        if self.list.ids.len() < self.max_ids
             && let Some(hash) = self.ids.hash(text)
         {
             self.list.ids.push(IdValue { field: at, hash });
@@ -298,13 +325,16 @@ impl Fields {
 
     /// Keeps a text with marks that programs read, for who looks for attacks in it.
     #[inline(never)]
-    fn keep_odd(&mut self, at: FieldIndex, text: &[u8]) {
+    fn keep_odd(&mut self, at: FieldIndex, text: &[u8], len: usize) {
         let text = text.get(..ODD_BYTES).unwrap_or(text);
         let list = &mut self.list;
+        list.odd_unread += u32::from(len > text.len());
         if list.odd.len() < MAX_ODD && list.odd_texts.len() + text.len() <= MAX_ODD_TEXTS {
             let start = u32::try_from(list.odd_texts.len()).unwrap_or(u32::MAX);
             list.odd_texts.extend_from_slice(text);
             list.odd.push((at, start, u32::try_from(text.len()).unwrap_or(0)));
+        } else if len <= text.len() {
+            list.odd_unread += 1;
         }
     }
 
@@ -421,8 +451,8 @@ fn field(wanted: Wanted<'_>, parent: FieldIndex, name: (u32, u16)) -> Field {
     }
 }
 
-/// A number in decimal.
-pub(crate) fn digits(mut number: u32, room: &mut [u8; 10]) -> &[u8] {
+/// A number in decimal, as it stands in paths and in JSON, where there is room for it.
+pub(crate) fn digits<const ROOM: usize>(mut number: u64, room: &mut [u8; ROOM]) -> &[u8] {
     let mut at = room.len();
     for slot in room.iter_mut().rev() {
         *slot = b'0' + u8::try_from(number % 10).unwrap_or(0);

@@ -85,7 +85,9 @@ impl NameClues {
     pub(super) fn may_take(&self, field: usize, seen: &Seen<'_>) -> bool {
         let known = self.fields.get(field).and_then(|at| self.distinct.get(usize::from(*at)));
         match (&self.classes, known) {
-            (Some(classes), Some(taking)) => classes.may_take(taking, seen, self.leads.get(field % LEADS)),
+            (Some(classes), Some(taking)) => {
+                !taking.is_quiet(seen) && classes.may_take(taking, seen, self.leads.get(field % LEADS))
+            }
             _ => false,
         }
     }

@@ -6,7 +6,7 @@ use super::notes::Notes;
 use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::fields::Equipment;
-use crate::fields::{FieldIndex, Fields, Kind};
+use crate::fields::{FieldIndex, FieldList, Fields, Kind};
 use crate::style::{Name, Operation, Said, Spoken, Style};
 use crate::{PayloadState, percent};
 
@@ -63,6 +63,10 @@ enum Ask {
 }
 
 impl PayloadParser for Form {
+    fn reuse(&mut self, list: Box<FieldList>) {
+        self.fields.reuse(list);
+    }
+
     fn equip(&mut self, equipment: &Equipment) {
         self.fields.equip(equipment);
     }

@@ -8,6 +8,7 @@ mod keys;
 mod members;
 mod numbers;
 mod places;
+mod rows;
 mod strings;
 
 use self::gather::Gather;
@@ -20,7 +21,7 @@ use super::paths::{KEY_BYTES, KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
 use crate::fields::Equipment;
-use crate::fields::{FieldIndex, Fields, Kind, ODD_BYTES, Step};
+use crate::fields::{FieldIndex, FieldList, Fields, Kind, ODD_BYTES, Step};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     name: "json",
@@ -198,6 +199,10 @@ pub(super) fn note(pieces: &[&[u8]]) -> Notes {
 }
 
 impl PayloadParser for Json {
+    fn reuse(&mut self, list: Box<FieldList>) {
+        self.fields.reuse(list);
+    }
+
     fn equip(&mut self, equipment: &Equipment) {
         self.fields.equip(equipment);
     }

@@ -70,6 +70,10 @@ pub trait PayloadParser: Send {
     /// Ends the body and makes the parser ready for another. `whole` says that the body's last byte was fed.
     fn finish(&mut self, whole: bool) -> Reading;
 
+    /// Takes the memory of a list of fields that nobody looks at any more.
+    #[allow(clippy::boxed_local, reason = "a list that is not wanted ends here")]
+    fn reuse(&mut self, _list: Box<FieldList>) {}
+
     /// Bytes that the open body has made it hold beyond what it always does.
     fn held(&self) -> usize {
         0

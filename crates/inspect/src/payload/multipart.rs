@@ -7,7 +7,7 @@ use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
 use crate::fields::Equipment;
-use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
+use crate::fields::{FieldIndex, FieldList, Fields, Kind, ODD_BYTES, Step};
 use crate::style::{Fact, Facts, Name, Said, Spoken, Style};
 
 pub(super) const FORMAT: PayloadFormat = PayloadFormat {
@@ -79,6 +79,10 @@ struct Multipart {
 }
 
 impl PayloadParser for Multipart {
+    fn reuse(&mut self, list: Box<FieldList>) {
+        self.fields.reuse(list);
+    }
+
     fn equip(&mut self, equipment: &Equipment) {
         self.fields.equip(equipment);
     }
@@ -254,7 +258,7 @@ impl Multipart {
             return;
         }
         self.part.bytes += bytes.len() as u64;
-        let room = VALUE_BYTES.saturating_sub(self.value.len()).min(bytes.len());
+        let room = ODD_BYTES.saturating_sub(self.value.len()).min(bytes.len());
         self.value.extend_from_slice(bytes.get(..room).unwrap_or_default());
         if self.login.is_open() {
             self.login.value(bytes);

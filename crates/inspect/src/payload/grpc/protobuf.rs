@@ -16,6 +16,9 @@ const MAX_FIELDS: usize = 64;
 /// Texts that are kept of a body, and the longest of them in bytes.
 const MAX_TEXTS: usize = 16;
 const MAX_TEXT: usize = 256;
+/// The smallest number and the longest text that may name something.
+const LEAST_ID: u64 = 100;
+const MAX_ID: usize = 64;
 /// The largest field number.
 const MAX_NUMBER: u64 = (1 << 29) - 1;
 
@@ -165,7 +168,7 @@ impl Schema {
             Value::Length(bytes) => guess(bytes, numbers.len()),
         };
         self.vote(numbers, kind, sure);
-        let (at, _) = self.fields.member(around, path, fields::digits(field.number, &mut [0; 10]));
+        let (at, _) = self.fields.member(around, path, fields::digits(field.number.into(), &mut [0; 10]));
         self.tell(at, kind, &field.value);
         if let (Kind::Text, Value::Length(text)) = (kind, &field.value)
             && (1..=MAX_TEXT).contains(&text.len())
@@ -180,6 +183,16 @@ impl Schema {
 
     /// Tells what a value seems to be. Of eight and of four bytes nothing says whether they are a fraction.
     fn tell(&mut self, at: FieldIndex, kind: Kind, value: &Value<'_>) {
+        // Without names any short value may name something.
+        match (kind, value) {
+            (_, Value::Varint(number)) if *number >= LEAST_ID => {
+                self.fields.identify(at, fields::digits(*number, &mut [0; 20]))
+            }
+            (Kind::Text, Value::Length(text)) if (4..=MAX_ID).contains(&text.len()) => {
+                self.fields.identify(at, text)
+            }
+            _ => {}
+        }
         match (kind, value) {
             #[allow(clippy::cast_precision_loss, reason = "a bound")]
             (_, Value::Varint(number)) => self.fields.amount(at, Is::Integer, Some(*number as f64)),

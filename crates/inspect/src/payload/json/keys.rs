@@ -11,6 +11,7 @@ use crate::payload::Wanted;
 impl Json {
     /// Behind a value: most often the next member follows at once.
     pub(super) fn next<'a>(&mut self, bytes: &'a [u8]) -> &'a [u8] {
+        let bytes = self.rows(bytes);
         let key = match bytes {
             [b',', b'"', key @ ..] | [b',', b' ', b'"', key @ ..] => Some(key),
             _ => None,
@@ -61,7 +62,7 @@ impl Json {
         }
         let plain = plain && len <= MAX_NAME;
         let member = Member { place: top.place.member(key), wanted: Wanted::by_name(key), plain };
-        self.members.met(top.field, top.last, field, member);
+        self.members.met(top.field, top.last, field, member, key);
         top.last = field;
         self.member_began(member, key);
     }

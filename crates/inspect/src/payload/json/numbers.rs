@@ -33,6 +33,11 @@ impl Number {
         }
     }
 
+    /// What a number is that ends here.
+    pub(super) const fn kind(self) -> Kind {
+        if matches!(self, Self::Zero | Self::Integer) { Kind::Integer } else { Kind::Number }
+    }
+
     pub(super) const fn may_end(self) -> bool {
         matches!(self, Self::Zero | Self::Integer | Self::Fraction | Self::ExponentDigits)
     }
@@ -86,8 +91,7 @@ impl Json {
 
     pub(super) fn number_ended(&mut self, number: Number, digits: &[u8], value: Option<f64>) {
         self.wanted_digits(digits);
-        let whole = matches!(number, Number::Zero | Number::Integer);
-        let kind = if whole { Kind::Integer } else { Kind::Number };
+        let kind = number.kind();
         if self.text.is_empty() {
             let digits = digits.get(..KEPT).unwrap_or(digits);
             self.fields.number(self.field, kind, digits, value);
@@ -99,7 +103,7 @@ impl Json {
 }
 
 /// A number without exponent that is here whole, as something follows it, and its value where that is read at once.
-fn whole_number(bytes: &[u8]) -> Option<(&[u8], Number, Option<f64>)> {
+pub(super) fn whole_number(bytes: &[u8]) -> Option<(&[u8], Number, Option<f64>)> {
     let begin = usize::from(bytes.first() == Some(&b'-'));
     let (len, mut sum) = digits(bytes.get(begin..)?, 0);
     let mut end = begin + len;

@@ -10,6 +10,44 @@ fn read(pieces: &[&[u8]]) -> Reading {
     json.finish(true)
 }
 
+/// The same with data classes and keys of identifiers, as inspectors read.
+fn equipped(pieces: &[&[u8]]) -> Reading {
+    let mut json = Json::default();
+    json.equip(&Equipment {
+        classes: Default::default(),
+        ids: crate::ids::IdKey::new([7; 16]),
+        max_ids: crate::ids::MAX_IDS,
+        odd: true,
+    });
+    pieces.iter().for_each(|piece| json.feed(piece));
+    json.finish(true)
+}
+
+/// A document with rows that are mostly alike: each with a kind of row, a number that its values are made of, and a kind of
+/// value that differs.
+fn rows_of(rows: &[(u8, u16, u8)]) -> String {
+    let row = |(kind, number, value): &(u8, u16, u8)| {
+        let value = match value {
+            0 => "null".to_owned(),
+            1 => "true".to_owned(),
+            2 => format!("-{number}.5"),
+            3 => format!("\"a\\u00{:02x}b\"", number % 256),
+            4 => format!("{{\"id\":{number},\"sku\":[{number}]}}"),
+            5 => format!("\"jane{number}@example.com\""),
+            _ => format!("\"item {number}\""),
+        };
+        let id = format!("\"id\":{number},\"created_at_time\":\"2024-05-{:02}\"", number % 31 + 1);
+        match kind {
+            0 => format!("{{\"v\":{value},{id}}}"),
+            1 => format!("{{ {id}, \"password\": \"p{number}\" , \"v\":{value}}}"),
+            2 => "{}".to_owned(),
+            _ => format!("{{{id},\"owner_id\":\"{number}\",\"v\":{value},\"last\":false}}"),
+        }
+    };
+    let rows: Vec<String> = rows.iter().map(row).collect();
+    format!("{{\"id\":7,\"items\":[{}],\"a\":{{\"b\":[{}]}},\"end\":1}}", rows.join(","), rows.join(","))
+}
+
 fn state(text: &str) -> PayloadState {
     read(&[text.as_bytes()]).state
 }
@@ -230,6 +268,17 @@ proptest! {
         let bytes = text.as_bytes();
         let each: Vec<_> = (0..bytes.len()).collect();
         prop_assert_eq!(read(&split(bytes, &each)), read(&[bytes]), "{}", text);
+    }
+
+    #[test]
+    fn rows_read_like_single_bytes(rows in prop::collection::vec((0..6_u8, any::<u16>(), 0..7_u8), 0..40), flip in any::<(usize, u8)>()) {
+        let text = rows_of(&rows);
+        let each: Vec<usize> = (0..text.len()).collect();
+        prop_assert_eq!(equipped(&split(text.as_bytes(), &each)), equipped(&[text.as_bytes()]), "{}", text);
+        let mut bytes = text.into_bytes();
+        let at = flip.0 % bytes.len();
+        bytes[at] = flip.1;
+        prop_assert_eq!(equipped(&split(&bytes, &each)), equipped(&[&bytes]));
     }
 
     #[test]

@@ -15,7 +15,7 @@ use super::paths::{KeyPaths, PathHash};
 use super::{PayloadFormat, PayloadParser, Reading};
 use crate::PayloadState;
 use crate::fields::Equipment;
-use crate::fields::{FieldIndex, Fields, Kind, Step, VALUE_BYTES};
+use crate::fields::{FieldIndex, FieldList, Fields, Kind, ODD_BYTES, Step};
 use crate::style::Name;
 use tapwire_protocol::{Anomalies, Anomaly};
 use tokens::{Token, Tokenizer};
@@ -89,7 +89,7 @@ impl Content {
 
     fn add(&mut self, text: &[u8]) {
         let text = if self.trimmed == 0 { text.trim_ascii_start() } else { text };
-        let room = VALUE_BYTES.saturating_sub(self.begin.len()).min(text.len());
+        let room = ODD_BYTES.saturating_sub(self.begin.len()).min(text.len());
         self.begin.extend_from_slice(text.get(..room).unwrap_or_default());
         let trimmed = text.trim_ascii_end().len();
         if trimmed > 0 {
@@ -164,6 +164,10 @@ impl Default for Reader {
 }
 
 impl PayloadParser for Xml {
+    fn reuse(&mut self, list: Box<FieldList>) {
+        self.reader.fields.reuse(list);
+    }
+
     fn equip(&mut self, equipment: &Equipment) {
         self.reader.fields.equip(equipment);
     }
