@@ -1,5 +1,6 @@
 //! A call: an observation placed in what is learned.
 
+use crate::hours::Standing;
 use crate::principals::Caller;
 use crate::relations::Relations;
 use std::sync::Arc;
@@ -72,4 +73,6 @@ pub struct Call {
     pub caller: Caller,
     /// What relates it to the calls of others.
     pub relations: Relations,
+    /// How its caller's hour stands to those of peers.
+    pub standing: Standing,
 }

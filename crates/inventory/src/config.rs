@@ -36,6 +36,12 @@ pub struct Config {
     pub max_series_scopes: usize,
     /// When a service counts as silent.
     pub silence: Silence,
+    /// Hours of callers at endpoints that are kept while they go on; 64 bytes each.
+    pub max_hours: usize,
+    /// Groups of callers that are compared; about 13 KiB each.
+    pub max_peer_groups: usize,
+    /// Quotas that are declared.
+    pub quotas: Vec<crate::Declared>,
     /// What describes services beforehand.
     pub descriptions: Vec<Given>,
     /// What files say of the network.
@@ -58,6 +64,9 @@ impl Config {
             max_sessions: 200_000,
             classes: Arc::default(),
             max_series_scopes: 48,
+            max_hours: 250_000,
+            max_peer_groups: 2_000,
+            quotas: Vec::new(),
             silence: Silence::USUAL,
             descriptions: Vec::new(),
             context: Arc::default(),

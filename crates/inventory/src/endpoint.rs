@@ -324,7 +324,8 @@ impl Endpoint {
 
 /// A segment of a template, counted from 0.
 pub(crate) fn template_segment(template: &str, at: usize) -> Option<&str> {
-    template.split('/').filter(|segment| !segment.is_empty()).nth(at)
+    let mut segments = template.as_bytes().split(|byte| *byte == b'/').filter(|segment| !segment.is_empty());
+    std::str::from_utf8(segments.nth(at)?).ok()
 }
 
 /// The status code of an observation's response.

@@ -274,6 +274,18 @@ impl Endpoints {
         }
     }
 
+    /// The endpoint of a call that was learned from before.
+    pub(crate) fn known_at(
+        &mut self,
+        root: NodeId,
+        scope: &Scope,
+        head: &Head,
+        observation: &Observation,
+    ) -> Option<EndpointId> {
+        let index = self.heard_at(root, scope, head, observation)?;
+        Some(self.all.get(index as usize)?.as_ref()?.id)
+    }
+
     /// The endpoint of a message whose exchange is not remembered: by its path and what it says itself, else by its path.
     fn heard_at(
         &mut self,

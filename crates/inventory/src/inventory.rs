@@ -7,12 +7,13 @@ use crate::egress::Egress;
 use crate::endpoint::{Endpoint, Service, status};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
+use crate::hours::{Hours, Standing};
 use crate::kpis::{Kpis, Sensed, Series};
 use crate::openapi::Scope;
 use crate::principals::{Caller, Placing, Principals};
 use crate::probing::Probing;
 use crate::pulse::{Pulses, Silent};
-use crate::relations::{Related, Relating, Relations};
+use crate::relations::{Forgotten, Related, Relating, Relations};
 use crate::templates::NodeId;
 use crate::usage::Origin;
 use crate::{Call, Config, EndpointId, PostureTimes, Principal, Risks, network, template};
@@ -24,6 +25,7 @@ use tapwire_wire::Timestamp;
 
 /// What was learned. Written by one thread, in the order of the exchanges' numbers.
 pub struct Inventory {
+    hours: Hours,
     pub(crate) config: Config,
     tokens: Tokens,
     pub(crate) services: Vec<Service>,
@@ -74,6 +76,8 @@ pub struct Counters {
     pub beyond_schemas: u64,
     /// Callers that asked for what does not exist, and were forgotten for want of room.
     pub forgotten_probing: u64,
+    /// What relates calls and made room, or was not met for long.
+    pub forgotten_relations: Forgotten,
 }
 
 impl Inventory {
@@ -91,7 +95,8 @@ impl Inventory {
             context: Arc::clone(&config.context),
             probing: Probing::default(),
             agents: Agents::default(),
-            related: Related::new(hashing.clone(), config.max_principals),
+            hours: Hours::new(hashing.clone(), config.max_hours, config.max_peer_groups, &config.quotas),
+            related: Related::new(hashing.clone(), config.max_principals / 4),
             carriers: Carriers::new(hashing),
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
@@ -194,6 +199,7 @@ impl Inventory {
         Counters {
             beyond_schemas: self.endpoints.schema_bytes().1,
             forgotten_probing: self.probing.forgotten(),
+            forgotten_relations: self.related.forgotten(),
             ..self.counters
         }
     }
@@ -216,6 +222,7 @@ impl Inventory {
                 principal: None,
                 caller: Caller::default(),
                 relations: Relations::default(),
+                standing: Standing::default(),
             };
         }
         if let Some(day) = self.series.hear(observation.exchange.started()) {
@@ -248,8 +255,9 @@ impl Inventory {
             principal,
             caller: caller.as_ref(),
         });
-        Call {
+        let mut call = Call {
             relations,
+            standing: Standing::default(),
             service: Some(name),
             endpoint: placed.endpoint,
             template: placed.template,
@@ -257,7 +265,48 @@ impl Inventory {
             principal,
             caller: caller.unwrap_or_default(),
             observation,
+        };
+        call.standing = self.hours.hear(&call);
+        call
+    }
+
+    /// What callers do within an hour, and quotas.
+    pub fn hours(&self) -> &Hours {
+        &self.hours
+    }
+
+    /// Places a call, which another inventory placed while it learned, by what is known here of all calls: its endpoint with the
+    /// template, and what relates it to others. Of that call, which was learned from before, nothing is counted again.
+    pub fn recall(&mut self, call: &mut Call) {
+        let known =
+            self.known_place(&call.observation).or(call.endpoint).and_then(|id| self.endpoints.get(id));
+        if let Some(endpoint) = known {
+            (call.endpoint, call.template) = (Some(endpoint.id), Some(Arc::clone(&endpoint.template)));
         }
+        let Some(service) = &call.service else { return };
+        call.relations = self.related.relate(&Relating {
+            observation: &call.observation,
+            service,
+            template: call.template.as_ref(),
+            principal: call.principal,
+            caller: Some(&call.caller),
+        });
+        self.hours.freeze();
+        call.standing = self.hours.hear(call);
+    }
+
+    /// The endpoint by path and answer of an exchange that no other carries.
+    fn known_place(&mut self, observation: &Observation) -> Option<EndpointId> {
+        let head = observation.exchange.request_head()?;
+        observation.path?;
+        let name = observation.authority.as_deref();
+        let service = match name {
+            Some(name) => *self.service_by_name.get(name)?,
+            None => *self.service_by_name.get(service_name(observation).as_str())?,
+        };
+        let (root, scope) = (*self.roots.get(service)?, self.scopes.get(service)?);
+        let is_call = observation.exchange.child.is_none();
+        is_call.then(|| self.endpoints.known_at(root, scope, head, observation)).flatten()
     }
 
     /// Every endpoint, sorted by service, template, method and operation.
@@ -326,6 +375,7 @@ impl Inventory {
     /// Judges all paths with what is known by now, as is done now and then while calls come. Templates that are few calls
     /// old get better by it.
     pub fn settle(&mut self) {
+        self.hours.settle();
         let max = self.config.max_endpoints_per_service;
         for ((service, root), scope) in self.services.iter_mut().zip(&self.roots).zip(&self.scopes) {
             let (name, endpoints) = (&service.name, &mut service.endpoints);

@@ -20,6 +20,7 @@ mod endpoint;
 mod endpoints;
 mod hashing;
 mod history;
+mod hours;
 mod inventory;
 pub mod kpis;
 mod network;
@@ -49,6 +50,9 @@ pub use coverage::{Coverage, CoverageCounters, HourCoverage, Interval, SeenShare
 pub use egress::Egress;
 pub use endpoint::{AuthCounts, Callers, Endpoint, ResponseShape, Service, StatusCounts};
 pub use history::{History, MarkCount};
+pub use hours::{
+    Declared, Drift, ENOUGH_PEERS, HourCounters, Hours, Measure, QuotaUse, Standing, Suggested, Unusual, Whom,
+};
 pub use inventory::{Counters, Inventory};
 pub use openapi::{
     Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, States,
@@ -60,7 +64,7 @@ pub use principals::{
 };
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
-pub use relations::{Basis, Login, Object, Owned, Relations, Tried};
+pub use relations::{Basis, Forgotten, Login, Minted, Object, Owned, Relations, Tried, Usual};
 pub use risk::{FACTORS, Factor, Rated, Reason, Risks, Score};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
 pub use usage::{Adherence, Happened, LimitField, Quantiles, RateLimit, RateLimits, Sides, Sketch, Usage};

@@ -51,6 +51,9 @@ struct Asked<'a> {
     time: Timestamp,
     /// Whether the answer, or what it says, is a failure.
     failed: bool,
+    /// Whether the answer is one that the protocol has: JSON, a stream of events, or "accepted". Whoever answers anything else
+    /// speaks something else, whatever was asked.
+    is_spoken: bool,
     /// Whether this is a call, and no message of one that was counted.
     is_call: bool,
 }
@@ -75,8 +78,16 @@ impl Agents {
     pub(crate) fn learn(&mut self, service: &Arc<str>, observation: &Observation, caller: u64) {
         let Some(said) = observation.said.as_deref() else { return };
         let is_failure = matches!(status(observation), Some(400..=599));
+        let is_spoken = match status(observation) {
+            Some(202) => true,
+            Some(200..=299) => {
+                matches!(observation.response_payload.format, Some("json" | "sse" | "ndjson"))
+            }
+            _ => observation.exchange.child.is_some(),
+        };
         let asked = |facts| Asked {
             facts,
+            is_spoken,
             caller,
             time: observation.exchange.started(),
             failed: said.failed || is_failure,
@@ -126,6 +137,9 @@ impl Agents {
     }
 
     fn learn_server(&mut self, service: &Arc<str>, method: &str, asked: &Asked<'_>) {
+        if !asked.is_spoken && !self.servers.contains_key(service) {
+            return;
+        }
         if self.servers.len() >= MAX_SERVERS && !self.servers.contains_key(service) {
             self.counters.beyond_servers += 1;
             return;

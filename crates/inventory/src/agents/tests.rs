@@ -84,3 +84,29 @@ fn models_are_counted_by_service_with_their_tokens_and_tools() {
     assert_eq!(model.offered.iter().collect::<Vec<_>>(), [("pay", 3)]);
     assert_eq!(model.called.iter().collect::<Vec<_>>(), [("pay", 3)]);
 }
+
+#[test]
+fn who_answers_something_else_is_no_server() {
+    let mut learned = Learned::new();
+    let asked = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{}}";
+    for (number, answer) in [
+        "404 Not Found\r\nContent-Type: application/json\r\n\r\n{}",
+        "200 OK\r\nContent-Type: text/html\r\n\r\n<p>",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let request =
+            format!("POST /mcp HTTP/1.1\r\nHost: h{number}\r\nContent-Type: application/json\r\n\r\n{asked}");
+        let response = format!("HTTP/1.1 {answer}");
+        let exchange = crate::transcript::exchange(
+            u32::try_from(number).unwrap(),
+            request.as_bytes(),
+            response.as_bytes(),
+        );
+        learned.inventory.place(learned.inspector.exchange(exchange));
+    }
+    assert_eq!(learned.inventory.agents().servers().count(), 0);
+    learned.list("Pays.");
+    assert_eq!(learned.inventory.agents().servers().count(), 1);
+}

@@ -356,4 +356,16 @@ pub static KPIS: &[Kpi] = &[
         advice: "Mirror both directions, and the packets of a connection to one sensor; `tapwire doctor` says what is missing.",
         measure: Seen(|one| one.unpaired),
     },
+    Kpi {
+        name: "incident-precision",
+        title: "Incident precision",
+        unit: Percent,
+        better: More,
+        span: Flow,
+        of: "judged incidents",
+        formula: "Incidents of which people said that they were attacks, of all that they judged with `tapwire feedback`.",
+        unjudged: "nobody judged an incident; say what they were with `tapwire feedback`",
+        advice: "Mute what is allowed with [[mute]], and report detectors that are wrong.",
+        measure: Sensor(|sensed| sensed.precision),
+    },
 ];

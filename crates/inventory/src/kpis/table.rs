@@ -19,6 +19,8 @@ pub struct Sensed {
     pub undecrypted: Part,
     /// Exchanges of each service of which a half is missing, or of which it is not sure that the halves belong together.
     pub unpaired: BTreeMap<Arc<str>, Part>,
+    /// Incidents that people said were attacks, of all that they judged.
+    pub precision: Part,
 }
 
 /// The parts of one scope, in the order of [`KPIS`].

@@ -255,6 +255,7 @@ fn what_the_sensor_missed() {
         unparsed: Part::of(1, 10),
         undecrypted: Part::of(2, 3),
         unpaired: BTreeMap::from([("shop".into(), Part::of(1, 9)), ("pay".into(), Part::of(2, 8))]),
+        precision: Part::of(4, 5),
     };
     let kpis = Kpis::new(&shop, &sensed);
     let of = |name: &str, scope: &Scope| kpis.value(Kpi::named(name).expect(name), scope);
@@ -263,6 +264,7 @@ fn what_the_sensor_missed() {
         ("unparsed", Part::of(1, 10)),
         ("undecrypted", Part::of(2, 3)),
         ("unpaired", Part::of(3, 17)),
+        ("incident-precision", Part::of(4, 5)),
     ] {
         assert_eq!(of(name, &Scope::All), Value::Judged(part));
     }

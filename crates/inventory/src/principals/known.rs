@@ -267,7 +267,24 @@ impl Principals {
         for owner in self.sessions.iter().filter_map(|(_, session)| session.owner) {
             *sessions.entry(owner.token).or_default() += 1;
         }
-        let all = self.callers.iter().map(|(token, known)| KnownCaller {
+        let all = self
+            .callers
+            .iter()
+            .map(|(token, known)| self.told(token, known, sessions.get(&token).copied().unwrap_or(0)));
+        let mut all: Vec<KnownCaller> = all.collect();
+        all.sort_by_key(|caller| {
+            (std::cmp::Reverse(caller.calls), caller.first_seen, caller.principal.token)
+        });
+        all
+    }
+
+    /// One caller; its sessions are not counted, since that takes a look at all of them.
+    pub fn caller(&self, token: Token) -> Option<KnownCaller> {
+        self.callers.get(token).map(|known| self.told(token, known, 0))
+    }
+
+    fn told(&self, token: Token, known: &Known, sessions: usize) -> KnownCaller {
+        KnownCaller {
             principal: Principal { kind: known.kind, token },
             first_seen: time(known.span.first),
             last_seen: time(known.span.last),
@@ -278,13 +295,8 @@ impl Principals {
             fingerprints: (known.places.fingerprints.iter().count(), known.places.fingerprints.more()),
             agents: known.places.agents().collect(),
             grants: self.grants.get(known.grants),
-            sessions: sessions.get(&token).copied().unwrap_or(0),
-        });
-        let mut all: Vec<KnownCaller> = all.collect();
-        all.sort_by_key(|caller| {
-            (std::cmp::Reverse(caller.calls), caller.first_seen, caller.principal.token)
-        });
-        all
+            sessions,
+        }
     }
 
     /// Every credential of a session, by when it was handed out or first used.

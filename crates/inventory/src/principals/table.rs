@@ -79,7 +79,6 @@ impl<R> Table<R> {
     }
 
     /// A record, as it is.
-    #[cfg(test)]
     pub(crate) fn get(&self, token: Token) -> Option<&R> {
         self.find(token).and_then(|at| self.entry(at)).map(|entry| &entry.record)
     }
@@ -151,7 +150,6 @@ impl<R> Table<R> {
         self.index.find(hash(token), is_it).map(|at| *at as usize)
     }
 
-    #[cfg(test)]
     fn entry(&self, at: usize) -> Option<&Entry<R>> {
         self.chunks.get(at / CHUNK)?.get(at % CHUNK)
     }

@@ -2,14 +2,16 @@
 //! body says where a service answers failures with 200.
 
 use super::Seen;
-use crate::hashing::BuildAsIs;
-use std::collections::HashMap;
-use tapwire_inspect::{CredentialKind, Fact, Grant, Observation, Place, Token};
+use super::ages::{Ages, Forgotten};
+use super::shapes::Names;
+use tapwire_inspect::{CredentialKind, Fact, Grant, Issuance, Place, Token};
 
 /// Places where names and passwords are tried that are remembered.
 const MAX_PLACES: usize = 4096;
-/// Logins that handed something out, from which on one that did not has failed.
+/// Logins that handed something out, from which on a page or a way back has refused one.
 const USUALLY: u32 = 3;
+/// Seconds after which a place that was not met is forgotten.
+const SPAN: i64 = 30 * 86_400;
 
 /// What came of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -33,57 +35,73 @@ pub struct Login {
     pub result: Tried,
     /// How many were tried in this one request, as batches and aliases of GraphQL allow.
     pub tries: u32,
-    /// A hash of the answer's length and status: answers that tell names that exist from others differ.
+    /// A hash of the answer's length and status.
     pub answer: u64,
 }
 
 /// What is known of places where logins are tried.
-#[derive(Default)]
 pub(super) struct Logins {
     /// Logins that handed out a credential, by a hash of service and template.
-    issued: HashMap<u64, u32, BuildAsIs>,
+    issued: Ages<u32>,
 }
 
 impl Logins {
+    pub(super) fn new(places: usize) -> Self {
+        Self { issued: Ages::new(places.min(MAX_PLACES), SPAN) }
+    }
+
+    pub(super) const fn forgotten(&self) -> Forgotten {
+        self.issued.forgotten()
+    }
+
     /// What a call tries.
     pub(super) fn hear(&mut self, seen: &Seen<'_>) -> Option<Login> {
-        let observation = seen.observation;
-        let issuance = observation.issuance.as_deref();
-        let Some(issuance) = issuance.filter(|issuance| issuance.grant == Some(Grant::Password)) else {
-            return graphql(seen);
-        };
-        let method = observation.exchange.request_head()?.method()?;
-        let posts = method.is(b"POST") || method.is(b"GET");
-        let usually = self.issued.get(&seen.place).copied().unwrap_or(0);
+        let issuance = seen.observation.issuance.as_deref();
+        let issuance = issuance.filter(|issuance| issuance.grant == Some(Grant::Password));
+        issuance.and_then(|issuance| self.shown(seen, issuance)).or_else(|| graphql(seen))
+    }
+
+    /// A name and a password in a body, or as Basic credentials.
+    fn shown(&mut self, seen: &Seen<'_>, issuance: &Issuance) -> Option<Login> {
+        let method = seen.observation.exchange.request_head()?.method()?;
+        let posts = seen.is_post || method.is(b"GET") || method.is(b"PUT");
+        let place = seen.shape.place;
+        let usually = self.issued.met(place, seen.now).copied().unwrap_or(0);
         let hands_out = !issuance.issued.is_empty() && issuance.succeeded;
-        let is_login =
-            posts && issuance.user.is_some() && (hands_out || usually > 0 || is_named_so(observation));
-        if !is_login {
+        let is_login = hands_out || usually > 0 || seen.shape.names == Names::Login;
+        if !is_login || !posts || issuance.user.is_none() || seen.shape.names == Names::SignUp {
             return None;
         }
-        if hands_out && (usually > 0 || self.issued.len() < MAX_PLACES) {
-            *self.issued.entry(seen.place).or_default() = usually.saturating_add(1);
+        if hands_out {
+            let count = self.issued.met_or_new(place, seen.now);
+            *count = count.saturating_add(1);
         }
-        let result = match seen.status {
-            Some(400 | 401 | 403 | 404 | 409 | 422 | 423 | 429) => Tried::Failed,
-            Some(200..=399) if hands_out => Tried::Succeeded,
-            Some(200..=399) if issuance.says_failed || usually >= USUALLY || !issuance.succeeded => {
-                Tried::Failed
-            }
-            Some(200..=399) => Tried::Unknown,
-            _ => Tried::Unknown,
-        };
-        let password = observation
-            .credentials
-            .iter()
-            .find(|one| one.kind == CredentialKind::Password && one.place == Place::Body);
+        let credentials = seen.observation.credentials.iter();
+        let mut passwords =
+            credentials.filter(|one| one.kind == CredentialKind::Password && one.place == Place::Body);
         Some(Login {
             user: issuance.user,
-            password: password.map(|one| one.token),
-            result,
+            password: passwords.next().map(|one| one.token),
+            result: result(seen.status, issuance, hands_out, usually),
             tries: 1,
             answer: answer(seen),
         })
+    }
+}
+
+/// What an answer says of a login: only what refuses it says that it failed. A second factor that is asked for, a limit that
+/// is reached, a name that is taken and an answer that was not seen do not.
+fn result(status: Option<u16>, issuance: &Issuance, hands_out: bool, usually: u32) -> Tried {
+    match status {
+        Some(400 | 401 | 403 | 422 | 423) => Tried::Failed,
+        // A path that is not there logs nobody in; a name that is not there does, elsewhere.
+        Some(404) if usually > 0 || issuance.says_failed => Tried::Failed,
+        Some(200..=399) if hands_out => Tried::Succeeded,
+        Some(200..=399) if issuance.says_failed => Tried::Failed,
+        // The form once more, or a way back to it.
+        Some(200..=399) if !issuance.succeeded && usually >= USUALLY => Tried::Failed,
+        Some(301..=308) if !issuance.succeeded => Tried::Failed,
+        _ => Tried::Unknown,
     }
 }
 
@@ -93,57 +111,97 @@ fn answer(seen: &Seen<'_>) -> u64 {
     super::mix(len, seen.status.map_or(0, u64::from))
 }
 
-/// Whether the path says that one logs in there.
-fn is_named_so(observation: &Observation) -> bool {
-    const WORDS: &[&[u8]] = &[
-        b"login",
-        b"signin",
-        b"sign-in",
-        b"sign_in",
-        b"logon",
-        b"auth",
-        b"authenticate",
-        b"token",
-        b"session",
-        b"sessions",
-        b"oauth",
-    ];
-    let Some(head) = observation.exchange.request_head() else { return false };
-    let mut segments =
-        observation.segments.iter().rev().take(2).map(|segment| head.slice(segment.range).bytes());
-    segments.any(|segment| WORDS.iter().any(|word| word.eq_ignore_ascii_case(segment)))
-}
-
 /// Mutations that log in: many of them in one request are many tries.
 fn graphql(seen: &Seen<'_>) -> Option<Login> {
     let said = seen.observation.said.as_deref()?;
     let facts = said.facts("graphql")?;
-    let is_login = |name: &str| {
-        let name = name.to_ascii_lowercase();
-        ["login", "signin", "authenticate", "tokenauth", "createtoken"].iter().any(|word| name.contains(word))
-    };
-    let names = |facts: &[(&'static str, Fact)]| {
-        facts.iter().any(|(key, fact)| {
-            *key == "root_fields" && matches!(fact, Fact::List(list) if list.iter().any(|one| matches!(one, Fact::Name(name) if is_login(name.as_str()))))
-        })
-    };
-    let within = facts.iter().any(|(key, fact)| {
-        *key == "operations" && matches!(fact, Fact::List(list) if list.iter().any(|one| matches!(one, Fact::Group(group) if names(group))))
+    let within = facts.iter().find_map(|(key, fact)| match fact {
+        Fact::List(list) if *key == "operations" => Some(list.as_slice()),
+        _ => None,
     });
-    if !names(facts) && !within {
-        return None;
-    }
     let count = |name: &str| match said.fact("graphql", name) {
         Some(Fact::Count(count)) => *count,
         _ => 0,
     };
-    let tries = count("batch").max(count("aliases")).max(1);
-    let result = if said.failed || count("errors") > 0 { Tried::Failed } else { Tried::Unknown };
-    Some(Login {
-        user: None,
-        password: None,
-        result,
-        tries: u32::try_from(tries).unwrap_or(u32::MAX),
-        answer: answer(seen),
-    })
+    let tries = match within {
+        None => match logins(facts) {
+            (0, _) => 0,
+            // Aliases of one field are as many tries; beside others nobody knows whose they are.
+            (_, true) => count("aliases").max(1).max(count("batch")),
+            (some, false) => some,
+        },
+        Some(list) => {
+            let each =
+                list.iter().filter_map(|one| if let Fact::Group(group) = one { Some(group) } else { None });
+            let (all, some) = each.fold((true, 0), |(all, sum), group| {
+                let (logins, only) = logins(group);
+                (all && only, sum + logins)
+            });
+            if all && some > 0 { count("batch").max(count("aliases")).max(some) } else { some }
+        }
+    };
+    if tries == 0 {
+        return None;
+    }
+    let handed = seen.observation.issuance.as_ref().is_some_and(|issuance| !issuance.issued.is_empty());
+    let result = match (said.failed || count("errors") > 0, handed) {
+        (true, _) => Tried::Failed,
+        (false, true) => Tried::Succeeded,
+        (false, false) => Tried::Unknown,
+    };
+    let tries = u32::try_from(tries).unwrap_or(u32::MAX);
+    Some(Login { user: None, password: None, result, tries, answer: answer(seen) })
+}
+
+/// How many root fields of an operation log in, and whether it is a mutation that does nothing else.
+fn logins(operation: &[(&'static str, Fact)]) -> (u64, bool) {
+    let fact = |name: &str| operation.iter().find(|(key, _)| *key == name).map(|(_, fact)| fact);
+    if !matches!(fact("type"), Some(Fact::Own("mutation"))) {
+        return (0, false);
+    }
+    let Some(Fact::List(fields)) = fact("root_fields") else { return (0, false) };
+    let is = |field: &&Fact| matches!(field, Fact::Name(name) if logs_in(name.as_str()));
+    let logins = fields.iter().filter(is).count();
+    (logins as u64, logins == fields.len())
+}
+
+/// Whether the words of a mutation's name say that it logs in: `userLogin`, `signIn`, `tokenAuth`.
+fn logs_in(name: &str) -> bool {
+    const WORDS: &[&str] = &["login", "signin", "logon", "authenticate"];
+    const PAIRS: &[[&str; 2]] = &[
+        ["sign", "in"],
+        ["log", "in"],
+        ["token", "auth"],
+        ["create", "token"],
+        ["token", "create"],
+        ["obtain", "token"],
+    ];
+    let mut words: Vec<String> = Vec::new();
+    let mut lower = false;
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() || letter.is_uppercase() && lower || words.is_empty() {
+            words.push(String::new());
+        }
+        lower = letter.is_lowercase() || letter.is_ascii_digit();
+        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.iter().any(|word| WORDS.contains(&word.as_str()))
+        || words.windows(2).any(|two| PAIRS.iter().any(|pair| two.iter().eq(pair)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn mutations_that_log_in_are_told_by_whole_words() {
+        for name in ["login", "userLogin", "signIn", "sign_in", "tokenAuth", "createToken", "Authenticate"] {
+            assert!(logs_in(name), "{name}");
+        }
+        for name in ["catalogInfo", "logins2go", "blogInput", "designInfo", "createTokenizer", "logout", ""] {
+            assert!(!logs_in(name), "{name}");
+        }
+    }
 }

@@ -1,55 +1,122 @@
 //! Whether tokens were handed out by the services they are shown to.
 
 use super::Seen;
+use super::ages::{Ages, Forgotten};
 use crate::Caller;
-use crate::hashing::BuildAsIs;
-use std::collections::HashMap;
-use tapwire_inspect::CredentialKind;
+use tapwire_inspect::{CredentialKind, PayloadState};
 
 /// Services that are remembered.
 const MAX_SERVICES: usize = 10_000;
-/// Tokens that must have been shown for the first time before one is judged.
+/// Tokens that must have been shown for the first time before one is judged, and before one is judged alone.
 const ENOUGH: u32 = 20;
+const ALONE: u32 = 200;
+/// Issuers of one service that are remembered, and tokens of one from which on it is usual somewhere.
+const MAX_ISSUERS: usize = 4;
+const USUAL: u32 = 50;
+/// Seconds after which a service that was not met is forgotten.
+const SPAN: i64 = 30 * 86_400;
+const DAY: i64 = 86_400;
 
-#[derive(Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Shown {
     /// Second of the first call.
     since: i64,
-    /// Tokens shown for the first time, of those that began after that.
+    /// Tokens shown for the first time and accepted, of those that began after that.
     first: u32,
     /// Of these, handed out in an answer that was seen.
     issued: u32,
+    /// When an answer to a login was last missed.
+    lost: i64,
+    /// Issuers of tokens that were accepted, and how often: the first four.
+    issuers: [(u64, u32); MAX_ISSUERS],
+}
+
+/// How surely nobody handed a token out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Minted {
+    /// It was handed out, or nothing is known.
+    #[default]
+    Unjudged,
+    /// It was not seen being handed out, where nearly all others were.
+    Unseen,
+    /// Nor was any other of many of that service not, and no answer to a login was missed lately.
+    Never,
 }
 
 /// What is known of services' tokens.
-#[derive(Default)]
-pub(super) struct Minted {
-    services: HashMap<u64, Shown, BuildAsIs>,
+pub(super) struct Mints {
+    services: Ages<Shown>,
+    /// Accepted tokens of an issuer, at any service.
+    issuers: Ages<u32>,
 }
 
-impl Minted {
-    /// Whether the call shows a token that nobody saw being handed out, where nearly all others were.
-    pub(super) fn hear(&mut self, seen: &Seen<'_>, caller: &Caller) -> bool {
-        let now = seen.observation.exchange.started().nanos() / 1_000_000_000;
-        if self.services.len() >= MAX_SERVICES && !self.services.contains_key(&seen.service) {
-            return false;
+impl Mints {
+    pub(super) fn new(services: usize) -> Self {
+        let most = services.min(MAX_SERVICES);
+        Self { services: Ages::new(most, SPAN), issuers: Ages::new(most, SPAN) }
+    }
+
+    pub(super) const fn forgotten(&self) -> Forgotten {
+        self.services.forgotten().and(self.issuers.forgotten())
+    }
+
+    /// Whether the call shows a token that nobody saw being handed out. Answers that were lost and a login elsewhere look the
+    /// same, so that this alone proves nothing.
+    pub(super) fn hear(&mut self, seen: &Seen<'_>, caller: &Caller) -> Minted {
+        let shown = self.services.met_or_new(seen.shape.service, seen.now);
+        if shown.since == 0 {
+            shown.since = seen.now;
         }
-        let shown = self.services.entry(seen.service).or_insert(Shown { since: now, ..Shown::default() });
-        let jwt = seen
-            .observation
-            .credentials
-            .iter()
-            .find(|one| one.kind == CredentialKind::Jwt && one.identity.is_some());
-        let Some(claims) = jwt.and_then(|one| one.claims.as_deref()) else { return false };
+        let asks = seen.observation.issuance.as_ref().is_some_and(|issuance| issuance.grant.is_some());
+        if asks && (seen.status.is_none() || seen.observation.response_payload.state == PayloadState::Partial)
+        {
+            shown.lost = seen.now;
+        }
+        let mut jwts = seen.observation.credentials.iter().filter(|one| one.kind == CredentialKind::Jwt);
+        let Some(claims) = jwts.find_map(|one| one.claims.as_deref().filter(|_| one.identity.is_some()))
+        else {
+            return Minted::Unjudged;
+        };
         let young = claims.issued_at.is_some_and(|issued| issued > shown.since + 60);
         if !young || caller.session.is_none() {
-            return false;
+            return Minted::Unjudged;
         }
         let was_issued = caller.issued_in.is_some();
+        let before = *shown;
         if caller.session_calls == 0 && matches!(seen.status, Some(200..=299)) {
             shown.first = shown.first.saturating_add(1);
             shown.issued = shown.issued.saturating_add(was_issued.into());
         }
-        !was_issued && shown.first >= ENOUGH && u64::from(shown.issued) * 10 >= u64::from(shown.first) * 9
+        let missed = before.first - before.issued;
+        let is_whole = before.lost == 0 || seen.now - before.lost > DAY;
+        match () {
+            () if was_issued || before.first < ENOUGH || missed * 10 > before.first => Minted::Unjudged,
+            () if missed == 0 && is_whole && before.first >= ALONE => Minted::Never,
+            () => Minted::Unseen,
+        }
+    }
+
+    /// Whether a token's issuer is usual at other services, and not at this one, which takes those of others; learns from what
+    /// is accepted.
+    pub(super) fn is_strange(&mut self, seen: &Seen<'_>) -> bool {
+        let mut claims = seen.observation.credentials.iter().filter_map(|one| one.claims.as_deref());
+        let Some(issuer) = claims.find_map(|claims| claims.issuer) else { return false };
+        let issuer = issuer.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let Some(shown) = self.services.met(seen.shape.service, seen.now) else { return false };
+        let (here, all) = shown.issuers.iter().fold((0, 0), |(here, all), (known, count)| {
+            (here + if *known == issuer { *count } else { 0 }, all + count)
+        });
+        let anywhere = self.issuers.get(issuer).copied().unwrap_or(0);
+        let is_strange = all - here >= USUAL && here * 20 < all && anywhere.saturating_sub(here) >= USUAL;
+        // What is strange is not learned from: that would make it usual.
+        if matches!(seen.status, Some(200..=299)) && !is_strange {
+            let place = shown.issuers.iter_mut().find(|(known, count)| *known == issuer || *count == 0);
+            if let Some(place) = place {
+                *place = (issuer, place.1.saturating_add(1));
+                let anywhere = self.issuers.met_or_new(issuer, seen.now);
+                *anywhere = anywhere.saturating_add(1);
+            }
+        }
+        is_strange
     }
 }

@@ -1,22 +1,32 @@
 //! What relates a call to the calls of others: whose object it touched, whose login it tried, whether its credential was
 //! ever handed out.
 
+mod ages;
+mod habits;
+mod held;
 mod logins;
 mod minted;
 mod objects;
+mod people;
+mod shapes;
 
+pub use ages::Forgotten;
+pub use habits::Usual;
 pub use logins::{Login, Tried};
+pub use minted::Minted;
 pub use objects::{Basis, Object, Owned};
 
 use crate::hashing::Keyed;
 use crate::{Caller, Principal, PrincipalKind};
+use habits::{Habits, Method};
 use logins::Logins;
-use minted::Minted;
+use minted::Mints;
 use objects::Objects;
+use shapes::{Shape, Shapes};
 use std::hash::{BuildHasher, Hasher};
 use std::sync::Arc;
-use tapwire_inspect::Observation;
 use tapwire_inspect::fields::Step;
+use tapwire_inspect::{Fact, Observation};
 
 /// What relates a call to others.
 #[derive(Debug, Clone, Default)]
@@ -27,9 +37,12 @@ pub struct Relations {
     pub object: Option<Object>,
     /// Somebody else whom its path names, as a hash, whatever was answered.
     pub other: Option<u64>,
-    /// Whether its token was never handed out in an answer, by a service whose tokens nearly all were, and is younger than
-    /// what was seen of that service.
-    pub never_issued: bool,
+    /// Whether its token was handed out in an answer, where it is younger than what was seen of the service.
+    pub minted: Minted,
+    /// What is usual where it goes.
+    pub usual: Usual,
+    /// Whether its token is of an issuer whose tokens other services take, where this one takes those of others.
+    pub strange_issuer: bool,
     /// A hash of what the path names: its segments that are parameters, and identifiers in the query. 0: nothing.
     pub named: u64,
     /// The last of these as a number, where it is one.
@@ -39,15 +52,21 @@ pub struct Relations {
 /// Everything that is learned for it.
 pub(crate) struct Related {
     hashing: Keyed,
+    shapes: Shapes,
+    /// The template of what has none.
+    nowhere: Arc<str>,
+    /// Serves again for each call.
+    asked: Vec<(u8, u64)>,
     logins: Logins,
     objects: Objects,
-    minted: Minted,
+    habits: Habits,
+    minted: Mints,
 }
 
 /// A call that is to be related.
 pub(crate) struct Relating<'a> {
     pub(crate) observation: &'a Observation,
-    pub(crate) service: &'a str,
+    pub(crate) service: &'a Arc<str>,
     pub(crate) template: Option<&'a Arc<str>>,
     pub(crate) principal: Option<Principal>,
     pub(crate) caller: Option<&'a Caller>,
@@ -55,26 +74,54 @@ pub(crate) struct Relating<'a> {
 
 /// What of a call the parts look at.
 struct Seen<'a> {
+    hashing: &'a Keyed,
     observation: &'a Observation,
+    shape: &'a Shape,
     /// A hash of service, method and template.
     endpoint: u64,
-    /// A hash of service and template.
-    place: u64,
-    template: &'a str,
-    service: u64,
     status: Option<u16>,
+    /// Second of its beginning.
+    now: i64,
     /// The caller, where it has a name of its own.
     who: Option<u64>,
     /// A hash of its roles and scopes; without these, by what it is known.
     role: u64,
-    hashing: &'a Keyed,
-    /// Identifiers in path and query, each with a number of its place; the last of the path first.
-    asked: Vec<(u8, u64)>,
+    /// Whether a payload says what is called.
+    is_rpc: bool,
+    is_post: bool,
+    method: Method,
+    /// Identifiers in the path, the query, and the question of a call whose payload says what it calls, each with a number of
+    /// its place.
+    asked: &'a [(u8, u64)],
 }
+
+/// Numbers of places that are no segments of the path.
+const IN_QUERY: u8 = 200;
+const IN_BODY: u8 = 201;
+/// Identifiers of one request that are looked at.
+const MAX_ASKED: usize = 16;
 
 impl Related {
     pub(crate) fn new(hashing: Keyed, callers: usize) -> Self {
-        Self { hashing, logins: Logins::default(), objects: Objects::new(callers), minted: Minted::default() }
+        Self {
+            hashing,
+            shapes: Shapes::default(),
+            nowhere: "".into(),
+            asked: Vec::new(),
+            logins: Logins::new(callers / 20),
+            objects: Objects::new(callers),
+            habits: Habits::new(callers),
+            minted: Mints::new(callers / 100),
+        }
+    }
+
+    /// What was learned and is there no more, all tables together.
+    pub(crate) const fn forgotten(&self) -> Forgotten {
+        self.logins
+            .forgotten()
+            .and(self.objects.forgotten())
+            .and(self.habits.forgotten())
+            .and(self.minted.forgotten())
     }
 
     /// Relates a call, and learns from it.
@@ -83,71 +130,108 @@ impl Related {
         if observation.exchange.child.is_some() || observation.path.is_none() {
             return Relations::default();
         }
-        let Self { hashing, logins, objects, minted } = self;
-        let seen = seen(hashing, relating);
-        let login = logins.hear(&seen);
-        if let Some(issuance) = observation.issuance.as_deref() {
-            objects.logged_in(&seen, issuance);
+        let template = relating.template.unwrap_or(&self.nowhere);
+        let shape = self.shapes.of(&self.hashing, relating.service, template);
+        let mut asked = std::mem::take(&mut self.asked);
+        ask(observation, &shape, &mut asked);
+        let hashing = self.hashing.clone();
+        let seen = seen(&hashing, relating, &shape, &asked);
+        let relations = self.learn(&seen, relating.caller);
+        asked.clear();
+        self.asked = asked;
+        relations
+    }
+
+    fn learn(&mut self, seen: &Seen<'_>, caller: Option<&Caller>) -> Relations {
+        let login = self.logins.hear(seen);
+        if let Some(issuance) = seen.observation.issuance.as_deref() {
+            self.objects.logged_in(seen, issuance);
         }
-        let object = objects.hear(&seen);
-        let never_issued = relating.caller.is_some_and(|caller| minted.hear(&seen, caller));
         Relations {
             login,
-            object,
-            other: objects.other(&seen),
-            never_issued,
+            object: self.objects.hear(seen),
+            other: self.objects.other(seen),
+            minted: caller.map_or(Minted::Unjudged, |caller| self.minted.hear(seen, caller)),
+            usual: self.habits.hear(seen),
+            strange_issuer: self.minted.is_strange(seen),
             named: seen.asked.iter().fold(0, |sum, (at, hash)| mix(sum, *hash ^ u64::from(*at))),
-            number: number(&seen),
+            number: number(seen),
         }
     }
 }
 
-fn seen<'a>(hashing: &'a Keyed, relating: &Relating<'a>) -> Seen<'a> {
+fn seen<'a>(
+    hashing: &'a Keyed,
+    relating: &Relating<'a>,
+    shape: &'a Shape,
+    asked: &'a [(u8, u64)],
+) -> Seen<'a> {
     let observation = relating.observation;
-    let template = relating.template.map_or("", |template| &**template);
     let method = observation.exchange.request_head().and_then(|head| head.method());
-    let service = hash(hashing, relating.service.as_bytes());
-    let place = mix(service, hash(hashing, template.as_bytes()));
-    let endpoint = mix(place, hash(hashing, method.map_or(&b""[..], |method| method.bytes())));
+    let method = method.map_or(&b""[..], |method| method.bytes());
     Seen {
+        hashing,
         observation,
-        endpoint,
-        place,
-        template,
-        service,
+        shape,
+        endpoint: mix(shape.place, short(method)),
         status: crate::endpoint::status(observation),
+        now: observation.exchange.started().nanos() / 1_000_000_000,
         who: relating.principal.filter(|who| who.kind != PrincipalKind::Network).map(|who| whole(&who)),
         role: relating
             .caller
             .and_then(|caller| caller.grants.as_ref())
             .map_or_else(|| relating.principal.map_or(0, |who| who.kind as u64), |grants| grants.id),
-        asked: asked(observation, template),
-        hashing,
+        is_rpc: is_rpc(observation),
+        is_post: method == b"POST",
+        method: Method::of(method),
+        asked,
     }
 }
 
-/// Identifiers in the path where the template has a parameter, and in the query.
-fn asked(observation: &Observation, template: &str) -> Vec<(u8, u64)> {
-    let mut asked = Vec::new();
+/// Whether a payload says what is called, or what it is called with.
+fn is_rpc(observation: &Observation) -> bool {
+    let said = observation.said.as_deref();
+    said.is_some_and(|said| said.operation.is_some() || said.facts("grpc").is_some())
+}
+
+/// What a query of GraphQL asks for, where that is one thing: the name of its root field.
+fn root_field(observation: &Observation) -> Option<&str> {
+    match observation.said.as_deref()?.fact("graphql", "root_fields")? {
+        Fact::List(fields) => match fields.as_slice() {
+            [Fact::Name(name)] => Some(name.as_str()),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+/// The first bytes of a method: those that are longer are none.
+fn short(method: &[u8]) -> u64 {
+    method.iter().take(8).fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+}
+
+/// Identifiers in the path where the template has a parameter, in the query, and in the question of an RPC.
+fn ask(observation: &Observation, shape: &Shape, asked: &mut Vec<(u8, u64)>) {
     if let Some(list) = observation.request_fields.as_deref() {
-        for id in list.ids() {
+        for id in list.ids().iter().take(MAX_ASKED) {
             let Some(field) = list.get(id.field) else { continue };
             match field.step {
                 Step::Segment => {
                     let at =
                         std::str::from_utf8(list.name(field)).ok().and_then(|text| text.parse::<u8>().ok());
-                    let is_parameter = |at: &u8| {
-                        crate::endpoint::template_segment(template, usize::from(*at))
-                            .is_some_and(|part| part.contains('{'))
-                    };
+                    let is_parameter = |at: &u8| shape.parameters.iter().any(|one| one.at == *at);
                     asked.extend(at.filter(is_parameter).map(|at| (at, id.hash)));
                 }
-                Step::Query => asked.push((200, id.hash)),
+                Step::Query => asked.push((IN_QUERY, id.hash)),
                 _ => {}
             }
         }
     }
-    asked
+    if is_rpc(observation)
+        && let Some(list) = observation.request_payload.list.as_deref()
+    {
+        asked.extend(list.ids().iter().take(MAX_ASKED).map(|id| (IN_BODY, id.hash)));
+    }
 }
 
 /// The last number in the path.
@@ -160,8 +244,19 @@ fn number(seen: &Seen<'_>) -> Option<u64> {
 }
 
 impl Seen<'_> {
-    fn hash(&self, text: &str) -> u64 {
-        hash(self.hashing, text.as_bytes())
+    /// The identifier at a parameter.
+    fn asked_at(&self, at: u8) -> Option<u64> {
+        self.asked.iter().find(|(known, _)| *known == at).map(|(_, id)| *id)
+    }
+
+    /// The last thing that the path names, or the first that a query of GraphQL does, and its kind.
+    fn last_named(&self) -> Option<(u64, u64)> {
+        if let Some(name) = root_field(self.observation) {
+            let kind = shapes::kind(self.hashing, self.shape.service, name);
+            return Some((kind, self.asked_at(IN_BODY)?));
+        }
+        let last = self.shape.last()?;
+        Some((last.kind, self.asked_at(last.at)?))
     }
 }
 

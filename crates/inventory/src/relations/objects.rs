@@ -1,30 +1,38 @@
-//! Whose objects are touched: learned from what answers say of their owners, from who lists and makes them, and from who
-//! is named in paths. A source of such knowledge (a field of an answer, a place in a path, a list) counts once nearly all callers
-//! of one role meet their own there.
+//! Whose objects are touched. A source of such knowledge (a field of an answer, a kind of thing in paths, lists) tells
+//! owners where nearly all callers of one role met only their own there; a caller that was once given somebody else's counts
+//! against it for good. Social networks, directories and catalogues, where many are given others', have no such source.
 
+use super::ages::{Ages, Forgotten};
+use super::held::Held;
+use super::people::{Holder, Own, People, Whose};
 use super::{Seen, mix};
-use crate::hashing::BuildAsIs;
-use std::collections::{HashMap, HashSet};
+use tapwire_inspect::Issuance;
 use tapwire_inspect::fields::{Field, FieldIndex, FieldList, Step};
-use tapwire_inspect::{Grant, Issuance};
 
-/// Identifiers of one caller.
-const MAX_OWN: usize = 8;
-/// Roles told apart at one source.
-const MAX_ROLES: usize = 8;
-/// Callers of a role that must have met their own before others' objects are foreign, and their share.
-const ENOUGH: u32 = 5;
-const SHARE: (u32, u32) = (8, 10);
-/// Elements of a list that are kept as its caller's.
-const MAX_LISTED: usize = 128;
+/// Roles told apart at one source; of more, that with the fewest callers makes room.
+const MAX_ROLES: usize = 6;
+/// Callers of a role that met only their own before what others have is foreign, and their share of all of that role.
+const ENOUGH: u32 = 50;
+const SHARE: (u32, u32) = (9, 10);
+/// With that many that did so more than once, where hardly another met others', a field that names an owner beside the object's own identifier
+/// lets it be supposed.
+const FEW: u32 = 10;
+/// Identifiers of one answer that are looked at, and elements of its lists.
+const MAX_ANSWERED: usize = 16;
+const MAX_ELEMENTS: usize = 64;
+/// Seconds after which what was not met is forgotten: slow attacks take days.
+const SPAN: i64 = 14 * 86_400;
 
 /// Whose an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Owned {
     /// The caller's.
     Own,
-    /// Somebody else's, where callers of this role meet their own.
+    /// Somebody else's, where callers of this role meet only their own.
     Foreign,
+    /// Somebody's whom nobody knows, and nothing that the caller was given names it, where callers of this role ask for what
+    /// they were given.
+    Strange,
     /// Somebody else's, which this role usually meets: support, partners, what is shared.
     Usual,
     /// Not told yet.
@@ -64,351 +72,329 @@ pub struct Object {
     pub key: u64,
     /// A hash that names its owner; 0 where that is not known.
     pub owner: u64,
-    /// Callers of this role that met their own at this source, and all of them.
+    /// Owners beside the caller whom this one answer names, where it is a list.
+    pub owners: u32,
+    /// Callers of this role that met only their own at this source, and all of them.
     pub own_callers: u32,
     /// All of them.
     pub callers: u32,
 }
 
 /// A role's callers at one source.
-#[derive(Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Role {
     role: u64,
+    /// Callers that met only their own.
     own: u32,
+    /// Of these, those that did so more than once.
+    again: u32,
+    /// Callers that met others', too.
     foreign: u32,
 }
 
-#[derive(Default)]
-struct Source {
-    roles: Vec<Role>,
-}
+impl Role {
+    const fn all(self) -> u32 {
+        self.own + self.foreign
+    }
 
-impl Source {
-    fn role(&mut self, role: u64) -> Option<&mut Role> {
-        if let Some(at) = self.roles.iter().position(|known| known.role == role) {
-            return self.roles.get_mut(at);
-        }
-        if self.roles.len() >= MAX_ROLES {
-            return None;
-        }
-        self.roles.push(Role { role, ..Role::default() });
-        self.roles.last_mut()
+    /// Whether that many in a hundred met only their own, without the one that calls now.
+    const fn is_private(self, enough: u32, share: (u32, u32)) -> bool {
+        self.own >= enough && self.own * share.1 >= self.all() * share.0
     }
 }
 
-/// Whether nobody, one caller or several hold something.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Holder {
-    One(u64),
-    Several,
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Source {
+    roles: [Role; MAX_ROLES],
 }
 
-/// Limits of the tables: what finds no room is not learned.
-struct Limits {
-    /// Callers whose own identifiers are kept.
-    callers: usize,
-    /// Objects whose holder is kept.
-    objects: usize,
-    /// Sources.
-    sources: usize,
-    /// Pairs of source and caller.
-    met: usize,
+impl Source {
+    /// The role's place; whether another made room.
+    fn role(&mut self, role: u64) -> Option<(&mut Role, bool)> {
+        let known = self.roles.iter().position(|known| known.role == role && known.all() > 0);
+        let fewest = || self.roles.iter().enumerate().min_by_key(|(_, role)| role.all()).map(|(at, _)| at);
+        let at = known.or_else(fewest)?;
+        let place = self.roles.get_mut(at)?;
+        let evicts = known.is_none() && place.all() > 0;
+        if known.is_none() {
+            *place = Role { role, ..Role::default() };
+        }
+        Some((place, evicts))
+    }
+}
+
+/// What a caller met at a source, up to a few times.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Met {
+    own: u8,
+    foreign: bool,
+}
+
+/// What a call says of its object so far.
+#[derive(Clone, Copy)]
+struct Weighed {
+    key: u64,
+    own: Option<Object>,
+    /// Its caller's by what several share.
+    ours: Option<Object>,
+    foreign: Option<(Object, Role)>,
+    other: Option<Object>,
 }
 
 /// Everything learned of whose is what.
 pub(super) struct Objects {
-    limits: Limits,
-    /// Identifiers of callers.
-    own: HashMap<u64, Vec<u64>, BuildAsIs>,
-    /// Whose an identifier is.
-    whose: HashMap<u64, Holder, BuildAsIs>,
-    /// Who lists or made an object, by a hash of its collection and identifier.
-    held: HashMap<u64, Holder, BuildAsIs>,
-    sources: HashMap<u64, Source, BuildAsIs>,
-    met: HashSet<u64, BuildAsIs>,
+    people: People,
+    held: Held,
+    sources: Ages<Source>,
+    met: Ages<Met>,
+    evicted_roles: u64,
 }
 
 impl Objects {
     /// Empty, for as many callers as are kept in all; that number shrinks with the memory.
     pub(super) fn new(callers: usize) -> Self {
-        let limits =
-            Limits { callers: callers / 5, objects: callers / 2, sources: callers / 20, met: callers };
         Self {
-            limits,
-            own: HashMap::default(),
-            whose: HashMap::default(),
-            held: HashMap::default(),
-            sources: HashMap::default(),
-            met: HashSet::default(),
+            people: People::new(callers, SPAN),
+            held: Held::new(callers / 2, SPAN),
+            sources: Ages::new(callers / 20, SPAN),
+            met: Ages::new(callers, SPAN),
+            evicted_roles: 0,
         }
     }
 
-    /// A login says who somebody is: by its name, and by the identifiers of its answer.
+    pub(super) const fn forgotten(&self) -> Forgotten {
+        let tables = self.people.forgotten().and(self.held.forgotten());
+        let tables = tables.and(self.sources.forgotten()).and(self.met.forgotten());
+        tables.and(Forgotten { evicted: self.evicted_roles, expired: 0 })
+    }
+
+    /// A login says who somebody is.
     pub(super) fn logged_in(&mut self, seen: &Seen<'_>, issuance: &Issuance) {
-        if !issuance.succeeded || issuance.issued.is_empty() || issuance.grant != Some(Grant::Password) {
-            return;
-        }
-        let subject = issuance.issued.iter().find_map(|one| one.claims.as_ref()?.identity);
-        let Some(token) = subject.or(issuance.user) else { return };
-        let who = token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        issuance.user_id.into_iter().for_each(|id| self.is_own(who, id));
-        for (_, id) in answered(seen).into_iter().take(MAX_OWN) {
-            self.is_own(who, id);
-        }
+        self.people.logged_in(seen, issuance);
     }
 
-    fn is_own(&mut self, who: u64, id: u64) {
-        let room = self.own.len() < self.limits.callers;
-        let own = match self.own.get_mut(&who) {
-            Some(own) => own,
-            None if room => self.own.entry(who).or_default(),
-            None => return,
-        };
-        if own.contains(&id) || own.len() >= MAX_OWN {
-            return;
-        }
-        own.push(id);
-        match self.whose.get_mut(&id) {
-            Some(Holder::One(known)) if *known == who => {}
-            Some(holder) => *holder = Holder::Several,
-            None => {
-                self.whose.insert(id, Holder::One(who));
-            }
-        }
-    }
-
-    /// Somebody else whom the path names, as a hash.
+    /// Somebody else whom the path names, as a hash: behind a word for people, or where callers name themselves.
     pub(super) fn other(&self, seen: &Seen<'_>) -> Option<u64> {
         let who = seen.who?;
-        let own = self.own.get(&who)?;
-        let others = seen.asked.iter().filter(|(at, id)| *at < 200 && !own.contains(id));
-        others.filter_map(|(_, id)| self.whose.get(id)).find_map(|holder| match holder {
-            Holder::One(other) if *other != who => Some(*other),
-            _ => None,
-        })
+        let parameters = seen.shape.parameters.iter();
+        let named = parameters.filter(|one| one.person || self.names_callers(one.kind));
+        named.filter_map(|one| seen.asked_at(one.at)).find_map(|id| self.people.other(who, id))
     }
 
-    /// Whose the object of a call is; learns from it.
+    fn names_callers(&self, kind: u64) -> bool {
+        self.sources
+            .get(mix(kind, PATH))
+            .is_some_and(|source| source.roles.iter().any(|role| role.own >= FEW))
+    }
+
+    /// Whose the object of a call is; learns from it. Only what was answered says something: a refused token may claim
+    /// anything.
     pub(super) fn hear(&mut self, seen: &Seen<'_>) -> Option<Object> {
         let who = seen.who?;
-        self.claims(seen, who);
-        if !matches!(seen.status, Some(200..=299)) {
+        if !matches!(seen.status, Some(200..=299)) || seen.observation.failed() {
             return None;
         }
-        let has_parameter = seen.template.contains('{');
-        if !has_parameter && seen.asked.is_empty() {
-            self.listed(seen, who);
-            self.is_self(seen, who);
-            return None;
+        self.people.claims(seen, who);
+        let own = self.people.met(who, seen.now).unwrap_or_default();
+        let names_nothing = seen.shape.parameters.is_empty() && seen.asked.is_empty();
+        if names_nothing || seen.is_rpc {
+            self.people.told(seen, who, &own);
         }
-        let key = seen.asked.iter().fold(seen.place, |sum, (at, id)| mix(sum, mix(*id, (*at).into())));
-        let mut found = None;
-        for (source, id) in answered(seen) {
-            let source = mix(seen.endpoint, source);
-            self.weigh(seen, who, (source, id), (Basis::Answer, key), &mut found);
+        self.held.hear(seen, who);
+        let key = seen.asked.iter().fold(seen.shape.place, |sum, (at, id)| mix(sum, mix(*id, (*at).into())));
+        let mut weighed = Weighed { key, own: None, ours: None, foreign: None, other: None };
+        if own.has_any() {
+            self.answer(seen, who, &own, &mut weighed);
+            self.lists(seen, who, &own, &mut weighed);
+            self.path(seen, who, &own, &mut weighed);
         }
-        for (at, id) in &seen.asked {
-            let source = mix(seen.endpoint, u64::from(*at) + 1);
-            self.weigh(seen, who, (source, *id), (Basis::Path, key), &mut found);
-        }
-        self.weigh_listed(seen, who, key, &mut found);
-        found
+        self.held(seen, who, &mut weighed);
+        weighed.verdict()
     }
 
-    /// What a token says of its subject.
-    fn claims(&mut self, seen: &Seen<'_>, who: u64) {
-        let claims = seen.observation.credentials.iter().filter_map(|one| one.claims.as_deref());
-        for claims in claims.filter(|claims| claims.identity.is_some()).take(1) {
-            claims.names.iter().for_each(|id| self.is_own(who, *id));
+    /// What fields of the answer that stand in no list say.
+    fn answer(&mut self, seen: &Seen<'_>, who: u64, own: &Own, weighed: &mut Weighed) {
+        for (field, id) in answered(seen).take(MAX_ANSWERED) {
+            let whose = self.people.whose(own, id);
+            // What names itself is no owner: a page about somebody may be for everybody.
+            let is_itself = seen.asked.iter().any(|(_, asked)| *asked == id);
+            self.weigh(
+                seen,
+                who,
+                mix(seen.endpoint, field),
+                (whose, id),
+                (Basis::Answer, is_itself, 1),
+                weighed,
+            );
         }
     }
 
-    /// An answer to a call without parameters, such as `/me`, has identifiers that differ from caller to caller and stay the
-    /// same for each: those are the callers' own.
-    fn is_self(&mut self, seen: &Seen<'_>, who: u64) {
-        if self.own.get(&who).is_some_and(|own| !own.is_empty()) || seen.observation.credentials.is_empty() {
-            return;
-        }
-        for (field, id) in answered(seen) {
-            let source = mix(mix(seen.endpoint, field), 0x5e1f);
-            let key = mix(source, id);
-            // Whoever else has it here makes it nobody's own.
-            match self.held.get(&key).copied() {
-                Some(Holder::One(known)) if known == who => self.confirm_self(source, who, id),
-                Some(_) => {
-                    self.held.insert(key, Holder::Several);
-                    self.met_at(source, 0, mix(who, id), false);
-                }
-                None if self.held.len() < self.limits.objects => {
-                    self.held.insert(key, Holder::One(who));
-                    let changed = !self.met.insert(mix(source, who));
-                    self.met_at(source, 0, mix(who, id), !changed);
-                }
-                None => {}
+    /// What fields of the elements of lists say: a list is its caller's where all of them are.
+    fn lists(&mut self, seen: &Seen<'_>, who: u64, own: &Own, weighed: &mut Weighed) {
+        let Some(list) = seen.observation.response_payload.list.as_deref() else { return };
+        let mut fields: [Option<(u64, Whose, u64, u32)>; 4] = [None; 4];
+        for one in list.ids().iter().filter(|one| in_array(list, one.field)).take(MAX_ELEMENTS) {
+            let Some(field) = list.get(one.field).map(|field| field.hash) else { continue };
+            let place = fields.iter_mut().find(|known| known.is_none_or(|known| known.0 == field));
+            let (Some(place), whose) = (place, self.people.whose(own, one.hash)) else { continue };
+            let (_, all, first, others) = place.get_or_insert((field, whose, one.hash, 0));
+            if whose == Whose::Others && (*all != Whose::Others || *first != one.hash || *others == 0) {
+                (*all, *first, *others) = (whose, one.hash, *others + 1);
             }
         }
-    }
-
-    /// The same identifier once more for the same caller: its own, where the field is like that for others, too.
-    fn confirm_self(&mut self, source: u64, who: u64, id: u64) {
-        let role =
-            self.sources.get(&source).and_then(|source| source.roles.first()).copied().unwrap_or_default();
-        if role.own >= ENOUGH && role.own * SHARE.1 >= (role.own + role.foreign) * SHARE.0 {
-            self.is_own(who, id);
+        for (field, whose, id, others) in fields.into_iter().flatten() {
+            let source = mix(seen.endpoint, field);
+            self.weigh(seen, who, source, (whose, id), (Basis::Answer, false, others.max(1)), weighed);
         }
     }
 
-    /// Counts a caller of a role at a source, once.
-    fn met_at(&mut self, source: u64, role: u64, caller: u64, own: bool) {
-        let pair = mix(source, caller);
-        if self.met.contains(&pair) || self.met.len() >= self.limits.met {
-            return;
-        }
-        let room = self.sources.len() < self.limits.sources;
-        let known = match self.sources.get_mut(&source) {
-            Some(known) => known,
-            None if room => self.sources.entry(source).or_default(),
-            None => return,
-        };
-        self.met.insert(pair);
-        if let Some(role) = known.role(role) {
-            role.own += u32::from(own);
-            role.foreign += u32::from(!own);
+    /// What the path, the query and the variables of other styles say.
+    fn path(&mut self, seen: &Seen<'_>, who: u64, own: &Own, weighed: &mut Weighed) {
+        for (at, id) in seen.asked.iter().copied() {
+            let kind = seen.shape.parameters.iter().find(|one| one.at == at).map(|one| one.kind);
+            let source = mix(kind.unwrap_or_else(|| mix(seen.endpoint, at.into())), PATH);
+            let whose = self.people.whose(own, id);
+            self.weigh(seen, who, source, (whose, id), (Basis::Path, true, 1), weighed);
         }
     }
 
-    /// What an identifier says, at a source.
+    /// What an identifier says, at a source. It says something only where somebody has met its own there.
     fn weigh(
         &mut self,
         seen: &Seen<'_>,
         who: u64,
-        (source, id): (u64, u64),
-        (basis, key): (Basis, u64),
-        found: &mut Option<Object>,
+        source: u64,
+        (whose, id): (Whose, u64),
+        (basis, is_itself, owners): (Basis, bool, u32),
+        weighed: &mut Weighed,
     ) {
-        let is_own = self.own.get(&who).is_some_and(|own| own.contains(&id));
-        let owner = match self.whose.get(&id) {
-            Some(Holder::One(owner)) => Some(*owner),
-            _ => None,
-        };
-        // What names nobody says something only where the source is known to name people.
-        let names = is_own || owner.is_some() || self.sources.contains_key(&source);
-        if !names || self.own.get(&who).is_none_or(Vec::is_empty) {
+        let is_own = whose != Whose::Others;
+        if !is_own && self.sources.get(source).is_none() {
             return;
         }
-        self.met_at(source, seen.role, who, is_own);
-        self.judge(
-            seen.role,
-            source,
-            is_own,
-            Object {
-                owned: Owned::Unknown,
-                basis,
-                key,
-                owner: owner.unwrap_or(id),
-                own_callers: 0,
-                callers: 0,
-            },
-            found,
-        );
-    }
-
-    fn judge(&self, role: u64, source: u64, is_own: bool, object: Object, found: &mut Option<Object>) {
-        let Some(source) = self.sources.get(&source) else { return };
-        let known = source.roles.iter().find(|known| known.role == role).copied().unwrap_or_default();
-        let all = known.own + known.foreign;
-        let is_private = known.own >= ENOUGH && known.own * SHARE.1 >= all * SHARE.0;
-        let owned = match (is_own, is_private) {
-            (true, _) => Owned::Own,
-            (false, true) => Owned::Foreign,
-            (false, false) if all >= ENOUGH => Owned::Usual,
-            // A role none of whose callers has anything here, where those of others have: support, partners.
-            (false, false) if known.own == 0 && source.roles.iter().any(|other| other.own >= ENOUGH) => {
-                Owned::Usual
-            }
-            (false, false) => Owned::Unknown,
+        let role = self.meet(source, seen, who, is_own);
+        let object = Object {
+            owned: Owned::Unknown,
+            basis,
+            key: weighed.key,
+            owner: id,
+            owners,
+            own_callers: role.own,
+            callers: role.all(),
         };
-        let rank = |owned: Owned| match owned {
-            Owned::Own => 0,
-            Owned::Foreign => 1,
-            Owned::Usual => 2,
-            Owned::Unknown => 3,
-        };
-        if found.is_none_or(|known| rank(owned) < rank(known.owned)) {
-            *found = Some(Object { owned, own_callers: known.own, callers: all, ..object });
+        match whose {
+            Whose::Mine => weighed.own = weighed.own.or(Some(Object { owned: Owned::Own, ..object })),
+            Whose::Ours => weighed.ours = weighed.ours.or(Some(Object { owned: Owned::Own, ..object })),
+            Whose::Others => self.foreign(source, role, is_itself, object, weighed),
         }
     }
 
-    /// A list without parameters holds what is its caller's.
-    fn listed(&mut self, seen: &Seen<'_>, who: u64) {
-        let Some(list) = seen.observation.response_payload.list.as_deref() else { return };
-        let elements = list.ids().iter().filter(|id| is_element_id(list, id.field)).take(MAX_LISTED);
-        for id in elements {
-            self.hold(mix(seen.place, id.hash), who);
-        }
-    }
-
-    fn hold(&mut self, object: u64, who: u64) {
-        let room = self.held.len() < self.limits.objects;
-        match self.held.get_mut(&object) {
-            Some(Holder::One(known)) if *known == who => {}
-            Some(holder) => *holder = Holder::Several,
-            None if room => {
-                self.held.insert(object, Holder::One(who));
+    fn foreign(&self, source: u64, role: Role, is_itself: bool, object: Object, weighed: &mut Weighed) {
+        // Fewer callers let it be supposed, if hardly another met what is not its own.
+        let supposed =
+            !is_itself && role.again >= FEW && (role.foreign <= 1 || role.foreign * 10 <= role.own);
+        let enough = role.is_private(ENOUGH, SHARE) && (!is_itself || role.again >= ENOUGH);
+        if enough || supposed {
+            let known = weighed.foreign.get_or_insert((object, role));
+            if object.owners > known.0.owners {
+                *known = (object, role);
             }
-            None => {}
-        }
-    }
-
-    /// Whether others list the object that the path ends with.
-    fn weigh_listed(&mut self, seen: &Seen<'_>, who: u64, key: u64, found: &mut Option<Object>) {
-        let Some((collection, _)) = seen.template.rsplit_once('/') else { return };
-        let Some((_, id)) = seen.asked.iter().rfind(|(at, _)| *at < 200) else { return };
-        if collection.contains('{') || !seen.template.ends_with('}') {
             return;
         }
-        let place = mix(seen.service, seen.hash(collection));
-        let holder = self.held.get(&mix(place, *id)).copied();
-        let Some(holder) = holder else { return };
-        let is_own = holder == Holder::One(who);
-        let source = mix(seen.endpoint, 0x11d);
-        // What several list is shared: that counts against the list as a source.
-        self.met_at(source, seen.role, who, is_own);
+        let others = self
+            .sources
+            .get(source)
+            .map_or(0, |source| source.roles.iter().map(|role| role.own).max().unwrap_or(0));
+        // A role none of whose callers has anything here, where those of others have: support, partners.
+        let is_usual = role.all() >= FEW || role.own == 0 && others >= FEW;
+        let owned = if is_usual { Owned::Usual } else { Owned::Unknown };
+        weighed.other = weighed.other.or(Some(Object { owned, ..object }));
+    }
+
+    /// Counts a caller of a role at a source: once as one that meets its own, and for good as one that does not.
+    fn meet(&mut self, source: u64, seen: &Seen<'_>, who: u64, is_own: bool) -> Role {
+        let met = self.met.met_or_new(mix(mix(source, seen.role), who), seen.now);
+        let (before, was_foreign) = (met.own, met.foreign);
+        met.own = met.own.saturating_add(u8::from(is_own)).min(3);
+        met.foreign |= !is_own;
+        let source = self.sources.met_or_new(source, seen.now);
+        let Some((role, evicts)) = source.role(seen.role) else { return Role::default() };
+        self.evicted_roles += u64::from(evicts);
+        match (is_own, was_foreign) {
+            (true, false) => {
+                role.own += u32::from(before == 0);
+                role.again += u32::from(before == 1);
+            }
+            (false, false) => {
+                role.own = role.own.saturating_sub(u32::from(before > 0));
+                role.again = role.again.saturating_sub(u32::from(before > 1));
+                role.foreign += 1;
+            }
+            (_, true) => {}
+        }
+        *role
+    }
+
+    /// Whether others listed or made the object that the path ends with, or nobody gave it to the caller.
+    fn held(&mut self, seen: &Seen<'_>, who: u64, weighed: &mut Weighed) {
+        let Some((kind, id)) = seen.last_named() else { return };
+        let Some(holder) = self.held.holder(kind, id, seen.now) else { return };
+        let given = matches!(holder, Holder::Several) || holder == Holder::One(who);
+        let role = self.meet(mix(kind, GIVEN), seen, who, given);
         let owner = if let Holder::One(owner) = holder { owner } else { 0 };
-        if holder == Holder::Several {
-            return;
+        let object = Object {
+            owned: Owned::Own,
+            basis: Basis::Listed,
+            key: mix(kind, id),
+            owner,
+            owners: 1,
+            own_callers: role.own,
+            callers: role.all(),
+        };
+        let is_private = role.is_private(ENOUGH, SHARE);
+        match holder {
+            Holder::One(_) if given => weighed.ours = weighed.ours.or(Some(object)),
+            Holder::One(_) if is_private => {
+                weighed.foreign = weighed.foreign.or(Some((object, role)));
+            }
+            Holder::Nobody if is_private && !self.held.is_shared(kind) => {
+                weighed.other = Some(Object { owned: Owned::Strange, ..object });
+            }
+            _ => {}
         }
-        self.judge(
-            seen.role,
-            source,
-            is_own,
-            Object { owned: Owned::Unknown, basis: Basis::Listed, key, owner, own_callers: 0, callers: 0 },
-            found,
-        );
+    }
+}
+
+/// Sources of other sorts than a field's.
+const PATH: u64 = 0x9a7;
+const GIVEN: u64 = 0x11d;
+
+impl Weighed {
+    /// What names the caller alone outweighs what is not its own, unless nobody else ever met that; and what is not its own
+    /// outweighs what its tenant or team has.
+    fn verdict(self) -> Option<Object> {
+        let foreign =
+            self.foreign.filter(|(_, role)| self.own.is_none() || role.is_private(ENOUGH, (98, 100)));
+        let foreign = foreign.map(|(object, _)| Object { owned: Owned::Foreign, ..object });
+        foreign.or(self.own).or(self.ours).or(self.other)
     }
 }
 
 /// Identifiers of an answer that stand in no array, each with a hash of its field.
-fn answered(seen: &Seen<'_>) -> Vec<(u64, u64)> {
-    let Some(list) = seen.observation.response_payload.list.as_deref() else { return Vec::new() };
-    let single = list.ids().iter().filter(|id| !in_array(list, id.field));
-    single.filter_map(|id| Some((list.get(id.field)?.hash, id.hash))).take(32).collect()
+pub(super) fn answered<'a>(seen: &Seen<'a>) -> impl Iterator<Item = (u64, u64)> + use<'a> {
+    let list = seen.observation.response_payload.list.as_deref();
+    list.into_iter().flat_map(|list| {
+        let single = list.ids().iter().filter(|id| !in_array(list, id.field));
+        single.filter_map(|id| Some((list.get(id.field)?.hash, id.hash)))
+    })
 }
 
-fn in_array(list: &FieldList, at: FieldIndex) -> bool {
+pub(super) fn in_array(list: &FieldList, at: FieldIndex) -> bool {
     above(list, at).any(|field| field.step == Step::Element)
 }
 
-/// Whether a field is the identifier of an array's element.
-fn is_element_id(list: &FieldList, at: FieldIndex) -> bool {
-    let mut above = above(list, at);
-    let own = above.next();
-    let is_id = own.is_some_and(|field| list.name(field).len() <= 4);
-    is_id && above.next().is_some_and(|parent| parent.step == Step::Element)
-}
-
 /// A field and those it lies in.
-fn above(list: &FieldList, at: FieldIndex) -> impl Iterator<Item = &Field> {
+pub(super) fn above(list: &FieldList, at: FieldIndex) -> impl Iterator<Item = &Field> {
     let mut next = list.get(at);
     std::iter::from_fn(move || {
         let field = next?;

@@ -1,0 +1,244 @@
+//! Peers: callers of one role at one endpoint, and what an hour of theirs looks like.
+
+use super::cell::{Cell, Measure};
+use super::spread::Spread;
+use crate::EndpointId;
+use tapwire_wire::Timestamp;
+
+/// Callers of a group, and hours of theirs, from which on an hour can be judged.
+pub(super) const PEERS: u32 = 200;
+/// How far above 99 of 100 hours an hour must be.
+const FACTOR: u64 = 4;
+/// Days whose hours count for a suggested limit.
+const DAYS: usize = 7;
+/// Callers whose hours may be unusual on the same day before it is drift, and the share of those that called.
+const FEW: u32 = 3;
+const SHARE: u32 = 50;
+
+/// Distinct callers, by linear counting.
+#[derive(Debug, Clone, Copy, Default)]
+struct Crowd([u64; 16]);
+
+impl Crowd {
+    fn add(&mut self, hash: u64) {
+        let bit = hash >> 54;
+        if let Some(word) = self.0.get_mut((bit >> 6) as usize) {
+            *word |= 1 << (bit & 63);
+        }
+    }
+
+    /// Right to some percent up to 3,000, at most 7,000.
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 7,098")]
+    fn count(&self) -> u32 {
+        let empty = self.0.iter().map(|word| word.count_zeros()).sum::<u32>();
+        (1_024.0 * (1_024.0 / f64::from(empty.max(1))).ln()).round() as u32
+    }
+}
+
+/// The day that is under way.
+#[derive(Debug, Clone, Copy, Default)]
+struct Today {
+    day: u32,
+    active: Crowd,
+    odd: [u32; 5],
+}
+
+/// Many callers changed at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Drift {
+    /// Where.
+    pub endpoint: EndpointId,
+    /// What.
+    pub measure: Measure,
+    /// When it was seen that they were many.
+    pub time: Timestamp,
+    /// How many, by then.
+    pub callers: u32,
+    /// Of how many that called on that day, about.
+    pub of: u32,
+    /// What was usual: 99 of 100 hours had no more.
+    pub usual: u64,
+}
+
+/// An hour that is far above those of peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unusual {
+    /// What of it.
+    pub measure: Measure,
+    /// How much so far.
+    pub seen: u64,
+    /// 99 of 100 hours of peers had no more.
+    pub usual: u64,
+    /// Hours of peers that had at least as much.
+    pub above: u32,
+    /// Hours of peers that it is compared with.
+    pub hours: u32,
+    /// How many peers these are, about.
+    pub peers: u32,
+    /// Minutes into the hour.
+    pub minutes: u32,
+}
+
+impl Unusual {
+    /// How probable it is that a peer's hour is like that: conformal, so right whatever the values are like, as long as this hour
+    /// is one of them.
+    pub fn p(&self) -> f64 {
+        f64::from(self.above + 1) / f64::from(self.hours + 1)
+    }
+}
+
+/// Peers.
+pub(super) struct Group {
+    pub(super) endpoint: EndpointId,
+    spreads: [Spread; 5],
+    limits: [u64; 5],
+    /// The hours from which on each counts: those before a drift say nothing any more.
+    from: [u32; 5],
+    crowd: Crowd,
+    today: Today,
+    /// Calls of an hour by the day, the last first.
+    days: Vec<(u32, Spread)>,
+    /// Hours that were unusual: they count for no limit.
+    pub(super) odd_hours: u32,
+}
+
+impl Group {
+    pub(super) fn new(endpoint: EndpointId) -> Self {
+        Self {
+            endpoint,
+            spreads: Default::default(),
+            limits: [u64::MAX; 5],
+            from: [0; 5],
+            crowd: Crowd::default(),
+            today: Today::default(),
+            days: Vec::new(),
+            odd_hours: 0,
+        }
+    }
+
+    /// How many callers and hours are known, the fewer of both.
+    pub(super) fn known(&self) -> u32 {
+        self.crowd.count().min(self.spreads.first().map_or(0, |calls| calls.count))
+    }
+
+    /// A caller calls on a day.
+    pub(super) fn active(&mut self, caller: u64, day: u32) {
+        if self.today.day != day {
+            self.today = Today { day, ..Today::default() };
+        }
+        self.today.active.add(caller);
+    }
+
+    /// An hour of a caller is over.
+    pub(super) fn learn(&mut self, cell: &Cell) {
+        if cell.odd != 0 {
+            self.odd_hours = self.odd_hours.saturating_add(1);
+            return;
+        }
+        for ((measure, spread), from) in Measure::ALL.into_iter().zip(&mut self.spreads).zip(&self.from) {
+            if cell.hour >= *from {
+                spread.add(cell.value(measure));
+            }
+        }
+        self.crowd.add(cell.caller);
+        self.keep(cell);
+        // Quantiles move slowly: what they cost is paid for by 16 hours together.
+        let count = self.spreads.first().map_or(0, |calls| calls.count);
+        if count >= PEERS && (count.is_multiple_of(16) || count == PEERS) {
+            self.renew_limits();
+        }
+    }
+
+    /// What is known is all there will be.
+    pub(super) fn renew_limits(&mut self) {
+        if self.crowd.count() < PEERS {
+            return;
+        }
+        for ((measure, spread), limit) in Measure::ALL.into_iter().zip(&self.spreads).zip(&mut self.limits) {
+            if spread.count < PEERS {
+                continue;
+            }
+            *limit = spread.p99().saturating_mul(FACTOR).max(measure.floor());
+        }
+    }
+
+    fn keep(&mut self, cell: &Cell) {
+        let day = cell.hour / 24;
+        let at = match self.days.iter().position(|(known, _)| *known == day) {
+            Some(at) => at,
+            None => {
+                self.days.push((day, Spread::default()));
+                self.days.sort_by_key(|(day, _)| std::cmp::Reverse(*day));
+                self.days.truncate(DAYS);
+                let Some(at) = self.days.iter().position(|(known, _)| *known == day) else { return };
+                at
+            }
+        };
+        if let Some((_, spread)) = self.days.get_mut(at) {
+            spread.add(cell.calls.into());
+        }
+    }
+
+    /// Calls of an hour, in the last seven days with calls.
+    pub(super) fn week(&self, into: &mut Spread) {
+        self.days.iter().for_each(|(_, spread)| into.absorb(spread));
+    }
+
+    /// What is usual is learned anew, from that hour on.
+    pub(super) fn forget(&mut self, measure: Measure, hour: u32) {
+        let at = measure as usize;
+        self.spreads.iter_mut().skip(at).take(1).for_each(|spread| *spread = Spread::default());
+        self.limits.iter_mut().skip(at).take(1).for_each(|limit| *limit = u64::MAX);
+        self.from.iter_mut().skip(at).take(1).for_each(|from| *from = hour);
+        self.today.odd.iter_mut().skip(at).take(1).for_each(|odd| *odd = 0);
+    }
+
+    /// Whether an hour is unusual, where that is to be told now; or that too many are.
+    pub(super) fn judge(
+        &mut self,
+        cell: &mut Cell,
+        second: u16,
+        time: Timestamp,
+    ) -> Result<Option<Unusual>, Drift> {
+        for (at, measure) in Measure::ALL.into_iter().enumerate() {
+            let (bit, limit) = (1_u8 << at, self.limits.get(at).copied().unwrap_or(u64::MAX));
+            if cell.told & bit != 0 || limit == u64::MAX {
+                continue;
+            }
+            let seen = cell.value(measure);
+            if seen < limit {
+                continue;
+            }
+            if cell.odd & bit == 0 {
+                if cell.odd == 0 {
+                    cell.since = second;
+                }
+                cell.odd |= bit;
+                self.today.odd.iter_mut().skip(at).take(1).for_each(|count| *count += 1);
+            }
+            let odd = self.today.odd.get(at).copied().unwrap_or(0);
+            let of = self.today.active.count().max(odd);
+            let spread = self.spreads.get(at);
+            let usual = spread.map_or(0, Spread::p99);
+            if odd > FEW.max(of / SHARE) {
+                cell.told |= bit;
+                return Err(Drift { endpoint: self.endpoint, measure, time, callers: odd, of, usual });
+            }
+            // Whoever is first of many is not known as such at once: a release reaches others within minutes.
+            if second.saturating_sub(cell.since) < 600 && seen < limit.saturating_mul(8) {
+                continue;
+            }
+            cell.told |= bit;
+            return Ok(Some(Unusual {
+                measure,
+                seen,
+                usual,
+                above: spread.map_or(0, |spread| spread.at_least(seen)),
+                hours: spread.map_or(0, |spread| spread.count),
+                peers: self.crowd.count(),
+                minutes: u32::from(second / 60),
+            }));
+        }
+        Ok(None)
+    }
+}

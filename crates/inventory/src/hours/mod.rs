@@ -1,0 +1,225 @@
+//! Hours of callers: what each does at each endpoint within an hour of packet time, against the hours of its peers there, and
+//! against quotas. Bounded: a table of cells, groups of peers, and counters of what found no room.
+
+mod cell;
+mod group;
+mod quotas;
+mod spread;
+
+pub use cell::Measure;
+pub use group::{Drift, Unusual};
+pub use quotas::{Declared, QuotaUse, Suggested, Whom};
+
+use crate::hashing::Keyed;
+use crate::{Call, EndpointId, PrincipalKind};
+use cell::{Cell, Cells};
+use group::{Group, PEERS};
+use std::collections::HashMap;
+use tapwire_inspect::Mark;
+
+/// Drifts that are kept to be told.
+const MAX_DRIFTS: usize = 64;
+
+/// How an hour of a caller stands to those of its peers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Standing {
+    /// Peers that are known, about, and hours of theirs: the fewer of both. 0: the caller has no name, or no endpoint was called.
+    pub peers: u32,
+    /// It is far above theirs, and that is said once.
+    pub unusual: Option<Unusual>,
+}
+
+/// What became of hours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct HourCounters {
+    /// Hours that go on.
+    pub open: u64,
+    /// Groups of peers.
+    pub groups: u64,
+    /// Hours that made room for others before they were over.
+    pub evicted: u64,
+    /// Calls of groups for which there was no room.
+    pub beyond_groups: u64,
+    /// Hours above what is usual that were drift.
+    pub drifted: u64,
+}
+
+/// Hours of callers, and quotas.
+pub struct Hours {
+    cells: Cells,
+    groups: Vec<Group>,
+    by_key: HashMap<u64, u16, Keyed>,
+    max_groups: usize,
+    drifts: Vec<Drift>,
+    declared: Vec<Declared>,
+    used: Vec<QuotaUse>,
+    /// What is known is judged by and not added to.
+    frozen: bool,
+    beyond_groups: u64,
+    drifted: u64,
+}
+
+impl Hours {
+    pub(crate) fn new(hashing: Keyed, max_cells: usize, max_groups: usize, declared: &[Declared]) -> Self {
+        Self {
+            cells: Cells::new(max_cells),
+            groups: Vec::new(),
+            by_key: HashMap::with_hasher(hashing),
+            max_groups: max_groups.min(usize::from(u16::MAX)),
+            drifts: Vec::new(),
+            used: vec![QuotaUse::default(); declared.len()],
+            declared: declared.to_vec(),
+            frozen: false,
+            beyond_groups: 0,
+            drifted: 0,
+        }
+    }
+
+    /// From here on hours are judged by what is known; nothing is added.
+    pub(crate) const fn freeze(&mut self) {
+        self.frozen = true;
+    }
+
+    /// Hears of a call of a named caller at an endpoint.
+    pub(crate) fn hear(&mut self, call: &Call) -> Standing {
+        let (Some(endpoint), Some(principal)) = (call.endpoint, call.principal) else {
+            return Standing::default();
+        };
+        if principal.kind == PrincipalKind::Network || call.observation.exchange.child.is_some() {
+            return Standing::default();
+        }
+        let time = call.observation.exchange.started();
+        let seconds = u64::try_from(time.nanos() / 1_000_000_000).unwrap_or(0);
+        let hour = u32::try_from(seconds / 3_600).unwrap_or(0);
+        let role = call.caller.grants.as_ref().map_or(principal.kind as u64, |grants| grants.id);
+        let Some(group) = self.group(endpoint, role) else {
+            self.beyond_groups += 1;
+            return Standing::default();
+        };
+        let caller = principal.token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
+        let key =
+            (caller.rotate_left(23) ^ (u64::from(group) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1);
+        let Self { cells, groups, frozen, declared, used, .. } = self;
+        // An hour that had to make room before it was over says too little.
+        let mut over = |cell: Cell| close(groups, (declared, used), *frozen || cell.hour >= hour, &cell);
+        cells.sweep(hour, &mut over);
+        let Some(cell) = cells.place(key, &mut over) else { return Standing::default() };
+        if cell.hour < hour && cell.calls > 0 {
+            over(*cell);
+            *cell = Cell { key, ..Cell::default() };
+        }
+        if cell.calls == 0 {
+            (cell.caller, cell.group, cell.hour) = (caller, group, hour);
+            cell.quota = quotas::of(declared, call);
+        }
+        count(cell, call);
+        let Some(group) = groups.get_mut(usize::from(group)) else { return Standing::default() };
+        group.active(caller, hour / 24);
+        #[allow(clippy::cast_possible_truncation, reason = "below 3,600")]
+        let second = (seconds % 3_600) as u16;
+        let peers = group.known();
+        let unusual = match group.judge(cell, second, time) {
+            Ok(unusual) => unusual,
+            Err(drift) => {
+                if !self.frozen {
+                    group.forget(drift.measure, hour);
+                    self.drifted += u64::from(drift.callers);
+                    self.drifts.extend((self.drifts.len() < MAX_DRIFTS).then_some(drift));
+                }
+                None
+            }
+        };
+        Standing { peers, unusual }
+    }
+
+    fn group(&mut self, endpoint: EndpointId, role: u64) -> Option<u16> {
+        let key = endpoint.0.rotate_left(17) ^ role;
+        if let Some(at) = self.by_key.get(&key) {
+            return Some(*at);
+        }
+        if self.groups.len() >= self.max_groups {
+            return None;
+        }
+        let at = u16::try_from(self.groups.len()).ok()?;
+        self.groups.push(Group::new(endpoint));
+        self.by_key.insert(key, at);
+        Some(at)
+    }
+
+    /// Every hour is over.
+    pub(crate) fn settle(&mut self) {
+        let Self { cells, groups, frozen, declared, used, .. } = self;
+        cells.take_all().iter().for_each(|cell| close(groups, (declared, used), *frozen, cell));
+        groups.iter_mut().for_each(Group::renew_limits);
+    }
+
+    /// Changes of many callers at once, in the order they were seen.
+    pub fn drifts(&self) -> &[Drift] {
+        &self.drifts
+    }
+
+    /// What became of hours so far.
+    pub const fn counters(&self) -> HourCounters {
+        HourCounters {
+            open: self.cells.len() as u64,
+            groups: self.groups.len() as u64,
+            evicted: self.cells.evicted,
+            beyond_groups: self.beyond_groups,
+            drifted: self.drifted,
+        }
+    }
+
+    /// Bytes held.
+    pub fn held(&self) -> usize {
+        self.cells.held() + self.groups.len() * (size_of::<Group>() + 12 * 1_040)
+    }
+
+    /// What was declared, with how it is used.
+    pub fn declared(&self) -> impl Iterator<Item = (&Declared, &QuotaUse)> {
+        self.declared.iter().zip(&self.used)
+    }
+
+    /// A limit for the callers of an endpoint, from the hours of the last seven days; `None` where there were none.
+    pub fn suggested(&self, endpoint: EndpointId) -> Option<Suggested> {
+        let mut of = quotas::Suggesting::default();
+        self.groups.iter().filter(|group| group.endpoint == endpoint).for_each(|group| of.add(group));
+        of.suggested()
+    }
+}
+
+fn count(cell: &mut Cell, call: &Call) {
+    let observation = &call.observation;
+    cell.calls = cell.calls.saturating_add(1);
+    if call.relations.named != 0 {
+        cell.object(call.relations.named);
+    }
+    if let Some(response) = &observation.exchange.response {
+        cell.bytes = cell.bytes.saturating_add(response.body.len);
+        cell.errors += u32::from(matches!(response.head.status, Some(400..=599)));
+        cell.throttled |= response.head.status == Some(429);
+    }
+    let marks = observation.marks;
+    if marks.contains(Mark::AnswerSensitive) || marks.contains(Mark::AnswerPersonal) {
+        let ids = observation.response_payload.list.as_deref().map_or(0, |list| list.ids().len());
+        cell.sensitive = cell.sensitive.saturating_add(u32::try_from(ids.max(1)).unwrap_or(1));
+    }
+}
+
+fn close(groups: &mut [Group], quotas: (&[Declared], &mut [QuotaUse]), frozen: bool, cell: &Cell) {
+    if frozen {
+        return;
+    }
+    if let Some(group) = groups.get_mut(usize::from(cell.group)) {
+        group.learn(cell);
+    }
+    let Some(at) = usize::from(cell.quota).checked_sub(1) else { return };
+    if let (Some(quota), Some(used)) = (quotas.0.get(at), quotas.1.get_mut(at)) {
+        used.add(quota, cell);
+    }
+}
+
+/// Peers from which on an hour can be judged.
+pub const ENOUGH_PEERS: u64 = PEERS as u64;
+
+#[cfg(test)]
+mod tests;

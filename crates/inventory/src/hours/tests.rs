@@ -1,0 +1,159 @@
+use super::*;
+use crate::transcript::exchange;
+use crate::{Config, Inventory};
+use tapwire_inspect::{Inspector, TokenKey};
+use tapwire_wire::Timestamp;
+
+const KEY: TokenKey = TokenKey::new([7; 32]);
+const PEERS: u32 = 260;
+
+struct World {
+    inspector: Inspector,
+    inventory: Inventory,
+    number: u32,
+    unusual: Vec<(u32, Unusual)>,
+}
+
+impl World {
+    fn new(config: Config) -> Self {
+        let inspector = Inspector::new(tapwire_inspect::Config::new(KEY));
+        Self { inspector, inventory: Inventory::new(config), number: 0, unusual: Vec::new() }
+    }
+
+    /// A caller asks for an order, at that second.
+    fn call(&mut self, caller: u32, order: u32, second: u32) -> Call {
+        self.number += 1;
+        let request = format!(
+            "GET /orders/{} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer t0k3n-of-caller-{caller:05}\r\n\r\n",
+            10_000 + order
+        );
+        let answer = format!(r#"{{"id":{order},"total":"9.99"}}"#);
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{answer}");
+        let mut exchange = exchange(self.number, request.as_bytes(), response.as_bytes());
+        for half in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
+            (half.started, half.ended) =
+                (Timestamp::from_parts(second.into(), 0), Timestamp::from_parts(second.into(), 0));
+        }
+        let call = self.inventory.place(self.inspector.exchange(exchange));
+        self.unusual.extend(call.standing.unusual.map(|unusual| (caller, unusual)));
+        call
+    }
+
+    /// An hour in which each peer calls so often.
+    fn usual(&mut self, hour: u32, calls: u32) {
+        for call in 0..calls {
+            for caller in 0..PEERS {
+                self.call(caller, caller * 7 + call, hour * 3_600 + (call * 3_500 / calls.max(1)));
+            }
+        }
+    }
+}
+
+fn world() -> World {
+    World::new(Config::new(KEY))
+}
+
+#[test]
+fn a_caller_far_above_its_peers_is_told_once() {
+    let mut world = world();
+    world.usual(10, 4);
+    world.usual(11, 4);
+    (0..900).for_each(|call| {
+        world.call(7, 50_000 + call, 12 * 3_600 + call * 2);
+    });
+    let told: Vec<(u32, Measure)> =
+        world.unusual.iter().map(|(caller, one)| (*caller, one.measure)).collect();
+    assert_eq!(told, [(7, Measure::Objects), (7, Measure::Calls)]);
+    let (_, calls) = world.unusual[1];
+    assert!(calls.peers >= 200 && calls.hours >= 200 && calls.usual <= 5 && calls.above == 0, "{calls:?}");
+    assert!(calls.p() < 0.005 && calls.minutes >= 10);
+    assert!(world.inventory.hours().drifts().is_empty());
+}
+
+#[test]
+fn too_few_peers_judge_nobody() {
+    let mut world = world();
+    for caller in 0..150 {
+        (0..4).for_each(|call| drop(world.call(caller, caller * 7 + call, 36_000 + call)));
+    }
+    (0..900).for_each(|call| {
+        let placed = world.call(7, 50_000 + call, 43_200 + call * 2);
+        assert!(placed.standing.peers < 200);
+    });
+    assert!(world.unusual.is_empty());
+}
+
+#[test]
+fn a_release_that_changes_many_is_drift_and_usual_from_then_on() {
+    let mut world = world();
+    world.usual(10, 4);
+    world.usual(11, 4);
+    world.usual(12, 120);
+    world.usual(13, 120);
+    world.usual(14, 120);
+    assert!(world.unusual.is_empty(), "{:?}", world.unusual);
+    let drifts = world.inventory.hours().drifts().to_vec();
+    let calls: Vec<&Drift> = drifts.iter().filter(|drift| drift.measure == Measure::Calls).collect();
+    assert_eq!(calls.len(), 1, "{drifts:?}");
+    assert!(calls[0].callers >= 4 && calls[0].usual <= 5, "{drifts:?}");
+    (0..1_800).for_each(|call| drop(world.call(7, 50_000 + call, 15 * 3_600 + call * 2)));
+    assert!(!world.unusual.is_empty(), "who is far above the new usual is told");
+}
+
+#[test]
+fn a_second_pass_judges_the_first_hour_by_the_whole() {
+    let (mut first, mut second) = (world(), world());
+    let play = |world: &mut World, known: Option<&mut Inventory>| {
+        let mut known = known;
+        let mut told = Vec::new();
+        let mut calls: Vec<(u32, u32, u32)> =
+            (0..900).map(|call| (7, 50_000 + call, 36_000 + call * 2)).collect();
+        calls.extend((0..PEERS * 4).map(|call| (call % PEERS, call, 39_600 + call)));
+        for (caller, order, time) in calls {
+            let mut call = world.call(caller, order, time);
+            if let Some(known) = &mut known {
+                known.recall(&mut call);
+                told.extend(call.standing.unusual.map(|_| caller));
+            }
+        }
+        told
+    };
+    play(&mut first, None);
+    assert!(first.unusual.is_empty());
+    first.inventory.settle();
+    assert_eq!(play(&mut second, Some(&mut first.inventory)), [7, 7]);
+}
+
+#[test]
+fn quotas_are_counted_and_a_limit_is_suggested() {
+    let quota = |name: &str, whom, calls| Declared {
+        name: name.into(),
+        whom,
+        service: Some("shop".into()),
+        endpoint: None,
+        calls_an_hour: calls,
+    };
+    let quotas =
+        vec![quota("partners", Whom::Role("partner".into()), 1), quota("everybody", Whom::Everybody, 10)];
+    let mut world = World::new(Config { quotas, ..Config::new(KEY) });
+    world.usual(10, 4);
+    (0..25).for_each(|call| drop(world.call(3, 900 + call, 39_600 + call)));
+    world.inventory.settle();
+    let hours = world.inventory.hours();
+    let used: Vec<&QuotaUse> = hours.declared().map(|(_, used)| used).collect();
+    assert_eq!(used[0].calls, 0);
+    assert_eq!((used[1].most, used[1].exceeded, used[1].unenforced), (25, (1, 15), 1));
+    assert_eq!(used[1].by_hour.last(), Some(&(11, 25)));
+    let endpoint = world.inventory.endpoints().next().expect("one").id;
+    let suggested = hours.suggested(endpoint).expect("hours");
+    assert!(suggested.calls >= 25 && suggested.hit == 0 && suggested.hours > 200, "{suggested:?}");
+}
+
+#[test]
+fn groups_and_hours_are_bounded_and_counted() {
+    let mut world = World::new(Config { max_peer_groups: 1, max_hours: 1_024, ..Config::new(KEY) });
+    (0..5_000).for_each(|caller| drop(world.call(caller, caller, 36_000)));
+    let counters = world.inventory.hours().counters();
+    assert!(counters.open <= 1_024 && counters.evicted > 3_000, "{counters:?}");
+    assert!(world.inventory.hours().held() < 200_000);
+}

@@ -1,0 +1,238 @@
+//! What is usual at a place: which methods are answered there, to which roles, what callers do before it, and how many
+//! records a caller of a role is given in a day.
+
+use super::ages::{Ages, Forgotten};
+use super::{Seen, mix};
+use tapwire_inspect::fields::Step;
+
+/// Seconds after which what was not met is forgotten.
+const SPAN: i64 = 14 * 86_400;
+const DAY: i64 = 86_400;
+/// Roles of one endpoint that are told apart, steps that may come before one, a caller's last steps, peers with most records.
+const MAX_ROLES: usize = 6;
+const MAX_BEFORE: usize = 4;
+const MAX_STEPS: usize = 8;
+const MAX_PEERS: usize = 6;
+/// Seconds within which one step follows another.
+const SOON: i64 = 3_600;
+/// Times that a step must have been made before what comes before it is known, and the share of those with it.
+const ENOUGH: u32 = 50;
+const SHARE: (u32, u32) = (95, 100);
+/// Elements from which on an answer is a list.
+const LIST: u32 = 5;
+
+/// What is usual where a call goes, before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Usual {
+    /// Answers with 2xx to GET and HEAD on this path template.
+    pub reads: u32,
+    /// Answers with 2xx to this call's method on it.
+    pub same_method: u32,
+    /// Answers with 2xx by this method to callers whose roles differ from this caller's.
+    pub other_roles: u32,
+    /// Those to callers of its own roles.
+    pub same_role: u32,
+    /// Where nearly everybody made another call within the hour before: how often this one was made, where this caller did not.
+    pub skipped: Option<u32>,
+    /// Records that lists gave this caller today, with this answer; 0 where it is no list.
+    pub records: u32,
+    /// The most that another caller of its roles was given in a day.
+    pub peers_records: u32,
+    /// Callers of its roles that were given lists, itself left out, up to 6.
+    pub peers: u32,
+}
+
+/// Answers with 2xx on one template, by method.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Methods([u32; 6]);
+
+/// Answers with 2xx of one endpoint, by role.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Roles([(u64, u32); MAX_ROLES]);
+
+/// What was called within the hour before an endpoint, and how often.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Before {
+    all: u32,
+    steps: [(u64, u32); MAX_BEFORE],
+}
+
+/// The last steps of a caller, each with its second.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Steps([(u64, i64); MAX_STEPS]);
+
+/// Records given to a caller in a day.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Records {
+    day: i64,
+    count: u32,
+}
+
+/// The callers of a role with most records in a day.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Peers([(u64, u32); MAX_PEERS]);
+
+pub(super) struct Habits {
+    methods: Ages<Methods>,
+    roles: Ages<Roles>,
+    before: Ages<Before>,
+    steps: Ages<Steps>,
+    records: Ages<Records>,
+    peers: Ages<Peers>,
+}
+
+impl Habits {
+    pub(super) fn new(callers: usize) -> Self {
+        Self {
+            methods: Ages::new(callers / 20, SPAN),
+            roles: Ages::new(callers / 20, SPAN),
+            before: Ages::new(callers / 50, SPAN),
+            steps: Ages::new(callers / 20, SPAN),
+            records: Ages::new(callers / 10, SPAN),
+            peers: Ages::new(callers / 100, SPAN),
+        }
+    }
+
+    pub(super) const fn forgotten(&self) -> Forgotten {
+        self.methods
+            .forgotten()
+            .and(self.roles.forgotten())
+            .and(self.before.forgotten())
+            .and(self.steps.forgotten())
+            .and(self.records.forgotten())
+            .and(self.peers.forgotten())
+    }
+
+    /// What is usual where a call goes; learns from it.
+    pub(super) fn hear(&mut self, seen: &Seen<'_>) -> Usual {
+        let mut usual = Usual::default();
+        let is_ok = matches!(seen.status, Some(200..=299)) && !seen.observation.failed();
+        if is_ok || seen.method > Method::Read {
+            self.method(seen, is_ok, &mut usual);
+        }
+        let Some(who) = seen.who else { return usual };
+        if is_ok {
+            self.role(seen, &mut usual);
+            self.given(seen, who, &mut usual);
+        }
+        if matches!(seen.method, Method::Post | Method::Put) && !seen.is_rpc {
+            usual.skipped = self.step(seen, who, is_ok);
+        }
+        usual
+    }
+
+    fn method(&mut self, seen: &Seen<'_>, is_ok: bool, usual: &mut Usual) {
+        let methods = self.methods.met_or_new(seen.shape.place, seen.now);
+        usual.reads = methods.0.first().copied().unwrap_or(0);
+        if let Some(count) = methods.0.get_mut(seen.method as usize) {
+            usual.same_method = *count;
+            *count = count.saturating_add(is_ok.into());
+        }
+    }
+
+    fn role(&mut self, seen: &Seen<'_>, usual: &mut Usual) {
+        let roles = &mut self.roles.met_or_new(seen.endpoint, seen.now).0;
+        let all: u32 = roles.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count));
+        let known = roles.iter().position(|(role, count)| *count > 0 && *role == seen.role);
+        let at =
+            known.or_else(|| roles.iter().enumerate().min_by_key(|(_, (_, count))| *count).map(|(at, _)| at));
+        let Some(place) = at.and_then(|at| roles.get_mut(at)) else { return };
+        if known.is_none() {
+            *place = (seen.role, 0);
+        }
+        (usual.same_role, usual.other_roles) = (place.1, all.saturating_sub(place.1));
+        place.1 = place.1.saturating_add(1);
+    }
+
+    /// What comes before a step as a rule, and whether it was left out.
+    fn step(&mut self, seen: &Seen<'_>, who: u64, is_ok: bool) -> Option<u32> {
+        let lately = self.steps.met(who, seen.now).copied().unwrap_or_default().0;
+        let was = |step: u64| lately.iter().any(|(known, at)| *known == step && seen.now - at <= SOON);
+        let before = self.before.met_or_new(seen.endpoint, seen.now);
+        let must = |(step, count): &&(u64, u32)| {
+            *step != 0 && before.all >= ENOUGH && count * SHARE.1 >= before.all * SHARE.0
+        };
+        let skipped = before.steps.iter().filter(must).find(|(step, _)| !was(*step)).map(|_| before.all);
+        if is_ok {
+            before.learn(lately.iter().filter(|(step, at)| *step != seen.endpoint && seen.now - at <= SOON));
+            let steps = &mut self.steps.met_or_new(who, seen.now).0;
+            let oldest = steps.iter_mut().min_by_key(|(step, at)| (*step != seen.endpoint, *at));
+            oldest.into_iter().for_each(|place| *place = (seen.endpoint, seen.now));
+        }
+        skipped
+    }
+
+    /// How many records lists gave the caller today, beside its peers.
+    fn given(&mut self, seen: &Seen<'_>, who: u64, usual: &mut Usual) {
+        let Some(list) = seen.observation.response_payload.list.as_deref() else { return };
+        let elements = list.fields().iter().filter(|field| field.step == Step::Element);
+        let count = elements.map(|field| field.objects).max().unwrap_or(0);
+        if count < LIST {
+            return;
+        }
+        let (key, today) = (mix(seen.shape.service, who), seen.now / DAY);
+        let records = self.records.met_or_new(key, seen.now);
+        if records.day != today {
+            *records = Records { day: today, count: 0 };
+        }
+        records.count = records.count.saturating_add(count);
+        let most = records.count;
+        let peers = &mut self.peers.met_or_new(mix(seen.shape.service, seen.role), seen.now).0;
+        let others = peers.iter().filter(|(peer, count)| *peer != who && *count > 0);
+        (usual.records, usual.peers) = (most, u32::try_from(others.clone().count()).unwrap_or(0));
+        usual.peers_records = others.map(|(_, count)| *count).max().unwrap_or(0);
+        let own = peers.iter().position(|(peer, _)| *peer == who);
+        let fewest = || peers.iter().enumerate().min_by_key(|(_, (_, count))| *count).map(|(at, _)| at);
+        if let Some(place) = own.or_else(fewest).and_then(|at| peers.get_mut(at))
+            && place.1 < most
+        {
+            *place = (who, most);
+        }
+    }
+}
+
+impl Before {
+    /// A step was made; these had come before it.
+    fn learn<'a>(&mut self, lately: impl Iterator<Item = &'a (u64, i64)>) {
+        for (step, _) in lately.filter(|(step, _)| *step != 0) {
+            if let Some(known) = self.steps.iter_mut().find(|(known, _)| known == step) {
+                known.1 += 1;
+            } else if let Some(fewest) = self.steps.iter_mut().min_by_key(|(_, count)| *count)
+                // What comes late comes too seldom to be a rule.
+                && self.all < ENOUGH / 4
+                && fewest.1 <= self.all / 2
+            {
+                *fewest = (*step, 1);
+            }
+        }
+        self.all += 1;
+        if self.all >= u32::MAX / 200 {
+            self.all /= 2;
+            self.steps.iter_mut().for_each(|(_, count)| *count /= 2);
+        }
+    }
+}
+
+/// Methods that are told apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Method {
+    Read,
+    Post,
+    Put,
+    Patch,
+    Delete,
+    Other,
+}
+
+impl Method {
+    pub(super) const fn of(method: &[u8]) -> Self {
+        match method {
+            b"GET" | b"HEAD" => Self::Read,
+            b"POST" => Self::Post,
+            b"PUT" => Self::Put,
+            b"PATCH" => Self::Patch,
+            b"DELETE" => Self::Delete,
+            _ => Self::Other,
+        }
+    }
+}
