@@ -3,11 +3,8 @@
 use crate::{Finding, Outcome, Severity};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use siphasher::sip128::{Hasher128, SipHasher24};
-use std::hash::Hasher;
 use tapwire_inventory::state::{put, take};
 use tapwire_inventory::{Call, Endpoint};
-use tapwire_protocol::Uid;
 
 /// What a detector keeps one state for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -27,6 +24,9 @@ pub enum Scope {
 }
 
 impl Scope {
+    /// How many there are.
+    pub(crate) const COUNT: usize = Self::Service as usize + 1;
+
     /// As `tapwire explain` spells it.
     pub const fn name(self) -> &'static str {
         match self {
@@ -63,9 +63,11 @@ pub struct DetectorInfo {
     pub warm_up: &'static str,
     /// What to do about a finding, in a developer's words.
     pub next_steps: &'static [&'static str],
-    /// Why it could not judge, when no call was judged.
+    /// Why it could not judge, when there was nothing for it to judge.
     pub unjudged: &'static str,
-    /// Whether a call can be judged at all; such calls are counted.
+    /// What must have been seen before its judgement counts: who adds it up is the framework.
+    pub needs: Needs,
+    /// Whether a call has what this detector looks at; such calls are counted.
     pub judges: fn(&Call) -> bool,
     /// Whether a call needs this detector's state. Most do not, so most keys cost nothing.
     pub concerns: fn(&Call) -> bool,
@@ -73,11 +75,32 @@ pub struct DetectorInfo {
     pub state: StateKind,
 }
 
+/// The warm-up of a detector, as data.
+#[derive(Debug, Clone, Copy)]
+pub struct Needs {
+    /// How much of it; 0: a detector that judges from the first call on.
+    pub least: u64,
+    /// Of what, in words that follow a number.
+    pub of: &'static str,
+    /// How much of it is known at a call, with what is known of its endpoint.
+    pub seen: fn(&Call, Option<&Endpoint>) -> u64,
+}
+
+impl Needs {
+    /// One call is enough.
+    pub const NOTHING: Self = Self { least: 0, of: "", seen: |_, _| 0 };
+}
+
 /// A detector's state for one scope key. It owns no table: what it keeps is small and bounded. It outlives the process: a
 /// detector derives how its state is written and read, and a state that cannot be read any more begins anew.
 pub trait Detector: Default + Serialize + DeserializeOwned + Send + 'static {
     /// Judges a call of this key.
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>);
+
+    /// Whether a call may begin a state; others are judged only where there is one, and take no room.
+    fn begins(_: &Call) -> bool {
+        true
+    }
 }
 
 /// A [`Detector`] as records hold it.
@@ -102,12 +125,13 @@ impl<T: Detector> State for T {
 pub struct StateKind {
     pub(crate) new: fn() -> Box<dyn State>,
     pub(crate) load: fn(&[u8]) -> Option<Box<dyn State>>,
+    pub(crate) begins: fn(&Call) -> bool,
 }
 
 impl StateKind {
     /// Those of a detector.
     pub const fn of<T: Detector>() -> Self {
-        Self { new: || Box::<T>::default(), load: loaded::<T> }
+        Self { new: || Box::<T>::default(), load: loaded::<T>, begins: T::begins }
     }
 }
 
@@ -142,7 +166,8 @@ impl Case<'_> {
         let exchange = self.call.observation.exchange.uid();
         Finding {
             detector: self.detector.name,
-            uid: self.uid(about, exchange),
+            rule: None,
+            uid: Finding::identity(self.detector.name, about, exchange),
             time: self.call.observation.exchange.started(),
             severity,
             confidence,
@@ -152,16 +177,5 @@ impl Case<'_> {
             incident: None,
             exchanges: vec![exchange],
         }
-    }
-
-    /// The exchange's identity makes the finding's: sensors that see the same traffic name it alike.
-    fn uid(&self, about: &[u8], exchange: Uid) -> Uid {
-        let mut hash = SipHasher24::new();
-        hash.write(self.detector.name.as_bytes());
-        hash.write_u8(0);
-        hash.write(about);
-        hash.write_u8(0);
-        hash.write(&exchange.0);
-        Uid(hash.finish128().as_bytes())
     }
 }

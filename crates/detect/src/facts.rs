@@ -1,6 +1,7 @@
 //! What detectors ask of a call, in one place.
 
-use tapwire_inventory::{Call, PrincipalKind};
+use crate::{Outcome, Severity};
+use tapwire_inventory::{Call, Endpoint, PrincipalKind};
 use tapwire_protocol::Head;
 
 /// Words of paths behind which only some callers belong.
@@ -72,10 +73,11 @@ pub(crate) fn template(call: &Call) -> &str {
 
 /// Whether a word of the template is one of these.
 pub(crate) fn has_word(call: &Call, words: &[&str]) -> bool {
-    let mut segments = template(call).split('/').filter(|segment| !segment.contains('{'));
-    segments.any(|segment| {
-        let mut parts = segment.split(['-', '_', '.']);
-        parts.any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word)))
+    let segments = template(call).as_bytes().split(|byte| *byte == b'/');
+    let mut fixed = segments.filter(|segment| !segment.is_empty() && !segment.contains(&b'{'));
+    fixed.any(|segment| {
+        let mut parts = segment.split(|byte| matches!(byte, b'-' | b'_' | b'.'));
+        parts.any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word.as_bytes())))
     })
 }
 
@@ -90,6 +92,20 @@ pub(crate) fn has_privileged_role(call: &Call) -> Option<bool> {
     let words = grants.roles.iter().chain(&grants.scopes);
     let is = |word: &str| ROLES.iter().any(|role| word.to_ascii_lowercase().contains(role));
     (!grants.is_empty()).then(|| words.into_iter().any(|word| is(word.as_str())))
+}
+
+/// How bad calls out of order are, and what came of them: enough were accepted, some, or none.
+pub(crate) const fn came_to(worked: bool, accepted: u64) -> (Severity, Outcome) {
+    match (worked, accepted) {
+        (true, _) => (Severity::High, Outcome::Confirmed),
+        (false, 0) => (Severity::Low, Outcome::Blocked),
+        (false, _) => (Severity::Low, Outcome::Attempted),
+    }
+}
+
+/// Calls of the endpoint that a call goes to, with this one.
+pub(crate) fn calls_of_the_endpoint(_: &Call, endpoint: Option<&Endpoint>) -> u64 {
+    endpoint.map_or(0, |endpoint| endpoint.calls)
 }
 
 /// A hash of where a call goes, for states that keep several apart.

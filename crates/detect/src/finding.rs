@@ -1,11 +1,15 @@
 //! What is wrong, why, and whether it worked.
 
+use crate::RuleInfo;
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::hash::Hasher;
+use std::sync::Arc;
 use tapwire_inventory::EndpointId;
 use tapwire_protocol::Uid;
 use tapwire_wire::Timestamp;
 
 /// How bad it is, by OCSF's `severity_id`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
 #[repr(u8)]
 pub enum Severity {
     /// Worth knowing.
@@ -76,8 +80,10 @@ impl Outcome {
 /// `DETECTORS` registry.
 #[derive(Debug, Clone)]
 pub struct Finding {
-    /// The detector's name in the registry.
+    /// The detector's name in the registry; [`RULE`](crate::RULE) for what a user's rule found.
     pub detector: &'static str,
+    /// The user's rule that found it.
+    pub rule: Option<Arc<RuleInfo>>,
     /// Its identity: the same for the same input.
     pub uid: Uid,
     /// Packet time of the exchange that raised it.
@@ -97,4 +103,23 @@ pub struct Finding {
     pub incident: Option<Uid>,
     /// The exchanges that show it, first, worst, last; at most 8.
     pub exchanges: Vec<Uid>,
+}
+
+impl Finding {
+    /// The identity of what `finder` found in an exchange: sensors that see the same traffic name it alike. `about` tells
+    /// findings apart that one exchange raises.
+    pub fn identity(finder: &str, about: &[u8], exchange: Uid) -> Uid {
+        let mut hash = SipHasher24::new();
+        hash.write(finder.as_bytes());
+        hash.write_u8(0);
+        hash.write(about);
+        hash.write_u8(0);
+        hash.write(&exchange.0);
+        Uid(hash.finish128().as_bytes())
+    }
+
+    /// What found it: the rule's title, else the detector's name.
+    pub fn found_by(&self) -> &str {
+        self.rule.as_ref().map_or(self.detector, |rule| &rule.title)
+    }
 }

@@ -1,7 +1,10 @@
 //! Calls before all detectors.
 
+use crate::budget::Budget;
 use crate::detector::{Case, Scope};
+use crate::detectors;
 use crate::records::{Key, Records};
+use crate::warmth::{Look, NotJudged};
 use crate::{Config, DETECTORS, Finding};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::hash::Hasher;
@@ -10,17 +13,9 @@ use tapwire_inventory::{Call, Endpoint};
 /// All detectors with their states.
 pub struct Detectors {
     pub(crate) records: Records,
-    /// Calls judged, by the detector's index in the registry.
-    judged: Vec<u64>,
-}
-
-/// A detector that judged nothing, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotJudged {
-    /// The detector's name.
-    pub detector: &'static str,
-    /// Why, in words that follow "not judged: ".
-    pub reason: String,
+    /// What each could judge, by its index in the registry.
+    looks: Vec<Look>,
+    budget: Budget,
 }
 
 /// What became of records.
@@ -32,12 +27,18 @@ pub struct Counters {
     pub evicted_records: u64,
     /// Records forgotten after their time.
     pub expired_records: u64,
+    /// Findings of behaviour beyond the day's budget, which were not told.
+    pub over_budget: u64,
 }
 
 impl Detectors {
     /// Every detector of [`DETECTORS`], without state.
     pub fn new(config: Config) -> Self {
-        Self { records: Records::new(config), judged: vec![0; DETECTORS.len()] }
+        Self {
+            records: Records::new(config),
+            looks: vec![Look::default(); DETECTORS.len()],
+            budget: Budget::new(&config),
+        }
     }
 
     /// Judges a call, with what is known of its endpoint; what is wrong with it is added to `out`.
@@ -47,33 +48,46 @@ impl Detectors {
             return;
         }
         let time = call.observation.exchange.started();
-        for (index, (detector, judged)) in DETECTORS.iter().zip(&mut self.judged).enumerate() {
+        let mut keys = Keys::default();
+        for (index, (detector, look)) in DETECTORS.iter().zip(&mut self.looks).enumerate() {
             if !(detector.judges)(call) {
                 continue;
             }
-            *judged += 1;
+            look.at(&detector.needs, call, endpoint);
             if !(detector.concerns)(call) {
                 continue;
             }
-            let case = Case { detector, call, endpoint, judged: *judged };
-            let record = key(detector.scope, call).and_then(|key| self.records.record(key, time));
+            let case = Case { detector, call, endpoint, judged: look.calls() };
+            let Some(key) = keys.of(detector.scope, call) else { continue };
+            let begins = (detector.state.begins)(call);
+            if !begins && !self.records.has(key, index) {
+                continue;
+            }
+            let record = self.records.record(key, time);
+            let before = out.len();
             if let Some(state) = record.and_then(|record| record.state(index)) {
                 state.judge(&case, out);
+            }
+            if detectors::is_behaviour(detector) && out.len() > before {
+                self.budget.keep(time, before, out);
             }
         }
     }
 
-    /// The detectors that have judged no call so far.
+    /// The detectors that could not judge all calls they look at, or had none to look at, and why.
     pub fn not_judged(&self) -> Vec<NotJudged> {
-        let idle = DETECTORS.iter().zip(&self.judged).filter(|(_, judged)| **judged == 0);
-        idle.map(|(detector, _)| NotJudged { detector: detector.name, reason: detector.unjudged.to_owned() })
-            .collect()
+        DETECTORS.iter().zip(&self.looks).filter_map(|(detector, look)| look.not_judged(detector)).collect()
+    }
+
+    /// Another run begins: what could be judged is counted anew.
+    pub fn begin_run(&mut self) {
+        self.looks.fill(Look::default());
     }
 
     /// Calls that the detector of that name has judged.
     pub fn judged(&self, detector: &str) -> Option<u64> {
         let at = DETECTORS.iter().position(|known| known.name == detector)?;
-        self.judged.get(at).copied()
+        self.looks.get(at).map(|look| look.judged)
     }
 
     /// What became of records so far.
@@ -82,6 +96,22 @@ impl Detectors {
             records: self.records.len() as u64,
             evicted_records: self.records.evicted,
             expired_records: self.records.expired,
+            over_budget: self.budget.held,
+        }
+    }
+}
+
+/// The keys of one call: several detectors share a scope.
+#[derive(Default)]
+struct Keys {
+    known: [Option<Option<Key>>; Scope::COUNT],
+}
+
+impl Keys {
+    fn of(&mut self, scope: Scope, call: &Call) -> Option<Key> {
+        match self.known.get_mut(scope as usize) {
+            Some(known) => *known.get_or_insert_with(|| key(scope, call)),
+            None => key(scope, call),
         }
     }
 }
@@ -107,6 +137,9 @@ fn key(scope: Scope, call: &Call) -> Option<Key> {
         Scope::Session => hash.write(&call.caller.session?.0),
         Scope::Login => {
             let login = call.relations.login?;
+            // The same name at another service is another account.
+            hash.write(call.service.as_deref().unwrap_or_default().as_bytes());
+            hash.write_u8(0);
             hash.write(&login.user.or(call.principal.map(|principal| principal.token))?.0);
         }
         Scope::Service => hash.write(call.service.as_deref()?.as_bytes()),

@@ -8,6 +8,9 @@ use tapwire_wire::Timestamp;
 /// Records looked at for expiry when a new one is made: twice as fast as they come.
 const SWEEP: usize = 2;
 
+/// Keys whose place is remembered; a power of two.
+const RECENT: usize = 4096;
+
 /// The key of a record: a 128-bit hash of scope and what it names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Key(pub(crate) u128);
@@ -40,6 +43,9 @@ pub(crate) struct Records {
     slots: Vec<Record>,
     /// A tree, so that chosen keys cost no more than others.
     by_key: BTreeMap<Key, usize>,
+    /// Where the record of a key was found last, by the key's low bits: callers come again soon. It only saves the way
+    /// through the tree.
+    recent: Box<[u32; RECENT]>,
     /// Where the sweep for expired and unused records goes on.
     hand: usize,
     pub(crate) evicted: u64,
@@ -48,7 +54,8 @@ pub(crate) struct Records {
 
 impl Records {
     pub(crate) fn new(config: Config) -> Self {
-        Self { config, slots: Vec::new(), by_key: BTreeMap::new(), hand: 0, evicted: 0, expired: 0 }
+        let recent = Box::new([0; RECENT]);
+        Self { config, slots: Vec::new(), by_key: BTreeMap::new(), recent, hand: 0, evicted: 0, expired: 0 }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -73,10 +80,15 @@ impl Records {
         (all - self.slots.len()) as u64
     }
 
+    /// Whether there is a record of a key with a state of the detector with that index.
+    pub(crate) fn has(&mut self, key: Key, detector: usize) -> bool {
+        let record = self.find(key).and_then(|at| self.slots.get(at));
+        record.is_some_and(|record| record.states.iter().any(|(known, _)| usize::from(*known) == detector))
+    }
+
     /// The record of a key at that time; one that was quiet for too long begins anew.
     pub(crate) fn record(&mut self, key: Key, time: Timestamp) -> Option<&mut Record> {
-        let known = self.by_key.get(&key).copied();
-        let index = match known {
+        let index = match self.find(key) {
             Some(index) => index,
             None => self.insert(key, time),
         };
@@ -89,6 +101,17 @@ impl Records {
         record.last = record.last.max(time);
         record.used = true;
         Some(record)
+    }
+
+    #[allow(clippy::cast_possible_truncation, reason = "only the low bits choose the place")]
+    fn find(&mut self, key: Key) -> Option<usize> {
+        let recent = self.recent.get_mut(key.0 as usize % RECENT)?;
+        if self.slots.get(*recent as usize).is_some_and(|record| record.key == key) {
+            return Some(*recent as usize);
+        }
+        let index = *self.by_key.get(&key)?;
+        *recent = u32::try_from(index).unwrap_or(u32::MAX);
+        Some(index)
     }
 
     fn insert(&mut self, key: Key, time: Timestamp) -> usize {
@@ -145,7 +168,7 @@ mod tests {
     const HOUR: i64 = 3_600 * 1_000_000_000;
 
     fn records(max_records: usize) -> Records {
-        Records::new(Config { max_records, forget_after: HOUR })
+        Records::new(Config { max_records, forget_after: HOUR, ..Config::default() })
     }
 
     fn touch(records: &mut Records, key: u128, hours: i64) -> usize {

@@ -3,38 +3,128 @@
 use serde::{Deserialize, Serialize};
 use tapwire_wire::Timestamp;
 
-/// Distinct hashes, exact up to 64; beyond, what comes again counts again.
+/// Distinct hashes: exact up to 64; of more, an estimate from the 64 smallest (K minimum values), right to about an eighth.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct Distinct {
-    /// Sorted.
+    /// Sorted; spread evenly, whatever was added.
     hashes: Vec<u64>,
-    beyond: u32,
+    /// Whether there were more.
+    more: bool,
 }
 
 impl Distinct {
     const MOST: usize = 64;
 
-    /// Adds one; whether it was new.
+    /// Adds one; whether it is known to be new. Of more than 64, what cannot be told apart any more is not.
     pub(crate) fn add(&mut self, hash: u64) -> bool {
-        match self.hashes.binary_search(&hash) {
-            Ok(_) => false,
-            Err(at) => {
-                if self.hashes.len() < Self::MOST {
-                    self.hashes.insert(at, hash);
-                } else {
-                    self.beyond = self.beyond.saturating_add(1);
-                }
-                true
+        let hash = spread(hash);
+        let Err(at) = self.hashes.binary_search(&hash) else { return false };
+        if self.hashes.len() >= Self::MOST {
+            self.more = true;
+            if at >= Self::MOST {
+                return false;
             }
+            self.hashes.pop();
+        }
+        self.hashes.insert(at, hash);
+        true
+    }
+
+    pub(crate) fn has(&self, hash: u64) -> bool {
+        self.hashes.binary_search(&spread(hash)).is_ok()
+    }
+
+    /// How many, about where there are more than 64.
+    pub(crate) fn len(&self) -> usize {
+        match self.hashes.last() {
+            #[allow(clippy::cast_possible_truncation, reason = "an estimate, below the number of calls")]
+            Some(last) if self.more => {
+                ((u128::from(u64::MAX) * (Self::MOST as u128 - 1)) / u128::from((*last).max(1))) as usize
+            }
+            _ => self.hashes.len(),
+        }
+    }
+
+    /// "3 objects", "about 230 objects".
+    pub(crate) fn words(&self, what: &str) -> String {
+        let about = if self.more { "about " } else { "" };
+        format!("{about}{}", times(self.len() as u64, what))
+    }
+}
+
+/// Makes of any number one that is spread over all of them, one to one (the finaliser of MurmurHash3).
+const fn spread(mut hash: u64) -> u64 {
+    hash = (hash ^ hash >> 33).wrapping_mul(0xff51_afd7_ed55_8ccd);
+    hash = (hash ^ hash >> 33).wrapping_mul(0xc4ce_b9fe_1a85_ec53);
+    hash ^ hash >> 33
+}
+
+/// Distinct hashes, counted in 64 bits: at least so many, and 64 at most.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+pub(crate) struct AtLeast(u64);
+
+impl AtLeast {
+    /// Adds one; how many there are at least.
+    pub(crate) fn add(&mut self, hash: u64) -> u64 {
+        self.0 |= 1 << (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 58);
+        self.get()
+    }
+
+    pub(crate) const fn get(self) -> u64 {
+        self.0.count_ones() as u64
+    }
+}
+
+/// What was told of, each with how much came of it and when: it is told again where more comes of it, and after a day.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Told(Vec<(u64, u8, i64)>);
+
+impl Told {
+    const MOST: usize = 24;
+    const AGAIN: i64 = 86_400;
+
+    /// Whether `what` is told now, of which so much came. Of too many the one told longest ago is forgotten.
+    pub(crate) fn rises(&mut self, what: u64, much: u8, time: Timestamp) -> bool {
+        let now = time.nanos() / 1_000_000_000;
+        if let Some((_, most, last)) = self.0.iter_mut().find(|(known, ..)| *known == what) {
+            let rises = much > *most || now - *last > Self::AGAIN;
+            if rises {
+                (*most, *last) = (much, now);
+            }
+            return rises;
+        }
+        if self.0.len() >= Self::MOST {
+            let oldest =
+                self.0.iter().enumerate().min_by_key(|(_, (.., last))| *last).map_or(0, |(at, _)| at);
+            self.0.remove(oldest);
+        }
+        self.0.push((what, much, now));
+        true
+    }
+}
+
+/// Names that were seen, as bits: one that was not may be taken for one that was, as seldom as the filter is empty.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Names(Vec<u64>);
+
+impl Names {
+    const WORDS: usize = 64;
+
+    const fn places(hash: u64) -> [usize; 2] {
+        [(hash >> 52) as usize, (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize]
+    }
+
+    pub(crate) fn add(&mut self, hash: u64) {
+        self.0.resize(Self::WORDS, 0);
+        for place in Self::places(hash) {
+            self.0.get_mut(place / 64).into_iter().for_each(|word| *word |= 1 << (place % 64));
         }
     }
 
     pub(crate) fn has(&self, hash: u64) -> bool {
-        self.hashes.binary_search(&hash).is_ok()
-    }
-
-    pub(crate) fn len(&self) -> usize {
-        self.hashes.len() + self.beyond as usize
+        Self::places(hash)
+            .into_iter()
+            .all(|place| self.0.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1))
     }
 }
 
@@ -61,6 +151,13 @@ impl Stretch {
     /// Its length so far, in seconds.
     pub(crate) const fn seconds(self) -> i64 {
         self.last - self.first
+    }
+
+    /// Hears of one more; where another stretch begins, what was counted in the one before is forgotten.
+    pub(crate) fn renew<T: Default>(&mut self, counted: &mut T, time: Timestamp, quiet: i64, longest: i64) {
+        if self.begins(time, quiet, longest) {
+            *counted = T::default();
+        }
     }
 
     /// Its length so far, in words.
@@ -104,10 +201,14 @@ mod tests {
     fn distinct_counts_each_once_and_is_bounded() {
         let mut distinct = Distinct::default();
         assert!(distinct.add(7) && !distinct.add(7) && distinct.has(7));
-        for hash in 0..10_000 {
-            distinct.add(hash);
+        for _ in 0..3 {
+            for hash in 0..10_000 {
+                distinct.add(hash);
+            }
+            assert!((8_000..12_500).contains(&distinct.len()), "{}", distinct.len());
+            assert_eq!(distinct.hashes.len(), 64);
         }
-        assert_eq!((distinct.len(), distinct.hashes.len()), (10_000, 64));
+        assert!(distinct.words("object").starts_with("about "));
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! Many accounts from one place.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{has_word, is_ok, method_is, status};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{is_ok, method_is, status, template};
 use crate::tally::{Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inspect::Place;
+use tapwire_inspect::{CredentialKind, Place};
+use tapwire_inventory::Call;
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "account-farming",
@@ -21,28 +22,33 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Watch the accounts that were made.",
     ],
     unjudged: "no sign-up was seen",
-    judges: |call| method_is(call, &[b"POST"]) && has_word(call, WORDS),
+    needs: Needs::NOTHING,
+    judges: signs_up,
     concerns: |call| {
         let answered = is_ok(call) || matches!(status(call), Some(403 | 409 | 429));
-        let made = method_is(call, &[b"POST"]) && answered && has_word(call, WORDS);
-        made && call.observation.credentials.iter().all(|one| one.place == Place::Body)
-            && call.relations.login.is_none()
+        answered && signs_up(call)
     },
     state: StateKind::of::<AccountFarming>(),
 };
 
-const WORDS: &[&str] = &[
-    "register",
-    "registration",
-    "signup",
-    "signups",
-    "registrations",
-    "enroll",
-    "join",
-    "customers",
-    "users",
-    "accounts",
-];
+/// Last words of paths where an account is made, and those where it may be one of many things.
+const SIGN_UP: &[&str] =
+    &["register", "registration", "registrations", "signup", "signups", "enroll", "join"];
+const PEOPLE: &[&str] = &["customers", "users", "accounts", "patients", "members", "people"];
+
+/// Whether somebody who has no account asks for one: at a place for that, or with a password where people are kept.
+fn signs_up(call: &Call) -> bool {
+    let body = &call.observation.credentials;
+    if !method_is(call, &[b"POST"])
+        || call.relations.login.is_some()
+        || body.iter().any(|one| one.place != Place::Body)
+    {
+        return false;
+    }
+    let last = template(call).trim_end_matches('/').rsplit('/').next().unwrap_or_default();
+    let is = |words: &[&str]| words.iter().any(|word| word.eq_ignore_ascii_case(last));
+    is(SIGN_UP) || is(PEOPLE) && body.iter().any(|one| one.kind == CredentialKind::Password)
+}
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct AccountFarming {

@@ -1,6 +1,6 @@
 //! Accounts whose credentials are changed from a strange place.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{has_word, is_ok, is_person, method_is, template};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::{FieldList, Step};
@@ -22,8 +22,9 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "End all sessions of the account and take the change back.",
         "Ask for the password once more before such changes.",
     ],
-    unjudged: "no person's account was seen often enough to know its places",
-    judges: |call| is_person(call) && call.caller.calls >= 5,
+    unjudged: "no person's account was used",
+    needs: Needs { least: 5, of: "calls of one account", seen: |call, _| call.caller.calls.into() },
+    judges: is_person,
     concerns: |call| is_person(call) && (call.caller.strange.count() > 0 || changes_credentials(call)),
     state: StateKind::of::<AccountTakeover>(),
 };

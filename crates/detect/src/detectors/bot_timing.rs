@@ -1,38 +1,49 @@
 //! Calls as regular as no person makes them.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_ok, is_person, path};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{is_ok, is_person, place, status, template};
 use crate::{Finding, Outcome, Severity};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "bot-timing",
     title: "A person's session calls like a clock (bot timing)",
-    summary: "A person's account called the same path a hundred times and more with pauses that hardly differ, none longer than ten seconds. That is \
-              a program: it waits for stock, prices or appointments faster than people can. Programs with a key or a certificate are not judged.",
+    summary: "A person's account called one endpoint sixty times and more with pauses that hardly differ, and ten times as often as others do. That is a \
+              program: it waits for stock, prices or appointments faster than people can. What pages ask for by themselves they ask for \
+              everybody; programs with a key or a certificate are not judged.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-799",
     attack: ("T1059", "Command and Scripting Interpreter"),
     severity: "Low",
     scope: Scope::Principal,
-    warm_up: "100 calls of one path",
+    warm_up: "60 calls of one endpoint, which 20 others call, too",
     next_steps: &[
         "Limit calls of one path by caller.",
         "Ask for a proof that a person is there where it matters.",
     ],
-    unjudged: "no person's account called one path 100 times",
+    unjudged: "no person's account was used",
+    needs: Needs { least: 60, of: "calls of one caller", seen: |call, _| call.caller.calls.into() },
     judges: is_person,
-    concerns: |call| is_person(call) && is_ok(call),
+    concerns: |call| is_person(call) && call.caller.calls >= 20 && (is_ok(call) || status(call) == Some(429)),
     state: StateKind::of::<BotTiming>(),
 };
 
-const ENOUGH: u64 = 100;
+const ENOUGH: u64 = 60;
+/// The longest pause, in seconds, and how far pauses may be from their mean, as a share of it.
+const LONGEST: f64 = 900.0;
+const REGULAR: f64 = 0.15;
+/// How many times as often as others it must call, and how many others there must be.
+const TIMES: u64 = 10;
+const OTHERS: u64 = 20;
 
-/// The pauses between calls of one path.
+/// The pauses between calls of one endpoint.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct BotTiming {
-    path: u64,
+    place: u64,
     last: i64,
     count: u64,
+    refused: u64,
+    /// Pauses that were far from the others.
+    odd: u64,
     /// Mean and sum of squared differences (Welford), in seconds.
     mean: f64,
     squares: f64,
@@ -41,26 +52,51 @@ struct BotTiming {
 
 impl Detector for BotTiming {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
-        let (path, now) = (path(case.call), case.call.observation.exchange.started().nanos());
-        let pause = (now - self.last) as f64 / 1e9;
-        if path != self.path || !(0.0..=10.0).contains(&pause) {
-            *self = Self { path, last: now, told: self.told, ..Self::default() };
+        let (place, now) = (place(case.call), case.call.observation.exchange.started().nanos());
+        if place != self.place {
+            // What is called in between, such as to log in again, does not end it.
+            self.odd += 1;
+            if self.odd * 5 > self.count {
+                *self = Self { place, last: now, told: self.told, ..Self::default() };
+            }
             return;
         }
+        let pause = (now - self.last) as f64 / 1e9;
         self.last = now;
+        if !(0.0..=LONGEST).contains(&pause) {
+            *self = Self { place, last: now, told: self.told, ..Self::default() };
+            return;
+        }
         self.count += 1;
+        self.refused += u64::from(!is_ok(case.call));
         let delta = pause - self.mean;
         self.mean += delta / self.count as f64;
         self.squares += delta * (pause - self.mean);
         let deviation = (self.squares / self.count as f64).sqrt();
-        if self.told || self.count < ENOUGH || deviation > self.mean * 0.2 || self.mean < 0.2 {
+        let is_regular = deviation <= self.mean * REGULAR && self.mean >= 0.2;
+        if self.told || self.count < ENOUGH || !is_regular || !self.is_alone(case) {
             return;
         }
         self.told = true;
+        let outcome = if self.refused * 2 > self.count { Outcome::Blocked } else { Outcome::Confirmed };
         let reason = format!(
-            "{} calls of one path with pauses of {:.1} s that differ by {:.2} s; people's differ by as much as they last.",
-            self.count, self.mean, deviation,
+            "{} calls of {} with pauses of {:.1} s that differ by {:.2} s; people's differ by as much as they last, and others call it a tenth as often.",
+            self.count,
+            template(case.call),
+            self.mean,
+            deviation,
         );
-        out.push(case.finding(b"", Severity::Low, Outcome::Confirmed, 65, reason));
+        out.push(case.finding(b"", Severity::Low, outcome, 65, reason));
+    }
+}
+
+impl BotTiming {
+    /// Whether others call there far less: what a page asks for by itself, it asks for everybody.
+    fn is_alone(&self, case: &Case<'_>) -> bool {
+        let Some(endpoint) = case.endpoint else { return false };
+        let (callers, more) = endpoint.callers.count();
+        let others = (callers as u64).saturating_sub(1);
+        let calls = endpoint.calls.saturating_sub(self.count);
+        (others >= OTHERS || more) && calls * TIMES <= self.count * others.max(OTHERS)
     }
 }

@@ -1,6 +1,6 @@
 //! Many passwords for one name.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Tried;
@@ -21,6 +21,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Where one succeeded: end the account's sessions and have its password changed.",
     ],
     unjudged: "no login was seen",
+    needs: Needs::NOTHING,
     judges: |call| call.relations.login.is_some(),
     concerns: |call| call.relations.login.is_some(),
     state: StateKind::of::<BruteForce>(),
@@ -32,6 +33,8 @@ const ENOUGH: u64 = 10;
 struct BruteForce {
     failures: u64,
     passwords: Distinct,
+    /// Most that one request tried.
+    in_one: u32,
     steps: Steps,
     taken: bool,
     stretch: Stretch,
@@ -46,24 +49,19 @@ impl Detector for BruteForce {
         if login.user.is_none() && login.tries < 5 {
             return;
         }
-        if login.result == Tried::Succeeded {
-            let failed = std::mem::take(&mut self.failures);
-            if failed >= ENOUGH && !self.taken {
-                self.taken = true;
-                let reason = format!(
-                    "A login succeeded after {} of the same name within {}.",
-                    times(failed, "failure"),
-                    self.stretch.words()
-                );
-                out.push(case.finding(b"success", Severity::Critical, Outcome::Confirmed, 90, reason));
-            }
-            return;
+        // A program with an old password tries the same one for ever.
+        let varies = self.passwords.len() >= 5 || self.in_one >= 5;
+        match login.result {
+            Tried::Succeeded => return self.succeeded(case, varies, out),
+            // A second factor that is asked for, or an answer that was not seen.
+            Tried::Unknown => return,
+            Tried::Failed => {}
         }
         self.failures += u64::from(login.tries);
+        self.in_one = self.in_one.max(login.tries);
         if let Some(password) = login.password {
             self.passwords.add(crate::facts::short(password));
         }
-        // A program with an old password tries the same one for ever.
         let varies = self.passwords.len() >= 5 || login.tries >= 5;
         if !varies || !self.steps.reaches(self.failures, ENOUGH) {
             return;
@@ -75,5 +73,22 @@ impl Detector for BruteForce {
             if login.tries > 1 { format!(", {} of them in one request", login.tries) } else { String::new() },
         );
         out.push(case.finding(b"", Severity::Medium, Outcome::Attempted, 85, reason));
+    }
+}
+
+impl BruteForce {
+    fn succeeded(&mut self, case: &Case<'_>, varies: bool, out: &mut Vec<Finding>) {
+        let failed = std::mem::take(&mut self.failures);
+        if failed < ENOUGH || !varies || self.taken {
+            return;
+        }
+        self.taken = true;
+        let reason = format!(
+            "A login succeeded after {} of the same name with {} within {}.",
+            times(failed, "failure"),
+            self.passwords.words("different password"),
+            self.stretch.words()
+        );
+        out.push(case.finding(b"success", Severity::Critical, Outcome::Confirmed, 90, reason));
     }
 }

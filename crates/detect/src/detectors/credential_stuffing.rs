@@ -1,10 +1,10 @@
 //! Many names from one address: stuffing, spraying, and finding out which names exist.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::short;
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::Tried;
+use tapwire_inventory::{Login, Tried};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "credential-stuffing",
@@ -24,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Answer a wrong name and a wrong password alike.",
     ],
     unjudged: "no login was seen",
+    needs: Needs::NOTHING,
     judges: |call| call.relations.login.is_some(),
     concerns: |call| call.relations.login.is_some_and(|login| login.user.is_some()),
     state: StateKind::of::<CredentialStuffing>(),
@@ -50,48 +51,57 @@ impl Detector for CredentialStuffing {
             *self = Self { stretch: self.stretch, ..Self::default() };
         }
         let name = login.user.map_or(0, short);
-        if login.result == Tried::Succeeded {
+        let mut stranger = false;
+        match login.result {
             // Who mistyped and then got in is the same person.
-            self.succeeded += u64::from(!self.names.has(name));
-        } else {
-            self.failed += 1;
-            self.names.add(name);
-            if let Some(password) = login.password {
-                self.passwords.add(short(password));
+            Tried::Succeeded => {
+                stranger = !self.names.has(name);
+                self.succeeded += u64::from(stranger);
             }
-            self.answers.add(login.answer);
+            Tried::Failed => self.failed(&login, name),
+            Tried::Unknown => return,
         }
         let names = self.names.len() as u64;
         if self.failed * 10 < (self.failed + self.succeeded) * 7 {
             return;
         }
-        let taken = login.result == Tried::Succeeded && names >= ENOUGH && !self.taken;
+        let taken = stranger && names >= ENOUGH && !self.taken;
         if !taken && !self.steps.reaches(names, ENOUGH) {
             return;
         }
         self.taken |= taken;
-        let kind = match self.passwords.len() as u64 {
-            few if few * 5 <= names && self.answers.len() >= 2 => {
-                "one password for all, and different answers: they tell which names exist (enumeration of names)"
+        let passwords = self.passwords.len() as u64;
+        // Without passwords that can be compared nothing tells spraying from stuffing.
+        let kind = match (passwords > 0, passwords * 5 <= names, self.answers.len() >= 2) {
+            (true, true, true) => {
+                "few passwords for many names, and different answers to a wrong login: they may tell which names exist (spraying, enumeration of names)"
             }
-            few if few * 5 <= names => "few passwords for many names (spraying)",
-            _ => "a password for each name (stuffing)",
+            (true, true, false) => "few passwords for many names (spraying)",
+            (true, false, _) => "a password for each name (stuffing)",
+            (false, ..) => "passwords were not seen",
         };
-        let tells = self.passwords.len() as u64 * 5 <= names && self.answers.len() >= 2;
-        let (severity, outcome) = if !taken && tells {
-            (Severity::Medium, Outcome::Confirmed)
-        } else if taken {
-            (Severity::Critical, Outcome::Confirmed)
-        } else {
-            (Severity::Medium, Outcome::Attempted)
+        let (severity, outcome) = match taken {
+            true => (Severity::Critical, Outcome::Confirmed),
+            false => (Severity::Medium, Outcome::Attempted),
         };
         let reason = format!(
-            "{} of {} from one address within {}, {} succeeded; {kind}.",
+            "{} of {} from one address within {}, {} of other names succeeded; {kind}.",
             times(self.failed, "failed login"),
-            times(names, "name"),
+            self.names.words("name"),
             self.stretch.words(),
             self.succeeded,
         );
         out.push(case.finding(&[u8::from(taken)], severity, outcome, 85, reason));
+    }
+}
+
+impl CredentialStuffing {
+    fn failed(&mut self, login: &Login, name: u64) {
+        self.failed += 1;
+        self.names.add(name);
+        if let Some(password) = login.password {
+            self.passwords.add(short(password));
+        }
+        self.answers.add(login.answer);
     }
 }

@@ -1,6 +1,6 @@
 //! Many names from many addresses.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::short;
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -22,6 +22,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Block by fingerprint of TLS rather than by address.",
     ],
     unjudged: "no login was seen",
+    needs: Needs::NOTHING,
     judges: |call| call.relations.login.is_some(),
     concerns: |call| call.relations.login.is_some_and(|login| login.user.is_some()),
     state: StateKind::of::<DistributedStuffing>(),
@@ -52,6 +53,9 @@ impl Detector for DistributedStuffing {
         let name = login.user.map_or(0, short);
         let address = hash(address.ip);
         let mut taken = false;
+        if login.result == Tried::Unknown {
+            return;
+        }
         if login.result == Tried::Succeeded {
             taken = self.addresses.has(address) && !self.names.has(name);
             self.succeeded += 1;
@@ -86,8 +90,8 @@ impl Detector for DistributedStuffing {
         let reason = format!(
             "{} of {} from {} within {} at {}; {} succeeded, {} of them from addresses that had failed with other names.",
             times(self.failed, "failed login"),
-            times(names, "name"),
-            times(addresses, "address").replace("addresss", "addresses"),
+            self.names.words("name"),
+            self.addresses.words("network"),
             self.stretch.words(),
             crate::facts::template(case.call),
             self.succeeded,

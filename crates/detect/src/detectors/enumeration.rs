@@ -1,7 +1,7 @@
 //! Walks through identifiers: one after the other, or very many.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_denied, is_missing, is_ok, is_person, place, template};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{is_denied, is_ok, is_person, place, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{AgentFamily, Owned};
@@ -10,7 +10,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "enumeration",
     title: "Identifiers are tried one after the other (enumeration)",
     summary: "A person's session, or a client without a name, asked for many different objects of one endpoint, in the order of their \
-              numbers: 40 in a row, each one to ten above the last, within an hour. Programs with an API key or a certificate are \
+              numbers: 40 in a row, each at most ten from the last, within a day; of a client without a name that says that it is a browser and takes its \
+              time, 80. Programs with an API key or a certificate are \
               not judged: partners walk through lists. What is the caller's own does not count.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-340",
@@ -23,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Limit how many objects one caller reads in an hour.",
     ],
     unjudged: "no call named an object by a number",
+    needs: Needs::NOTHING,
     judges: |call| call.relations.number.is_some(),
     concerns: |call| {
         let own =
@@ -33,9 +35,17 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 };
 
 const ENOUGH: u64 = 40;
+/// Of a program that says that it is a browser, and takes its time.
+const SLOWLY: u64 = 80;
+const BROWSERS: &[AgentFamily] =
+    &[AgentFamily::Edge, AgentFamily::Chrome, AgentFamily::Firefox, AgentFamily::Safari];
 const PLACES: usize = 3;
-const QUIET: i64 = 600;
-const HOUR: i64 = 3_600;
+/// Numbers that far from the last are next to it: tools ask for several at once, and some walk down.
+const NEAR: u64 = 10;
+/// Calls in between that belong to no walk, after which one is over.
+const STRAY: u8 = 3;
+const QUIET: i64 = 3_600;
+const DAY: i64 = 86_400;
 
 /// Walks of one caller.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -46,12 +56,42 @@ struct Enumeration {
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Walk {
     place: u64,
+    stretch: Stretch,
+    now: Row,
+}
+
+/// Numbers that are next to each other.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Row {
     last: u64,
     in_a_row: u64,
+    stray: u8,
     given: u64,
     seen: Distinct,
     steps: Steps,
-    stretch: Stretch,
+}
+
+impl Row {
+    /// Hears of a number: whether it is a new one in the row.
+    fn hear(&mut self, number: u64, given: bool) {
+        let near = number != self.last && number.abs_diff(self.last) <= NEAR;
+        if near && self.seen.add(number) {
+            self.in_a_row += 1;
+            self.given += u64::from(given);
+            self.stray = 0;
+        } else if number != self.last && !near {
+            self.stray += 1;
+            if self.stray >= STRAY && self.in_a_row < ENOUGH {
+                *self = Self { last: number, ..Self::default() };
+                return;
+            }
+            // What strays does not lead the row away.
+            if self.stray < STRAY && self.in_a_row >= STRAY.into() {
+                return;
+            }
+        }
+        self.last = number;
+    }
 }
 
 impl Detector for Enumeration {
@@ -68,25 +108,20 @@ impl Detector for Enumeration {
                 self.walks.len() - 1
             }
         };
-        let Some(walk) = self.walks.get_mut(at) else { return };
-        if walk.stretch.begins(case.call.observation.exchange.started(), QUIET, HOUR) {
-            *walk = Walk { place, stretch: walk.stretch, steps: walk.steps, ..Walk::default() };
-        }
-        let step = number.wrapping_sub(walk.last);
-        if (1..=10).contains(&step) && walk.seen.add(number) {
-            walk.in_a_row += 1;
-        } else if step != 0 && walk.in_a_row < ENOUGH {
-            walk.in_a_row = 0;
-        }
-        walk.last = number;
-        walk.given += u64::from(is_ok(case.call));
-        // A crawler that says so, or takes its time, reads what is meant to be read.
-        let is_slow = walk.in_a_row < 20 * (walk.stretch.seconds() / 60).max(1) as u64;
-        let is_bot = case.call.caller.from.is_some_and(|from| from.agent == AgentFamily::Bot as u8);
-        if !is_person(case.call) && (is_slow || is_bot) {
-            return;
-        }
-        if !walk.steps.reaches(walk.in_a_row, ENOUGH) {
+        let Some(Walk { stretch, now: walk, .. }) = self.walks.get_mut(at) else { return };
+        stretch.renew(walk, case.call.observation.exchange.started(), QUIET, DAY);
+        walk.hear(number, is_ok(case.call));
+        let agent = case.call.caller.from.map(|from| from.agent);
+        let is_slow = walk.in_a_row < 20 * (stretch.seconds() / 60).max(1) as u64;
+        // A crawler that says so, or takes its time, reads what is meant to be read; people do not read in order.
+        let tolerated = match agent {
+            Some(agent) if agent == AgentFamily::Bot as u8 => true,
+            Some(agent) if BROWSERS.iter().any(|known| agent == *known as u8) => {
+                is_slow && walk.in_a_row < SLOWLY
+            }
+            _ => is_slow,
+        };
+        if !is_person(case.call) && tolerated || !walk.steps.reaches(walk.in_a_row, ENOUGH) {
             return;
         }
         let (severity, outcome, what) = match (walk.given * 2 > walk.in_a_row, is_person(case.call)) {
@@ -97,17 +132,13 @@ impl Detector for Enumeration {
                 "most were given out to a client without a name (scraping)",
             ),
             (false, _) if is_denied(case.call) => (Severity::Low, Outcome::Blocked, "most were refused"),
-            (false, _) => (
-                Severity::Low,
-                if is_missing(case.call) { Outcome::Confirmed } else { Outcome::Attempted },
-                "most do not exist (guessing)",
-            ),
+            (false, _) => (Severity::Low, Outcome::Attempted, "most do not exist (guessing)"),
         };
         let reason = format!(
-            "{} of {} were asked for in rising order within {}; {what}. Expected: callers that ask for their own.",
+            "{} of {} were asked for one next to the other within {}; {what}. Expected: callers that ask for their own.",
             times(walk.in_a_row, "object"),
             template(case.call),
-            walk.stretch.words(),
+            stretch.words(),
         );
         out.push(case.finding(&place.to_le_bytes(), severity, outcome, 80, reason));
     }

@@ -1,74 +1,133 @@
 //! Objects of others: a caller reads or changes what belongs to somebody else.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{place, template, writes};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{template, writes};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::Owned;
+use tapwire_inventory::{Call, Object, Owned};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "foreign-objects",
     title: "Objects of others are read or changed (BOLA)",
     summary: "A caller was given objects that belong to somebody else, where callers of its role otherwise meet only their own. Whose an \
               object is follows from what answers say of owners, from the name in a path, and from who lists or made it; roles that \
-              meet others' objects as a rule, such as support, are no finding. Three objects of three owners, or one that is changed, are enough, \
-              however slowly they are read and from whatever address.",
+              meet others' objects as a rule, such as support, are no finding, nor is what many share. Three objects of three owners, or one \
+              that is changed, are enough, however slowly they are read and from whatever address. Where no owner is known, twelve \
+              objects that no list and no answer gave to the caller are, if its peers ask only for what they were given.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
     attack: ("T1213", "Data from Information Repositories"),
-    severity: "Critical: the answers were given",
+    severity: "Critical: the answers were given; High where fewer than 50 peers are known, or no owner is",
     scope: Scope::Principal,
-    warm_up: "5 callers of the role that met their own objects at the endpoint, and 4 of 5 of all of them",
+    warm_up: "50 callers of the role that met only their own objects there, and nine in ten of all of them; or 10 that did so twice, \
+              and all of them, where a field names the owner",
     next_steps: &[
         "Check on every access that the object belongs to who asks, in the server, by the session's user.",
-        "List which objects were given out: tapwire incidents shows the caller's exchanges.",
+        "Count whose records were given out: tapwire blast-radius with the incident's uid.",
         "End the caller's sessions, and tell the owners where the law asks for it.",
     ],
-    unjudged: "no object was met of which it is known whose it is: at least 5 named callers must have met their own at an endpoint",
-    judges: |call| call.relations.object.is_some_and(|object| object.owned != Owned::Unknown),
-    concerns: |call| call.relations.object.is_some_and(|object| object.owned == Owned::Foreign),
+    unjudged: "no named caller met an object of which it could be known whose it is",
+    needs: Needs {
+        least: 10,
+        of: "callers of a role that met only their own objects at one endpoint",
+        seen: |call, _| match call.relations.object {
+            Some(object) if object.owned == Owned::Unknown => object.own_callers.into(),
+            _ => u64::MAX,
+        },
+    },
+    judges: |call| call.relations.object.is_some(),
+    concerns: |call| {
+        call.relations.object.is_some_and(|object| matches!(object.owned, Owned::Foreign | Owned::Strange))
+    },
     state: StateKind::of::<ForeignObjects>(),
 };
 
-/// Objects read from which on it is no accident.
+/// Objects read from which on it is no accident; of those that nobody gave the caller, more.
 const READ: u64 = 3;
+const STRANGE: u64 = 12;
+/// Callers of the role that must have met only their own for a finding to be certain.
+const CERTAIN: u32 = 50;
 
 /// What a caller met that is not its own.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct ForeignObjects {
-    objects: Distinct,
+    read: Distinct,
+    changed: Distinct,
+    strange: Distinct,
     owners: Distinct,
-    steps: Steps,
-    changed: bool,
+    /// Most other owners that one answer named, beyond the first.
+    in_one: u32,
+    steps: [Steps; 2],
+    told_change: bool,
     stretch: Stretch,
 }
 
 impl Detector for ForeignObjects {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(object) = case.call.relations.object else { return };
-        let changes = writes(case.call);
         self.stretch.begins(case.call.observation.exchange.started(), i64::MAX / 4, i64::MAX / 4);
-        self.objects.add(object.key ^ place(case.call));
+        if object.owned == Owned::Strange {
+            return self.strange(case, &object, out);
+        }
+        let changes = changes(case.call);
+        let objects = if changes { &mut self.changed } else { &mut self.read };
+        objects.add(object.key);
         self.owners.add(object.owner);
-        let first_change = changes && !self.changed;
-        self.changed |= changes;
+        self.in_one = self.in_one.max(object.owners.saturating_sub(1));
+        let (owners, all) = (self.owners.len() as u64 + u64::from(self.in_one), self.objects());
         // What one other shares for good, as in a household, is theirs.
-        let several = self.owners.len() >= 3 || self.owners.len() >= 2 && self.objects.len() >= 10;
-        let is_enough = several && self.steps.reaches(self.objects.len() as u64, READ);
+        let several = owners >= 3 || owners >= 2 && all >= 10;
+        let is_certain = object.own_callers >= CERTAIN;
+        let first_change = changes && is_certain && !std::mem::replace(&mut self.told_change, true);
+        let [steps, _] = &mut self.steps;
+        let is_enough = several && steps.reaches(all.max(owners), READ);
         if !is_enough && !first_change {
             return;
         }
+        let (severity, outcome, confidence) = match is_certain {
+            true => (Severity::Critical, Outcome::Confirmed, 90),
+            false => (Severity::High, Outcome::Likely, 65),
+        };
         let reason = format!(
-            "{} of {} were {} on {} within {}; {} of {} callers of its role met only their own there ({}).",
-            times(self.objects.len() as u64, "object"),
-            times(self.owners.len() as u64, "other owner"),
-            if changes { "changed" } else { "given out" },
+            "{} given out and {} changed, of {}, the last on {}, within {}; {} of {} callers of its role met only their own there ({}).",
+            self.read.words("object"),
+            self.changed.words("object"),
+            times(owners, "other owner"),
             template(case.call),
             self.stretch.words(),
             object.own_callers,
             object.callers,
             object.basis.words(),
         );
-        out.push(case.finding(&[u8::from(changes)], Severity::Critical, Outcome::Confirmed, 90, reason));
+        out.push(case.finding(&[u8::from(changes)], severity, outcome, confidence, reason));
     }
+}
+
+impl ForeignObjects {
+    fn objects(&self) -> u64 {
+        (self.read.len() + self.changed.len()) as u64
+    }
+
+    /// Nobody knows whose they are, but the caller cannot have them from this service.
+    fn strange(&mut self, case: &Case<'_>, object: &Object, out: &mut Vec<Finding>) {
+        self.strange.add(object.key);
+        let [_, steps] = &mut self.steps;
+        if !steps.reaches(self.strange.len() as u64, STRANGE) {
+            return;
+        }
+        let reason = format!(
+            "{} given out, the last on {}, that no list and no answer had given to the caller, within {}; {} of {} callers of its role asked only for what they had been given.",
+            self.strange.words("object"),
+            template(case.call),
+            self.stretch.words(),
+            object.own_callers,
+            object.callers,
+        );
+        out.push(case.finding(b"strange", Severity::High, Outcome::Likely, 65, reason));
+    }
+}
+
+/// Whether a call changes its object. What is asked for by a payload is mostly read by POST.
+fn changes(call: &Call) -> bool {
+    writes(call) && call.observation.operation().is_none()
 }

@@ -1,30 +1,32 @@
 //! Operations of other roles.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{
     has_privileged_role, has_word, is_denied, is_named, is_ok, is_privileged_place, method_is, place,
     template,
 };
 use crate::tally::{Distinct, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, Usual};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "function-level-access",
     title: "A caller uses an operation of another role (BFLA)",
-    summary: "A caller whose role says that it is no administrator was answered behind a path for administrators; or a person changed the password \
+    summary: "A caller whose role says that it is no administrator was answered behind a path for administrators, where callers of other roles are answered as a rule \
+              and those of its own are not; or a person changed the password \
               or the rights of somebody else, or deleted another's account. Where it was refused, two tries at others' accounts are told as well.",
     owasp: "API5:2023 Broken Function Level Authorization",
     cwe: "CWE-285",
     attack: ("T1078", "Valid Accounts"),
     severity: "Critical for another's password or rights, High for answers behind administrators' paths, Low when refused",
     scope: Scope::Principal,
-    warm_up: "none; the caller's role must be known, or who is named in the path",
+    warm_up: "the caller's role, and 10 answers to callers of other roles; none where the path says admin, or names another caller",
     next_steps: &[
         "Check the role on every operation, in the server.",
         "Take back what was changed, and end the caller's sessions.",
     ],
     unjudged: "no named caller with a known role called a path of administrators, and no path named another caller",
+    needs: Needs::NOTHING,
     judges: |call| {
         is_named(call) && (call.relations.other.is_some() || is_privileged_place(call) || is_account(call))
     },
@@ -42,6 +44,23 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 const WRITES: &[&[u8]] = &[b"PUT", b"PATCH", b"DELETE", b"POST"];
 const RIGHTS: &[&str] =
     &["password", "role", "roles", "permissions", "admin", "rights", "mfa", "email", "credentials"];
+
+/// Answers to other roles from which on an operation is theirs, and how many times those to the caller's own role.
+const OTHERS: u32 = 10;
+const TIMES: u32 = 20;
+
+/// Whether an operation is one of other roles: what is manage or system by its name may be everybody's.
+const fn is_others(usual: &Usual) -> bool {
+    usual.other_roles >= OTHERS && usual.same_role.saturating_mul(TIMES) <= usual.other_roles
+}
+
+/// Words that say by themselves whose a path is.
+const ADMINISTRATORS: &[&str] = &["admin", "administrator", "administration", "backoffice", "superuser"];
+
+/// Whether an operation is administrators' by its name, and hardly one of the caller's role was answered there before.
+fn is_administrators(call: &Call) -> bool {
+    call.relations.usual.same_role < 3 && has_word(call, ADMINISTRATORS)
+}
 
 /// Whether the path names an account.
 fn is_account(call: &Call) -> bool {
@@ -63,23 +82,34 @@ impl Detector for FunctionLevelAccess {
             self.denied(case, out);
             return;
         }
-        if is_privileged_place(case.call) && has_privileged_role(case.call).is_none() {
-            return;
-        }
         let key = place(case.call);
         let rights = has_word(case.call, RIGHTS) || method_is(case.call, &[b"DELETE"]);
-        let (severity, what) = match (other, is_privileged_place(case.call), has_privileged_role(case.call)) {
-            (Some(_), _, _) if rights => {
-                (Severity::Critical, "changed what belongs to another caller that the path names")
-            }
-            (_, true, Some(false)) => {
-                (Severity::High, "was answered although none of its roles is an administrator's")
+        let (severity, confidence, what) = match other {
+            Some(_) if rights => (
+                Severity::Critical,
+                75,
+                "changed what belongs to another caller that the path names".to_owned(),
+            ),
+            _ if is_privileged_place(case.call)
+                && has_privileged_role(case.call) == Some(false)
+                && (is_others(&case.call.relations.usual) || is_administrators(case.call)) =>
+            {
+                let usual = case.call.relations.usual;
+                let what = format!(
+                    "was answered although none of its roles is an administrator's: {} to callers of other roles before, {} to those of its own",
+                    times(usual.other_roles.into(), "answer"),
+                    usual.same_role,
+                );
+                let measured = is_others(&case.call.relations.usual);
+                (Severity::High, if measured { 75 } else { 60 }, what)
             }
             _ => return,
         };
+        // By its name alone it is likely.
+        let outcome = if confidence < 75 { Outcome::Likely } else { Outcome::Confirmed };
         if self.told.add(key) {
             let reason = format!("A caller called {} and {what}.", template(case.call));
-            out.push(case.finding(&key.to_le_bytes(), severity, Outcome::Confirmed, 75, reason));
+            out.push(case.finding(&key.to_le_bytes(), severity, outcome, confidence, reason));
         }
     }
 }

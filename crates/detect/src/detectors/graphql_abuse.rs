@@ -1,7 +1,8 @@
 //! Documents of GraphQL that ask for more than a client does.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::is_ok;
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{short, status};
+use crate::tally::{AtLeast, Told};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Fact;
 use tapwire_inventory::Call;
@@ -23,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Turn introspection off, or allow only known documents.",
     ],
     unjudged: "no GraphQL was spoken",
+    needs: Needs::NOTHING,
     judges: |call| facts(call).is_some(),
     concerns: |call| facts(call).is_some(),
     state: StateKind::of::<GraphqlAbuse>(),
@@ -42,9 +44,14 @@ struct GraphqlAbuse {
     documents: u64,
     /// The largest of each that many documents have.
     usual: [u64; 5],
+    /// Who sends documents that are larger than usual, at least, since that was usual.
+    callers: [AtLeast; 5],
     /// Who was told of, by what.
-    told: Vec<(u64, u8)>,
+    told: Told,
 }
+
+/// Callers whose documents are larger than usual, from which on that is how clients are.
+const SPREAD: u64 = 5;
 
 fn facts(call: &Call) -> Option<&tapwire_inspect::Said> {
     let said = call.observation.said.as_deref()?;
@@ -62,16 +69,17 @@ impl Detector for GraphqlAbuse {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(said) = facts(case.call) else { return };
         self.documents += 1;
-        let (severity, outcome) = if is_ok(case.call) && !said.failed {
-            (Severity::Medium, Outcome::Confirmed)
-        } else {
-            (Severity::Low, Outcome::Attempted)
+        let (severity, outcome) = match status(case.call) {
+            Some(200..=299) if !said.failed => (Severity::Medium, Outcome::Confirmed),
+            Some(200..=299 | 400..=499) => (Severity::Low, Outcome::Blocked),
+            _ => (Severity::Low, Outcome::Attempted),
         };
         for (at, (name, least, what)) in (0_u8..).zip(LIMITS) {
             let count = count(said, name);
             let usual = self.usual.get(usize::from(at)).copied().unwrap_or(0);
-            if count >= least && count >= usual.saturating_mul(3) {
-                if self.tell(case, at) {
+            let is_large = count >= least && count >= usual.saturating_mul(3);
+            if is_large && !self.is_spread(case, at) {
+                if self.tell(case, at, outcome) {
                     let reason = format!(
                         "A document had {count} {what}; the largest of {} usual documents had {usual}.",
                         self.documents - 1
@@ -84,7 +92,7 @@ impl Detector for GraphqlAbuse {
         }
         if said.fact("graphql", "introspection") == Some(&Fact::Truth(true))
             && is_whole_schema(case.call)
-            && self.tell(case, 9)
+            && self.tell(case, 9, outcome)
         {
             let reason =
                 "A document asked for the whole schema (introspection); clients know theirs.".to_owned();
@@ -94,18 +102,25 @@ impl Detector for GraphqlAbuse {
 }
 
 impl GraphqlAbuse {
-    /// Whether a caller was not told of yet.
-    fn tell(&mut self, case: &Case<'_>, what: u8) -> bool {
-        let who = case.call.principal.map_or(0, |principal| crate::facts::short(principal.token));
-        if self.told.contains(&(who, what)) {
-            return false;
-        }
-        if self.told.len() >= 64 {
-            self.told.remove(0);
-        }
-        self.told.push((who, what));
-        true
+    /// Whether a caller was not told of yet, or more came of it now.
+    fn tell(&mut self, case: &Case<'_>, what: u8, outcome: Outcome) -> bool {
+        let time = case.call.observation.exchange.started();
+        self.told.rises(who(case) ^ u64::from(what), outcome.rank(), time)
     }
+
+    /// Whether so many callers send such documents that it is how clients are.
+    fn is_spread(&mut self, case: &Case<'_>, what: u8) -> bool {
+        let Some(callers) = self.callers.get_mut(usize::from(what)) else { return false };
+        let spread = callers.add(who(case)) >= SPREAD;
+        if spread {
+            *callers = AtLeast::default();
+        }
+        spread
+    }
+}
+
+fn who(case: &Case<'_>) -> u64 {
+    case.call.principal.map_or(0, |principal| short(principal.token))
 }
 
 /// Whether the whole schema is asked for, and not the name of a type.

@@ -1,9 +1,10 @@
 //! Tokens that are made to look like others: unsigned, forged, over.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_denied, is_ok, template};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{is_denied, is_ok, short, template};
+use crate::tally::Distinct;
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::{Call, TokenFact};
+use tapwire_inventory::{Call, Minted, TokenFact};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "jwt-faults",
@@ -14,25 +15,31 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-347",
     attack: ("T1606.001", "Forge Web Credentials: Web Cookies"),
-    severity: "Critical when it was accepted, Medium when refused",
+    severity: "Critical when one that nothing signs was accepted, High when one was that no answer handed out, Medium when refused",
     scope: Scope::Address,
-    warm_up: "none for alg none; for forged ones 20 tokens of the service, nine in ten of them handed out in sight",
+    warm_up: "none for alg none; for forged ones 20 tokens of the service, nine in ten of them handed out in sight, and three \
+              from one address; or one, after 200 that were all handed out in sight",
     next_steps: &[
         "Accept only the algorithm and the keys that the service itself uses.",
         "Change the signing key: who forged one knows it.",
     ],
     unjudged: "no JSON Web Token was seen",
+    needs: Needs::NOTHING,
     judges: |call| call.caller.facts.contains(TokenFact::Unsigned) || call.caller.session.is_some(),
     concerns: |call| kind(call).is_some(),
     state: StateKind::of::<JwtFaults>(),
 };
 
 const DAY: i64 = 86_400 * 1_000_000_000;
+/// Tokens of one address that nobody saw being handed out, from which on it is no lost answer.
+const SEVERAL: usize = 3;
 
 /// What was told of an address, by kind, and when.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct JwtFaults {
     told: [i64; 4],
+    /// Tokens that nobody saw being handed out.
+    unseen: Distinct,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -45,7 +52,7 @@ fn kind(call: &Call) -> Option<Kind> {
     let facts = call.caller.facts;
     match () {
         () if facts.contains(TokenFact::Unsigned) => Some(Kind::Unsigned),
-        () if call.relations.never_issued => Some(Kind::Forged),
+        () if call.relations.minted != Minted::Unjudged => Some(Kind::Forged),
         () => None,
     }
 }
@@ -54,13 +61,18 @@ impl Detector for JwtFaults {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(kind) = kind(case.call) else { return };
         let (accepted, time) = (is_ok(case.call), case.call.observation.exchange.started().nanos());
+        if kind == Kind::Forged && !self.is_enough(case.call) {
+            return;
+        }
         let Some(told) = self.told.get_mut(kind as usize * 2 + usize::from(accepted)) else { return };
         if *told != 0 && time - *told < DAY {
             return;
         }
         *told = time;
         let (severity, outcome) = match (kind, accepted) {
-            (_, true) => (Severity::Critical, Outcome::Confirmed),
+            (Kind::Unsigned, true) => (Severity::Critical, Outcome::Confirmed),
+            // An answer that was lost and a login elsewhere look the same.
+            (Kind::Forged, true) => (Severity::High, Outcome::Likely),
             (_, false) if is_denied(case.call) => (Severity::Medium, Outcome::Blocked),
             (_, false) => (Severity::Medium, Outcome::Attempted),
         };
@@ -75,6 +87,15 @@ impl Detector for JwtFaults {
                 template(case.call)
             ),
         };
-        out.push(case.finding(&[kind as u8, u8::from(accepted)], severity, outcome, 80, reason));
+        let confidence = if kind == Kind::Unsigned { 85 } else { 65 };
+        out.push(case.finding(&[kind as u8, u8::from(accepted)], severity, outcome, confidence, reason));
+    }
+}
+
+impl JwtFaults {
+    /// One token may have been handed out where nobody looked; several from one address were not.
+    fn is_enough(&mut self, call: &Call) -> bool {
+        self.unseen.add(call.caller.session.map_or(0, short));
+        call.relations.minted == Minted::Never || self.unseen.len() >= SEVERAL
     }
 }

@@ -1,10 +1,11 @@
 //! Fields that nobody sends, and that decide what one may do.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_ok, template, writes};
-use crate::tally::{Distinct, times};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{calls_of_the_endpoint, is_ok, short, status, template, writes};
+use crate::tally::{AtLeast, Names, Told, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inspect::fields::{Field, FieldList, Step};
+use tapwire_inspect::fields::{Field, FieldList, Kind, Step};
+use tapwire_inventory::Call;
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "mass-assignment",
@@ -14,14 +15,19 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     owasp: "API3:2023 Broken Object Property Level Authorization",
     cwe: "CWE-915",
     attack: ("T1098", "Account Manipulation"),
-    severity: "High when accepted, and the field comes back in the answer; Medium when accepted; Low when refused",
+    severity: "High when the answer has the field as it was sent, or a name such as is_admin was accepted; Medium when accepted and the answer does not tell; Low when ignored or refused",
     scope: Scope::Endpoint,
-    warm_up: "5 bodies to the endpoint without that field; none for names such as is_admin",
+    warm_up: "5 bodies to the endpoint without that field, 50 for words such as status and price; none for names such as is_admin",
     next_steps: &[
         "Name the fields that a caller may set, and ignore or refuse all others.",
         "Look what became of the object that was written.",
     ],
-    unjudged: "no endpoint had 5 bodies with fields",
+    unjudged: "no request that changes something had a body with fields",
+    needs: Needs {
+        least: 5,
+        of: "calls of one endpoint that changes something",
+        seen: calls_of_the_endpoint,
+    },
     judges: |call| writes(call) && call.observation.request_payload.list.is_some(),
     concerns: |call| {
         writes(call) && call.observation.request_payload.list.is_some() && call.relations.login.is_none()
@@ -61,51 +67,149 @@ const WORDS: &[&str] = &[
     "status",
 ];
 
+/// Words that stand in what clients send now and then, and that partial updates hold when it is their turn.
+const USUAL: &[&str] =
+    &["status", "price", "plan", "tier", "limit", "discount", "groups", "owner", "approved"];
+/// Bodies without such a word that make it new.
+const MANY: u64 = 50;
+/// Callers that send a field, from which on it is one that clients send.
+const SPREAD: u64 = 4;
+
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct MassAssignment {
-    /// Fields that were sent.
-    fields: Distinct,
+    /// Fields that were sent, and fields that were answered.
+    sent: Names,
+    answered: Vec<u64>,
     bodies: u64,
-    told: Distinct,
+    told: Told,
+    /// Fields that were told of, with who sent them.
+    senders: Vec<(u64, AtLeast)>,
+}
+
+/// What became of a field.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Effect {
+    /// The answer has it as it was sent, or for the first time.
+    Taken,
+    /// The answer has another value, or other fields.
+    Ignored,
+    /// The answer does not tell.
+    Unknown,
 }
 
 impl Detector for MassAssignment {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(list) = case.call.observation.request_payload.list.as_deref() else { return };
+        let who = case.call.principal.map_or(0, |principal| short(principal.token));
         for field in list.fields().iter().filter(|field| field.step == Step::Member) {
-            let is_new = !self.fields.has(field.hash);
-            let enough = if makes_admins(list.name(field)) { 0 } else { ENOUGH };
-            if is_new && self.bodies >= enough && decides(list.name(field)) && self.told.add(field.hash) {
-                out.push(self.finding(case, list, field));
-            } else if self.bodies < enough || !decides(list.name(field)) {
-                self.fields.add(field.hash);
+            let name = list.name(field);
+            let weight = weight(name);
+            if weight == 0 && !self.sent.has(field.hash) {
+                self.sent.add(field.hash);
+            } else if weight > 0 && !self.sent.has(field.hash) {
+                let enough = if makes_admins(name) { 0 } else { weight };
+                if self.bodies < enough || self.is_spread(field.hash, who) {
+                    self.sent.add(field.hash);
+                } else {
+                    self.tell(case, list, field, who, out);
+                }
             }
         }
-        self.bodies += u64::from(is_ok(case.call));
+        if is_ok(case.call) {
+            self.bodies += 1;
+            self.learn_answer(case.call);
+        }
     }
 }
 
 impl MassAssignment {
-    fn finding(&self, case: &Case<'_>, list: &FieldList, field: &Field) -> Finding {
+    /// Whether so many callers send the field that clients do.
+    fn is_spread(&mut self, field: u64, who: u64) -> bool {
+        if let Some((_, senders)) = self.senders.iter_mut().find(|(known, _)| *known == field) {
+            return senders.add(who) > SPREAD;
+        }
+        if self.senders.len() >= 8 {
+            self.senders.remove(0);
+        }
+        let mut senders = AtLeast::default();
+        senders.add(who);
+        self.senders.push((field, senders));
+        false
+    }
+
+    /// Which fields that decide answers have as a rule.
+    fn learn_answer(&mut self, call: &Call) {
+        let Some(answer) = call.observation.response_payload.list.as_deref() else { return };
+        for field in answer.fields().iter().filter(|field| field.step == Step::Member) {
+            if self.answered.len() < 16
+                && !self.answered.contains(&field.hash)
+                && weight(answer.name(field)) > 0
+            {
+                self.answered.push(field.hash);
+            }
+        }
+    }
+
+    fn tell(&mut self, case: &Case<'_>, list: &FieldList, field: &Field, who: u64, out: &mut Vec<Finding>) {
         let name = list.name(field);
-        let comes_back = case.call.observation.response_payload.list.as_deref().is_some_and(|answer| {
-            answer.fields().iter().any(|other| answer.name(other).eq_ignore_ascii_case(name))
-        });
-        let (severity, outcome) = match (is_ok(case.call), comes_back) {
-            (true, true) => (Severity::High, Outcome::Confirmed),
-            (true, false) => (Severity::Medium, Outcome::Likely),
-            (false, _) => (Severity::Low, Outcome::Blocked),
+        let effect = self.effect(case.call, list, field);
+        let (severity, outcome, told) = match (status(case.call), effect) {
+            (Some(200..=299), Effect::Taken) => {
+                (Severity::High, Outcome::Confirmed, "it was accepted, and the answer has it as it was sent")
+            }
+            (Some(200..=299), Effect::Ignored) => (
+                Severity::Low,
+                Outcome::NoEffect,
+                "it was answered with 2xx, and the answer does not have it so",
+            ),
+            (Some(200..=299), Effect::Unknown) if makes_admins(name) => (
+                Severity::High,
+                Outcome::Likely,
+                "it was accepted, and the answer does not tell what became of it",
+            ),
+            (Some(200..=299), Effect::Unknown) => (
+                Severity::Medium,
+                Outcome::Attempted,
+                "it was answered with 2xx, which does not tell what became of it",
+            ),
+            (Some(400..=499), _) => (Severity::Low, Outcome::Blocked, "it was refused"),
+            _ => (Severity::Low, Outcome::Attempted, "the answer does not tell"),
         };
+        let time = case.call.observation.exchange.started();
+        if !self.told.rises(field.hash ^ who, outcome.rank(), time) {
+            return;
+        }
         let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
         let shown: String = name.iter().filter(plain).take(32).map(|byte| char::from(*byte)).collect();
+        let bodies = times(self.bodies, "body").replace("bodys", "bodies");
         let reason = format!(
-            "Field `{shown}` was sent to {} {}; none of {} before had it{}.",
+            "Field `{shown}` was sent to {}: {told}; none of {bodies} accepted before had it.",
             template(case.call),
-            if is_ok(case.call) { "and accepted" } else { "and refused" },
-            times(self.bodies, "body").replace("bodys", "bodies"),
-            if comes_back { ", and the answer has it, too" } else { "" },
         );
-        case.finding(&field.hash.to_le_bytes(), severity, outcome, 75, reason)
+        out.push(case.finding(&field.hash.to_le_bytes(), severity, outcome, 75, reason));
+    }
+
+    /// By the answer's member of that name: a value as it was sent proves it where answers do not have it as a rule, or where
+    /// it says so in words.
+    fn effect(&self, call: &Call, list: &FieldList, field: &Field) -> Effect {
+        let Some(answer) = call.observation.response_payload.list.as_deref() else { return Effect::Unknown };
+        let name = list.name(field);
+        let same = |other: &&Field| answer.name(other).eq_ignore_ascii_case(name);
+        let Some(told) = answer.fields().iter().find(same) else {
+            let known = answer.fields().iter().filter(|other| {
+                other.step == Step::Member
+                    && list.fields().iter().any(|sent| list.name(sent) == answer.name(other))
+            });
+            return if known.count() > 0 { Effect::Ignored } else { Effect::Unknown };
+        };
+        let is_new = !self.answered.contains(&told.hash) && self.bodies > 0;
+        let text = list.samples(field).any(|sent| answer.samples(told).any(|told| told == sent));
+        let number = !field.numbers.is_empty() && field.numbers.most.to_bits() == told.numbers.most.to_bits();
+        match (is_new || text || number, field.kinds.has(Kind::Boolean)) {
+            (true, _) => Effect::Taken,
+            (false, true) => Effect::Unknown,
+            (false, false) => Effect::Ignored,
+        }
     }
 }
 
@@ -116,14 +220,13 @@ fn makes_admins(name: &[u8]) -> bool {
         .any(|known| known.eq_ignore_ascii_case(name))
 }
 
-fn decides(name: &[u8]) -> bool {
+/// Bodies without a field of that name that make it new; 0 of names that decide nothing.
+fn weight(name: &[u8]) -> u64 {
     let mut word = String::new();
-    let mut before = b'_';
-    for byte in name.iter().take(40) {
+    let (mut before, mut most) = (b'_', 0);
+    for byte in name.iter().take(40).chain(b"_") {
         if byte.is_ascii_uppercase() && before.is_ascii_lowercase() || !byte.is_ascii_alphanumeric() {
-            if WORDS.contains(&word.as_str()) {
-                return true;
-            }
+            most = most.max(of_word(&word));
             word.clear();
         }
         if byte.is_ascii_alphanumeric() {
@@ -131,5 +234,13 @@ fn decides(name: &[u8]) -> bool {
         }
         before = *byte;
     }
-    WORDS.contains(&word.as_str())
+    most
+}
+
+fn of_word(word: &str) -> u64 {
+    match () {
+        () if !WORDS.contains(&word) => 0,
+        () if USUAL.contains(&word) => MANY,
+        () => ENOUGH,
+    }
 }

@@ -1,8 +1,8 @@
 //! Endpoints that answer without the credentials they otherwise get.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_ok, template};
-use crate::tally::{Distinct, Steps, times};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{calls_of_the_endpoint, is_ok, template};
+use crate::tally::{Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Mark;
 use tapwire_inventory::Call;
@@ -22,40 +22,43 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Refuse calls without credentials in the server, not in the gateway alone.",
         "List what was given out to whom.",
     ],
-    unjudged: "no endpoint had 15 calls, nine in ten of them with credentials",
+    unjudged: "no endpoint was called",
+    needs: Needs { least: 15, of: "calls of one endpoint", seen: calls_of_the_endpoint },
     judges: |call| call.endpoint.is_some(),
     concerns: is_bare,
     state: StateKind::of::<MissingAuthentication>(),
 };
 
+/// Calls with credentials that must have been seen.
+const ENOUGH: u64 = 15;
+const DAY: i64 = 86_400;
+
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct MissingAuthentication {
-    /// Calls with credentials when the first without came, and all of them.
-    with: u64,
-    objects: Distinct,
     bare: u64,
     steps: Steps,
+    stretch: Stretch,
 }
 
 impl Detector for MissingAuthentication {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(endpoint) = case.endpoint else { return };
+        if self.stretch.begins(case.call.observation.exchange.started(), DAY, 7 * DAY) {
+            (self.bare, self.steps) = (0, Steps::default());
+        }
         self.bare += 1;
         let with = endpoint.calls.saturating_sub(endpoint.auth.none);
-        if self.bare == 1 {
-            self.with = with;
-        }
+        // Those that count here are the ones that are judged: what was without before them is usual.
         let others = endpoint.auth.none.saturating_sub(self.bare);
-        self.objects.add(case.call.relations.named);
-        if self.with < 15 || others * 10 > self.with || !self.steps.reaches(self.bare, 1) {
+        if with < ENOUGH || others * 10 > with || !self.steps.reaches(self.bare, 1) {
             return;
         }
         let reason = format!(
-            "{} without credentials to {} was answered; before, {} of {} had some.",
+            "{} without credentials to {} {} answered; of {} others {with} had some.",
             times(self.bare, "call"),
             template(case.call),
-            self.with,
-            self.with + others,
+            if self.bare == 1 { "was" } else { "were" },
+            with + others,
         );
         out.push(case.finding(b"", Severity::High, Outcome::Confirmed, 80, reason));
     }

@@ -4,29 +4,44 @@ mod account_farming;
 mod account_takeover;
 mod bot_timing;
 mod brute_force;
+mod cors;
 mod credential_stuffing;
 mod credentials_in_url;
 mod denied_probes;
+mod directory_listing;
 mod distributed_stuffing;
 mod enumeration;
 mod error_probing;
 mod excessive_exposure;
+mod exfiltration;
+mod flow_skipping;
 mod foreign_objects;
+mod foreign_token;
 mod function_level_access;
 mod graphql_abuse;
 mod injection;
 mod jwt_faults;
+mod limit_ignored;
+mod logged_out_token;
 mod mass_assignment;
+mod method_probing;
+mod method_swap;
 mod missing_authentication;
+mod new_sensitive_data;
 mod object_guessing;
 mod parameter_pollution;
+mod prompt_injection;
 mod reconnaissance;
 mod refused_token;
 mod resource_consumption;
+mod slow_requests;
 mod smuggling;
 mod ssrf;
 mod token_in_two_places;
+mod tool_drift;
 mod unauthenticated_probing;
+mod unusual_usage;
+mod user_enumeration;
 
 use crate::DetectorInfo;
 use crate::facts::is_person;
@@ -49,11 +64,17 @@ pub static DETECTORS: &[DetectorInfo] = &[
     unauthenticated_probing::INFO,
     refused_token::INFO,
     jwt_faults::INFO,
+    foreign_token::INFO,
+    logged_out_token::INFO,
+    user_enumeration::INFO,
     mass_assignment::INFO,
     excessive_exposure::INFO,
     resource_consumption::INFO,
     graphql_abuse::INFO,
     function_level_access::INFO,
+    method_swap::INFO,
+    flow_skipping::INFO,
+    exfiltration::INFO,
     account_farming::INFO,
     bot_timing::INFO,
     ssrf::INFO,
@@ -61,7 +82,21 @@ pub static DETECTORS: &[DetectorInfo] = &[
     smuggling::INFO,
     reconnaissance::INFO,
     error_probing::INFO,
+    method_probing::INFO,
+    directory_listing::INFO,
+    cors::INFO,
+    slow_requests::INFO,
+    limit_ignored::INFO,
+    new_sensitive_data::INFO,
+    tool_drift::INFO,
+    prompt_injection::INFO,
+    unusual_usage::INFO,
 ];
+
+/// Whether what a detector finds is unusual and nothing else, so that it is told within the alert budget.
+pub(crate) fn is_behaviour(detector: &DetectorInfo) -> bool {
+    detector.name == unusual_usage::INFO.name
+}
 
 /// Whether a caller may be one that walks: a person's account, or a client without a name.
 fn walks(call: &Call) -> bool {

@@ -1,84 +1,150 @@
 //! Codes and names that are guessed until one is right.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_missing, is_named, is_ok, path};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{is_missing, is_named, is_ok, method_is, path, status, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
+use tapwire_inspect::fields::Step;
+use tapwire_inventory::Call;
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "object-guessing",
     title: "Codes are guessed (brute force of objects such as coupons)",
-    summary: "A named caller asked for one path after the other that does not exist, 25 and more within an hour and nearly nothing else: it \
-              guesses codes, vouchers, file names or identifiers. When one of them is answered, the guess was right.",
+    summary: "A named caller asked one endpoint for one thing after the other that does not exist, 25 and more within a day and nearly nothing \
+              else there, by the path or in a body, where others mostly ask for what there is: it guesses codes, vouchers, file names or \
+              identifiers. When one of them is answered, the guess was right.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-799",
     attack: ("T1110", "Brute Force"),
     severity: "Medium; High when a guess was right",
     scope: Scope::Principal,
-    warm_up: "none: 25 different paths that do not exist, and four in five of its calls",
+    warm_up: "none: 25 different guesses, four in five of its calls there, at an endpoint that a second caller uses",
     next_steps: &["Limit how many wrong codes one caller may try.", "Make codes long and random."],
     unjudged: "no named caller called",
+    needs: Needs::NOTHING,
     judges: is_named,
-    concerns: |call| is_named(call) && (is_missing(call) || is_ok(call)),
+    concerns: |call| is_named(call) && (is_wrong(call) || is_ok(call)),
     state: StateKind::of::<ObjectGuessing>(),
 };
 
+/// Different guesses that were wrong, and the longest time between two.
+const ENOUGH: u64 = 25;
+const QUIET: i64 = 6 * 3_600;
+const DAY: i64 = 86_400;
+/// Members of a body that asks for one thing.
+const FEW: usize = 2;
+
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct ObjectGuessing {
-    missing: Distinct,
-    calls: u64,
-    /// The path up to its last segment, where most misses were.
+    /// Where it guesses: a path up to its last segment, or the path that bodies go to.
     folder: u64,
+    tried: Tried,
+    stretch: Stretch,
+}
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Tried {
+    wrong: Distinct,
+    calls: u64,
+    limited: u64,
     hit: bool,
     steps: Steps,
-    stretch: Stretch,
 }
 
 impl Detector for ObjectGuessing {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
-        if self.stretch.begins(case.call.observation.exchange.started(), 600, 3_600) {
-            *self = Self { stretch: self.stretch, steps: self.steps, ..Self::default() };
+        let (folder, guess) = guess(case.call);
+        let wrong = is_wrong(case.call);
+        if folder != self.folder {
+            // Where most guesses go stays, until others outnumber them.
+            let begins = wrong && self.tried.wrong.len() < 3;
+            if !begins {
+                return;
+            }
+            *self = Self { folder, ..Self::default() };
         }
-        self.calls += 1;
-        let folder = folder(case);
-        if is_missing(case.call) {
-            self.missing.add(path(case.call));
-            self.folder = folder;
+        self.stretch.renew(&mut self.tried, case.call.observation.exchange.started(), QUIET, DAY);
+        let tried = &mut self.tried;
+        tried.calls += 1;
+        tried.limited += u64::from(status(case.call) == Some(429));
+        if wrong {
+            tried.wrong.add(guess);
         }
-        let missing = self.missing.len() as u64;
-        let is_right = is_ok(case.call) && folder == self.folder && missing >= 25 && !self.hit;
-        let most = missing * 5 >= self.calls * 4;
-        if !(most && (self.steps.reaches(missing, 25) || is_right)) {
+        let count = tried.wrong.len() as u64;
+        let is_right = is_ok(case.call) && count >= ENOUGH && !tried.hit;
+        let most = count * 5 >= tried.calls * 4;
+        if !most || others_miss(case, count) || !(is_right || tried.steps.reaches(count, ENOUGH)) {
             return;
         }
-        self.hit |= is_right;
-        let (severity, outcome) = if is_right {
-            (Severity::High, Outcome::Confirmed)
-        } else {
-            (Severity::Medium, Outcome::Attempted)
+        tried.hit |= is_right;
+        let (severity, outcome) = match (is_right, tried.limited * 2 > tried.calls) {
+            (true, _) => (Severity::High, Outcome::Confirmed),
+            (false, true) => (Severity::Medium, Outcome::Blocked),
+            (false, false) => (Severity::Medium, Outcome::Attempted),
         };
         let reason = format!(
-            "{} that {} asked for within {}, of {}{}.",
-            times(missing, "different path"),
-            if missing == 1 { "does not exist was" } else { "do not exist were" },
+            "{} at {} {} wrong within {}, of {} there{}; others' calls there are mostly right.",
+            tried.wrong.words("different guess").replace("guesss", "guesses"),
+            template(case.call),
+            if count == 1 { "was" } else { "were" },
             self.stretch.words(),
-            times(self.calls, "call"),
-            if is_right { "; now one of the same kind was answered" } else { "" },
+            times(tried.calls, "call"),
+            if is_right { ", and now one was right" } else { "" },
         );
         out.push(case.finding(&[u8::from(is_right)], severity, outcome, 75, reason));
     }
+
+    fn begins(call: &Call) -> bool {
+        is_wrong(call)
+    }
 }
 
+/// Whether an answer says that there is no such thing; to what a body asks for, also that it is no good.
+fn is_wrong(call: &Call) -> bool {
+    is_missing(call) || matches!(status(call), Some(400 | 409 | 422 | 429)) && asks_by_body(call)
+}
+
+/// Whether a body asks for one thing, as one with a code does.
+fn asks_by_body(call: &Call) -> bool {
+    let list = call.observation.request_payload.list.as_deref();
+    method_is(call, &[b"POST", b"PUT"])
+        && list.is_some_and(|list| {
+            let members = list.fields().iter().filter(|field| field.step == Step::Member);
+            (1..=FEW).contains(&members.count())
+        })
+}
+
+/// Whether others miss there, too: pictures that people have not uploaded, objects that were deleted.
+fn others_miss(case: &Case<'_>, wrong: u64) -> bool {
+    let Some(endpoint) = case.endpoint else { return true };
+    let [_, good, _, bad, _] = endpoint.status.classes;
+    bad.saturating_sub(wrong) * 2 > good || endpoint.callers.count().0 < 2
+}
+
+/// Where a call guesses, and what.
+fn guess(call: &Call) -> (u64, u64) {
+    let observation = &call.observation;
+    if !asks_by_body(call) {
+        return (folder(call), path(call));
+    }
+    let Some(list) = observation.request_payload.list.as_deref() else { return (0, 0) };
+    let texts = list.fields().iter().flat_map(|field| list.samples(field));
+    let ids = list.ids().iter().map(|id| id.hash);
+    let hash = texts
+        .flat_map(|text| text.iter().copied())
+        .fold(BASIS, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(PRIME));
+    (path(call), ids.fold(hash, |hash, id| hash.rotate_left(9) ^ id))
+}
+
+/// FNV-1a.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const PRIME: u64 = 0x0100_0000_01b3;
+
 /// A hash of the path without its last segment.
-fn folder(case: &Case<'_>) -> u64 {
-    let observation = &case.call.observation;
+fn folder(call: &Call) -> u64 {
+    let observation = &call.observation;
     let Some(head) = observation.exchange.request_head() else { return 0 };
     let segments = observation.segments.split_last().map_or(&[][..], |(_, before)| before);
-    let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-    for segment in segments {
-        for byte in head.slice(segment.range).bytes().iter().chain(b"/") {
-            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
-        }
-    }
-    hash
+    let bytes = segments.iter().flat_map(|segment| head.slice(segment.range).bytes().iter().chain(b"/"));
+    bytes.fold(BASIS, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(PRIME))
 }

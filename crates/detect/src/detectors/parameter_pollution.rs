@@ -1,8 +1,8 @@
 //! One identifier, sent twice.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_ok, template};
-use crate::tally::times;
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{calls_of_the_endpoint, short, status, template};
+use crate::tally::{Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::Step;
 use tapwire_inventory::Call;
@@ -17,54 +17,63 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1190", "Exploit Public-Facing Application"),
     severity: "Medium when it was answered, Low when refused",
     scope: Scope::Endpoint,
-    warm_up: "5 calls that named it once",
+    warm_up: "5 calls of the endpoint that did not",
     next_steps: &["Refuse requests that name a parameter twice, or read the same one everywhere."],
     unjudged: "no query named an identifier",
-    judges: |call| names(call) > 0,
-    concerns: |call| names(call) > 0,
+    needs: Needs {
+        least: 5,
+        of: "calls of one endpoint that names an identifier",
+        seen: calls_of_the_endpoint,
+    },
+    judges: |call| call.observation.query.is_some(),
+    concerns: names_twice,
     state: StateKind::of::<ParameterPollution>(),
 };
 
+/// Identifiers of a query that are compared.
+const MOST: usize = 32;
+/// Calls of the endpoint by which it is known what its callers send.
+const KNOWN: u64 = 6;
+
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct ParameterPollution {
-    once: u64,
     twice: u64,
-    told: [bool; 2],
+    told: Told,
 }
 
-/// How many different values the identifier has that the query names most.
-fn names(call: &Call) -> usize {
-    let Some(list) = call.observation.request_fields.as_deref() else { return 0 };
-    let of = |at| {
-        let mut values: Vec<u64> = list.ids().iter().filter(|id| id.field == at).map(|id| id.hash).collect();
-        values.sort_unstable();
-        values.dedup();
-        values.len()
-    };
-    let queried =
-        list.ids().iter().filter(|id| list.get(id.field).is_some_and(|field| field.step == Step::Query));
-    queried.map(|id| of(id.field)).max().unwrap_or(0)
+/// Whether the query names one identifier with different values.
+fn names_twice(call: &Call) -> bool {
+    let Some(list) = call.observation.request_fields.as_deref() else { return false };
+    let ids = list.ids().get(..MOST).unwrap_or(list.ids());
+    ids.len() > 1
+        && ids.iter().enumerate().any(|(at, id)| {
+            let others = ids.get(at + 1..).unwrap_or_default();
+            others.iter().any(|other| other.field == id.field && other.hash != id.hash)
+                && list.get(id.field).is_some_and(|field| field.step == Step::Query)
+        })
 }
 
 impl Detector for ParameterPollution {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
-        if names(case.call) < 2 {
-            self.once += 1;
-            return;
-        }
         self.twice += 1;
-        let ok = is_ok(case.call);
-        let Some(told) = self.told.get_mut(usize::from(ok)) else { return };
-        if self.once < 5 || self.twice * 4 > self.once || std::mem::replace(told, true) {
+        let once = case.endpoint.map_or(0, |endpoint| endpoint.calls).saturating_sub(self.twice);
+        if once < KNOWN - 1 || self.twice * 4 > once {
             return;
         }
-        let (severity, outcome) =
-            if ok { (Severity::Medium, Outcome::Likely) } else { (Severity::Low, Outcome::Blocked) };
+        let (severity, outcome) = match status(case.call) {
+            Some(200..=299) => (Severity::Medium, Outcome::Likely),
+            Some(400..=499) => (Severity::Low, Outcome::Blocked),
+            _ => (Severity::Low, Outcome::Attempted),
+        };
+        let who = case.call.principal.map_or(0, |principal| short(principal.token));
+        if !self.told.rises(who, outcome.rank(), case.call.observation.exchange.started()) {
+            return;
+        }
         let reason = format!(
-            "A query to {} named one identifier twice with different values; {} before named it once.",
+            "A query to {} named one identifier twice with different values; {} before did not.",
             template(case.call),
-            times(self.once, "call"),
+            times(once, "call"),
         );
-        out.push(case.finding(&[u8::from(ok)], severity, outcome, 70, reason));
+        out.push(case.finding(&[outcome.rank()], severity, outcome, 70, reason));
     }
 }

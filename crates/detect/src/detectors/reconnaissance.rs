@@ -1,15 +1,15 @@
 //! Who looks for what there is.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_ok, path, place, status};
-use crate::tally::{Distinct, Steps, Stretch, times};
+use crate::tally::{Distinct, Steps, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{AgentFamily, Call};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "reconnaissance",
     title: "Paths are probed that do not exist (reconnaissance, scanner)",
-    summary: "From one address twenty different paths or methods and more were asked for that do not exist, and hardly any that do; or files that no client asks \
+    summary: "From one address twenty different paths or methods and more were asked for that do not exist; or files that no client asks \
               for (.env, .git, actuator, backups); or the program says that it is a scanner. Where one of those files was answered, it is told as a success.",
     owasp: "API9:2023 Improper Inventory Management",
     cwe: "CWE-200",
@@ -19,6 +19,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     warm_up: "none: 20 paths within ten minutes, or 3 such files",
     next_steps: &["Where a file was answered: remove it, and change the secrets in it."],
     unjudged: "no request was seen",
+    needs: Needs::NOTHING,
     judges: |call| call.observation.path.is_some(),
     concerns: |call| matches!(status(call), Some(404 | 405 | 501)) || is_sensitive(call) || is_scanner(call),
     state: StateKind::of::<Reconnaissance>(),
@@ -41,14 +42,11 @@ const SENSITIVE: &[&str] = &[
     "/id_rsa",
     "/backup.",
     "/dump.sql",
-    "/config.json",
     "/.htpasswd",
     "/web.config",
     "/.ds_store",
-    "/console/",
     "/manager/html",
     "/solr/admin",
-    "/jenkins",
     "/cgi-bin/",
 ];
 
@@ -59,14 +57,19 @@ struct Reconnaissance {
     steps: Steps,
     told_scanner: bool,
     told_sensitive: bool,
-    found: Distinct,
+    told: Told,
     stretch: Stretch,
 }
 
 impl Detector for Reconnaissance {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         if self.stretch.begins(case.call.observation.exchange.started(), 600, 3_600) {
-            *self = Self { stretch: self.stretch, told_scanner: self.told_scanner, ..Self::default() };
+            *self = Self {
+                stretch: self.stretch,
+                told_scanner: self.told_scanner,
+                told: std::mem::take(&mut self.told),
+                ..Self::default()
+            };
         }
         if is_sensitive(case.call) {
             self.sensitive(case, out);
@@ -76,7 +79,8 @@ impl Detector for Reconnaissance {
             out.push(case.finding(b"scanner", Severity::Low, Outcome::Attempted, 80, reason));
         }
         if !is_ok(case.call) {
-            self.missing.add(path(case.call) ^ place(case.call));
+            // Objects that are gone, such as pictures of people, are one place.
+            self.missing.add(place(case.call));
         }
         let missing = self.missing.len() as u64;
         if missing >= 20 && self.steps.reaches(missing, 20) {
@@ -98,7 +102,13 @@ impl Reconnaissance {
             case.call.observation.exchange.response_head().and_then(|head| head.header(b"content-type"));
         // An application that answers every path with its own page gives nothing away.
         let is_page = page.is_some_and(|kind| kind.bytes().to_ascii_lowercase().starts_with(b"text/html"));
-        if is_ok(case.call) && !is_page && self.found.add(path) {
+        let time = case.call.observation.exchange.started();
+        let gives =
+            case.call.observation.exchange.response.as_deref().is_some_and(|response| response.body.len > 0);
+        if is_ok(case.call) && !is_page && gives {
+            if !self.told.rises(path, 1, time) {
+                return;
+            }
             let reason = "A file or route was answered that only who looks for secrets asks for.".to_owned();
             out.push(case.finding(&path.to_le_bytes(), Severity::High, Outcome::Confirmed, 75, reason));
         } else if self.sensitive.len() >= 3 && !std::mem::replace(&mut self.told_sensitive, true) {

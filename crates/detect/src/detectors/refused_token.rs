@@ -1,9 +1,10 @@
 //! Tokens that are refused and shown again and again.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{path, status};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{is_ok, path, status};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
+use tapwire_inventory::{Call, TokenFact};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "refused-token",
@@ -15,39 +16,58 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1550.001", "Application Access Token"),
     severity: "Low: all were refused",
     scope: Scope::Session,
-    warm_up: "none: 10 calls at 5 different paths",
+    warm_up: "none: 10 calls at 5 different paths; 5 at 2 of a token that is known to be over",
     next_steps: &["Nothing at once: the server did what it should. Watch the address."],
     unjudged: "no credential of a session was used",
+    needs: Needs::NOTHING,
     judges: |call| call.caller.session.is_some(),
-    concerns: |call| call.caller.session.is_some() && matches!(status(call), Some(401)),
+    concerns: |call| call.caller.session.is_some() && (is_ok(call) || matches!(status(call), Some(401))),
     state: StateKind::of::<RefusedToken>(),
 };
+
+/// Calls and paths from which on it is no client's mistake; of a token that is known to be over, fewer.
+const ENOUGH: u64 = 10;
+const OVER: u64 = 5;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct RefusedToken {
     paths: Distinct,
     calls: u64,
+    over: bool,
     steps: Steps,
     stretch: Stretch,
 }
 
 impl Detector for RefusedToken {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
-        // Each of them may come hours after the last.
-        if self.stretch.begins(case.call.observation.exchange.started(), 6 * 3_600, 86_400) {
+        // Each of them may come hours after the last; a token that is accepted in between is a good one.
+        let renewed = self.stretch.begins(case.call.observation.exchange.started(), 6 * 3_600, 86_400);
+        let accepted = status(case.call) != Some(401);
+        if renewed || accepted {
             *self = Self { stretch: self.stretch, ..Self::default() };
+        }
+        if accepted {
+            return;
         }
         self.calls += 1;
         self.paths.add(path(case.call));
-        if self.paths.len() < 5 || !self.steps.reaches(self.calls, 10) {
+        let facts = case.call.caller.facts;
+        self.over |= facts.contains(TokenFact::AfterLogout) || facts.contains(TokenFact::Expired);
+        let (least, paths) = if self.over { (OVER, 2) } else { (ENOUGH, 5) };
+        if self.paths.len() < paths || !self.steps.reaches(self.calls, least) {
             return;
         }
         let reason = format!(
-            "A token was refused {} at {} within {}; a client gets another one after a few.",
+            "A token{} was refused {} at {} within {} and not accepted in between; a client gets another one after a few.",
+            if self.over { " that is over, by its end or a logout," } else { "" },
             times(self.calls, "time"),
-            times(self.paths.len() as u64, "different path"),
+            self.paths.words("different path"),
             self.stretch.words(),
         );
         out.push(case.finding(b"", Severity::Low, Outcome::Blocked, 70, reason));
+    }
+
+    fn begins(call: &Call) -> bool {
+        status(call) == Some(401)
     }
 }

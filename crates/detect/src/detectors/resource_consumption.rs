@@ -1,8 +1,8 @@
 //! Calls that cost far more than those of others: page sizes, slow requests.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_ok, short, status, template};
-use crate::tally::times;
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{calls_of_the_endpoint, short, status, template};
+use crate::tally::{Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::{Format, Step};
 use tapwire_inventory::Call;
@@ -16,14 +16,15 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     owasp: "API4:2023 Unrestricted Resource Consumption",
     cwe: "CWE-770",
     attack: ("T1499.003", "Application Exhaustion Flood"),
-    severity: "Medium when the server did as it was asked, Low when it refused",
+    severity: "Medium when the server did as it was asked, as the length of its answer says, Low otherwise",
     scope: Scope::Endpoint,
     warm_up: "page size: 10 calls that named one, or 20 calls; latency: 5 calls",
     next_steps: &[
         "Cap page sizes, whatever is asked for.",
         "Give requests a time limit; look for expressions that backtrack.",
     ],
-    unjudged: "no endpoint had enough calls to know its usual page size and latency",
+    unjudged: "no endpoint was called",
+    needs: Needs { least: 20, of: "calls of one endpoint", seen: calls_of_the_endpoint },
     judges: |call| call.endpoint.is_some(),
     concerns: |call| {
         asked_size(call).is_some() || call.observation.exchange.latency().is_some_and(|nanos| nanos >= SLOW)
@@ -38,7 +39,7 @@ struct ResourceConsumption {
     /// Calls that named a page size, and the largest of them that was usual.
     sized: u64,
     largest: u64,
-    told: u64,
+    told: Told,
     /// Who was slow lately, and how often.
     slow: u64,
     count: u64,
@@ -64,22 +65,34 @@ impl ResourceConsumption {
             self.largest = self.largest.max(asked);
             return;
         }
-        if asked < self.told.saturating_mul(10) {
+        let given = rows(case.call);
+        let (severity, outcome) = self.weigh(case, given);
+        let who = case.call.principal.map_or(0, |principal| short(principal.token));
+        let much = outcome.rank() * 20 + u8::try_from(asked.ilog10()).unwrap_or(0);
+        if !self.told.rises(who, much, case.call.observation.exchange.started()) {
             return;
         }
-        self.told = asked;
-        let (severity, outcome) = if is_ok(case.call) {
-            (Severity::Medium, Outcome::Confirmed)
-        } else {
-            (Severity::Low, Outcome::Blocked)
-        };
+        let given = given.map_or_else(String::new, |rows| format!(", and {} came", times(rows, "element")));
         let reason = format!(
-            "A page of {asked} elements of {} was asked for; the largest of {} before was {}.",
+            "A page of {asked} elements of {} was asked for{given}; the largest of {} before was {}.",
             template(case.call),
             times(self.sized, "call"),
             self.largest,
         );
         out.push(case.finding(b"size", severity, outcome, 75, reason));
+    }
+
+    /// What is asked for costs nothing; what is given does.
+    fn weigh(&self, case: &Case<'_>, given: Option<u64>) -> (Severity, Outcome) {
+        let usual = self.largest.max(50);
+        match (status(case.call), given) {
+            (Some(200..=299), Some(rows)) if rows >= usual.saturating_mul(2) => {
+                (Severity::Medium, Outcome::Confirmed)
+            }
+            (Some(200..=299), Some(_)) => (Severity::Low, Outcome::NoEffect),
+            (Some(400..=499), _) => (Severity::Low, Outcome::Blocked),
+            _ => (Severity::Low, Outcome::Attempted),
+        }
     }
 
     fn latency(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
@@ -114,6 +127,13 @@ impl ResourceConsumption {
     }
 }
 
+/// Elements of the longest list in the answer.
+fn rows(call: &Call) -> Option<u64> {
+    let list = call.observation.response_payload.list.as_deref()?;
+    let arrays = list.fields().iter().filter(|field| !field.items.is_empty());
+    arrays.map(|field| u64::from(field.items.most)).max()
+}
+
 /// The page size that a query names.
 fn asked_size(call: &Call) -> Option<u64> {
     const NAMES: &[&[u8]] = &[
@@ -123,12 +143,10 @@ fn asked_size(call: &Call) -> Option<u64> {
         b"perpage",
         b"page_size",
         b"pagesize",
-        b"count",
         b"take",
         b"top",
         b"$top",
         b"first",
-        b"max",
         b"max_results",
         b"maxresults",
         b"rows",

@@ -1,7 +1,8 @@
 //! Requests that two servers would read differently.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_ok, status, template};
+use crate::tally::Told;
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Call;
 use tapwire_protocol::Anomaly;
@@ -23,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         "Speak HTTP/2 to the servers behind, or close connections after such requests.",
     ],
     unjudged: "no request was seen",
+    needs: Needs::NOTHING,
     judges: |call| call.observation.exchange.request.is_some(),
     concerns: |call| found(call).is_some(),
     state: StateKind::of::<Smuggling>(),
@@ -39,11 +41,13 @@ const SIGNS: &[Anomaly] = &[
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Smuggling {
-    told: Vec<bool>,
+    told: Told,
 }
 
 fn found(call: &Call) -> Option<(usize, Anomaly)> {
-    let all = call.observation.exchange.all_anomalies();
+    // Of the request alone: how a server frames its answers is no attack of who reads them.
+    let all =
+        call.observation.exchange.request.as_deref().map(|request| request.anomalies).unwrap_or_default();
     if all.is_empty() {
         return None;
     }
@@ -53,18 +57,15 @@ fn found(call: &Call) -> Option<(usize, Anomaly)> {
 impl Detector for Smuggling {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some((at, sign)) = found(case.call) else { return };
-        if self.told.len() <= at {
-            self.told.resize(at + 1, false);
-        }
-        if self.told.get_mut(at).is_none_or(|told| std::mem::replace(told, true)) {
-            return;
-        }
         let answered = is_ok(case.call) || matches!(status(case.call), Some(300..=399));
         let (severity, outcome) = match (answered, status(case.call)) {
             (true, _) => (Severity::High, Outcome::Likely),
-            (false, Some(400 | 501)) => (Severity::Low, Outcome::Blocked),
+            (false, Some(400..=499 | 501)) => (Severity::Low, Outcome::Blocked),
             _ => (Severity::Medium, Outcome::Attempted),
         };
+        if !self.told.rises(at as u64, outcome.rank(), case.call.observation.exchange.started()) {
+            return;
+        }
         let reason = format!(
             "A request to {} has the sign {}; {}.",
             template(case.call),

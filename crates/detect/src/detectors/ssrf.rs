@@ -1,7 +1,8 @@
 //! The server is asked to fetch from inside.
 
-use crate::detector::{Case, Detector, DetectorInfo, Scope, StateKind};
-use crate::facts::{is_ok, status, template};
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{is_ok, place, status, template};
+use crate::tally::{AtLeast, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::{Attempt, AttemptKind, Evidence};
 
@@ -14,13 +15,14 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     cwe: "CWE-918",
     attack: ("T1552.005", "Cloud Instance Metadata API"),
     severity: "Critical when it worked, Medium when it was answered with 2xx, Low otherwise",
-    scope: Scope::Service,
+    scope: Scope::Address,
     warm_up: "none",
     next_steps: &[
         "Allow only the hosts that are meant, after the name is resolved.",
         "Where it worked: change the credentials that the address gives out.",
     ],
     unjudged: "no request with a value was seen",
+    needs: Needs::NOTHING,
     judges: |call| {
         call.observation.request_fields.is_some() || call.observation.request_payload.list.is_some()
     },
@@ -35,56 +37,50 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Ssrf {
-    /// Targets that were told of, with how bad it was.
-    told: Vec<(u64, u8)>,
+    targets: AtLeast,
+    told: Told,
 }
 
 impl Detector for Ssrf {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let attempts = case.call.observation.attempts.as_deref().unwrap_or_default();
-        let Some(attempt) = attempts.iter().find(|attempt| attempt.kind == AttemptKind::Fetch) else {
-            return;
-        };
-        let (severity, outcome) = weigh(case, attempt);
+        let fetches = attempts.iter().filter(|attempt| attempt.kind == AttemptKind::Fetch);
         // A URL of an address inside may be what the endpoint is for, where it is no address of the server itself.
-        if !attempt.sure && outcome != Outcome::Confirmed {
-            return;
-        }
-        let (key, rank) = (attempt.value, severity as u8);
-        match self.told.iter_mut().find(|(known, _)| *known == key) {
-            Some((_, told)) if *told >= rank => return,
-            Some((_, told)) => *told = rank,
-            None => {
-                if self.told.len() >= 32 {
-                    self.told.remove(0);
-                }
-                self.told.push((key, rank));
+        let judged = fetches
+            .map(|attempt| (weigh(case, attempt), attempt))
+            .filter(|((_, outcome), attempt)| attempt.sure || *outcome == Outcome::Confirmed);
+        let mut worst: Option<(Severity, Outcome)> = None;
+        for (weight, attempt) in judged {
+            self.targets.add(attempt.value);
+            if worst.is_none_or(|worst| (weight.0, weight.1.rank()) > (worst.0, worst.1.rank())) {
+                worst = Some(weight);
             }
         }
-        let told = if attempt.evidence == Evidence::Shown {
-            "the answer has what only that address gives"
-        } else {
-            "the answer does not tell whether it did"
+        let Some((severity, outcome)) = worst else { return };
+        let place = place(case.call);
+        if !self.told.rises(place, outcome.rank(), case.call.observation.exchange.started()) {
+            return;
+        }
+        let told = match outcome {
+            Outcome::Confirmed => "the answer has what only that address gives",
+            Outcome::Blocked => "it was refused",
+            _ => "the answer does not tell whether it did",
         };
         let reason = format!(
-            "A value in a request to {} asks the server to fetch from an address inside; {told}.",
-            template(case.call)
+            "A value in a request to {} asks the server to fetch from an address inside; {told}; at least {} from this client so far.",
+            template(case.call),
+            times(self.targets.get(), "different target"),
         );
-        out.push(case.finding(
-            &key.to_le_bytes(),
-            severity,
-            outcome,
-            if attempt.evidence == Evidence::Shown { 95 } else { 65 },
-            reason,
-        ));
+        let confidence = if outcome == Outcome::Confirmed { 95 } else { 65 };
+        out.push(case.finding(&place.to_le_bytes(), severity, outcome, confidence, reason));
     }
 }
 
 fn weigh(case: &Case<'_>, attempt: &Attempt) -> (Severity, Outcome) {
     match (attempt.evidence, status(case.call)) {
         (Evidence::Shown, _) => (Severity::Critical, Outcome::Confirmed),
-        (_, Some(400 | 403 | 422)) => (Severity::Low, Outcome::Blocked),
-        _ if is_ok(case.call) => (Severity::Medium, Outcome::Likely),
+        (_, Some(400 | 401 | 403 | 422)) => (Severity::Low, Outcome::Blocked),
+        _ if is_ok(case.call) => (Severity::Medium, Outcome::Attempted),
         _ => (Severity::Low, Outcome::Attempted),
     }
 }

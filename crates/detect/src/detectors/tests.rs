@@ -1,6 +1,10 @@
 //! Small stories through the real layers in front of detectors: what each tells of an attack, and that it says nothing of what
 //! people do.
 
+mod attacks;
+mod given_away;
+mod learn;
+mod owners;
 mod world;
 
 use crate::{Outcome, Severity};
@@ -9,7 +13,7 @@ use world::{Client, World, jwt, order_of, token};
 #[test]
 fn who_reads_the_objects_of_others_is_told_at_the_third() {
     let mut world = World::new();
-    world.shop(20);
+    world.shop(60);
     world.is_quiet();
     let thief = Client::at(3).with(&jwt("user3"));
     for (n, user) in [5, 9, 1].into_iter().enumerate() {
@@ -19,7 +23,7 @@ fn who_reads_the_objects_of_others_is_told_at_the_third() {
     }
     let (severity, outcome, reason) = world.one("foreign-objects");
     assert_eq!((severity, outcome), (Severity::Critical, Outcome::Confirmed));
-    assert!(reason.starts_with("3 objects of 3 other owners"), "{reason}");
+    assert!(reason.starts_with("3 objects given out and 0 objects changed, of 3 other owners"), "{reason}");
 }
 
 #[test]
@@ -137,6 +141,7 @@ fn a_token_from_another_network_and_program_is_stolen_and_a_phone_that_moves_is_
     }
     world.is_quiet();
     for _ in 0..3 {
+        world.get(&Client::at(7).with(&token), "/me", r#"{"name":"x"}"#);
         world.get(&Client::at(50).with(&token).program("python-requests/2.31"), "/me", r#"{"name":"x"}"#);
     }
     assert_eq!(world.one("token-in-two-places").0, Severity::High);
@@ -200,10 +205,13 @@ fn a_token_that_nobody_handed_out_is_forged() {
         world.get(&Client::at(user).with(&fresh), "/me", "{}");
     }
     world.is_quiet();
-    let forged =
-        token(r#"{"alg":"HS256"}"#, &format!(r#"{{"sub":"admin","iat":{},"exp":1900000000}}"#, world.now));
-    world.get(&Client::at(99).with(&forged), "/me", "{}");
-    assert_eq!(world.one("jwt-faults").0, Severity::Critical);
+    // One may have been handed out in an answer that was lost.
+    for user in 0..3 {
+        assert!(world.found.is_empty(), "{:?}", world.found);
+        let claims = format!(r#"{{"sub":"admin{user}","iat":{},"exp":1900000000}}"#, world.now);
+        world.get(&Client::at(99).with(&token(r#"{"alg":"HS256"}"#, &claims)), "/me", "{}");
+    }
+    assert_eq!((world.one("jwt-faults").0, world.one("jwt-faults").1), (Severity::High, Outcome::Likely));
 }
 
 #[test]
@@ -265,7 +273,13 @@ fn administrators_paths_are_for_administrators() {
         token(r#"{"alg":"HS256"}"#, &format!(r#"{{"sub":"{role}1","role":"{role}","exp":1800000000}}"#))
     };
     let mut world = World::new();
-    world.get(&Client::at(1).with(&of("admin")), "/admin/export", "{}");
+    for _ in 0..10 {
+        world.get(&Client::at(1).with(&of("admin")), "/admin/export", "{}");
+    }
+    // Whatever the path is called: customers manage their own.
+    for user in 0..10 {
+        world.get(&Client::at(20 + user).with(&of("user")), "/manage/subscription", "{}");
+    }
     world.is_quiet();
     world.get(&Client::at(2).with(&of("user")), "/admin/export", "{}");
     assert_eq!(world.one("function-level-access").1, Outcome::Confirmed);
@@ -280,8 +294,8 @@ fn what_came_of_an_injection_decides_how_bad_it_is() {
             "1'%20or%20'1'='1",
             500,
             r#"{"error":"sqlite3.OperationalError: near"}"#,
-            Severity::Medium,
-            Outcome::Attempted,
+            Severity::High,
+            Outcome::Likely,
         ),
         ("../../../etc/passwd", 200, "root:x:0:0:root", Severity::Critical, Outcome::Confirmed),
     ] {
@@ -323,7 +337,8 @@ fn pages_far_larger_than_anybodys_are_told() {
         world.get(&Client::at(page), &format!("/items?limit={}", 10 + page), r#"{"items":[]}"#);
     }
     world.is_quiet();
-    world.get(&Client::at(40), "/items?limit=100000", r#"{"items":[]}"#);
+    let items = format!(r#"{{"items":[{}]}}"#, vec!["1"; 400].join(","));
+    world.get(&Client::at(40), "/items?limit=100000", &items);
     assert_eq!(world.one("resource-consumption").0, Severity::Medium);
 }
 
@@ -347,6 +362,10 @@ fn documents_that_ask_for_too_much_are_told() {
 #[test]
 fn codes_that_are_guessed_are_told_and_told_again_when_one_is_right() {
     let mut world = World::new();
+    for user in 10..40 {
+        let client = Client::at(user).with(&jwt(&format!("user{user}")));
+        world.get(&client, &format!("/coupons/GIFT{user}"), r#"{"percent":5}"#);
+    }
     let guesser = Client::at(1).with(&jwt("jane"));
     for code in 0..30 {
         world.call(&guesser, &format!("GET /coupons/SAVE{code}"), "", 404, "{}");
@@ -376,11 +395,26 @@ fn an_answer_with_everybodys_passwords_is_told_once() {
 #[test]
 fn calls_like_a_clock_are_a_programs() {
     let mut world = World::new();
+    let others = |world: &mut World, calls: u8| {
+        for call in 0..calls {
+            let client = Client::at(10 + call % 30).with(&jwt(&format!("user{}", call % 30)));
+            world.get(&client, "/stock/7", r#"{"stock":0}"#);
+        }
+    };
+    others(&mut world, 30);
     for _ in 0..110 {
         world.get(&Client::at(1).with(&jwt("jane")), "/stock/7", r#"{"stock":0}"#);
     }
     assert_eq!(world.one("bot-timing").0, Severity::Low);
+    // What a page asks for by itself, it asks for everybody.
     let mut world = World::new();
+    (0..10).for_each(|_| others(&mut world, 240));
+    for _ in 0..110 {
+        world.get(&Client::at(1).with(&jwt("jane")), "/stock/7", r#"{"stock":0}"#);
+    }
+    world.is_quiet();
+    let mut world = World::new();
+    others(&mut world, 30);
     for call in 0..110_i64 {
         world.now += call * 7 % 5;
         world.get(&Client::at(1).with(&jwt("jane")), "/stock/7", r#"{"stock":0}"#);
@@ -391,8 +425,8 @@ fn calls_like_a_clock_are_a_programs() {
 #[test]
 fn who_tries_paths_without_credentials_is_told_when_all_are_refused() {
     let mut world = World::new();
-    for path in 0..10 {
-        world.call(&Client::at(1), &format!("GET /private{}", path % 6), "", 401, "{}");
+    for path in 0..16 {
+        world.call(&Client::at(1), &format!("GET /private{}", path % 8), "", 401, "{}");
     }
     assert_eq!(world.one("unauthenticated-probing").1, Outcome::Blocked);
 }

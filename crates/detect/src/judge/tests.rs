@@ -48,7 +48,8 @@ fn detector_that_saw_no_request_says_so() {
     let mut detectors = detectors();
     judge(&mut detectors, b"GET /a HTTP/1.1\r\n\r\n", true);
     let reason = "no request with a visible URL was seen".to_owned();
-    let unjudged = NotJudged { detector: "credentials-in-url", reason };
+    let unjudged =
+        NotJudged { detector: "credentials-in-url", reason, judged: 0, early: 0, seen: None, needed: 0 };
     assert!(detectors.not_judged().contains(&unjudged));
     assert_eq!(detectors.judged("credentials-in-url"), Some(0));
     assert_eq!(judge(&mut detectors, b"GET /a HTTP/1.1\r\n\r\n", false), 0);
@@ -81,4 +82,30 @@ fn scopes_name_what_they_say() {
     assert_eq!(key(Scope::Principal, &alice), key(Scope::Principal, &elsewhere));
     assert_ne!(key(Scope::Principal, &alice), key(Scope::Principal, &bob));
     assert_ne!(key(Scope::Principal, &alice), key(Scope::Endpoint, &alice));
+}
+
+#[test]
+fn a_detector_that_waits_says_for_how_much_of_what() {
+    let mut inspector = Inspector::new(tapwire_inspect::Config::new(KEY));
+    let mut inventory = Inventory::new(tapwire_inventory::Config::new(KEY));
+    let mut detectors = detectors();
+    let mut call = |calls: usize| {
+        for _ in 0..calls {
+            let exchange = exchange(
+                1,
+                b"GET /orders HTTP/1.1\r\nHost: shop\r\n\r\n",
+                b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}",
+            );
+            let call = inventory.place(inspector.exchange(exchange));
+            let endpoint = call.endpoint.and_then(|id| inventory.endpoint(id));
+            detectors.judge(&call, endpoint, &mut Vec::new());
+        }
+        detectors.not_judged().into_iter().find(|waits| waits.detector == "missing-authentication")
+    };
+    let waits = call(12).expect("it waits");
+    assert_eq!(waits.reason, "12 calls of one endpoint seen, 15 needed (12 calls waited)");
+    assert_eq!((waits.judged, waits.early, waits.seen, waits.needed), (0, 12, Some(12), 15));
+    let late = call(8).expect("the first calls were not judged");
+    assert_eq!(late.reason, "14 of 20 calls came before 15 calls of one endpoint were seen");
+    assert_eq!((late.judged, late.early), (6, 14));
 }

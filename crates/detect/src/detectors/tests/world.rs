@@ -4,6 +4,7 @@ use crate::transcript::exchange;
 use crate::{Config, Detectors, Finding, Outcome, Severity};
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_inventory::Inventory;
+use tapwire_protocol::Anomaly;
 use tapwire_wire::{Endpoint, FlowKey, Timestamp};
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
@@ -15,6 +16,13 @@ pub(super) struct World {
     inventory: Inventory,
     detectors: Detectors,
     number: u32,
+    scheme: Option<String>,
+    /// Milliseconds until an answer comes.
+    pub(super) latency: u64,
+    /// Milliseconds from a request's first byte to its last.
+    pub(super) sending: u64,
+    /// What is odd about the framing of what comes next: of the request, or of the answer.
+    pub(super) anomaly: Option<(bool, Anomaly)>,
     pub(super) now: i64,
     pub(super) found: Vec<Finding>,
 }
@@ -50,6 +58,10 @@ impl World {
             inventory: Inventory::new(tapwire_inventory::Config::new(KEY)),
             detectors: Detectors::new(Config::default()),
             number: 0,
+            scheme: None,
+            latency: 0,
+            sending: 0,
+            anomaly: None,
             now: 1_700_000_000,
             found: Vec::new(),
         }
@@ -71,10 +83,22 @@ impl World {
             "{line} HTTP/1.1\r\nHost: shop\r\nUser-Agent: {agent}\r\n{token}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
-        let response = format!(
-            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
-            answer.len()
-        );
+        let challenge =
+            self.scheme.as_ref().map_or(String::new(), |scheme| format!("WWW-Authenticate: {scheme}\r\n"));
+        // Without a status the answer was not seen.
+        let response = if status == 0 {
+            String::new()
+        } else {
+            format!(
+                "HTTP/1.1 {status} X\r\n{challenge}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
+                answer.len()
+            )
+        };
+        self.raw(client, &request, &response)
+    }
+
+    /// The same of two messages as they are written.
+    pub(super) fn raw(&mut self, client: &Client, request: &str, response: &str) -> Vec<&'static str> {
         self.number += 1;
         self.now += 1;
         let mut exchange = exchange(self.number, request.as_bytes(), response.as_bytes());
@@ -85,11 +109,32 @@ impl World {
             (half.started, half.ended) =
                 (Timestamp::from_parts(self.now, 0), Timestamp::from_parts(self.now, 0));
         }
+        let later =
+            |time: Timestamp, millis: u64| Timestamp::from_nanos(time.nanos() + millis as i64 * 1_000_000);
+        if let Some(request) = &mut exchange.request {
+            request.ended = later(request.started, self.sending);
+        }
+        if let Some(response) = &mut exchange.response {
+            let late = later(response.started, self.sending + self.latency);
+            (response.started, response.ended) = (late, late);
+        }
+        if let Some((asked, anomaly)) = self.anomaly {
+            let half = if asked { &mut exchange.request } else { &mut exchange.response };
+            half.iter_mut().for_each(|half| half.anomalies.insert(anomaly));
+        }
         let call = self.inventory.place(self.inspector.exchange(exchange));
         let endpoint = call.endpoint.and_then(|id| self.inventory.endpoint(id));
         let before = self.found.len();
         self.detectors.judge(&call, endpoint, &mut self.found);
         self.found[before..].iter().map(|finding| finding.detector).collect()
+    }
+
+    /// A call that is answered with 401 and a challenge of that scheme.
+    pub(super) fn challenge(&mut self, client: &Client, line: &str, scheme: &str) -> Vec<&'static str> {
+        self.scheme = Some(scheme.into());
+        let found = self.call(client, line, "", 401, "{}");
+        self.scheme = None;
+        found
     }
 
     pub(super) fn get(&mut self, client: &Client, path: &str, answer: &str) -> Vec<&'static str> {

@@ -1,0 +1,291 @@
+use super::*;
+use crate::transcript::exchange;
+use crate::{Outcome, Severity};
+use tapwire_inspect::{Inspector, TokenKey};
+use tapwire_inventory::Inventory;
+use tapwire_wire::{Endpoint, FlowKey};
+
+const KEY: TokenKey = TokenKey::new([7; 32]);
+const HOUR: i64 = 3_600;
+
+/// Incidents with the stages in front of them, and a clock in seconds.
+struct World {
+    inspector: Inspector,
+    inventory: Inventory,
+    incidents: Incidents,
+    number: u32,
+    now: i64,
+    told: Vec<Told>,
+}
+
+impl World {
+    fn new() -> Self {
+        Self::of(Config::default())
+    }
+
+    fn of(config: Config) -> Self {
+        Self {
+            inspector: Inspector::new(tapwire_inspect::Config::new(KEY)),
+            inventory: Inventory::new(tapwire_inventory::Config::new(KEY)),
+            incidents: Incidents::new(config),
+            number: 0,
+            now: 1_700_000_000,
+            told: Vec::new(),
+        }
+    }
+
+    fn call(&mut self, address: [u8; 4], key: &str) -> Call {
+        let credential = if key.is_empty() { String::new() } else { format!("X-Api-Key: {key}\r\n") };
+        let request = format!("GET /orders/7 HTTP/1.1\r\nHost: shop\r\n{credential}\r\n");
+        self.number += 1;
+        let mut exchange = exchange(self.number, request.as_bytes(), b"HTTP/1.1 200 OK\r\n\r\n");
+        (exchange.flow.key, exchange.flow.client) =
+            FlowKey::new(Endpoint::v4(address, 40_000), Endpoint::v4([10, 200, 0, 80], 80));
+        self.inventory.place(self.inspector.exchange(exchange))
+    }
+
+    /// A finding about a call; whether it says something new, and the incident it belongs to.
+    fn found(
+        &mut self,
+        who: ([u8; 4], &str),
+        detector: &'static str,
+        severity: Severity,
+        outcome: Outcome,
+    ) -> (bool, Uid) {
+        self.now += 1;
+        let call = self.call(who.0, who.1);
+        let exchange = call.observation.exchange.uid();
+        let mut finding = Finding {
+            detector,
+            rule: None,
+            uid: exchange,
+            time: Timestamp::from_parts(self.now, 0),
+            severity,
+            confidence: 90,
+            outcome,
+            reason: format!("{} of 9 orders were somebody else's", self.number),
+            endpoint: call.endpoint,
+            incident: None,
+            exchanges: vec![exchange],
+        };
+        let fresh = self.incidents.link(&mut finding, &call);
+        self.incidents.drain_told(&mut self.told);
+        (fresh, finding.incident.unwrap())
+    }
+
+    fn high(&mut self, who: ([u8; 4], &str), detector: &'static str) -> Uid {
+        self.found(who, detector, Severity::High, Outcome::Likely).1
+    }
+
+    fn pass(&mut self, seconds: i64) {
+        self.now += seconds;
+        self.incidents.heed(Timestamp::from_parts(self.now, 0));
+        self.incidents.drain_told(&mut self.told);
+    }
+
+    fn changes(&self) -> Vec<String> {
+        let one = |told: &Told| format!("{} {}", told.change.name(), told.why.join("+"));
+        self.told.iter().map(one).collect()
+    }
+}
+
+const NAT: [u8; 4] = [203, 0, 113, 5];
+
+#[test]
+fn two_names_at_one_address_are_two_incidents() {
+    let mut world = World::new();
+    let first = world.high((NAT, "thief-one"), "foreign-objects");
+    let second = world.high((NAT, "thief-two"), "foreign-objects");
+    assert_ne!(first, second);
+    assert_eq!(world.high((NAT, "thief-one"), "enumeration"), first);
+    assert_eq!(world.high(([198, 51, 100, 9], "thief-two"), "enumeration"), second);
+    assert!(world.incidents.all().iter().all(|incident| incident.callers.len() == 1));
+}
+
+#[test]
+fn a_name_joins_what_is_nobodys_at_its_address_and_the_next_name_does_not() {
+    let mut world = World::new();
+    let guessing = world.high((NAT, ""), "brute-force");
+    assert_eq!(world.high((NAT, "guessed"), "foreign-objects"), guessing);
+    assert_ne!(world.high((NAT, "neighbour"), "foreign-objects"), guessing);
+    assert_eq!(world.high((NAT, ""), "brute-force"), guessing);
+}
+
+#[test]
+fn a_caller_that_changes_its_address_takes_no_more_room() {
+    let mut world = World::new();
+    for number in 0..5_000_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        world.high(([9, a, b, c], "rotating"), "enumeration");
+    }
+    let all = world.incidents.all();
+    assert_eq!((all.len(), all[0].findings, all[0].more_addresses), (1, 5_000, true));
+    assert!(world.incidents.open.len() <= MAX_KEYS, "{}", world.incidents.open.len());
+}
+
+#[test]
+fn the_worst_is_in_the_timeline_though_its_outcome_was_there_before() {
+    let mut world = World::new();
+    let who = (NAT, "k");
+    world.found(who, "credential-stuffing", Severity::Medium, Outcome::Confirmed);
+    world.found(who, "credential-stuffing", Severity::Critical, Outcome::Confirmed);
+    let incident = &world.incidents.all()[0];
+    let severities: Vec<Severity> = incident.timeline.iter().map(|moment| moment.severity).collect();
+    assert_eq!(severities, [Severity::Medium, Severity::Critical]);
+    assert_eq!(incident.worst.severity, Severity::Critical);
+    assert_eq!(incident.first.severity, Severity::Medium);
+}
+
+#[test]
+fn a_full_timeline_still_takes_what_is_worse() {
+    let mut world = World::new();
+    let severities = [Severity::Informational, Severity::Low, Severity::Medium];
+    let outcomes = [Outcome::Blocked, Outcome::NoEffect, Outcome::Attempted, Outcome::Likely];
+    for info in crate::DETECTORS
+        .iter()
+        .filter(|info| !info.name.contains("in-url") && !info.name.starts_with("distributed"))
+    {
+        for (severity, outcome) in severities.iter().flat_map(|one| outcomes.iter().map(move |o| (*one, *o)))
+        {
+            world.found((NAT, "k"), info.name, severity, outcome);
+        }
+    }
+    world.found((NAT, "k"), "foreign-objects", Severity::Critical, Outcome::Confirmed);
+    let incident = &world.incidents.all()[0];
+    assert_eq!(incident.timeline.len(), 32);
+    assert_eq!(incident.timeline.last().unwrap().severity, Severity::Critical);
+}
+
+#[test]
+fn it_is_closed_by_the_time_of_any_call() {
+    let mut world = World::new();
+    world.high((NAT, "k"), "enumeration");
+    world.pass(4 * HOUR);
+    assert!(!world.incidents.all()[0].closed);
+    world.pass(1);
+    assert!(world.incidents.all()[0].closed && world.incidents.open.is_empty());
+    assert_eq!(world.changes(), ["opened opened", "closed quiet"]);
+    assert_eq!(world.told[1].time, Timestamp::from_parts(1_700_000_001 + 4 * HOUR, 0));
+    let again = world.high((NAT, "k"), "enumeration");
+    assert_ne!(again, world.incidents.all()[0].uid);
+    world.pass(100 * HOUR);
+    assert_eq!(world.changes()[2..], ["opened opened", "closed quiet"]);
+}
+
+#[test]
+fn what_grows_is_told_and_what_does_not_is_not() {
+    let mut world = World::new();
+    let who = (NAT, "k");
+    for _ in 0..5 {
+        world.found(who, "enumeration", Severity::Medium, Outcome::Attempted);
+    }
+    world.found(who, "enumeration", Severity::High, Outcome::Attempted);
+    world.found(who, "enumeration", Severity::Medium, Outcome::Likely);
+    world.found(who, "scraping", Severity::Critical, Outcome::Confirmed);
+    for _ in 0..92 {
+        world.found(who, "enumeration", Severity::Medium, Outcome::Attempted);
+    }
+    let expected = [
+        "opened opened",
+        "grew severity",
+        "grew outcome",
+        "grew severity+outcome+detector",
+        "grew count",
+        "grew count",
+    ];
+    assert_eq!(world.changes(), expected);
+    let mut events: Vec<Uid> = world.told.iter().map(|told| told.event).collect();
+    events.sort_unstable();
+    events.dedup();
+    assert_eq!(events.len(), expected.len(), "each is told under a name of its own");
+}
+
+#[test]
+fn the_same_finding_is_told_again_when_it_came_ten_times_as_often() {
+    let mut world = World::new();
+    let fresh: Vec<usize> = (1..=1_000)
+        .filter(|_| world.found((NAT, "k"), "enumeration", Severity::High, Outcome::Likely).0)
+        .collect();
+    assert_eq!(fresh, [1, 10, 100, 1_000]);
+    let incident = &world.incidents.all()[0];
+    assert_eq!((incident.findings, incident.repeated), (1_000, 996));
+    assert!(world.found((NAT, "k"), "enumeration", Severity::High, Outcome::Confirmed).0);
+    assert!(world.found((NAT, "k"), "scraping", Severity::High, Outcome::Likely).0);
+}
+
+#[test]
+fn one_finding_of_each_of_many_leaves_only_so_many_and_says_so() {
+    let mut world = World::of(Config { max_records: 1_000, ..Config::default() });
+    for number in 0..1_000_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        world.high(([9, a, b, c], ""), "enumeration");
+    }
+    assert!(world.incidents.all().len() <= 100);
+    let closed = world.changes().iter().filter(|one| *one == "closed no room").count() as u64;
+    assert_eq!(closed, world.incidents.evicted);
+    assert!(closed >= 900);
+}
+
+fn pieces(incidents: &Incidents) -> Vec<Vec<u8>> {
+    let (mut cursor, mut piece, mut all) = (Cursor::default(), Vec::new(), Vec::new());
+    while incidents.save(&KEY, &mut cursor, &mut piece) {
+        all.push(piece.clone());
+    }
+    all
+}
+
+fn load(
+    config: Config,
+    key: TokenKey,
+    pieces: &[Vec<u8>],
+) -> Result<Incidents, tapwire_inventory::state::Unfit> {
+    let mut loading = Loading::new(config, key);
+    pieces.iter().try_for_each(|piece| loading.take(piece))?;
+    loading.finish().map(|(incidents, _)| incidents)
+}
+
+#[test]
+fn what_was_open_goes_on_after_a_restart() {
+    let mut world = World::new();
+    for number in 0..300_u32 {
+        let [_, a, b, c] = number.to_be_bytes();
+        world.high(([9, a, b, c], &format!("k{number}")), "enumeration");
+    }
+    let (first, before) = (world.incidents.all()[0].uid, world.told.len());
+    let all = pieces(&world.incidents);
+    assert!(all.len() > 3, "{} pieces", all.len());
+    let loaded = load(Config::default(), KEY, &all).unwrap();
+    assert_eq!(loaded.all(), world.incidents.all());
+    assert_eq!((loaded.open.len(), pieces(&loaded)), (world.incidents.open.len(), all));
+    world.incidents = loaded;
+    assert_eq!(
+        world.found(([9, 0, 0, 0], "k0"), "enumeration", Severity::High, Outcome::Likely),
+        (false, first)
+    );
+    assert_eq!(world.told.len(), before, "what was told is not told again");
+    world.pass(5 * HOUR);
+    assert_eq!(world.told.len(), before + 300);
+}
+
+#[test]
+fn bytes_that_nobody_wrote_do_no_harm() {
+    let mut world = World::new();
+    world.high((NAT, "k"), "enumeration");
+    world.high((NAT, ""), "scraping");
+    let all = pieces(&world.incidents);
+    assert!(load(Config::default(), TokenKey::new([8; 32]), &all).is_err());
+    assert!(load(Config::default(), KEY, &[]).is_err());
+    for (piece, at) in (0..all.len()).flat_map(|piece| (0..all[piece].len()).map(move |at| (piece, at))) {
+        for byte in [0, 1, 0x7f, 0xff] {
+            let mut hostile = all.clone();
+            hostile[piece][at] = byte;
+            if let Ok(loaded) = load(Config::default(), KEY, &hostile) {
+                world.incidents = loaded;
+                world.high((NAT, "k"), "enumeration");
+                world.pass(1);
+            }
+            hostile[piece].truncate(at);
+            let _ = load(Config::default(), KEY, &hostile).is_ok();
+        }
+    }
+}
