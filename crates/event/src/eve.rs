@@ -12,7 +12,7 @@ use crate::sensor::{SensorCode, SensorReport};
 use crate::time::Civil;
 use crate::view::View;
 use memchr::memchr;
-use tapwire_detect::{Finding, Posture, Severity};
+use tapwire_detect::{Finding, Posture, Severity, Told};
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::{Message, Pairing, Seen};
 use tapwire_wire::Timestamp;
@@ -35,10 +35,14 @@ pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, out: &m
     json::object(out, "alert");
     json::own(out, "action", "allowed");
     json::integer(out, "gid", 1);
-    json::count(out, "signature_id", signature_id(finding.detector).into());
+    json::count(
+        out,
+        "signature_id",
+        signature_id(finding.rule.as_ref().map_or(finding.detector, |rule| &rule.id)).into(),
+    );
     json::integer(out, "rev", 1);
     json::text(out, "signature", pen.prose(&finding.reason));
-    json::own(out, "category", finding.detector);
+    json::own(out, "category", finding.found_by());
     json::integer(out, "severity", severity(finding.severity));
     json::close(out);
     http(view, pen, out);
@@ -47,6 +51,31 @@ pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, out: &m
     hex(out, &finding.uid.0);
     json::own(out, "outcome", finding.outcome.name());
     json::count(out, "confidence", finding.confidence.into());
+    json::close(out);
+    json::close(out);
+}
+
+/// Writes what is told of an incident as an `alert` record without a connection, without a line end.
+pub(crate) fn incident(told: &Told, pen: &mut Pen, out: &mut Vec<u8>) {
+    let incident = &told.incident;
+    json::raw(out, r#"{"timestamp":""#);
+    Civil::new(told.time).date_time(out, 6);
+    json::raw(out, r#"+0000","event_type":"alert""#);
+    json::object(out, "alert");
+    json::own(out, "action", "allowed");
+    json::integer(out, "gid", 1);
+    json::count(out, "signature_id", signature_id("incident").into());
+    json::integer(out, "rev", 1);
+    json::text(out, "signature", pen.prose(&incident.worst.reason));
+    json::own(out, "category", "incident");
+    json::integer(out, "severity", severity(incident.worst.severity));
+    json::close(out);
+    json::object(out, "tapwire");
+    json::key(out, "incident");
+    hex(out, &incident.uid.0);
+    json::own(out, "change", told.change.name());
+    json::own(out, "outcome", incident.worst.outcome.name());
+    json::count(out, "findings", incident.findings);
     json::close(out);
     json::close(out);
 }

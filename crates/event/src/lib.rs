@@ -7,10 +7,12 @@
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
+mod cef;
 mod community;
 mod coverage;
 mod eve;
 pub mod fields;
+mod finding_fields;
 mod json;
 mod line;
 mod number;
@@ -27,12 +29,13 @@ mod view;
 
 pub use coverage::seen_share;
 pub use fields::{ExchangeFields, FIELDS, FieldInfo, UnknownField, choose, value};
+pub use finding_fields::{FindingFields, finding_value};
 pub use openapi::{Document, describe, shown_media_type};
-pub use redact::{Fidelity, Redactor};
+pub use redact::{Fidelity, Profile, Redactor, Treatment};
 pub use render::{Class, Detail, Format, Options, Renderer};
 pub use report::{Change, Figure, Mark, MonthReport, Place, Row, Task};
 pub use sensor::{SensorCode, SensorReport, Told};
-pub use view::View;
+pub use view::{View, host_of};
 
 #[cfg(test)]
 mod tests;

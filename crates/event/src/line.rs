@@ -6,7 +6,7 @@ use crate::pen::Pen;
 use crate::sensor::{SensorCode, SensorReport};
 use crate::time::Civil;
 use crate::view::View;
-use tapwire_detect::{Finding, Posture, Severity};
+use tapwire_detect::{Finding, Posture, Severity, Told};
 use tapwire_expr::Value;
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::{Anomaly, Pairing, Seen};
@@ -46,12 +46,34 @@ pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, colour:
         out.extend_from_slice(b"! ");
         out.extend(finding.severity.name().bytes().map(|b| b.to_ascii_lowercase()));
         out.push(b' ');
-        out.extend_from_slice(finding.detector.as_bytes());
+        out.extend_from_slice(finding.found_by().as_bytes());
     });
     out.extend_from_slice(b" (");
     out.extend_from_slice(finding.outcome.name().as_bytes());
     out.extend_from_slice(b"): ");
     printable(out, pen.prose(&finding.reason).bytes());
+}
+
+/// Writes what is told of an incident, without a line end.
+pub(crate) fn incident(told: &Told, pen: &mut Pen, colour: bool, out: &mut Vec<u8>) {
+    let incident = &told.incident;
+    let paint = if incident.worst.severity >= Severity::High { RED } else { YELLOW };
+    painted(out, colour, DIM, |out| clock(out, told.time));
+    out.push(b' ');
+    painted(out, colour, paint, |out| {
+        out.extend_from_slice(b"!! ");
+        out.extend(incident.worst.severity.name().bytes().map(|b| b.to_ascii_lowercase()));
+        out.extend_from_slice(b" incident ");
+        number::hex(out, incident.uid.0.get(..4).unwrap_or_default());
+        out.push(b' ');
+        out.extend_from_slice(told.change.name().as_bytes());
+    });
+    out.extend_from_slice(b" (");
+    out.extend_from_slice(incident.worst.outcome.name().as_bytes());
+    let findings =
+        format!(", {} finding{}): ", incident.findings, if incident.findings == 1 { "" } else { "s" });
+    out.extend_from_slice(findings.as_bytes());
+    printable(out, pen.prose(&incident.worst.reason).bytes());
 }
 
 /// Writes what a policy says of a service, without a line end.

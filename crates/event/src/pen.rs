@@ -95,7 +95,7 @@ impl Pen {
     /// The caller, where one is known.
     pub(crate) fn principal(&mut self, view: &View<'_>) -> Option<(&'static str, Redacted<'_>)> {
         let principal = view.call?.principal?;
-        Some((principal.kind.name(), Redactor::token(principal.token, &mut self.scratch)))
+        Some((principal.kind.name(), self.redactor.token(principal.token, &mut self.scratch)))
     }
 
     /// An operation: names out of payloads, with marks of the sensor's own between them.
@@ -120,7 +120,7 @@ impl Pen {
 
     /// A keyed token.
     pub(crate) fn token(&mut self, token: tapwire_inspect::Token) -> Redacted<'_> {
-        Redactor::token(token, &mut self.scratch)
+        self.redactor.token(token, &mut self.scratch)
     }
 
     /// Text of a field, as the field's kind of text leaves.

@@ -6,8 +6,9 @@ use crate::pen::Pen;
 use crate::redact::Redactor;
 use crate::sensor::SensorReport;
 use crate::view::View;
-use crate::{eve, line, ocsf, tsv};
-use tapwire_detect::{Finding, Posture};
+use crate::{cef, eve, line, ocsf, tsv};
+use tapwire_detect::incidents::Beside;
+use tapwire_detect::{Finding, Posture, Told};
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::Uid;
 
@@ -19,6 +20,8 @@ pub enum Format {
     Ocsf,
     /// Records as Suricata's EVE log has them, one JSON object a line.
     Eve,
+    /// Common Event Format, for syslog receivers and Sentinel.
+    Cef,
     /// A line for people.
     Line,
     /// Chosen fields, separated by tabs.
@@ -30,6 +33,7 @@ impl Format {
     pub const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Ocsf, "ocsf", "OCSF 1.8.0 as JSON lines"),
         (Self::Eve, "eve", "Suricata EVE-compatible http and alert records as JSON lines"),
+        (Self::Cef, "cef", "Common Event Format, version 0"),
         (Self::Line, "line", "one line an exchange, for people"),
         (Self::Tsv, "tsv", "chosen fields separated by tabs, with a header line"),
     ];
@@ -67,7 +71,8 @@ pub enum Detail {
     /// With the headers.
     #[default]
     Full,
-    /// Without the headers.
+    /// Without the headers, and without what follows from the rest: `start_time` that is `time`, its nanoseconds, and how
+    /// well it was seen where that is completely.
     Lean,
 }
 
@@ -142,6 +147,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).exchange(view, out),
             Format::Eve => eve::exchange(view, &mut self.pen, out),
+            Format::Cef => self.cef(sequence).exchange(view, out),
             Format::Line => line::exchange(view, &mut self.pen, self.options.colour, out),
             Format::Tsv => tsv::exchange(view, &self.options.fields, &mut self.pen, out),
         }
@@ -153,7 +159,20 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).finding(finding, view, out),
             Format::Eve => eve::finding(finding, view, &mut self.pen, out),
+            Format::Cef => self.cef(sequence).finding(finding, view, out),
             Format::Line => line::finding(finding, view, &mut self.pen, self.options.colour, out),
+            Format::Tsv => return,
+        }
+        out.push(b'\n');
+    }
+
+    /// Appends what is told of an incident, with what is known beside it. TSV stays silent.
+    pub fn incident(&mut self, told: &Told, beside: &Beside, sequence: u64, out: &mut Vec<u8>) {
+        match self.options.format {
+            Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).incident(told, beside, out),
+            Format::Eve => eve::incident(told, &mut self.pen, out),
+            Format::Cef => self.cef(sequence).incident(told, out),
+            Format::Line => line::incident(told, &mut self.pen, self.options.colour, out),
             Format::Tsv => return,
         }
         out.push(b'\n');
@@ -164,6 +183,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).posture(posture, out),
             Format::Eve => eve::posture(posture, &mut self.pen, out),
+            Format::Cef => self.cef(sequence).posture(posture, out),
             Format::Line => line::posture(posture, &mut self.pen, self.options.colour, out),
             Format::Tsv => return,
         }
@@ -181,6 +201,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).sensor(report, out),
             Format::Eve => eve::sensor(report, out),
+            Format::Cef => self.cef(sequence).sensor(report, out),
             Format::Line => line::sensor(report, out),
             Format::Tsv => return,
         }
@@ -192,10 +213,15 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).coverage(hour, out),
             Format::Eve => eve::coverage(hour, &mut self.pen, out),
+            Format::Cef => self.cef(sequence).coverage(hour, out),
             Format::Line => line::coverage(hour, &mut self.pen, out),
             Format::Tsv => return,
         }
         out.push(b'\n');
+    }
+
+    fn cef(&mut self, sequence: u64) -> cef::Writer<'_> {
+        cef::Writer { version: &self.options.version, sequence, pen: &mut self.pen }
     }
 
     const fn ocsf(&mut self, sequence: u64, exchange: Uid) -> ocsf::Writer<'_> {

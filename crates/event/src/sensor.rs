@@ -19,6 +19,8 @@ pub enum SensorCode {
     ServiceSilent,
     /// What is known of a service behind TLS that was not decrypted.
     BehindTls,
+    /// Which detectors could not judge, and what they waited for.
+    NotJudged,
     /// The run ended, with the counters of all of it.
     Summary,
 }
@@ -33,18 +35,20 @@ impl SensorCode {
             Self::Coverage => "sensor.coverage",
             Self::ServiceSilent => "service.silent",
             Self::BehindTls => "service.behind-tls",
+            Self::NotJudged => "sensor.not-judged",
             Self::Summary => "sensor.summary",
         }
     }
 
     /// Every report, for `tapwire explain`.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Heartbeat,
         Self::Degraded,
         Self::Silent,
         Self::ServiceSilent,
         Self::Coverage,
         Self::BehindTls,
+        Self::NotJudged,
         Self::Summary,
     ];
 
@@ -78,6 +82,11 @@ impl SensorCode {
                  it had, estimated from sizes and turns of TLS records. They are no exchanges that were seen. With keys \
                  (`--keylog`) they would be: counters say how many connections had none, or wrong ones."
             }
+            Self::NotJudged => {
+                "Which detectors could not judge, or not from the first call on, and how much of what they need was seen, at the \
+                 end of a run. That nothing was found by them says nothing. A run that goes on, `--two-pass` and `--learn-from` \
+                 know more."
+            }
             Self::Summary => "The run ended; the counters of all of it.",
         }
     }
@@ -85,7 +94,7 @@ impl SensorCode {
     /// OCSF's `severity_id`: medium for what needs action, else informational.
     pub(crate) const fn severity(self) -> i64 {
         match self {
-            Self::Heartbeat | Self::Coverage | Self::BehindTls | Self::Summary => 1,
+            Self::Heartbeat | Self::Coverage | Self::BehindTls | Self::NotJudged | Self::Summary => 1,
             Self::Degraded | Self::Silent | Self::ServiceSilent => 3,
         }
     }

@@ -87,7 +87,7 @@ pub(crate) fn without_user(authority: &[u8]) -> &[u8] {
 }
 
 /// An authority's host, without brackets and port.
-pub(crate) fn host_of(authority: &[u8]) -> &[u8] {
+pub fn host_of(authority: &[u8]) -> &[u8] {
     let authority = without_user(authority);
     if let Some(rest) = authority.strip_prefix(b"[") {
         return memchr(b']', rest).and_then(|end| rest.get(..end)).unwrap_or(rest);
@@ -165,7 +165,7 @@ impl<'a> View<'a> {
     }
 
     /// The client: as trusted proxies name it, else as on the wire. Its port is not always known.
-    pub(crate) fn client(&self) -> (IpAddr, Option<u16>) {
+    pub fn client(&self) -> (IpAddr, Option<u16>) {
         if let Some(client) = self.caller().and_then(|caller| caller.address) {
             return (client.ip, client.port);
         }
@@ -181,7 +181,7 @@ impl<'a> View<'a> {
     }
 
     /// The server as on the wire.
-    pub(crate) fn server(&self) -> (IpAddr, u16) {
+    pub fn server(&self) -> (IpAddr, u16) {
         let server = self.exchange.flow.server();
         (server.ip(), server.port)
     }

@@ -3,9 +3,9 @@
 use super::{Kind, Writer, http};
 use crate::json;
 use crate::number;
-use crate::render::Class;
+use crate::render::{Class, Detail};
 use crate::view::View;
-use tapwire_protocol::{ChildKind, Direction, EachWay, Frames, Message, Totals};
+use tapwire_protocol::{ChildKind, Direction, EachWay, Frames, Message, Pairing, Seen, Totals};
 use tapwire_wire::{Overlay, Tunnel};
 
 /// Places of data classes that an event tells; of more it says how many.
@@ -37,7 +37,7 @@ impl Writer<'_> {
     /// Writes the event, without a line end.
     pub(crate) fn exchange(mut self, view: &View<'_>, out: &mut Vec<u8>) {
         json::open(out);
-        times(view, out);
+        self.times(view, out);
         self.kind(view).write(out);
         json::integer(out, "status_id", status_id(view));
         let model = self.model_of(view);
@@ -72,7 +72,7 @@ impl Writer<'_> {
         packets(view, out);
         self.endpoint(view, out);
         self.class_rest(view, out);
-        quality(view, out);
+        self.quality(view, out);
         let anomalies = view.anomalies();
         if !anomalies.is_empty() {
             json::words(out, "anomalies", anomalies.iter().map(tapwire_protocol::Anomaly::name));
@@ -91,6 +91,40 @@ impl Writer<'_> {
             json::truth(out, "text_cut", true);
         }
         json::close(out);
+    }
+
+    fn times(&self, view: &View<'_>, out: &mut Vec<u8>) {
+        let (start, end) = (view.exchange.started(), view.exchange.ended());
+        json::integer(out, "time", start.millis());
+        let began = ending(view).map_or(start, |totals| totals.began);
+        if self.detail == Detail::Full || began != start {
+            json::integer(out, "start_time", began.millis());
+        }
+        json::integer(out, "end_time", end.millis());
+        json::integer(out, "duration", end.since(began).max(0) / 1_000_000);
+    }
+
+    /// How well it was seen.
+    fn quality(&self, view: &View<'_>, out: &mut Vec<u8>) {
+        if self.detail == Detail::Full || !is_clean(view) {
+            json::object(out, "seen");
+            // A child is one message, and nothing is missing beside it.
+            for (name, half) in [("request", view.request()), ("response", view.response())] {
+                if half.is_some() || view.child().is_none() {
+                    json::own(out, name, seen(half));
+                }
+            }
+            json::own(out, "pairing", view.exchange.pairing.name());
+            json::count(out, "missed_bytes", view.missed_bytes());
+            json::truth(out, "joined_late", view.exchange.flow.joined_late);
+            if view.exchange.flow.tls.is_some() {
+                json::truth(out, "decrypted", true);
+            }
+            json::close(out);
+        }
+        if view.status().is_none() && view.child().is_none() {
+            json::truth(out, "response_seen", view.response().is_some());
+        }
     }
 
     pub(super) fn endpoint(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
@@ -171,7 +205,9 @@ impl Writer<'_> {
         if let Some(stream) = view.exchange.stream {
             json::count(out, "stream", stream.into());
         }
-        json::integer(out, "time_ns", view.exchange.started().nanos());
+        if self.detail == Detail::Full {
+            json::integer(out, "time_ns", view.exchange.started().nanos());
+        }
         self.tls(view, out);
         proxy(view, out);
     }
@@ -198,15 +234,6 @@ fn overlay(overlay: Overlay, out: &mut Vec<u8>) {
     }
 }
 
-fn times(view: &View<'_>, out: &mut Vec<u8>) {
-    let (start, end) = (view.exchange.started(), view.exchange.ended());
-    json::integer(out, "time", start.millis());
-    let began = ending(view).map_or(start, |totals| totals.began);
-    json::integer(out, "start_time", began.millis());
-    json::integer(out, "end_time", end.millis());
-    json::integer(out, "duration", end.since(began).max(0) / 1_000_000);
-}
-
 fn packets(view: &View<'_>, out: &mut Vec<u8>) {
     json::object(out, "packets");
     if let Some(request) = view.request() {
@@ -218,25 +245,16 @@ fn packets(view: &View<'_>, out: &mut Vec<u8>) {
     json::close(out);
 }
 
-/// How well it was seen.
-fn quality(view: &View<'_>, out: &mut Vec<u8>) {
-    json::object(out, "seen");
-    // A child is one message, and nothing is missing beside it.
-    for (name, half) in [("request", view.request()), ("response", view.response())] {
-        if half.is_some() || view.child().is_none() {
-            json::own(out, name, seen(half));
-        }
-    }
-    json::own(out, "pairing", view.exchange.pairing.name());
-    json::count(out, "missed_bytes", view.missed_bytes());
-    json::truth(out, "joined_late", view.exchange.flow.joined_late);
-    if view.exchange.flow.tls.is_some() {
-        json::truth(out, "decrypted", true);
-    }
-    json::close(out);
-    if view.status().is_none() && view.child().is_none() {
-        json::truth(out, "response_seen", view.response().is_some());
-    }
+/// Whether nothing is missing and nothing in doubt.
+fn is_clean(view: &View<'_>) -> bool {
+    let whole = |half: Option<&Message>| half.is_some_and(|message| message.seen == Seen::Complete);
+    let flow = &view.exchange.flow;
+    whole(view.request())
+        && whole(view.response())
+        && view.exchange.pairing == Pairing::Certain
+        && view.missed_bytes() == 0
+        && !flow.joined_late
+        && flow.tls.is_none()
 }
 
 /// What passed on the exchange whose end this is.

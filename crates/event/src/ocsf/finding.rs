@@ -4,7 +4,7 @@ use super::{Kind, Writer};
 use crate::json;
 use crate::number;
 use crate::view::View;
-use tapwire_detect::{DETECTORS, DetectorInfo, Finding};
+use tapwire_detect::{DETECTORS, DetectorInfo, Finding, RuleInfo};
 
 /// `confidence_id` of a confidence in percent: Low, Medium, High.
 const fn confidence_id(percent: u8) -> i64 {
@@ -39,14 +39,18 @@ impl Writer<'_> {
         json::object(out, "finding_info");
         json::key(out, "uid");
         uid(out, &finding.uid.0);
-        json::own(out, "title", info.map_or(finding.detector, |info| info.title));
+        json::own(out, "title", info.map_or(finding.found_by(), |info| info.title));
         json::text(out, "desc", self.pen.prose(&finding.reason));
         if let Some(info) = info {
             json::words(out, "types", [info.owasp, info.cwe].into_iter());
         }
         analytic(finding, info, out);
         if let Some(info) = info {
-            attacks(info.attack, out);
+            attacks(&[info.attack], out);
+        }
+        if let Some(rule) = finding.rule.as_ref().filter(|rule| !rule.techniques.is_empty()) {
+            let techniques: Vec<_> = rule.techniques.iter().map(|number| (number.as_str(), "")).collect();
+            attacks(&techniques, out);
         }
         json::close(out);
     }
@@ -69,6 +73,9 @@ impl Writer<'_> {
         if let Some(info) = detector(finding) {
             json::own(out, "owasp", info.owasp);
             json::own(out, "cwe", info.cwe);
+        }
+        if let Some(rule) = &finding.rule {
+            own_words(rule, out);
         }
         json::own(out, "outcome", finding.outcome.name());
         json::text(out, "reason", self.pen.prose(&finding.reason));
@@ -95,32 +102,54 @@ impl Writer<'_> {
     }
 }
 
-/// The registry's entry, which has what is the same for every finding of a detector.
 fn detector(finding: &Finding) -> Option<&'static DetectorInfo> {
-    DETECTORS.iter().find(|info| info.name == finding.detector)
+    info(finding.detector)
 }
 
-/// `analytic`, of the type Rule.
-fn analytic(finding: &Finding, info: Option<&DetectorInfo>, out: &mut Vec<u8>) {
-    json::object(out, "analytic");
-    json::own(out, "name", finding.detector);
-    json::own(out, "uid", finding.detector);
-    json::integer(out, "type_id", 1);
-    if let Some(info) = info {
-        json::own(out, "desc", info.summary);
+/// The registry's entry, which has what is the same for every finding of a detector.
+pub(super) fn info(detector: &str) -> Option<&'static DetectorInfo> {
+    DETECTORS.iter().find(|info| info.name == detector)
+}
+
+/// What a user's rule says of itself.
+fn own_words(rule: &RuleInfo, out: &mut Vec<u8>) {
+    json::object(out, "rule");
+    json::own(out, "id", &rule.id);
+    json::own(out, "title", &rule.title);
+    for (name, words) in [("tags", &rule.tags), ("false_positives", &rule.false_positives)] {
+        if !words.is_empty() {
+            json::words(out, name, words.iter().map(String::as_str));
+        }
     }
     json::close(out);
 }
 
-fn attacks((number, name): (&str, &str), out: &mut Vec<u8>) {
+/// `analytic`, of the type Rule.
+fn analytic(finding: &Finding, info: Option<&DetectorInfo>, out: &mut Vec<u8>) {
+    let rule = finding.rule.as_deref();
+    json::object(out, "analytic");
+    json::own(out, "name", finding.found_by());
+    json::own(out, "uid", rule.map_or(finding.detector, |rule| &rule.id));
+    json::integer(out, "type_id", 1);
+    let text = info.map(|info| info.summary).or_else(|| rule?.description.as_deref());
+    text.into_iter().for_each(|text| json::own(out, "desc", text));
+    json::close(out);
+}
+
+/// `attacks`: techniques by number and name; the name is empty where a rule gives only the number.
+pub(super) fn attacks(techniques: &[(&str, &str)], out: &mut Vec<u8>) {
     json::list(out, "attacks");
-    json::element(out);
-    json::open(out);
-    json::object(out, "technique");
-    json::own(out, "uid", number);
-    json::own(out, "name", name);
-    json::close(out);
-    json::close(out);
+    for (number, name) in techniques {
+        json::element(out);
+        json::open(out);
+        json::object(out, "technique");
+        json::own(out, "uid", number);
+        if !name.is_empty() {
+            json::own(out, "name", name);
+        }
+        json::close(out);
+        json::close(out);
+    }
     json::close_list(out);
 }
 

@@ -1,4 +1,5 @@
 //! OCSF 1.8.0: API Activity (6003) or HTTP Activity (4002) for exchanges, Detection Finding (2004) for findings,
+//! Incident Finding (2005) for what one actor did,
 //! Application Security Posture Finding (2007) for what policies say of services, and the Base Event (0) with `metadata.event_code` for the sensor itself.
 //!
 //! Keys come in a fixed order. What OCSF has no place for stands under `unmapped`.
@@ -7,6 +8,7 @@ mod caller;
 mod exchange;
 mod finding;
 mod http;
+mod incident;
 mod posture;
 mod repeated;
 mod said;

@@ -15,7 +15,7 @@
 //!
 //! A replaced text reads `tok:` and 16 hexadecimal digits: the first half of its keyed token, equal for equal text under
 //! one key, whose id stands in each event. Bytes that are no UTF-8 are percent-encoded. Longer text than the limits below
-//! is cut, and the event says so. [`Fidelity::Full`] is the documented opt-out: text leaves as it was, but for what proves
+//! is cut, and the event says so. What a replaced text becomes is each output's choice, its [`Profile`]. [`Fidelity::Full`] is the documented opt-out: text leaves as it was, but for what proves
 //! that a card is at hand (PCI DSS 3.3.1): verification codes, PINs and magnetic stripes leave in no form and in no mode. Where
 //! one stood there is `dropped:`.
 
@@ -24,6 +24,7 @@ mod headers;
 mod names;
 mod never;
 mod payload;
+mod profile;
 mod remembered;
 mod shape;
 mod url;
@@ -33,6 +34,7 @@ use crate::number;
 use facts::KnownNames;
 use headers::Policy;
 use memchr::memchr;
+pub use profile::{Profile, Treatment};
 use remembered::Remembered;
 use std::sync::Arc;
 use tapwire_inspect::classes::{Classes, Sensitivity};
@@ -78,6 +80,7 @@ impl<'a> Redacted<'a> {
 #[derive(Debug)]
 pub struct Redactor {
     tokens: Tokens,
+    profile: Profile,
     key_id: [u8; 4],
     fidelity: Fidelity,
     clear_headers: Vec<String>,
@@ -94,6 +97,7 @@ impl Redactor {
         let tokens = Tokens::new(key);
         Self {
             tokens,
+            profile: Profile::default(),
             key_id,
             fidelity,
             clear_headers: Vec::new(),
@@ -282,9 +286,10 @@ impl Redactor {
         self.clear_headers.iter().any(|clear| clear.as_bytes().eq_ignore_ascii_case(name))
     }
 
-    /// A keyed token as text.
-    pub(crate) fn token<'s>(token: Token, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
+    /// A keyed token as text. One that the sensor's own key made is made anew where the profile has its own.
+    pub(crate) fn token<'s>(&mut self, token: Token, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
         scratch.clear();
+        let token = if self.profile.own_tokens { self.tokens.token(Domain::Value, &token.0) } else { token };
         write_token(token, scratch);
         Redacted(scratch)
     }
@@ -360,13 +365,6 @@ impl Redactor {
 
     fn value(&mut self, text: &[u8], out: &mut Vec<u8>) {
         self.replace(Domain::Value, text, out);
-    }
-
-    /// Writes the token of a text; nothing for nothing.
-    fn replace(&mut self, domain: Domain, text: &[u8], out: &mut Vec<u8>) {
-        if !text.is_empty() {
-            write_token(self.tokens.token(domain, text), out);
-        }
     }
 }
 

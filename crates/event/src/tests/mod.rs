@@ -64,6 +64,7 @@ fn call(exchange: Exchange) -> Call {
     };
     Call {
         relations: tapwire_inventory::Relations::default(),
+        standing: tapwire_inventory::Standing::default(),
         observation,
         service: Some(Arc::from("shop")),
         endpoint: Some(EndpointId(0x2a)),
@@ -76,6 +77,7 @@ fn call(exchange: Exchange) -> Call {
 
 fn finding() -> Finding {
     Finding {
+        rule: None,
         detector: "credentials-in-url",
         uid: Uid([9; 16]),
         time: Timestamp::from_parts(1_767_268_800, 0),

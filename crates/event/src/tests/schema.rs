@@ -19,6 +19,8 @@ static HTTP: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/http_activity.json")));
 static FINDING: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/detection_finding.json")));
+static INCIDENT: LazyLock<Validator> =
+    LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/incident_finding.json")));
 static BASE: LazyLock<Validator> =
     LazyLock::new(|| validator(include_str!("../../../../fixtures/ocsf/base_event.json")));
 
@@ -377,4 +379,48 @@ fn children_validate_and_name_their_parent() {
         assert_eq!((&eve["tapwire"]["child"], &eve["tapwire"]["kind"]), (&9.into(), &name.into()));
         assert!(alone(Format::Line, &child).contains(name));
     }
+}
+
+#[test]
+fn what_is_told_of_an_incident_validates() {
+    let call = call(ordinary());
+    let mut incidents = tapwire_detect::Incidents::default();
+    let mut told = Vec::new();
+    for (outcome, severity) in [(Outcome::Attempted, Severity::Low), (Outcome::Confirmed, Severity::High)] {
+        incidents.link(&mut Finding { outcome, severity, ..finding() }, &call);
+        incidents.drain_told(&mut told);
+    }
+    incidents.heed(Timestamp::from_parts(1_767_268_800 + 5 * 3_600, 0));
+    incidents.drain_told(&mut told);
+    let beside = tapwire_detect::incidents::Beside {
+        endpoints: vec![tapwire_detect::incidents::Affected {
+            id: EndpointId(0x2a),
+            service: "shop".into(),
+            method: "GET".into(),
+            template: "/orders/{orderId}".into(),
+            operation: None,
+            data_classes: vec!["email".to_owned()],
+            owner: Some("Team Orders".into()),
+            zone: Some("dmz".into()),
+            exposure: "public",
+        }],
+        callers: Vec::new(),
+    };
+    let mut renderer = renderer(options(Format::Ocsf));
+    let mut events = Vec::new();
+    for (told, sequence) in told.iter().zip(1..) {
+        let mut out = Vec::new();
+        renderer.incident(told, &beside, sequence, &mut out);
+        events.push(assert_valid(&INCIDENT, &String::from_utf8(out).unwrap()));
+    }
+    let of = |pointer: &str| {
+        events.iter().map(|event| event.pointer(pointer).unwrap().clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(of("/activity_id"), [1, 2, 3]);
+    assert_eq!(of("/status_id"), [1, 1, 5]);
+    assert_eq!(of("/severity_id"), [2, 4, 4]);
+    assert_eq!(of("/unmapped/why/0"), ["opened", "severity", "quiet"]);
+    assert_eq!(of("/is_suspected_breach"), [false, true, true]);
+    assert_eq!(events[0].pointer("/unmapped/endpoints/0/owner").unwrap(), "Team Orders");
+    assert_eq!(of("/unmapped/incident")[0], finding().uid.to_string());
 }
