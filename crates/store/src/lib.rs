@@ -7,6 +7,7 @@
 //! | `state/NAME` | checkpoints of bytes that the pure crates give | written beside, synced, renamed; CRC32C |
 //! | `events/DAY.ndjson.zst` | rendered events of one UTC day | one zstd frame per append; a torn one is cut off |
 //! | `audit.jsonl` | who carved which packets | appended, one write a line |
+//! | `spool/NAME/` | events that wait for a receiver | a torn record is cut off, damage passed over and kept aside |
 //! | `packets/` | the packet ring, encrypted | read up to the last whole block |
 //! | `packets.key` | wraps the keys of its segments | written beside, synced, renamed |
 //! | `token.key` | the key of tokens, unless another is given | linked into place when whole |
@@ -23,6 +24,7 @@ mod events;
 mod files;
 mod member;
 mod packets;
+mod spool;
 mod token_key;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -40,6 +42,7 @@ pub use events::{DayFile, DayReader, Piece, Recovered};
 pub use packets::{
     Block, PacketReader, PacketRing, Record, Records, RingCounters, Segment, SegmentFile, SegmentPackets,
 };
+pub use spool::{Amount, Appended, Damage, Entry, RANKS, Rank, Spool, Spools};
 pub use token_key::{Origin, TokenKey, token_key};
 
 use events::DayWriter;
@@ -97,6 +100,11 @@ impl Store {
     /// Writes and reads checkpoints of what was learned.
     pub fn checkpoints(&self) -> Checkpoints {
         Checkpoints::new(self.reader.clone(), Arc::clone(&self.lock))
+    }
+
+    /// Opens what waits for receivers.
+    pub fn spools(&self) -> Spools {
+        Spools::new(&self.reader.directory, Arc::clone(&self.lock))
     }
 
     /// Appends rendered events, whole lines, to those of `day`. The first append to a day also repairs what a
