@@ -12,8 +12,44 @@ use crate::Secret;
 pub struct Config {
     /// Event files of `run`.
     pub rotate: Rotation,
-    /// HTTP and HTTPS collectors.
+    /// Receivers on the network: requests, credentials, patience.
     pub http: Http,
+    /// What waits for a receiver, where there is `--data`.
+    pub spool: SpoolSize,
+    /// Syslog receivers.
+    pub syslog: Syslog,
+}
+
+/// `[sink.spool]`: events that wait under `--data` for a receiver on the network.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SpoolSize {
+    /// Cap in bytes for each output; beyond it the oldest of the least important events are dropped. 0: no spool.
+    pub bytes: u64,
+}
+
+impl Default for SpoolSize {
+    fn default() -> Self {
+        Self { bytes: 1 << 30 }
+    }
+}
+
+/// `[sink.syslog]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Syslog {
+    /// RFC 5424 facility, 0 to 23; 16 is local0.
+    pub facility: u8,
+    /// HOSTNAME of the messages; empty: none is told.
+    pub hostname: String,
+    /// Longest message over UDP, in bytes; a longer event is refused and counted.
+    pub datagram_bytes: usize,
+}
+
+impl Default for Syslog {
+    fn default() -> Self {
+        Self { facility: 16, hostname: String::new(), datagram_bytes: 65_000 }
+    }
 }
 
 /// `[sink.rotate]`: event files of `run`. `replay` never rotates: its file is one result.

@@ -40,6 +40,34 @@ pub enum SinkError {
         /// The system's reason.
         cause: String,
     },
+    /// What waits cannot be read now.
+    #[error("reading {destination}: {cause}")]
+    Read {
+        /// What is read.
+        destination: String,
+        /// The system's reason.
+        cause: String,
+    },
+    /// The spool has reached its cap.
+    #[error(
+        "the spool of {destination} has reached its {bytes} bytes: the oldest of what matters least is dropped (`sink.spool.bytes` allows more)"
+    )]
+    SpoolFull {
+        /// Without credentials and query.
+        destination: String,
+        /// The cap.
+        bytes: u64,
+    },
+    /// Something of the spool cannot be read.
+    #[error("{}: {bytes} bytes of the spool cannot be read{}", path.display(), events_lost(.events))]
+    SpoolDamaged {
+        /// The file, or where it was put aside.
+        path: std::path::PathBuf,
+        /// Events that are lost, as far as known.
+        events: u64,
+        /// Bytes that are no record.
+        bytes: u64,
+    },
     /// A token, certificate or key that the configuration names cannot be used.
     #[error("{key}: {cause}")]
     Setting {
@@ -72,6 +100,16 @@ pub enum SinkError {
         /// What to try, with its separator; may be empty.
         hint: &'static str,
     },
+    /// An event that no message of the protocol can hold.
+    #[error(
+        "{url} cannot take an event of {bytes} bytes: `--detail lean` makes them shorter, and TCP has no limit"
+    )]
+    TooLong {
+        /// Without credentials and query.
+        url: String,
+        /// Its length.
+        bytes: usize,
+    },
     /// The collector accepts events more slowly than they come.
     #[error("collector {url} is slower than the events come: the queue of {queue_bytes} bytes is full")]
     TooSlow {
@@ -80,6 +118,13 @@ pub enum SinkError {
         /// The bound that was reached.
         queue_bytes: usize,
     },
+}
+
+fn events_lost(events: &u64) -> String {
+    match events {
+        0 => " (a write that a kill left torn, or damage on disk)".into(),
+        _ => format!("; {events} events are lost"),
+    }
 }
 
 fn nearest(near: &Option<&'static str>) -> String {

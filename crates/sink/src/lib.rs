@@ -1,4 +1,4 @@
-//! Outputs: standard output, files, HTTP collectors, nowhere.
+//! Outputs: standard output, files, receivers on the network, nowhere.
 //!
 //! The output thread renders events once per format and redaction profile and hands the bytes to every sink as a
 //! [`Batch`]. Sinks know bytes and counts, never events. Network sinks run on the tokio runtime that [`Network`]
@@ -6,25 +6,33 @@
 //!
 //! What a full or failing destination means is declared by the source, as [`Pressure`]: behind a file a sink
 //! blocks and its failure ends the run; behind a tap it never blocks, and what it cannot deliver is dropped and
-//! counted by reason. At any time `accepted = delivered + dropped + queued`, and nothing is queued after
+//! counted by reason. Where there is a
+//! data directory, a spool on disk stands before each receiver on the network: a slow or failing one costs nothing
+//! but its room. At any time `accepted + resumed = delivered + dropped + kept + queued`, and nothing is queued after
 //! [`Sink::finish`].
 
 mod config;
+mod courier;
 mod error;
 mod file;
 mod http;
+mod network;
 mod null;
+mod queue;
 mod registry;
 mod report;
 mod secret;
 mod stdout;
+mod syslog;
 
 use std::sync::Arc;
 
-pub use config::{Config, Http, Rotation};
+use tapwire_store::Spools;
+
+pub use config::{Config, Http, Rotation, SpoolSize, Syslog};
 pub use error::SinkError;
 pub use file::FileSink;
-pub use http::{HttpSink, Network};
+pub use network::Network;
 pub use null::NullSink;
 pub use registry::{Opened, SINKS, SinkInfo, check, open};
 pub use report::{Counts, DropReason, Notice, SinkReport, Tally};
@@ -36,12 +44,48 @@ pub use stdout::StreamSink;
 pub struct Batch {
     bytes: Arc<Vec<u8>>,
     events: u32,
+    marks: Arc<[Mark]>,
+}
+
+/// An event of a batch that matters more than others when room is short.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// How many events of the batch stand before it.
+    pub event: u32,
+    /// Where its line begins and ends, in bytes.
+    pub begin: usize,
+    /// Behind its line end.
+    pub end: usize,
+    /// 1 to 3; events without a mark have 0 and go first.
+    pub rank: u8,
 }
 
 impl Batch {
     /// Takes `bytes`, which hold `events` rendered events, one a line.
     pub fn new(bytes: Vec<u8>, events: u32) -> Self {
-        Self { bytes: Arc::new(bytes), events }
+        Self { bytes: Arc::new(bytes), events, marks: Arc::default() }
+    }
+
+    /// The same with events that matter more, in their order.
+    #[must_use]
+    pub fn marked(mut self, marks: &[Mark]) -> Self {
+        self.marks = marks.into();
+        self
+    }
+
+    /// Its lines in runs of the same rank: rank, events, lines.
+    fn runs(&self) -> Vec<(u8, u32, &[u8])> {
+        let bytes = |from: usize, to: usize| self.bytes.get(from..to).unwrap_or_default();
+        let mut runs = Vec::new();
+        let (mut at, mut told) = (0, 0);
+        for mark in self.marks.iter() {
+            runs.push((0, mark.event.saturating_sub(told), bytes(at, mark.begin)));
+            runs.push((mark.rank, 1, bytes(mark.begin, mark.end)));
+            (at, told) = (mark.end, mark.event + 1);
+        }
+        runs.push((0, self.events.saturating_sub(told), bytes(at, self.bytes.len())));
+        runs.retain(|(_, events, lines)| *events > 0 && !lines.is_empty());
+        runs
     }
 
     /// The rendered lines.
@@ -83,12 +127,16 @@ pub struct Context {
     pub network: Network,
     /// The effective configuration.
     pub config: Config,
+    /// Where events wait for receivers on the network; without it they wait in memory.
+    pub spools: Option<Spools>,
+    /// The output's own name, which its spool has, too; without it the destination names it.
+    pub name: Option<String>,
 }
 
 impl Context {
     /// The default configuration under the given pressure.
     pub fn new(pressure: Pressure) -> Self {
-        Self { pressure, network: Network::default(), config: Config::default() }
+        Self { pressure, network: Network::default(), config: Config::default(), spools: None, name: None }
     }
 }
 

@@ -1,6 +1,6 @@
 //! The list of all outputs: `tapwire list sinks`, help and errors come from it.
 
-use crate::{Context, FileSink, HttpSink, NullSink, Sink, SinkError, StreamSink};
+use crate::{Context, FileSink, NullSink, Sink, SinkError, StreamSink, http, syslog};
 
 /// One kind of output.
 #[derive(Debug)]
@@ -41,14 +41,77 @@ pub static SINKS: &[SinkInfo] = &[
         name: "http",
         summary: "HTTP collector: batched, gzip, bearer token",
         example: "http://127.0.0.1:9000/events",
-        open: HttpSink::open,
+        open: http::open_ndjson,
     },
     SinkInfo {
         scheme: "https",
         name: "https",
         summary: "the same over TLS, with own authorities and client certificates",
         example: "https://collector.example/events",
-        open: HttpSink::open,
+        open: http::open_ndjson,
+    },
+    SinkInfo {
+        scheme: "hec+https",
+        name: "hec",
+        summary: "Splunk HTTP Event Collector",
+        example: "hec+https://splunk.example:8088",
+        open: http::open_hec,
+    },
+    SinkInfo {
+        scheme: "hec+http",
+        name: "hec-plain",
+        summary: "the same without TLS, for this machine",
+        example: "hec+http://127.0.0.1:8088",
+        open: http::open_hec,
+    },
+    SinkInfo {
+        scheme: "elastic+https",
+        name: "elastic",
+        summary: "Elasticsearch or OpenSearch, by _bulk",
+        example: "elastic+https://elastic.example:9200/tapwire-events",
+        open: http::open_elastic,
+    },
+    SinkInfo {
+        scheme: "elastic+http",
+        name: "elastic-plain",
+        summary: "the same without TLS, for this machine",
+        example: "elastic+http://127.0.0.1:9200/tapwire-events",
+        open: http::open_elastic,
+    },
+    SinkInfo {
+        scheme: "webhook+https",
+        name: "webhook",
+        summary: "one signed request an event, for SOAR",
+        example: "webhook+https://soar.example/hooks/tapwire",
+        open: http::open_webhook,
+    },
+    SinkInfo {
+        scheme: "webhook+http",
+        name: "webhook-plain",
+        summary: "the same without TLS, for this machine",
+        example: "webhook+http://127.0.0.1:8080/hooks/tapwire",
+        open: http::open_webhook,
+    },
+    SinkInfo {
+        scheme: "syslog",
+        name: "syslog",
+        summary: "syslog over TCP, RFC 5424 with octet counting",
+        example: "syslog://127.0.0.1:514",
+        open: syslog::open_tcp,
+    },
+    SinkInfo {
+        scheme: "syslog+tls",
+        name: "syslog-tls",
+        summary: "the same over TLS, RFC 5425",
+        example: "syslog+tls://syslog.example:6514",
+        open: syslog::open_tls,
+    },
+    SinkInfo {
+        scheme: "syslog+udp",
+        name: "syslog-udp",
+        summary: "syslog over UDP, RFC 5426: what is lost on the way is not known",
+        example: "syslog+udp://127.0.0.1:514",
+        open: syslog::open_udp,
     },
     SinkInfo {
         scheme: "null",

@@ -46,17 +46,23 @@ pub enum DropReason {
     ReaderGone,
     /// The sink had failed before, or its time to finish was over.
     Stopped,
+    /// The spool was full: the oldest of the least important events.
+    SpoolFull,
+    /// Their place in the spool cannot be read.
+    Damaged,
 }
 
 impl DropReason {
     /// Every reason, in the order of reports.
-    pub const ALL: [DropReason; 6] = [
+    pub const ALL: [DropReason; 8] = [
         DropReason::QueueFull,
         DropReason::Unreachable,
         DropReason::Refused,
         DropReason::WriteFailed,
         DropReason::ReaderGone,
         DropReason::Stopped,
+        DropReason::SpoolFull,
+        DropReason::Damaged,
     ];
 
     /// The label in metrics and in the sensor's own events.
@@ -68,15 +74,21 @@ impl DropReason {
             DropReason::WriteFailed => "write-failed",
             DropReason::ReaderGone => "reader-gone",
             DropReason::Stopped => "stopped",
+            DropReason::SpoolFull => "spool-full",
+            DropReason::Damaged => "damaged",
         }
     }
 }
 
-/// The ledger of a sink: `accepted = delivered + Σ dropped + queued`.
+/// The ledger of a sink: `accepted + resumed = delivered + Σ dropped + kept + queued`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counts {
     /// Handed to the sink.
     pub accepted: Tally,
+    /// Left in the spool by a former run.
+    pub resumed: Tally,
+    /// Waits in the spool for the next run. 0 until the end.
+    pub kept: Tally,
     /// Written, or acknowledged by the peer with 2xx. Behind a buffer: given to the buffer.
     pub delivered: Tally,
     dropped: [Tally; DropReason::ALL.len()],
@@ -99,7 +111,9 @@ impl Counts {
 
     /// What is neither delivered nor dropped yet.
     pub fn queued(&self) -> Tally {
-        self.accepted.minus(self.delivered).minus(self.dropped_total())
+        let mut taken = self.accepted;
+        taken.add(self.resumed);
+        taken.minus(self.delivered).minus(self.dropped_total()).minus(self.kept)
     }
 
     /// Counts what was handed to the sink.
@@ -136,6 +150,10 @@ pub struct SinkReport {
 pub enum Notice {
     /// Events are being dropped from here on.
     Failing(SinkError),
+    /// Events wait in the spool from here on.
+    Delayed(SinkError),
+    /// To be known, and nothing to wait for.
+    Told(SinkError),
     /// Delivery works again.
     Recovered {
         /// The destination without credentials and query.
@@ -150,6 +168,13 @@ impl fmt::Display for Notice {
         match self {
             Notice::Failing(error) => {
                 write!(f, "{error}; events are dropped and counted until it works again")
+            }
+            Notice::Delayed(error) => {
+                write!(f, "{error}; events wait in the spool until it works again")
+            }
+            Notice::Told(error) => write!(f, "{error}"),
+            Notice::Recovered { destination, dropped } if dropped.events == 0 => {
+                write!(f, "{destination} takes events again; none were dropped meanwhile")
             }
             Notice::Recovered { destination, dropped } => {
                 write!(f, "{destination} takes events again; {} were dropped meanwhile", dropped.events)
@@ -171,6 +196,6 @@ mod tests {
         for (n, reason) in (1..).zip(DropReason::ALL) {
             assert_eq!(counts.dropped(reason).events, n, "{}", reason.name());
         }
-        assert_eq!(counts.dropped_total(), Tally { events: 21, bytes: 60 });
+        assert_eq!(counts.dropped_total(), Tally { events: 36, bytes: 80 });
     }
 }

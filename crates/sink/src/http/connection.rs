@@ -14,36 +14,18 @@ use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
-use super::target::Target;
 use crate::SinkError;
+use crate::courier::Miss;
 
 /// A request body that can be sent again without copying.
 pub(crate) type Body = Full<Bytes>;
 
-/// Why one try did not deliver.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Miss {
-    /// The peer closed the connection before a whole answer; a further try may help.
-    Closed,
-    /// No answer for another reason; a further try may help.
-    NoAnswer { cause: String, hint: &'static str },
-    /// No answer, and no further try will help.
-    NoTrust { cause: String, hint: &'static str },
-    /// An answer that is not 2xx.
-    Status { status: u16, retry_after: Option<Duration> },
-}
-
-impl Miss {
-    /// A 4xx means that the same request will fail again, but for 408 and 429 (RFC 9110 section 15.5.9,
-    /// RFC 6585 section 4). Redirects are not followed: the token must not go where the operator did not send it.
-    pub(crate) fn is_final(&self) -> bool {
-        match self {
-            Miss::Closed | Miss::NoAnswer { .. } => false,
-            Miss::NoTrust { .. } => true,
-            Miss::Status { status, .. } => *status < 500 && !matches!(status, 408 | 429),
-        }
-    }
+/// A connection.
+pub(crate) enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 /// Makes connections.
@@ -56,20 +38,23 @@ pub(crate) struct Connector {
 }
 
 impl Connector {
+    /// `shown` names the destination in errors.
     pub(crate) fn new(
-        target: &Target,
+        host: &str,
+        port: u16,
+        shown: &str,
         tls: Option<Arc<ClientConfig>>,
         timeout: Duration,
     ) -> Result<Self, SinkError> {
         let name = |config| {
-            let name = ServerName::try_from(target.host.clone()).map_err(|_| SinkError::BadDestination {
-                destination: target.shown.clone(),
+            let name = ServerName::try_from(host.to_owned()).map_err(|_| SinkError::BadDestination {
+                destination: shown.to_owned(),
                 reason: "its host is no name that a certificate can have".into(),
             })?;
             Ok((TlsConnector::from(config), name))
         };
         let tls = tls.map(name).transpose()?;
-        Ok(Self { host: target.host.clone(), port: target.port, tls, timeout })
+        Ok(Self { host: host.to_owned(), port, tls, timeout })
     }
 
     pub(crate) async fn connect(&self) -> Result<SendRequest<Body>, Miss> {
@@ -77,15 +62,27 @@ impl Connector {
     }
 
     async fn open(&self) -> Result<SendRequest<Body>, Miss> {
+        match self.stream().await? {
+            Stream::Plain(stream) => handshake(TokioIo::new(stream)).await,
+            Stream::Tls(stream) => handshake(TokioIo::new(stream)).await,
+        }
+    }
+
+    /// A connection for a protocol other than HTTP.
+    pub(crate) async fn connect_stream(&self) -> Result<Stream, Miss> {
+        within(self.timeout, self.stream()).await
+    }
+
+    async fn stream(&self) -> Result<Stream, Miss> {
         let stream =
             TcpStream::connect((self.host.as_str(), self.port)).await.map_err(|e| unconnected(&e))?;
         // Requests are written whole: waiting to fill a segment only delays their end.
         let _best_effort = stream.set_nodelay(true);
         match &self.tls {
-            None => handshake(TokioIo::new(stream)).await,
+            None => Ok(Stream::Plain(stream)),
             Some((connector, name)) => {
                 let stream = connector.connect(name.clone(), stream).await.map_err(|e| broken(&e))?;
-                handshake(TokioIo::new(stream)).await
+                Ok(Stream::Tls(Box::new(stream)))
             }
         }
     }

@@ -1,140 +1,59 @@
-//! HTTP collectors: newline-delimited JSON, batched, compressed, tried again.
+//! Receivers that speak HTTP: collectors of newline-delimited JSON, Splunk HEC, Elasticsearch, webhooks.
 //!
-//! `write` puts batches into a queue bounded in bytes; one task per collector takes requests from it, one at a
-//! time, so that order holds. Delivery is at least once while the process lives: a request whose answer is lost is
-//! sent again, and receivers know its events by their uid.
+//! Delivery is at least once: a request whose answer is lost is sent again, and receivers know its events by their uid.
 
-mod connection;
-mod delivery;
-mod queue;
+pub(crate) mod connection;
+mod dialect;
+mod elastic;
+mod hec;
+mod post;
 mod target;
-mod tls;
+pub(crate) mod tls;
+mod webhook;
 
-use std::io;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
-
-use tokio::runtime::Runtime;
-use tokio::task::JoinHandle;
-
-use crate::{Batch, Config, Context, Notice, Pressure, Reader, Secret, Sink, SinkError, SinkReport, error};
-use delivery::Delivery;
-use queue::{Limits, Queue};
+use crate::courier::Carrier;
+use crate::network::NetworkSink;
+use crate::{Config, Context, Opened, Secret, SinkError, error};
+use dialect::Dialect;
+pub(crate) use dialect::number_behind;
+pub(crate) use post::Post;
 use target::Target;
 
-/// The tokio runtime of all network sinks: one thread, started by the first sink. Cloning shares it.
-#[derive(Clone, Debug, Default)]
-pub struct Network(Arc<OnceLock<Running>>);
-
-#[derive(Debug)]
-struct Running(Option<Runtime>);
-
-impl Drop for Running {
-    /// An address look-up that hangs in the resolver must not keep the program from ending.
-    fn drop(&mut self) {
-        if let Some(runtime) = self.0.take() {
-            runtime.shutdown_background();
-        }
-    }
+/// A collector of newline-delimited JSON.
+pub(crate) fn open_ndjson(destination: &str, context: &Context) -> Opened {
+    open(destination, &dialect::NDJSON, context)
 }
 
-impl Network {
-    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> io::Result<JoinHandle<()>> {
-        let running = match self.0.get() {
-            Some(running) => running,
-            None => {
-                let started = Self::start()?;
-                self.0.get_or_init(|| started)
-            }
-        };
-        let runtime = running.0.as_ref().ok_or(io::ErrorKind::NotConnected)?;
-        Ok(runtime.spawn(task))
-    }
-
-    fn start() -> io::Result<Running> {
-        let built = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(1)
-            .max_blocking_threads(4)
-            .thread_name("tapwire-net")
-            .enable_io()
-            .enable_time()
-            .build()?;
-        Ok(Running(Some(built)))
-    }
+/// Splunk's HTTP Event Collector.
+pub(crate) fn open_hec(destination: &str, context: &Context) -> Opened {
+    open(destination, &hec::HEC, context)
 }
 
-/// Sends batches to an HTTP or HTTPS collector.
-pub struct HttpSink {
-    queue: Arc<Queue>,
-    task: JoinHandle<()>,
-    pressure: Pressure,
-    finish: Duration,
-    // Keeps the delivery task's runtime alive.
-    _network: Network,
+/// Elasticsearch and OpenSearch.
+pub(crate) fn open_elastic(destination: &str, context: &Context) -> Opened {
+    open(destination, &elastic::BULK, context)
 }
 
-impl HttpSink {
-    pub(crate) fn open(destination: &str, context: &Context) -> Result<Box<dyn Sink>, SinkError> {
-        let http = &context.config.http;
-        let target = Target::parse(destination)?;
-        let token = bearer(&context.config, std::env::var_os(&http.token_env))?;
-        let tls = if target.secure { Some(tls::client(http)?) } else { None };
-        let limits = Limits {
-            request_bytes: http.batch_bytes.max(1),
-            request_events: http.batch_events.max(1),
-            delay: Duration::from_millis(http.batch_ms),
-            queue_bytes: http.queue_bytes.max(1),
-        };
-        let queue = Arc::new(Queue::new(target.shown.clone(), limits, context.pressure));
-        let delivery = Delivery::new(target, token, tls, http.clone(), Arc::clone(&queue))?;
-        let failed = |e: io::Error| SinkError::BadDestination {
-            destination: "network".into(),
-            reason: format!("its thread cannot be started: {e}"),
-        };
-        let task = context.network.spawn(delivery.run()).map_err(failed)?;
-        Ok(Box::new(Self {
-            queue,
-            task,
-            pressure: context.pressure,
-            finish: Duration::from_millis(http.finish_ms),
-            _network: context.network.clone(),
-        }))
-    }
+/// One signed request an event.
+pub(crate) fn open_webhook(destination: &str, context: &Context) -> Opened {
+    open(destination, &webhook::WEBHOOK, context)
 }
 
-impl Sink for HttpSink {
-    fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
-        self.queue.push(batch)?;
-        Ok(Reader::Listening)
+fn open(destination: &str, dialect: &'static Dialect, context: &Context) -> Opened {
+    let http = &context.config.http;
+    let mut target = Target::parse(destination)?;
+    (dialect.place)(&mut target)?;
+    let token = bearer(&context.config, std::env::var_os(&http.token_env))?;
+    if dialect.authorization.is_none() && token.is_none() {
+        return Err(SinkError::Setting {
+            key: "sink.http.token_file",
+            cause: format!("{} signs its requests: name a file with the secret", target.shown),
+        });
     }
-
-    fn flush(&mut self) -> Result<Reader, SinkError> {
-        self.queue.flush()?;
-        Ok(Reader::Listening)
-    }
-
-    fn poll_notice(&mut self) -> Option<Notice> {
-        self.queue.poll_notice()
-    }
-
-    fn report(&self) -> SinkReport {
-        self.queue.report()
-    }
-
-    fn finish(self: Box<Self>) -> SinkReport {
-        // Behind a file delivery ends by itself: each request has bounded tries, and the first failure stops it.
-        let limit = (self.pressure == Pressure::Shed).then_some(self.finish);
-        self.queue.finish(limit);
-        self.queue.report()
-    }
-}
-
-impl Drop for HttpSink {
-    /// A sink that is dropped without `finish` leaves no task behind.
-    fn drop(&mut self) {
-        self.queue.finish(Some(Duration::ZERO));
-        self.task.abort();
-    }
+    let tls = if target.secure { Some(tls::client(http)?) } else { None };
+    let shown = target.shown.clone();
+    let post = Post::new(target, dialect, token, tls, http.clone())?;
+    NetworkSink::open(shown, dialect.most_events, Carrier::Http(Box::new(post)), context)
 }
 
 /// The token, from the first of: the option, the file, the environment.

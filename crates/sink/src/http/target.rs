@@ -21,7 +21,14 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Takes an address apart. What stands before a `+` in its scheme says what is spoken over HTTP.
     pub(crate) fn parse(destination: &str) -> Result<Self, SinkError> {
+        let (spoken, destination) = match destination.split_once('+') {
+            Some((spoken, rest)) if spoken.bytes().all(|b| b.is_ascii_alphabetic()) => (spoken, rest),
+            _ => ("", destination),
+        };
+        let spoken =
+            if spoken.is_empty() { String::new() } else { format!("{}+", spoken.to_ascii_lowercase()) };
         let bad = |reason: &str| SinkError::BadDestination {
             destination: shown_before_parsing(destination),
             reason: reason.into(),
@@ -48,10 +55,30 @@ impl Target {
             secure,
             host: host.trim_start_matches('[').trim_end_matches(']').to_owned(),
             port,
-            shown: format!("{scheme}://{field}{}", uri.path()),
+            shown: format!("{spoken}{scheme}://{field}{}", uri.path()),
             authority: field.parse().map_err(|_| bad("has no usable host"))?,
             path: path.parse().map_err(|_| bad("has no usable path"))?,
         })
+    }
+}
+
+impl Target {
+    /// Takes `path` where the address has none.
+    pub(super) fn default_path(&mut self, path: &'static str) -> Result<(), SinkError> {
+        if self.path.path() == "/" { self.go_to(path) } else { Ok(()) }
+    }
+
+    /// Goes on below the address's path.
+    pub(super) fn below(&mut self, name: &str) -> Result<(), SinkError> {
+        self.go_to(&format!("{}/{name}", self.path.path().trim_end_matches('/')))
+    }
+
+    fn go_to(&mut self, path: &str) -> Result<(), SinkError> {
+        self.path = path.parse().map_err(|_| SinkError::BadDestination {
+            destination: self.shown.clone(),
+            reason: "has no usable path".into(),
+        })?;
+        Ok(())
     }
 }
 

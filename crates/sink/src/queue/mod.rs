@@ -1,11 +1,19 @@
 //! What waits for delivery, bounded in bytes, and the ledger that goes with it.
+//!
+//! With a spool, batches go to the disk first and come back as there is time to send them. Without one they wait in memory.
+
+mod load;
+mod spooled;
 
 use std::collections::VecDeque;
-use std::ops::Range;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use tapwire_store::Spool;
 use tokio::sync::Notify;
+
+pub(crate) use load::Load;
+use load::Piece;
 
 use crate::{Batch, Counts, DropReason, Notice, Pressure, SinkError, SinkReport, Tally};
 
@@ -17,27 +25,8 @@ pub(crate) struct Limits {
     /// Longest wait for a request to fill.
     pub(crate) delay: Duration,
     pub(crate) queue_bytes: usize,
-}
-
-/// Whole lines of one batch.
-#[derive(Debug)]
-pub(crate) struct Piece {
-    batch: Batch,
-    range: Range<usize>,
-    amount: Tally,
-}
-
-impl Piece {
-    pub(crate) fn bytes(&self) -> &[u8] {
-        self.batch.bytes().get(self.range.clone()).unwrap_or_default()
-    }
-}
-
-/// The lines of one request, in order.
-#[derive(Debug)]
-pub(crate) struct Load {
-    pub(crate) pieces: Vec<Piece>,
-    pub(crate) amount: Tally,
+    /// Cap of the spool, where there is one.
+    pub(crate) spool_bytes: u64,
 }
 
 /// Between the writing thread and the delivery task.
@@ -55,10 +44,12 @@ pub(crate) struct Queue {
 
 #[derive(Debug, Default)]
 struct State {
+    /// With a spool: what was read of it and not sent yet.
     waiting: VecDeque<Piece>,
-    /// Of `waiting` and of the request under way.
+    spool: Option<Spool>,
+    /// Of `waiting`, the spool, and the request under way.
     held: Tally,
-    /// Of `waiting` only.
+    /// Of `waiting` and the spool only.
     ready: Tally,
     oldest: Option<Instant>,
     flush: bool,
@@ -68,7 +59,7 @@ struct State {
     error: Option<SinkError>,
     /// Dropped since delivery began to fail.
     failing: Option<Tally>,
-    notice: Option<Notice>,
+    notices: VecDeque<Notice>,
 }
 
 /// What the task does next.
@@ -79,9 +70,15 @@ enum Next {
 }
 
 impl Queue {
-    pub(crate) fn new(shown: String, limits: Limits, pressure: Pressure) -> Self {
-        let state = Mutex::default();
-        Self { shown, limits, pressure, state, room: Condvar::new(), work: Notify::new() }
+    pub(crate) fn new(shown: String, limits: Limits, pressure: Pressure, spool: Option<Spool>) -> Self {
+        let mut state = State { spool, ..State::default() };
+        state.resume();
+        Self { shown, limits, pressure, state: Mutex::new(state), room: Condvar::new(), work: Notify::new() }
+    }
+
+    /// Whether what is not delivered is still there after the end.
+    pub(crate) fn is_kept(&self) -> bool {
+        self.lock().spool.is_some()
     }
 
     /// Takes a batch. Under `Block` waits for room and gives the error that ended delivery; under `Shed` drops
@@ -103,10 +100,8 @@ impl Queue {
             state.drop_for(DropReason::QueueFull, amount, Some(error));
             return Ok(());
         }
-        state.held.add(amount);
-        state.ready.add(amount);
-        state.oldest.get_or_insert_with(Instant::now);
-        state.waiting.extend(split(batch, &self.limits));
+        state.keep(batch, &self.limits);
+        state.settle_spool(&self.shown, self.limits.spool_bytes);
         drop(state);
         self.work.notify_one();
         Ok(())
@@ -118,7 +113,7 @@ impl Queue {
         if state.ended && self.pressure == Pressure::Block {
             return state.stop_reason();
         }
-        state.flush = !state.waiting.is_empty();
+        state.flush = state.ready.events > 0;
         drop(state);
         self.work.notify_one();
         Ok(())
@@ -147,7 +142,7 @@ impl Queue {
     }
 
     pub(crate) fn poll_notice(&self) -> Option<Notice> {
-        self.lock().notice.take()
+        self.lock().notices.pop_front()
     }
 
     /// The next request; `None` when there will be none any more.
@@ -168,23 +163,63 @@ impl Queue {
         }
     }
 
+    /// What of the spool is to be written to the disk.
+    pub(crate) fn unsynced(&self) -> Option<std::fs::File> {
+        self.lock().unsynced()
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.lock().ended
+    }
+
     pub(crate) fn count_retry(&self) {
         self.lock().counts.retries += 1;
     }
 
-    /// A 2xx answer came for `amount`.
-    pub(crate) fn delivered(&self, amount: Tally) {
+    /// The receiver has `amount`, and with it everything before `until`.
+    pub(crate) fn delivered(&self, amount: Tally, until: u64) {
         let mut state = self.lock();
         if state.ended {
             return;
         }
+        state.acknowledge(until);
         state.held = state.held.minus(amount);
         state.counts.delivered.add(amount);
         // A peer that is merely slow would otherwise fail and recover with every request.
         let calm = state.held.bytes <= self.limits.queue_bytes as u64 / 2;
         if let Some(dropped) = state.failing.take_if(|_| calm) {
-            state.notice = Some(Notice::Recovered { destination: self.shown.clone(), dropped });
+            state.notices.push_back(Notice::Recovered { destination: self.shown.clone(), dropped });
         }
+        self.room.notify_all();
+    }
+
+    /// Says once that delivery does not work, while it is still tried.
+    pub(crate) fn delayed(&self, error: SinkError) {
+        let mut state = self.lock();
+        state.error = Some(error.clone());
+        if state.failing.is_none() && !state.ended {
+            state.failing = Some(Tally::default());
+            state.notices.push_back(Notice::Delayed(error));
+        }
+    }
+
+    /// Behind a file delivery failed for good; what waits stays in the spool.
+    pub(crate) fn stop(&self, error: SinkError) {
+        let mut state = self.lock();
+        state.error = Some(error);
+        state.end();
+        self.room.notify_all();
+    }
+
+    /// The receiver will never take `amount`, while it takes others: the offset moves on.
+    pub(crate) fn refused(&self, amount: Tally, until: u64, error: SinkError) {
+        let mut state = self.lock();
+        if state.ended {
+            return;
+        }
+        state.acknowledge(until);
+        state.held = state.held.minus(amount);
+        state.drop_for(DropReason::Refused, amount, Some(error));
         self.room.notify_all();
     }
 
@@ -209,18 +244,30 @@ impl Queue {
     }
 
     fn has_room(&self, state: &State, amount: Tally) -> bool {
-        // A batch larger than the queue must pass, alone.
-        state.held.bytes == 0 || state.held.bytes + amount.bytes <= self.limits.queue_bytes as u64
+        let bytes = state.held.bytes + amount.bytes;
+        match &state.spool {
+            // What is sent is removed a segment at a time, so that an empty spool may still look full.
+            Some(spool) if self.pressure == Pressure::Block => {
+                state.held.bytes == 0 || spool.has_room(usize::try_from(amount.bytes).unwrap_or(usize::MAX))
+            }
+            // The spool makes room by dropping what matters least.
+            Some(_) => true,
+            // A batch larger than the queue must pass, alone.
+            None => state.held.bytes == 0 || bytes <= self.limits.queue_bytes as u64,
+        }
     }
 
     fn poll_load(&self) -> Next {
         let mut state = self.lock();
-        if state.ended || (state.closed && state.waiting.is_empty()) {
+        if state.ended {
             return Next::End;
         }
-        let Some(oldest) = state.oldest.filter(|_| !state.waiting.is_empty()) else {
-            return Next::WaitFor(None);
-        };
+        state.read_on(&self.limits);
+        state.settle_spool(&self.shown, self.limits.spool_bytes);
+        if state.waiting.is_empty() {
+            return if state.closed { Next::End } else { Next::WaitFor(None) };
+        }
+        let oldest = *state.oldest.get_or_insert_with(Instant::now);
         let full = state.ready.bytes >= self.limits.request_bytes as u64
             || state.ready.events >= u64::from(self.limits.request_events);
         let wait = self.limits.delay.saturating_sub(oldest.elapsed());
@@ -237,7 +284,7 @@ impl Queue {
 
 impl State {
     fn take_load(&mut self, limits: &Limits) -> Load {
-        let mut load = Load { pieces: Vec::new(), amount: Tally::default() };
+        let mut load = Load::default();
         while let Some(piece) = self.waiting.pop_front() {
             let bytes = load.amount.bytes + piece.amount.bytes;
             let events = load.amount.events + piece.amount.events;
@@ -246,12 +293,11 @@ impl State {
                 self.waiting.push_front(piece);
                 break;
             }
-            load.amount.add(piece.amount);
-            load.pieces.push(piece);
+            load.add(piece);
         }
         self.ready = self.ready.minus(load.amount);
-        self.flush = self.flush && !self.waiting.is_empty();
-        self.oldest = (!self.waiting.is_empty()).then(Instant::now);
+        self.flush = self.flush && self.ready.events > 0;
+        self.oldest = (self.ready.events > 0).then(Instant::now);
         load
     }
 
@@ -259,19 +305,24 @@ impl State {
         self.counts.drop_for(reason, amount);
         let Some(error) = error else { return };
         self.error = Some(error.clone());
-        match &mut self.failing {
-            Some(dropped) => dropped.add(amount),
-            None => {
-                self.failing = Some(amount);
-                self.notice = Some(Notice::Failing(error));
-            }
+        // That delivery is delayed was said before; that events are lost is another thing.
+        let begins = self.failing.is_none_or(|dropped| dropped.events == 0);
+        self.failing.get_or_insert_default().add(amount);
+        if begins {
+            self.notices.push_back(Notice::Failing(error));
         }
     }
 
-    /// Whatever is still held is dropped; nothing is counted after this.
+    /// Whatever is still held stays in the spool, or is dropped; nothing is counted after this.
     fn end(&mut self) {
+        if self.ended {
+            return;
+        }
         let rest = std::mem::take(&mut self.held);
-        self.counts.drop_for(DropReason::Stopped, rest);
+        match self.spool.take() {
+            Some(_closed) => self.counts.kept = rest,
+            None => self.counts.drop_for(DropReason::Stopped, rest),
+        }
         self.waiting.clear();
         self.ready = Tally::default();
         self.ended = true;
@@ -282,39 +333,18 @@ impl State {
     }
 }
 
-/// Cuts a batch between lines so that each piece fits a request. A line that is longer is a piece by itself.
-fn split(batch: &Batch, limits: &Limits) -> Vec<Piece> {
-    let (length, events) = (batch.bytes().len(), batch.events());
-    let piece = |range: Range<usize>, events: u32| {
-        let amount = Tally::of(events, range.len());
-        Piece { batch: batch.clone(), range, amount }
-    };
-    if length <= limits.request_bytes && events <= limits.request_events {
-        return vec![piece(0..length, events)];
-    }
-    let mut pieces = Vec::new();
-    let (mut start, mut end, mut lines, mut left) = (0, 0, 0u32, events);
-    for line in batch.bytes().split_inclusive(|b| *b == b'\n') {
-        let over = end + line.len() - start > limits.request_bytes || lines == limits.request_events;
-        if over && lines > 0 {
-            pieces.push(piece(start..end, lines.min(left)));
-            left = left.saturating_sub(lines);
-            (start, lines) = (end, 0);
-        }
-        end += line.len();
-        lines += 1;
-    }
-    // What the batch claims is what is counted, whatever its lines say.
-    pieces.push(piece(start..end, left));
-    pieces
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn limits(request_bytes: usize, request_events: u32, queue_bytes: usize) -> Limits {
-        Limits { request_bytes, request_events, delay: Duration::from_secs(3600), queue_bytes }
+        Limits {
+            request_bytes,
+            request_events,
+            delay: Duration::from_secs(3600),
+            queue_bytes,
+            spool_bytes: 0,
+        }
     }
 
     fn batch(lines: u32) -> Batch {
@@ -322,21 +352,7 @@ mod tests {
     }
 
     fn queue(limits: Limits, pressure: Pressure) -> Queue {
-        Queue::new("http://peer/".into(), limits, pressure)
-    }
-
-    #[test]
-    fn pieces_are_whole_lines_within_the_limits_and_lose_nothing() {
-        let batch = batch(10);
-        for (bytes, events) in [(24, 100), (25, 100), (1000, 3), (1, 100), (1000, 1)] {
-            let pieces = split(&batch, &limits(bytes, events, 1000));
-            let joined: Vec<u8> = pieces.iter().flat_map(|p| p.bytes().to_vec()).collect();
-            assert_eq!(joined, batch.bytes());
-            assert_eq!(pieces.iter().map(|p| p.amount.events).sum::<u64>(), 10);
-            assert!(pieces.iter().all(|p| p.bytes().ends_with(b"\n")));
-            assert!(pieces.iter().all(|p| p.amount.events <= u64::from(events)));
-            assert!(pieces.iter().all(|p| p.bytes().len() <= bytes.max(8)));
-        }
+        Queue::new("http://peer/".into(), limits, pressure, None)
     }
 
     #[test]

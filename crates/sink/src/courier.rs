@@ -1,0 +1,358 @@
+//! The task that takes requests from a queue, has them carried, and tries again.
+//!
+//! Without a spool a request has a few tries, then it is given up. With one it is tried until the receiver takes it: what
+//! waits is bounded by the spool's cap. Only what a receiver refuses while it takes its neighbours is given up.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use crate::http::Post;
+use crate::queue::{Load, Queue};
+use crate::syslog::Wire;
+use crate::{DropReason, Http, Pressure, SinkError};
+
+/// How long events rest unconfirmed on a connection whose protocol has no answers.
+const HOLD: Duration = Duration::from_secs(1);
+/// Most bytes that do so.
+const MOST_UNCONFIRMED: u64 = 16 << 20;
+/// How often the spool is written through to the disk.
+const SYNC_EVERY: Duration = Duration::from_secs(1);
+
+/// Why one try did not deliver.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Miss {
+    /// The peer closed the connection before a whole answer; a further try may help.
+    Closed,
+    /// No answer for another reason; a further try may help.
+    NoAnswer { cause: String, hint: &'static str },
+    /// No answer, and no further try will help.
+    NoTrust { cause: String, hint: &'static str },
+    /// An answer that is not 2xx.
+    Status { status: u16, retry_after: Option<Duration> },
+    /// Too large for the protocol.
+    TooLong { bytes: usize },
+}
+
+impl Miss {
+    /// A 4xx means that the same request will fail again, but for 408 and 429 (RFC 9110 section 15.5.9,
+    /// RFC 6585 section 4). Redirects are not followed: the token must not go where the operator did not send it.
+    fn is_final(&self) -> bool {
+        match self {
+            Miss::Closed | Miss::NoAnswer { .. } => false,
+            Miss::NoTrust { .. } | Miss::TooLong { .. } => true,
+            Miss::Status { status, .. } => *status < 500 && !matches!(status, 408 | 429),
+        }
+    }
+
+    /// A smaller request may pass.
+    const fn is_too_large(&self) -> bool {
+        matches!(self, Miss::Status { status: 413, .. } | Miss::TooLong { .. })
+    }
+}
+
+/// What became of a request that was answered.
+#[derive(Debug, Default)]
+pub(crate) struct Taken {
+    /// Events that the receiver will never take, and the status it gave them.
+    pub(crate) refused: Option<(Load, u16)>,
+    /// Events that it may take later.
+    pub(crate) again: Option<Load>,
+}
+
+/// What speaks with the receiver.
+pub(crate) enum Carrier {
+    Http(Box<Post>),
+    Syslog(Box<Wire>),
+}
+
+impl Carrier {
+    async fn send(&mut self, load: &Load) -> Result<Taken, Miss> {
+        match self {
+            Self::Http(post) => post.send(load).await,
+            Self::Syslog(wire) => wire.send(load).await,
+        }
+    }
+
+    fn explain(&self, miss: Miss, tries: u32) -> SinkError {
+        let (url, hint) = match self {
+            Self::Http(post) => (post.shown(), post.advice(&miss)),
+            Self::Syslog(wire) => (wire.shown(), ""),
+        };
+        match miss {
+            Miss::Closed => SinkError::Unreachable {
+                url,
+                cause: "closed the connection before a whole answer".into(),
+                tries,
+                hint: ": see its own log",
+            },
+            Miss::NoAnswer { cause, hint } | Miss::NoTrust { cause, hint } => {
+                SinkError::Unreachable { url, cause, tries, hint }
+            }
+            Miss::Status { status, .. } => SinkError::Refused { url, status, tries, hint },
+            Miss::TooLong { bytes } => SinkError::TooLong { url, bytes },
+        }
+    }
+
+    /// Whether a send that succeeded says that the receiver has the events.
+    fn confirms(&self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Syslog(wire) => wire.is_datagram(),
+        }
+    }
+
+    async fn is_open(&mut self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Syslog(wire) => wire.is_open().await,
+        }
+    }
+
+    /// Whether the receiver read everything to the end.
+    async fn close(&mut self) -> bool {
+        match self {
+            Self::Http(_) => true,
+            Self::Syslog(wire) => wire.close().await,
+        }
+    }
+}
+
+fn reason(miss: &Miss) -> DropReason {
+    match miss {
+        Miss::Status { .. } | Miss::TooLong { .. } => DropReason::Refused,
+        _ => DropReason::Unreachable,
+    }
+}
+
+/// How persisting with a request ended.
+enum Ended {
+    Answered(Taken),
+    /// It is to be sent in parts.
+    TooLarge,
+    GivenUp(Miss, u32),
+    /// Nobody waits for it any more.
+    Stopped,
+}
+
+/// Sends what its queue gives, in order, one request at a time.
+pub(crate) struct Courier {
+    carrier: Carrier,
+    http: Http,
+    queue: Arc<Queue>,
+    /// It tries until the receiver takes it.
+    patient: bool,
+    pressure: Pressure,
+    unconfirmed: VecDeque<(Instant, Load)>,
+    /// A connection broke: what rested on it goes first on the next one.
+    resend: bool,
+    synced: Instant,
+}
+
+impl Drop for Courier {
+    /// However the task ends, nobody waits for it any more.
+    fn drop(&mut self) {
+        self.queue.end();
+    }
+}
+
+impl Courier {
+    pub(crate) fn new(carrier: Carrier, http: Http, queue: Arc<Queue>, pressure: Pressure) -> Self {
+        let patient = pressure == Pressure::Shed && queue.is_kept();
+        let (unconfirmed, synced) = (VecDeque::new(), Instant::now());
+        Self { carrier, http, queue, patient, pressure, unconfirmed, resend: false, synced }
+    }
+
+    pub(crate) async fn run(mut self) {
+        loop {
+            match tokio::time::timeout(SYNC_EVERY, self.queue.next_load()).await {
+                Ok(Some(load)) => self.carry(load).await,
+                Ok(None) => break,
+                Err(_idle) => {}
+            }
+            self.confirm().await;
+            self.sync().await;
+        }
+        self.close().await;
+    }
+
+    async fn carry(&mut self, load: Load) {
+        let mut parts = VecDeque::from([load]);
+        let mut rounds = 0;
+        while let Some(part) = parts.pop_front() {
+            match self.persist(&part).await {
+                Ended::Answered(taken) => {
+                    let Some(again) = self.settle(part, taken, rounds) else { continue };
+                    rounds += 1;
+                    self.queue.count_retry();
+                    tokio::time::sleep(self.pause(rounds, None)).await;
+                    parts.push_front(again);
+                }
+                Ended::TooLarge => {
+                    let (first, second) = part.halves();
+                    parts.push_front(second);
+                    parts.push_front(first);
+                }
+                Ended::GivenUp(miss, tries) => self.give_up(&part, miss, tries),
+                Ended::Stopped => return,
+            }
+        }
+    }
+
+    /// Counts what was taken and refused. What is to be sent again comes back.
+    fn settle(&mut self, part: Load, taken: Taken, rounds: u32) -> Option<Load> {
+        let mut left = part.amount;
+        let mut until = part.until();
+        if let Some((refused, status)) = &taken.refused {
+            left = left.minus(refused.amount);
+            let error = self.carrier.explain(Miss::Status { status: *status, retry_after: None }, 1);
+            self.queue.refused(refused.amount, 0, error);
+        }
+        let again = taken.again.filter(|again| again.amount.events > 0);
+        if let Some(again) = &again {
+            left = left.minus(again.amount);
+            until = 0;
+        }
+        if self.carrier.confirms() {
+            self.queue.delivered(left, until);
+        } else {
+            self.unconfirmed.push_back((Instant::now(), part));
+        }
+        let again = again?;
+        if self.patient || rounds + 1 < self.http.tries {
+            return Some(again);
+        }
+        self.give_up(&again, Miss::Status { status: 429, retry_after: None }, rounds + 1);
+        None
+    }
+
+    fn give_up(&mut self, part: &Load, miss: Miss, tries: u32) {
+        let reason = reason(&miss);
+        let too_large = miss.is_too_large();
+        let error = self.carrier.explain(miss, tries);
+        match self.pressure {
+            Pressure::Block if self.queue.is_kept() && !too_large => self.queue.stop(error),
+            _ if self.queue.is_kept() => self.queue.refused(part.amount, part.until(), error),
+            _ => self.queue.failed(part.amount, reason, error),
+        }
+    }
+
+    async fn persist(&mut self, part: &Load) -> Ended {
+        let mut tries = 1;
+        loop {
+            if self.queue.has_ended() {
+                return Ended::Stopped;
+            }
+            let miss = match self.attempt(part).await {
+                Ok(taken) => return Ended::Answered(taken),
+                Err(miss) => miss,
+            };
+            if miss.is_too_large() {
+                let one = part.amount.events <= 1;
+                return if one { Ended::GivenUp(miss, tries) } else { Ended::TooLarge };
+            }
+            if miss.is_final() || tries >= self.http.tries {
+                if !self.patient {
+                    return Ended::GivenUp(miss, tries);
+                }
+                self.queue.delayed(self.carrier.explain(miss.clone(), tries));
+            }
+            tokio::time::sleep(self.pause(tries, Some(&miss))).await;
+            self.sync().await;
+            self.queue.count_retry();
+            tries = tries.saturating_add(1);
+        }
+    }
+
+    async fn attempt(&mut self, part: &Load) -> Result<Taken, Miss> {
+        let sent = match self.send_again().await {
+            Ok(()) => self.carrier.send(part).await,
+            Err(miss) => Err(miss),
+        };
+        self.resend |= sent.is_err();
+        sent
+    }
+
+    async fn send_again(&mut self) -> Result<(), Miss> {
+        if std::mem::take(&mut self.resend) {
+            for (since, load) in &mut self.unconfirmed {
+                self.carrier.send(load).await?;
+                *since = Instant::now();
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes for delivered what rested long enough on a connection that is still open.
+    async fn confirm(&mut self) {
+        let held = |unconfirmed: &VecDeque<(Instant, Load)>| {
+            unconfirmed.iter().map(|(_, load)| load.amount.bytes).sum::<u64>()
+        };
+        loop {
+            let Some(age) = self.unconfirmed.front().map(|(since, _)| since.elapsed()) else { return };
+            if age < HOLD && held(&self.unconfirmed) <= MOST_UNCONFIRMED {
+                return;
+            }
+            tokio::time::sleep(HOLD.saturating_sub(age)).await;
+            if !self.carrier.is_open().await {
+                self.resend = true;
+                if !matches!(self.persist(&Load::default()).await, Ended::Answered(_)) {
+                    return self.drop_unconfirmed();
+                }
+                continue;
+            }
+            if let Some((_, load)) = self.unconfirmed.pop_front() {
+                self.queue.delivered(load.amount, load.until());
+            }
+        }
+    }
+
+    /// Nothing of it is known to have arrived.
+    fn drop_unconfirmed(&mut self) {
+        for (_, load) in std::mem::take(&mut self.unconfirmed) {
+            self.give_up(&load, Miss::Closed, self.http.tries);
+        }
+    }
+
+    /// The end of the last connection shows that the receiver read everything.
+    async fn close(&mut self) {
+        for _ in 0..2 {
+            if self.unconfirmed.is_empty() {
+                return;
+            }
+            if self.carrier.close().await {
+                for (_, load) in std::mem::take(&mut self.unconfirmed) {
+                    self.queue.delivered(load.amount, load.until());
+                }
+                return;
+            }
+            self.resend = true;
+            let _outcome = self.persist(&Load::default()).await;
+        }
+        self.drop_unconfirmed();
+    }
+
+    /// Five times as long at each try, or what the receiver asks for.
+    fn pause(&self, tries: u32, miss: Option<&Miss>) -> Duration {
+        let growth = 5u64.saturating_pow(tries.saturating_sub(1));
+        let own = Duration::from_millis(self.http.backoff_ms.saturating_mul(growth));
+        let asked = match miss {
+            Some(Miss::Status { retry_after, .. }) => *retry_after,
+            _ => None,
+        };
+        asked.unwrap_or(own).min(Duration::from_millis(self.http.backoff_max_ms))
+    }
+
+    async fn sync(&mut self) {
+        if self.synced.elapsed() < SYNC_EVERY {
+            return;
+        }
+        self.synced = Instant::now();
+        if let Some(file) = self.queue.unsynced() {
+            // A disk that fails shows at the next write.
+            let _synced = tokio::task::spawn_blocking(move || file.sync_data()).await;
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! What all network outputs share: the runtime, and the sink in front of the task that delivers.
+
+use std::io;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tapwire_store::Spool;
+use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
+
+use crate::courier::{Carrier, Courier};
+use crate::queue::{Limits, Queue};
+use crate::{Batch, Config, Context, Notice, Opened, Pressure, Reader, Sink, SinkError, SinkReport};
+
+/// The tokio runtime of all network sinks: one thread, started by the first sink. Cloning shares it.
+#[derive(Clone, Debug, Default)]
+pub struct Network(Arc<OnceLock<Running>>);
+
+#[derive(Debug)]
+struct Running(Option<Runtime>);
+
+impl Drop for Running {
+    /// An address look-up that hangs in the resolver must not keep the program from ending.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Network {
+    fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> io::Result<JoinHandle<()>> {
+        let running = match self.0.get() {
+            Some(running) => running,
+            None => {
+                let started = Self::start()?;
+                self.0.get_or_init(|| started)
+            }
+        };
+        let runtime = running.0.as_ref().ok_or(io::ErrorKind::NotConnected)?;
+        Ok(runtime.spawn(task))
+    }
+
+    fn start() -> io::Result<Running> {
+        let built = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(4)
+            .thread_name("tapwire-net")
+            .enable_io()
+            .enable_time()
+            .build()?;
+        Ok(Running(Some(built)))
+    }
+}
+
+/// Hands batches to the task that delivers them, by way of memory or a spool on disk.
+pub(crate) struct NetworkSink {
+    queue: Arc<Queue>,
+    task: JoinHandle<()>,
+    pressure: Pressure,
+    finish: Duration,
+    // Keeps the delivery task's runtime alive.
+    _network: Network,
+}
+
+impl NetworkSink {
+    /// A sink for what `carrier` reaches. `shown` is the destination without credentials; `most` bounds the events of one
+    /// request where the receiver wants few.
+    pub(crate) fn open(shown: String, most: u32, carrier: Carrier, context: &Context) -> Opened {
+        let http = &context.config.http;
+        let spool = context.spool(&shown)?;
+        let queue = Queue::new(shown, limits(&context.config, most), context.pressure, spool);
+        let queue = Arc::new(queue);
+        let courier = Courier::new(carrier, http.clone(), Arc::clone(&queue), context.pressure);
+        let failed = |e: io::Error| SinkError::BadDestination {
+            destination: "network".into(),
+            reason: format!("its thread cannot be started: {e}"),
+        };
+        let task = context.network.spawn(courier.run()).map_err(failed)?;
+        Ok(Box::new(Self {
+            queue,
+            task,
+            pressure: context.pressure,
+            finish: Duration::from_millis(http.finish_ms),
+            _network: context.network.clone(),
+        }))
+    }
+}
+
+fn limits(config: &Config, most: u32) -> Limits {
+    let http = &config.http;
+    Limits {
+        request_bytes: http.batch_bytes.max(1),
+        request_events: http.batch_events.clamp(1, most.max(1)),
+        delay: Duration::from_millis(http.batch_ms),
+        queue_bytes: http.queue_bytes.max(1),
+        spool_bytes: config.spool.bytes,
+    }
+}
+
+impl Context {
+    /// The spool of a destination, where there is a directory for one.
+    fn spool(&self, shown: &str) -> Result<Option<Spool>, SinkError> {
+        let Some(spools) = &self.spools else { return Ok(None) };
+        let name = self.name.clone().unwrap_or_else(|| spool_name(shown));
+        let opened = spools.open(&name, self.config.spool.bytes);
+        let failed = |e: tapwire_store::StoreError| SinkError::BadDestination {
+            destination: shown.to_owned(),
+            reason: e.to_string(),
+        };
+        opened.map(Some).map_err(failed)
+    }
+}
+
+/// A directory's name for a destination: what people recognise of it, and a hash that tells destinations apart.
+fn spool_name(shown: &str) -> String {
+    let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
+    let hash = shown.bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
+    let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
+    let readable: String = shown.chars().take(60).map(letter).collect();
+    format!("{}-{hash:016x}", readable.trim_matches('-'))
+}
+
+impl Sink for NetworkSink {
+    fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
+        self.queue.push(batch)?;
+        Ok(Reader::Listening)
+    }
+
+    fn flush(&mut self) -> Result<Reader, SinkError> {
+        self.queue.flush()?;
+        Ok(Reader::Listening)
+    }
+
+    fn poll_notice(&mut self) -> Option<Notice> {
+        self.queue.poll_notice()
+    }
+
+    fn report(&self) -> SinkReport {
+        self.queue.report()
+    }
+
+    fn finish(self: Box<Self>) -> SinkReport {
+        // Behind a file delivery ends by itself: each request has bounded tries, and the first failure stops it.
+        let limit = (self.pressure == Pressure::Shed).then_some(self.finish);
+        self.queue.finish(limit);
+        self.queue.report()
+    }
+}
+
+impl Drop for NetworkSink {
+    /// A sink that is dropped without `finish` leaves no task behind.
+    fn drop(&mut self) {
+        self.queue.finish(Some(Duration::ZERO));
+        self.task.abort();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spools_have_names_that_people_recognise() {
+        let name = spool_name("https://Collector.example:9000/in");
+        assert!(name.starts_with("https---collector-example-9000-in-"), "{name}");
+        assert_ne!(name, spool_name("https://collector-example:9000/in"));
+        assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
+    }
+}
