@@ -1,0 +1,116 @@
+//! A call as `rsigma` asks for it: field by field, nothing built that is not asked for.
+
+use crate::subject::MAX_TEXT;
+use crate::{Names, Subject};
+use rsigma_eval::{Event, EventValue};
+use siphasher::sip128::{Hasher128, SipHasher24};
+use std::borrow::Cow;
+use std::hash::Hasher;
+use tapwire_expr::Value;
+
+/// Bytes of a value that names a group; longer ones are told apart by a hash.
+const MAX_KEY: usize = 256;
+
+/// A call before the rules.
+pub(crate) struct CallEvent<'a> {
+    pub(crate) subject: &'a Subject<'a>,
+    pub(crate) names: &'a Names,
+}
+
+impl<'a> CallEvent<'a> {
+    fn text<'s>(&self, text: Cow<'s, [u8]>) -> Cow<'s, str> {
+        if text.len() > MAX_TEXT {
+            self.subject.cut.set(self.subject.cut.get() + 1);
+        }
+        match text {
+            Cow::Borrowed(text) => String::from_utf8_lossy(text.get(..MAX_TEXT).unwrap_or(text)),
+            Cow::Owned(mut text) => {
+                text.truncate(MAX_TEXT);
+                Cow::Owned(String::from_utf8_lossy(&text).into_owned())
+            }
+        }
+    }
+
+    fn value<'s>(&'s self, value: Value<'s>) -> Option<EventValue<'s>> {
+        Some(match value {
+            Value::Unknown => return None,
+            Value::Bool(truth) => EventValue::Bool(truth),
+            Value::Int(number) => EventValue::Int(number),
+            Value::Ip(address) => EventValue::Str(Cow::Owned(address.to_string())),
+            Value::Text(text) => EventValue::Str(self.text(text)),
+            Value::List(texts) => {
+                EventValue::Array(texts.into_iter().map(|text| EventValue::Str(self.text(text))).collect())
+            }
+        })
+    }
+}
+
+impl Event for CallEvent<'_> {
+    fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
+        self.value(self.names.find(path)?.value(self.subject))
+    }
+
+    fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
+        let mut any = false;
+        self.visit_string_values(&mut |text| any = any || pred(text));
+        any
+    }
+
+    fn all_string_values(&self) -> Vec<Cow<'_, str>> {
+        let mut all = Vec::new();
+        self.visit_string_values(&mut |text| all.push(Cow::Owned(text.to_owned())));
+        all
+    }
+
+    fn visit_string_values(&self, visit: &mut dyn FnMut(&str)) {
+        self.subject.log_line(&mut |text| visit(&self.text(Cow::Borrowed(text))));
+    }
+
+    /// What findings of correlations keep of a call: which it was.
+    fn to_json(&self) -> serde_json::Value {
+        serde_json::json!({ "id": self.subject.call().observation.exchange.uid().to_string() })
+    }
+}
+
+/// The same call where groups are told apart: each value is one short text.
+pub(crate) struct Grouped<'a>(pub(crate) &'a CallEvent<'a>);
+
+impl Event for Grouped<'_> {
+    fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
+        Some(match self.0.get_field(path)? {
+            EventValue::Str(text) => EventValue::Str(short(text)),
+            EventValue::Array(texts) => EventValue::Str(short(one(path, &texts).into())),
+            other => other,
+        })
+    }
+
+    fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
+        self.0.any_string_value(pred)
+    }
+
+    fn all_string_values(&self) -> Vec<Cow<'_, str>> {
+        self.0.all_string_values()
+    }
+
+    fn to_json(&self) -> serde_json::Value {
+        self.0.to_json()
+    }
+}
+
+/// Of a URI as it was sent, of lists of words all.
+fn one(path: &str, texts: &[EventValue<'_>]) -> String {
+    let mut words = texts.iter().filter_map(EventValue::as_str);
+    match path.starts_with("cs-uri") || path.starts_with("c-uri") {
+        true => words.next().unwrap_or_default().into_owned(),
+        false => words.collect::<Vec<_>>().join(","),
+    }
+}
+
+fn short(text: Cow<'_, str>) -> Cow<'_, str> {
+    if text.len() <= MAX_KEY {
+        return text;
+    }
+    let mut hash = SipHasher24::new();
+    hash.write(text.as_bytes());
+    Cow::Owned(format!("#{:032x}", hash.finish128().as_u128()))
+}
