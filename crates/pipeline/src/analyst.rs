@@ -1,23 +1,26 @@
 //! The analyst: a single writer that takes observations in the order of their numbers, learns, detects and reports.
 
+use crate::found::{Worst, tell_incidents};
 use crate::keeper::{Keeper, StateReport, Whole};
 use crate::learned::Learned;
+use crate::mutes::Mutes;
 use crate::outlet::Outlet;
+use crate::pace::{Lap, Pace, Stage};
 use crate::recorder::Pinner;
 use crate::report::Tally;
 use crate::reports;
 use crate::work::{Landed, Seen, Shed, weight};
-use crate::{Notice, PolicyFeed};
-use std::cmp::Reverse;
+use crate::{Notice, PolicyFeed, RuleFeed};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use tapwire_capture::SourceNames;
 use tapwire_detect::policies::Change;
-use tapwire_detect::{Detectors, Finding, Incidents, Policies, Posture};
+use tapwire_detect::radius::Radius;
+use tapwire_detect::{CallRules, Detectors, Finding, Incidents, Policies, Posture};
 use tapwire_event::{SensorReport, View};
 use tapwire_inspect::Observation;
-use tapwire_inventory::{Coverage, HourCoverage, Inventory};
+use tapwire_inventory::{Call, Coverage, HourCoverage, Inventory};
 use tapwire_protocol::{ConnectionEnd, Exchange, Uid};
 use tapwire_wire::SourceId;
 
@@ -27,17 +30,26 @@ const MAX_KEPT_FINDINGS: usize = 1_000;
 /// Everything behind the inspectors.
 pub(crate) struct Analyst {
     pub(crate) inventory: Inventory,
+    /// What an earlier pass learned of the same exchanges: it judges in the place of `inventory`.
+    pub(crate) known: Option<Inventory>,
     pub(crate) coverage: Coverage,
     /// Analysis is on.
     learns: bool,
+    /// What is wrong is told.
+    tells: bool,
     pub(crate) detectors: Detectors,
     pub(crate) policies: Policies,
     /// What policies say, as it stands: the last word on each policy and service.
     pub(crate) postures: BTreeMap<Uid, Posture>,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) tally: Tally,
-    pub(crate) findings: Vec<Finding>,
+    pub(crate) pace: Pace,
+    pub(crate) findings: Worst,
     pub(crate) incidents: Incidents,
+    /// What is not told.
+    pub(crate) mutes: Mutes,
+    /// What somebody got.
+    pub(crate) radius: Option<Radius>,
     sources: Names,
     limit: u64,
     stop: Arc<AtomicBool>,
@@ -51,6 +63,9 @@ pub(crate) struct Analyst {
     context: crate::ContextFeed,
     /// Which policies are judged, when that changes.
     policy_feed: PolicyFeed,
+    /// Users' rules, and where they come from.
+    pub(crate) rules: Option<Box<dyn CallRules>>,
+    rule_feed: RuleFeed,
     /// Where findings pin the packets of their connections.
     pub(crate) pinner: Option<Pinner>,
     /// Writes what is learned, where it is kept.
@@ -65,20 +80,25 @@ impl Analyst {
         sources: SourceNames,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        let Learned { inventory, detectors, cases } = learned;
+        let Learned { inventory, detectors, incidents, cases } = learned;
         let mut policies = Policies::new(config.rules.clone(), config.policies);
         policies.set_cases(cases);
         let mut analyst = Self {
             inventory,
+            known: None,
             coverage: Coverage::new(&config.inventory),
             learns: config.analysis,
+            tells: config.tells,
             detectors,
             policies,
             postures: BTreeMap::new(),
             outlets,
             tally: Tally::default(),
-            findings: Vec::new(),
-            incidents: Incidents::new(config.detect),
+            pace: Pace::default(),
+            findings: Worst::new(MAX_KEPT_FINDINGS),
+            incidents,
+            mutes: Mutes::new(&config.mutes),
+            radius: config.radius.clone(),
             sources: Names::new(sources),
             limit: config.max_exchanges.unwrap_or(u64::MAX),
             stop,
@@ -87,6 +107,8 @@ impl Analyst {
             fresh: Vec::new(),
             context: config.context.clone(),
             policy_feed: config.policy_feed.clone(),
+            rules: None,
+            rule_feed: config.rule_feed.clone(),
             pinner: None,
             keeper: None,
         };
@@ -138,9 +160,13 @@ impl Analyst {
         let exchange = match seen {
             Seen::Shed(shed) => return self.pass(shed),
             Seen::Plain(exchange) if over => exchange,
-            Seen::Observed(observation) if over => observation.exchange,
             Seen::Plain(exchange) => self.report_plain(exchange),
-            Seen::Observed(observation) => self.judge(observation),
+            Seen::Observed(observation) => {
+                let observation = if over { observation } else { self.judge(observation) };
+                let (exchange, used) = observation.used();
+                landed.used.push(used);
+                exchange
+            }
         };
         if !over && self.learns {
             self.cover(&exchange);
@@ -201,24 +227,44 @@ impl Analyst {
         exchange
     }
 
-    fn judge(&mut self, observation: Observation) -> Exchange {
+    fn judge(&mut self, observation: Observation) -> Observation {
         self.renew();
-        let call = self.inventory.place(observation);
+        let mut lap = Lap::begin(self.next);
+        let mut call = self.inventory.place(observation);
         for silent in self.inventory.take_silent() {
             self.sensor(&reports::service(&silent));
         }
+        self.pace.leave(Stage::Inventory, &mut lap);
+        self.incidents.heed(call.observation.exchange.started());
+        let inventory = self.known.as_ref().unwrap_or(&self.inventory);
+        tell_incidents(&mut self.incidents, inventory, &mut self.outlets, None);
         self.fresh.clear();
-        let endpoint = call.endpoint.and_then(|id| self.inventory.endpoint(id));
+        let inventory = match &mut self.known {
+            Some(known) => {
+                known.recall(&mut call);
+                known
+            }
+            None => &mut self.inventory,
+        };
+        let endpoint = call.endpoint.and_then(|id| inventory.endpoint(id));
         self.detectors.judge(&call, endpoint, &mut self.fresh);
-        for finding in &mut self.fresh {
-            self.incidents.link(finding, &call);
+        if !self.tells {
+            self.fresh.clear();
+        } else if let Some(rules) = &mut self.rules {
+            rules.judge(&call, &mut self.fresh);
         }
+        if let Some(radius) = &mut self.radius {
+            radius.hear(&call);
+        }
+        self.sift(&call);
+        self.pace.leave(Stage::Detection, &mut lap);
+        let inventory = self.known.as_mut().unwrap_or(&mut self.inventory);
         if let (Some(service), false) = (&call.service, self.fresh.is_empty()) {
-            self.inventory.found(service, self.fresh.len() as u64);
+            inventory.found(service, self.fresh.len() as u64);
         }
         for finding in &self.fresh {
             if let Some(endpoint) = finding.endpoint {
-                self.inventory.found_on(endpoint, finding.severity as u8, finding.time);
+                inventory.found_on(endpoint, finding.severity as u8, finding.time);
             }
         }
         let exchange = &call.observation.exchange;
@@ -236,15 +282,33 @@ impl Analyst {
                 }
             }
         }
+        let inventory = self.known.as_ref().unwrap_or(&self.inventory);
+        tell_incidents(&mut self.incidents, inventory, &mut self.outlets, Some(&view));
         self.tally.findings += self.fresh.len() as u64;
-        let room = MAX_KEPT_FINDINGS.saturating_sub(self.findings.len());
-        self.findings.extend(self.fresh.drain(..).take(room));
-        let exchange = call.observation.exchange;
-        self.count(&exchange, wanted);
+        self.findings.extend(self.fresh.drain(..));
+        let observation = call.observation;
+        let exchange = &observation.exchange;
+        self.count(exchange, wanted);
         let mut told = Vec::new();
-        self.policies.heed(&self.inventory, exchange.started(), &mut told);
+        let inventory = self.known.as_ref().unwrap_or(&self.inventory);
+        self.policies.heed(inventory, exchange.started(), &mut told);
         self.tell(told);
-        exchange
+        self.pace.leave(Stage::Reporting, &mut lap);
+        observation
+    }
+
+    /// Links findings to incidents; what is muted or only repeats others is told no more.
+    fn sift(&mut self, call: &Call) {
+        if !self.mutes.is_empty() && !self.fresh.is_empty() {
+            let exchange = &call.observation.exchange;
+            let view = View { exchange, call: Some(call), source: self.sources.of(exchange) };
+            let (mutes, before) = (&mut self.mutes, self.fresh.len());
+            self.fresh.retain(|finding| !mutes.take(finding, &view));
+            self.tally.muted += (before - self.fresh.len()) as u64;
+        }
+        let (incidents, before) = (&mut self.incidents, self.fresh.len());
+        self.fresh.retain_mut(|finding| incidents.link(finding, call));
+        self.tally.repeated += (before - self.fresh.len()) as u64;
     }
 
     /// Takes what files say now, where they were read again.
@@ -256,6 +320,23 @@ impl Analyst {
             self.policies.set_rules(rules, settings);
             let policies = &self.policies;
             self.postures.retain(|_, posture| policies.has(&posture.rule.id));
+        }
+        if self.tells
+            && let Some(mut rules) = self.rule_feed.take()
+        {
+            if let Some(before) = &mut self.rules
+                && let Some(held) = before.hand_over()
+            {
+                rules.take_over(held, before.counters());
+            }
+            self.rules = Some(rules);
+        }
+    }
+
+    /// The run is over: what an earlier pass learned is the whole of it.
+    pub(crate) fn take_known(&mut self) {
+        if let Some(known) = self.known.take() {
+            self.inventory = known;
         }
     }
 
@@ -273,7 +354,8 @@ impl Analyst {
     fn tell(&mut self, postures: Vec<Posture>) {
         for posture in postures {
             let times = self.policies.cases().times(&posture.service);
-            self.inventory.set_posture(&posture.service, times);
+            let inventory = self.known.as_mut().unwrap_or(&mut self.inventory);
+            inventory.set_posture(&posture.service, times);
             if posture.change != Change::Unchanged {
                 self.outlets.iter_mut().for_each(|outlet| outlet.posture(&posture));
             }
@@ -305,9 +387,9 @@ impl Analyst {
 
     /// Between two batches of calls: writes on what is learned, where it is time.
     pub(crate) fn checkpoint(&mut self) {
-        let Self { keeper, inventory, detectors, policies, .. } = self;
+        let Self { keeper, inventory, detectors, incidents, policies, .. } = self;
         if let Some(keeper) = keeper {
-            keeper.step(Whole { inventory, detectors, cases: policies.cases() });
+            keeper.step(Whole { inventory, detectors, incidents, cases: policies.cases() });
         }
     }
 
@@ -318,17 +400,17 @@ impl Analyst {
 
     /// No more calls come: writes what was learned of them.
     pub(crate) fn keep_last(&mut self) {
-        let Self { keeper, inventory, detectors, policies, .. } = self;
+        let Self { keeper, inventory, detectors, incidents, policies, .. } = self;
         if let Some(keeper) = keeper {
-            keeper.last_calls(Whole { inventory, detectors, cases: policies.cases() });
+            keeper.last_calls(Whole { inventory, detectors, incidents, cases: policies.cases() });
         }
     }
 
     /// Policies have looked for the last time: writes what they found.
     pub(crate) fn finish_keeping(&mut self) -> Option<StateReport> {
         let keeper = self.keeper.take()?;
-        let Self { inventory, detectors, policies, .. } = self;
-        Some(keeper.finish(Whole { inventory, detectors, cases: policies.cases() }))
+        let Self { inventory, detectors, incidents, policies, .. } = self;
+        Some(keeper.finish(Whole { inventory, detectors, incidents, cases: policies.cases() }))
     }
 
     pub(crate) fn notices(&mut self) -> Vec<Notice> {
@@ -339,10 +421,6 @@ impl Analyst {
     /// Whether an outlet can take no more: its sink failed for good, or nobody reads it.
     pub(crate) fn is_stuck(&self) -> bool {
         self.outlets.iter().any(|outlet| outlet.error.is_some() || outlet.reader_gone)
-    }
-
-    pub(crate) fn sort_findings(&mut self) {
-        self.findings.sort_by_key(|finding| (Reverse(finding.severity), finding.time, finding.uid));
     }
 }
 
@@ -369,160 +447,4 @@ impl Names {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{Classes, Config};
-    use std::sync::Mutex;
-    use tapwire_event::{Fidelity, Format, Options, Redactor, Renderer, choose};
-    use tapwire_inspect::TokenKey;
-    use tapwire_protocol::{BodyPart, ExchangeSink, Protocols};
-    use tapwire_sink::{Batch, Reader, Sink, SinkError, SinkReport};
-    use tapwire_testkit::{Conversation, Random, shop_turns};
-    use tapwire_wire::{Decoded, decode};
-
-    #[derive(Default)]
-    struct Exchanges(Vec<Exchange>);
-
-    impl ExchangeSink for Exchanges {
-        fn exchange(&mut self, exchange: Exchange) {
-            self.0.push(exchange);
-        }
-
-        fn body_part(&mut self, _part: BodyPart) {}
-    }
-
-    struct Lines(Arc<Mutex<Vec<u8>>>);
-
-    impl Sink for Lines {
-        fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
-            self.0.lock().unwrap().extend_from_slice(batch.bytes());
-            Ok(Reader::Listening)
-        }
-
-        fn report(&self) -> SinkReport {
-            SinkReport { destination: "lines".into(), counts: Default::default(), error: None }
-        }
-    }
-
-    /// Numbered from 1.
-    fn exchanges(count: u64) -> Vec<Exchange> {
-        let capture = Conversation::new(shop_turns(count, 1), 1).play();
-        let mut flows = tapwire_flow::FlowTable::new(tapwire_flow::Config::default());
-        let mut protocols = Protocols::new(tapwire_protocol::Config::default(), Exchanges::default());
-        for packet in &capture.packets {
-            if let Decoded::Segment(segment) = decode(&packet.packet()) {
-                flows.handle(&segment, &mut protocols);
-            }
-        }
-        flows.finish(&mut protocols);
-        protocols.into_sink().0
-    }
-
-    fn analyst(limit: Option<u64>) -> (Analyst, Arc<Mutex<Vec<u8>>>) {
-        let key = TokenKey::new([7; 32]);
-        let config = Config {
-            threads: 2,
-            analysis: false,
-            max_exchanges: limit,
-            in_flight_bytes: 1 << 20,
-            heartbeat: crate::Heartbeat::default(),
-            wire: tapwire_wire::Config::default(),
-            flow: tapwire_flow::Config::default(),
-            secrets: crate::Secrets::default(),
-            protocol: tapwire_protocol::Config::default(),
-            inspect: tapwire_inspect::Config::new(key.clone()),
-            inventory: tapwire_inventory::Config::new(key.clone()),
-            context: crate::ContextFeed::default(),
-            detect: tapwire_detect::Config::default(),
-            rules: tapwire_detect::policies::Rules::default(),
-            policies: tapwire_detect::policies::Settings::default(),
-            policy_feed: PolicyFeed::default(),
-        };
-        let fields = choose("time").unwrap();
-        let options = Options { format: Format::Tsv, fields, ..Options::default() };
-        let lines = Arc::new(Mutex::new(Vec::new()));
-        let renderer = Renderer::new(options, Redactor::new(key, Fidelity::Default));
-        let outlet =
-            Outlet::new(renderer, Classes::default(), None, vec![Box::new(Lines(Arc::clone(&lines)))]);
-        (
-            Analyst::new(
-                &config,
-                Learned::new(&config),
-                vec![outlet],
-                SourceNames::default(),
-                Arc::default(),
-            ),
-            lines,
-        )
-    }
-
-    /// Spreads exchanges over lanes as the router does, some of them shed, in runs, by the first lane.
-    fn lanes(count: usize, shed_share: f64, random: &mut Random) -> Vec<VecDeque<Seen>> {
-        let mut lanes: Vec<VecDeque<Seen>> = (0..count).map(|_| VecDeque::new()).collect();
-        for exchange in exchanges(400) {
-            if !random.chance(shed_share) {
-                lanes[random.below(count)].push_back(Seen::Plain(exchange));
-                continue;
-            }
-            match lanes[0].back_mut() {
-                Some(Seen::Shed(run)) if run.first + run.count == exchange.number => run.count += 1,
-                _ => lanes[0].push_back(Seen::Shed(Shed { first: exchange.number, count: 1 })),
-            }
-        }
-        lanes
-    }
-
-    #[test]
-    fn exchanges_are_reported_by_number_however_the_lanes_interleave() {
-        for seed in 1..=30 {
-            let mut random = Random::new(seed);
-            let shed_share = [0.0, 0.1, 0.6][random.below(3)];
-            let count = 1 + random.below(4);
-            let mut lanes = lanes(count, shed_share, &mut random);
-            let (mut analyst, lines) = analyst(None);
-            let mut landed = Landed::default();
-            while lanes.iter().any(|lane| !lane.is_empty()) {
-                let lane = random.below(lanes.len());
-                if let Some(seen) = lanes[lane].pop_front() {
-                    analyst.take(lane, seen, &mut landed);
-                }
-            }
-            analyst.flush(false);
-            let tally = &analyst.tally;
-            assert_eq!((tally.exchanges, tally.reported + tally.shed), (400, 400), "seed {seed}");
-            let text = String::from_utf8(lines.lock().unwrap().clone()).unwrap();
-            let times: Vec<&str> = text.lines().skip(1).collect();
-            assert_eq!(times.len() as u64, tally.reported, "seed {seed}");
-            assert!(times.is_sorted(), "seed {seed}: out of order");
-            assert!(landed.bytes > 0 && landed.spares.len() >= times.len(), "used messages come back");
-        }
-    }
-
-    #[test]
-    fn behind_the_limit_exchanges_are_only_counted() {
-        let (mut analyst, _) = analyst(Some(3));
-        let mut landed = Landed::default();
-        for exchange in exchanges(10) {
-            analyst.take(0, Seen::Plain(exchange), &mut landed);
-        }
-        let tally = &analyst.tally;
-        assert_eq!((tally.exchanges, tally.reported, tally.beyond_limit), (10, 3, 7));
-        assert!(analyst.stop.load(Ordering::Relaxed));
-    }
-
-    #[test]
-    fn what_a_limit_kept_from_being_read_is_told_apart_from_what_is_missing() {
-        use tapwire_protocol::Seen;
-        let mut tally = Tally::default();
-        for (mut exchange, (asked, answered)) in exchanges(3).into_iter().zip([
-            (Seen::Complete, Seen::Complete),
-            (Seen::Capped, Seen::Complete),
-            (Seen::Capped, Seen::Truncated),
-        ]) {
-            exchange.request.as_mut().unwrap().seen = asked;
-            exchange.response.as_mut().unwrap().seen = answered;
-            tally.count(&exchange);
-        }
-        assert_eq!((tally.whole, tally.truncated, tally.capped), (1, 2, 1));
-    }
-}
+mod tests;

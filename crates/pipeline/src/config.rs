@@ -25,6 +25,8 @@ pub struct Config {
     pub threads: usize,
     /// Whether exchanges are inspected, learned from and judged; otherwise they are only reported.
     pub analysis: bool,
+    /// Whether what is wrong is told; otherwise calls are only learned from.
+    pub tells: bool,
     /// Stop after so many reported exchanges.
     pub max_exchanges: Option<u64>,
     /// Bytes of exchanges and body parts between the capture thread and the analyst.
@@ -49,8 +51,14 @@ pub struct Config {
     pub detect: tapwire_detect::Config,
     /// Policies that are judged, and what of them is accepted.
     pub rules: tapwire_detect::policies::Rules,
+    /// Findings that are not told.
+    pub mutes: Vec<crate::Mute>,
+    /// Whose calls are looked at for what they gave away.
+    pub radius: Option<tapwire_detect::radius::Radius>,
     /// When policies are judged.
     pub policies: tapwire_detect::policies::Settings,
     /// Both, where they change while a run goes on.
     pub policy_feed: crate::PolicyFeed,
+    /// Users' rules, those of the start included.
+    pub rule_feed: crate::RuleFeed,
 }

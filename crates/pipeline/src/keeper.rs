@@ -8,8 +8,8 @@ use crate::learned::Part;
 use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tapwire_detect::Detectors;
 use tapwire_detect::policies::Cases;
+use tapwire_detect::{Detectors, Incidents};
 use tapwire_inspect::TokenKey;
 use tapwire_inventory::Inventory;
 use tapwire_store::{Checkpoint, Checkpoints, StoreError};
@@ -44,6 +44,7 @@ enum Order {
 pub(crate) struct Whole<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) detectors: &'a Detectors,
+    pub(crate) incidents: &'a Incidents,
     pub(crate) cases: &'a Cases,
 }
 
@@ -51,6 +52,7 @@ pub(crate) struct Whole<'a> {
 enum Cursor {
     Inventory(tapwire_inventory::state::Cursor),
     Detectors(tapwire_detect::Cursor),
+    Incidents(tapwire_detect::incidents::Cursor),
     Policies(tapwire_detect::policies::Cursor),
 }
 
@@ -59,6 +61,7 @@ impl Cursor {
         match part {
             Part::Inventory => Self::Inventory(Default::default()),
             Part::Detectors => Self::Detectors(Default::default()),
+            Part::Incidents => Self::Incidents(Default::default()),
             Part::Policies => Self::Policies(Default::default()),
         }
     }
@@ -151,6 +154,7 @@ impl Keeper {
         let more = match &mut self.now {
             Some((_, Cursor::Inventory(cursor))) => whole.inventory.save(cursor, &mut piece),
             Some((_, Cursor::Detectors(cursor))) => whole.detectors.save(&self.key, cursor, &mut piece),
+            Some((_, Cursor::Incidents(cursor))) => whole.incidents.save(&self.key, cursor, &mut piece),
             Some((_, Cursor::Policies(cursor))) => whole.cases.save(&self.key, cursor, &mut piece),
             None => return,
         };

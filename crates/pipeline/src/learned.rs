@@ -3,8 +3,8 @@
 use crate::Config;
 use std::path::PathBuf;
 use std::time::Duration;
-use tapwire_detect::Detectors;
 use tapwire_detect::policies::Cases;
+use tapwire_detect::{Detectors, Incidents};
 use tapwire_inventory::Inventory;
 use tapwire_inventory::state::{Restored, Unfit};
 use tapwire_store::{Checkpoints, Loaded, Pieces, Reader, StoreError};
@@ -25,6 +25,8 @@ pub struct Learned {
     pub inventory: Inventory,
     /// Detectors with their states.
     pub detectors: Detectors,
+    /// What actors did.
+    pub incidents: Incidents,
     /// The lives of what policies found.
     pub cases: Cases,
 }
@@ -54,16 +56,18 @@ pub struct Loads {
 pub(crate) enum Part {
     Inventory,
     Detectors,
+    Incidents,
     Policies,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 3] = [Self::Inventory, Self::Detectors, Self::Policies];
+    pub(crate) const ALL: [Self; 4] = [Self::Inventory, Self::Detectors, Self::Incidents, Self::Policies];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Inventory => "inventory",
             Self::Detectors => "detectors",
+            Self::Incidents => "incidents",
             Self::Policies => "policies",
         }
     }
@@ -84,6 +88,7 @@ impl Learned {
         Self {
             inventory: Inventory::new(config.inventory.clone()),
             detectors: Detectors::new(config.detect),
+            incidents: Incidents::new(config.detect),
             cases: Cases::default(),
         }
     }
@@ -120,6 +125,13 @@ impl Learned {
             Ok(loading.finish()?)
         })?;
         learned.detectors = detectors.unwrap_or(learned.detectors);
+        let incidents = place.pieces(Part::Incidents, &mut loads, |pieces| {
+            let key = config.inventory.token_key.clone();
+            let mut loading = tapwire_detect::incidents::Loading::new(config.detect, key);
+            feed(pieces, |piece| loading.take(piece))?;
+            Ok(loading.finish()?)
+        })?;
+        learned.incidents = incidents.unwrap_or(learned.incidents);
         let cases = place.pieces(Part::Policies, &mut loads, |pieces| {
             let mut loading = tapwire_detect::policies::Loading::new(config.inventory.token_key.clone());
             feed(pieces, |piece| loading.take(piece))?;

@@ -1,10 +1,13 @@
 //! Where rendered events go: one format, its filter, and the sinks that share its bytes.
 
-use tapwire_detect::{Finding, Posture};
+use std::collections::BTreeSet;
+use tapwire_detect::incidents::{Beside, Change};
+use tapwire_detect::{Finding, Posture, Severity, Told};
 use tapwire_event::{Renderer, SensorReport, View, value};
 use tapwire_expr::Expr;
 use tapwire_inventory::HourCoverage;
-use tapwire_sink::{Batch, Notice, Reader, Sink, SinkError, SinkReport};
+use tapwire_protocol::Uid;
+use tapwire_sink::{Batch, Mark, Notice, Reader, Sink, SinkError, SinkReport};
 
 /// Which classes of events an outlet carries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -13,13 +16,15 @@ pub struct Classes {
     pub exchanges: bool,
     /// Findings.
     pub findings: bool,
+    /// Incidents.
+    pub incidents: bool,
     /// The sensor's own state.
     pub sensor: bool,
 }
 
 impl Default for Classes {
     fn default() -> Self {
-        Self { exchanges: true, findings: true, sensor: true }
+        Self { exchanges: true, findings: true, incidents: true, sensor: true }
     }
 }
 
@@ -35,10 +40,14 @@ pub struct Outlet {
     classes: Classes,
     filter: Option<Expr>,
     sinks: Vec<Box<dyn Sink>>,
+    /// Open incidents of which something was told here, where a filter lets only some through.
+    open: BTreeSet<Uid>,
     /// Some sink does not throw its bytes away.
     is_read: bool,
     buffer: Vec<u8>,
     events: u32,
+    /// Of the buffer, what matters more than the rest where room is short.
+    marks: Vec<Mark>,
     sequence: u64,
     pub(crate) error: Option<SinkError>,
     pub(crate) reader_gone: bool,
@@ -60,8 +69,10 @@ impl Outlet {
             classes,
             filter,
             sinks,
+            open: BTreeSet::new(),
             buffer,
             events: 0,
+            marks: Vec::new(),
             sequence: 0,
             error: None,
             reader_gone: false,
@@ -86,20 +97,47 @@ impl Outlet {
     pub(crate) fn finding(&mut self, finding: &Finding, view: &View<'_>) {
         if self.classes.findings {
             self.sequence += 1;
+            let begin = self.buffer.len();
             if self.is_read {
                 self.renderer.finding(finding, view, self.sequence, &mut self.buffer);
             }
+            self.mark(finding.severity, begin);
             self.rendered();
         }
+    }
+
+    /// What is told of an incident goes where the call that made it grow goes; that it is over, where something was told of it.
+    pub(crate) fn incident(&mut self, told: &Told, beside: &Beside, call: Option<&View<'_>>) {
+        let uid = told.incident.uid;
+        let wanted = self.filter.is_none()
+            || match told.change {
+                Change::Closed => self.open.remove(&uid),
+                Change::Opened | Change::Grew => call.is_some_and(|view| self.wants(view)),
+            };
+        if !self.classes.incidents || !wanted {
+            return;
+        }
+        if self.filter.is_some() && told.change != Change::Closed {
+            self.open.insert(uid);
+        }
+        self.sequence += 1;
+        let begin = self.buffer.len();
+        if self.is_read {
+            self.renderer.incident(told, beside, self.sequence, &mut self.buffer);
+        }
+        self.mark(told.incident.worst.severity, begin);
+        self.rendered();
     }
 
     /// What a policy says of a service is about no exchange, so that an expression over exchanges leaves it out.
     pub(crate) fn posture(&mut self, posture: &Posture) {
         if self.classes.findings && self.filter.is_none() {
             self.sequence += 1;
+            let begin = self.buffer.len();
             if self.is_read {
                 self.renderer.posture(posture, self.sequence, &mut self.buffer);
             }
+            self.mark(posture.rule.severity, begin);
             self.rendered();
         }
     }
@@ -119,6 +157,19 @@ impl Outlet {
             self.sequence += 1;
             self.renderer.coverage(hour, self.sequence, &mut self.buffer);
             self.rendered();
+        }
+    }
+
+    /// What was rendered last outlives exchanges where room is short, by how bad it is.
+    fn mark(&mut self, severity: Severity, begin: usize) {
+        let rank = match severity {
+            Severity::Informational => return,
+            Severity::Low => 1,
+            Severity::Medium => 2,
+            Severity::High | Severity::Critical => 3,
+        };
+        if self.buffer.len() > begin {
+            self.marks.push(Mark { event: self.events, begin, end: self.buffer.len(), rank });
         }
     }
 
@@ -145,7 +196,9 @@ impl Outlet {
             return;
         }
         let fresh = Vec::with_capacity(self.buffer.capacity());
-        let batch = Batch::new(std::mem::replace(&mut self.buffer, fresh), std::mem::take(&mut self.events));
+        let batch = Batch::new(std::mem::replace(&mut self.buffer, fresh), std::mem::take(&mut self.events))
+            .marked(&self.marks);
+        self.marks.clear();
         for index in 0..self.sinks.len() {
             let result = self.sinks.get_mut(index).map(|sink| sink.write(&batch));
             self.note(result);

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use tapwire_detect::CallRules;
 use tapwire_detect::policies::{Rules, Settings};
 use tapwire_inventory::context::Context;
 
@@ -11,6 +12,9 @@ pub struct Renewal<T>(Arc<Waiting<T>>);
 
 /// What files say of the network.
 pub type ContextFeed = Renewal<Arc<Context>>;
+
+/// What judges calls by users' rules.
+pub type RuleFeed = Renewal<Box<dyn CallRules>>;
 
 /// What policies are judged, what of their findings is accepted, and when.
 pub type PolicyFeed = Renewal<(Rules, Settings)>;

@@ -2,6 +2,7 @@
 
 use crate::keeper::StateReport;
 use crate::learned::Learned;
+use crate::pace::Pace;
 use crate::recorder::PacketCounters;
 use crate::{Config, LaneCounters, ShedLevel};
 use std::cmp::Reverse;
@@ -9,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::policies::{PolicyCounters, Unjudged};
-use tapwire_detect::{Finding, Incidents, NotJudged, Policies, Posture};
+use tapwire_detect::{Detectors, Finding, Incidents, NotJudged, Policies, Posture, RuleCounters};
 use tapwire_inventory::{Coverage, Inventory};
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
@@ -104,8 +105,12 @@ pub struct Tally {
     pub status: [u64; 6],
     /// By anomaly, in the order of [`Anomaly::ALL`].
     pub anomalies: Vec<u64>,
-    /// Findings made.
+    /// Findings told.
     pub findings: u64,
+    /// Findings that only repeat one of the same incident, and were counted there.
+    pub repeated: u64,
+    /// Findings that a mute kept from being told.
+    pub muted: u64,
 }
 
 impl Tally {
@@ -223,6 +228,8 @@ pub struct Report {
     pub behind_tls: Services,
     /// What passed the analyst.
     pub tally: Tally,
+    /// How long an exchange took in each stage.
+    pub pace: Pace,
     /// What inspectors could not do, all of them together.
     pub inspect: tapwire_inspect::Counters,
     /// What became of detectors' records.
@@ -237,12 +244,20 @@ pub struct Report {
     pub findings: Vec<Finding>,
     /// The same by who is behind them.
     pub incidents: Incidents,
+    /// Detectors with their states.
+    pub detectors: Option<Detectors>,
+    /// What mutes did.
+    pub mutes: Vec<crate::Muting>,
+    /// What those gave away whose calls were looked at.
+    pub radius: Option<tapwire_detect::radius::Radius>,
     /// What policies say, as it stands at the end, worst first, at most 1,000.
     pub postures: Vec<Posture>,
     /// What the policies did.
     pub policies: PolicyCounters,
     /// Which policies could not be judged, and why.
     pub unjudged_policies: Vec<Unjudged>,
+    /// What users' rules did, where there are any.
+    pub rules: Option<RuleCounters>,
     /// Which detectors could not judge, and why.
     pub not_judged: Vec<NotJudged>,
     /// What became of the packets, where they are kept.
@@ -260,7 +275,7 @@ pub struct Report {
 impl Report {
     /// Of no run, but of what others learned: nothing else is known.
     pub fn of_learned(learned: Learned, config: &Config) -> Self {
-        let Learned { mut inventory, detectors, cases } = learned;
+        let Learned { mut inventory, detectors, incidents, cases } = learned;
         inventory.settle();
         for service in cases.services() {
             inventory.set_posture(service, cases.times(service));
@@ -282,16 +297,21 @@ impl Report {
             tls: TlsCounters::default(),
             behind_tls: Services::default(),
             tally: Tally::default(),
+            pace: Pace::default(),
             inspect: tapwire_inspect::Counters::default(),
             detect: detectors.counters(),
             shedding: Shedding::default(),
             coverage: Coverage::new(&config.inventory),
             inventory: Some(inventory),
             findings: Vec::new(),
-            incidents: Incidents::default(),
+            incidents,
+            detectors: Some(detectors),
+            mutes: Vec::new(),
+            radius: None,
             postures: sorted(postures),
             policies: policies.counters(),
             unjudged_policies: policies.unjudged(),
+            rules: None,
             not_judged: Vec::new(),
             packets: None,
             state: None,

@@ -4,6 +4,7 @@ use crate::report::{Report, Shedding};
 use crate::{ShedLevel, Tally};
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use tapwire_detect::NotJudged;
 use tapwire_event::{SensorCode, SensorReport, Told};
 use tapwire_inventory::Silent;
 use tapwire_protocol::Anomalies;
@@ -115,6 +116,28 @@ fn told(service: &TlsService) -> Vec<(&'static str, Told)> {
         told.extend(certificate.issuer.iter().map(|name| ("certificate_issuer", Told::Name(name.clone()))));
     }
     told
+}
+
+/// Which detectors could not judge, and why.
+pub(crate) fn not_judged(report: &Report) -> Option<SensorReport> {
+    let all = &report.not_judged;
+    let none = all.iter().filter(|one| one.judged == 0).count() as u64;
+    let lines = |of: fn(&&NotJudged) -> bool| {
+        Told::Own(all.iter().filter(of).map(|one| format!("{}: {}", one.detector, one.reason)).collect())
+    };
+    let some = all.len() as u64 - none;
+    (!all.is_empty()).then_some(SensorReport {
+        code: SensorCode::NotJudged,
+        time: report.wire.last?,
+        message: format!("{none} detectors judged nothing, {some} not from the first call on"),
+        service: None,
+        anomalies: Anomalies::default(),
+        told: vec![
+            ("not_judged", lines(|one| one.judged == 0)),
+            ("partly_judged", lines(|one| one.judged > 0)),
+        ],
+        counters: vec![("detectors_not_judged", none), ("detectors_partly_judged", some)],
+    })
 }
 
 /// The end of the run, at the time of its last packet. A run without packets has no time to say it at.

@@ -3,6 +3,7 @@
 use crate::ShedLevel;
 use crate::analyst::Analyst;
 use crate::flight::{Flight, Gauge};
+use crate::pace::{Lap, Stage};
 use crate::report::Shedding;
 use crate::work::{Landed, Seen, Spares, Work, weight};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
@@ -41,10 +42,18 @@ impl Inline {
 impl ExchangeSink for Inline {
     fn exchange(&mut self, exchange: Exchange) {
         let seen = match &mut self.inspector {
-            Some(inspector) => Seen::Observed(inspector.exchange(exchange)),
+            Some(inspector) => {
+                let mut lap = Lap::begin(exchange.number);
+                let observation = inspector.exchange(exchange);
+                self.analyst.pace.leave(Stage::Inspection, &mut lap);
+                Seen::Observed(observation)
+            }
             None => Seen::Plain(exchange),
         };
         self.analyst.take(0, seen, &mut self.landed);
+        if let Some(inspector) = &mut self.inspector {
+            self.landed.used.drain(..).for_each(|used| inspector.reuse(used));
+        }
     }
 
     fn body_part(&mut self, part: BodyPart) {

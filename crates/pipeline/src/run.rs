@@ -17,6 +17,7 @@ use std::time::{Duration, Instant};
 use tapwire_capture::{LinkNotice, Pressure, Source, SourceError, Status};
 use tapwire_event::SensorReport;
 use tapwire_inspect::Inspector;
+use tapwire_inventory::Inventory;
 use tapwire_keys::Feed;
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{ConnectionEnd, ExchangeSink, Message};
@@ -74,6 +75,30 @@ pub struct Aside {
     pub feeds: Vec<Feed>,
     /// Where what is learned is kept, with what was learned before.
     pub state: Option<State>,
+    /// What was learned before, in the place of what is kept.
+    pub learned: Option<Learned>,
+    /// What an earlier pass learned of all that is run now: calls are judged by it, and it is what the run reports and keeps.
+    pub known: Option<Inventory>,
+}
+
+/// Learns from everything that `source` has, on top of what is known, and tells nothing of it. The report is that of the pass.
+pub fn learn(
+    source: &mut dyn Source,
+    config: &Config,
+    mut learned: Learned,
+    watch: &mut dyn Watch,
+) -> (Learned, Report) {
+    let config = Config { tells: false, max_exchanges: None, ..config.clone() };
+    // What is told is no business of a pass that tells nothing.
+    let cases = std::mem::take(&mut learned.cases);
+    let incidents = std::mem::take(&mut learned.incidents);
+    let aside = Aside { learned: Some(learned), ..Aside::default() };
+    let mut report = run_with(source, &config, Vec::new(), watch, aside);
+    let empty = Learned::new(&config);
+    let mut detectors = report.detectors.take().unwrap_or(empty.detectors);
+    detectors.begin_run();
+    let inventory = report.inventory.take().unwrap_or(empty.inventory);
+    (Learned { inventory, detectors, incidents, cases }, report)
 }
 
 /// The same, with what it has beside.
@@ -84,12 +109,14 @@ pub fn run_with(
     watch: &mut dyn Watch,
     aside: Aside,
 ) -> Report {
-    let Aside { ring, feeds, state } = aside;
+    let Aside { ring, feeds, state, learned, known } = aside;
     let mut feeds = feeds.into_iter();
     let stop = Arc::new(AtomicBool::new(false));
-    let (learned, keeper) = kept(state, config, source);
-    let mut analyst = Analyst::new(config, learned, outlets, source.names(), Arc::clone(&stop));
+    let (before, keeper) = kept(state, config, source);
+    let mut analyst =
+        Analyst::new(config, learned.unwrap_or(before), outlets, source.names(), Arc::clone(&stop));
     analyst.keeper = keeper;
+    analyst.known = known;
     let recorder = ring.map(|ring| Recorder::start(ring, source.pressure()));
     analyst.pinner = recorder.as_ref().map(Recorder::pinner);
     let heart = (source.pressure() == Pressure::Shed).then(|| Heart::new(config.heartbeat, Instant::now()));
@@ -301,11 +328,11 @@ impl Ended {
     fn report(self, drive: Drive<'_>, config: &Config) -> Report {
         let mut analyst = self.analyst;
         analyst.finish_coverage(&self.ends);
+        analyst.take_known();
         // Before everything is judged that is few calls old: the next run knows more.
         analyst.keep_last();
         analyst.finish_learning();
         let state = analyst.finish_keeping();
-        analyst.sort_findings();
         let detectors = &analyst.detectors;
         let mut report = Report {
             sources: drive.source.names().all(),
@@ -320,26 +347,32 @@ impl Ended {
             behind_tls: self.tls.1,
             inspect: self.inspect,
             detect: detectors.counters(),
+            rules: analyst.rules.as_ref().map(|rules| rules.counters()),
             not_judged: if config.analysis { detectors.not_judged() } else { Vec::new() },
             shedding: self.shedding,
             tally: analyst.tally,
+            pace: analyst.pace,
             coverage: analyst.coverage,
             unjudged_policies: if config.analysis { analyst.policies.unjudged() } else { Vec::new() },
             policies: analyst.policies.counters(),
             postures: sorted(analyst.postures.into_values().collect()),
             inventory: config.analysis.then_some(analyst.inventory),
-            findings: analyst.findings,
+            findings: analyst.findings.into_sorted(),
+            mutes: analyst.mutes.into_report(),
+            radius: analyst.radius,
             incidents: analyst.incidents,
+            detectors: Some(analyst.detectors),
             sinks: Vec::new(),
             packets: drive.recorder.map(Recorder::finish),
             state,
             reader_gone: false,
             interrupted: drive.interrupted,
         };
+        let not_judged = reports::not_judged(&report);
         let summary = reports::summary(&report);
         let behind_tls = reports::behind_tls(&report.behind_tls);
         for mut outlet in analyst.outlets {
-            behind_tls.iter().chain(&summary).for_each(|report| outlet.sensor(report));
+            behind_tls.iter().chain(&not_judged).chain(&summary).for_each(|report| outlet.sensor(report));
             let (sinks, gone) = outlet.finish();
             report.sinks.extend(sinks);
             report.reader_gone |= gone;

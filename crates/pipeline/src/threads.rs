@@ -3,6 +3,7 @@
 use crate::analyst::Analyst;
 use crate::flight::Flight;
 use crate::lanes::{LaneCounters, Numbers, connected};
+use crate::pace::{Lap, Pace, Stage};
 use crate::report::{Shedding, WireCounters};
 use crate::reports;
 use crate::route::{LaneBatch, Lanes, Router, WorkBatch};
@@ -17,7 +18,7 @@ use std::thread::{Scope, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 use tapwire_capture::Pressure;
 use tapwire_event::SensorReport;
-use tapwire_inspect::Inspector;
+use tapwire_inspect::{Inspector, Used};
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{BodyPart, ConnectionEnd, Exchange, ExchangeSink, Message};
 use tapwire_wire::Timestamp;
@@ -108,7 +109,8 @@ pub(crate) fn threaded(
     };
     let (send, batches) = bounded::<LaneBatch>(depth);
     std::thread::scope(|scope| {
-        let (lanes, inspectors) = lanes(scope, config, depth, &send, &flight);
+        let (used, reused): (Vec<_>, Vec<_>) = (0..config.threads.max(1)).map(|_| bounded(depth)).unzip();
+        let (lanes, inspectors) = lanes(scope, config, (depth, reused), &send, &flight);
         drop(send);
         let flown = flight.clone();
         let desk = Desk {
@@ -116,6 +118,7 @@ pub(crate) fn threaded(
             batches,
             reports,
             recycle,
+            used,
             notify,
             flight: flown,
             stop: Arc::clone(&stop),
@@ -142,11 +145,16 @@ pub(crate) fn threaded(
         drop((lanes, degraded));
         let captured = capture_all(first, others, ways, config);
         let mut inspect = tapwire_inspect::Counters::default();
-        for counters in inspectors.into_iter().map(joined) {
+        let mut pace = Pace::default();
+        for (counters, timed) in inspectors.into_iter().map(joined) {
+            pace.add(&timed);
             inspect.evicted_messages += counters.evicted_messages;
             inspect.orphan_parts += counters.orphan_parts;
+            inspect.unread_values += counters.unread_values;
+            inspect.unread_answers += counters.unread_answers;
         }
         let mut ended = captured.ended(joined(desk));
+        ended.analyst.pace.add(&pace);
         ended.inspect = inspect;
         ended
     })
@@ -244,13 +252,13 @@ fn capture(drive: &mut Drive<'_>, mut sensing: Sensing<RouterWay>) -> Captured {
     Captured { lanes, lane_packets: vec![wire.packets], wire, flow, protocol, shedding, ends, tls }
 }
 
-type Inspectors<'scope> = Vec<ScopedJoinHandle<'scope, tapwire_inspect::Counters>>;
+type Inspectors<'scope> = Vec<ScopedJoinHandle<'scope, (tapwire_inspect::Counters, Pace)>>;
 
 /// Starts the inspectors; with analysis off there are none, and exchanges go straight to the analyst.
 fn lanes<'scope>(
     scope: &'scope Scope<'scope, '_>,
     config: &Config,
-    depth: usize,
+    (depth, reused): (usize, Vec<Receiver<Vec<Used>>>),
     send: &Sender<LaneBatch>,
     flight: &Flight,
 ) -> (Lanes, Inspectors<'scope>) {
@@ -259,10 +267,10 @@ fn lanes<'scope>(
     }
     // Several capture threads need one even where it is asked to do without.
     let count = config.threads.max(1);
-    let started = (0..count).filter_map(|lane| {
+    let started = reused.into_iter().enumerate().filter_map(|(lane, reused)| {
         let (post, work) = bounded(depth);
         let (inspector, send, flight) = (inspector(config)?, send.clone(), flight.clone());
-        Some((post, scope.spawn(move || inspect(inspector, lane, count, &work, &send, &flight))))
+        Some((post, scope.spawn(move || inspect(inspector, (lane, count), &work, &reused, &send, &flight))))
     });
     let (lanes, inspectors) = started.unzip();
     (Lanes::Inspectors(lanes), inspectors)
@@ -275,18 +283,22 @@ fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
 
 fn inspect(
     mut inspector: Inspector,
-    lane: usize,
-    lanes: usize,
+    (lane, lanes): (usize, usize),
     work: &Receiver<WorkBatch>,
+    reused: &Receiver<Vec<Used>>,
     send: &Sender<LaneBatch>,
     flight: &Flight,
-) -> tapwire_inspect::Counters {
+) -> (tapwire_inspect::Counters, Pace) {
+    let mut pace = Pace::default();
     for WorkBatch { capture, work } in work {
+        reused.try_iter().flatten().for_each(|used| inspector.reuse(used));
         let mut seen = Vec::with_capacity(work.len());
         for item in work {
             match item {
                 Work::Exchange(exchange) => {
+                    let mut lap = Lap::begin(exchange.number);
                     let observation = inspector.exchange(exchange);
+                    pace.leave(Stage::Inspection, &mut lap);
                     flight.took_off(observation.held());
                     seen.push(Seen::Observed(observation));
                 }
@@ -303,7 +315,7 @@ fn inspect(
             break;
         }
     }
-    inspector.counters()
+    (inspector.counters(), pace)
 }
 
 /// The analyst's thread.
@@ -312,6 +324,8 @@ struct Desk {
     batches: Receiver<LaneBatch>,
     reports: Receiver<SensorReport>,
     recycle: Sender<Spares>,
+    /// Back to each inspector: what one thread made and another frees costs both.
+    used: Vec<Sender<Vec<Used>>>,
     notify: Sender<Notice>,
     flight: Flight,
     stop: Arc<AtomicBool>,
@@ -346,12 +360,19 @@ impl Desk {
     }
 
     fn take(&mut self, batch: LaneBatch) {
-        let mut landed = Landed { spares: Vec::with_capacity(2 * batch.seen.len()), bytes: 0 };
+        let count = batch.seen.len();
+        let mut landed =
+            Landed { spares: Vec::with_capacity(2 * count), used: Vec::with_capacity(count), bytes: 0 };
         for seen in batch.seen {
             self.analyst.take(batch.lane, seen, &mut landed);
             self.flight.landed(std::mem::take(&mut landed.bytes));
         }
         // When the capture thread has spares enough, these are freed.
         let _ = self.recycle.try_send(landed.spares);
+        let inspector = batch.lane.checked_rem(self.used.len()).and_then(|lane| self.used.get(lane));
+        if let Some(inspector) = inspector {
+            // What finds no room is freed here.
+            let _ = inspector.try_send(landed.used);
+        }
     }
 }

@@ -1,6 +1,6 @@
 //! What travels between threads.
 
-use tapwire_inspect::Observation;
+use tapwire_inspect::{Observation, Used};
 use tapwire_protocol::{BodyPart, Exchange, Message};
 
 /// From the capture thread to an inspector, or straight to the analyst with analysis off.
@@ -50,6 +50,8 @@ impl Seen {
 pub(crate) struct Landed {
     /// Messages that can be filled again.
     pub(crate) spares: Spares,
+    /// What inspectors can fill again.
+    pub(crate) used: Vec<Used>,
     /// What their exchanges weighed.
     pub(crate) bytes: usize,
 }

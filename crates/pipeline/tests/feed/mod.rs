@@ -192,6 +192,7 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
     Config {
         threads,
         analysis,
+        tells: true,
         max_exchanges: None,
         in_flight_bytes,
         heartbeat: tapwire_pipeline::Heartbeat::default(),
@@ -203,8 +204,11 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
         inventory: tapwire_inventory::Config::new(key),
         context: tapwire_pipeline::ContextFeed::default(),
         rules: tapwire_detect::policies::Rules::default(),
+        mutes: Vec::new(),
+        radius: None,
         policies: tapwire_detect::policies::Settings::default(),
         policy_feed: tapwire_pipeline::PolicyFeed::default(),
+        rule_feed: tapwire_pipeline::RuleFeed::default(),
         detect: tapwire_detect::Config::default(),
     }
 }
