@@ -1,0 +1,57 @@
+// Filters while one types, and shows fresh figures. Without it every page works by links and forms.
+"use strict";
+
+const WAIT = 250;
+const POLL = 5000;
+
+// Takes the content of another address, without moving what the reader looks at.
+async function show(address, focus) {
+  const answer = await fetch(address, { headers: { "X-Console": "part" } });
+  if (!answer.ok) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const from = page.querySelector("main");
+  const to = document.querySelector("main");
+  if (!from || !to) return;
+  const open = [...to.querySelectorAll("details[open] summary")].map((one) => one.textContent);
+  to.replaceChildren(...from.childNodes);
+  for (const one of to.querySelectorAll("details summary")) {
+    if (open.includes(one.textContent)) one.parentElement.open = true;
+  }
+  const bar = page.querySelector("header.bar");
+  if (bar) document.querySelector("header.bar").replaceWith(bar);
+  document.body.dataset.version = page.body.dataset.version;
+  if (focus) {
+    const field = to.querySelector("input[type=search]");
+    if (field) {
+      field.focus();
+      field.setSelectionRange(field.value.length, field.value.length);
+    }
+  }
+}
+
+let waiting = 0;
+document.addEventListener("input", (event) => {
+  const form = event.target.closest("form.filter");
+  if (!form) return;
+  clearTimeout(waiting);
+  waiting = setTimeout(() => {
+    const asked = new URLSearchParams(new FormData(form));
+    const address = `${form.getAttribute("action")}?${asked}`;
+    history.replaceState(null, "", address);
+    show(address, true);
+  }, WAIT);
+});
+
+async function refresh() {
+  if (document.hidden) return;
+  const busy = document.activeElement && document.activeElement.matches("input");
+  try {
+    const answer = await fetch("/api/v1/version");
+    const { version } = await answer.json();
+    document.body.classList.remove("away");
+    if (!busy && String(version) !== document.body.dataset.version) await show(location.href, false);
+  } catch {
+    document.body.classList.add("away");
+  }
+}
+setInterval(refresh, POLL);

@@ -1,0 +1,102 @@
+//! The JSON API: the rows that pages show, with the same parameters.
+
+use crate::pages::columns;
+use crate::server::{Asked, Shelf};
+use crate::table::{Ask, Column, Found, PAGE, Searched, find};
+use axum::extract::{Path, Query, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
+use serde::Serialize;
+use serde_json::{Value, json};
+
+pub(crate) fn router() -> Router<Shelf> {
+    Router::new()
+        .route("/version", get(version))
+        .route("/services", get(services))
+        .route("/endpoints", get(endpoints))
+        .route("/endpoints/{id}", get(endpoint))
+        .route("/incidents", get(incidents))
+        .route("/incidents/{uid}", get(incident))
+        .route("/findings", get(findings))
+        .route("/postures", get(postures))
+        .route("/callers", get(callers))
+        .route("/flows", get(flows))
+        .route("/figures", get(figures))
+        .route("/counters", get(counters))
+        .fallback(|| async { missing("there is no such resource") })
+}
+
+fn missing(why: &str) -> Response {
+    (StatusCode::NOT_FOUND, Json(json!({"error": why}))).into_response()
+}
+
+fn rows<'r, R: Searched + Serialize + 'static>(
+    all: impl Iterator<Item = &'r R>,
+    columns: &[Column<R>],
+    asked: Vec<(String, String)>,
+) -> Json<Value> {
+    let ask = Ask::of(asked);
+    let Found { rows, all } = find(all, columns, &ask);
+    Json(json!({"total": all, "page": ask.page + 1, "page_size": PAGE, "rows": rows}))
+}
+
+async fn version(State(books): State<Shelf>) -> Json<Value> {
+    let snapshot = books.snapshot();
+    Json(json!({"version": snapshot.version, "source": snapshot.source, "last": snapshot.last}))
+}
+
+async fn services(State(books): State<Shelf>) -> Json<Value> {
+    Json(json!({"rows": books.snapshot().services}))
+}
+
+async fn endpoints(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
+    rows(books.snapshot().endpoints.iter(), columns::ENDPOINTS, asked)
+}
+
+async fn endpoint(State(books): State<Shelf>, Path(id): Path<String>) -> Response {
+    match books.endpoint(&id) {
+        Some(whole) => Json(whole).into_response(),
+        None => missing("there is no endpoint of that id"),
+    }
+}
+
+async fn incidents(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
+    rows(books.snapshot().incidents.iter(), columns::INCIDENTS, asked)
+}
+
+async fn incident(State(books): State<Shelf>, Path(uid): Path<String>) -> Response {
+    let snapshot = books.snapshot();
+    match snapshot.incidents.iter().find(|incident| incident.uid == uid) {
+        Some(incident) => Json(incident).into_response(),
+        None => missing("there is no incident of that id"),
+    }
+}
+
+async fn findings(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
+    rows(books.snapshot().findings.iter(), columns::FINDINGS, asked)
+}
+
+async fn postures(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
+    rows(books.snapshot().postures.iter(), columns::POSTURES, asked)
+}
+
+async fn callers(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
+    rows(books.snapshot().callers.iter(), columns::CALLERS, asked)
+}
+
+async fn flows(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
+    rows(books.snapshot().flows.iter(), columns::FLOWS, asked)
+}
+
+async fn figures(State(books): State<Shelf>) -> Json<Value> {
+    let snapshot = books.snapshot();
+    Json(
+        json!({"figures": snapshot.figures, "blind_spots": snapshot.blind_spots, "not_judged": snapshot.not_judged}),
+    )
+}
+
+async fn counters(State(books): State<Shelf>) -> Json<Value> {
+    Json(books.snapshot().counters.clone())
+}

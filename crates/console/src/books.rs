@@ -1,0 +1,323 @@
+//! What the console shows: rows of text and numbers, as of one moment.
+
+use serde::Serialize;
+use serde_json::Value;
+use std::sync::Arc;
+
+/// Where what is shown comes from. Texts that came out of traffic have gone through redaction.
+pub trait Books: Send + Sync {
+    /// Everything as it stands; the same `Arc` as long as nothing changed.
+    fn snapshot(&self) -> Arc<Snapshot>;
+
+    /// One endpoint with its schemas, parameters and scores, as `tapwire inventory --json` writes it.
+    fn endpoint(&self, id: &str) -> Option<Value>;
+
+    /// The OpenAPI 3.1 description of a service, as `tapwire openapi` writes it.
+    fn openapi(&self, service: &str) -> Option<String>;
+}
+
+/// How bad something is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// To know.
+    #[default]
+    Informational,
+    /// Can wait.
+    Low,
+    /// This week.
+    Medium,
+    /// Today.
+    High,
+    /// Now.
+    Critical,
+}
+
+impl Level {
+    /// All, the worst first.
+    pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Informational];
+
+    /// In lower case.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Informational => "info",
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
+}
+
+/// Everything that lists show. Times are RFC 3339 in UTC.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Snapshot {
+    /// A number that changes with the content.
+    pub version: u64,
+    /// What it was learned from.
+    pub source: String,
+    /// Time of the first and of the last call; empty where none was seen.
+    pub first: String,
+    /// See `first`.
+    pub last: String,
+    /// Services, by name.
+    pub services: Vec<Service>,
+    /// Endpoints, by service, template and method.
+    pub endpoints: Vec<Endpoint>,
+    /// Incidents, worst first.
+    pub incidents: Vec<Incident>,
+    /// Findings, worst first.
+    pub findings: Vec<Finding>,
+    /// Findings of posture, worst first.
+    pub postures: Vec<Posture>,
+    /// Callers, who calls most first.
+    pub callers: Vec<Caller>,
+    /// Which data goes where.
+    pub flows: Vec<DataFlow>,
+    /// KPIs that are judged.
+    pub figures: Vec<Figure>,
+    /// What the sensor did not see.
+    pub blind_spots: Vec<Figure>,
+    /// What could not be judged, and why.
+    pub not_judged: Vec<Spot>,
+    /// Calls of each day: the date and how many.
+    pub days: Vec<(String, u64)>,
+    /// Every counter of every stage.
+    pub counters: Value,
+}
+
+/// Where an API lives.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Service {
+    /// Its authority.
+    pub name: String,
+    /// Calls.
+    pub calls: u64,
+    /// Endpoints.
+    pub endpoints: u64,
+    /// Findings made of its calls.
+    pub findings: u64,
+    /// Who answers for it; empty where no file says so.
+    pub owner: String,
+    /// Zone; empty where no file says so.
+    pub zone: String,
+    /// Worst exposure and worst threat of an endpoint, 0 to 100.
+    pub exposure: u8,
+    /// See `exposure`.
+    pub threat: u8,
+    /// Time of the first call.
+    pub first: String,
+    /// Time of the last call.
+    pub last: String,
+}
+
+/// A line of the inventory.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Endpoint {
+    /// 16 hexadecimal digits.
+    pub id: String,
+    /// Its service.
+    pub service: String,
+    /// Method.
+    pub method: String,
+    /// Path template.
+    pub template: String,
+    /// Operation; empty where the path says all.
+    pub operation: String,
+    /// Calls.
+    pub calls: u64,
+    /// Distinct callers.
+    pub callers: u64,
+    /// Whether there are more than those.
+    pub more_callers: bool,
+    /// Answers by class, 1xx to 5xx, then those not seen.
+    pub status: [u64; 6],
+    /// Kinds of credentials with the percent of calls that had one.
+    pub auth: Vec<(String, u8)>,
+    /// Data classes.
+    pub classes: Vec<String>,
+    /// `undocumented`, `shadow`, …
+    pub states: Vec<String>,
+    /// 0 to 100.
+    pub exposure: u8,
+    /// 0 to 100.
+    pub threat: u8,
+    /// Who answers for it.
+    pub owner: String,
+    /// Microseconds until half and until 99 of 100 answers began; `None` where none was seen.
+    pub latency: Option<(u64, u64)>,
+    /// Time of the first call.
+    pub first: String,
+    /// Time of the last call.
+    pub last: String,
+}
+
+/// What one actor did.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Incident {
+    /// Its id.
+    pub uid: String,
+    /// How bad.
+    pub level: Level,
+    /// What it is.
+    pub title: String,
+    /// `attempted`, `blocked`, `no-effect`, `likely`, `confirmed`.
+    pub outcome: String,
+    /// Who: callers and addresses.
+    pub who: String,
+    /// The service where it began.
+    pub service: String,
+    /// Time of the first finding.
+    pub first: String,
+    /// Time of the last finding.
+    pub last: String,
+    /// Findings.
+    pub findings: u64,
+    /// Whether it is over.
+    pub closed: bool,
+    /// Everything known of it, as `tapwire incidents --json` writes it.
+    pub whole: Value,
+}
+
+/// What one detector said of one exchange.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Finding {
+    /// Its incident.
+    pub incident: String,
+    /// When.
+    pub time: String,
+    /// Which detector.
+    pub detector: String,
+    /// How bad.
+    pub level: Level,
+    /// Whether it worked.
+    pub outcome: String,
+    /// Why, in a sentence.
+    pub reason: String,
+}
+
+/// What a policy says of a service.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Posture {
+    /// The policy's name.
+    pub policy: String,
+    /// In words.
+    pub title: String,
+    /// The service.
+    pub service: String,
+    /// How bad.
+    pub level: Level,
+    /// `open`, `accepted`, `fixed`, …
+    pub state: String,
+    /// Whether it still needs somebody.
+    pub stands: bool,
+    /// Why, in a sentence.
+    pub reason: String,
+    /// What to do.
+    pub fix: String,
+    /// How to show that it is done.
+    pub test: String,
+    /// What it goes back to.
+    pub references: Vec<String>,
+    /// Endpoints that violate it: id, and method with template.
+    pub endpoints: Vec<(String, String)>,
+    /// How many they are.
+    pub total: u64,
+    /// Since when.
+    pub since: String,
+}
+
+/// Who calls.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Caller {
+    /// `user~3f2a…`, as `--where principal == …` takes it.
+    pub name: String,
+    /// What names it.
+    pub kind: String,
+    /// Calls.
+    pub calls: u64,
+    /// How it proves who it is.
+    pub credentials: Vec<String>,
+    /// Roles and scopes.
+    pub grants: Vec<String>,
+    /// Services it called.
+    pub services: Vec<String>,
+    /// Networks it came from.
+    pub networks: Vec<String>,
+    /// Families of clients.
+    pub agents: Vec<String>,
+    /// Sessions.
+    pub sessions: u64,
+    /// Time of the first call.
+    pub first: String,
+    /// Time of the last call.
+    pub last: String,
+}
+
+/// A data class that an endpoint carries.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct DataFlow {
+    /// The class.
+    pub class: String,
+    /// How much harm it does in wrong hands.
+    pub sensitivity: String,
+    /// The endpoint's id.
+    pub endpoint: String,
+    /// Its service.
+    pub service: String,
+    /// Its method and template.
+    pub name: String,
+    /// Fields of requests that are of the class.
+    pub sent: u64,
+    /// Fields of answers that are.
+    pub answered: u64,
+    /// Whether calls without credentials are answered.
+    pub open: bool,
+    /// Whether calls came in clear text.
+    pub clear: bool,
+}
+
+/// How a figure stands to its target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Mark {
+    /// It has none.
+    #[default]
+    None,
+    /// It meets it.
+    Met,
+    /// It misses it, and there is time.
+    Missed,
+    /// It misses it, and the day has passed.
+    Overdue,
+}
+
+/// A KPI.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Figure {
+    /// Its name in commands.
+    pub name: String,
+    /// What people call it.
+    pub title: String,
+    /// With its unit.
+    pub now: String,
+    /// Of what.
+    pub of: String,
+    /// As a share from 0 to 1, where it is one.
+    pub share: Option<f64>,
+    /// What it should be, and by when.
+    pub target: String,
+    /// How it stands to that.
+    pub mark: Mark,
+    /// A value for each day that is known, from 0 to 1.
+    pub trend: Vec<Option<f64>>,
+}
+
+/// Something with a reason.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Spot {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}

@@ -1,0 +1,382 @@
+//! The columns of every table, and what its rows are searched by.
+
+use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Level, Posture};
+use crate::chart;
+use crate::table::{Ask, Column, Key, Searched, contains, escaped};
+use crate::text::{count, micros, minute};
+use maud::{Markup, html};
+
+/// A level as a word with a colour.
+pub(crate) fn level(level: Level) -> Markup {
+    html! { span class=(format!("level {}", level.name())) { (level.name()) } }
+}
+
+/// Words in frames.
+pub(crate) fn chips(words: &[String]) -> Markup {
+    html! { @for word in words { span.chip { (word) } " " } }
+}
+
+/// Method and template as one name.
+pub(crate) fn operation(method: &str, template: &str, operation: &str) -> Markup {
+    html! {
+        span class="method" { (method) } " " span.path { (template) }
+        @if !operation.is_empty() { " " span.operation { (operation) } }
+    }
+}
+
+fn endpoint_address(id: &str) -> String {
+    format!("/endpoints/{}", escaped(id))
+}
+
+/// The table of endpoints of one service.
+pub(crate) fn service_address(name: &str) -> String {
+    Ask { only: vec![("service".into(), name.to_owned())], ..Ask::default() }.address("/apis")
+}
+
+pub(crate) const ENDPOINTS: &[Column<Endpoint>] = &[
+    Column {
+        name: "name",
+        title: "Endpoint",
+        key: |row| Key::Text(&row.template),
+        cell: |row| {
+            html! {
+                a.row href=(endpoint_address(&row.id)) { (operation(&row.method, &row.template, &row.operation)) }
+                span.of { (row.service) @if !row.owner.is_empty() { " · " (row.owner) } }
+            }
+        },
+    },
+    Column {
+        name: "exposure",
+        title: "Exposure",
+        key: |row| Key::Number(row.exposure.into()),
+        cell: |row| chart::score(row.exposure),
+    },
+    Column {
+        name: "threat",
+        title: "Threat",
+        key: |row| Key::Number(row.threat.into()),
+        cell: |row| chart::score(row.threat),
+    },
+    Column {
+        name: "calls",
+        title: "Calls",
+        key: |row| Key::Number(row.calls),
+        cell: |row| html! { (count(row.calls)) },
+    },
+    Column {
+        name: "callers",
+        title: "Callers",
+        key: |row| Key::Number(row.callers),
+        cell: |row| html! { (count(row.callers)) @if row.more_callers { "+" } },
+    },
+    Column {
+        name: "errors",
+        title: "Refused or failed",
+        key: |row| Key::Number(errors(row)),
+        cell: |row| chart::answers(&row.status),
+    },
+    Column {
+        name: "latency",
+        title: "p50 / p99",
+        key: |row| Key::Number(row.latency.map_or(0, |(half, _)| half)),
+        cell: |row| html! { @match row.latency { Some((half, most)) => { (micros(half)) " / " (micros(most)) } None => "not seen" } },
+    },
+    Column {
+        name: "auth",
+        title: "Proves with",
+        key: |row| Key::Text(row.auth.first().map_or("", |(kind, _)| kind.as_str())),
+        cell: |row| {
+            html! { @for (kind, percent) in &row.auth { span class=(if kind == "none" { "chip warn" } else { "chip" }) { (kind) @if *percent < 100 { " " (percent) " %" } } " " } }
+        },
+    },
+    Column {
+        name: "classes",
+        title: "Carries",
+        key: |row| Key::Number(row.classes.len() as u64),
+        cell: |row| chips(&row.classes),
+    },
+    Column {
+        name: "last",
+        title: "Last call",
+        key: |row| Key::Text(&row.last),
+        cell: |row| html! { span.time { (minute(&row.last)) } },
+    },
+];
+
+/// Answers that were refused or failed in a thousand.
+fn errors(row: &Endpoint) -> u64 {
+    let [_, _, _, refused, failed, _] = row.status;
+    let all: u64 = row.status.iter().sum();
+    (refused + failed).saturating_mul(1_000).checked_div(all).unwrap_or(0)
+}
+
+impl Searched for Endpoint {
+    fn has(&self, word: &str) -> bool {
+        let texts = [&self.template, &self.service, &self.method, &self.operation, &self.owner, &self.id];
+        let lists = self.classes.iter().chain(&self.states).chain(self.auth.iter().map(|(kind, _)| kind));
+        texts.into_iter().chain(lists).any(|text| contains(text, word))
+    }
+}
+
+pub(crate) const INCIDENTS: &[Column<Incident>] = &[
+    Column {
+        name: "level",
+        title: "Level",
+        key: |row| Key::Number(row.level as u64),
+        cell: |row| level(row.level),
+    },
+    Column {
+        name: "title",
+        title: "Incident",
+        key: |row| Key::Text(&row.title),
+        cell: |row| {
+            html! {
+                a.row href=(format!("/incidents/{}", escaped(&row.uid))) { (row.title) }
+                span.of { (row.service) " · " (row.who) }
+            }
+        },
+    },
+    Column {
+        name: "outcome",
+        title: "Outcome",
+        key: |row| Key::Text(&row.outcome),
+        cell: |row| html! { span class=(format!("outcome {}", row.outcome)) { (row.outcome) } },
+    },
+    Column {
+        name: "findings",
+        title: "Findings",
+        key: |row| Key::Number(row.findings),
+        cell: |row| html! { (count(row.findings)) },
+    },
+    Column {
+        name: "first",
+        title: "First",
+        key: |row| Key::Text(&row.first),
+        cell: |row| html! { span.time { (minute(&row.first)) } },
+    },
+    Column {
+        name: "last",
+        title: "Last",
+        key: |row| Key::Text(&row.last),
+        cell: |row| html! { span.time { (minute(&row.last)) } },
+    },
+    Column {
+        name: "state",
+        title: "State",
+        key: |row| Key::Text(if row.closed { "closed" } else { "open" }),
+        cell: |row| html! { @if row.closed { "closed" } @else { "open" } },
+    },
+];
+
+impl Searched for Incident {
+    fn has(&self, word: &str) -> bool {
+        let texts = [&self.title, &self.who, &self.service, &self.outcome, &self.uid];
+        texts.into_iter().any(|text| contains(text, word)) || contains(self.level.name(), word)
+    }
+}
+
+pub(crate) const FINDINGS: &[Column<Finding>] = &[
+    Column {
+        name: "level",
+        title: "Level",
+        key: |row| Key::Number(row.level as u64),
+        cell: |row| level(row.level),
+    },
+    Column {
+        name: "time",
+        title: "Time",
+        key: |row| Key::Text(&row.time),
+        cell: |row| html! { span.time { (minute(&row.time)) } },
+    },
+    Column {
+        name: "detector",
+        title: "Detector",
+        key: |row| Key::Text(&row.detector),
+        cell: |row| html! { (row.detector) },
+    },
+    Column {
+        name: "outcome",
+        title: "Outcome",
+        key: |row| Key::Text(&row.outcome),
+        cell: |row| html! { (row.outcome) },
+    },
+    Column {
+        name: "reason",
+        title: "Why",
+        key: |row| Key::Text(&row.reason),
+        cell: |row| html! { (row.reason) },
+    },
+];
+
+impl Searched for Finding {
+    fn has(&self, word: &str) -> bool {
+        [&self.detector, &self.reason, &self.outcome, &self.incident]
+            .into_iter()
+            .any(|text| contains(text, word))
+    }
+}
+
+pub(crate) const POSTURES: &[Column<Posture>] = &[
+    Column {
+        name: "level",
+        title: "Level",
+        key: |row| Key::Number(row.level as u64),
+        cell: |row| level(row.level),
+    },
+    Column {
+        name: "title",
+        title: "What",
+        key: |row| Key::Text(&row.title),
+        cell: |row| {
+            html! {
+                details {
+                    summary { (row.title) span.of { (row.service) " · " (row.reason) } }
+                    div.more {
+                        @if !row.fix.is_empty() { p { b { "Fix: " } (row.fix) } }
+                        @if !row.test.is_empty() { p { b { "Test: " } (row.test) } }
+                        @if !row.references.is_empty() { p { b { "See: " } (row.references.join(", ")) } }
+                        ul { @for (id, name) in &row.endpoints { li { a href=(endpoint_address(id)) { (name) } } } }
+                        @let more = row.total.saturating_sub(row.endpoints.len() as u64);
+                        @if more > 0 { p.of { "and " (count(more)) " more" } }
+                    }
+                }
+            }
+        },
+    },
+    Column {
+        name: "endpoints",
+        title: "Endpoints",
+        key: |row| Key::Number(row.total),
+        cell: |row| html! { (count(row.total)) },
+    },
+    Column {
+        name: "state",
+        title: "State",
+        key: |row| Key::Text(&row.state),
+        cell: |row| html! { (row.state) },
+    },
+    Column {
+        name: "since",
+        title: "Since",
+        key: |row| Key::Text(&row.since),
+        cell: |row| html! { span.time { (minute(&row.since)) } },
+    },
+];
+
+impl Searched for Posture {
+    fn has(&self, word: &str) -> bool {
+        let texts = [&self.title, &self.policy, &self.service, &self.reason, &self.state];
+        let names = self.endpoints.iter().map(|(_, name)| name);
+        texts.into_iter().chain(names).chain(&self.references).any(|text| contains(text, word))
+    }
+}
+
+pub(crate) const CALLERS: &[Column<Caller>] = &[
+    Column {
+        name: "name",
+        title: "Caller",
+        key: |row| Key::Text(&row.name),
+        cell: |row| html! { span.path { (row.name) } span.of { (row.services.join(", ")) } },
+    },
+    Column {
+        name: "calls",
+        title: "Calls",
+        key: |row| Key::Number(row.calls),
+        cell: |row| html! { (count(row.calls)) },
+    },
+    Column {
+        name: "sessions",
+        title: "Sessions",
+        key: |row| Key::Number(row.sessions),
+        cell: |row| html! { (count(row.sessions)) },
+    },
+    Column {
+        name: "credentials",
+        title: "Proves with",
+        key: |row| Key::Text(row.credentials.first().map_or("", String::as_str)),
+        cell: |row| chips(&row.credentials),
+    },
+    Column {
+        name: "grants",
+        title: "May",
+        key: |row| Key::Text(row.grants.first().map_or("", String::as_str)),
+        cell: |row| chips(&row.grants),
+    },
+    Column {
+        name: "networks",
+        title: "From",
+        key: |row| Key::Text(row.networks.first().map_or("", String::as_str)),
+        cell: |row| html! { (row.networks.join(", ")) },
+    },
+    Column {
+        name: "agents",
+        title: "With",
+        key: |row| Key::Text(row.agents.first().map_or("", String::as_str)),
+        cell: |row| html! { (row.agents.join(", ")) },
+    },
+    Column {
+        name: "last",
+        title: "Last call",
+        key: |row| Key::Text(&row.last),
+        cell: |row| html! { span.time { (minute(&row.last)) } },
+    },
+];
+
+impl Searched for Caller {
+    fn has(&self, word: &str) -> bool {
+        let lists = [&self.services, &self.grants, &self.credentials, &self.networks, &self.agents];
+        contains(&self.name, word) || lists.into_iter().flatten().any(|text| contains(text, word))
+    }
+}
+
+pub(crate) const FLOWS: &[Column<DataFlow>] = &[
+    Column {
+        name: "class",
+        title: "Data",
+        key: |row| Key::Text(&row.class),
+        cell: |row| html! { span.chip { (row.class) } },
+    },
+    Column {
+        name: "sensitivity",
+        title: "Sensitivity",
+        key: |row| Key::Text(&row.sensitivity),
+        cell: |row| html! { (row.sensitivity) },
+    },
+    Column {
+        name: "endpoint",
+        title: "Endpoint",
+        key: |row| Key::Text(&row.name),
+        cell: |row| html! { a.row href=(endpoint_address(&row.endpoint)) { span.path { (row.name) } } span.of { (row.service) } },
+    },
+    Column {
+        name: "sent",
+        title: "Fields sent",
+        key: |row| Key::Number(row.sent),
+        cell: |row| html! { (count(row.sent)) },
+    },
+    Column {
+        name: "answered",
+        title: "Fields answered",
+        key: |row| Key::Number(row.answered),
+        cell: |row| html! { (count(row.answered)) },
+    },
+    Column {
+        name: "risk",
+        title: "Protection",
+        key: |row| Key::Number(u64::from(row.open) * 2 + u64::from(row.clear)),
+        cell: |row| {
+            html! {
+                @if row.open { span.chip.warn { "without credentials" } " " }
+                @if row.clear { span.chip.warn { "clear text" } }
+            }
+        },
+    },
+];
+
+impl Searched for DataFlow {
+    fn has(&self, word: &str) -> bool {
+        [&self.class, &self.sensitivity, &self.name, &self.service]
+            .into_iter()
+            .any(|text| contains(text, word))
+    }
+}

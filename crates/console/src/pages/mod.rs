@@ -1,0 +1,132 @@
+//! The pages.
+
+mod apis;
+pub(crate) mod columns;
+mod endpoint;
+mod incidents;
+mod overview;
+mod sensor;
+
+pub(crate) use apis::apis;
+pub(crate) use endpoint::endpoint;
+pub(crate) use incidents::{incident, incidents};
+pub(crate) use overview::overview;
+pub(crate) use sensor::{kpis, sensor};
+
+use crate::books::Snapshot;
+use crate::table::{Ask, table};
+use crate::text::minute;
+use maud::{DOCTYPE, Markup, html};
+
+/// What the navigation leads to: address, name, and where a number belongs to it.
+const PLACES: [(&str, &str); 8] = [
+    ("/", "Overview"),
+    ("/apis", "APIs"),
+    ("/incidents", "Incidents"),
+    ("/posture", "Posture"),
+    ("/callers", "Callers"),
+    ("/data", "Data"),
+    ("/kpis", "KPIs"),
+    ("/sensor", "Sensor"),
+];
+
+/// The frame of every page.
+fn frame(snapshot: &Snapshot, place: &str, title: &str, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                title { (title) " – Tapwire" }
+                link rel="icon" href="/mark.svg" type="image/svg+xml";
+                link rel="stylesheet" href="/console.css";
+                script src="/console.js" defer {}
+            }
+            body data-version=(snapshot.version) {
+                a.skip href="#main" { "To the content" }
+                header.bar {
+                    a.brand href="/" { img src="/mark.svg" alt="" width="22" height="22"; "Tapwire" }
+                    (navigation(snapshot, place))
+                    p.source title=(snapshot.source) { (seen(snapshot)) }
+                }
+                main id="main" tabindex="-1" { (body) }
+            }
+        }
+    }
+}
+
+fn navigation(snapshot: &Snapshot, place: &str) -> Markup {
+    let open = snapshot.incidents.iter().filter(|incident| !incident.closed).count();
+    html! {
+        nav aria-label="Pages" {
+            @for (address, name) in PLACES {
+                a href=(address) aria-current=[(address == place).then_some("page")] {
+                    (name)
+                    @if address == "/incidents" && open > 0 { span.badge { (open) span.hidden { " open" } } }
+                }
+            }
+        }
+    }
+}
+
+fn seen(snapshot: &Snapshot) -> Markup {
+    html! {
+        @if snapshot.last.is_empty() { "no calls seen" } @else { "calls until " (minute(&snapshot.last)) " UTC" }
+    }
+}
+
+/// What is shown where there is nothing.
+pub(crate) fn lost(why: &str) -> Markup {
+    let nothing = Snapshot::default();
+    frame(
+        &nothing,
+        "",
+        "Not found",
+        &html! { h1 { "Not found" } p { (why) } p { a href="/" { "To the overview" } } },
+    )
+}
+
+/// What to do where nothing was seen at all.
+fn nothing_seen() -> Markup {
+    html! {
+        section.empty {
+            h2 { "No traffic seen" }
+            p { "Nothing was learned yet. " code { "tapwire doctor -i INTERFACE" } " says whether this mirror delivers what is needed, and if not, why." }
+        }
+    }
+}
+
+pub(crate) fn posture(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
+    let ask = Ask::of(asked);
+    let body = html! {
+        h1 { "Posture" }
+        p.lead { "What policies say of services: each line is one policy and one service, until traffic has verified that it is fixed." }
+        @if snapshot.postures.is_empty() { p.empty { "Nothing wrong, by the policies that could be judged." } }
+        @else { (table("/posture", snapshot.postures.iter(), columns::POSTURES, &ask, "finding")) }
+    };
+    frame(snapshot, "/posture", "Posture", &body)
+}
+
+pub(crate) fn callers(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
+    let ask = Ask::of(asked);
+    let body = html! {
+        h1 { "Callers" }
+        p.lead { "Who calls: users, keys and sessions, by what they prove. Names are tokens; " code { "tapwire show" } " takes them." }
+        @if snapshot.callers.is_empty() { (nothing_seen()) }
+        @else { (table("/callers", snapshot.callers.iter(), columns::CALLERS, &ask, "caller")) }
+    };
+    frame(snapshot, "/callers", "Callers", &body)
+}
+
+pub(crate) fn data(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
+    let ask = Ask::of(asked);
+    let body = html! {
+        h1 { "Data" }
+        p.lead { "Which classes of data which endpoints take and give." }
+        @if snapshot.flows.is_empty() { p.empty { "No field was found to be of a data class. A field is tagged after three hits from two answers." } }
+        @else { (table("/data", snapshot.flows.iter(), columns::FLOWS, &ask, "flow")) }
+    };
+    frame(snapshot, "/data", "Data", &body)
+}

@@ -1,0 +1,166 @@
+//! The first page: what needs attention, what is there, and what was not seen.
+
+use super::columns::{level, service_address};
+use super::{frame, nothing_seen};
+use crate::books::{Endpoint, Figure, Incident, Level, Mark, Posture, Snapshot};
+use crate::chart;
+use crate::table::escaped;
+use crate::text::{count, counted, minute};
+use maud::{Markup, html};
+
+const INCIDENTS: usize = 6;
+const POSTURES: usize = 6;
+const ENDPOINTS: usize = 8;
+const FIGURES: usize = 8;
+
+pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
+    let body = html! {
+        h1 { "Overview" }
+        @if snapshot.endpoints.is_empty() && snapshot.incidents.is_empty() { (nothing_seen()) }
+        @else {
+            (tiles(snapshot))
+            div.columns {
+                section { h2 { "Needs attention" } (attention(snapshot)) }
+                section { h2 { "Posture" } (postures(&snapshot.postures)) }
+            }
+            section { h2 { "Most exposed" } (exposed(snapshot)) }
+            @if snapshot.days.len() > 1 { section { h2 { "Calls a day" } (chart::days(&snapshot.days)) } }
+            div.columns {
+                section { h2 { "Key figures" } (figures(&snapshot.figures)) p { a href="/kpis" { "All KPIs" } } }
+                section {
+                    h2 { "Blind spots" }
+                    p.of { "What the sensor did not get or could not read is in no figure." }
+                    (figures(&snapshot.blind_spots))
+                    p { a href="/sensor" { "The sensor" } }
+                }
+            }
+        }
+    };
+    frame(snapshot, "/", "Overview", &body)
+}
+
+fn tiles(snapshot: &Snapshot) -> Markup {
+    let open: Vec<&Incident> = snapshot.incidents.iter().filter(|incident| !incident.closed).collect();
+    let urgent = open.iter().filter(|incident| incident.level >= Level::High).count() as u64;
+    let calls = snapshot.services.iter().map(|service| service.calls).sum();
+    let bare = snapshot.flows.iter().filter(|flow| flow.open && flow.answered > 0).map(|flow| &flow.endpoint);
+    let bare = bare.collect::<std::collections::BTreeSet<_>>().len() as u64;
+    let tile = |number: u64, what: &str, address: &str, bad: bool| {
+        html! { li { a href=(address) class=[bad.then_some("bad")] { strong { (count(number)) } span { (what) } } } }
+    };
+    html! {
+        ul.tiles {
+            (tile(urgent, "urgent incidents open", "/incidents?sort=-level", urgent > 0))
+            (tile(bare, "endpoints give sensitive data without credentials", "/data?sort=-risk", bare > 0))
+            (tile(snapshot.endpoints.len() as u64, "endpoints", "/apis", false))
+            (tile(snapshot.services.len() as u64, "services", "/apis", false))
+            (tile(calls, "calls", "/apis?sort=-calls", false))
+            (tile(snapshot.callers.len() as u64, "callers", "/callers", false))
+        }
+    }
+}
+
+fn attention(snapshot: &Snapshot) -> Markup {
+    let mut open: Vec<&Incident> = snapshot.incidents.iter().filter(|incident| !incident.closed).collect();
+    open.sort_by(|one, other| (other.level, &other.last).cmp(&(one.level, &one.last)));
+    let more = open.len().saturating_sub(INCIDENTS);
+    html! {
+        @if open.is_empty() { p.empty { "No open incident." } }
+        ol.feed {
+            @for incident in open.into_iter().take(INCIDENTS) {
+                li {
+                    (level(incident.level))
+                    div {
+                        a.row href=(format!("/incidents/{}", escaped(&incident.uid))) { (incident.title) }
+                        span.of {
+                            (incident.outcome) " · " (counted(incident.findings, "finding")) " · " (incident.service) " · "
+                            (incident.who) " · last " (minute(&incident.last))
+                        }
+                    }
+                }
+            }
+        }
+        @if more > 0 { p { a href="/incidents" { "and " (crate::text::count(more as u64)) " more" } } }
+    }
+}
+
+fn postures(all: &[Posture]) -> Markup {
+    let standing: Vec<&Posture> = all.iter().filter(|posture| posture.stands).collect();
+    let more = standing.len().saturating_sub(POSTURES);
+    html! {
+        @if standing.is_empty() { p.empty { "Nothing wrong, by the policies that could be judged." } }
+        ol.feed {
+            @for posture in standing.into_iter().take(POSTURES) {
+                li {
+                    (level(posture.level))
+                    div {
+                        a.row href=(format!("/posture?q={}", escaped(&posture.policy))) { (posture.title) }
+                        span.of { (posture.service) " · " (counted(posture.total, "endpoint")) }
+                    }
+                }
+            }
+        }
+        @if more > 0 { p { a href="/posture" { "and " (crate::text::count(more as u64)) " more" } } }
+    }
+}
+
+fn exposed(snapshot: &Snapshot) -> Markup {
+    let mut all: Vec<&Endpoint> = snapshot.endpoints.iter().collect();
+    let worst = |row: &Endpoint| (row.exposure.max(row.threat), row.calls);
+    let shown = ENDPOINTS.min(all.len());
+    if shown > 0 && shown < all.len() {
+        all.select_nth_unstable_by(shown - 1, |one, other| worst(other).cmp(&worst(one)));
+    }
+    all.truncate(shown);
+    all.sort_by(|one, other| worst(other).cmp(&worst(one)).then_with(|| one.id.cmp(&other.id)));
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Most exposed endpoints" {
+            table.list {
+                thead { tr { th scope="col" { "Endpoint" } th scope="col" { "Exposure" } th scope="col" { "Threat" } th scope="col" { "Calls" } th scope="col" { "Carries" } } }
+                tbody {
+                    @for row in all {
+                        tr {
+                            td {
+                                a.row href=(format!("/endpoints/{}", escaped(&row.id))) { (super::columns::operation(&row.method, &row.template, &row.operation)) }
+                                span.of { a href=(service_address(&row.service)) { (row.service) } }
+                            }
+                            td.number { (chart::score(row.exposure)) }
+                            td.number { (chart::score(row.threat)) }
+                            td.number { (count(row.calls)) }
+                            td { (super::columns::chips(&row.classes)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn figures(all: &[Figure]) -> Markup {
+    html! {
+        dl.figures {
+            @for figure in all.iter().take(FIGURES) {
+                div {
+                    dt { (figure.title) span.of { (figure.of) } }
+                    dd {
+                        (mark(figure.mark))
+                        strong { (figure.now) }
+                        @if figure.trend.iter().flatten().count() > 1 { (chart::line(&figure.trend)) }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// How a figure stands to its target, in a word.
+pub(super) fn mark(mark: Mark) -> Markup {
+    html! {
+        @match mark {
+            Mark::None => "",
+            Mark::Met => { span.mark.met { "met" } },
+            Mark::Missed => { span.mark.missed { "missed" } },
+            Mark::Overdue => { span.mark.overdue { "overdue" } },
+        }
+    }
+}

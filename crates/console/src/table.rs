@@ -1,0 +1,290 @@
+//! Tables over many rows: filtered by words, sorted by a column, cut into pages. What is asked stands in the address, so that a
+//! view can be kept and sent.
+
+use crate::text::{count, counted};
+use maud::{Markup, html};
+use std::cmp::Ordering;
+use std::fmt::Write;
+
+/// Rows of one page.
+pub(crate) const PAGE: usize = 100;
+
+/// What is asked of a table.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Ask {
+    /// What all rows contain, as it was typed.
+    pub(crate) words: String,
+    /// The column, and whether its smallest comes first.
+    pub(crate) sort: Option<(String, bool)>,
+    /// From 0.
+    pub(crate) page: usize,
+    /// Other parameters: names with values.
+    pub(crate) only: Vec<(String, String)>,
+}
+
+impl Ask {
+    /// Of the parameters of an address.
+    pub(crate) fn of(parameters: Vec<(String, String)>) -> Self {
+        let mut ask = Self::default();
+        for (name, value) in parameters {
+            match name.as_str() {
+                "q" => ask.words = value,
+                "sort" => {
+                    let (column, rising) =
+                        value.strip_prefix('-').map_or((&*value, true), |rest| (rest, false));
+                    ask.sort = Some((column.to_owned(), rising));
+                }
+                "page" => ask.page = value.parse::<usize>().unwrap_or(1).saturating_sub(1),
+                _ if !value.is_empty() => ask.only.push((name, value)),
+                _ => {}
+            }
+        }
+        ask
+    }
+
+    /// What is asked of a parameter beside the usual ones.
+    pub(crate) fn only(&self, name: &str) -> Option<&str> {
+        self.only.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The part of an address that asks this.
+    pub(crate) fn address(&self, path: &str) -> String {
+        let mut address = path.to_owned();
+        let mut put = |name: &str, value: &str| {
+            let lead = if address.contains('?') { '&' } else { '?' };
+            // Text grows without failing.
+            let _ = write!(address, "{lead}{}={}", escaped(name), escaped(value));
+        };
+        self.only.iter().for_each(|(name, value)| put(name, value));
+        if !self.words.is_empty() {
+            put("q", &self.words);
+        }
+        if let Some((column, rising)) = &self.sort {
+            put("sort", &format!("{}{column}", if *rising { "" } else { "-" }));
+        }
+        if self.page > 0 {
+            put("page", &(self.page + 1).to_string());
+        }
+        address
+    }
+}
+
+/// A component of an address, by RFC 3986.
+pub(crate) fn escaped(text: &str) -> String {
+    let mut all = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            all.push(char::from(byte));
+        } else {
+            // Text grows without failing.
+            let _ = write!(all, "%{byte:02X}");
+        }
+    }
+    all
+}
+
+/// By what a row is sorted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Key<'r> {
+    Number(u64),
+    Text(&'r str),
+}
+
+impl Key<'_> {
+    fn cmp(self, other: Self) -> Ordering {
+        match (self, other) {
+            (Self::Number(one), Self::Number(other)) => one.cmp(&other),
+            (Self::Text(one), Self::Text(other)) => one.cmp(other),
+            (Self::Number(_), Self::Text(_)) => Ordering::Less,
+            (Self::Text(_), Self::Number(_)) => Ordering::Greater,
+        }
+    }
+}
+
+/// A column of rows.
+pub(crate) struct Column<R: 'static> {
+    /// In addresses.
+    pub(crate) name: &'static str,
+    pub(crate) title: &'static str,
+    pub(crate) key: fn(&R) -> Key<'_>,
+    pub(crate) cell: fn(&R) -> Markup,
+}
+
+/// A row that can be searched.
+pub(crate) trait Searched {
+    /// Whether one of its texts contains a word in lower case.
+    fn has(&self, word: &str) -> bool;
+}
+
+/// Whether a text contains a word in lower case.
+pub(crate) fn contains(text: &str, word: &str) -> bool {
+    if text.is_ascii() {
+        return text.len() >= word.len()
+            && text
+                .as_bytes()
+                .windows(word.len().max(1))
+                .any(|part| part.eq_ignore_ascii_case(word.as_bytes()))
+            || word.is_empty();
+    }
+    text.to_lowercase().contains(word)
+}
+
+/// The rows of a page, and how many there are in all.
+pub(crate) struct Found<'r, R> {
+    pub(crate) rows: Vec<&'r R>,
+    pub(crate) all: usize,
+}
+
+/// Finds what is asked.
+pub(crate) fn find<'r, R: Searched>(
+    rows: impl Iterator<Item = &'r R>,
+    columns: &[Column<R>],
+    ask: &Ask,
+) -> Found<'r, R> {
+    let words: Vec<String> = ask.words.split_whitespace().map(str::to_lowercase).collect();
+    let mut all: Vec<&R> = rows.filter(|row| words.iter().all(|word| row.has(word))).collect();
+    if let Some((name, rising)) = &ask.sort
+        && let Some(column) = columns.iter().find(|column| column.name == name)
+    {
+        all.sort_by(|one, other| {
+            let order = (column.key)(one).cmp((column.key)(other));
+            if *rising { order } else { order.reverse() }
+        });
+    }
+    let count = all.len();
+    let pages = count.div_ceil(PAGE).max(1);
+    let from = ask.page.min(pages - 1) * PAGE;
+    Found { rows: all.into_iter().skip(from).take(PAGE).collect(), all: count }
+}
+
+/// The table, its search field and its pages.
+pub(crate) fn table<'r, R: Searched + 'static>(
+    path: &str,
+    rows: impl Iterator<Item = &'r R>,
+    columns: &[Column<R>],
+    ask: &Ask,
+    what: &str,
+) -> Markup {
+    let found = find(rows, columns, ask);
+    html! {
+        form.filter method="get" action=(path) role="search" {
+            @for (name, value) in &ask.only { input type="hidden" name=(name) value=(value); }
+            @if let Some((column, rising)) = &ask.sort {
+                input type="hidden" name="sort" value=(format!("{}{column}", if *rising { "" } else { "-" }));
+            }
+            label { span.hidden { "Filter " (what) "s" }
+                input type="search" name="q" value=(ask.words) placeholder=(format!("Filter {what}s by words")) autocomplete="off";
+            }
+            span.found role="status" { (counted(found.all as u64, what)) }
+        }
+        div.scroll tabindex="0" role="region" aria-label=(format!("Table of {what}s")) {
+            table.list {
+                thead { tr { @for column in columns { (head(path, column, ask)) } } }
+                tbody {
+                    @for row in &found.rows { tr { @for column in columns { (cell::<R>(row, column)) } } }
+                }
+            }
+        }
+        @if found.rows.is_empty() { p.empty { "No " (what) " matches. " a href=(path) { "Show all" } "." } }
+        (pages(path, ask, found.all))
+    }
+}
+
+fn cell<R>(row: &R, column: &Column<R>) -> Markup {
+    let class = matches!((column.key)(row), Key::Number(_)).then_some("number");
+    html! { td class=[class] data-title=(column.title) { ((column.cell)(row)) } }
+}
+
+fn head<R>(path: &str, column: &Column<R>, ask: &Ask) -> Markup {
+    let now = ask.sort.as_ref().filter(|(name, _)| name == column.name).map(|(_, rising)| *rising);
+    // The first press shows the most, or the letter A.
+    let rising = now.map_or(column.title.is_empty(), |rising| !rising);
+    let next = Ask { sort: Some((column.name.to_owned(), rising)), page: 0, ..ask.clone() };
+    let order = now.map(|rising| if rising { "ascending" } else { "descending" });
+    html! {
+        th scope="col" aria-sort=[order] {
+            a href=(next.address(path)) {
+                (column.title)
+                @if let Some(rising) = now { span.arrow aria-hidden="true" { @if rising { "↑" } @else { "↓" } } }
+            }
+        }
+    }
+}
+
+fn pages(path: &str, ask: &Ask, all: usize) -> Markup {
+    let last = all.div_ceil(PAGE).max(1) - 1;
+    let page = ask.page.min(last);
+    let to = |page: usize| Ask { page, ..ask.clone() }.address(path);
+    html! {
+        @if last > 0 {
+            nav.pages aria-label="Pages" {
+                @if page > 0 { a rel="prev" href=(to(page - 1)) { "← Before" } }
+                span { "Page " (count(page as u64 + 1)) " of " (count(last as u64 + 1)) }
+                @if page < last { a rel="next" href=(to(page + 1)) { "Next →" } }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Row(&'static str, u64);
+
+    impl Searched for Row {
+        fn has(&self, word: &str) -> bool {
+            contains(self.0, word)
+        }
+    }
+
+    const COLUMNS: &[Column<Row>] = &[
+        Column { name: "name", title: "Name", key: |row| Key::Text(row.0), cell: |row| html! { (row.0) } },
+        Column {
+            name: "calls",
+            title: "Calls",
+            key: |row| Key::Number(row.1),
+            cell: |row| html! { (row.1) },
+        },
+    ];
+
+    fn ask(query: &[(&str, &str)]) -> Ask {
+        Ask::of(query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+    }
+
+    #[test]
+    fn rows_are_filtered_sorted_and_cut_into_pages() {
+        let rows = [Row("Orders", 3), Row("users", 9), Row("orders of users", 5)];
+        let found = |query: &[(&str, &str)]| -> Vec<u64> {
+            find(rows.iter(), COLUMNS, &ask(query)).rows.iter().map(|row| row.1).collect()
+        };
+        assert_eq!(found(&[("q", "ORDERS"), ("sort", "-calls")]), [5, 3]);
+        assert_eq!(found(&[("q", "orders users")]), [5]);
+        assert_eq!(found(&[("sort", "calls")]), [3, 5, 9]);
+        assert_eq!(found(&[("sort", "none such"), ("page", "99")]), [3, 9, 5]);
+        let many: Vec<Row> = (0..250).map(|at| Row("x", at)).collect();
+        let third = find(many.iter(), COLUMNS, &ask(&[("page", "3")]));
+        assert_eq!((third.rows.len(), third.rows[0].1, third.all), (50, 200, 250));
+    }
+
+    #[test]
+    fn what_is_asked_can_be_asked_again() {
+        let asked =
+            ask(&[("q", "a&b=c <é>"), ("sort", "-calls"), ("page", "4"), ("service", "shop.example:8080")]);
+        let address = asked.address("/apis");
+        assert_eq!(
+            address,
+            "/apis?service=shop.example%3A8080&q=a%26b%3Dc%20%3C%C3%A9%3E&sort=-calls&page=4"
+        );
+    }
+
+    #[test]
+    fn text_is_never_markup() {
+        let rows = [Row("<script>alert(1)</script>", 1)];
+        let hostile = ask(&[("q", "\"><script>"), ("x\"><script>", "<script>")]);
+        for page in [hostile, Ask::default()] {
+            let text = table("/apis", rows.iter(), COLUMNS, &page, "row").into_string();
+            assert!(!text.contains("<script"), "{text}");
+        }
+    }
+}
