@@ -253,12 +253,16 @@ fn counts(names: &Names, redactor: &mut Redactor) -> Map<String, Value> {
 fn beyond(agents: &Agents, paper: &mut Paper) {
     let counters = agents.counters();
     for (count, what) in [
-        (counters.beyond_servers, "request to further servers"),
-        (counters.beyond_offers, "call or definition of further tools"),
-        (counters.beyond_models, "call of further models"),
+        (counters.beyond_servers, ["request to a further server", "requests to further servers"]),
+        (
+            counters.beyond_offers,
+            ["call or definition of a further tool", "calls or definitions of further tools"],
+        ),
+        (counters.beyond_models, ["call of a further model", "calls of further models"]),
     ] {
         if count > 0 {
-            paper.line(&format!("  and {}, only counted", counted(count, what)));
+            let what = if count == 1 { what[0] } else { what[1] };
+            paper.line(&format!("  and {} {what}, only counted", size::count(count)));
         }
     }
 }

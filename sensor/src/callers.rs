@@ -160,7 +160,7 @@ fn lines(inventory: &Inventory, sessions: bool, redactor: &mut Redactor) -> Stri
     text
 }
 
-fn object(inventory: &Inventory, caller: &KnownCaller, redactor: &mut Redactor) -> Value {
+pub(crate) fn object(inventory: &Inventory, caller: &KnownCaller, redactor: &mut Redactor) -> Value {
     let (services, more_services) = services(inventory, caller, redactor);
     let mut words = |words: &[Word]| -> Vec<String> {
         words.iter().map(|word| redactor.shown_operation(word.as_str())).collect()

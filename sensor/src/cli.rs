@@ -1,5 +1,10 @@
 //! The command line.
 
+mod incidents;
+
+pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
+
+use crate::rules::RulesAction;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -30,7 +35,7 @@ pub(crate) enum Command {
     Replay(ReplayArgs),
     /// Say whether this mirror is good, and if not, why and what to do
     Doctor(DoctorArgs),
-    /// Show one exchange or finding with its evidence
+    /// Show one exchange, finding or incident with its evidence
     Show(ShowArgs),
     /// List the services and endpoints of captures
     Inventory(InventoryArgs),
@@ -42,10 +47,18 @@ pub(crate) enum Command {
     Incidents(IncidentsArgs),
     /// List what is wrong in captures, finding by finding, the worst first
     Findings(FindingsArgs),
+    /// List limits that APIs advertise and quotas that are declared: used, exceeded, not enforced, and which limit would fit
+    Quotas(QuotasArgs),
+    /// Say whose records somebody got, by which endpoints, as far as captures or kept packets show it
+    BlastRadius(BlastRadiusArgs),
+    /// Say of an incident that it was an attack, that it was none, or that it is allowed
+    Feedback(FeedbackArgs),
     /// Say how well APIs are known, protected and watched, in figures, against targets
     Kpis(KpisArgs),
     /// Write a month of KPIs as a printable page: now, change, targets, blind spots, what to do, by owner
     Report(ReportArgs),
+    /// Show what was learned as pages in a browser, on this machine only
+    Serve(ServeArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
     /// Send TLS secrets to a sensor on another machine
@@ -53,6 +66,12 @@ pub(crate) enum Command {
         /// What to do with them
         #[command(subcommand)]
         action: KeysAction,
+    },
+    /// Check, test, draft and try out Sigma rules
+    Rules {
+        /// What to do with them
+        #[command(subcommand)]
+        action: RulesAction,
     },
     /// Say what a detector, anomaly, data class, KPI, ailment or field means
     Explain {
@@ -193,10 +212,10 @@ pub(crate) struct SenseArgs {
     /// Where events go: - for standard output, a path, or a URL (repeatable; see `tapwire list sinks`)
     #[arg(long, value_name = "DEST")]
     pub(crate) events: Vec<String>,
-    /// Only these classes of events: exchanges, findings, sensor; by default all of `run`, the first two of `replay`
+    /// Only these classes of events: exchanges, findings, incidents, sensor; by default all of `run`, the first three of `replay`
     #[arg(long, value_name = "CLASS,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Format of events: ocsf, eve, line, tsv
+    /// Format of events: ocsf, eve, cef, line, tsv
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
     /// Columns of tsv, such as time,method,path,status (see `tapwire list fields`)
@@ -235,6 +254,9 @@ pub(crate) struct SenseArgs {
     /// does not name the host. Their paths are the templates of what they describe
     #[arg(long, value_name = "FILE")]
     pub(crate) openapi: Vec<String>,
+    /// Sigma rules to judge calls by (repeatable): a file, or a folder of them
+    #[arg(long, value_name = "PATH")]
+    pub(crate) rules: Vec<PathBuf>,
     /// Exit with 1 when there is a finding of this severity or worse: informational, low, medium, high, critical
     #[arg(long, value_name = "SEVERITY")]
     pub(crate) fail_on: Option<String>,
@@ -283,6 +305,12 @@ pub(crate) struct ReplayArgs {
     /// Follow a directory that captures are rotated in: those that are there, and those to come, until interrupted
     #[arg(long)]
     pub(crate) follow: bool,
+    /// Read all captures twice: learn from all of them, then judge each call by what was learned
+    #[arg(long, conflicts_with = "follow")]
+    pub(crate) two_pass: bool,
+    /// Learn from these captures first, and tell nothing of them (repeatable)
+    #[arg(long, value_name = "PATH")]
+    pub(crate) learn_from: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) sense: SenseArgs,
 }
@@ -315,7 +343,7 @@ pub(crate) struct DoctorArgs {
 /// `tapwire show`.
 #[derive(Debug, Args)]
 pub(crate) struct ShowArgs {
-    /// The uid of an exchange or finding, or its first 6 or more digits
+    /// The uid of an exchange, finding or incident, or its first 6 or more digits
     pub(crate) uid: String,
     /// Captures to look in; without any, the events kept under --data
     #[arg(value_name = "PATH")]
@@ -358,6 +386,16 @@ pub(crate) struct LearnArgs {
     pub(crate) token_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
+}
+
+/// `tapwire serve`.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    #[command(flatten)]
+    pub(crate) learn: LearnArgs,
+    /// Where the console answers; only addresses of loopback
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
+    pub(crate) listen: String,
 }
 
 /// `tapwire inventory`.
@@ -416,19 +454,9 @@ pub(crate) struct CallersArgs {
     pub(crate) json: bool,
 }
 
-/// `tapwire incidents`.
+/// `tapwire quotas`.
 #[derive(Debug, Args)]
-pub(crate) struct IncidentsArgs {
-    #[command(flatten)]
-    pub(crate) learn: LearnArgs,
-    /// As JSON, one object a line
-    #[arg(long)]
-    pub(crate) json: bool,
-}
-
-/// `tapwire findings`.
-#[derive(Debug, Args)]
-pub(crate) struct FindingsArgs {
+pub(crate) struct QuotasArgs {
     #[command(flatten)]
     pub(crate) learn: LearnArgs,
     /// As JSON, one object a line

@@ -3,6 +3,7 @@
 
 use crate::cli::ConfigArgs;
 use crate::failure::Failure;
+use crate::rules::Source;
 use crate::settings::{Effective, file_of};
 use crate::size::counted;
 use crate::watch::catch_hangup;
@@ -16,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use tapwire_detect::policies::{Settings as PolicySettings, UserAcceptance, UserPolicy};
 use tapwire_inspect::TokenKey;
 use tapwire_inventory::context::{Context, Reading, Trouble};
-use tapwire_pipeline::{Config, ContextFeed, PolicyFeed};
+use tapwire_pipeline::{Config, ContextFeed, PolicyFeed, RuleFeed};
 
 /// How often a tap looks whether it was asked to read again; files are looked at every eighth time.
 const TICK: Duration = Duration::from_millis(250);
@@ -185,6 +186,7 @@ impl Watcher {
         args: &ConfigArgs,
         key: TokenKey,
         config: &Config,
+        rules: &[PathBuf],
         quiet: bool,
     ) -> Result<Self, Failure> {
         let effective = Effective::load(args)?;
@@ -199,6 +201,8 @@ impl Watcher {
             key,
             context: config.context.clone(),
             policies: config.policy_feed.clone(),
+            rules: config.rule_feed.clone(),
+            rule_paths: rules.to_vec(),
             known: Policies::of(&effective),
             quiet,
             asked,
@@ -222,6 +226,9 @@ struct Watch {
     key: TokenKey,
     context: ContextFeed,
     policies: PolicyFeed,
+    rules: RuleFeed,
+    /// Rules that the command line names.
+    rule_paths: Vec<PathBuf>,
     /// What the run goes by.
     known: Policies,
     quiet: bool,
@@ -264,7 +271,10 @@ impl Watch {
     }
 
     fn look(&self) -> Look {
-        let named = Effective::load(&self.args).map(|effective| effective.settings.context.files);
+        let named = Effective::load(&self.args).map(|effective| {
+            let rules = Source::of(&effective.settings.rules, &self.rule_paths).files();
+            effective.settings.context.files.into_iter().chain(rules).collect::<Vec<_>>()
+        });
         let files = file_of(&self.args).into_iter().chain(named.unwrap_or_default());
         let look = |path: PathBuf| {
             let about = std::fs::metadata(path).ok()?;
@@ -279,8 +289,11 @@ impl Watch {
             Ok(effective) => {
                 self.read_context(&effective);
                 self.read_policies(&effective);
+                self.read_rules(&effective);
             }
-            Err(failure) => eprintln!("tapwire: {failure}; the context stays as it was, and so do policies"),
+            Err(failure) => {
+                eprintln!("tapwire: {failure}; the context stays as it was, and so do policies and rules")
+            }
         }
     }
 
@@ -294,6 +307,14 @@ impl Watch {
                 }
             }
             Err(failure) => eprintln!("tapwire: {failure}; the context stays as it was"),
+        }
+    }
+
+    /// Rules are read again when somebody asks, or one of their files changed.
+    fn read_rules(&mut self, effective: &Effective) {
+        match Source::of(&effective.settings.rules, &self.rule_paths).load(self.quiet) {
+            Ok(judge) => judge.into_iter().for_each(|judge| self.rules.put(judge)),
+            Err(failure) => eprintln!("tapwire: {failure}; rules stay as they were"),
         }
     }
 

@@ -2,12 +2,14 @@
 
 use crate::cli::{FindingsArgs, IncidentsArgs};
 use crate::failure::{Exit, Failure};
+use crate::judged;
 use crate::learn::{Learned, learn};
 use crate::paper::{Paper, print};
 use crate::size::counted;
 use crate::summary::rfc3339;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
+use tapwire_detect::incidents::Affected;
 use tapwire_detect::{DETECTORS, DetectorInfo, Finding, Incident, Moment};
 use tapwire_event::Redactor;
 use tapwire_inspect::Token;
@@ -38,6 +40,9 @@ pub(crate) fn incidents(args: &IncidentsArgs) -> Result<Exit, Failure> {
 
 /// `tapwire findings`.
 pub(crate) fn findings(args: &FindingsArgs) -> Result<Exit, Failure> {
+    if args.learn.paths.is_empty() {
+        return crate::stored::findings(args);
+    }
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
     let Learned { report, redactor } = &mut learned;
     let mut reading = Reading { redactor, inventory: report.inventory.as_ref() };
@@ -63,13 +68,13 @@ fn page(all: &[&Incident], report: &Report, reading: &mut Reading<'_>) -> String
     for incident in all {
         tell(incident, reading, &mut paper);
     }
-    unjudged(report, &mut paper);
+    judged::page(&report.not_judged, &mut paper);
     paper.into_text()
 }
 
 /// One incident: who, when, what, and what to do.
 fn tell(incident: &Incident, reading: &mut Reading<'_>, paper: &mut Paper) {
-    paper.row(incident.severity.name(), &headline(incident, reading));
+    paper.row(incident.worst.severity.name(), &headline(incident, reading));
     for moment in &incident.timeline {
         let reason = reading.redactor.shown_sentence(&moment.reason);
         paper.row(
@@ -77,7 +82,7 @@ fn tell(incident: &Incident, reading: &mut Reading<'_>, paper: &mut Paper) {
             &format!("{} {}: {}, {reason}", clock(moment.time), moment.detector, moment.outcome.name()),
         );
     }
-    for step in next_steps(incident).into_iter().take(3) {
+    for step in incident.next_steps().into_iter().take(3) {
         paper.row("", &format!("Next: {step}"));
     }
     paper.row("", &format!("tapwire show {}", incident.uid));
@@ -88,27 +93,36 @@ pub(crate) fn headline(incident: &Incident, reading: &mut Reading<'_>) -> String
     let service =
         incident.service.as_deref().map(|service| reading.redactor.shown_host(service)).unwrap_or_default();
     let kinds: BTreeSet<&str> = incident.timeline.iter().map(|moment| moment.detector).collect();
-    let worst =
-        incident.timeline.iter().max_by_key(|moment| (moment.severity, std::cmp::Reverse(moment.time)));
-    let title = worst.and_then(title).unwrap_or("a finding");
+    let title = title_of(incident);
     let more = match kinds.len() as u64 {
         0 | 1 => String::new(),
         kinds => format!(" and {}", counted(kinds - 1, "other kind")),
     };
-    let (first, last) = (rfc3339(incident.first), rfc3339(incident.last));
-    // The day stands there once.
-    let until = if first.get(..10) == last.get(..10) { clock(incident.last) } else { last };
     format!(
-        "{title}{more}: {}, {} by {} at {service}, {first} to {until}",
-        incident.outcome.name(),
+        "{title}{more}: {}, {} by {} at {service}, {}{}",
+        incident.worst.outcome.name(),
         counted(incident.findings, "finding"),
         who(incident),
+        span(incident.first.time, incident.last),
+        if incident.closed { ", over" } else { "" },
     )
 }
 
-fn who(incident: &Incident) -> String {
+/// From when to when, to the second; what stands there already is not said again.
+pub(crate) fn span(first: Timestamp, last: Timestamp) -> String {
+    let to_second = |time: Timestamp| format!("{}Z", rfc3339(time).get(..19).unwrap_or("unknown"));
+    let (first, last) = (to_second(first), to_second(last));
+    if first == last {
+        return first;
+    }
+    let until = if first.get(..10) == last.get(..10) { last.get(11..).unwrap_or(&last) } else { &last };
+    format!("{first} to {until}")
+}
+
+/// Callers and addresses, some of each.
+pub(crate) fn who(incident: &Incident) -> String {
     let callers: Vec<String> =
-        incident.callers.iter().take(3).map(|token| format!("tok:{}", digits(*token))).collect();
+        incident.callers.iter().take(3).map(|caller| format!("tok:{}", digits(caller.token))).collect();
     let more = if incident.more_addresses { " and more" } else { "" };
     let addresses: Vec<String> = incident.addresses.iter().take(3).map(ToString::to_string).collect();
     let beyond = incident.addresses.len().saturating_sub(3);
@@ -119,8 +133,9 @@ fn who(incident: &Incident) -> String {
     }
 }
 
+/// A caller's token as events have it.
 fn digits(token: Token) -> String {
-    token.0.iter().take(4).map(|byte| format!("{byte:02x}")).collect()
+    token.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn clock(time: Timestamp) -> String {
@@ -132,62 +147,62 @@ fn info(detector: &str) -> Option<&'static DetectorInfo> {
     DETECTORS.iter().find(|info| info.name == detector)
 }
 
+/// What the worst of it is.
+pub(crate) fn title_of(incident: &Incident) -> &'static str {
+    title(&incident.worst).unwrap_or("a finding")
+}
+
 fn title(moment: &Moment) -> Option<&'static str> {
     info(moment.detector).map(|info| info.title)
 }
 
-/// What to do, of the worst first, each once.
-fn next_steps(incident: &Incident) -> Vec<&'static str> {
-    let mut moments: Vec<&Moment> = incident.timeline.iter().collect();
-    moments.sort_by_key(|moment| std::cmp::Reverse(moment.severity));
-    let mut steps = Vec::new();
-    for step in
-        moments.into_iter().filter_map(|moment| info(moment.detector)).flat_map(|info| info.next_steps)
-    {
-        if !steps.contains(step) {
-            steps.push(*step);
-        }
-    }
-    steps
+fn moment_value(moment: &Moment, reading: &mut Reading<'_>) -> Value {
+    json!({
+        "time": rfc3339(moment.time), "detector": moment.detector, "severity": moment.severity.name(),
+        "outcome": moment.outcome.name(), "reason": reading.redactor.shown_sentence(&moment.reason),
+        "finding": moment.finding.to_string(), "exchange": moment.exchange.to_string(),
+    })
 }
 
 /// An incident as an object.
 pub(crate) fn value(incident: &Incident, reading: &mut Reading<'_>) -> Value {
-    let timeline: Vec<Value> = incident
-        .timeline
-        .iter()
-        .map(|moment| {
-            json!({
-                "time": rfc3339(moment.time), "detector": moment.detector, "severity": moment.severity.name(),
-                "outcome": moment.outcome.name(), "reason": reading.redactor.shown_sentence(&moment.reason),
-                "exchange": moment.exchange.to_string(),
-            })
-        })
-        .collect();
-    let endpoints: Vec<Value> = incident.endpoints.iter().filter_map(|id| endpoint(*id, reading)).collect();
+    let timeline: Vec<Value> = incident.timeline.iter().map(|moment| moment_value(moment, reading)).collect();
+    let beside = reading.inventory.map(|inventory| incident.beside(inventory)).unwrap_or_default();
+    let endpoints: Vec<Value> = beside.endpoints.iter().map(|one| affected(one, reading.redactor)).collect();
+    let callers = incident.callers.iter().map(|caller| format!("tok:{}", digits(caller.token)));
     json!({
-        "uid": incident.uid.to_string(), "severity": incident.severity.name(), "outcome": incident.outcome.name(),
-        "first": rfc3339(incident.first), "last": rfc3339(incident.last), "findings": incident.findings, "closed": incident.closed,
+        "uid": incident.uid.to_string(), "severity": incident.worst.severity.name(),
+        "outcome": incident.worst.outcome.name(), "reached": incident.reached.name(),
+        "first": rfc3339(incident.first.time), "last": rfc3339(incident.last), "findings": incident.findings,
+        "repeated": incident.repeated, "closed": incident.closed,
         "service": incident.service.as_deref().map(|service| reading.redactor.shown_host(service)),
-        "callers": incident.callers.iter().map(|token| format!("tok:{}", digits(*token))).collect::<Vec<_>>(),
+        "callers": callers.collect::<Vec<_>>(),
+        "known_since": incident.known_since.map(rfc3339),
         "addresses": incident.addresses.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "more_addresses": incident.more_addresses,
-        "endpoints": endpoints, "timeline": timeline, "next_steps": next_steps(incident),
+        "ja4": incident.fingerprints, "zones": incident.zones, "lists": incident.lists,
+        "endpoints": endpoints, "more_endpoints": incident.more_endpoints,
+        "worst": moment_value(&incident.worst, reading), "timeline": timeline,
+        "next_steps": incident.next_steps(),
+    })
+}
+
+fn affected(endpoint: &Affected, redactor: &mut Redactor) -> Value {
+    json!({
+        "method": redactor.shown_method(&endpoint.method), "service": redactor.shown_host(&endpoint.service),
+        "template": redactor.shown_path(&endpoint.template),
+        "operation": endpoint.operation.as_deref().map(|one| redactor.shown_operation(one)),
+        "data_classes": endpoint.data_classes, "exposure": endpoint.exposure,
+        "owner": endpoint.owner, "zone": endpoint.zone,
     })
 }
 
 fn endpoint(id: EndpointId, reading: &mut Reading<'_>) -> Option<Value> {
     let endpoint = reading.inventory?.endpoint(id)?;
-    let classes: Vec<&str> = endpoint
-        .data_classes()
-        .iter()
-        .map(|carried| reading.inventory.map_or("", |inventory| inventory.class_name(carried.class)))
-        .collect();
     Some(json!({
         "method": reading.redactor.shown_method(&endpoint.method),
         "service": reading.redactor.shown_host(&endpoint.service),
         "template": reading.redactor.shown_path(&endpoint.template),
-        "data_classes": classes,
     }))
 }
 
@@ -207,7 +222,13 @@ fn finding_page(report: &Report, reading: &mut Reading<'_>) -> String {
     if more > 0 {
         paper.line(&format!("  and {}: the worst are shown", counted(more, "more finding")));
     }
-    unjudged(report, &mut paper);
+    if report.tally.repeated > 0 {
+        paper.line(&format!(
+            "  {} only repeat these and were counted in their incidents",
+            counted(report.tally.repeated, "finding")
+        ));
+    }
+    judged::page(&report.not_judged, &mut paper);
     paper.into_text()
 }
 
@@ -220,10 +241,4 @@ fn finding_value(finding: &Finding, reading: &mut Reading<'_>) -> Value {
         "endpoint": finding.endpoint.and_then(|id| endpoint(id, reading)),
         "exchanges": finding.exchanges.iter().map(ToString::to_string).collect::<Vec<_>>(),
     })
-}
-
-fn unjudged(report: &Report, paper: &mut Paper) {
-    for unjudged in &report.not_judged {
-        paper.row("not judged", &format!("{}: {}", unjudged.detector, unjudged.reason));
-    }
 }

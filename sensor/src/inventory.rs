@@ -98,7 +98,12 @@ fn chosen(
     Ok(paper.into_text())
 }
 
-fn object(inventory: &Inventory, endpoint: &Endpoint, risks: &Risks<'_>, redactor: &mut Redactor) -> Value {
+pub(crate) fn object(
+    inventory: &Inventory,
+    endpoint: &Endpoint,
+    risks: &Risks<'_>,
+    redactor: &mut Redactor,
+) -> Value {
     let mut object = json!({
         "id": endpoint_id(endpoint.id),
         "service": redactor.shown_host(&endpoint.service),

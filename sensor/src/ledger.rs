@@ -3,7 +3,7 @@
 use crate::paper::Paper;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use tapwire_pipeline::Report;
+use tapwire_pipeline::{Report, Stage};
 
 /// In and out of each stage.
 pub(crate) fn stages(report: &Report) -> Value {
@@ -15,6 +15,7 @@ pub(crate) fn stages(report: &Report) -> Value {
         "tls": tls(report),
         "inspect": {
             "evicted_messages": report.inspect.evicted_messages, "orphan_parts": report.inspect.orphan_parts,
+            "unread_values": report.inspect.unread_values, "unread_answers": report.inspect.unread_answers,
         },
         "inventory": inventory(report),
         "coverage": coverage(report),
@@ -40,6 +41,18 @@ pub(crate) fn page(report: &Report, paper: &mut Paper) {
     let width = rows.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
     for (name, value) in rows {
         paper.line(&format!("  {name:<width$}  {:>15}", value));
+    }
+    pace(report, paper);
+}
+
+/// How long an exchange takes in each stage: the figures differ from run to run, so they are no counters.
+fn pace(report: &Report, paper: &mut Paper) {
+    let timed = Stage::ALL.into_iter().filter_map(|stage| Some((stage.name(), report.pace.nanos(stage)?)));
+    for (at, (stage, nanos)) in timed.enumerate() {
+        if at == 0 {
+            paper.heading("Time an exchange takes");
+        }
+        paper.line(&format!("  {stage:<12} {nanos:>9} ns"));
     }
 }
 
@@ -191,6 +204,7 @@ fn sinks(report: &Report) -> Value {
         json!({
             "destination": sink.destination, "accepted": sink.counts.accepted.events,
             "delivered": sink.counts.delivered.events, "dropped": sink.counts.dropped_total().events,
+            "resumed": sink.counts.resumed.events, "kept": sink.counts.kept.events,
             "retries": sink.counts.retries,
         })
     };

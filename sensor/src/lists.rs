@@ -195,6 +195,9 @@ fn explain_detector(detector: &DetectorInfo, paper: &mut Paper) {
     paper.row("ATT&CK", &format!("{number} {technique}"));
     paper.row("severity", detector.severity);
     paper.row("judges after", detector.warm_up);
+    if detector.needs.least > 0 {
+        paper.row("needs", &format!("{} {}", detector.needs.least, detector.needs.of));
+    }
     paper.heading("What to do");
     for step in detector.next_steps {
         paper.line(&format!("  - {step}"));

@@ -3,6 +3,7 @@
 mod agents;
 mod apis;
 mod behind;
+mod blast;
 mod callers;
 mod carve;
 mod cli;
@@ -13,14 +14,17 @@ mod differences;
 mod doctor;
 mod egress;
 mod failure;
+mod feedback;
 mod handover;
 mod incidents;
 mod inventory;
+mod judged;
 mod kept;
 mod keys;
 mod kpis;
 mod learn;
 mod ledger;
+mod lessons;
 mod lists;
 mod next;
 mod openapi;
@@ -28,13 +32,18 @@ mod outputs;
 mod page;
 mod paper;
 mod posture;
+mod quotas;
 mod report;
 mod risk;
+mod rules;
 mod schema;
 mod sense;
+mod serve;
 mod settings;
 mod show;
 mod size;
+mod stored;
+mod story;
 mod summary;
 mod usage;
 mod watch;
@@ -70,10 +79,15 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Callers(args) => callers::callers(&args),
         Command::Incidents(args) => incidents::incidents(&args),
         Command::Findings(args) => incidents::findings(&args),
+        Command::Quotas(args) => quotas::quotas(&args),
+        Command::BlastRadius(args) => blast::blast_radius(&args),
+        Command::Feedback(args) => feedback::feedback(&args),
         Command::Report(args) => report::report(&args),
         Command::Kpis(args) => kpis::kpis(&args),
+        Command::Serve(args) => serve::serve(args),
         Command::Carve(args) => carve::carve(&args),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),
+        Command::Rules { action } => rules::carry_out(&action),
         Command::Explain { name } => lists::explain(&name),
         Command::List { what, json } => lists::list(what, json),
         Command::Config { action, config } => configuration(action, &config),
@@ -101,6 +115,8 @@ fn configuration(action: ConfigAction, args: &ConfigArgs) -> Result<Exit, Failur
     context::check(&effective)?;
     kpis::targets(&effective.settings.kpi)?;
     effective.settings.rules()?;
+    quotas::declared(&effective.settings.quota)?;
+    effective.settings.mutes()?;
     match action {
         ConfigAction::Show => paper::print(&effective.show()?, true)?,
         ConfigAction::Check => paper::print("the configuration is good\n", true)?,

@@ -1,5 +1,6 @@
 //! What to type next, in the operator's own words: paths and interfaces as they were given.
 
+use crate::feedback::Feedback;
 use crate::paper::Paper;
 use crate::size;
 use tapwire_pipeline::Report;
@@ -14,6 +15,8 @@ pub(crate) struct Asked {
     pub(crate) interfaces: Vec<String>,
     /// `--data`, as typed.
     pub(crate) data: Option<String>,
+    /// What people said of incidents in runs before.
+    pub(crate) feedback: Feedback,
     /// Whether exchanges and findings are kept, so that `show` finds them.
     pub(crate) kept: bool,
     /// Event files, as typed.
@@ -65,7 +68,9 @@ pub(crate) fn next(report: &Report, asked: &Asked, paper: &mut Paper) {
         let uid = finding.exchanges.first().unwrap_or(&finding.uid).to_string();
         let short = uid.get(..12).unwrap_or(&uid);
         steps.extend(asked.show(short).map(|command| ("the exchange behind the first finding", command)));
-        steps.push(("what this finding means", format!("tapwire explain {}", finding.detector)));
+        if finding.rule.is_none() {
+            steps.push(("what this finding means", format!("tapwire explain {}", finding.detector)));
+        }
     }
     if report.tally.reported > 0 {
         steps.extend(asked.json().map(|command| ("every event as JSON", command)));

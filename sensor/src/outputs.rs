@@ -1,5 +1,7 @@
 //! Which events go where, in which format.
 
+mod configured;
+
 use crate::cli::SenseArgs;
 use crate::failure::Failure;
 use crate::kept::KeptEvents;
@@ -127,12 +129,18 @@ pub(crate) fn open(
     plan: &Plan,
     args: &SenseArgs,
     effective: &Effective,
-    redactor: &dyn Fn() -> Redactor,
+    redactor: &dyn Fn(Option<&str>) -> Result<Redactor, Failure>,
     pressure: Pressure,
     store: Option<Store>,
 ) -> Result<Vec<Outlet>, Failure> {
+    let spools = store.as_ref().map(Store::spools).filter(|_| effective.settings.sink.spool.bytes > 0);
+    let mut config = effective.settings.sink.clone();
+    if config.syslog.hostname.is_empty() {
+        config.syslog.hostname.clone_from(&effective.settings.sensor);
+    }
     let context = Context {
-        config: effective.settings.sink.clone(),
+        config,
+        spools,
         ..Context::new(match pressure {
             Pressure::Block => tapwire_sink::Pressure::Block,
             Pressure::Shed => tapwire_sink::Pressure::Shed,
@@ -156,13 +164,22 @@ pub(crate) fn open(
             sinks.push(kept);
         } else {
             let ocsf = Options { format: Format::Ocsf, colour: false, ..options.clone() };
-            let renderer = Renderer::new(ocsf, redactor());
+            let renderer = Renderer::new(ocsf, redactor(None)?);
             outlets.push(Outlet::new(renderer, classes, filter.clone(), vec![kept]));
         }
     }
     // Without any destination the filter still decides what -c and the summary count.
     if !sinks.is_empty() || filter.is_some() && args.data.is_none() {
-        outlets.push(Outlet::new(Renderer::new(options, redactor()), plan.classes, filter, sinks));
+        outlets.push(Outlet::new(
+            Renderer::new(options.clone(), redactor(None)?),
+            plan.classes,
+            filter,
+            sinks,
+        ));
+    }
+    if pressure == Pressure::Shed || args.config.config.is_some() {
+        let more = configured::open(effective, &context, &options, &plan.destinations, pressure, redactor)?;
+        outlets.extend(more);
     }
     Ok(outlets)
 }
@@ -172,7 +189,7 @@ const fn kept_classes(keep: Keep, live: bool) -> Classes {
     match keep {
         Keep::All => usual_classes(live),
         Keep::Findings => Classes { exchanges: false, ..usual_classes(live) },
-        Keep::None => Classes { exchanges: false, findings: false, sensor: false },
+        Keep::None => Classes { exchanges: false, findings: false, incidents: false, sensor: false },
     }
 }
 
@@ -189,15 +206,16 @@ fn classes(only: &[String], live: bool) -> Result<Classes, Failure> {
     if only.is_empty() {
         return Ok(usual_classes(live));
     }
-    let mut classes = Classes { exchanges: false, findings: false, sensor: false };
+    let mut classes = Classes { exchanges: false, findings: false, incidents: false, sensor: false };
     for name in only {
         match name.trim() {
             "exchanges" => classes.exchanges = true,
             "findings" => classes.findings = true,
+            "incidents" => classes.incidents = true,
             "sensor" => classes.sensor = true,
             other => {
                 return Err(Failure::new(format!(
-                    "--only {other}: no such class; there are exchanges, findings, sensor"
+                    "--only {other}: no such class; there are exchanges, findings, incidents, sensor"
                 )));
             }
         }
@@ -206,7 +224,7 @@ fn classes(only: &[String], live: bool) -> Result<Classes, Failure> {
 }
 
 const fn usual_classes(live: bool) -> Classes {
-    Classes { exchanges: true, findings: true, sensor: live }
+    Classes { exchanges: true, findings: true, incidents: true, sensor: live }
 }
 
 /// An expression over exchanges; its error points at the place.

@@ -3,15 +3,30 @@
 
 use crate::paper::{Paper, plain};
 use crate::size::{self, counted};
+use crate::story;
 use crate::summary::milliseconds;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use tapwire_inspect::STYLES;
 
 /// A page for each exchange, with the findings about it; findings whose exchange is not among the events stand alone.
 pub(crate) fn pages(events: &[Value]) -> String {
-    let (findings, exchanges): (Vec<&Value>, Vec<&Value>) =
-        events.iter().partition(|event| is_finding(event));
+    let (incidents, rest): (Vec<&Value>, Vec<&Value>) = events.iter().partition(|event| is_incident(event));
     let mut paper = Paper::new(true);
+    // What was told last of each is what is known of it.
+    let told: BTreeMap<&str, &Value> =
+        incidents.iter().filter_map(|event| Some((text(event, "/unmapped/incident")?, *event))).collect();
+    let is_of = |event: &Value, uid: &str| text(event, "/unmapped/incident") == Some(uid);
+    for (at, (uid, event)) in told.iter().enumerate() {
+        if at > 0 {
+            paper.line("");
+        }
+        let findings: Vec<&Value> = rest.iter().filter(|one| is_of(one, uid)).copied().collect();
+        story::incident(event, &findings, &mut paper);
+    }
+    // The first finding of an incident has its name: it is told with it.
+    let alone = rest.into_iter().filter(|event| !told.keys().any(|uid| is_of(event, uid)));
+    let (findings, exchanges): (Vec<&Value>, Vec<&Value>) = alone.partition(|event| is_finding(event));
     for (at, event) in exchanges.iter().enumerate() {
         if at > 0 {
             paper.line("");
@@ -27,6 +42,10 @@ pub(crate) fn pages(events: &[Value]) -> String {
         finding(event, &mut paper);
     }
     paper.into_text()
+}
+
+fn is_incident(event: &Value) -> bool {
+    event.get("finding_info_list").is_some()
 }
 
 fn is_finding(event: &Value) -> bool {

@@ -73,6 +73,15 @@ impl Paper {
         if self.colour { format!("\x1b[1m{text}\x1b[0m") } else { text.to_owned() }
     }
 
+    /// A severity, in the colour of its alarm.
+    pub(crate) fn alarm(&self, severity: &str) -> String {
+        match severity {
+            "Critical" | "High" if self.colour => format!("\x1b[1;31m{severity}\x1b[0m"),
+            "Medium" if self.colour => format!("\x1b[33m{severity}\x1b[0m"),
+            _ => severity.to_owned(),
+        }
+    }
+
     /// Faint where it can be seen.
     pub(crate) fn faint(&self, text: &str) -> String {
         if self.colour { format!("\x1b[2m{text}\x1b[0m") } else { text.to_owned() }

@@ -54,7 +54,7 @@ fn row(posture: &Posture, redactor: &mut Redactor, paper: &mut Paper) {
     }
 }
 
-fn name(offence: &Offence, redactor: &mut Redactor) -> String {
+pub(crate) fn name(offence: &Offence, redactor: &mut Redactor) -> String {
     let (method, path) = (redactor.shown_method(&offence.method), redactor.shown_path(&offence.template));
     match &offence.operation {
         Some(operation) => format!("{method} {path} {}", redactor.shown_operation(operation)),

@@ -4,8 +4,10 @@ use crate::cli::{OnOff, ReplayArgs, RunArgs, SenseArgs};
 use crate::context::{ContextFiles, Watcher};
 use crate::descriptions;
 use crate::failure::{Exit, Failure};
+use crate::feedback::Feedback;
 use crate::handover::{become_user, unrotatable};
 use crate::keys::{Keys, keep_to_oneself};
+use crate::lessons::Lessons;
 use crate::next::Asked;
 use crate::outputs::{self, Plan};
 use crate::paper::print;
@@ -20,12 +22,13 @@ use tapwire_detect::Severity;
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Aside, Config, Learned, Report, State, Unused, run_with};
-use tapwire_store::{Directories, PacketRing, Store, token_key};
+use tapwire_store::{Directories, PacketRing, Reader, Store, token_key};
 
 /// `tapwire replay`.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(&args.sense.config)?;
     let plan = Plan::new(&args.sense, Pressure::Block)?;
+    let lessons = Lessons::of(args)?;
     // A capture may bring secrets along: before its first byte is read.
     keep_to_oneself()?;
     let mut source = open_captures(args)?;
@@ -38,7 +41,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
         paths: args.paths.iter().map(|path| path.display().to_string()).collect(),
         ..asked(&args.sense, &effective, &plan, data.as_deref())
     };
-    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut *source, keys)
+    Run { args: &args.sense, effective, plan, data, asked, lessons }.sense(&mut *source, keys)
 }
 
 fn open_captures(args: &ReplayArgs) -> Result<Box<dyn Source>, Failure> {
@@ -65,12 +68,14 @@ pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let interfaces = args.interfaces.clone();
     let asked = Asked { interfaces, ..asked(&args.sense, &effective, &plan, data.as_deref()) };
     let keys = Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, lanes, args.sense.quiet)?;
-    Run { args: &args.sense, effective, plan, data, asked }.sense(&mut source, keys)
+    let lessons = Lessons::default();
+    Run { args: &args.sense, effective, plan, data, asked, lessons }.sense(&mut source, keys)
 }
 
 fn asked(args: &SenseArgs, effective: &Effective, plan: &Plan, data: Option<&Path>) -> Asked {
     Asked {
         data: args.data.as_ref().map(|data| data.display().to_string()),
+        feedback: data.map(Feedback::read).unwrap_or_default(),
         kept: data.is_some() && effective.settings.events.keep == Keep::All,
         files: plan.files().iter().map(|file| file.display().to_string()).collect(),
         ..Asked::default()
@@ -89,17 +94,18 @@ fn filter_of(args: &RunArgs) -> Result<Option<String>, Failure> {
 }
 
 /// Everything that was asked for, before anything is written.
-struct Run<'a> {
-    args: &'a SenseArgs,
+pub(crate) struct Run<'a> {
+    pub(crate) args: &'a SenseArgs,
     effective: Effective,
     plan: Plan,
     data: Option<PathBuf>,
     asked: Asked,
+    lessons: Lessons,
 }
 
 impl Run<'_> {
     fn sense(self, source: &mut dyn Source, mut keys: Keys) -> Result<Exit, Failure> {
-        let Self { args, effective, plan, data, asked } = &self;
+        let Self { args, effective, plan, data, asked, lessons } = &self;
         let pressure = source.pressure();
         let threshold = args.fail_on.as_deref().map(severity).transpose()?;
         let store = data.as_deref().map(Store::open).transpose()?;
@@ -109,18 +115,28 @@ impl Run<'_> {
         config.secrets = std::mem::take(&mut keys.secrets);
         let tls = &mut config.secrets.config;
         tls.waiting_bytes = tls.waiting_bytes.min(config.flow.memory / 8);
+        if lessons.twice {
+            lessons.share(&mut config);
+        }
         let state = self.state(store.as_ref(), &config)?;
+        let profiled = |profile: Option<&str>| profiled(effective, &key, profile);
+        let outlets = outputs::open(plan, args, effective, &profiled, pressure, store)?;
         let redactor = || redactor(effective, key.clone());
-        let outlets = outputs::open(plan, args, effective, &redactor, pressure, store)?;
         if pressure == Pressure::Shed {
             self.give_up_privileges()?;
         }
-        let watcher =
-            source.is_endless().then(|| Watcher::start(&args.config, key.clone(), &config, args.quiet));
+        let watcher = source
+            .is_endless()
+            .then(|| Watcher::start(&args.config, key.clone(), &config, &args.rules, args.quiet));
         let watcher = watcher.transpose()?;
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
-        let aside = Aside { ring, feeds: std::mem::take(&mut keys.feeds), state };
+        let Some(taught) = lessons.learn(&self, &config, &mut terminal)? else {
+            terminal.finish();
+            return Ok(Exit::Interrupted);
+        };
+        let feeds = std::mem::take(&mut keys.feeds);
+        let aside = Aside { ring, feeds, state, learned: taught.learned, known: taught.known };
         let report = run_with(source, &config, outlets, &mut terminal, aside);
         terminal.finish();
         drop(watcher);
@@ -142,6 +158,12 @@ impl Run<'_> {
             print(&if args.json { summary.json() } else { summary.text(to_stdout) }, to_stdout)?;
         }
         Ok(exit)
+    }
+
+    /// What was learned before, once more and without a word.
+    pub(crate) fn learned(&self, config: &Config) -> Result<Learned, Failure> {
+        let Some(data) = &self.data else { return Ok(Learned::new(config)) };
+        Ok(Learned::read(&Reader::open(data)?, config)?.0)
     }
 
     /// What was learned before, and where it is kept.
@@ -213,9 +235,25 @@ pub(crate) fn redactor(effective: &Effective, key: TokenKey) -> Redactor {
         .classes(Arc::clone(&effective.classes))
 }
 
+/// The same with the profile of that name.
+fn profiled(effective: &Effective, key: &TokenKey, profile: Option<&str>) -> Result<Redactor, Failure> {
+    let Some(name) = profile else { return Ok(redactor(effective, key.clone())) };
+    let profiles = &effective.settings.redact.profile;
+    let settings = profiles.get(name).ok_or_else(|| {
+        let known: Vec<&str> = profiles.keys().map(String::as_str).collect();
+        Failure::new(format!(
+            "no redaction profile '{name}'; [redact.profile.NAME] has: {}",
+            known.join(", ")
+        ))
+    })?;
+    let profile = settings.profile(name)?;
+    let key = if profile.own_tokens { key.derived(name.as_bytes()) } else { key.clone() };
+    Ok(redactor(effective, key).profile(profile))
+}
+
 /// What is no share of anybody: code, threads' stacks, caches of fixed size, and what the allocator keeps for a second of what
 /// was given back to it.
-const OWN_MEMORY: usize = 42 << 20;
+const OWN_MEMORY: usize = 48 << 20;
 
 /// The bound for which the usual limits of what is learned are meant; with less, they shrink alike.
 const USUAL_MEMORY: usize = 1 << 30;
@@ -258,6 +296,9 @@ pub(crate) fn pipeline_config(
     inventory.max_segments = scaled(inventory.max_segments);
     inventory.max_principals = scaled(inventory.max_principals);
     inventory.max_sessions = scaled(inventory.max_sessions);
+    inventory.max_hours = scaled(inventory.max_hours);
+    inventory.max_peer_groups = scaled(inventory.max_peer_groups);
+    inventory.quotas = crate::quotas::declared(&settings.quota)?;
     inventory.max_series_scopes = scaled(inventory.max_series_scopes);
     inventory.context = Arc::new(ContextFiles::of(effective, key.clone()).read()?);
     inventory.max_schema_bytes = scaled(inventory.max_schema_bytes);
@@ -267,9 +308,19 @@ pub(crate) fn pipeline_config(
         .max(100);
     let mut detect = tapwire_detect::Config::default();
     detect.max_records = scaled(detect.max_records);
+    let rule_feed = tapwire_pipeline::RuleFeed::default();
+    let rules = crate::rules::Source::of(&settings.rules, &args.rules);
+    if !analysis && !args.rules.is_empty() {
+        return Err(Failure::new("--rules: calls are judged with --analysis on only"));
+    }
+    if analysis {
+        rules.load(args.quiet)?.into_iter().for_each(|judge| rule_feed.put(judge));
+    }
+    detect.behaviour_findings_a_day = settings.detect.behaviour_findings_a_day;
     Ok(Config {
         threads: effective.threads()?.unwrap_or_else(|| usual_threads(analysis, pressure)),
         analysis,
+        tells: true,
         max_exchanges: args.count,
         in_flight_bytes: percent(10).min(32 << 20),
         heartbeat: settings.heartbeat.pulse(),
@@ -281,8 +332,11 @@ pub(crate) fn pipeline_config(
         context: tapwire_pipeline::ContextFeed::default(),
         detect,
         rules: settings.rules()?,
+        mutes: settings.mutes()?,
+        radius: None,
         policies: settings.policies,
         policy_feed: tapwire_pipeline::PolicyFeed::default(),
+        rule_feed,
         inventory,
     })
 }

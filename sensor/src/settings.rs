@@ -1,8 +1,12 @@
 //! The configuration: defaults, then the file, then `--set`, then options, each value with where it came from.
 
 mod data;
+mod mute;
+mod output;
 
 pub(crate) use data::{Events, Keep, Packets, State};
+pub(crate) use mute::UserMute;
+pub(crate) use output::{Output, RedactProfile};
 
 use crate::cli::ConfigArgs;
 use crate::context::{ContextSettings, Labels, Lists, Networks};
@@ -31,6 +35,8 @@ pub(crate) struct Settings {
     pub(crate) tenant: String,
     /// Descriptions of APIs, as `--openapi` takes them.
     pub(crate) openapi: Vec<String>,
+    /// Users' rules, files and folders, as `--rules` takes them.
+    pub(crate) rules: Vec<PathBuf>,
     /// What leaves, and how.
     pub(crate) redact: Redact,
     /// Interfaces.
@@ -59,8 +65,14 @@ pub(crate) struct Settings {
     pub(crate) policies: tapwire_detect::policies::Settings,
     /// Policies of one's own, and what is to be different of those that are built in.
     pub(crate) policy: Vec<tapwire_detect::policies::UserPolicy>,
+    /// Detectors.
+    pub(crate) detect: DetectSettings,
+    /// What callers may do within an hour.
+    pub(crate) quota: Vec<crate::quotas::QuotaSettings>,
     /// Findings of posture that somebody takes responsibility for.
     pub(crate) accept: Vec<tapwire_detect::policies::UserAcceptance>,
+    /// Findings that are not told for a while.
+    pub(crate) mute: Vec<UserMute>,
     /// What is known of the network.
     pub(crate) context: ContextSettings,
     /// Networks by what they are; context files add to them.
@@ -75,6 +87,8 @@ pub(crate) struct Settings {
     pub(crate) kpi: KpiSettings,
     /// Outputs.
     pub(crate) sink: tapwire_sink::Config,
+    /// Outputs with a filter, a format and a redaction of their own.
+    pub(crate) output: Vec<Output>,
     /// Secrets that others send.
     pub(crate) keys: Keys,
 }
@@ -109,6 +123,8 @@ pub(crate) struct Redact {
     pub(crate) fidelity: Fidelity,
     /// Header names whose values leave in clear, beside the built-in list.
     pub(crate) clear_headers: Vec<String>,
+    /// Profiles that outputs name.
+    pub(crate) profile: BTreeMap<String, RedactProfile>,
 }
 
 /// How much leaves.
@@ -234,6 +250,21 @@ impl Inspect {
     }
 }
 
+/// Detectors.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct DetectSettings {
+    /// Findings a day of packet time by what is unusual alone, and against no rule; what comes beyond them is counted.
+    pub(crate) behaviour_findings_a_day: u32,
+}
+
+impl Default for DetectSettings {
+    fn default() -> Self {
+        let detect = tapwire_detect::Config::default();
+        Self { behaviour_findings_a_day: detect.behaviour_findings_a_day }
+    }
+}
+
 impl Settings {
     /// The data classes that are looked for.
     fn classes(&self) -> Result<Classes, Failure> {
@@ -260,6 +291,7 @@ impl Default for Settings {
             sensor: String::new(),
             tenant: String::new(),
             openapi: Vec::new(),
+            rules: Vec::new(),
             redact: Redact::default(),
             capture: Capture::default(),
             wire: tapwire_wire::Config::default(),
@@ -275,6 +307,9 @@ impl Default for Settings {
             policies: tapwire_detect::policies::Settings::default(),
             policy: Vec::new(),
             accept: Vec::new(),
+            detect: DetectSettings::default(),
+            quota: Vec::new(),
+            mute: Vec::new(),
             context: ContextSettings::default(),
             networks: Networks::default(),
             lists: Lists::default(),
@@ -282,6 +317,7 @@ impl Default for Settings {
             tags: Labels::default(),
             kpi: KpiSettings::default(),
             sink: tapwire_sink::Config::default(),
+            output: Vec::new(),
             keys: Keys::default(),
         }
     }

@@ -1,4 +1,4 @@
-//! `show`: one exchange or finding with its evidence.
+//! `show`: one exchange, finding or incident with its evidence.
 
 use crate::cli::{OnOff, SenseArgs, ShowArgs};
 use crate::failure::{Exit, Failure};
@@ -21,6 +21,9 @@ const MIN_DIGITS: usize = 6;
 /// Matches that are shown; more means that the uid was cut too short.
 const MAX_MATCHES: usize = 16;
 
+/// Findings of an incident, and what was told of it.
+const MAX_STORY: usize = 2_000;
+
 /// `tapwire show`.
 pub(crate) fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     let uid = args.uid.to_ascii_lowercase();
@@ -33,7 +36,7 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     let matches = if args.paths.is_empty() { from_data(args, &uid)? } else { from_captures(args, &uid)? };
     if matches.is_empty() {
         return Err(Failure::new(format!(
-            "{}: no exchange or finding has this uid in what was searched",
+            "{}: no exchange, finding or incident has this uid in what was searched",
             args.uid
         )));
     }
@@ -58,10 +61,13 @@ impl Matching {
             return;
         };
         for line in lines.split(|byte| *byte == b'\n') {
-            if found.len() < MAX_MATCHES && memchr::memmem::find(line, self.uid.as_bytes()).is_some() {
-                found.extend(
-                    serde_json::from_slice::<Value>(line).ok().filter(|event| mentions(event, &self.uid)),
-                );
+            if memchr::memmem::find(line, self.uid.as_bytes()).is_none() {
+                continue;
+            }
+            let Ok(event) = serde_json::from_slice::<Value>(line) else { continue };
+            let most = if is_of_incident(&event, &self.uid) { MAX_STORY } else { MAX_MATCHES };
+            if found.len() < most && (most == MAX_STORY || mentions(&event, &self.uid)) {
+                found.push(event);
             }
         }
     }
@@ -120,6 +126,11 @@ fn from_data(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
 
 fn text<'a>(event: &'a Value, path: &str) -> Option<&'a str> {
     event.pointer(path).and_then(Value::as_str)
+}
+
+/// Whether the event is about that incident, or a finding that belongs to it.
+pub(crate) fn is_of_incident(event: &Value, uid: &str) -> bool {
+    text(event, "/unmapped/incident").is_some_and(|incident| incident.starts_with(uid))
 }
 
 /// Whether the event is the one with that uid.

@@ -4,7 +4,7 @@ use crate::incidents::{Reading, headline};
 use crate::next::{Asked, next};
 use crate::paper::Paper;
 use crate::size::{self, counted};
-use crate::{apis, behind, coverage, ledger, posture};
+use crate::{apis, behind, coverage, judged, ledger, posture, quotas};
 use serde_json::{Value, json};
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -268,10 +268,11 @@ impl<'a> Summary<'a> {
             paper.line("  not judged: analysis is off");
             return;
         }
-        let judged = DETECTORS.len().saturating_sub(report.not_judged.len());
-        if report.tally.findings == 0 && judged > 0 {
+        let idle = report.not_judged.iter().filter(|unjudged| unjudged.judged == 0).count();
+        let able = DETECTORS.len().saturating_sub(idle);
+        if report.tally.findings == 0 && able > 0 {
             paper.line(&format!(
-                "  nothing wrong, by {judged} of {}",
+                "  nothing wrong, by {able} of {}",
                 counted(DETECTORS.len() as u64, "detector")
             ));
         }
@@ -279,18 +280,38 @@ impl<'a> Summary<'a> {
         let mut redactor = self.redactor.borrow_mut();
         let mut reading = Reading { redactor: &mut redactor, inventory: report.inventory.as_ref() };
         for incident in incidents.iter().take(SHOWN) {
-            paper.row(incident.severity.name(), &headline(incident, &mut reading));
-            let worst = incident.timeline.iter().max_by_key(|moment| moment.severity);
-            let reason = worst.map(|moment| reading.redactor.shown_sentence(&moment.reason));
-            reason.iter().for_each(|reason| paper.row("", reason));
+            paper.row(incident.worst.severity.name(), &headline(incident, &mut reading));
+            let reason = reading.redactor.shown_sentence(&incident.worst.reason);
+            paper.row("", &reason);
         }
         let more = incidents.len().saturating_sub(SHOWN) as u64;
         if more > 0 {
             paper.line(&format!("  and {}: tapwire incidents", counted(more, "more incident")));
         }
-        for unjudged in &report.not_judged {
-            paper.row("not judged", &format!("{}: {}", unjudged.detector, unjudged.reason));
+        self.not_told(paper);
+        judged::page(&report.not_judged, paper);
+        quotas::drifts(report, &mut redactor, paper);
+    }
+
+    /// Findings that were not told by themselves, and what people said of others.
+    fn not_told(&self, paper: &mut Paper) {
+        let tally = &self.report.tally;
+        if tally.repeated > 0 {
+            let repeated = counted(tally.repeated, "finding");
+            paper.row("repeated", &format!("{repeated} that only repeat others of their incident"));
         }
+        for one in &self.report.mutes {
+            let (mute, until) = (&one.mute, rfc3339(one.mute.until));
+            if one.muted > 0 {
+                let muted = counted(one.muted, "finding");
+                paper.row("muted", &format!("{muted} where {}, until {until}: {}", mute.text, mute.why));
+            }
+            if one.expired > 0 {
+                let again = counted(one.expired, "finding");
+                paper.row("mute ended", &format!("{until}, where {}: {again} told again", mute.text));
+            }
+        }
+        self.asked.feedback.told().iter().for_each(|told| paper.row("feedback", told));
     }
 
     fn service_json(&self, service: &Service) -> Value {
@@ -323,7 +344,6 @@ impl<'a> Summary<'a> {
         let services =
             report.inventory.iter().flat_map(Inventory::services).map(|service| self.service_json(service));
         let findings = report.findings.iter().map(|finding| self.finding_json(finding));
-        let unjudged = report.not_judged.iter().map(|n| json!({"detector": n.detector, "reason": n.reason}));
         let value = json!({
             "sources": report.sources,
             "first": report.wire.first.map(rfc3339),
@@ -337,9 +357,17 @@ impl<'a> Summary<'a> {
             "behind_tls": behind::json(&report.behind_tls, &mut self.redactor.borrow_mut()),
             "incidents": self.incidents_json(),
             "findings": findings.collect::<Vec<_>>(),
+            "findings_repeated": report.tally.repeated, "findings_muted": report.tally.muted,
+            "mutes": report.mutes.iter().map(|one| json!({
+                "where": one.mute.text, "until": rfc3339(one.mute.until), "why": one.mute.why,
+                "muted": one.muted, "told_again": one.expired,
+            })).collect::<Vec<_>>(),
+            "feedback": self.asked.feedback.json(),
             "posture": posture::json(report, &mut self.redactor.borrow_mut()),
             "policies_not_judged": posture::unjudged_json(report),
-            "not_judged": unjudged.collect::<Vec<_>>(),
+            "drift": quotas::drifts_json(report, &mut self.redactor.borrow_mut()),
+            "behaviour_findings_over_budget": report.detect.over_budget,
+            "not_judged": judged::json(&report.not_judged),
         });
         format!("{value}\n")
     }

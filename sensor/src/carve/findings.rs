@@ -39,10 +39,16 @@ pub(crate) fn exchanges_of(carving: &Carving, wishes: &[Wish]) -> Result<Option<
 fn outlet(carving: &Carving, wish: &Wish, found: &Arc<Mutex<BTreeSet<Uid>>>) -> Outlet {
     let redactor = redactor(&carving.effective, carving.key.clone());
     let (format, classes, filter) = match wish {
-        Wish::Uid(_) => (Format::Ocsf, Classes { exchanges: false, findings: true, sensor: false }, None),
-        Wish::Where { expr, .. } => {
-            (Format::Tsv, Classes { exchanges: true, findings: false, sensor: false }, Some(expr.clone()))
-        }
+        Wish::Uid(_) => (
+            Format::Ocsf,
+            Classes { exchanges: false, findings: true, incidents: false, sensor: false },
+            None,
+        ),
+        Wish::Where { expr, .. } => (
+            Format::Tsv,
+            Classes { exchanges: true, findings: false, incidents: false, sensor: false },
+            Some(expr.clone()),
+        ),
     };
     let fields = choose("uid").unwrap_or_default();
     let options = Options { format, fields, ..Options::default() };

@@ -12,7 +12,7 @@ mod kept;
 mod locate;
 mod output;
 mod places;
-mod ring;
+pub(crate) mod ring;
 mod write;
 
 use crate::cli::{CarveArgs, OnOff, SenseArgs};
@@ -28,7 +28,7 @@ use kept::Kept;
 use locate::Locator;
 use output::Output;
 use places::Places;
-use ring::RingSource;
+pub(crate) use ring::RingSource;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;

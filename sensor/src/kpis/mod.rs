@@ -10,6 +10,7 @@ pub(crate) use targets::{KpiSettings, date, day_of, targets};
 
 use crate::cli::{KpisArgs, ScopeSort};
 use crate::failure::{Exit, Failure};
+use crate::feedback::Feedback;
 use crate::learn::{Learned, learn};
 use crate::paper::print;
 use crate::settings::Effective;
@@ -36,7 +37,7 @@ pub(crate) fn kpis(args: &KpisArgs) -> Result<Exit, Failure> {
     let text = match &report.inventory {
         None => String::new(),
         Some(inventory) => {
-            let kpis = Kpis::new(inventory, &sensed(report));
+            let kpis = Kpis::new(inventory, &sensed(report, Feedback::of_run(&args.learn)));
             let scopes = scopes(&kpis, args.by);
             match (args.series, args.json) {
                 (false, false) => page::table(&lines(&kpis, &scopes, &targets, today(inventory)), redactor),

@@ -1,11 +1,12 @@
 //! What a run says of the sensor itself, as KPIs take it.
 
+use crate::feedback::Feedback;
 use tapwire_inventory::kpis::{Part, Sensed};
 use tapwire_pipeline::Report;
 use tapwire_protocol::Kind;
 
-/// The sensor's own blind spots.
-pub(crate) fn sensed(report: &Report) -> Sensed {
+/// The sensor's own blind spots, and what people said of what it told.
+pub(crate) fn sensed(report: &Report, feedback: Feedback) -> Sensed {
     let (flow, tls) = (&report.flow, &report.tls);
     let unpaired = report.coverage.services().map(|service| {
         let seen = &service.seen;
@@ -16,6 +17,7 @@ pub(crate) fn sensed(report: &Report) -> Sensed {
         unparsed: unparsed(report),
         undecrypted: Part::of(tls.connections.saturating_sub(tls.decrypted), tls.connections),
         unpaired: unpaired.collect(),
+        precision: feedback.precision(),
     }
 }
 

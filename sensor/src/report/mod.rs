@@ -6,6 +6,7 @@ mod tasks;
 
 use crate::cli::ReportArgs;
 use crate::failure::{Exit, Failure};
+use crate::feedback::Feedback;
 use crate::kpis::{date, sensed, targets};
 use crate::learn::{Learned, learn};
 use crate::paper::print;
@@ -28,7 +29,7 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let Learned { report, redactor } = &mut learned;
     let inventory = report.inventory.as_ref().ok_or_else(|| Failure::new("nothing was learned"))?;
     let month = chosen(inventory, month)?;
-    let kpis = Kpis::new(inventory, &sensed(report));
+    let kpis = Kpis::new(inventory, &sensed(report, Feedback::of_run(&args.learn)));
     let postures = &report.postures;
     let mut looked = Looked { inventory, postures, kpis: &kpis, targets: &targets, month, redactor };
     let page = page(&mut looked, &report.sources).html();

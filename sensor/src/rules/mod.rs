@@ -1,0 +1,83 @@
+//! Users' rules: where they are read from, and `tapwire rules`.
+
+mod args;
+#[cfg(feature = "sigma")]
+mod backtest;
+#[cfg(feature = "sigma")]
+mod check;
+#[cfg(feature = "sigma")]
+mod draft;
+#[cfg(feature = "sigma")]
+mod files;
+#[cfg(feature = "sigma")]
+mod past;
+#[cfg(feature = "sigma")]
+mod trial;
+
+pub(crate) use args::RulesAction;
+
+use crate::failure::{Exit, Failure};
+use std::path::PathBuf;
+use tapwire_detect::CallRules;
+
+/// Where rules come from.
+pub(crate) struct Source {
+    paths: Vec<PathBuf>,
+}
+
+impl Source {
+    /// Those of the configuration, and those of the command line.
+    pub(crate) fn of(configured: &[PathBuf], named: &[PathBuf]) -> Self {
+        Self { paths: configured.iter().chain(named).cloned().collect() }
+    }
+
+    /// Reads them; says what is broken and, unless `quiet`, how many apply. `None` where none are named.
+    #[cfg(feature = "sigma")]
+    pub(crate) fn load(&self, quiet: bool) -> Result<Option<Box<dyn CallRules>>, Failure> {
+        if self.paths.is_empty() {
+            return Ok(None);
+        }
+        let loaded = files::load(&self.paths)?;
+        check::say(&loaded, quiet);
+        Ok(Some(Box::new(loaded.judge)))
+    }
+
+    /// The files, to see when they change.
+    #[cfg(feature = "sigma")]
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        files::named(&self.paths).unwrap_or_default()
+    }
+
+    #[cfg(not(feature = "sigma"))]
+    pub(crate) fn load(&self, _quiet: bool) -> Result<Option<Box<dyn CallRules>>, Failure> {
+        if self.paths.is_empty() { Ok(None) } else { Err(absent()) }
+    }
+
+    #[cfg(not(feature = "sigma"))]
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        self.paths.clone()
+    }
+}
+
+/// `tapwire rules`.
+#[cfg(feature = "sigma")]
+pub(crate) fn carry_out(action: &RulesAction) -> Result<Exit, Failure> {
+    match action {
+        RulesAction::Check(args) => check::check(args),
+        RulesAction::Test(args) => trial::test(args),
+        RulesAction::New(args) => draft::new(args),
+        RulesAction::Backtest(args) => backtest::backtest(args),
+    }
+}
+
+#[cfg(not(feature = "sigma"))]
+pub(crate) fn carry_out(_action: &RulesAction) -> Result<Exit, Failure> {
+    Err(absent())
+}
+
+#[cfg(not(feature = "sigma"))]
+fn absent() -> Failure {
+    Failure::new(
+        "this build judges by no rules: packages do, or build with `cargo build --release --features sigma`",
+    )
+}

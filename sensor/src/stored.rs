@@ -1,0 +1,110 @@
+//! Findings as they were stored under `--data`.
+
+use crate::cli::FindingsArgs;
+use crate::failure::{Exit, Failure};
+use crate::paper::{Paper, plain, print};
+use crate::size::counted;
+use crate::summary::milliseconds;
+use memchr::memmem;
+use serde_json::{Value, json};
+use std::cmp::Reverse;
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tapwire_store::{Directories, Piece, Reader};
+
+/// Findings that are shown; the rest is counted.
+const SHOWN: usize = 1_000;
+
+/// `tapwire findings` of what a run stored.
+pub(crate) fn findings(args: &FindingsArgs) -> Result<Exit, Failure> {
+    let data = directory(args.learn.data.clone())?;
+    let mut worst = Worst::default();
+    each(&Reader::open(&data)?, b"\"class_uid\":2004", |event| worst.add(event))?;
+    if worst.all.is_empty() && !args.json {
+        print(&format!("No findings are stored in {}.\n", data.display()), true)?;
+        return Ok(Exit::Done);
+    }
+    let text = if args.json { worst.all.values().map(line).collect() } else { worst.page() };
+    print(&text, true)?;
+    Ok(Exit::Done)
+}
+
+/// The directory that is read.
+pub(crate) fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let data = given.or_else(|| Directories::from_env().data);
+    data.ok_or_else(|| Failure::new("name captures to learn from, or --data DIR of a run"))
+}
+
+/// Hands out every stored event whose line has that text in it, day by day.
+pub(crate) fn each(reader: &Reader, text: &[u8], mut take: impl FnMut(Value)) -> Result<(), Failure> {
+    let finder = memmem::Finder::new(text);
+    for day in reader.days()? {
+        for piece in reader.day(day.day)? {
+            let Piece::Lines(lines) = piece? else { continue };
+            for line in lines.split(|byte| *byte == b'\n').filter(|line| finder.find(line).is_some()) {
+                serde_json::from_slice::<Value>(line).into_iter().for_each(&mut take);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The worst of them, the earliest first among equals; an event that was sent twice counts once.
+#[derive(Default)]
+struct Worst {
+    all: BTreeMap<(Reverse<i64>, i64, String), Value>,
+    more: u64,
+}
+
+impl Worst {
+    fn add(&mut self, event: Value) {
+        let number = |name: &str| event.get(name).and_then(Value::as_i64).unwrap_or_default();
+        let uid = event.pointer("/finding_info/uid").and_then(Value::as_str).unwrap_or_default();
+        let key = (Reverse(number("severity_id")), number("time"), uid.to_owned());
+        self.all.insert(key, event);
+        if self.all.len() > SHOWN {
+            self.all.pop_last();
+            self.more += 1;
+        }
+    }
+
+    fn page(&self) -> String {
+        let mut paper = Paper::new(true);
+        paper.heading("Findings");
+        for event in self.all.values() {
+            let text =
+                |path: &str| plain(event.pointer(path).and_then(Value::as_str).unwrap_or("not stored"));
+            let time =
+                event.get("time").and_then(Value::as_i64).map_or_else(|| "no time".into(), milliseconds);
+            let what = format!(
+                "{time} {}: {}, {}",
+                text("/unmapped/detector"),
+                text("/unmapped/outcome"),
+                text("/unmapped/reason")
+            );
+            paper.row(&text("/severity"), &what);
+        }
+        if self.more > 0 {
+            paper.line(&format!("  and {}: the worst are shown", counted(self.more, "more finding")));
+        }
+        paper.into_text()
+    }
+}
+
+/// A finding as `tapwire findings PATH --json` has it.
+fn line(event: &Value) -> String {
+    let at = |path: &str| event.pointer(path).cloned().unwrap_or(Value::Null);
+    let evidence = |path: &str| event.pointer(&format!("/evidences/0{path}")).cloned().unwrap_or(Value::Null);
+    let time = event.get("time").and_then(Value::as_i64).map(milliseconds);
+    let value = json!({
+        "uid": at("/finding_info/uid"), "time": time, "detector": at("/unmapped/detector"),
+        "severity": at("/severity"), "confidence": at("/confidence_score"), "outcome": at("/unmapped/outcome"),
+        "reason": at("/unmapped/reason"), "incident": at("/unmapped/incident"),
+        "endpoint": {
+            "method": evidence("/http_request/http_method"), "service": evidence("/api/service/name"),
+            "template": at("/unmapped/endpoint/template"),
+        },
+        "exchanges": at("/unmapped/exchanges"),
+    });
+    format!("{value}\n")
+}
