@@ -1,7 +1,7 @@
 //! The scenes that detection is measured on: whole, repeatable, and labelled as they are.
 
 use serde_json::Value;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{read, read_to_string};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -59,8 +59,7 @@ fn benign_scenes_have_as_many_exchanges_as_were_asked_for_and_no_attack() {
     assert_eq!(requests.len(), 12_000);
     assert!(requests.iter().all(|request| request["label"].is_null()));
     assert!(lines(&scene.path("labels.jsonl")).is_empty());
-    let seen: std::collections::BTreeSet<String> =
-        requests.iter().map(|request| text(request, "what")).collect();
+    let seen: BTreeSet<String> = requests.iter().map(|request| text(request, "what")).collect();
     for what in ["human", "staff", "partner-batch", "crawler", "typo", "stale-link", "retry", "admin"] {
         assert!(seen.contains(what), "no {what} among {seen:?}");
     }
@@ -79,7 +78,10 @@ fn every_exchange_is_on_the_wire_as_its_label_says() {
         .iter()
         .filter(|request| is_plain(request))
         .map(|request| {
-            (text(request, "method"), text(request, "path"), request["status"].as_u64().unwrap_or(0))
+            // What was answered without the mirror's seeing it has no status there.
+            let seen = request["answer_seen"] == true;
+            let status = request["status"].as_u64().filter(|_| seen).unwrap_or(0);
+            (text(request, "method"), text(request, "path"), status)
         })
         .collect();
     // And what they hide, which has no end.
@@ -125,10 +127,56 @@ fn labels_of_attacks_add_up_to_their_requests() {
         assert!(!(failed && label["outcome"] == "confirmed") || failed_by_nature(&label), "{label}");
         let of =
             |request: &Value| label["actor_ips"].as_array().map(|all| all.contains(&request["client_ip"]));
-        let blamed = label["actor_ips"].as_array().is_some_and(|all| !all.is_empty());
-        assert!(!blamed || requests.iter().all(|request| of(request) == Some(true)), "{label}");
+        assert!(requests.iter().all(|request| of(request) == Some(true)), "{label}");
+        let (users, victims) = (names(&label, "actor_users"), names(&label, "victims"));
+        assert!(users.is_disjoint(&victims) && !names(&label, "places").is_empty(), "{label}");
+        let guesses = ["brute_force", "credential_stuffing", "password_spraying"];
+        assert!(!guesses.contains(&text(&label, "kind").as_str()) || !victims.is_empty(), "{label}");
     }
     assert!(made.is_empty(), "requests of attacks without a label: {:?}", made.keys());
+}
+
+fn names(label: &Value, key: &str) -> BTreeSet<String> {
+    label[key].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
+}
+
+#[test]
+fn parts_play_on_stages_with_names_of_their_own() {
+    let mut paths = Vec::new();
+    for part in ["tuning", "held-out"] {
+        let scene = Scene::new(&format!("--seed 9 --part {part} --calm --days 1 --benign 30000"));
+        assert!(lines(&scene.path("labels.jsonl")).is_empty());
+        let requests = lines(&scene.path("requests.jsonl"));
+        let of = |what: &str| requests.iter().filter(|row| row["what"] == what).cloned().collect::<Vec<_>>();
+        for what in ["directory", "mfa", "searches", "webhooks", "avatars", "old-password", "native-login"] {
+            assert!(!of(what).is_empty(), "{part}: {what}");
+        }
+        let rows = of("tickets").into_iter().chain(of("webhooks"));
+        paths.push(rows.map(|row| text(&row, "path")).collect::<BTreeSet<_>>());
+    }
+    assert!(paths[0].is_disjoint(&paths[1]), "{paths:?}");
+}
+
+/// What is measured must not know what measures it.
+#[test]
+fn nothing_that_judges_has_a_part_in_it() {
+    let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("src/bin/scenes")];
+    let mut count = 0;
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let source = read_to_string(&path).expect("a source");
+            for judge in ["tapwire_inspect", "tapwire_inventory", "tapwire_detect", "tapwire_pipeline"] {
+                assert!(!source.contains(judge), "{}: {judge}", path.display());
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 20, "{count}");
 }
 
 /// A success that shows as an error.

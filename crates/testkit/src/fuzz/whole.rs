@@ -26,6 +26,7 @@ fn config(memory: usize, hash_seed: u64) -> Config {
     Config {
         threads: 0,
         analysis: true,
+        tells: true,
         max_exchanges: None,
         in_flight_bytes: 1 << 20,
         heartbeat: tapwire_pipeline::Heartbeat::default(),
@@ -44,8 +45,11 @@ fn config(memory: usize, hash_seed: u64) -> Config {
         inventory: tapwire_inventory::Config::new(key),
         context: tapwire_pipeline::ContextFeed::default(),
         rules: tapwire_detect::policies::Rules::new(&[], &[]).unwrap_or_default(),
+        mutes: Vec::new(),
+        radius: None,
         policies: tapwire_detect::policies::Settings::default(),
         policy_feed: tapwire_pipeline::PolicyFeed::default(),
+        rule_feed: tapwire_pipeline::RuleFeed::default(),
         detect: tapwire_detect::Config::default(),
     }
 }

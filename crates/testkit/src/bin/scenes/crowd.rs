@@ -6,7 +6,9 @@ use crate::labels::About;
 use crate::people::BROWSERS;
 use crate::rpc;
 use crate::values::{choose, mix};
-use crate::world::{Actor, Client, DAY, HOUR, Identity, MINUTE, MONDAY, Release, SECOND, World};
+use crate::world::{
+    Actor, Client, DAY, HOUR, Identity, MINUTE, MONDAY, Release, SECOND, Trouble, World, Wrong,
+};
 use tapwire_testkit::Random;
 
 /// All of them, for a capture with so many exchanges a day. Fewer exchanges have fewer of them, at the same share.
@@ -61,6 +63,20 @@ pub(crate) fn release(world: &mut World, at: i64) {
     ];
     for (api, resource) in places {
         world.releases.push(Release { api, resource, from: at, until: i64::MAX, fields: ADDED });
+    }
+}
+
+/// A service fails for ten minutes, and a mirror loses one side for twenty, now and then in a capture that is long enough.
+pub(crate) fn troubles(world: &mut World, begin: i64, span: i64) {
+    if span < DAY {
+        return;
+    }
+    let mut random = world.random("troubles", 0);
+    for nth in 0..(span / DAY) * 3 {
+        let api = random.pick(&PEOPLES).name;
+        let from = begin + random.below((span / MINUTE) as usize) as i64 * MINUTE;
+        let (what, minutes) = if nth % 3 == 0 { (Wrong::OneSided, 20) } else { (Wrong::Down, 10) };
+        world.troubles.push(Trouble { api, from, until: from + minutes * MINUTE, what });
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) struct Exchange {
     pub(crate) raw: Option<Vec<u8>>,
     /// Nanoseconds between the packets of a request that is sent slowly; 0 for at once.
     pub(crate) slow: i64,
+    /// The answer was sent, and the mirror lost it.
+    pub(crate) unseen: bool,
     /// The client leaves out its credential.
     pub(crate) anonymous: bool,
 }
@@ -139,6 +141,7 @@ const fn reason(status: u16) -> &'static str {
         404 => "Not Found",
         405 => "Method Not Allowed",
         409 => "Conflict",
+        410 => "Gone",
         413 => "Content Too Large",
         422 => "Unprocessable Content",
         429 => "Too Many Requests",

@@ -34,6 +34,32 @@ pub(crate) fn odd_job(world: &mut World, api: &'static Api, client: &mut Client,
     world.say(client, api, &exchange, &About::benign(what));
 }
 
+/// Endpoints that come with the release: everybody's app calls them from then on.
+pub(crate) fn new_feature(world: &World, api: &'static Api, user: u32, hash: u64) -> Exchange {
+    let root = api.me.rsplit_once('/').map_or("", |(root, _)| root);
+    let resource = &api.resources[0];
+    let object = api.object_of(resource, user, (hash >> 8) as u32 % 4);
+    match hash % 4 {
+        0 => {
+            let device =
+                format!(r#"{{"token":"{}","platform":"android","version":"5.4.0"}}"#, opaque(hash, 60));
+            let told = Body::json(r#"{"status":"registered"}"#);
+            Exchange::ask("PUT", format!("{root}/devices/current")).with(Body::json(device)).answer(200, told)
+        }
+        1 => {
+            let told = r#"{"events":[{"at":"2026-01-08T09:00:00Z","what":"created"}]}"#;
+            let asked = world.about("GET", api, resource, object);
+            let target = format!("{}/history", asked.target);
+            Exchange { target, ..asked }.answer(200, Body::json(told))
+        }
+        // For those who are not in the trial yet.
+        2 => {
+            Exchange::ask("GET", format!("{root}/trial/board")).error(403, "not_in_trial", "Not yet for you")
+        }
+        _ => recommendations(world, api, hash >> 2),
+    }
+}
+
 /// Only after the release.
 fn recommendations(world: &World, api: &Api, hash: u64) -> Exchange {
     let root = api.me.rsplit_once('/').map_or("", |(root, _)| root);

@@ -4,6 +4,7 @@ use crate::apis::Api;
 use crate::exchange::Exchange;
 use crate::json::Json;
 use crate::world::{Client, SECOND};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
 
@@ -27,27 +28,39 @@ pub(crate) struct Log {
     requests: Option<BufWriter<File>>,
     attacks: BufWriter<File>,
     number: u64,
+    /// Lines of requests that something earlier may still come before.
+    pending: BTreeMap<(i64, u64), String>,
     /// Lines not yet written, so that a failure is told once, by `flush`.
-    waiting: [String; 2],
+    waiting: String,
 }
 
 impl Log {
     pub(crate) fn new(requests: Option<File>, attacks: File) -> Self {
         let requests = requests.map(BufWriter::new);
-        Self { requests, attacks: BufWriter::new(attacks), number: 0, waiting: Default::default() }
+        Self {
+            requests,
+            attacks: BufWriter::new(attacks),
+            number: 0,
+            pending: BTreeMap::new(),
+            waiting: String::new(),
+        }
     }
 
-    pub(crate) fn flush(&mut self) -> io::Result<()> {
-        if let Some(requests) = &mut self.requests {
-            requests.write_all(self.waiting[0].as_bytes())?;
+    /// Writes what was before `until`.
+    pub(crate) fn flush(&mut self, until: i64) -> io::Result<()> {
+        while let Some(entry) = self.pending.first_entry().filter(|entry| entry.key().0 < until) {
+            let line = entry.remove();
+            if let Some(requests) = &mut self.requests {
+                requests.write_all(line.as_bytes())?;
+            }
         }
-        self.attacks.write_all(self.waiting[1].as_bytes())?;
-        self.waiting.iter_mut().for_each(String::clear);
+        self.attacks.write_all(self.waiting.as_bytes())?;
+        self.waiting.clear();
         Ok(())
     }
 
     pub(crate) fn finish(mut self) -> io::Result<()> {
-        self.flush()?;
+        self.flush(i64::MAX)?;
         self.attacks.flush()?;
         self.requests.map_or(Ok(()), |mut requests| requests.flush())
     }
@@ -79,18 +92,19 @@ impl Log {
             .text("method", said.method)
             .text("path", &said.target)
             .plain("status", said.status)
+            .plain("answer_seen", !said.unseen)
             .maybe("object", said.object.as_deref())
             .text("what", about.what)
             .maybe("label", about.attack.as_deref())
             .plain("n", self.number - 1);
-        self.waiting[0].push_str(&line.end());
-        self.waiting[0].push('\n');
+        let line = line.end() + "\n";
+        self.pending.insert((at, self.number), line);
     }
 
     /// A line of `OUT.labels.jsonl`.
     pub(crate) fn attack(&mut self, line: &str) {
-        self.waiting[1].push_str(line);
-        self.waiting[1].push('\n');
+        self.waiting.push_str(line);
+        self.waiting.push('\n');
     }
 }
 

@@ -12,6 +12,7 @@ mod attacks;
 mod crowd;
 mod exchange;
 mod habits;
+mod honest;
 mod json;
 mod labels;
 mod options;

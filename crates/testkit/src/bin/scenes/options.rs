@@ -1,17 +1,19 @@
 //! The command line.
 
 use crate::attacks::{Intensity, KINDS, Part, Scenario};
+use crate::honest;
 
 const USAGE: &str = "scenes [OPTIONS] OUT: writes OUT.pcap, OUT.labels.jsonl and OUT.requests.jsonl
   --seed N             another seed, another world (1)
   --benign N           about so many exchanges that are no attack; without a choice of attacks exactly these (120000)
-  --part PART          the attacks that belong to PART with this seed: tuning or held-out
+  --part PART          the attacks that belong to PART with this seed: tuning or held-out; and honest scenes with PART's words
+  --calm               without attacks, though a part is chosen
   --slice I/N          of these every Nth, from the Ith on
   --attack KIND        attacks of this kind; with --intensity fast|slow|distributed and --outcome blocked|successful only these
   --days N             of packet time (7, with attacks 2)
   --minutes N          of packet time instead, from ten o'clock on, with the attacks in the middle: nothing can be learned before
   --no-requests        without OUT.requests.jsonl
-  --list               says which attacks would be made, and to which part each belongs";
+  --list               says which attacks would be made and to which part each belongs, and which honest scenes there are";
 
 /// What to make.
 #[derive(Debug, Clone, Default)]
@@ -27,6 +29,7 @@ pub(crate) struct Options {
     pub(crate) success: Option<bool>,
     pub(crate) slice: (usize, usize),
     pub(crate) requests: bool,
+    pub(crate) calm: bool,
     pub(crate) list: bool,
     pub(crate) out: String,
 }
@@ -46,6 +49,7 @@ impl Options {
                 "--intensity" => options.intensity = Some(Intensity::parse(&value()?)?),
                 "--outcome" => options.success = Some(outcome(&value()?)?),
                 "--slice" => options.slice = slice(&value()?)?,
+                "--calm" => options.calm = true,
                 "--no-requests" => options.requests = false,
                 "--list" => options.list = true,
                 _ if word.starts_with('-') || !options.out.is_empty() => {
@@ -67,7 +71,8 @@ impl Options {
 
     /// Whether any attack is asked for.
     pub(crate) const fn attacks(&self) -> bool {
-        self.part.is_some() || self.kind.is_some() || self.intensity.is_some() || self.success.is_some()
+        let chosen = self.part.is_some() || self.kind.is_some() || self.intensity.is_some();
+        (chosen || self.success.is_some()) && !self.calm
     }
 
     /// The attacks that are asked for.
@@ -101,7 +106,11 @@ impl Options {
                 kind.says
             )
         };
-        self.scenarios().iter().map(row).collect::<Vec<_>>().join("\n")
+        let attacks = self.scenarios().iter().map(row).collect::<Vec<_>>();
+        let honest = honest::scenes().filter(|_| !self.attacks()).map(|scene| {
+            format!("{:<24} {:<6} {:<12} {:<11} {:<9} {}", scene.name, "-", "honest", "-", "both", scene.says)
+        });
+        attacks.into_iter().chain(honest).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -152,6 +161,8 @@ mod tests {
         let mut parts: Vec<String> =
             (1..=3).flat_map(|nth| names(&format!("--list --slice {nth}/3"))).collect();
         let mut all = names("--list");
+        parts.retain(|row| !row.contains(" honest "));
+        all.retain(|row| !row.contains(" honest "));
         parts.sort();
         all.sort();
         assert_eq!(parts, all);

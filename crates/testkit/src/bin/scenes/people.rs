@@ -100,6 +100,8 @@ struct Session {
     typos: usize,
     new_user: bool,
     signs_in: bool,
+    /// Comes with a token of an identity provider that nobody watches.
+    sso: bool,
     moves: bool,
     issued: i64,
     seen: Vec<(&'static Resource, u32)>,
@@ -121,6 +123,7 @@ impl Session {
         let typos = if random.chance(0.05) { 1 + random.below(3) } else { 0 };
         let signs_in = api.name != "shop" || random.chance(0.75);
         let (new_user, moves) = (random.chance(0.012), random.chance(0.06));
+        let sso = api.auth == Auth::Bearer && random.chance(0.06);
         Self {
             api,
             user,
@@ -130,6 +133,7 @@ impl Session {
             typos,
             new_user,
             signs_in,
+            sso,
             moves,
             issued: 0,
             seen: Vec::new(),
@@ -137,6 +141,11 @@ impl Session {
     }
 
     fn enter(&mut self, world: &mut World) -> i64 {
+        if self.sso {
+            self.client.identity = Some(world.identity(self.api, self.user));
+            self.issued = world.now;
+            return world.now + self.pause(0, 2);
+        }
         if self.new_user {
             self.new_user = false;
             let sign_up = sign_up(world, self.api, self.user);
@@ -188,6 +197,8 @@ impl Session {
         let about = About::benign("human");
         let (api, user) = (self.api, self.user);
         let exchange = match what {
+            // What only the new version has takes the place of some lists.
+            0..50 if signed && world.released() => habits::new_feature(world, api, user, self.random.next()),
             0..250 => self.lists(world, signed),
             250..600 if !self.seen.is_empty() => {
                 let (resource, object) = self.seen[self.random.below(self.seen.len())];
@@ -244,7 +255,10 @@ impl Session {
             self.seen.iter().find(|(seen, _)| std::ptr::eq(*seen, resource) && seen.reach == Reach::Own);
         match mine {
             Some((_, object)) if self.random.chance(0.15) => {
-                world.about("DELETE", self.api, resource, *object)
+                let delete = world.about("DELETE", self.api, resource, *object);
+                // The new version says what it did.
+                let told = world.released().then(|| Body::json(r#"{"deleted":true}"#));
+                told.into_iter().fold(delete, |delete, told| delete.answer(200, told))
             }
             Some((_, object)) if self.random.chance(0.5) => world.update(self.api, resource, *object),
             _ => world.create_exchange(self.api, resource, self.user),
@@ -255,7 +269,9 @@ impl Session {
     fn errs(&mut self, world: &mut World) {
         let resource = self.resource(self.client.identity.is_some(), |_| true);
         let gone = 3_000_000 + self.random.below(900_000) as u32;
-        let exchange = world.about("GET", self.api, resource, gone).error(404, "not_found", "No such object");
+        let status = if world.released() { 410 } else { 404 };
+        let asked = world.about("GET", self.api, resource, gone);
+        let exchange = asked.error(status, "not_found", "No such object");
         world.say(&mut self.client, self.api, &exchange, &About::benign("stale-link"));
     }
 

@@ -190,7 +190,12 @@ impl World {
         };
         match resource.owner {
             Owner::Nowhere => {}
-            Owner::Field(name) => write_subject(&mut json, name, &self.subject(api, owner)),
+            Owner::Field(name) => {
+                write_subject(&mut json, name, &self.subject(api, owner));
+                if api.tenants > 1 {
+                    json.text("tenantId", &api.tenant(owner));
+                }
+            }
             Owner::Tenant(name) => drop(json.text(name, &api.tenant(owner))),
             Owner::Nested(outer, name) => {
                 let value = match resource.owner_value(api, self, owner) {
@@ -258,6 +263,11 @@ fn greeted(exchange: Exchange, api: &Api, identity: &Identity) -> Exchange {
         .text("refresh_token", &refresh)
         .text("token_type", "Bearer")
         .plain("expires_in", 3_600);
+    if api.tenants > 1 {
+        let mut user = Json::new();
+        user.text("id", &identity.subject).text("tenantId", &api.tenant(identity.user));
+        json.plain("user", user.end());
+    }
     exchange.answer(200, Body::json(json.end()))
 }
 

@@ -2,6 +2,7 @@
 
 use crate::attacks::{Attack, Scenario};
 use crate::crowd;
+use crate::honest;
 use crate::labels::Log;
 use crate::options::Options;
 use crate::people::{Arrivals, activity};
@@ -16,7 +17,7 @@ use std::io::{self, BufWriter};
 /// Exchanges of a visit, for the rate at which people come.
 const OF_A_VISIT: f64 = 17.0;
 /// Their part of all exchanges; the rest is staff and machines.
-const OF_PEOPLE: f64 = 0.86;
+const OF_PEOPLE: f64 = 0.86 * (1.0 - honest::SHARE);
 /// What is usual is known by then.
 const LEARNED: i64 = 26 * HOUR;
 
@@ -80,7 +81,10 @@ fn write(options: &Options) -> io::Result<String> {
     let log = Log::new(requests, file("labels.jsonl")?);
     let part = options.part.map_or("", |part| part.name());
     let tap = Tap::new(BufWriter::with_capacity(1 << 20, file("pcap")?))?;
-    let mut world = World::new(begin(options), mix(options.seed, number_of(part)), tap, log);
+    // A world of its own for each slice, so that what is honest is not counted over and over.
+    let seed = mix(mix(options.seed, number_of(part)), options.slice.0 as u64 - 1);
+    let mut world = World::new(begin(options), seed, tap, log);
+    world.part = options.part;
     let scenarios = options.scenarios();
     let mut schedule = Schedule::default();
     populate(&mut world, options, &scenarios);
@@ -89,7 +93,9 @@ fn write(options: &Options) -> io::Result<String> {
     }
     let bounded = options.attacks() || options.minutes > 0;
     let until = if bounded { begin(options) + span(options) } else { i64::MAX };
+    world.end = until;
     let most = if options.attacks() { u64::MAX } else { options.benign };
+    world.most = most;
     while world.exchanges < most && schedule.step(&mut world, until) {
         world.flush()?;
     }
@@ -116,7 +122,9 @@ fn populate(world: &mut World, options: &Options, scenarios: &[Scenario]) {
     if options.minutes == 0 {
         crowd::release(world, begin + span / 10 * 6);
     }
-    crowd::gather(world, daily);
+    crowd::gather(world, daily * (1.0 - honest::SHARE));
+    honest::gather(world, daily);
+    crowd::troubles(world, begin, span);
     // Of the hour, where there is no day to even it out.
     let hourly = if options.minutes > 0 { activity(begin) } else { 1.0 };
     let arrivals = Arrivals::new(world, daily * OF_PEOPLE / OF_A_VISIT / 24.0 / hourly);

@@ -1,6 +1,7 @@
 //! What holds at a moment: time, releases, created objects, and the way out of exchanges.
 
 use crate::apis::{Api, Auth, Reach, Resource, Subject};
+use crate::attacks::Part;
 use crate::exchange::Exchange;
 use crate::labels::{About, Log};
 use crate::values::{self, Person, mix, number_of};
@@ -27,6 +28,13 @@ pub(crate) trait Actor {
 pub(crate) struct World {
     pub(crate) now: i64,
     pub(crate) seed: u64,
+    /// Whose words and forms honest scenes take; all where none is said.
+    pub(crate) part: Option<Part>,
+    /// Nothing is said after this, nor more than so many exchanges.
+    pub(crate) end: i64,
+    pub(crate) most: u64,
+    /// Minutes in which something is wrong.
+    pub(crate) troubles: Vec<Trouble>,
     pub(crate) tap: Tap<BufWriter<File>>,
     pub(crate) log: Log,
     /// Actors that begin at a time.
@@ -47,6 +55,23 @@ pub(crate) struct Release {
     pub(crate) from: i64,
     pub(crate) until: i64,
     pub(crate) fields: &'static [(&'static str, crate::apis::Kind)],
+}
+
+/// From `from` to `until` something is wrong with a service, or with how it is seen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Trouble {
+    pub(crate) api: &'static str,
+    pub(crate) from: i64,
+    pub(crate) until: i64,
+    pub(crate) what: Wrong,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Wrong {
+    /// Every third call is answered 500 with a stack trace.
+    Down,
+    /// The mirror has what clients send, and no answer.
+    OneSided,
 }
 
 /// Who calls from where.
@@ -99,6 +124,10 @@ impl World {
         Self {
             now,
             seed,
+            part: None,
+            end: i64::MAX,
+            most: u64::MAX,
+            troubles: Vec::new(),
             tap,
             log,
             born: Vec::new(),
@@ -121,7 +150,7 @@ impl World {
 
     pub(crate) fn flush(&mut self) -> io::Result<()> {
         self.tap.flush(self.now)?;
-        self.log.flush()
+        self.log.flush(self.now)
     }
 
     pub(crate) fn spawn(&mut self, at: i64, actor: impl Actor + 'static) {
@@ -136,7 +165,12 @@ impl World {
         exchange: &Exchange,
         about: &About,
     ) -> i64 {
+        if self.now.max(client.busy) > self.end || self.exchanges >= self.most {
+            return client.busy;
+        }
         let at = self.connect(client, api);
+        let troubled = self.troubled(api, exchange, about, at);
+        let exchange = troubled.as_ref().unwrap_or(exchange);
         let heads = heads(client, api, exchange, at / SECOND);
         let own = client.links.iter_mut().find(|(name, _)| *name == api.name);
         let Some((_, link)) = own else { return at };
@@ -146,6 +180,26 @@ impl World {
         self.exchanges += 1;
         self.log.request(at, client, port, api, exchange, about);
         client.busy
+    }
+
+    /// What comes of an exchange that is no attack, where something is wrong at that time.
+    fn troubled(&self, api: &Api, exchange: &Exchange, about: &About, at: i64) -> Option<Exchange> {
+        let hash = mix(at as u64, self.seed);
+        let wrong = |what| {
+            let hit = |trouble: &&Trouble| trouble.what == what && trouble.api == api.name;
+            self.troubles.iter().filter(hit).any(|trouble| (trouble.from..trouble.until).contains(&at))
+        };
+        // HPACK's table would be lost with an answer, and all that follows with it.
+        let plain = !api.http2 && exchange.raw.is_none() && about.attack.is_none();
+        if plain && (wrong(Wrong::OneSided) || exchange.target == api.login && hash.is_multiple_of(90)) {
+            return Some(Exchange { unseen: true, ..exchange.clone() });
+        }
+        if plain && about.what != "health-check" && hash.is_multiple_of(3) && wrong(Wrong::Down) {
+            const TRACE: &str = r#"{"status":500,"error":"Internal Server Error","trace":"java.sql.SQLTransientConnectionException: pool - Connection is not available\n\tat com.zaxxer.hikari.pool.HikariPool.getConnection(HikariPool.java:197)\n\tat com.example.Api.load(Api.java:51)"}"#;
+            let down = Exchange { persons: Vec::new(), answer_headers: Vec::new(), ..exchange.clone() };
+            return Some(down.answer(500, crate::exchange::Body::json(TRACE)).takes(2 * SECOND));
+        }
+        None
     }
 
     /// Makes sure of a connection that is fresh enough; returns when the client may send.

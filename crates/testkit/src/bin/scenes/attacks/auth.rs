@@ -54,7 +54,8 @@ pub(crate) static LOGGED_OUT: Kind = Kind {
         attack.sign_in(world);
         for client in &mut attack.clients {
             let out = Exchange::ask("POST", people::logout_path(attack.api));
-            world.say(client, attack.api, &out, &About::benign("attacker-login"));
+            let about = About { what: "attacker-login", attack: Some(attack.id.clone()) };
+            world.say(client, attack.api, &out, &about);
         }
     },
     step: |attack, world| own_things(attack, world, (401, "session_ended")),
@@ -354,7 +355,7 @@ fn log_in_with(
 ) {
     let identity = (right && attack.scenario.success).then(|| world.identity(attack.api, victim));
     let exchange = world.login(attack.api, login, password, identity.as_ref());
-    attack.users.insert(login.to_owned());
+    attack.victims.insert(login.to_owned());
     attack.say(world, &exchange);
     if identity.is_some() && attack.api.auth != Auth::Key {
         let turn = attack.turn();

@@ -95,6 +95,7 @@ pub(crate) static KINDS: &[&Kind] = &[
     &objects::BOLA_ENUM,
     &objects::BOLA_UNOWNED,
     &objects::BOLA_TENANT,
+    &objects::BOLA_COLLEAGUES,
     &objects::BOLA_GRAPHQL,
     &objects::BOLA_GRPC,
     &objects::DENIED_PROBES,
@@ -208,7 +209,13 @@ pub(crate) struct Attack {
     /// Distinct users whose records came back.
     persons: BTreeSet<u32>,
     actors: BTreeSet<String>,
+    /// Whom its own accounts are called by.
     users: BTreeSet<String>,
+    /// Accounts that it has by right: others that it acts as are victims.
+    own: BTreeSet<u32>,
+    victims: BTreeSet<String>,
+    /// Methods with paths, where ids stand as `*`.
+    places: BTreeSet<String>,
     statuses: BTreeMap<u16, usize>,
     paths: BTreeSet<u64>,
     requests: usize,
@@ -241,6 +248,9 @@ impl Attack {
             persons: BTreeSet::new(),
             actors: BTreeSet::new(),
             users: BTreeSet::new(),
+            own: BTreeSet::new(),
+            victims: BTreeSet::new(),
+            places: BTreeSet::new(),
             statuses: BTreeMap::new(),
             paths: BTreeSet::new(),
             requests: 0,
@@ -251,6 +261,10 @@ impl Attack {
         let addresses = if scenario.intensity == Intensity::Distributed { 24 } else { 1 };
         let agent = choose(AGENTS, number >> 13);
         attack.clients = (0..addresses).map(|_| Client::new(attack.address(), agent)).collect();
+        // Now and then somebody in an office where honest people sit.
+        if addresses == 1 && mix(number, 5).is_multiple_of(8) {
+            attack.clients[0].ip = [198, 18, 7, 1 + (number % 3) as u8];
+        }
         attack
     }
 
@@ -308,7 +322,12 @@ impl Attack {
         self.ended = world.say(client, api, exchange, &about);
         self.actors.insert(client.address());
         if let Some(identity) = client.identity.as_ref().filter(|_| !exchange.anonymous) {
-            self.users.extend([identity.login.clone(), identity.subject.clone()]);
+            let own = self.own.contains(&identity.user);
+            let names = if own { &mut self.users } else { &mut self.victims };
+            names.extend([identity.login.clone(), identity.subject.clone()]);
+        }
+        if self.places.len() < 40 {
+            self.places.insert(place(exchange));
         }
         self.persons.extend(&exchange.persons);
         *self.statuses.entry(exchange.status).or_default() += 1;
@@ -339,14 +358,16 @@ impl Attack {
         let mut shared = None;
         for (place, user) in (0..self.clients.len()).zip(first..) {
             let identity = shared.clone().unwrap_or_else(|| world.identity(api, user));
+            self.own.insert(identity.user);
             let fresh = !alone || shared.is_none();
             let client = &mut self.clients[place];
             if fresh && api.auth != Auth::Key {
                 let login = world.login(api, &identity.login, &world.password(api, user), Some(&identity));
-                world.say(client, api, &login, &About::benign("attacker-login"));
+                let about = About { what: "attacker-login", attack: Some(self.id.clone()) };
+                world.say(client, api, &login, &about);
                 client.identity = Some(identity.clone());
                 let me = world.me(api, user);
-                world.say(client, api, &me, &About::benign("attacker-login"));
+                world.say(client, api, &me, &about);
             }
             client.identity = Some(identity.clone());
             shared = alone.then_some(identity);
@@ -393,8 +414,6 @@ impl Attack {
             self.statuses.iter().map(|(status, count)| format!("{}:{count}", quoted(&status.to_string())));
         let intensity =
             format!(r#"{{"requests":{},"per_minute":{:.3}}}"#, self.requests, self.requests as f64 / minutes);
-        let none = BTreeSet::new();
-        let (actors, users) = if self.nobody { (&none, &none) } else { (&self.actors, &self.users) };
         let mut line = Json::new();
         line.text("id", &self.id)
             .text("kind", kind.name)
@@ -407,8 +426,11 @@ impl Attack {
             .plain("hard", self.scenario.intensity != Intensity::Fast)
             .plain("start", seconds(begun))
             .plain("end", seconds(self.ended))
-            .texts("actor_ips", actors.iter().map(String::as_str))
-            .texts("actor_users", users.iter().map(String::as_str))
+            .plain("actors_known", !self.nobody)
+            .texts("actor_ips", self.actors.iter().map(String::as_str))
+            .texts("actor_users", self.users.iter().map(String::as_str))
+            .texts("victims", self.victims.iter().map(String::as_str))
+            .texts("places", self.places.iter().map(String::as_str))
             .plain("requests", self.requests)
             .plain("distinct_paths", self.paths.len())
             .plain("statuses", format_args!("{{{}}}", statuses.collect::<Vec<_>>().join(",")))
@@ -417,6 +439,15 @@ impl Attack {
             line.plain("persons", self.persons.len());
         }
         line.end()
+    }
+}
+
+/// Method and path of an exchange, without the object's id.
+fn place(exchange: &Exchange) -> String {
+    let path = exchange.target.split('?').next().unwrap_or_default();
+    match path.rsplit_once('/').filter(|_| exchange.object.is_some() && exchange.grpc_status.is_none()) {
+        Some((before, _)) => format!("{} {before}/*", exchange.method),
+        None => format!("{} {path}", exchange.method),
     }
 }
 

@@ -107,6 +107,23 @@ pub(crate) static BOLA_TENANT: Kind = Kind {
     ..BOLA_READ
 };
 
+pub(crate) static BOLA_COLLEAGUES: Kind = Kind {
+    name: "bola_colleagues",
+    says: "reads payslips of others of its own tenant, whose name every object and the login carry",
+    step: |attack, world| {
+        let (payslips, tenants) = (SAAS.resource("payslips"), SAAS.tenants);
+        let tenant = attack.user() % tenants;
+        let mates = (SAAS.users - 1 - tenant) / tenants + 1;
+        let mate = |from: u32| tenant + tenants * (from % mates);
+        let first = attack.scenario.number() as u32 % mates + attack.nth as u32;
+        let other = if mate(first) == attack.user() { mate(first + 1) } else { mate(first) };
+        let object = SAAS.object_of(payslips, other, attack.nth as u32 / mates);
+        let exchange = world.get(&SAAS, payslips, object);
+        attack.say_either(world, exchange, (403, "forbidden"));
+    },
+    ..BOLA_TENANT
+};
+
 pub(crate) static BOLA_GRAPHQL: Kind = Kind {
     name: "bola_graphql",
     owasp: "API1",
@@ -189,6 +206,7 @@ pub(crate) static EXFILTRATION: Kind = Kind {
         attack.mark = attack.random.next() % 4_000;
         let user = first + attack.random.below(attack.api.staff as usize) as u32;
         let identity = world.identity(attack.api, user);
+        attack.own.insert(user);
         for client in &mut attack.clients {
             client.identity = Some(identity.clone());
         }
