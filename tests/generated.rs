@@ -1,7 +1,7 @@
 //! Pages that are made from the registries: what they say is what the build knows.
 
 use std::fmt::Write;
-use tapwire_detect::{DETECTORS, POLICIES, policies};
+use tapwire_detect::{DETECTORS, Needs, POLICIES, policies};
 use tapwire_inspect::classes::DATA_CLASSES;
 use tapwire_inspect::{PAYLOADS, STYLES};
 use tapwire_inventory::kpis::{KPIS, Span};
@@ -31,6 +31,11 @@ fn page_of_policies_is_up_to_date() {
 #[test]
 fn page_of_detectors_is_up_to_date() {
     up_to_date("docs/detectors.md", &detectors());
+}
+
+#[test]
+fn page_of_rules_is_up_to_date() {
+    up_to_date("docs/rules.md", &rule_fields());
 }
 
 #[test]
@@ -86,6 +91,7 @@ fn detectors() -> String {
             ("severity", detector.severity.to_owned()),
             ("keeps a state for each", detector.scope.name().to_owned()),
             ("warm-up", detector.warm_up.to_owned()),
+            ("needs", needs(&detector.needs)),
             ("not judged when", detector.unjudged.to_owned()),
         ] {
             writeln!(page, "| {name} | {} |", cell(&value)).expect("text");
@@ -97,6 +103,13 @@ fn detectors() -> String {
     }
     page.push('\n');
     page
+}
+
+fn needs(needs: &Needs) -> String {
+    match needs.least {
+        0 => "nothing: it judges from the first call on".to_owned(),
+        least => format!("{least} {}", needs.of),
+    }
 }
 
 fn policy_tables() -> String {
@@ -111,6 +124,17 @@ fn policy_tables() -> String {
     page.push_str("\n## Fields of endpoints\n\n| field | holds | what it means |\n|---|---|---|\n");
     for field in policies::FIELDS {
         writeln!(page, "| `{}` | {} | {} |", field.name, field.kind.name(), cell(field.doc)).expect("text");
+    }
+    page.push('\n');
+    page
+}
+
+fn rule_fields() -> String {
+    let mut page = String::from("\n| field | rules of | holds | what it means |\n|---|---|---|---|\n");
+    for field in tapwire_rules::FIELDS {
+        let (name, kind, meaning) = (field.name, field.kind.name(), cell(field.doc));
+        let of = field.taxonomies.iter().map(|one| one.name()).collect::<Vec<_>>().join(", ");
+        writeln!(page, "| `{name}` | {of} | {kind} | {meaning} |").expect("text");
     }
     page.push('\n');
     page

@@ -139,7 +139,10 @@ const LAWS: &[(&[&str], &[&str])] = &[
         &["/analyst/exchanges"],
         &["/analyst/reported", "/analyst/filtered", "/analyst/shed", "/analyst/beyond_limit"],
     ),
-    (&["/sinks/0/accepted"], &["/sinks/0/delivered", "/sinks/0/dropped"]),
+    (
+        &["/sinks/0/accepted", "/sinks/0/resumed"],
+        &["/sinks/0/delivered", "/sinks/0/dropped", "/sinks/0/kept"],
+    ),
 ];
 
 #[test]

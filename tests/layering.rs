@@ -18,10 +18,14 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("expr", &[]),
     ("detect", &["wire", "flow", "protocol", "inspect", "inventory", "expr"]),
     ("event", &["wire", "flow", "protocol", "inspect", "openapi", "inventory", "detect", "expr"]),
+    // Beside what renders: a finding of a rule says of it what events need.
+    ("rules", &["wire", "flow", "protocol", "inspect", "inventory", "detect", "expr", "event"]),
     ("capture", &["wire"]),
     ("store", &[]),
-    ("sink", &[]),
+    // What waits for a receiver is kept on disk.
+    ("sink", &["store"]),
     ("keys", &[]),
+    ("console", &[]),
     (
         "pipeline",
         &[
@@ -52,11 +56,13 @@ const ARROWS: &[(&str, &[&str])] = &[
             "detect",
             "expr",
             "event",
+            "rules",
             "capture",
             "store",
             "sink",
             "keys",
             "pipeline",
+            "console",
         ],
     ),
     // Nothing but tests may use it: see `testkit_is_a_dev_dependency_only`.
@@ -83,12 +89,13 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// Crates that see only data: no clock, threads, sockets, files, environment or global state.
 const PURE: &[&str] =
-    &["wire", "flow", "protocol", "inspect", "openapi", "inventory", "detect", "expr", "event"];
+    &["wire", "flow", "protocol", "inspect", "openapi", "inventory", "detect", "expr", "event", "rules"];
 
 /// Outside crates that give a power, each with the crates that may have it.
 const POWERS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
-    ("tokio", &["sink"]),
+    ("tokio", &["sink", "console"]),
+    ("axum", &["console"]),
     ("tokio-rustls", &["sink"]),
     ("hyper", &["sink"]),
     ("hyper-util", &["sink"]),
@@ -98,6 +105,9 @@ const POWERS: &[(&str, &[&str])] = &[
     ("toml", &["sensor"]),
     ("mimalloc", &["sensor"]),
     ("ring", &["store", "protocol"]),
+    ("rsigma-eval", &["rules"]),
+    ("rsigma-parser", &["rules"]),
+    ("yaml_serde", &["rules"]),
 ];
 
 /// Paths that a pure crate may not name, each with what to do instead.

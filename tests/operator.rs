@@ -293,6 +293,7 @@ fn the_sensors_own_events_of_a_capture_come_when_they_are_asked_for() {
     let mut codes: Vec<_> =
         events.iter().filter_map(|event| event.pointer("/metadata/event_code")?.as_str()).collect();
     assert_eq!(codes.pop(), Some("sensor.summary"), "the run's own last event");
+    assert_eq!(codes.pop(), Some("sensor.not-judged"), "before it, which detectors could not judge");
     assert!(!codes.is_empty() && codes.iter().all(|code| *code == "sensor.coverage"), "{codes:?}");
     let usual = replay(&[&capture(), "--events", "-"]).ok("replay").events();
     assert!(usual.iter().all(|event| event.pointer("/metadata/event_code").is_none()));

@@ -352,8 +352,10 @@ fn what_cannot_be_used_is_set_aside_and_said() {
     }
     for (number, (bytes, _)) in (1..).zip(&cases) {
         fs::write(&file, bytes).expect("it can be written");
-        // What detectors told before, they do not tell again.
-        fs::remove_file(data.state("detectors")).expect("it was written");
+        // What was told before is not told again.
+        for told in ["detectors", "incidents"] {
+            fs::remove_file(data.state(told)).expect("it was written");
+        }
         let read = Tapwire::new(["inventory"]).arg("--data", data.path()).run();
         assert_eq!(read.code, Some(2), "{}", read.stderr);
         assert!(read.stderr.contains("state/inventory: ") && file.exists(), "{}", read.stderr);
@@ -387,7 +389,7 @@ fn the_state_of_another_token_key_is_set_aside() {
     let ran = data.replay(&[&demo.path()], &["--token-key".into(), key.clone()]).ok("another key");
     let told: Vec<&str> =
         ran.stderr.lines().filter(|line| line.contains("another token key; set aside")).collect();
-    assert_eq!(told.len(), 3, "inventory, detectors and policies: {}", ran.stderr);
+    assert_eq!(told.len(), 4, "inventory, detectors, incidents and policies: {}", ran.stderr);
     let read = Tapwire::new(["inventory", "--json"]).arg("--data", data.path()).run();
     assert!(read.code == Some(2) && read.stderr.contains("with another token key"), "{}", read.stderr);
     let given = Tapwire::new(["inventory", "--json", "--token-key", &key]).arg("--data", data.path()).run();

@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import platform
+import re
 import shutil
 import statistics
 import struct
@@ -64,7 +65,8 @@ def tshark_tool(options):
 def tools(options):
     found = []
     if shutil.which("tcpdump"):
-        command = ["tcpdump", "-r", options.capture, "-w", "/dev/null"]
+        # As root it would give the file it writes away to the user it becomes.
+        command = ["tcpdump", "-Z", "root", "-r", options.capture, "-w", "/dev/null"]
         found.append(Tool("tcpdump to /dev/null", command, None, None, 1.0))
     if shutil.which("suricata"):
         found.append(suricata_tool(options))
@@ -177,6 +179,15 @@ def stages(cpu, exchanges):
     return {name: round((spent(more) - spent(less)) / exchanges * 1e6, 2) for name, more, less in STAGES}
 
 
+def paces(options):
+    """Nanoseconds an exchange takes in each stage behind the parsers, as one run on one thread times them itself."""
+    tool = tapwire_tool(options, "tapwire paced", "--analysis", "on", "--threads", "0", events="null://")
+    command = [word for word in tool.command if word != "-q"] + ["-v"]
+    done = subprocess.run([str(word) for word in command], capture_output=True, text=True, check=True)
+    found = re.findall(r"^ *(\w+) +(\d+) ns$", done.stdout + done.stderr, re.MULTILINE)
+    return {stage: int(nanos) for stage, nanos in found}
+
+
 def machine():
     model = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "")
     return {
@@ -219,6 +230,9 @@ def main():
     result["stages_us"] = stages(cpu, exchanges)
     for name, micros in result["stages_us"].items():
         print(f"{name:36} {micros:>6.2f} us of CPU an exchange")
+    result["paces_ns"] = paces(options)
+    for name, nanos in result["paces_ns"].items():
+        print(f"{'of that ' + name:36} {nanos / 1_000:>6.2f} us an exchange on one thread, one of 64 timed")
     if "suricata eve" in cpu:
         result["suricata_to_analysis_cpu"] = round(cpu["suricata eve"] / cpu["tapwire analysis null"], 2)
         print(f"Suricata's EVE log takes {result['suricata_to_analysis_cpu']} times the CPU of tapwire's analysis")

@@ -9,14 +9,8 @@ import score
 
 WINDOW = 300
 OBJECTS = 50
-# What is counted, above which number in five minutes, and what it is then called.
-LIMITS = {
-    "failed-logins": (10, "brute stuffing spray login-failure"),
-    "refusals": (20, "denied probe bola unauth"),
-    "missing": (30, "recon scan probe enumerat"),
-    "sign-ups": (10, "signup registration"),
-    "requests": (300, "bot scrap resource walk"),
-}
+# What is counted, and above which number in five minutes; `families.json` says which kinds each stands for.
+LIMITS = {"failed-logins": 10, "refusals": 20, "missing": 30, "sign-ups": 10, "requests": 300}
 LOGINS = ("/login", "/session")
 SIGN_UPS = ("/api/v1/users", "/api/customers", "/v2/patients", "/v1/signups")
 
@@ -43,13 +37,13 @@ class Alarms:
     def __init__(self):
         self.open, self.all = {}, []
 
-    def add(self, rule, called, address, start, now):
+    def add(self, rule, address, start, now):
         last = self.open.get((rule, address))
         if last and now - last.end < 1800:
             last.end = now
             return
         number = f"{rule}-{len(self.all)}"
-        self.open[rule, address] = score.Finding(number, rule, called, {address}, start, now)
+        self.open[rule, address] = score.Finding(number, rule, start, now, addresses={address})
         self.all.append(self.open[rule, address])
 
 
@@ -62,13 +56,12 @@ def run(rows):
         if row.get("object"):
             count_objects(counting, seen[address], row["object"], address, now)
         for name in what(row):
-            limit, called = LIMITS[name]
             times = events[name, address]
             times.append(now)
             while now - times[0] > WINDOW:
                 times.popleft()
-            if len(times) > limit:
-                thresholds.add(name, called, address, times[0], now)
+            if len(times) > LIMITS[name]:
+                thresholds.add(name, address, times[0], now)
     return Rules(counting.all, thresholds.all, benign)
 
 
@@ -77,4 +70,4 @@ def count_objects(alarms, window, thing, address, now):
     while now - window[0][0] > WINDOW:
         window.popleft()
     if len(window) > OBJECTS and len({thing for _, thing in window}) > OBJECTS:
-        alarms.add("distinct-objects", "bola enumerat scrap walk", address, window[0][0], now)
+        alarms.add("distinct-objects", address, window[0][0], now)

@@ -1,0 +1,191 @@
+//! Incidents through the real binary: as events, as stored, as a story; muted, judged by people, and over a restart.
+
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+use tapwire_testkit::{Conversation, Turn};
+use tapwire_tests::{Fixture, Ran, Tapwire, fixtures, token_key};
+
+fn fixture() -> Fixture {
+    let found = fixtures().into_iter().find(|fixture| fixture.name == "credentials-in-url");
+    found.expect("the fixture is in the tree")
+}
+
+fn text(ran: &Ran) -> String {
+    String::from_utf8(ran.stdout.clone()).expect("UTF-8")
+}
+
+/// A data directory with what a replay of the fixture leaves there.
+fn kept() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let _key = token_key(folder.path());
+    let _ = replay(folder.path(), &[]).ok("replay");
+    folder
+}
+
+fn replay(data: &Path, more: &[&str]) -> Ran {
+    let options = ["--events", "/dev/null", "--json", "--data"];
+    Tapwire::new(["replay".as_ref(), fixture().path().as_os_str()])
+        .args(options)
+        .args([data])
+        .args(more)
+        .run()
+}
+
+fn told(command: &[&str], data: &Path) -> Ran {
+    Tapwire::new(command).args(["--data".as_ref(), data.as_os_str()]).run()
+}
+
+fn uids(events: &[Value]) -> Vec<&str> {
+    let mut uids: Vec<&str> = events.iter().filter_map(|event| event["uid"].as_str()).collect();
+    uids.sort_unstable();
+    uids
+}
+
+#[test]
+fn what_was_stored_is_what_captures_tell() {
+    let data = kept();
+    for command in ["findings", "incidents"] {
+        let stored = told(&[command, "--json"], data.path()).ok(command).events();
+        let capture = Tapwire::new([command, "--json"]).args([fixture().path()]).run().ok(command).events();
+        assert!(stored.len() > 1 && uids(&stored) == uids(&capture), "{command}: {stored:?} {capture:?}");
+    }
+}
+
+#[test]
+fn only_incidents_are_told_alone_and_once_each() {
+    let events = Tapwire::replay(&fixture())
+        .args(["--events", "-", "--only", "incidents"])
+        .run()
+        .ok("replay")
+        .events();
+    assert!(events.len() > 1 && events.iter().all(|event| event["class_uid"] == 2005));
+    let mut uids: Vec<&str> = events.iter().filter_map(|event| event["metadata"]["uid"].as_str()).collect();
+    uids.sort_unstable();
+    uids.dedup();
+    assert_eq!(uids.len(), events.len());
+}
+
+#[test]
+fn an_incident_is_shown_as_a_story() {
+    let data = kept();
+    let incidents = told(&["incidents", "--json"], data.path()).ok("incidents").events();
+    let uid = incidents[0]["uid"].as_str().expect("an uid");
+    let page = text(&told(&["show", &uid[..12]], data.path()).ok("show"));
+    let at = |text: &str| page.find(text).unwrap_or_else(|| panic!("\"{text}\" is missing in\n{page}"));
+    let groups = ["Incident ", "Who", "Where", "Timeline", "What to do"].map(at);
+    assert!(groups.is_sorted() && page.contains(uid), "{page}");
+    at("Credentials in the URL");
+}
+
+#[test]
+fn a_mute_keeps_findings_back_until_it_ends() {
+    let muted = |until: &str| {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let config = folder.path().join("tapwire.toml");
+        let mute = format!(
+            "[[mute]]\nwhere = \"detector == 'credentials-in-url'\"\nuntil = {until}\nwhy = \"known\"\n"
+        );
+        fs::write(&config, mute).expect("a file");
+        let config = config.display().to_string();
+        replay(&folder.path().join("data"), &["--config", &config]).ok("replay").events().remove(0)
+    };
+    let (kept_back, told) = (muted("2099-01-31"), muted("2020-01-31"));
+    assert_eq!(kept_back["incidents"].as_array().map(Vec::len), Some(0));
+    let count = kept_back["findings_muted"].as_u64().expect("a count");
+    assert!(count > 1 && kept_back["mutes"][0]["muted"] == count);
+    assert!(told["incidents"].as_array().is_some_and(|all| all.len() > 1));
+    assert!(told["mutes"][0]["told_again"].as_u64() >= Some(count) && told["findings_muted"] == 0);
+}
+
+#[test]
+fn what_people_say_is_kept_and_counted() {
+    let data = kept();
+    let incidents = told(&["incidents", "--json"], data.path()).ok("incidents").events();
+    let say = |at: usize, verdict: &str| {
+        let uid = incidents[at]["uid"].as_str().expect("an uid");
+        let _ = told(&["feedback", uid, verdict, "--why", "looked at it"], data.path()).ok("feedback");
+    };
+    [(0, "false"), (0, "true"), (1, "false"), (2, "benign")]
+        .into_iter()
+        .for_each(|(at, verdict)| say(at, verdict));
+    let summary = replay(data.path(), &[]).ok("replay").events().remove(0);
+    assert_eq!(summary["feedback"], serde_json::json!({"true": 1, "false": 1, "benign": 1}));
+    let kpis = told(&["kpis", "--json"], data.path()).ok("kpis").events();
+    let precision =
+        kpis.iter().find(|kpi| kpi["name"] == "incident-precision" || kpi["kpi"] == "incident-precision");
+    assert!(precision.is_some_and(|kpi| kpi.to_string().contains("\"denominator\":3")), "{precision:?}");
+    let unknown = told(&["feedback", "00000000", "true"], data.path());
+    assert!(unknown.code == Some(2) && unknown.stderr.contains("00000000"), "{}", unknown.stderr);
+}
+
+#[test]
+fn incidents_go_on_after_a_restart_and_damage_is_said() {
+    let data = kept();
+    let before = told(&["incidents", "--json"], data.path()).ok("incidents").events();
+    let again = replay(data.path(), &[]).ok("replay").events().remove(0);
+    // The same calls a second time say nothing new: whatever detectors told is known, and so are incidents.
+    assert_eq!(again["findings"].as_array().map(Vec::len), Some(0), "{again}");
+    let after = told(&["incidents", "--json"], data.path()).ok("incidents").events();
+    assert_eq!(uids(&before), uids(&after));
+    let state = data.path().join("state/incidents");
+    let mut bytes = fs::read(&state).expect("the checkpoint");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&state, bytes).expect("it can be written");
+    let damaged = replay(data.path(), &[]).ok("replay");
+    assert!(damaged.stderr.contains("state/incidents.damaged-1"), "{}", damaged.stderr);
+}
+
+/// A capture in which somebody reads so many patients, a hundred at a time.
+fn leak(path: &Path, persons: u32) {
+    let page = |begin: u32| {
+        let one = |number: u32| format!("{{\"id\":{number},\"email\":\"patient{number}@example.org\"}}");
+        let all: Vec<String> = (begin..persons.min(begin + 100)).map(one).collect();
+        let body = format!("[{}]", all.join(","));
+        Turn {
+            request: format!(
+                "GET /patients?page={begin} HTTP/1.1\r\nHost: clinic.test\r\nX-Api-Key: k-17-thief\r\n\r\n"
+            )
+            .into_bytes(),
+            response: format!(
+                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes(),
+        }
+    };
+    let turns: Vec<Turn> = (0..persons).step_by(100).map(page).collect();
+    let file = std::io::BufWriter::new(fs::File::create(path).expect("a file"));
+    Conversation::new(turns, 1)
+        .play()
+        .write_pcap(file, tapwire_capture::ByteOrder::Little, tapwire_capture::Resolution::Nanoseconds)
+        .expect("it can be written");
+}
+
+#[test]
+fn planted_leaks_are_counted_in_captures() {
+    for persons in [100, 9_999, 10_000] {
+        let folder = tempfile::tempdir().expect("a temporary folder");
+        let capture = folder.path().join("leak.pcap");
+        leak(&capture, persons);
+        let key = token_key(folder.path()).display().to_string();
+        let callers = Tapwire::new(["callers", "--json", "--token-key", &key])
+            .args([&capture])
+            .run()
+            .ok("callers")
+            .events();
+        let name = callers[0]["principal"].as_str().expect("a name");
+        let (_, token) = name.split_once('~').expect("a kind and a token");
+        let asked = format!("tok:{token}");
+        let left =
+            Tapwire::new(["blast-radius", &asked, "--json", "--token-key", &key]).args([&capture]).run();
+        let left = left.ok("blast-radius").events().remove(0);
+        assert_eq!((&left["persons"], &left["exact"]), (&persons.into(), &true.into()), "{left}");
+        assert_eq!(
+            (&left["unread_answers"], &left["unseen_persons_at_most"]),
+            (&0.into(), &0.into()),
+            "{left}"
+        );
+    }
+}
