@@ -18,7 +18,7 @@ mod tests;
 use crate::{StoreError, files};
 use mark::Mark;
 use record::{HEADER, Header, LONGEST};
-use segment::{SUFFIX, Segment};
+use segment::{SUFFIX, Segment, first_lines};
 use std::collections::VecDeque;
 use std::fs::{self, File};
 use std::io;
@@ -384,7 +384,7 @@ impl Spool {
             return None;
         }
         if read > 0 {
-            let skipped = memchr_nth(&lines, read);
+            let skipped = first_lines(&lines, read);
             lines.drain(..skipped);
         }
         let events = header.events.saturating_sub(read);
@@ -518,13 +518,6 @@ fn next_record(segment: &Segment, mut at: u64, cursor: u64) -> io::Result<Next> 
             None => Next::Damaged { from: header.size(), entry: behind },
         });
     }
-}
-
-/// Bytes of the first `count` lines.
-fn memchr_nth(lines: &[u8], count: u64) -> usize {
-    let ends = lines.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
-    let count = usize::try_from(count).unwrap_or(usize::MAX);
-    ends.take(count).last().map_or(0, |(at, _)| at + 1)
 }
 
 /// The segments of a directory, oldest first; what a kill left unfinished is removed.

@@ -60,7 +60,8 @@ impl Segment {
             holes.events += header.offset.saturating_sub(end);
             end = header.end().max(end);
             at = place + header.size();
-            self.counts(&header, from);
+            let bytes = self.bytes_behind(place, &header, from)?;
+            self.counts(&header, from, bytes);
         }
         self.end = end;
         Ok(holes)
@@ -79,13 +80,20 @@ impl Segment {
         Ok(whole)
     }
 
-    fn counts(&mut self, header: &Header, from: u64) {
+    fn counts(&mut self, header: &Header, from: u64, bytes: u64) {
         let read = from.saturating_sub(header.offset).min(header.events);
         if let (false, Some(unread)) = (header.dropped, self.unread.get_mut(header.rank.index())) {
-            let left = header.events - read;
-            // The lines of a record are taken as equally long where some of them were read.
-            let bytes = u64::from(header.length) * left / header.events.max(1);
-            unread.add(Amount { events: left, bytes });
+            unread.add(Amount { events: header.events - read, bytes });
+        }
+    }
+
+    /// Bytes of a record's lines from `from` on. Only of a record that was read in part are the lines looked at.
+    fn bytes_behind(&self, at: u64, header: &Header, from: u64) -> io::Result<u64> {
+        let length = u64::from(header.length);
+        match from.saturating_sub(header.offset) {
+            0 => Ok(length),
+            read if read >= header.events => Ok(0),
+            read => Ok(self.lines(at, header)?.map_or(length, |lines| length - first_lines(&lines, read) as u64)),
         }
     }
 
@@ -155,7 +163,7 @@ impl Segment {
         }
         self.length += header.size();
         self.end = header.end();
-        self.counts(&header, header.offset);
+        self.counts(&header, header.offset, header.length.into());
         Ok(())
     }
 
@@ -223,4 +231,11 @@ impl Segment {
 fn joined(note: Option<Header>, more: &Header) -> Header {
     let first = note.map_or(more.offset, |note| note.offset);
     Header::of_dropped(first, more.end() - first)
+}
+
+/// Bytes of the first `count` lines.
+pub(super) fn first_lines(lines: &[u8], count: u64) -> usize {
+    let ends = lines.iter().enumerate().filter(|(_, byte)| **byte == b'\n');
+    let count = usize::try_from(count).unwrap_or(usize::MAX);
+    ends.take(count).last().map_or(0, |(at, _)| at + 1)
 }

@@ -41,6 +41,23 @@ fn rest(spool: &mut Spool) -> Vec<u64> {
 }
 
 #[test]
+fn of_a_record_that_was_taken_in_part_the_rest_is_counted_to_the_byte() {
+    let dir = tempfile::tempdir().unwrap();
+    let text: Vec<String> = (0..9).map(|n| format!("{}\n", "x".repeat(n * n))).collect();
+    for taken in 0..=9 {
+        let _gone = std::fs::remove_dir_all(dir.path());
+        std::fs::create_dir_all(dir.path()).unwrap();
+        let mut spool = open(dir.path(), MIB);
+        spool.append(Rank::LOWEST, 9, text.concat().as_bytes()).unwrap();
+        assert_eq!(spool.read().unwrap().unwrap().events, 9);
+        spool.acknowledge(taken as u64).unwrap();
+        drop(spool);
+        let left = text[taken..].concat().len() as u64;
+        assert_eq!(open(dir.path(), MIB).unread(), Amount { events: 9 - taken as u64, bytes: left });
+    }
+}
+
+#[test]
 fn what_is_taken_is_read_in_order_and_again_until_it_is_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
     let mut spool = open(dir.path(), MIB);
