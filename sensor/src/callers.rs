@@ -140,7 +140,7 @@ fn agents(families: &[AgentFamily]) -> Vec<String> {
 }
 
 /// As `--where principal == …` takes it.
-fn name(principal: &Principal) -> String {
+pub(crate) fn name(principal: &Principal) -> String {
     format!("{}~{}", principal.kind.name(), digits(principal.token))
 }
 
@@ -185,7 +185,7 @@ pub(crate) fn object(inventory: &Inventory, caller: &KnownCaller, redactor: &mut
     })
 }
 
-fn session_object(session: &KnownSession) -> Value {
+pub(crate) fn session_object(session: &KnownSession) -> Value {
     let time = |at: Option<Timestamp>| at.map(rfc3339);
     json!({
         "session": digits(session.token),

@@ -22,6 +22,7 @@ pub(crate) fn router() -> Router<Shelf> {
         .route("/findings", get(findings))
         .route("/postures", get(postures))
         .route("/callers", get(callers))
+        .route("/callers/{name}", get(caller))
         .route("/flows", get(flows))
         .route("/figures", get(figures))
         .route("/counters", get(counters))
@@ -84,6 +85,13 @@ async fn postures(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value
 
 async fn callers(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
     rows(books.snapshot().callers.iter(), columns::CALLERS, asked)
+}
+
+async fn caller(State(books): State<Shelf>, Path(name): Path<String>) -> Response {
+    match books.caller(&name) {
+        Some(whole) => Json(whole).into_response(),
+        None => missing("there is no caller of that name"),
+    }
 }
 
 async fn flows(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {

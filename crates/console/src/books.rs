@@ -12,6 +12,9 @@ pub trait Books: Send + Sync {
     /// One endpoint with its schemas, parameters and scores, as `tapwire inventory --json` writes it.
     fn endpoint(&self, id: &str) -> Option<Value>;
 
+    /// One caller with its sessions, as `tapwire callers --json` writes them; `None` where nobody of that name called.
+    fn caller(&self, name: &str) -> Option<Value>;
+
     /// The OpenAPI 3.1 description of a service, as `tapwire openapi` writes it.
     fn openapi(&self, service: &str) -> Option<String>;
 }

@@ -34,7 +34,7 @@ pub(crate) fn line(values: &[Option<f64>]) -> Markup {
     }
 }
 
-/// Calls a day as columns, each with its date and number.
+/// Calls a day as columns, each with its date and number, on an axis that is told in words.
 #[allow(clippy::cast_precision_loss, reason = "the height of a column")]
 pub(crate) fn days(days: &[(String, u64)]) -> Markup {
     let top = days.iter().map(|(_, calls)| *calls).max().unwrap_or(0).max(1);
@@ -42,15 +42,135 @@ pub(crate) fn days(days: &[(String, u64)]) -> Markup {
     let width = 600.0 / days.len().max(1) as f64;
     let label = format!("Calls a day, at most {}", count(top));
     html! {
-        svg.days viewBox="0 0 600 90" preserveAspectRatio="none" role="img" aria-label=(label) {
-            @for (at, (day, calls)) in days.iter().enumerate() {
-                @let height = 88.0 * *calls as f64 / most;
-                rect x=(format!("{:.1}", at as f64 * width + width * 0.1)) y=(format!("{:.1}", 90.0 - height))
-                    width=(format!("{:.1}", (width * 0.8).min(48.0))) height=(format!("{height:.1}")) {
-                    title { (day) ": " (count(*calls)) " calls" }
+        figure.days {
+            span.of.top { (count(top)) " calls" }
+            svg.days viewBox="0 0 600 90" preserveAspectRatio="none" role="img" aria-label=(label) {
+                @for (at, (day, calls)) in days.iter().enumerate() {
+                    @let height = 88.0 * *calls as f64 / most;
+                    rect x=(format!("{:.1}", at as f64 * width + width * 0.1)) y=(format!("{:.1}", 90.0 - height))
+                        width=(format!("{:.1}", (width * 0.8).min(48.0))) height=(format!("{height:.1}")) {
+                        title { (day) ": " (count(*calls)) " calls" }
+                    }
+                }
+            }
+            @if let (Some((first, _)), Some((last, _))) = (days.first(), days.last()) {
+                figcaption.of { span { (first) } @if days.len() > 1 { span { (last) } } }
+            }
+        }
+    }
+}
+
+/// Names with numbers as bars, the longest of which fills the row; each leads somewhere, where it has an address.
+pub(crate) fn bars(rows: &[Bar<'_>]) -> Markup {
+    let most = rows.iter().map(|row| row.length).max().unwrap_or(0);
+    html! {
+        ol.bars {
+            @for row in rows {
+                li {
+                    span.what { @match &row.address { Some(address) => { a href=(address) { (row.name) } } None => (row.name) } }
+                    svg viewBox="0 0 100 8" preserveAspectRatio="none" aria-hidden="true" {
+                        rect.rail width="100" height="8" {}
+                        rect class=(row.class) width=(format!("{:.2}", share(row.length, most))) height="8" {}
+                    }
+                    span.told { (row.told) }
                 }
             }
         }
+    }
+}
+
+/// A row of [`bars`].
+pub(crate) struct Bar<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) address: Option<String>,
+    /// In any unit that all rows share.
+    pub(crate) length: u64,
+    /// The number in words.
+    pub(crate) told: String,
+    /// Its colour, as the style sheet names it.
+    pub(crate) class: &'static str,
+}
+
+/// A ribbon of [`flows`]: from, to, how many.
+pub(crate) type Ribbon = (String, String, u64);
+
+const FLOW_WIDTH: f64 = 640.0;
+const FLOW_GAP: f64 = 12.0;
+/// A node of few is still seen.
+const FLOW_LEAST: f64 = 14.0;
+const FLOW_SIDE: f64 = 190.0;
+
+/// What goes where: names on the left, names on the right, and ribbons as thick as their numbers.
+#[allow(clippy::cast_precision_loss, reason = "the width of a ribbon")]
+pub(crate) fn flows(ribbons: &[Ribbon]) -> Markup {
+    let sums = |side: fn(&Ribbon) -> &String| {
+        let mut sums: Vec<(String, u64)> = Vec::new();
+        for ribbon in ribbons {
+            match sums.iter_mut().find(|(name, _)| name == side(ribbon)) {
+                Some((_, sum)) => *sum += ribbon.2,
+                None => sums.push((side(ribbon).clone(), ribbon.2)),
+            }
+        }
+        sums
+    };
+    let most = ribbons.iter().map(|ribbon| ribbon.2).sum::<u64>().max(1) as f64;
+    let scale = 220.0 / most;
+    let left = placed(&sums(|ribbon| &ribbon.0), scale);
+    let right = placed(&sums(|ribbon| &ribbon.1), scale);
+    let height =
+        left.last().into_iter().chain(right.last()).map(|node| node.y + node.height).fold(0.0, f64::max);
+    let (mut from, mut to) = (vec![0.0; left.len()], vec![0.0; right.len()]);
+    html! {
+        svg.flows viewBox=(format!("0 0 {FLOW_WIDTH} {height:.0}")) aria-hidden="true" {
+            @for (one, other, number) in ribbons {
+                @let thick = *number as f64 * scale;
+                @if let (Some(a), Some(b)) = (turn(&left, &mut from, one, thick), turn(&right, &mut to, other, thick)) {
+                    path.ribbon d=(curve(a, b)) stroke-width=(format!("{:.1}", thick.max(1.0))) { title { (one) " → " (other) ": " (count(*number)) } }
+                }
+            }
+            @for node in &left { (label(node, FLOW_SIDE, "end")) }
+            @for node in &right { (label(node, FLOW_WIDTH - FLOW_SIDE, "start")) }
+        }
+    }
+}
+
+struct Node {
+    name: String,
+    y: f64,
+    height: f64,
+}
+
+#[allow(clippy::cast_precision_loss, reason = "the height of a node")]
+fn placed(sums: &[(String, u64)], scale: f64) -> Vec<Node> {
+    let mut y = 0.0;
+    let place = |(name, sum): &(String, u64)| {
+        let node = Node { name: name.clone(), y, height: (*sum as f64 * scale).max(FLOW_LEAST) };
+        y += node.height + FLOW_GAP;
+        node
+    };
+    sums.iter().map(place).collect()
+}
+
+/// The middle of the next ribbon at a node.
+fn turn(nodes: &[Node], used: &mut [f64], name: &str, thick: f64) -> Option<f64> {
+    let at = nodes.iter().position(|node| node.name == name)?;
+    let (node, used) = (nodes.get(at)?, used.get_mut(at)?);
+    let middle = node.y + *used + thick / 2.0;
+    *used += thick;
+    Some(middle)
+}
+
+fn curve(from: f64, to: f64) -> String {
+    let (left, right, half) = (FLOW_SIDE + 6.0, FLOW_WIDTH - FLOW_SIDE - 6.0, FLOW_WIDTH / 2.0);
+    format!("M{left:.1} {from:.1} C{half:.1} {from:.1} {half:.1} {to:.1} {right:.1} {to:.1}")
+}
+
+fn label(node: &Node, x: f64, anchor: &str) -> Markup {
+    let aside = if anchor == "end" { x - 8.0 } else { x + 8.0 };
+    let rail = if anchor == "end" { x } else { x - 6.0 };
+    html! {
+        rect.node x=(format!("{rail:.1}")) y=(format!("{:.1}", node.y)) width="6" height=(format!("{:.1}", node.height)) {}
+        text x=(format!("{aside:.1}")) y=(format!("{:.1}", node.y + node.height / 2.0 + 4.0)) text-anchor=(anchor) { (node.name) }
     }
 }
 
@@ -121,6 +241,8 @@ mod tests {
     fn nothing_is_drawn_of_nothing() {
         assert!(!line(&[]).into_string().contains("polyline"));
         assert!(!days(&[]).into_string().contains("rect"));
+        assert!(!flows(&[]).into_string().contains("path"));
+        assert!(!bars(&[]).into_string().contains("rect"));
         assert!(answers(&[0; 6]).into_string().contains("0 %"));
     }
 }

@@ -11,6 +11,7 @@
 mod api;
 mod books;
 mod chart;
+mod export;
 mod guard;
 mod pages;
 mod server;

@@ -1,7 +1,7 @@
 //! The server: addresses, and what answers them.
 
 use crate::books::Books;
-use crate::{api, guard, pages};
+use crate::{api, export, guard, pages};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
@@ -82,6 +82,8 @@ pub(crate) fn router(books: Shelf) -> Router {
         .route("/incidents/{uid}", get(incident))
         .route("/posture", get(posture))
         .route("/callers", get(callers))
+        .route("/callers/{name}", get(caller))
+        .route("/export/{file}", get(export::export))
         .route("/data", get(data))
         .route("/kpis", get(kpis))
         .route("/sensor", get(sensor))
@@ -128,10 +130,10 @@ async fn incidents(State(books): State<Shelf>, Query(asked): Asked) -> Response 
     page(pages::incidents(&books.snapshot(), asked))
 }
 
-async fn incident(State(books): State<Shelf>, Path(uid): Path<String>) -> Response {
+async fn incident(State(books): State<Shelf>, Path(uid): Path<String>, Query(asked): Asked) -> Response {
     let snapshot = books.snapshot();
     match snapshot.incidents.iter().find(|incident| incident.uid == uid) {
-        Some(incident) => page(pages::incident(&snapshot, incident)),
+        Some(incident) => page(pages::incident(&snapshot, incident, asked)),
         None => none(pages::lost("There is no incident of that id.")),
     }
 }
@@ -142,6 +144,15 @@ async fn posture(State(books): State<Shelf>, Query(asked): Asked) -> Response {
 
 async fn callers(State(books): State<Shelf>, Query(asked): Asked) -> Response {
     page(pages::callers(&books.snapshot(), asked))
+}
+
+async fn caller(State(books): State<Shelf>, Path(name): Path<String>) -> Response {
+    let snapshot = books.snapshot();
+    let row = snapshot.callers.iter().find(|row| row.name == name);
+    match row.zip(books.caller(&name)) {
+        Some((row, whole)) => page(pages::caller(&snapshot, row, &whole)),
+        None => none(pages::lost("There is no caller of that name. It may have made room for others.")),
+    }
 }
 
 async fn data(State(books): State<Shelf>, Query(asked): Asked) -> Response {

@@ -105,15 +105,24 @@ impl Key<'_> {
 pub(crate) struct Column<R: 'static> {
     /// In addresses.
     pub(crate) name: &'static str,
+    /// Over its cells.
     pub(crate) title: &'static str,
+    /// Whether it has cells of its own; others are shown in another's cell, and sorted by.
+    pub(crate) own: bool,
     pub(crate) key: fn(&R) -> Key<'_>,
     pub(crate) cell: fn(&R) -> Markup,
 }
 
 /// A row that can be searched.
 pub(crate) trait Searched {
+    /// What files of such rows are called.
+    const FILE: &'static str;
+
     /// Whether one of its texts contains a word in lower case.
     fn has(&self, word: &str) -> bool;
+
+    /// Whether it is what a parameter of that name asks for; `None` where it knows no such parameter.
+    fn is(&self, name: &str, value: &str) -> Option<bool>;
 }
 
 /// Whether a text contains a word in lower case.
@@ -141,8 +150,25 @@ pub(crate) fn find<'r, R: Searched>(
     columns: &[Column<R>],
     ask: &Ask,
 ) -> Found<'r, R> {
+    let all = sorted(rows, columns, ask);
+    let count = all.len();
+    let pages = count.div_ceil(PAGE).max(1);
+    let from = ask.page.min(pages - 1) * PAGE;
+    Found { rows: all.into_iter().skip(from).take(PAGE).collect(), all: count }
+}
+
+/// Every row that is asked for, in order.
+pub(crate) fn sorted<'r, R: Searched>(
+    rows: impl Iterator<Item = &'r R>,
+    columns: &[Column<R>],
+    ask: &Ask,
+) -> Vec<&'r R> {
     let words: Vec<String> = ask.words.split_whitespace().map(str::to_lowercase).collect();
-    let mut all: Vec<&R> = rows.filter(|row| words.iter().all(|word| row.has(word))).collect();
+    let fits = |row: &&R| {
+        ask.only.iter().all(|(name, value)| row.is(name, value) != Some(false))
+            && words.iter().all(|word| row.has(word))
+    };
+    let mut all: Vec<&R> = rows.filter(fits).collect();
     if let Some((name, rising)) = &ask.sort
         && let Some(column) = columns.iter().find(|column| column.name == name)
     {
@@ -151,10 +177,7 @@ pub(crate) fn find<'r, R: Searched>(
             if *rising { order } else { order.reverse() }
         });
     }
-    let count = all.len();
-    let pages = count.div_ceil(PAGE).max(1);
-    let from = ask.page.min(pages - 1) * PAGE;
-    Found { rows: all.into_iter().skip(from).take(PAGE).collect(), all: count }
+    all
 }
 
 /// The table, its search field and its pages.
@@ -167,27 +190,73 @@ pub(crate) fn table<'r, R: Searched + 'static>(
 ) -> Markup {
     let found = find(rows, columns, ask);
     html! {
+        (filter(path, columns, ask, what, found.all))
+        (filters(path, ask))
+        @if found.rows.is_empty() { p.empty { "No " (what) " matches. " a href=(path) { "Show all" } "." } } @else {
+            div.scroll tabindex="0" role="region" aria-label=(format!("Table of {what}s")) {
+                table.list.rows {
+                    thead { tr { @for column in columns.iter().filter(|column| column.own) { (head(path, column, ask)) } } }
+                    tbody {
+                        @for row in &found.rows { tr { @for column in columns.iter().filter(|column| column.own) { (cell::<R>(row, column)) } } }
+                    }
+                }
+            }
+            div.foot { (pages(path, ask, found.all)) (files::<R>(ask)) }
+        }
+    }
+}
+
+/// The field for words, and what to sort by: on a narrow screen there is no head to press.
+fn filter<R>(path: &str, columns: &[Column<R>], ask: &Ask, what: &str, all: usize) -> Markup {
+    let order =
+        |column: &Column<R>, rising: bool| format!("{}{}", if rising { "" } else { "-" }, column.name);
+    let chosen = ask.sort.as_ref().map(|(name, rising)| format!("{}{name}", if *rising { "" } else { "-" }));
+    html! {
         form.filter method="get" action=(path) role="search" {
             @for (name, value) in &ask.only { input type="hidden" name=(name) value=(value); }
-            @if let Some((column, rising)) = &ask.sort {
-                input type="hidden" name="sort" value=(format!("{}{column}", if *rising { "" } else { "-" }));
-            }
             label { span.hidden { "Filter " (what) "s" }
                 input type="search" name="q" value=(ask.words) placeholder=(format!("Filter {what}s by words")) autocomplete="off";
             }
-            span.found role="status" { (counted(found.all as u64, what)) }
+            label.sort { span { "Sort by " }
+                select name="sort" {
+                    option value="" selected[chosen.is_none()] { "the usual order" }
+                    @for (column, rising) in columns.iter().flat_map(|column| [(column, false), (column, true)]) {
+                        @let value = order(column, rising);
+                        option value=(value) selected[chosen.as_ref() == Some(&value)] { (column.title) @if rising { " ↑" } @else { " ↓" } }
+                    }
+                }
+            }
+            noscript { button type="submit" { "Show" } }
+            span.found role="status" { (counted(all as u64, what)) }
         }
-        div.scroll tabindex="0" role="region" aria-label=(format!("Table of {what}s")) {
-            table.list {
-                thead { tr { @for column in columns { (head(path, column, ask)) } } }
-                tbody {
-                    @for row in &found.rows { tr { @for column in columns { (cell::<R>(row, column)) } } }
+    }
+}
+
+/// What else is asked for, each with a way to let it go.
+fn filters(path: &str, ask: &Ask) -> Markup {
+    let without = |at: usize| {
+        let mut rest = Ask { page: 0, ..ask.clone() };
+        rest.only.remove(at);
+        rest.address(path)
+    };
+    // The page of an incident has its findings only: that is nothing to let go.
+    let shown: Vec<_> = ask.only.iter().enumerate().filter(|(_, (name, _))| name != "incident").collect();
+    html! {
+        @if !shown.is_empty() {
+            p.filters {
+                @for (at, (name, value)) in shown {
+                    a.chip href=(without(at)) { (name) ": " b { (value) } span.hidden { " (remove this filter)" } span aria-hidden="true" { " ×" } } " "
                 }
             }
         }
-        @if found.rows.is_empty() { p.empty { "No " (what) " matches. " a href=(path) { "Show all" } "." } }
-        (pages(path, ask, found.all))
     }
+}
+
+/// The same rows as files.
+fn files<R: Searched>(ask: &Ask) -> Markup {
+    let whole = Ask { page: 0, ..ask.clone() };
+    let address = |kind: &str| whole.address(&format!("/export/{}.{kind}", R::FILE));
+    html! { p.files { "All rows as " a href=(address("csv")) download { "CSV" } " or " a href=(address("json")) download { "JSON" } } }
 }
 
 fn cell<R>(row: &R, column: &Column<R>) -> Markup {
@@ -197,8 +266,8 @@ fn cell<R>(row: &R, column: &Column<R>) -> Markup {
 
 fn head<R>(path: &str, column: &Column<R>, ask: &Ask) -> Markup {
     let now = ask.sort.as_ref().filter(|(name, _)| name == column.name).map(|(_, rising)| *rising);
-    // The first press shows the most, or the letter A.
-    let rising = now.map_or(column.title.is_empty(), |rising| !rising);
+    // The first press shows the most.
+    let rising = now.is_some_and(|rising| !rising);
     let next = Ask { sort: Some((column.name.to_owned(), rising)), page: 0, ..ask.clone() };
     let order = now.map(|rising| if rising { "ascending" } else { "descending" });
     html! {
@@ -233,16 +302,29 @@ mod tests {
     struct Row(&'static str, u64);
 
     impl Searched for Row {
+        const FILE: &'static str = "rows";
+
+        fn is(&self, name: &str, value: &str) -> Option<bool> {
+            (name == "least").then(|| value.parse().is_ok_and(|least: u64| self.1 >= least))
+        }
+
         fn has(&self, word: &str) -> bool {
             contains(self.0, word)
         }
     }
 
     const COLUMNS: &[Column<Row>] = &[
-        Column { name: "name", title: "Name", key: |row| Key::Text(row.0), cell: |row| html! { (row.0) } },
+        Column {
+            name: "name",
+            title: "Name",
+            own: true,
+            key: |row| Key::Text(row.0),
+            cell: |row| html! { (row.0) },
+        },
         Column {
             name: "calls",
             title: "Calls",
+            own: true,
             key: |row| Key::Number(row.1),
             cell: |row| html! { (row.1) },
         },
@@ -262,6 +344,7 @@ mod tests {
         assert_eq!(found(&[("q", "orders users")]), [5]);
         assert_eq!(found(&[("sort", "calls")]), [3, 5, 9]);
         assert_eq!(found(&[("sort", "none such"), ("page", "99")]), [3, 9, 5]);
+        assert_eq!(found(&[("least", "5"), ("none such", "x")]), [9, 5]);
         let many: Vec<Row> = (0..250).map(|at| Row("x", at)).collect();
         let third = find(many.iter(), COLUMNS, &ask(&[("page", "3")]));
         assert_eq!((third.rows.len(), third.rows[0].1, third.all), (50, 200, 250));

@@ -36,6 +36,14 @@ pub(crate) fn minute(time: &str) -> String {
     }
 }
 
+/// A time to the second: `2026-11-22 09:14:07`; what is no time stays.
+pub(crate) fn second(time: &str) -> String {
+    match (time.get(..10), time.get(10..11), time.get(11..19)) {
+        (Some(day), Some("T"), Some(clock)) => format!("{day} {clock}"),
+        _ => time.to_owned(),
+    }
+}
+
 /// A part of a whole in percent, without digits behind the point; what is not all is at most 99 and what is not nothing at least 1.
 pub(crate) fn percent(part: u64, whole: u64) -> u64 {
     match (part, whole) {
@@ -60,7 +68,8 @@ mod tests {
         let told = [7, 1_250, 48_000, 2_340_000].map(micros);
         assert_eq!(told, ["7 µs", "1.2 ms", "48 ms", "2.3 s"]);
         assert_eq!(minute("2026-11-22T09:14:07.250Z"), "2026-11-22 09:14");
-        assert_eq!(minute("é"), "é");
+        assert_eq!(second("2026-11-22T09:14:07.250Z"), "2026-11-22 09:14:07");
+        assert_eq!((minute("é"), second("é")), ("é".into(), "é".into()));
     }
 
     #[test]

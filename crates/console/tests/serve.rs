@@ -31,6 +31,11 @@ impl Books for Shelf {
         }))
     }
 
+    fn caller(&self, name: &str) -> Option<Value> {
+        let session = serde_json::json!({"session": HOSTILE, "first_used": HOSTILE, "networks": [HOSTILE], "agents": [HOSTILE], "ended": HOSTILE});
+        (name == "user~00ff").then(|| serde_json::json!({"principal": name, "known_sessions": [session]}))
+    }
+
     fn openapi(&self, service: &str) -> Option<String> {
         (service == "shop.example").then(|| "{\"openapi\": \"3.1.0\"}".to_owned())
     }
@@ -93,7 +98,7 @@ fn hostile() -> Snapshot {
             ..Posture::default()
         }],
         callers: vec![Caller {
-            name: text(),
+            name: "user~00ff".into(),
             kind: text(),
             credentials: list(),
             grants: list(),
@@ -176,7 +181,7 @@ impl Drop for Running {
     }
 }
 
-const PAGES: [&str; 11] = [
+const PAGES: [&str; 13] = [
     "/",
     "/apis",
     "/endpoints/00ff",
@@ -184,7 +189,9 @@ const PAGES: [&str; 11] = [
     "/incidents/u1",
     "/posture",
     "/callers",
+    "/callers/user~00ff",
     "/data",
+    "/data?class=%3Cscript%3E",
     "/kpis",
     "/sensor",
     "/apis?q=%3Cscript%3E&sort=-calls&service=%22%3E%3Cscript%3E",
@@ -265,6 +272,26 @@ fn rows_are_the_same_in_the_api() {
     assert!(console.get("/endpoints/none").starts_with("HTTP/1.1 404"));
     assert!(console.get("/openapi/shop.example").contains("\"3.1.0\""));
     assert!(console.get("/api/v1/none").contains("no such resource"));
+}
+
+#[test]
+fn whole_tables_are_files() {
+    let endpoints = (0..250).map(|at| Endpoint {
+        id: format!("{at:04}"),
+        service: if at % 2 == 0 { "shop.example".into() } else { "=bank".into() },
+        calls: at,
+        ..Endpoint::default()
+    });
+    let console = Running::of(Snapshot { endpoints: endpoints.collect(), ..Snapshot::default() });
+    let csv = console.get("/export/endpoints.csv?service=shop.example&sort=-calls");
+    let body = csv.split_once("\r\n\r\n").expect("a body").1;
+    assert_eq!(body.lines().count(), 126, "a head and every second row");
+    assert!(csv.contains("attachment; filename=\"tapwire-endpoints.csv\""), "{csv}");
+    assert!(console.get("/export/endpoints.csv?q=bank").contains(",'=bank,"), "a formula is text");
+    assert!(console.get("/export/endpoints.json?q=bank").contains("\"=bank\""));
+    for none in ["/export/none.csv", "/export/endpoints.xml", "/export/endpoints", "/export/..%2Fetc.csv"] {
+        assert!(console.get(none).starts_with("HTTP/1.1 404"), "{none}");
+    }
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod rows;
 
+use crate::callers;
 use crate::cli::{LearnArgs, ServeArgs};
 use crate::failure::{Exit, Failure};
 use crate::inventory;
@@ -122,6 +123,19 @@ impl Books for Shelf {
         let inventory = report.inventory.as_ref()?;
         let wanted = inventory.endpoints().find(|endpoint| inventory::endpoint_id(endpoint.id) == id)?;
         Some(inventory::object(inventory, wanted, &inventory.risks(), redactor))
+    }
+
+    fn caller(&self, name: &str) -> Option<Value> {
+        let mut held = self.held();
+        let Learned { report, redactor } = &mut held.learned;
+        let inventory = report.inventory.as_ref()?;
+        let known = inventory.principals().callers();
+        let known = known.iter().find(|known| callers::name(&known.principal) == name)?;
+        let mut whole = callers::object(inventory, known, redactor);
+        let sessions = inventory.principals().sessions();
+        let own = sessions.iter().filter(|session| session.owner.as_ref() == Some(&known.principal));
+        whole["known_sessions"] = own.map(callers::session_object).collect();
+        Some(whole)
     }
 
     fn openapi(&self, service: &str) -> Option<String> {

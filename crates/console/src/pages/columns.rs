@@ -11,6 +11,11 @@ pub(crate) fn level(level: Level) -> Markup {
     html! { span class=(format!("level {}", level.name())) { (level.name()) } }
 }
 
+/// Whether a level is the one of that name; `urgent` are the two worst.
+fn is_level(level: Level, name: &str) -> bool {
+    if name == "urgent" { level >= Level::High } else { level.name() == name }
+}
+
 /// Words in frames.
 pub(crate) fn chips(words: &[String]) -> Markup {
     html! { @for word in words { span.chip { (word) } " " } }
@@ -24,8 +29,13 @@ pub(crate) fn operation(method: &str, template: &str, operation: &str) -> Markup
     }
 }
 
-fn endpoint_address(id: &str) -> String {
+pub(crate) fn endpoint_address(id: &str) -> String {
     format!("/endpoints/{}", escaped(id))
+}
+
+/// The page of a caller.
+pub(crate) fn caller_address(name: &str) -> String {
+    format!("/callers/{}", escaped(name))
 }
 
 /// The table of endpoints of one service.
@@ -37,53 +47,61 @@ pub(crate) const ENDPOINTS: &[Column<Endpoint>] = &[
     Column {
         name: "name",
         title: "Endpoint",
+        own: true,
         key: |row| Key::Text(&row.template),
         cell: |row| {
             html! {
                 a.row href=(endpoint_address(&row.id)) { (operation(&row.method, &row.template, &row.operation)) }
-                span.of { (row.service) @if !row.owner.is_empty() { " · " (row.owner) } }
+                span.of { (row.service) @if !row.owner.is_empty() { " · " (row.owner) } " · " span.time { "last " (minute(&row.last)) } }
             }
         },
     },
     Column {
         name: "exposure",
         title: "Exposure",
+        own: true,
         key: |row| Key::Number(row.exposure.into()),
         cell: |row| chart::score(row.exposure),
     },
     Column {
         name: "threat",
         title: "Threat",
+        own: true,
         key: |row| Key::Number(row.threat.into()),
         cell: |row| chart::score(row.threat),
     },
     Column {
         name: "calls",
         title: "Calls",
+        own: true,
         key: |row| Key::Number(row.calls),
-        cell: |row| html! { (count(row.calls)) },
+        cell: |row| html! { (count(row.calls)) span.of { (count(row.callers)) @if row.more_callers { "+" } @if row.callers == 1 { " caller" } @else { " callers" } } },
     },
     Column {
         name: "callers",
         title: "Callers",
+        own: false,
         key: |row| Key::Number(row.callers),
-        cell: |row| html! { (count(row.callers)) @if row.more_callers { "+" } },
+        cell: |_| html! {},
     },
     Column {
         name: "errors",
-        title: "Refused or failed",
+        title: "Failed",
+        own: true,
         key: |row| Key::Number(errors(row)),
         cell: |row| chart::answers(&row.status),
     },
     Column {
         name: "latency",
         title: "p50 / p99",
+        own: true,
         key: |row| Key::Number(row.latency.map_or(0, |(half, _)| half)),
-        cell: |row| html! { @match row.latency { Some((half, most)) => { (micros(half)) " / " (micros(most)) } None => "not seen" } },
+        cell: |row| html! { @match row.latency { Some((half, most)) => { (micros(half)) span.of { (micros(most)) } } None => span.of { "not seen" } } },
     },
     Column {
         name: "auth",
         title: "Proves with",
+        own: true,
         key: |row| Key::Text(row.auth.first().map_or("", |(kind, _)| kind.as_str())),
         cell: |row| {
             html! { @for (kind, percent) in &row.auth { span class=(if kind == "none" { "chip warn" } else { "chip" }) { (kind) @if *percent < 100 { " " (percent) " %" } } " " } }
@@ -92,14 +110,16 @@ pub(crate) const ENDPOINTS: &[Column<Endpoint>] = &[
     Column {
         name: "classes",
         title: "Carries",
+        own: true,
         key: |row| Key::Number(row.classes.len() as u64),
         cell: |row| chips(&row.classes),
     },
     Column {
         name: "last",
         title: "Last call",
+        own: false,
         key: |row| Key::Text(&row.last),
-        cell: |row| html! { span.time { (minute(&row.last)) } },
+        cell: |_| html! {},
     },
 ];
 
@@ -111,6 +131,18 @@ fn errors(row: &Endpoint) -> u64 {
 }
 
 impl Searched for Endpoint {
+    const FILE: &'static str = "endpoints";
+
+    fn is(&self, name: &str, value: &str) -> Option<bool> {
+        Some(match name {
+            "service" => self.service == value,
+            "class" => self.classes.iter().any(|class| class == value),
+            "state" => self.states.iter().any(|state| state == value),
+            "auth" => self.auth.iter().any(|(kind, _)| kind == value),
+            _ => return None,
+        })
+    }
+
     fn has(&self, word: &str) -> bool {
         let texts = [&self.template, &self.service, &self.method, &self.operation, &self.owner, &self.id];
         let lists = self.classes.iter().chain(&self.states).chain(self.auth.iter().map(|(kind, _)| kind));
@@ -122,12 +154,14 @@ pub(crate) const INCIDENTS: &[Column<Incident>] = &[
     Column {
         name: "level",
         title: "Level",
+        own: true,
         key: |row| Key::Number(row.level as u64),
         cell: |row| level(row.level),
     },
     Column {
         name: "title",
         title: "Incident",
+        own: true,
         key: |row| Key::Text(&row.title),
         cell: |row| {
             html! {
@@ -139,36 +173,53 @@ pub(crate) const INCIDENTS: &[Column<Incident>] = &[
     Column {
         name: "outcome",
         title: "Outcome",
+        own: true,
         key: |row| Key::Text(&row.outcome),
         cell: |row| html! { span class=(format!("outcome {}", row.outcome)) { (row.outcome) } },
     },
     Column {
         name: "findings",
         title: "Findings",
+        own: true,
         key: |row| Key::Number(row.findings),
         cell: |row| html! { (count(row.findings)) },
     },
     Column {
         name: "first",
         title: "First",
+        own: true,
         key: |row| Key::Text(&row.first),
         cell: |row| html! { span.time { (minute(&row.first)) } },
     },
     Column {
         name: "last",
         title: "Last",
+        own: true,
         key: |row| Key::Text(&row.last),
         cell: |row| html! { span.time { (minute(&row.last)) } },
     },
     Column {
         name: "state",
         title: "State",
+        own: true,
         key: |row| Key::Text(if row.closed { "closed" } else { "open" }),
         cell: |row| html! { @if row.closed { "closed" } @else { "open" } },
     },
 ];
 
 impl Searched for Incident {
+    const FILE: &'static str = "incidents";
+
+    fn is(&self, name: &str, value: &str) -> Option<bool> {
+        Some(match name {
+            "state" => value == if self.closed { "closed" } else { "open" },
+            "level" => is_level(self.level, value),
+            "outcome" => self.outcome == value,
+            "service" => self.service == value,
+            _ => return None,
+        })
+    }
+
     fn has(&self, word: &str) -> bool {
         let texts = [&self.title, &self.who, &self.service, &self.outcome, &self.uid];
         texts.into_iter().any(|text| contains(text, word)) || contains(self.level.name(), word)
@@ -179,36 +230,53 @@ pub(crate) const FINDINGS: &[Column<Finding>] = &[
     Column {
         name: "level",
         title: "Level",
+        own: true,
         key: |row| Key::Number(row.level as u64),
         cell: |row| level(row.level),
     },
     Column {
         name: "time",
         title: "Time",
+        own: true,
         key: |row| Key::Text(&row.time),
         cell: |row| html! { span.time { (minute(&row.time)) } },
     },
     Column {
         name: "detector",
         title: "Detector",
+        own: true,
         key: |row| Key::Text(&row.detector),
         cell: |row| html! { (row.detector) },
     },
     Column {
         name: "outcome",
         title: "Outcome",
+        own: true,
         key: |row| Key::Text(&row.outcome),
         cell: |row| html! { (row.outcome) },
     },
     Column {
         name: "reason",
         title: "Why",
+        own: true,
         key: |row| Key::Text(&row.reason),
         cell: |row| html! { (row.reason) },
     },
 ];
 
 impl Searched for Finding {
+    const FILE: &'static str = "findings";
+
+    fn is(&self, name: &str, value: &str) -> Option<bool> {
+        Some(match name {
+            "incident" => self.incident == value,
+            "level" => is_level(self.level, value),
+            "outcome" => self.outcome == value,
+            "detector" => self.detector == value,
+            _ => return None,
+        })
+    }
+
     fn has(&self, word: &str) -> bool {
         [&self.detector, &self.reason, &self.outcome, &self.incident]
             .into_iter()
@@ -220,12 +288,14 @@ pub(crate) const POSTURES: &[Column<Posture>] = &[
     Column {
         name: "level",
         title: "Level",
+        own: true,
         key: |row| Key::Number(row.level as u64),
         cell: |row| level(row.level),
     },
     Column {
         name: "title",
         title: "What",
+        own: true,
         key: |row| Key::Text(&row.title),
         cell: |row| {
             html! {
@@ -246,24 +316,40 @@ pub(crate) const POSTURES: &[Column<Posture>] = &[
     Column {
         name: "endpoints",
         title: "Endpoints",
+        own: true,
         key: |row| Key::Number(row.total),
         cell: |row| html! { (count(row.total)) },
     },
     Column {
         name: "state",
         title: "State",
+        own: true,
         key: |row| Key::Text(&row.state),
         cell: |row| html! { (row.state) },
     },
     Column {
         name: "since",
         title: "Since",
+        own: true,
         key: |row| Key::Text(&row.since),
         cell: |row| html! { span.time { (minute(&row.since)) } },
     },
 ];
 
 impl Searched for Posture {
+    const FILE: &'static str = "postures";
+
+    fn is(&self, name: &str, value: &str) -> Option<bool> {
+        Some(match name {
+            "policy" => self.policy == value,
+            "service" => self.service == value,
+            "state" => self.state == value,
+            "stands" => self.stands == (value == "yes"),
+            "level" => is_level(self.level, value),
+            _ => return None,
+        })
+    }
+
     fn has(&self, word: &str) -> bool {
         let texts = [&self.title, &self.policy, &self.service, &self.reason, &self.state];
         let names = self.endpoints.iter().map(|(_, name)| name);
@@ -275,54 +361,72 @@ pub(crate) const CALLERS: &[Column<Caller>] = &[
     Column {
         name: "name",
         title: "Caller",
+        own: true,
         key: |row| Key::Text(&row.name),
-        cell: |row| html! { span.path { (row.name) } span.of { (row.services.join(", ")) } },
+        cell: |row| html! { a.row href=(caller_address(&row.name)) { span.path { (row.name) } } span.of { (row.services.join(", ")) } },
     },
     Column {
         name: "calls",
         title: "Calls",
+        own: true,
         key: |row| Key::Number(row.calls),
         cell: |row| html! { (count(row.calls)) },
     },
     Column {
         name: "sessions",
         title: "Sessions",
+        own: true,
         key: |row| Key::Number(row.sessions),
         cell: |row| html! { (count(row.sessions)) },
     },
     Column {
         name: "credentials",
         title: "Proves with",
+        own: true,
         key: |row| Key::Text(row.credentials.first().map_or("", String::as_str)),
         cell: |row| chips(&row.credentials),
     },
     Column {
         name: "grants",
         title: "May",
+        own: true,
         key: |row| Key::Text(row.grants.first().map_or("", String::as_str)),
         cell: |row| chips(&row.grants),
     },
     Column {
         name: "networks",
         title: "From",
+        own: true,
         key: |row| Key::Text(row.networks.first().map_or("", String::as_str)),
         cell: |row| html! { (row.networks.join(", ")) },
     },
     Column {
         name: "agents",
         title: "With",
+        own: true,
         key: |row| Key::Text(row.agents.first().map_or("", String::as_str)),
         cell: |row| html! { (row.agents.join(", ")) },
     },
     Column {
         name: "last",
         title: "Last call",
+        own: true,
         key: |row| Key::Text(&row.last),
         cell: |row| html! { span.time { (minute(&row.last)) } },
     },
 ];
 
 impl Searched for Caller {
+    const FILE: &'static str = "callers";
+
+    fn is(&self, name: &str, value: &str) -> Option<bool> {
+        Some(match name {
+            "service" => self.services.iter().any(|service| service == value),
+            "kind" => self.kind == value,
+            _ => return None,
+        })
+    }
+
     fn has(&self, word: &str) -> bool {
         let lists = [&self.services, &self.grants, &self.credentials, &self.networks, &self.agents];
         contains(&self.name, word) || lists.into_iter().flatten().any(|text| contains(text, word))
@@ -333,36 +437,42 @@ pub(crate) const FLOWS: &[Column<DataFlow>] = &[
     Column {
         name: "class",
         title: "Data",
+        own: true,
         key: |row| Key::Text(&row.class),
         cell: |row| html! { span.chip { (row.class) } },
     },
     Column {
         name: "sensitivity",
         title: "Sensitivity",
+        own: true,
         key: |row| Key::Text(&row.sensitivity),
         cell: |row| html! { (row.sensitivity) },
     },
     Column {
         name: "endpoint",
         title: "Endpoint",
+        own: true,
         key: |row| Key::Text(&row.name),
         cell: |row| html! { a.row href=(endpoint_address(&row.endpoint)) { span.path { (row.name) } } span.of { (row.service) } },
     },
     Column {
         name: "sent",
         title: "Fields sent",
+        own: true,
         key: |row| Key::Number(row.sent),
         cell: |row| html! { (count(row.sent)) },
     },
     Column {
         name: "answered",
         title: "Fields answered",
+        own: true,
         key: |row| Key::Number(row.answered),
         cell: |row| html! { (count(row.answered)) },
     },
     Column {
         name: "risk",
         title: "Protection",
+        own: true,
         key: |row| Key::Number(u64::from(row.open) * 2 + u64::from(row.clear)),
         cell: |row| {
             html! {
@@ -374,6 +484,19 @@ pub(crate) const FLOWS: &[Column<DataFlow>] = &[
 ];
 
 impl Searched for DataFlow {
+    const FILE: &'static str = "flows";
+
+    fn is(&self, name: &str, value: &str) -> Option<bool> {
+        Some(match name {
+            "class" => self.class == value,
+            "service" => self.service == value,
+            "credentials" => self.open == (value == "none"),
+            "clear" => self.clear == (value == "yes"),
+            "answered" => (self.answered > 0) == (value == "yes"),
+            _ => return None,
+        })
+    }
+
     fn has(&self, word: &str) -> bool {
         [&self.class, &self.sensitivity, &self.name, &self.service]
             .into_iter()

@@ -1,15 +1,18 @@
 //! One endpoint: what it is, who calls it, how well it is protected, and what its messages consist of.
 
-use super::columns::{chips, operation, service_address};
-use super::frame;
-use crate::books::{Endpoint, Snapshot};
-use crate::chart;
+use super::columns::{chips, level, operation, service_address};
+use super::{example, frame};
+use crate::books::{Endpoint, Incident, Snapshot};
+use crate::chart::{self, Bar};
+use crate::table::escaped;
 use crate::text::{count, counted, micros, minute, percent};
 use maud::{Markup, html};
 use serde_json::Value;
 
 /// Fields of one body that are shown.
 const FIELDS: usize = 200;
+const CODES: usize = 8;
+const INCIDENTS: usize = 5;
 
 pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Markup {
     let body = html! {
@@ -18,26 +21,33 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
         p.lead {
             (counted(row.calls, "call")) " from " (minute(&row.first)) " to " (minute(&row.last)) " UTC "
             (chips(&row.states))
+            " " a href=(format!("/openapi/{}", escaped(&row.service))) download { "OpenAPI 3.1 of the service" }
         }
+        (incidents(snapshot, row))
         div.columns {
             section { h2 { "Exposure " (chart::score(row.exposure)) } (reasons(whole, "exposure_reasons")) }
             section { h2 { "Threat " (chart::score(row.threat)) } (reasons(whole, "threat_reasons")) }
         }
         div.columns {
             section { h2 { "Calls" } (calls(row, whole)) }
-            section { h2 { "Answers" } (answers(row, whole)) }
+            section { h2 { "Answers" } (codes(row, whole)) }
+        }
+        div.columns {
+            section { h2 { "Latency" } (latency(whole)) }
+            section { h2 { "Drift" } (drift(row, whole)) }
         }
         @if whole.get("data_classes").and_then(Value::as_array).is_some_and(|all| !all.is_empty()) {
             section { h2 { "Data" } (data(whole)) }
         }
+        (example(row, whole))
         (schema("Parameters", whole.get("parameters"), &["in", "name"]))
         @for one in whole.get("request").and_then(Value::as_array).into_iter().flatten() {
             (schema(&format!("Request {}", text(one, "media_type")), one.get("fields"), &["path"]))
         }
         @for one in whole.get("responses").and_then(Value::as_array).into_iter().flatten() {
-            (schema(&format!("Answers {} {}", text(one, "status"), text(one, "media_type")), one.get("fields"), &["path"]))
+            (schema(&format!("Answers {} {}", text(one, "status").replace('_', " "), text(one, "media_type")), one.get("fields"), &["path"]))
         }
-        section { h2 { "In a terminal" } pre { code { "tapwire inventory --endpoint " (row.id) "\ntapwire openapi " (row.service) } } }
+        section { h2 { "In a terminal" } pre tabindex="0" { code { "tapwire inventory --endpoint " (row.id) "\ntapwire openapi " (row.service) } } }
     };
     frame(snapshot, "/apis", &format!("{} {}", row.method, row.template), &body)
 }
@@ -80,21 +90,122 @@ fn calls(row: &Endpoint, whole: &Value) -> Markup {
     }
 }
 
-fn answers(row: &Endpoint, whole: &Value) -> Markup {
+/// Each status with its share of the calls.
+fn codes(row: &Endpoint, whole: &Value) -> Markup {
     let codes = whole.get("status_codes").and_then(Value::as_object);
-    let quantiles = |name: &str, unit: fn(u64) -> String| {
-        let of = whole.get(name).map(|all| ["p50", "p90", "p99"].map(|at| unit(number(all, at))));
-        of.map(|[half, most, all]| format!("p50 {half}, p90 {most}, p99 {all}"))
-    };
-    let bytes = |bytes: u64| format!("{} B", count(bytes));
+    let mut all: Vec<(&String, u64)> =
+        codes.into_iter().flatten().map(|(code, calls)| (code, calls.as_u64().unwrap_or(0))).collect();
+    all.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
+    let bars = all.iter().take(CODES).map(|(code, calls)| Bar {
+        name: code.as_str(),
+        address: None,
+        length: *calls,
+        told: format!("{} · {} %", count(*calls), percent(*calls, row.calls)),
+        class: match code.as_bytes().first() {
+            Some(b'2') => "s1",
+            Some(b'4') => "s3",
+            Some(b'5') => "s4",
+            _ => "s2",
+        },
+    });
+    let bars: Vec<Bar<'_>> = bars.collect();
     html! {
-        dl.facts {
-            div { dt { "Status" } dd { (chart::answers(&row.status)) " refused or failed" } }
-            @if let Some(codes) = codes {
-                div { dt { "Codes" } dd { @for (code, calls) in codes { span.chip { (code) " " (count(calls.as_u64().unwrap_or(0))) } " " } } }
+        @if bars.is_empty() { p.of { (chart::answers(&row.status)) " refused or failed" } } @else { (chart::bars(&bars)) }
+        @if let Some(told) = quantiles(whole, "response_bytes", |bytes| format!("{} B", count(bytes))) { p.of { "Size of answers: " (told) } }
+    }
+}
+
+fn quantiles(whole: &Value, name: &str, unit: fn(u64) -> String) -> Option<String> {
+    let [half, most, all] =
+        whole.get(name).map(|all| ["p50", "p90", "p99"].map(|at| unit(number(all, at))))?;
+    Some(format!("p50 {half}, p90 {most}, p99 {all}"))
+}
+
+/// How long answers took to begin.
+fn latency(whole: &Value) -> Markup {
+    let Some(known) = whole.get("latency_us") else {
+        return html! { p.empty { "No answer was seen together with its request." } };
+    };
+    let names = [("p50", "half of the answers"), ("p90", "9 of 10"), ("p99", "99 of 100")];
+    let bars = names.map(|(name, what)| Bar {
+        name: what,
+        address: None,
+        length: number(known, name),
+        told: micros(number(known, name)),
+        class: "fill",
+    });
+    html! { (chart::bars(&bars)) p.of { "Until the answer begins; each figure is exact to " (number(known, "error_percent")) " %." } }
+}
+
+/// How what is seen stands to what was described, and to the day before.
+fn drift(row: &Endpoint, whole: &Value) -> Markup {
+    let is = |state: &str| row.states.iter().any(|one| one == state);
+    let told = if is("documented") {
+        "A description has it. What traffic does otherwise:"
+    } else if is("shadow") {
+        "A description of the service was given, and does not have it."
+    } else {
+        "No description was given, so nobody can say whether it is as it should be. Compare with one:"
+    };
+    html! {
+        p { (told) }
+        pre tabindex="0" { code { "tapwire openapi " (row.service) " --diff SPEC" } }
+        @if let Some(limits) = whole.get("rate_limits").and_then(Value::as_array) {
+            p.of { "Answers state limits: " (limits.iter().map(|one| format!("{} {}", text(one, "header"), number(one, "quota"))).collect::<Vec<_>>().join(", ")) }
+        }
+    }
+}
+
+/// Incidents that this endpoint is part of.
+fn incidents(snapshot: &Snapshot, row: &Endpoint) -> Markup {
+    let is_here = |place: &Value| {
+        text(place, "method") == row.method
+            && text(place, "template") == row.template
+            && text(place, "service") == row.service
+    };
+    let touches = |incident: &&Incident| {
+        incident.whole.get("endpoints").and_then(Value::as_array).is_some_and(|all| all.iter().any(is_here))
+    };
+    let all: Vec<&Incident> = snapshot.incidents.iter().filter(touches).collect();
+    let more = all.len().saturating_sub(INCIDENTS);
+    html! {
+        @if !all.is_empty() {
+            section {
+                h2 { "Incidents here" }
+                ol.feed {
+                    @for incident in all.into_iter().take(INCIDENTS) {
+                        li { (level(incident.level)) div {
+                            a.row href=(format!("/incidents/{}", escaped(&incident.uid))) { (incident.title) }
+                            span.of { (incident.outcome) " · " (incident.who) " · last " (minute(&incident.last)) }
+                        } }
+                    }
+                }
+                @if more > 0 { p.of { "and " (counted(more as u64, "more incident")) } }
             }
-            @if let Some(told) = quantiles("latency_us", micros) { div { dt { "Latency" } dd { (told) } } }
-            @if let Some(told) = quantiles("response_bytes", bytes) { div { dt { "Size" } dd { (told) } } }
+        }
+    }
+}
+
+/// A call as it could look: the shape is learned, the values are made up.
+fn example(row: &Endpoint, whole: &Value) -> Markup {
+    let of = |side: &str, wanted: fn(&Value) -> bool| -> Option<String> {
+        let all = whole.get(side).and_then(Value::as_array)?;
+        let fields = all.iter().find(|one| wanted(one))?.get("fields")?.as_array()?;
+        let body = example::body(fields.get(..FIELDS.min(fields.len()))?)?;
+        serde_json::to_string_pretty(&body).ok()
+    };
+    let asked = of("request", |_| true);
+    let answered = of("responses", |one| text(one, "status") == "2xx");
+    html! {
+        @if asked.is_some() || answered.is_some() {
+            section {
+                h2 { "Example" }
+                p.of { "The shape was learned; every value is made up or one of few that may be shown." }
+                div.columns.tight {
+                    pre tabindex="0" { code { (row.method) " " (row.template) "\nHost: " (row.service) @if let Some(body) = &asked { "\n\n" (body) } } }
+                    @if let Some(body) = &answered { pre tabindex="0" { code { "2xx\n\n" (body) } } }
+                }
+            }
         }
     }
 }
@@ -103,15 +214,15 @@ fn data(whole: &Value) -> Markup {
     let classes = whole.get("data_classes").and_then(Value::as_array).into_iter().flatten();
     html! {
         div.scroll tabindex="0" role="region" aria-label="Data classes" {
-            table.list {
+            table.list.rows {
                 thead { tr { th scope="col" { "Class" } th scope="col" { "Sensitivity" } th scope="col" { "Fields sent" } th scope="col" { "Fields answered" } } }
                 tbody {
                     @for one in classes {
                         tr {
                             td { span.chip { (text(one, "class")) } }
-                            td { (text(one, "sensitivity")) }
-                            td.number { (count(number(one, "request_fields"))) }
-                            td.number { (count(number(one, "response_fields"))) }
+                            td data-title="Sensitivity" { (text(one, "sensitivity")) }
+                            td.number data-title="Fields sent" { (count(number(one, "request_fields"))) }
+                            td.number data-title="Fields answered" { (count(number(one, "response_fields"))) }
                         }
                     }
                 }
@@ -129,7 +240,7 @@ fn schema(title: &str, fields: Option<&Value>, names: &[&str]) -> Markup {
             section {
                 h2 { (title) }
                 div.scroll tabindex="0" role="region" aria-label=(title) {
-                    table.list.schema {
+                    table.list.rows.schema {
                         thead { tr { th scope="col" { "Field" } th scope="col" { "Type" } th scope="col" { "Values" } th scope="col" { "Data" } } }
                         tbody { @for field in fields.iter().take(FIELDS) { (line(field, names)) } }
                     }
@@ -155,9 +266,9 @@ fn line(field: &Value, names: &[&str]) -> Markup {
     html! {
         tr {
             td { span.path { (name.join(" ")) } @if field.get("required").and_then(Value::as_bool) == Some(false) { span.of { "optional" } } }
-            td { (kind) " " span.of { (text(field, "format")) } }
-            td { (values(field)) }
-            td { (chips(&classes)) }
+            td data-title="Type" { (kind) " " span.of { (text(field, "format")) } }
+            td data-title="Values" { (values(field)) }
+            td data-title="Data" { (chips(&classes)) }
         }
     }
 }

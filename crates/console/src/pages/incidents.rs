@@ -1,10 +1,12 @@
 //! Incidents, and one of them: who did what, why that is known, and what to do.
 
-use super::columns::{FINDINGS, INCIDENTS, chips, level, operation};
+use super::columns::{
+    FINDINGS, INCIDENTS, caller_address, chips, endpoint_address, level, operation, service_address,
+};
 use super::frame;
-use crate::books::{Finding, Incident, Snapshot};
+use crate::books::{Incident, Snapshot};
 use crate::table::{Ask, escaped, table};
-use crate::text::{counted, minute};
+use crate::text::{counted, minute, second};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -14,7 +16,7 @@ pub(crate) fn incidents(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Ma
         h1 { "Incidents" }
         p.lead { "One for each actor: a caller or an address, with everything that was found of it, and whether it worked." }
         @if snapshot.incidents.is_empty() {
-            p.empty { "Nobody did anything that detectors judge to be wrong. " a href="/sensor" { "What could not be judged" } "." }
+            p.empty { "No incident: nobody did anything that detectors judge to be wrong. " a href="/sensor" { "What could not be judged" } "." }
         } @else {
             (table("/incidents", snapshot.incidents.iter(), INCIDENTS, &ask, "incident"))
         }
@@ -22,29 +24,56 @@ pub(crate) fn incidents(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Ma
     frame(snapshot, "/incidents", "Incidents", &body)
 }
 
-pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident) -> Markup {
-    let findings: Vec<&Finding> =
-        snapshot.findings.iter().filter(|finding| finding.incident == incident.uid).collect();
+pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, asked: Vec<(String, String)>) -> Markup {
+    let mut ask = Ask::of(asked);
+    ask.only = vec![("incident".to_owned(), incident.uid.clone())];
+    let worst = incident.whole.get("worst").unwrap_or(&Value::Null);
     let body = html! {
         p.crumbs { a href="/incidents" { "Incidents" } " / " }
         h1 { (incident.title) }
         p.lead {
-            (level(incident.level)) " " span class=(format!("outcome {}", incident.outcome)) { (incident.outcome) }
+            (level(incident.level)) " " (outcome(&incident.outcome)) ": " (meaning(&incident.outcome))
             " · " (counted(incident.findings, "finding")) " from " (minute(&incident.first)) " to " (minute(&incident.last)) " UTC"
-            @if incident.closed { " · closed" }
+            @if incident.closed { " · closed" } @else { " · open" }
         }
         div.columns {
-            section { h2 { "Who" } (who(incident)) }
+            section { h2 { "Why" } p.why { (text(worst, "reason")) } (who(snapshot, incident)) }
             section { h2 { "What to do" } (steps(&incident.whole)) }
         }
         section { h2 { "Timeline" } (timeline(&incident.whole)) }
         section { h2 { "Where" } (places(snapshot, &incident.whole)) }
-        @if !findings.is_empty() {
-            section { h2 { "Findings" } (table(&format!("/incidents/{}", escaped(&incident.uid)), findings.into_iter(), FINDINGS, &Ask::default(), "finding")) }
+        @if snapshot.findings.iter().any(|finding| finding.incident == incident.uid) {
+            section { h2 { "Findings" } (table(&format!("/incidents/{}", escaped(&incident.uid)), snapshot.findings.iter(), FINDINGS, &ask, "finding")) }
         }
-        section { h2 { "In a terminal" } pre { code { "tapwire show " (incident.uid) "\ntapwire carve " (incident.uid) " -w incident.pcapng" } } }
+        section { h2 { "Evidence in a terminal" } (commands(incident)) }
     };
     frame(snapshot, "/incidents", &incident.title, &body)
+}
+
+fn outcome(name: &str) -> Markup {
+    html! { span class=(format!("outcome {name}")) { (name) } }
+}
+
+/// What an outcome says, as `tapwire explain` has it in short.
+fn meaning(outcome: &str) -> &'static str {
+    match outcome {
+        "attempted" => "tried, and whether it worked is not known",
+        "blocked" => "tried and refused",
+        "no-effect" => "tried, and nothing came of it",
+        "likely" => "it probably worked",
+        "confirmed" => "it worked, the answers show it",
+        _ => "nothing is known of how it ended",
+    }
+}
+
+fn commands(incident: &Incident) -> Markup {
+    html! {
+        pre tabindex="0" { code {
+            "tapwire show " (incident.uid) "\n"
+            "tapwire carve " (incident.uid) " -w incident.pcapng\n"
+            "tapwire blast-radius " (incident.uid)
+        } }
+    }
 }
 
 fn strings<'v>(value: &'v Value, name: &str) -> Vec<&'v str> {
@@ -55,16 +84,34 @@ fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn who(incident: &Incident) -> Markup {
+fn who(snapshot: &Snapshot, incident: &Incident) -> Markup {
     let list = |name: &str| strings(&incident.whole, name).into_iter().map(str::to_owned).collect::<Vec<_>>();
-    let (callers, addresses) = (list("callers"), list("addresses"));
+    let (callers, addresses, tls, zones) = (list("callers"), list("addresses"), list("ja4"), list("zones"));
+    let flag = |name: &str| incident.whole.get(name).and_then(Value::as_bool) == Some(true);
     html! {
         dl.facts {
-            @if !callers.is_empty() { div { dt { "Callers" } dd { (chips(&callers)) } } }
+            @if !callers.is_empty() { div { dt { "Callers" } dd { @for token in &callers { (caller(snapshot, token)) " " } } } }
             @if !addresses.is_empty() {
-                div { dt { "Addresses" } dd { (chips(&addresses)) @if incident.whole.get("more_addresses").and_then(Value::as_bool) == Some(true) { "and more" } } }
+                div { dt { "Addresses" } dd { (chips(&addresses)) @if flag("more_addresses") { "and more" } } }
             }
-            div { dt { "At" } dd { (incident.service) } }
+            @if !tls.is_empty() { div { dt { "TLS client" } dd { (chips(&tls)) } } }
+            @if !zones.is_empty() { div { dt { "Zones" } dd { (chips(&zones)) } } }
+            @if !list("lists").is_empty() { div { dt { "On lists" } dd { (chips(&list("lists"))) } } }
+            @if let Some(since) = incident.whole.get("known_since").and_then(Value::as_str) { div { dt { "Known since" } dd { (minute(since)) " UTC" } } }
+            div { dt { "At" } dd { a href=(service_address(&incident.service)) { (incident.service) } } }
+        }
+    }
+}
+
+/// A caller of an incident, with its page where it is known.
+fn caller(snapshot: &Snapshot, token: &str) -> Markup {
+    let digits = token.rsplit_once(':').map_or(token, |(_, digits)| digits);
+    let known =
+        snapshot.callers.iter().find(|one| one.name.rsplit_once('~').is_some_and(|(_, own)| own == digits));
+    html! {
+        @match known {
+            Some(known) => { a.chip href=(caller_address(&known.name)) { (known.name) } }
+            None => { span.chip { (token) } }
         }
     }
 }
@@ -83,9 +130,9 @@ fn timeline(whole: &Value) -> Markup {
         ol.timeline {
             @for moment in moments {
                 li {
-                    span.time { (minute(text(moment, "time"))) }
+                    span.time { (second(text(moment, "time"))) }
                     div {
-                        b { (text(moment, "detector")) } " " span class=(format!("outcome {}", text(moment, "outcome"))) { (text(moment, "outcome")) }
+                        b { (text(moment, "detector")) } " " (outcome(text(moment, "outcome"))) " " span.of.inline { (text(moment, "severity").to_lowercase()) }
                         p { (text(moment, "reason")) }
                         p.of { code { "tapwire show " (text(moment, "exchange")) } }
                     }
@@ -105,7 +152,7 @@ fn places(snapshot: &Snapshot, whole: &Value) -> Markup {
                 @let classes = strings(place, "data_classes").into_iter().map(str::to_owned).collect::<Vec<_>>();
                 li {
                     @match known {
-                        Some(row) => { a.row href=(format!("/endpoints/{}", escaped(&row.id))) { (operation(method, template, &row.operation)) } }
+                        Some(row) => { a.row href=(endpoint_address(&row.id)) { (operation(method, template, &row.operation)) } }
                         None => { (operation(method, template, "")) }
                     }
                     " " span.of { (service) } " " (chips(&classes))

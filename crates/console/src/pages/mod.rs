@@ -1,13 +1,18 @@
 //! The pages.
 
 mod apis;
+mod caller;
 pub(crate) mod columns;
+mod data;
 mod endpoint;
+mod example;
 mod incidents;
 mod overview;
 mod sensor;
 
 pub(crate) use apis::apis;
+pub(crate) use caller::caller;
+pub(crate) use data::data;
 pub(crate) use endpoint::endpoint;
 pub(crate) use incidents::{incident, incidents};
 pub(crate) use overview::overview;
@@ -118,15 +123,4 @@ pub(crate) fn callers(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Mark
         @else { (table("/callers", snapshot.callers.iter(), columns::CALLERS, &ask, "caller")) }
     };
     frame(snapshot, "/callers", "Callers", &body)
-}
-
-pub(crate) fn data(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
-    let ask = Ask::of(asked);
-    let body = html! {
-        h1 { "Data" }
-        p.lead { "Which classes of data which endpoints take and give." }
-        @if snapshot.flows.is_empty() { p.empty { "No field was found to be of a data class. A field is tagged after three hits from two answers." } }
-        @else { (table("/data", snapshot.flows.iter(), columns::FLOWS, &ask, "flow")) }
-    };
-    frame(snapshot, "/data", "Data", &body)
 }

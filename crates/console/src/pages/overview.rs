@@ -2,8 +2,8 @@
 
 use super::columns::{level, service_address};
 use super::{frame, nothing_seen};
-use crate::books::{Endpoint, Figure, Incident, Level, Mark, Posture, Snapshot};
-use crate::chart;
+use crate::books::{Endpoint, Figure, Incident, Level, Mark, Posture, Service, Snapshot};
+use crate::chart::{self, Bar};
 use crate::table::escaped;
 use crate::text::{count, counted, minute};
 use maud::{Markup, html};
@@ -12,10 +12,12 @@ const INCIDENTS: usize = 6;
 const POSTURES: usize = 6;
 const ENDPOINTS: usize = 8;
 const FIGURES: usize = 8;
+const SERVICES: usize = 8;
 
 pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
     let body = html! {
         h1 { "Overview" }
+        @if !snapshot.first.is_empty() { p.lead { "From " (minute(&snapshot.first)) " to " (minute(&snapshot.last)) " UTC, from " (snapshot.source) "." } }
         @if snapshot.endpoints.is_empty() && snapshot.incidents.is_empty() { (nothing_seen()) }
         @else {
             (tiles(snapshot))
@@ -23,15 +25,18 @@ pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
                 section { h2 { "Needs attention" } (attention(snapshot)) }
                 section { h2 { "Posture" } (postures(&snapshot.postures)) }
             }
+            div.columns {
+                section { h2 { "Calls a day" } (traffic(snapshot)) }
+                section { h2 { "Services" } (services(snapshot)) }
+            }
             section { h2 { "Most exposed" } (exposed(snapshot)) }
-            @if snapshot.days.len() > 1 { section { h2 { "Calls a day" } (chart::days(&snapshot.days)) } }
             div.columns {
                 section { h2 { "Key figures" } (figures(&snapshot.figures)) p { a href="/kpis" { "All KPIs" } } }
                 section {
                     h2 { "Blind spots" }
                     p.of { "What the sensor did not get or could not read is in no figure." }
                     (figures(&snapshot.blind_spots))
-                    p { a href="/sensor" { "The sensor" } }
+                    p { a href="/sensor" { "What could not be judged, and why" } ": " (count(snapshot.not_judged.len() as u64)) }
                 }
             }
         }
@@ -50,8 +55,8 @@ fn tiles(snapshot: &Snapshot) -> Markup {
     };
     html! {
         ul.tiles {
-            (tile(urgent, "urgent incidents open", "/incidents?sort=-level", urgent > 0))
-            (tile(bare, "endpoints give sensitive data without credentials", "/data?sort=-risk", bare > 0))
+            (tile(urgent, "urgent incidents open", "/incidents?state=open&level=urgent", urgent > 0))
+            (tile(bare, "endpoints give sensitive data without credentials", "/data?credentials=none&answered=yes", bare > 0))
             (tile(snapshot.endpoints.len() as u64, "endpoints", "/apis", false))
             (tile(snapshot.services.len() as u64, "services", "/apis", false))
             (tile(calls, "calls", "/apis?sort=-calls", false))
@@ -65,7 +70,7 @@ fn attention(snapshot: &Snapshot) -> Markup {
     open.sort_by(|one, other| (other.level, &other.last).cmp(&(one.level, &one.last)));
     let more = open.len().saturating_sub(INCIDENTS);
     html! {
-        @if open.is_empty() { p.empty { "No open incident." } }
+        @if open.is_empty() { p.empty { "No open incident. " a href="/sensor" { "What could not be judged" } "." } }
         ol.feed {
             @for incident in open.into_iter().take(INCIDENTS) {
                 li {
@@ -80,7 +85,7 @@ fn attention(snapshot: &Snapshot) -> Markup {
                 }
             }
         }
-        @if more > 0 { p { a href="/incidents" { "and " (crate::text::count(more as u64)) " more" } } }
+        @if more > 0 { p { a href="/incidents?state=open" { "and " (count(more as u64)) " more" } } }
     }
 }
 
@@ -94,13 +99,42 @@ fn postures(all: &[Posture]) -> Markup {
                 li {
                     (level(posture.level))
                     div {
-                        a.row href=(format!("/posture?q={}", escaped(&posture.policy))) { (posture.title) }
+                        a.row href=(format!("/posture?policy={}&service={}", escaped(&posture.policy), escaped(&posture.service))) { (posture.title) }
                         span.of { (posture.service) " · " (counted(posture.total, "endpoint")) }
                     }
                 }
             }
         }
-        @if more > 0 { p { a href="/posture" { "and " (crate::text::count(more as u64)) " more" } } }
+        @if more > 0 { p { a href="/posture?stands=yes" { "and " (count(more as u64)) " more" } } }
+    }
+}
+
+fn traffic(snapshot: &Snapshot) -> Markup {
+    html! {
+        @if snapshot.days.is_empty() { p.empty { "Days are counted from the first midnight (UTC) on that calls were seen over." } }
+        @else { (chart::days(&snapshot.days)) }
+    }
+}
+
+/// Services by calls.
+fn services(snapshot: &Snapshot) -> Markup {
+    let mut all: Vec<&Service> = snapshot.services.iter().collect();
+    all.sort_by_key(|service| std::cmp::Reverse(service.calls));
+    let more = all.len().saturating_sub(SERVICES);
+    let bars: Vec<Bar<'_>> = all
+        .iter()
+        .take(SERVICES)
+        .map(|service| Bar {
+            name: &service.name,
+            address: Some(service_address(&service.name)),
+            length: service.calls,
+            told: counted(service.calls, "call"),
+            class: "fill",
+        })
+        .collect();
+    html! {
+        (chart::bars(&bars))
+        @if more > 0 { p { a href="/apis" { "and " (count(more as u64)) " more" } } }
     }
 }
 
@@ -115,7 +149,7 @@ fn exposed(snapshot: &Snapshot) -> Markup {
     all.sort_by(|one, other| worst(other).cmp(&worst(one)).then_with(|| one.id.cmp(&other.id)));
     html! {
         div.scroll tabindex="0" role="region" aria-label="Most exposed endpoints" {
-            table.list {
+            table.list.rows {
                 thead { tr { th scope="col" { "Endpoint" } th scope="col" { "Exposure" } th scope="col" { "Threat" } th scope="col" { "Calls" } th scope="col" { "Carries" } } }
                 tbody {
                     @for row in all {
@@ -124,10 +158,10 @@ fn exposed(snapshot: &Snapshot) -> Markup {
                                 a.row href=(format!("/endpoints/{}", escaped(&row.id))) { (super::columns::operation(&row.method, &row.template, &row.operation)) }
                                 span.of { a href=(service_address(&row.service)) { (row.service) } }
                             }
-                            td.number { (chart::score(row.exposure)) }
-                            td.number { (chart::score(row.threat)) }
-                            td.number { (count(row.calls)) }
-                            td { (super::columns::chips(&row.classes)) }
+                            td.number data-title="Exposure" { (chart::score(row.exposure)) }
+                            td.number data-title="Threat" { (chart::score(row.threat)) }
+                            td.number data-title="Calls" { (count(row.calls)) }
+                            td data-title="Carries" { (super::columns::chips(&row.classes)) }
                         }
                     }
                 }

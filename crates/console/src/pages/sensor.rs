@@ -44,15 +44,15 @@ pub(crate) fn kpis(snapshot: &Snapshot) -> Markup {
 fn table(figures: &[Figure]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Figures" {
-            table.list {
+            table.list.rows {
                 thead { tr { th scope="col" { "Figure" } th scope="col" { "Now" } th scope="col" { "Target" } th scope="col" { "Day by day" } } }
                 tbody {
                     @for figure in figures {
                         tr {
                             td { b { (figure.title) } span.of { (figure.of) " · " code { (figure.name) } } }
-                            td { strong { (figure.now) } }
-                            td { (mark(figure.mark)) " " @if figure.target.is_empty() { "–" } @else { (figure.target) } }
-                            td { @if figure.trend.iter().flatten().count() > 1 { (chart::line(&figure.trend)) } }
+                            td data-title="Now" { strong { (figure.now) } }
+                            td data-title="Target" { (mark(figure.mark)) " " @if figure.target.is_empty() { "–" } @else { (figure.target) } }
+                            td data-title="Day by day" { @if figure.trend.iter().flatten().count() > 1 { (chart::line(&figure.trend)) } }
                         }
                     }
                 }

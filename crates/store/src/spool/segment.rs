@@ -93,7 +93,9 @@ impl Segment {
         match from.saturating_sub(header.offset) {
             0 => Ok(length),
             read if read >= header.events => Ok(0),
-            read => Ok(self.lines(at, header)?.map_or(length, |lines| length - first_lines(&lines, read) as u64)),
+            read => {
+                Ok(self.lines(at, header)?.map_or(length, |lines| length - first_lines(&lines, read) as u64))
+            }
         }
     }
 

@@ -1,0 +1,112 @@
+//! One caller: how it proves who it is, what it touched, and its sessions.
+
+use super::columns::{chips, level, service_address};
+use super::frame;
+use crate::books::{Caller, Incident, Snapshot};
+use crate::table::escaped;
+use crate::text::{count, counted, minute};
+use maud::{Markup, html};
+use serde_json::Value;
+
+/// Sessions that are shown; the rest is counted.
+const SESSIONS: usize = 100;
+
+pub(crate) fn caller(snapshot: &Snapshot, row: &Caller, whole: &Value) -> Markup {
+    let digits = row.name.rsplit_once('~').map_or(row.name.as_str(), |(_, digits)| digits);
+    let body = html! {
+        p.crumbs { a href="/callers" { "Callers" } " / " }
+        h1.name { span.path { (row.name) } }
+        p.lead { (counted(row.calls, "call")) " from " (minute(&row.first)) " to " (minute(&row.last)) " UTC. The name is a token: who it is stays in traffic." }
+        div.columns {
+            section { h2 { "Who" } (facts(row)) }
+            section { h2 { "What it touched" } (services(snapshot, row)) }
+        }
+        section { h2 { "Incidents" } (incidents(snapshot, digits)) }
+        section { h2 { "Sessions" } (sessions(whole)) }
+        section { h2 { "In a terminal" } pre tabindex="0" { code { "tapwire replay CAPTURE --where 'principal == \"" (row.name) "\"'" } } }
+    };
+    frame(snapshot, "/callers", &row.name, &body)
+}
+
+fn facts(row: &Caller) -> Markup {
+    html! {
+        dl.facts {
+            div { dt { "Named by" } dd { (row.kind) } }
+            div { dt { "Proves with" } dd { @if row.credentials.is_empty() { "nothing" } (chips(&row.credentials)) } }
+            @if !row.grants.is_empty() { div { dt { "May" } dd { (chips(&row.grants)) } } }
+            div { dt { "From" } dd { (chips(&row.networks)) } }
+            div { dt { "With" } dd { (chips(&row.agents)) } }
+        }
+    }
+}
+
+fn services(snapshot: &Snapshot, row: &Caller) -> Markup {
+    html! {
+        @if row.services.is_empty() { p.empty { "No service of it is known." } }
+        ul.places {
+            @for name in &row.services {
+                @let known = snapshot.services.iter().find(|service| service.name == *name);
+                li {
+                    a.row href=(service_address(name)) { (name) }
+                    @if let Some(service) = known { span.of { (counted(service.endpoints, "endpoint")) ", " (counted(service.calls, "call")) " of everybody" } }
+                }
+            }
+        }
+    }
+}
+
+fn incidents(snapshot: &Snapshot, digits: &str) -> Markup {
+    let names = |incident: &&Incident| {
+        let callers = incident.whole.get("callers").and_then(Value::as_array).into_iter().flatten();
+        callers
+            .filter_map(Value::as_str)
+            .any(|token| token.rsplit_once(':').is_some_and(|(_, own)| own == digits))
+    };
+    let all: Vec<&Incident> = snapshot.incidents.iter().filter(names).collect();
+    html! {
+        @if all.is_empty() { p.empty { "It is part of no incident." } }
+        ol.feed {
+            @for incident in all {
+                li { (level(incident.level)) div {
+                    a.row href=(format!("/incidents/{}", escaped(&incident.uid))) { (incident.title) }
+                    span.of { (incident.outcome) " · " (incident.service) " · last " (minute(&incident.last)) }
+                } }
+            }
+        }
+    }
+}
+
+fn sessions(whole: &Value) -> Markup {
+    let all: Vec<&Value> =
+        whole.get("known_sessions").and_then(Value::as_array).into_iter().flatten().collect();
+    let text = |one: &Value, name: &str| minute(one.get(name).and_then(Value::as_str).unwrap_or("–"));
+    let list = |one: &Value, name: &str| {
+        let all = one.get(name).and_then(Value::as_array).into_iter().flatten();
+        all.filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+    };
+    html! {
+        @if all.is_empty() { p.empty { "No session of it is known: its credentials were not seen being issued, or made room for others." } }
+        @else {
+            div.scroll tabindex="0" role="region" aria-label="Sessions" {
+                table.list.rows {
+                    thead { tr { th scope="col" { "Credential" } th scope="col" { "Calls" } th scope="col" { "First" } th scope="col" { "Last" } th scope="col" { "From" } th scope="col" { "With" } th scope="col" { "Ended" } } }
+                    tbody {
+                        @for one in all.iter().take(SESSIONS) {
+                            tr {
+                                td { code { (text(one, "session")) } }
+                                td.number data-title="Calls" { (count(one.get("uses").and_then(Value::as_u64).unwrap_or(0))) }
+                                td data-title="First" { span.time { (text(one, "first_used")) } }
+                                td data-title="Last" { span.time { (text(one, "last_used")) } }
+                                td data-title="From" { (list(one, "networks")) }
+                                td data-title="With" { (list(one, "agents")) }
+                                td data-title="Ended" { span.time { (text(one, "ended")) } }
+                            }
+                        }
+                    }
+                }
+            }
+            @let more = all.len().saturating_sub(SESSIONS);
+            @if more > 0 { p.of { "and " (counted(more as u64, "more session")) } }
+        }
+    }
+}
