@@ -1,7 +1,9 @@
 //! The command line.
 
+mod console;
 mod incidents;
 
+pub(crate) use console::{ServeAction, ServeArgs, UserAction};
 pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
 
 use crate::rules::RulesAction;
@@ -57,7 +59,7 @@ pub(crate) enum Command {
     Kpis(KpisArgs),
     /// Write a month of KPIs as a printable page: now, change, targets, blind spots, what to do, by owner
     Report(ReportArgs),
-    /// Show what was learned as pages in a browser, on this machine only
+    /// Show what was learned as pages in a browser
     Serve(ServeArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
@@ -291,6 +293,9 @@ pub(crate) struct RunArgs {
     pub(crate) interfaces: Vec<String>,
     #[command(flatten)]
     pub(crate) sense: SenseArgs,
+    /// Serve the console here while the run goes on, on loopback: what it shows is what was kept under --data last
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) serve: Option<String>,
     /// Capture filter, in tcpdump's syntax; the same as -f
     #[arg(value_name = "BPF")]
     pub(crate) bpf_words: Vec<String>,
@@ -386,16 +391,6 @@ pub(crate) struct LearnArgs {
     pub(crate) token_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-}
-
-/// `tapwire serve`.
-#[derive(Debug, Args)]
-pub(crate) struct ServeArgs {
-    #[command(flatten)]
-    pub(crate) learn: LearnArgs,
-    /// Where the console answers; only addresses of loopback
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
-    pub(crate) listen: String,
 }
 
 /// `tapwire inventory`.

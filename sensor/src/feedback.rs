@@ -12,7 +12,7 @@ use tapwire_inventory::kpis::Part;
 use tapwire_store::{AuditLog, Reader};
 
 /// The file under `--data`.
-const FILE: &str = "feedback.jsonl";
+pub(crate) const FILE: &str = "feedback.jsonl";
 /// Fewer digits of a uid would match too much.
 const MIN_DIGITS: usize = 6;
 /// What is said to why, in bytes: this is a note, and no report.
@@ -45,17 +45,8 @@ impl Feedback {
     }
 
     fn of(text: &str) -> Self {
-        let (mut last, mut feedback) = (BTreeMap::new(), Self::default());
-        for line in text.lines().filter(|line| !line.trim().is_empty()) {
-            let said = serde_json::from_str::<Value>(line).ok();
-            let word = |name: &str| Some(said.as_ref()?.get(name)?.as_str()?.to_owned());
-            match (word("incident"), word("verdict").as_deref().and_then(Verdict::of)) {
-                (Some(incident), Some(verdict)) => {
-                    last.insert(incident, verdict);
-                }
-                _ => feedback.unreadable += 1,
-            }
-        }
+        let (last, unreadable) = said(text);
+        let mut feedback = Self { unreadable, ..Self::default() };
         for verdict in last.values() {
             match verdict {
                 Verdict::True => feedback.right += 1,
@@ -106,10 +97,7 @@ pub(crate) fn feedback(args: &FeedbackArgs) -> Result<Exit, Failure> {
     if why.len() > MAX_WHY {
         return Err(Failure::new(format!("--why: at most {MAX_WHY} bytes")));
     }
-    let line = json!({
-        "time": jiff::Timestamp::now().to_string(), "incident": uid, "verdict": args.verdict.name(), "why": why,
-    });
-    AuditLog::open(&data.join(FILE))?.append(format!("{line}\n").as_bytes())?;
+    keep(&data, &uid, args.verdict, why, None)?;
     print(
         &format!(
             "{}: {}. {}\n",
@@ -120,6 +108,42 @@ pub(crate) fn feedback(args: &FeedbackArgs) -> Result<Exit, Failure> {
         true,
     )?;
     Ok(Exit::Done)
+}
+
+/// Keeps what was said of an incident, and by which user of the console.
+pub(crate) fn keep(
+    data: &Path,
+    uid: &str,
+    verdict: Verdict,
+    why: &str,
+    by: Option<&str>,
+) -> Result<(), Failure> {
+    let time = jiff::Timestamp::now().to_string();
+    let mut line = json!({"time": time, "incident": uid, "verdict": verdict.name(), "why": why});
+    by.into_iter().for_each(|by| line["by"] = by.into());
+    AuditLog::open(&data.join(FILE))?.append(format!("{line}\n").as_bytes())?;
+    Ok(())
+}
+
+/// The last word on each incident.
+pub(crate) fn last_words(data: &Path) -> BTreeMap<String, Verdict> {
+    said(&std::fs::read_to_string(data.join(FILE)).unwrap_or_default()).0
+}
+
+/// The last word on each incident, and lines that nobody wrote so.
+fn said(text: &str) -> (BTreeMap<String, Verdict>, u64) {
+    let (mut last, mut unreadable) = (BTreeMap::new(), 0);
+    for line in text.lines().filter(|line| !line.trim().is_empty()) {
+        let said = serde_json::from_str::<Value>(line).ok();
+        let word = |name: &str| Some(said.as_ref()?.get(name)?.as_str()?.to_owned());
+        match (word("incident"), word("verdict").as_deref().and_then(Verdict::of)) {
+            (Some(incident), Some(verdict)) => {
+                last.insert(incident, verdict);
+            }
+            _ => unreadable += 1,
+        }
+    }
+    (last, unreadable)
 }
 
 /// The only incident under `data` that begins so.

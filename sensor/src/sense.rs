@@ -1,6 +1,6 @@
 //! `run` and `replay`: opens the source and the outputs, runs the pipeline, says what came of it.
 
-use crate::cli::{OnOff, ReplayArgs, RunArgs, SenseArgs};
+use crate::cli::{KeyArgs, LearnArgs, OnOff, ReplayArgs, RunArgs, SenseArgs};
 use crate::context::{ContextFiles, Watcher};
 use crate::descriptions;
 use crate::failure::{Exit, Failure};
@@ -11,10 +11,12 @@ use crate::lessons::Lessons;
 use crate::next::Asked;
 use crate::outputs::{self, Plan};
 use crate::paper::print;
+use crate::serve::Beside;
 use crate::settings::{Effective, Fidelity, Keep, size_of_key};
 use crate::summary::Summary;
 use crate::watch::{Terminal, catch_signals};
 use std::hash::{BuildHasher, RandomState};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use tapwire_capture::{InterfaceSource, Pressure, Source, follow, open_files};
@@ -41,7 +43,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
         paths: args.paths.iter().map(|path| path.display().to_string()).collect(),
         ..asked(&args.sense, &effective, &plan, data.as_deref())
     };
-    Run { args: &args.sense, effective, plan, data, asked, lessons }.sense(&mut *source, keys)
+    Run { args: &args.sense, effective, plan, data, asked, lessons, serve: None }.sense(&mut *source, keys)
 }
 
 fn open_captures(args: &ReplayArgs) -> Result<Box<dyn Source>, Failure> {
@@ -69,7 +71,8 @@ pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let asked = Asked { interfaces, ..asked(&args.sense, &effective, &plan, data.as_deref()) };
     let keys = Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, lanes, args.sense.quiet)?;
     let lessons = Lessons::default();
-    Run { args: &args.sense, effective, plan, data, asked, lessons }.sense(&mut source, keys)
+    let serve = args.serve.as_deref().map(Beside::bind).transpose()?;
+    Run { args: &args.sense, effective, plan, data, asked, lessons, serve }.sense(&mut source, keys)
 }
 
 fn asked(args: &SenseArgs, effective: &Effective, plan: &Plan, data: Option<&Path>) -> Asked {
@@ -101,11 +104,13 @@ pub(crate) struct Run<'a> {
     data: Option<PathBuf>,
     asked: Asked,
     lessons: Lessons,
+    /// Where the console is served meanwhile.
+    serve: Option<TcpListener>,
 }
 
 impl Run<'_> {
     fn sense(self, source: &mut dyn Source, mut keys: Keys) -> Result<Exit, Failure> {
-        let Self { args, effective, plan, data, asked, lessons } = &self;
+        let Self { args, effective, plan, data, asked, lessons, .. } = &self;
         let pressure = source.pressure();
         let threshold = args.fail_on.as_deref().map(severity).transpose()?;
         let store = data.as_deref().map(Store::open).transpose()?;
@@ -113,6 +118,7 @@ impl Run<'_> {
         let key = load_key(args.token_key.as_deref(), store.as_ref())?;
         let mut config = pipeline_config(effective, args, key.clone(), pressure)?;
         config.secrets = std::mem::take(&mut keys.secrets);
+        config.mutes.extend(data.as_deref().map(crate::serve::mutes).unwrap_or_default());
         let tls = &mut config.secrets.config;
         tls.waiting_bytes = tls.waiting_bytes.min(config.flow.memory / 8);
         if lessons.twice {
@@ -129,6 +135,7 @@ impl Run<'_> {
             .is_endless()
             .then(|| Watcher::start(&args.config, key.clone(), &config, &args.rules, args.quiet));
         let watcher = watcher.transpose()?;
+        let console = self.console()?;
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
         let Some(taught) = lessons.learn(&self, &config, &mut terminal)? else {
@@ -139,7 +146,7 @@ impl Run<'_> {
         let aside = Aside { ring, feeds, state, learned: taught.learned, known: taught.known };
         let report = run_with(source, &config, outlets, &mut terminal, aside);
         terminal.finish();
-        drop(watcher);
+        drop((watcher, console));
         if let Some(line) = keys.told().filter(|_| !args.quiet) {
             eprintln!("tapwire: {line}");
         }
@@ -158,6 +165,22 @@ impl Run<'_> {
             print(&if args.json { summary.json() } else { summary.text(to_stdout) }, to_stdout)?;
         }
         Ok(exit)
+    }
+
+    /// The console over what the run keeps, where one was asked for.
+    fn console(&self) -> Result<Option<Beside>, Failure> {
+        let Some(listener) = &self.serve else { return Ok(None) };
+        let data = self.data.clone();
+        let learn = LearnArgs {
+            paths: Vec::new(),
+            data: Some(data.ok_or_else(|| Failure::new("--serve: shows what is kept: give --data DIR"))?),
+            bpf: None,
+            openapi: self.args.openapi.clone(),
+            keys: KeyArgs::default(),
+            token_key: self.args.token_key.clone(),
+            config: self.args.config.clone(),
+        };
+        Beside::start(listener.try_clone()?, learn, self.args.quiet).map(Some)
     }
 
     /// What was learned before, once more and without a word.

@@ -42,9 +42,15 @@ document.addEventListener("input", (event) => {
   }, WAIT);
 });
 
+// A form that somebody has begun to fill in stays.
+let begun = false;
+document.addEventListener("input", (event) => {
+  if (event.target.closest("form.act")) begun = true;
+});
+
 async function refresh() {
-  if (document.hidden) return;
-  const busy = document.activeElement && document.activeElement.matches("input");
+  if (document.hidden || begun || !document.body.dataset.version) return;
+  const busy = document.activeElement && document.activeElement.matches("input, select, button");
   try {
     const answer = await fetch("/api/v1/version");
     const { version } = await answer.json();

@@ -1,7 +1,8 @@
 //! The JSON API: the rows that pages show, with the same parameters.
 
 use crate::pages::columns;
-use crate::server::{Asked, Shelf};
+use crate::server::{Asked, Desk, Shelf};
+use crate::visit;
 use crate::table::{Ask, Column, Found, PAGE, Searched, find};
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -11,7 +12,7 @@ use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-pub(crate) fn router() -> Router<Shelf> {
+pub(crate) fn router() -> Router<Desk> {
     Router::new()
         .route("/version", get(version))
         .route("/services", get(services))
@@ -26,6 +27,7 @@ pub(crate) fn router() -> Router<Shelf> {
         .route("/flows", get(flows))
         .route("/figures", get(figures))
         .route("/counters", get(counters))
+        .route("/audit", get(visit::audit))
         .fallback(|| async { missing("there is no such resource") })
 }
 

@@ -17,6 +17,72 @@ pub trait Books: Send + Sync {
 
     /// The OpenAPI 3.1 description of a service, as `tapwire openapi` writes it.
     fn openapi(&self, service: &str) -> Option<String>;
+
+    /// Does something with the incident of that uid, by a user of that name.
+    ///
+    /// # Errors
+    /// Why it cannot be done, in a line.
+    fn act(&self, uid: &str, by: &str, action: &Action) -> Result<(), String>;
+
+    /// The packets of an incident as pcapng. Takes as long as reading the packets does.
+    ///
+    /// # Errors
+    /// Why they cannot be had, in a line.
+    fn carve(&self, uid: &str) -> Result<Vec<u8>, String>;
+}
+
+/// What a person does with an incident.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Action {
+    /// Says whether it was one.
+    Feedback {
+        /// What it was.
+        verdict: Verdict,
+        /// Why; may be empty.
+        why: String,
+    },
+    /// Wants to hear no more of its kind at its service for a while.
+    Mute {
+        /// For how long.
+        days: u32,
+        /// Why.
+        why: String,
+    },
+}
+
+impl Action {
+    /// As the audit log has it.
+    pub(crate) const fn name(&self) -> &'static str {
+        match self {
+            Self::Feedback { .. } => "feedback",
+            Self::Mute { .. } => "mute",
+        }
+    }
+}
+
+/// What an incident was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// An attack, whether it worked or not.
+    True,
+    /// Nothing of the kind happened.
+    False,
+    /// It happened, and is allowed.
+    Benign,
+}
+
+impl Verdict {
+    /// All, with what each says.
+    pub const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::True, "true", "It was an attack"),
+        (Self::False, "false", "Nothing of the kind happened"),
+        (Self::Benign, "benign", "It happened, and is allowed"),
+    ];
+
+    /// Of its name.
+    pub(crate) fn of(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, own, _)| *own == name).map(|(verdict, ..)| verdict)
+    }
 }
 
 /// How bad something is.
@@ -59,6 +125,8 @@ pub struct Snapshot {
     pub version: u64,
     /// What it was learned from.
     pub source: String,
+    /// Whether what people say of incidents is kept, and packets may be had.
+    pub keeps: bool,
     /// Time of the first and of the last call; empty where none was seen.
     pub first: String,
     /// See `first`.
@@ -178,6 +246,10 @@ pub struct Incident {
     pub findings: u64,
     /// Whether it is over.
     pub closed: bool,
+    /// What people said of it: `true`, `false`, `benign`; empty where nobody did.
+    pub verdict: String,
+    /// Until when its kind is muted at its service; empty where it is not.
+    pub muted: String,
     /// Everything known of it, as `tapwire incidents --json` writes it.
     pub whole: Value,
 }

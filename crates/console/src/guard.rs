@@ -1,9 +1,16 @@
-//! What keeps other pages of a browser out: who may ask, and what an answer may do.
+//! What keeps others out: who may ask from where, and what an answer may do.
 
-use axum::extract::Request;
-use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
+use crate::doors::{Doors, Refused, Visitor};
+use crate::server::Desk;
+use crate::tls::Peer;
+use axum::Json;
+use axum::extract::{ConnectInfo, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
+use serde_json::json;
+use std::net::IpAddr;
+use std::sync::Arc;
 
 /// Nothing is loaded from elsewhere, nothing runs inline, nobody frames the pages, whatever stands in them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -18,18 +25,22 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
-/// Lets in who names this machine's loopback as host: a name that somebody else points at 127.0.0.1 (DNS rebinding) is none.
-pub(crate) async fn guard(request: Request, next: Next) -> Response {
-    let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
-    let mut response = if !host.is_some_and(is_loopback) {
-        refused(
-            StatusCode::MISDIRECTED_REQUEST,
-            "this console answers to localhost, 127.0.0.1 and [::1] only",
-        )
-    } else if ![Method::GET, Method::HEAD].contains(request.method()) {
-        refused(StatusCode::METHOD_NOT_ALLOWED, "this console only reads")
-    } else {
-        next.run(request).await
+/// What the page to log in needs itself.
+const OPEN: [&str; 4] = ["/login", "/console.css", "/console.js", "/mark.svg"];
+
+/// Lets in who names this machine as host, comes from no other site, and is known; the handlers find out who it is.
+pub(crate) async fn guard(State(desk): State<Desk>, mut request: Request, next: Next) -> Response {
+    let admitted = match admit(&desk.doors, &request) {
+        Entry::Known(visitor) => Ok(visitor),
+        Entry::Shown(shown) => prove(&desk.doors, shown).await.map(Some),
+        Entry::Refused(response) => Err(response),
+    };
+    let mut response = match admitted {
+        Ok(visitor) => {
+            visitor.into_iter().for_each(|visitor| drop(request.extensions_mut().insert(visitor)));
+            next.run(request).await
+        }
+        Err(refused) => refused,
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -37,6 +48,130 @@ pub(crate) async fn guard(request: Request, next: Next) -> Response {
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// What comes of looking at a request.
+enum Entry {
+    /// Somebody known, or nobody where that is allowed.
+    Known(Option<Visitor>),
+    /// Somebody who shows name and password, which takes time to check.
+    Shown(Shown),
+    Refused(Response),
+}
+
+struct Shown {
+    name: String,
+    password: String,
+    from: IpAddr,
+}
+
+fn admit(doors: &Doors, request: &Request) -> Entry {
+    let (headers, path) = (request.headers(), request.uri().path());
+    // A name that somebody else points at 127.0.0.1 (DNS rebinding) is not this machine.
+    if doors.is_local() && !text(headers, header::HOST).is_some_and(is_loopback) {
+        return Entry::Refused(refused(
+            StatusCode::MISDIRECTED_REQUEST,
+            "this console answers to localhost, 127.0.0.1 and [::1] only",
+        ));
+    }
+    match *request.method() {
+        Method::GET | Method::HEAD => {}
+        Method::POST if is_own(headers) => {}
+        Method::POST => {
+            return Entry::Refused(refused(StatusCode::FORBIDDEN, "forms are sent by these pages only"));
+        }
+        _ => {
+            return Entry::Refused(refused(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this console has no such method",
+            ));
+        }
+    }
+    let visitor = doors.visitor(cookie(headers, doors.cookie()));
+    if visitor.is_some() || OPEN.contains(&path) {
+        return Entry::Known(visitor);
+    }
+    if path != "/metrics" && !path.starts_with("/api/") {
+        return Entry::Refused(Redirect::to("/login").into_response());
+    }
+    let from = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0).unwrap_or_default().0;
+    basic(headers, from).map_or_else(|| Entry::Refused(unknown()), Entry::Shown)
+}
+
+/// Machines have no cookies: they may show name and password with each request (RFC 7617).
+fn basic(headers: &HeaderMap, from: IpAddr) -> Option<Shown> {
+    let shown = base64(text(headers, header::AUTHORIZATION)?.strip_prefix("Basic ")?)?;
+    let (name, password) = std::str::from_utf8(&shown).ok()?.split_once(':')?;
+    Some(Shown { name: name.to_owned(), password: password.to_owned(), from })
+}
+
+async fn prove(doors: &Arc<Doors>, shown: Shown) -> Result<Visitor, Response> {
+    let (doors, name) = (Arc::clone(doors), shown.name.clone());
+    let proven =
+        tokio::task::spawn_blocking(move || doors.prove(&shown.name, &shown.password, shown.from)).await;
+    match proven {
+        // Without a token of forms, it can only read.
+        Ok(Ok(role)) => Ok(Visitor { name, role, token: String::new(), logged_in: false }),
+        Ok(Err(Refused::TooOften)) => Err(too_often()),
+        Ok(Err(Refused::Wrong)) | Err(_) => Err(unknown()),
+    }
+}
+
+fn unknown() -> Response {
+    let challenge = [(header::WWW_AUTHENTICATE, "Basic realm=\"tapwire\", charset=\"UTF-8\"")];
+    (StatusCode::UNAUTHORIZED, challenge, Json(json!({"error": "log in first"}))).into_response()
+}
+
+pub(crate) fn too_often() -> Response {
+    let wait = [(header::RETRY_AFTER, "300")];
+    (StatusCode::TOO_MANY_REQUESTS, wait, "too many log-ins failed; wait five minutes\n").into_response()
+}
+
+fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// Whether a form comes from these pages: what browsers say of it must say so.
+fn is_own(headers: &HeaderMap) -> bool {
+    let site = text(headers, HeaderName::from_static("sec-fetch-site"));
+    let host = text(headers, header::HOST);
+    // An origin that hides itself is written `null`, and is nobody's.
+    let is_host = |origin: &str| origin.split_once("://").is_some_and(|(_, origin)| Some(origin) == host);
+    site.is_none_or(|site| matches!(site, "same-origin" | "none"))
+        && text(headers, header::ORIGIN).is_none_or(is_host)
+}
+
+/// The value of a cookie.
+pub(crate) fn cookie<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    let all = headers.get_all(header::COOKIE).into_iter().filter_map(|value| value.to_str().ok());
+    all.flat_map(|value| value.split(';'))
+        .filter_map(|pair| pair.trim().split_once('='))
+        .find(|(known, _)| *known == name)
+        .map(|(_, value)| value)
+}
+
+/// Base64 by RFC 4648; `None` where it is none.
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let (mut held, mut bits) = (0_u32, 0);
+    for digit in text.trim_end_matches('=').bytes() {
+        let value = match digit {
+            b'A'..=b'Z' => digit - b'A',
+            b'a'..=b'z' => digit - b'a' + 26,
+            b'0'..=b'9' => digit - b'0' + 52,
+            b'+' => 62,
+            b'/' => 63,
+            _ => return None,
+        };
+        held = held << 6 | u32::from(value);
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.extend((held >> bits).to_le_bytes().first());
+            held &= (1 << bits) - 1;
+        }
+    }
+    Some(bytes)
 }
 
 fn refused(status: StatusCode, why: &'static str) -> Response {
@@ -70,5 +205,28 @@ mod tests {
         ] {
             assert!(!is_loopback(bad), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_form_of_another_site_is_none_of_ours() {
+        let of = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
+            let pairs = pairs.iter().map(|(name, value)| {
+                (HeaderName::from_static(name), HeaderValue::from_static(value))
+            });
+            pairs.collect()
+        };
+        assert!(is_own(&of(&[("host", "h:1"), ("origin", "http://h:1"), ("sec-fetch-site", "same-origin")])));
+        assert!(is_own(&of(&[("host", "h:1")])), "no browser, and no session either");
+        assert!(!is_own(&of(&[("host", "h:1"), ("origin", "http://evil.example")])));
+        assert!(!is_own(&of(&[("host", "h:1"), ("origin", "null")])));
+        assert!(!is_own(&of(&[("host", "h:1"), ("sec-fetch-site", "same-site")])));
+    }
+
+    #[test]
+    fn base64_is_read_as_rfc_4648_writes_it() {
+        let told = |text| base64(text).map(|bytes| String::from_utf8(bytes).unwrap());
+        assert_eq!(told("Zm9vYmFy"), Some("foobar".into()));
+        assert_eq!((told("Zm8="), told("Zg=="), told("")), (Some("fo".into()), Some("f".into()), Some("".into())));
+        assert_eq!(told("Zm9v!"), None);
     }
 }

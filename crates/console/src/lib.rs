@@ -1,4 +1,4 @@
-//! The console: pages for people and a JSON API over what was learned, served on loopback.
+//! The console: pages for people and a JSON API over what was learned, on loopback, or over TLS to those that log in.
 //!
 //! It knows no other crate. What it shows comes in through [`Books`] as rows whose texts have gone through redaction; here
 //! they are only sorted, filtered, counted and drawn. Every page works without script; the script adds filtering while one
@@ -11,15 +11,23 @@
 mod api;
 mod books;
 mod chart;
+mod doors;
 mod export;
 mod guard;
+mod metrics;
 mod pages;
 mod server;
 mod table;
 mod text;
+mod tls;
+mod users;
+mod visit;
 
 pub use books::{
-    Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Mark, Posture, Service, Snapshot,
-    Spot,
+    Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Mark, Posture, Service, Snapshot,
+    Spot, Verdict,
 };
-pub use server::{Bad, pause, serve};
+pub use doors::Keeper;
+pub use server::{Access, Bad, pause, serve};
+pub use tls::Tls;
+pub use users::{LEAST_PASSWORD, Role, Roll, Unfit};

@@ -1,11 +1,14 @@
 //! The server: addresses, and what answers them.
 
 use crate::books::Books;
-use crate::{api, export, guard, pages};
-use axum::extract::{Path, Query, State};
+use crate::doors::{Doors, Keeper, Visitor};
+use crate::tls::{Peer, Secure, Tls};
+use crate::{api, export, guard, metrics, pages, visit};
+use axum::Extension;
+use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use axum::{Router, middleware};
 use maud::Markup;
 use std::future::Future;
@@ -16,6 +19,12 @@ use std::time::Duration;
 
 const STYLE: &str = include_str!("../assets/console.css");
 const SCRIPT: &str = include_str!("../assets/console.js");
+/// The description of the JSON API.
+const DESCRIPTION: &str = include_str!("../assets/openapi.json");
+/// A form is not larger.
+const FORM: usize = 16 << 10;
+/// Passwords that are checked, and packets that are carved, at once.
+const BESIDE: usize = 4;
 const MARK: &str = include_str!("../assets/mark.svg");
 
 /// What every answer is made of.
@@ -37,7 +46,7 @@ impl std::fmt::Display for Bad {
         match self {
             Self::Public(address) => write!(
                 f,
-                "{address} is not on loopback, and the console has no log-in: serve 127.0.0.1 and reach it through ssh -L"
+                "{address} is not on loopback: that needs TLS and somebody who may log in: --tls-cert FILE --tls-key FILE, and `tapwire serve user add NAME --role viewer --data DIR`; or serve 127.0.0.1 and reach it through ssh -L"
             ),
             Self::System(error) => write!(f, "the console: {error}"),
         }
@@ -46,24 +55,60 @@ impl std::fmt::Display for Bad {
 
 impl std::error::Error for Bad {}
 
+/// How the console is reached.
+pub struct Access {
+    /// Users, and what they did.
+    pub keeper: Arc<dyn Keeper>,
+    /// What proves to browsers who this is; beyond loopback there has to be one.
+    pub tls: Option<Tls>,
+}
+
+/// What handlers have: what is shown, and who may see it.
+#[derive(Clone)]
+pub(crate) struct Desk {
+    pub(crate) books: Shelf,
+    pub(crate) doors: Arc<Doors>,
+}
+
+impl FromRef<Desk> for Shelf {
+    fn from_ref(desk: &Desk) -> Self {
+        Arc::clone(&desk.books)
+    }
+}
+
 /// Serves the console until `stop` is done.
 ///
 /// # Errors
-/// The listener is not on loopback; the system's reason.
+/// The listener is beyond loopback, and there is no TLS or nobody who could log in; the system's reason.
 pub fn serve(
     listener: TcpListener,
     books: Shelf,
+    access: Access,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Bad> {
     let address = listener.local_addr().map_err(Bad::System)?;
-    if !address.ip().is_loopback() {
+    let is_local = address.ip().is_loopback();
+    if !is_local && (access.tls.is_none() || access.keeper.users().is_empty()) {
         return Err(Bad::Public(address));
     }
     listener.set_nonblocking(true).map_err(Bad::System)?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(Bad::System)?;
+    let doors = Doors::new(access.keeper, is_local, access.tls.is_some());
+    let doors = doors.ok_or_else(|| Bad::System(io::Error::other("the system gave no random bytes")))?;
+    let service = router(Desk { books, doors: Arc::new(doors) }).into_make_service_with_connect_info::<Peer>();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .max_blocking_threads(BESIDE)
+        .enable_all()
+        .build()
+        .map_err(Bad::System)?;
     runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(Bad::System)?;
-        axum::serve(listener, router(books)).with_graceful_shutdown(stop).await.map_err(Bad::System)
+        match &access.tls {
+            Some(tls) => {
+                let listener = Secure::new(listener, tls).map_err(Bad::System)?;
+                axum::serve(listener, service).with_graceful_shutdown(stop).await.map_err(Bad::System)
+            }
+            None => axum::serve(listener, service).with_graceful_shutdown(stop).await.map_err(Bad::System),
+        }
     })
 }
 
@@ -73,7 +118,7 @@ pub async fn pause(time: Duration) {
 }
 
 /// Every address.
-pub(crate) fn router(books: Shelf) -> Router {
+pub(crate) fn router(desk: Desk) -> Router {
     Router::new()
         .route("/", get(overview))
         .route("/apis", get(apis))
@@ -88,20 +133,28 @@ pub(crate) fn router(books: Shelf) -> Router {
         .route("/kpis", get(kpis))
         .route("/sensor", get(sensor))
         .route("/openapi/{service}", get(openapi))
+        .route("/incidents/{uid}/act", post(visit::act))
+        .route("/incidents/{uid}/carve", post(visit::carve))
+        .route("/login", get(visit::login_page).post(visit::log_in))
+        .route("/logout", post(visit::log_out))
+        .route("/account", get(visit::account))
+        .route("/metrics", get(metrics::metrics))
+        .route("/api/openapi.json", get(|| async { asset("application/json", DESCRIPTION) }))
         .nest("/api/v1", api::router())
         .route("/console.css", get(|| async { asset("text/css; charset=utf-8", STYLE) }))
         .route("/console.js", get(|| async { asset("text/javascript; charset=utf-8", SCRIPT) }))
         .route("/mark.svg", get(|| async { asset("image/svg+xml", MARK) }))
         .fallback(|| async { none(pages::lost("There is no such page.")) })
-        .layer(middleware::from_fn(guard::guard))
-        .with_state(books)
+        .layer(DefaultBodyLimit::max(FORM))
+        .layer(middleware::from_fn_with_state(desk.clone(), guard::guard))
+        .with_state(desk)
 }
 
 fn asset(kind: &'static str, text: &'static str) -> Response {
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache")], text).into_response()
 }
 
-fn page(markup: Markup) -> Response {
+pub(crate) fn page(markup: Markup) -> Response {
     Html(markup.into_string()).into_response()
 }
 
@@ -130,10 +183,13 @@ async fn incidents(State(books): State<Shelf>, Query(asked): Asked) -> Response 
     page(pages::incidents(&books.snapshot(), asked))
 }
 
-async fn incident(State(books): State<Shelf>, Path(uid): Path<String>, Query(asked): Asked) -> Response {
+async fn incident(
+    State(books): State<Shelf>,
+    Extension(visitor): Extension<Visitor>,
+    Path(uid): Path<String>, Query(asked): Asked) -> Response {
     let snapshot = books.snapshot();
     match snapshot.incidents.iter().find(|incident| incident.uid == uid) {
-        Some(incident) => page(pages::incident(&snapshot, incident, asked)),
+        Some(incident) => page(pages::incident(&snapshot, incident, &visitor, asked)),
         None => none(pages::lost("There is no incident of that id.")),
     }
 }

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tapwire_console::{
-    Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Posture, Service, Snapshot, Spot,
+    Access, Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Keeper, Posture, Role, Roll, Service,
+    Snapshot, Spot, Tls,
 };
 
 /// What nobody may ever get into a page as it is.
@@ -36,8 +37,34 @@ impl Books for Shelf {
         (name == "user~00ff").then(|| serde_json::json!({"principal": name, "known_sessions": [session]}))
     }
 
+    fn act(&self, uid: &str, by: &str, action: &Action) -> Result<(), String> {
+        Err(format!("{by} did {action:?} to {uid}"))
+    }
+
+    fn carve(&self, _uid: &str) -> Result<Vec<u8>, String> {
+        Ok(b"packets".to_vec())
+    }
+
     fn openapi(&self, service: &str) -> Option<String> {
         (service == "shop.example").then(|| "{\"openapi\": \"3.1.0\"}".to_owned())
+    }
+}
+
+/// Users as a test names them.
+#[derive(Default)]
+struct Users(Arc<Roll>);
+
+impl Keeper for Users {
+    fn users(&self) -> Arc<Roll> {
+        Arc::clone(&self.0)
+    }
+
+    fn note(&self, _line: &Value) -> Result<(), String> {
+        Ok(())
+    }
+
+    fn noted(&self) -> Vec<Value> {
+        vec!["a line".into()]
     }
 }
 
@@ -49,6 +76,7 @@ fn hostile() -> Snapshot {
     Snapshot {
         version: 3,
         source: text(),
+        keeps: true,
         first: text(),
         last: text(),
         services: vec![Service { name: text(), owner: text(), zone: text(), calls: 4, ..Service::default() }],
@@ -70,6 +98,8 @@ fn hostile() -> Snapshot {
             outcome: text(),
             who: text(),
             service: text(),
+            verdict: text(),
+            muted: text(),
             whole: serde_json::json!({
                 "callers": [HOSTILE], "addresses": [HOSTILE], "next_steps": [HOSTILE],
                 "timeline": [{"time": HOSTILE, "detector": HOSTILE, "outcome": HOSTILE, "reason": HOSTILE, "exchange": HOSTILE}],
@@ -145,6 +175,10 @@ struct Running {
 
 impl Running {
     fn of(snapshot: Snapshot) -> Self {
+        Self::with(snapshot, Roll::default())
+    }
+
+    fn with(snapshot: Snapshot, roll: Roll) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it has an address");
         let stop = Arc::new(AtomicBool::new(false));
@@ -155,7 +189,9 @@ impl Running {
                     tapwire_console::pause(Duration::from_millis(5)).await;
                 }
             };
-            tapwire_console::serve(listener, Arc::new(Shelf(Arc::new(snapshot))), over).expect("it serves");
+            let access = Access { keeper: Arc::new(Users(Arc::new(roll))), tls: None };
+            let shelf = Arc::new(Shelf(Arc::new(snapshot)));
+            tapwire_console::serve(listener, shelf, access, over).expect("it serves");
         });
         Self { address, stop, thread: Some(thread) }
     }
@@ -167,6 +203,18 @@ impl Running {
         // A server that refuses may close before everything was read.
         let _ended = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    fn post(&self, target: &str, head: &str, form: &str) -> String {
+        self.ask(&format!(
+            "POST {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\
+             Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{form}",
+            form.len()
+        ))
+    }
+
+    fn get_as(&self, target: &str, head: &str) -> String {
+        self.ask(&format!("GET {target} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n{head}\r\n"))
     }
 
     fn get(&self, target: &str) -> String {
@@ -245,7 +293,7 @@ fn a_name_that_others_point_at_this_machine_is_refused() {
 #[test]
 fn nothing_can_be_changed() {
     let console = Running::of(Snapshot::default());
-    for method in ["POST", "PUT", "DELETE", "PATCH"] {
+    for method in ["PUT", "DELETE", "PATCH", "POST"] {
         let answer = console.ask(&format!(
             "{method} /apis HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
         ));
@@ -274,6 +322,111 @@ fn rows_are_the_same_in_the_api() {
     assert!(console.get("/api/v1/none").contains("no such resource"));
 }
 
+const PASSWORD: &str = "correct horse battery";
+
+fn roll(role: Role) -> Roll {
+    let mut roll = Roll::default();
+    roll.put("ana", role, PASSWORD).expect("a fit user");
+    roll
+}
+
+/// The header with the cookie of a new session.
+fn log_in(console: &Running) -> String {
+    let answer = console.post("/login", "", "name=ana&password=correct+horse+battery");
+    assert!(answer.starts_with("HTTP/1.1 303"), "{answer}");
+    let cookie = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+    assert!(cookie.contains("; HttpOnly; SameSite=Strict"), "{cookie}");
+    format!("Cookie: {}\r\n", cookie.split(';').next().expect("a value"))
+}
+
+fn token_in(page: &str) -> String {
+    let (_, rest) = page.split_once("name=\"token\" value=\"").expect("a form with a token");
+    rest.split('"').next().expect("its end").to_owned()
+}
+
+#[test]
+fn where_there_are_users_nobody_reads_without_log_in() {
+    let console = Running::with(hostile(), roll(Role::Viewer));
+    for target in PAGES.into_iter().chain(["/export/endpoints.csv", "/openapi/x", "/account"]) {
+        let answer = console.get(target);
+        assert!(answer.starts_with("HTTP/1.1 303") && answer.contains("location: /login"), "{target}: {answer}");
+    }
+    for target in ["/api/v1/endpoints", "/metrics", "/api/openapi.json"] {
+        assert!(console.get(target).starts_with("HTTP/1.1 401"), "{target}");
+    }
+    // ana:correct horse battery
+    let basic = "Authorization: Basic YW5hOmNvcnJlY3QgaG9yc2UgYmF0dGVyeQ==\r\n";
+    assert!(console.get_as("/metrics", basic).starts_with("HTTP/1.1 200"));
+    let cookie = log_in(&console);
+    assert!(console.get_as("/", &cookie).starts_with("HTTP/1.1 200"));
+    assert!(console.get_as("/api/v1/audit", &cookie).starts_with("HTTP/1.1 403"), "a viewer");
+    let account = console.get_as("/account", &cookie);
+    let token = token_in(&account);
+    let refused = console.post("/incidents/u1/act", &cookie, &format!("token={token}&verdict=true"));
+    assert!(refused.starts_with("HTTP/1.1 403") && refused.contains("viewers only read"), "{refused}");
+    let out = console.post("/logout", &cookie, &format!("token={token}"));
+    assert!(out.starts_with("HTTP/1.1 303") && out.contains("Max-Age=0"), "{out}");
+    assert!(console.get_as("/", &cookie).starts_with("HTTP/1.1 303"), "the session is over");
+}
+
+#[test]
+fn forms_do_what_an_analyst_says_and_nobody_else() {
+    let console = Running::with(hostile(), roll(Role::Analyst));
+    let cookie = log_in(&console);
+    let token = token_in(&console.get_as("/incidents/u1", &cookie));
+    let good = format!("token={token}&verdict=benign&why=a+test");
+    let did = console.post("/incidents/u1/act", &cookie, &good);
+    assert!(did.contains("ana did Feedback { verdict: Benign, why: &quot;a test&quot; } to u1"), "{did}");
+    let did = console.post("/incidents/u1/act", &cookie, &format!("token={token}&days=7&why=x"));
+    assert!(did.contains("Mute { days: 7"), "{did}");
+    for (head, form, why) in [
+        ("", "token=x&verdict=true", "another session"),
+        ("", "verdict=true", "422"),
+        ("Sec-Fetch-Site: cross-site\r\n", good.as_str(), "these pages only"),
+        ("Origin: http://evil.example\r\n", good.as_str(), "these pages only"),
+    ] {
+        let refused = console.post("/incidents/u1/act", &format!("{cookie}{head}"), form);
+        assert!(refused.contains(why) && !refused.contains("did Feedback"), "{refused}");
+    }
+    for wrong in ["days=0&why=x", "days=91&why=x", "days=7", "verdict=perhaps"] {
+        let refused = console.post("/incidents/u1/act", &cookie, &format!("token={token}&{wrong}"));
+        assert!(refused.starts_with("HTTP/1.1 422"), "{wrong}: {refused}");
+    }
+    let packets = console.post("/incidents/u1/carve", &cookie, &format!("token={token}"));
+    assert!(packets.ends_with("packets") && packets.contains("attachment"), "{packets}");
+    assert!(console.post("/incidents/u1/carve", "", &format!("token={token}")).starts_with("HTTP/1.1 303"));
+}
+
+#[test]
+fn who_guesses_has_to_wait() {
+    let console = Running::with(Snapshot::default(), roll(Role::Viewer));
+    for _ in 0..5 {
+        let refused = console.post("/login", "", "name=ana&password=guessed");
+        assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    }
+    let late = console.post("/login", "", "name=ana&password=correct+horse+battery");
+    assert!(late.starts_with("HTTP/1.1 429") && late.contains("retry-after: 300"), "{late}");
+}
+
+#[test]
+fn a_certificate_that_is_none_is_told() {
+    assert!(Tls::of(b"", b"").is_err_and(|why| why.contains("no certificate")));
+}
+
+#[test]
+fn the_api_is_described() {
+    let console = Running::of(hostile());
+    let answer = console.get("/api/openapi.json");
+    let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+    let paths = body["paths"].as_object().expect("paths");
+    for path in paths.keys() {
+        let target = path.replace("{id}", "00ff").replace("{uid}", "u1").replace("{name}", "user~00ff");
+        assert!(console.get(&target).starts_with("HTTP/1.1 200"), "{target}");
+    }
+    assert_eq!(paths.len(), 14);
+    assert!(console.get("/metrics").contains("tapwire_endpoints 1\n"));
+}
+
 #[test]
 fn whole_tables_are_files() {
     let endpoints = (0..250).map(|at| Endpoint {
@@ -297,7 +450,8 @@ fn whole_tables_are_files() {
 #[test]
 fn only_loopback_is_served() {
     let listener = TcpListener::bind("0.0.0.0:0").expect("a free port");
-    let bad = tapwire_console::serve(listener, Arc::new(Shelf(Arc::default())), async {})
+    let access = Access { keeper: Arc::new(Users::default()), tls: None };
+    let bad = tapwire_console::serve(listener, Arc::new(Shelf(Arc::default())), access, async {})
         .expect_err("it is public");
     assert!(bad.to_string().contains("not on loopback"), "{bad}");
 }

@@ -1,21 +1,29 @@
 //! `serve`: the console over what was learned.
 
+mod keeper;
 mod rows;
+mod said;
+mod users;
+
+pub(crate) use said::mutes;
 
 use crate::callers;
-use crate::cli::{LearnArgs, ServeArgs};
+use crate::carve;
+use crate::cli::{CarveArgs, LearnArgs, ServeAction, ServeArgs};
 use crate::failure::{Exit, Failure};
+use crate::feedback;
 use crate::inventory;
 use crate::learn::{Learned, learn};
 use crate::settings::Effective;
 use crate::watch::catch_signals;
 use serde_json::Value;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
-use tapwire_console::{Books, Snapshot};
+use tapwire_console::{Access, Action, Books, Incident, Snapshot, Tls, Verdict};
 use tapwire_event::describe;
 use tapwire_inventory::kpis::Target;
 use tapwire_store::Directories;
@@ -26,23 +34,91 @@ const PULSE: Duration = Duration::from_millis(100);
 
 /// `tapwire serve`.
 pub(crate) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
-    let address: SocketAddr = args.listen.parse().map_err(|_| {
-        Failure::new(format!(
-            "--listen {}: this is no address and port; write it like 127.0.0.1:8470",
-            args.listen
-        ))
-    })?;
-    // A place that is taken is told before captures are read for minutes.
-    let listener = TcpListener::bind(address).map_err(|error| {
-        Failure::new(format!("--listen {address}: {error}; another port is given like 127.0.0.1:8471"))
-    })?;
+    if let Some(ServeAction::User { action }) = args.action {
+        return users::carry_out(action);
+    }
+    let (listener, tls) = (bind("--listen", &args.listen)?, tls(&args)?);
+    let data = kept(&args.learn);
+    let files = keeper::Files::open(data.clone())?;
     let shelf = Shelf::open(args.learn)?;
     let stop = catch_signals()?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let address = listener.local_addr()?;
-    eprintln!("tapwire: the console is at http://{address}/ (Ctrl-C ends it)");
-    tapwire_console::serve(listener, Arc::new(shelf), stopped(stop))
+    eprintln!("tapwire: the console is at {scheme}://{address}/ (Ctrl-C ends it)");
+    let access = Access { keeper: Arc::new(files), tls };
+    tapwire_console::serve(listener, Arc::new(shelf), access, stopped(stop))
         .map_err(|bad| Failure::new(bad.to_string()))?;
     Ok(Exit::Done)
+}
+
+/// A place that is taken is told before captures are read for minutes.
+fn bind(option: &str, text: &str) -> Result<TcpListener, Failure> {
+    let address: SocketAddr = text.parse().map_err(|_| {
+        Failure::new(format!("{option} {text}: this is no address and port; write it like 127.0.0.1:8470"))
+    })?;
+    TcpListener::bind(address).map_err(|error| {
+        Failure::new(format!("{option} {address}: {error}; another port is given like 127.0.0.1:8471"))
+    })
+}
+
+fn tls(args: &ServeArgs) -> Result<Option<Tls>, Failure> {
+    let (Some(chain), Some(key)) = (&args.tls_cert, &args.tls_key) else { return Ok(None) };
+    let read = |path: &PathBuf| {
+        std::fs::read(path).map_err(|error| Failure::new(format!("{}: {error}", path.display())))
+    };
+    let tls = Tls::of(&read(chain)?, &read(key)?);
+    tls.map(Some).map_err(|why| Failure::new(format!("{}, {}: {why}", chain.display(), key.display())))
+}
+
+/// The directory that is read, where no captures are.
+fn kept(args: &LearnArgs) -> Option<PathBuf> {
+    args.data.clone().or_else(|| Directories::from_env().data).filter(|_| args.paths.is_empty())
+}
+
+/// The console beside a run, over what that keeps: the analysis does not wait for it. Ends when it is dropped.
+pub(crate) struct Beside {
+    over: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Beside {
+    /// Takes the address, which a process that gives up its privileges may not later.
+    pub(crate) fn bind(text: &str) -> Result<TcpListener, Failure> {
+        let listener = bind("--serve", text)?;
+        match listener.local_addr()?.ip().is_loopback() {
+            true => Ok(listener),
+            false => Err(Failure::new(format!(
+                "--serve {text}: a run serves on loopback only; for others run `tapwire serve` with --tls-cert on the same --data"
+            ))),
+        }
+    }
+
+    /// Begins to serve.
+    pub(crate) fn start(listener: TcpListener, args: LearnArgs, quiet: bool) -> Result<Self, Failure> {
+        let files = keeper::Files::open(args.data.clone())?;
+        let shelf = Shelf::waiting(args)?;
+        if !quiet {
+            eprintln!("tapwire: the console is at http://{}/", listener.local_addr()?);
+        }
+        let over = Arc::new(AtomicBool::new(false));
+        let stop = stopped(Arc::clone(&over));
+        let serve = move || {
+            let access = Access { keeper: Arc::new(files), tls: None };
+            if let Err(bad) = tapwire_console::serve(listener, Arc::new(shelf), access, stop) {
+                eprintln!("tapwire: {bad}; the run goes on without it");
+            }
+        };
+        let thread = std::thread::Builder::new().name("console".into()).spawn(serve)?;
+        Ok(Self { over, thread: Some(thread) })
+    }
+}
+
+impl Drop for Beside {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        // A thread that ended early has said why.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 /// Done when a signal came.
@@ -56,38 +132,63 @@ async fn stopped(stop: Arc<AtomicBool>) {
 struct Shelf {
     args: LearnArgs,
     targets: Vec<Target>,
-    /// The file that a run keeps up to date, where none was learned from captures.
-    kept: Option<PathBuf>,
+    /// Where a run keeps it, where none was learned from captures.
+    data: Option<PathBuf>,
     held: Mutex<Held>,
 }
 
 struct Held {
-    learned: Learned,
+    /// Nothing, before a run has kept something for the first time.
+    learned: Option<Learned>,
     snapshot: Arc<Snapshot>,
-    stamp: Option<SystemTime>,
+    stamp: Stamp,
     looked: Instant,
 }
 
+/// When what is kept was changed last.
+type Stamp = [Option<SystemTime>; 3];
+
 impl Shelf {
     fn open(args: LearnArgs) -> Result<Self, Failure> {
+        let shelf = Self::waiting(args)?;
+        let learned = learn(&shelf.args, false, |_| Ok(()))?;
+        shelf.put(&mut shelf.locked(), learned);
+        Ok(shelf)
+    }
+
+    /// One that has nothing yet.
+    fn waiting(args: LearnArgs) -> Result<Self, Failure> {
         let targets = crate::kpis::targets(&Effective::load(&args.config)?.settings.kpi)?;
-        let data = args.data.clone().or_else(|| Directories::from_env().data);
-        let kept = data.filter(|_| args.paths.is_empty()).map(|data| data.join("state/inventory"));
-        let stamp = kept.as_ref().and_then(stamp);
-        let mut learned = learn(&args, false, |_| Ok(()))?;
-        let snapshot = Arc::new(rows::snapshot(&mut learned, &targets, &args, 1));
-        let held = Mutex::new(Held { learned, snapshot, stamp, looked: Instant::now() });
-        Ok(Self { args, targets, kept, held })
+        let data = kept(&args);
+        let stamp = data.as_deref().map(stamps).unwrap_or_default();
+        let snapshot = Arc::new(Snapshot { keeps: data.is_some(), ..Snapshot::default() });
+        let held = Mutex::new(Held { learned: None, snapshot, stamp, looked: Instant::now() });
+        Ok(Self { args, targets, data, held })
+    }
+
+    fn put(&self, held: &mut Held, mut learned: Learned) {
+        let version = held.snapshot.version + 1;
+        let mut snapshot = rows::snapshot(&mut learned, &self.targets, &self.args, version);
+        if let Some(data) = &self.data {
+            snapshot.keeps = true;
+            said::mark(data, &mut snapshot.incidents);
+        }
+        held.snapshot = Arc::new(snapshot);
+        held.learned = Some(learned);
+    }
+
+    fn locked(&self) -> MutexGuard<'_, Held> {
+        // Whoever panicked while holding it has left it whole: it is replaced in one piece.
+        self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is held; read again first, where the run has written since.
     fn held(&self) -> MutexGuard<'_, Held> {
-        // Whoever panicked while holding it has left it whole: it is replaced in one piece.
-        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(path) = self.kept.as_ref().filter(|_| held.looked.elapsed() > LOOK) {
+        let mut held = self.locked();
+        if let Some(data) = self.data.as_ref().filter(|_| held.looked.elapsed() > LOOK) {
             held.looked = Instant::now();
-            let now = stamp(path);
-            if now != held.stamp {
+            let now = stamps(data);
+            if now != held.stamp && now[0].is_some() {
                 self.renew(&mut held);
                 held.stamp = now;
             }
@@ -97,15 +198,24 @@ impl Shelf {
 
     fn renew(&self, held: &mut Held) {
         match learn(&self.args, true, |_| Ok(())) {
-            Ok(mut learned) => {
-                let version = held.snapshot.version + 1;
-                held.snapshot = Arc::new(rows::snapshot(&mut learned, &self.targets, &self.args, version));
-                held.learned = learned;
-            }
+            Ok(learned) => self.put(held, learned),
             // What was read before stays; the next look tries again.
             Err(failure) => eprintln!("tapwire: {failure}"),
         }
     }
+
+    fn incident(&self, uid: &str) -> Option<Incident> {
+        self.locked().snapshot.incidents.iter().find(|incident| incident.uid == uid).cloned()
+    }
+
+    fn keeping(&self) -> Result<&PathBuf, String> {
+        self.data.as_ref().ok_or_else(|| "this is kept under --data: tapwire serve --data DIR".to_owned())
+    }
+}
+
+/// Of the inventory first.
+fn stamps(data: &Path) -> Stamp {
+    ["state/inventory", feedback::FILE, said::MUTES].map(|name| stamp(&data.join(name)))
 }
 
 fn stamp(path: &PathBuf) -> Option<SystemTime> {
@@ -119,7 +229,7 @@ impl Books for Shelf {
 
     fn endpoint(&self, id: &str) -> Option<Value> {
         let mut held = self.held();
-        let Learned { report, redactor } = &mut held.learned;
+        let Learned { report, redactor } = held.learned.as_mut()?;
         let inventory = report.inventory.as_ref()?;
         let wanted = inventory.endpoints().find(|endpoint| inventory::endpoint_id(endpoint.id) == id)?;
         Some(inventory::object(inventory, wanted, &inventory.risks(), redactor))
@@ -127,7 +237,7 @@ impl Books for Shelf {
 
     fn caller(&self, name: &str) -> Option<Value> {
         let mut held = self.held();
-        let Learned { report, redactor } = &mut held.learned;
+        let Learned { report, redactor } = held.learned.as_mut()?;
         let inventory = report.inventory.as_ref()?;
         let known = inventory.principals().callers();
         let known = known.iter().find(|known| callers::name(&known.principal) == name)?;
@@ -140,7 +250,7 @@ impl Books for Shelf {
 
     fn openapi(&self, service: &str) -> Option<String> {
         let mut held = self.held();
-        let Learned { report, redactor } = &mut held.learned;
+        let Learned { report, redactor } = held.learned.as_mut()?;
         let inventory = report.inventory.as_ref()?;
         // What pages show went through redaction, so a service is looked for by what is shown of it.
         let name = inventory
@@ -148,5 +258,54 @@ impl Books for Shelf {
             .map(|known| &known.name)
             .find(|name| redactor.shown_host(name) == service)?;
         describe(inventory, name, redactor).map(|document| document.json())
+    }
+
+    fn act(&self, uid: &str, by: &str, action: &Action) -> Result<(), String> {
+        let data = self.keeping()?;
+        let incident = self.incident(uid).ok_or_else(|| "there is no incident of that id".to_owned())?;
+        let done = match action {
+            Action::Feedback { verdict, why } => {
+                feedback::keep(data, uid, verdict_of(*verdict), why, Some(by))
+            }
+            Action::Mute { days, why } => said::mute(data, &incident, by, *days, why),
+        };
+        done.map_err(|failure| failure.to_string())?;
+        // Whoever did it sees it at once: what was said is written on what is held.
+        let mut held = self.locked();
+        let mut snapshot = (*held.snapshot).clone();
+        snapshot.version += 1;
+        said::mark(data, &mut snapshot.incidents);
+        held.snapshot = Arc::new(snapshot);
+        Ok(())
+    }
+
+    fn carve(&self, uid: &str) -> Result<Vec<u8>, String> {
+        let data = self.keeping()?;
+        let out = data.join(format!("carved-{}-{uid}.pcapng", std::process::id()));
+        let args = CarveArgs {
+            words: vec![uid.to_owned()],
+            filter: None,
+            out: out.clone(),
+            keys: self.args.keys.clone(),
+            exact: false,
+            force: true,
+            data: Some(data.clone()),
+            token_key: self.args.token_key.clone(),
+            quiet: true,
+            config: self.args.config.clone(),
+        };
+        let carved = carve::carve(&args).map_err(|failure| failure.to_string());
+        let bytes = carved.and_then(|_| std::fs::read(&out).map_err(|error| error.to_string()));
+        // What was carved goes to whoever asked and stays nowhere.
+        let _gone = std::fs::remove_file(&out);
+        bytes
+    }
+}
+
+const fn verdict_of(verdict: Verdict) -> crate::cli::Verdict {
+    match verdict {
+        Verdict::True => crate::cli::Verdict::True,
+        Verdict::False => crate::cli::Verdict::False,
+        Verdict::Benign => crate::cli::Verdict::Benign,
     }
 }

@@ -101,6 +101,8 @@ fn incidents(report: &Report, redactor: &mut Redactor) -> Vec<Incident> {
             last: rfc3339(incident.last),
             findings: incident.findings,
             closed: incident.closed,
+            verdict: String::new(),
+            muted: String::new(),
             whole,
         }
     })

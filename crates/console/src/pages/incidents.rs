@@ -4,7 +4,9 @@ use super::columns::{
     FINDINGS, INCIDENTS, caller_address, chips, endpoint_address, level, operation, service_address,
 };
 use super::frame;
-use crate::books::{Incident, Snapshot};
+use crate::books::{Incident, Snapshot, Verdict};
+use crate::doors::Visitor;
+use crate::users::Role;
 use crate::table::{Ask, escaped, table};
 use crate::text::{counted, minute, second};
 use maud::{Markup, html};
@@ -24,7 +26,11 @@ pub(crate) fn incidents(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Ma
     frame(snapshot, "/incidents", "Incidents", &body)
 }
 
-pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, asked: Vec<(String, String)>) -> Markup {
+pub(crate) fn incident(
+    snapshot: &Snapshot,
+    incident: &Incident,
+    visitor: &Visitor,
+    asked: Vec<(String, String)>) -> Markup {
     let mut ask = Ask::of(asked);
     ask.only = vec![("incident".to_owned(), incident.uid.clone())];
     let worst = incident.whole.get("worst").unwrap_or(&Value::Null);
@@ -35,6 +41,8 @@ pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, asked: Vec<(Str
             (level(incident.level)) " " (outcome(&incident.outcome)) ": " (meaning(&incident.outcome))
             " · " (counted(incident.findings, "finding")) " from " (minute(&incident.first)) " to " (minute(&incident.last)) " UTC"
             @if incident.closed { " · closed" } @else { " · open" }
+            @if !incident.verdict.is_empty() { " · judged " b { (incident.verdict) } }
+            @if !incident.muted.is_empty() { " · its kind is muted here until " (minute(&incident.muted)) }
         }
         div.columns {
             section { h2 { "Why" } p.why { (text(worst, "reason")) } (who(snapshot, incident)) }
@@ -45,9 +53,51 @@ pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, asked: Vec<(Str
         @if snapshot.findings.iter().any(|finding| finding.incident == incident.uid) {
             section { h2 { "Findings" } (table(&format!("/incidents/{}", escaped(&incident.uid)), snapshot.findings.iter(), FINDINGS, &ask, "finding")) }
         }
+        section { h2 { "What you know of it" } (forms(snapshot, incident, visitor)) }
         section { h2 { "Evidence in a terminal" } (commands(incident)) }
     };
     frame(snapshot, "/incidents", &incident.title, &body)
+}
+
+/// What an analyst may do; whoever may not is told why.
+fn forms(snapshot: &Snapshot, incident: &Incident, visitor: &Visitor) -> Markup {
+    let to = |what: &str| format!("/incidents/{}/{what}", escaped(&incident.uid));
+    if !snapshot.keeps {
+        return html! { p.empty { "What you say of an incident is kept beside what a run keeps: " code { "tapwire serve --data DIR" } "." } };
+    }
+    if visitor.role < Role::Analyst {
+        return html! { p.empty { "You may read. To say what it was, mute it or have its packets, ask for the role analyst." } };
+    }
+    let token = html! { input type="hidden" name="token" value=(visitor.token); };
+    html! {
+        div.columns {
+            form.act method="post" action=(to("act")) {
+                (token)
+                fieldset {
+                    legend { "Was it one?" }
+                    @for (_, name, told) in Verdict::ALL {
+                        label { input type="radio" name="verdict" value=(name) required checked[incident.verdict == name]; " " (told) }
+                    }
+                    label { "Why " input type="text" name="why" maxlength="1000"; }
+                    button type="submit" { "Keep" }
+                }
+            }
+            form.act method="post" action=(to("act")) {
+                (token)
+                fieldset {
+                    legend { "Mute its kind at " (incident.service) }
+                    label { "Days " input type="number" name="days" min="1" max="90" value="7" required; }
+                    label { "Why " input type="text" name="why" maxlength="1000" required; }
+                    button type="submit" { "Mute" }
+                }
+            }
+        }
+        form.act method="post" action=(to("carve")) {
+            (token)
+            button type="submit" { "Download its packets (pcapng)" }
+            " " span.of.inline { "as they were, unredacted; that is noted in the audit log" }
+        }
+    }
 }
 
 fn outcome(name: &str) -> Markup {

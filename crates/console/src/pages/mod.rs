@@ -1,5 +1,6 @@
 //! The pages.
 
+mod account;
 mod apis;
 mod caller;
 pub(crate) mod columns;
@@ -10,6 +11,7 @@ mod incidents;
 mod overview;
 mod sensor;
 
+pub(crate) use account::{account, login, refused};
 pub(crate) use apis::apis;
 pub(crate) use caller::caller;
 pub(crate) use data::data;
@@ -40,24 +42,41 @@ fn frame(snapshot: &Snapshot, place: &str, title: &str, body: &Markup) -> Markup
     html! {
         (DOCTYPE)
         html lang="en" {
-            head {
-                meta charset="utf-8";
-                meta name="viewport" content="width=device-width, initial-scale=1";
-                meta name="color-scheme" content="light dark";
-                title { (title) " – Tapwire" }
-                link rel="icon" href="/mark.svg" type="image/svg+xml";
-                link rel="stylesheet" href="/console.css";
-                script src="/console.js" defer {}
-            }
+            (head(title))
             body data-version=(snapshot.version) {
                 a.skip href="#main" { "To the content" }
                 header.bar {
                     a.brand href="/" { img src="/mark.svg" alt="" width="22" height="22"; "Tapwire" }
                     (navigation(snapshot, place))
-                    p.source title=(snapshot.source) { (seen(snapshot)) }
+                    p.source title=(snapshot.source) { (seen(snapshot)) " · " a href="/account" { "Account" } }
                 }
                 main id="main" tabindex="-1" { (body) }
             }
+        }
+    }
+}
+
+/// A page without what was learned: for those that are not known yet.
+fn lone(title: &str, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            (head(title))
+            body.lone { main id="main" tabindex="-1" { p.brand { img src="/mark.svg" alt="" width="22" height="22"; "Tapwire" } (body) } }
+        }
+    }
+}
+
+fn head(title: &str) -> Markup {
+    html! {
+        head {
+            meta charset="utf-8";
+            meta name="viewport" content="width=device-width, initial-scale=1";
+            meta name="color-scheme" content="light dark";
+            title { (title) " – Tapwire" }
+            link rel="icon" href="/mark.svg" type="image/svg+xml";
+            link rel="stylesheet" href="/console.css";
+            script src="/console.js" defer {}
         }
     }
 }

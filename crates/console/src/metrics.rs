@@ -1,0 +1,97 @@
+//! `/metrics`: figures in the text format of Prometheus, version 0.0.4.
+
+use crate::books::{Level, Snapshot};
+use crate::server::Shelf;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use serde_json::Value;
+use std::fmt::Write;
+
+/// Services with series of their own; names come from traffic, and a scraper's memory is not theirs to fill.
+const SERVICES: usize = 200;
+
+pub(crate) async fn metrics(State(books): State<Shelf>) -> Response {
+    let kind = "text/plain; version=0.0.4; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], text(&books.snapshot())).into_response()
+}
+
+fn text(snapshot: &Snapshot) -> String {
+    let mut out = Page::default();
+    let open = |level| snapshot.incidents.iter().filter(|one| !one.closed && one.level == level).count();
+    out.family("tapwire_incidents_open", "gauge", "Incidents that go on, by level.");
+    Level::ALL.iter().for_each(|level| out.line("level", level.name(), open(*level)));
+    out.one("tapwire_endpoints", "gauge", "Endpoints in the inventory.", snapshot.endpoints.len());
+    out.one("tapwire_callers", "gauge", "Callers that are known.", snapshot.callers.len());
+    let standing = snapshot.postures.iter().filter(|posture| posture.stands).count();
+    out.one("tapwire_posture_findings", "gauge", "Findings of posture that stand.", standing);
+    let mut services: Vec<_> = snapshot.services.iter().collect();
+    services.sort_by_key(|service| std::cmp::Reverse(service.calls));
+    services.truncate(SERVICES);
+    out.family("tapwire_service_calls_total", "counter", "Calls by service: the 200 with the most.");
+    services.iter().for_each(|service| out.line("service", &service.name, service.calls));
+    out.family("tapwire_service_findings_total", "counter", "Findings by service: the 200 with the most calls.");
+    services.iter().for_each(|service| out.line("service", &service.name, service.findings));
+    out.family("tapwire_kpi_ratio", "gauge", "KPIs and blind spots that are shares, from 0 to 1.");
+    for figure in snapshot.figures.iter().chain(&snapshot.blind_spots) {
+        figure.share.into_iter().for_each(|share| out.line("kpi", &figure.name, share));
+    }
+    out.family("tapwire_stage_counter", "gauge", "Counters of every stage, by their path.");
+    counters("", &snapshot.counters, &mut out);
+    out.text
+}
+
+fn counters(path: &str, value: &Value, out: &mut Page) {
+    match value {
+        Value::Object(members) => members.iter().for_each(|(name, member)| {
+            let path = if path.is_empty() { name.clone() } else { format!("{path}.{name}") };
+            counters(&path, member, out);
+        }),
+        Value::Number(number) => out.line("counter", path, number),
+        _ => {}
+    }
+}
+
+#[derive(Default)]
+struct Page {
+    text: String,
+    name: &'static str,
+}
+
+impl Page {
+    fn family(&mut self, name: &'static str, kind: &str, help: &str) {
+        self.name = name;
+        // Text grows without failing.
+        let _ = writeln!(self.text, "# HELP {name} {help}\n# TYPE {name} {kind}");
+    }
+
+    fn line(&mut self, label: &str, value: &str, number: impl std::fmt::Display) {
+        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let _ = writeln!(self.text, "{}{{{label}=\"{value}\"}} {number}", self.name);
+    }
+
+    fn one(&mut self, name: &'static str, kind: &str, help: &str, number: usize) {
+        self.family(name, kind, help);
+        let _ = writeln!(self.text, "{name} {number}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::books::Service;
+
+    #[test]
+    fn a_name_of_traffic_stays_in_its_label() {
+        let name = "a\"} 7\nb\\c".to_owned();
+        let snapshot = Snapshot {
+            services: vec![Service { name, calls: 3, ..Service::default() }],
+            counters: serde_json::json!({"wire": {"packets": 5, "why": "text"}}),
+            ..Snapshot::default()
+        };
+        let text = text(&snapshot);
+        assert!(text.contains("tapwire_service_calls_total{service=\"a\\\"} 7\\nb\\\\c\"} 3\n"), "{text}");
+        assert!(text.contains("tapwire_stage_counter{counter=\"wire.packets\"} 5\n"), "{text}");
+        assert!(text.lines().all(|line| line.starts_with('#') || line.starts_with("tapwire_")), "{text}");
+    }
+}

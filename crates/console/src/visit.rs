@@ -1,0 +1,183 @@
+//! Logging in and out, and what people do with incidents.
+
+use crate::books::{Action, Verdict};
+use crate::doors::{Refused, Visitor, same};
+use crate::guard;
+use crate::pages;
+use crate::server::{Desk, page};
+use crate::tls::Peer;
+use crate::users::Role;
+use axum::extract::{ConnectInfo, Form, Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use axum::{Extension, Json};
+use maud::Markup;
+use serde::Deserialize;
+use serde_json::json;
+use std::sync::Arc;
+
+/// What is said to why, in bytes.
+const MOST_WHY: usize = 1_000;
+/// A mute is no policy: after this many days somebody looks again.
+const MOST_DAYS: u32 = 90;
+
+/// What the form of the log-in sends.
+#[derive(Deserialize)]
+pub(crate) struct LogIn {
+    name: String,
+    password: String,
+}
+
+pub(crate) async fn login_page(State(desk): State<Desk>) -> Response {
+    if desk.doors.are_closed() { page(pages::login("")) } else { Redirect::to("/").into_response() }
+}
+
+pub(crate) async fn log_in(
+    State(desk): State<Desk>,
+    ConnectInfo(Peer(from)): ConnectInfo<Peer>,
+    Form(form): Form<LogIn>,
+) -> Response {
+    let doors = Arc::clone(&desk.doors);
+    let done = tokio::task::spawn_blocking(move || doors.log_in(&form.name, &form.password, from)).await;
+    match done {
+        Ok(Ok(cookie)) => ([(header::SET_COOKIE, desk.doors.set_cookie(&cookie))], Redirect::to("/")).into_response(),
+        Ok(Err(Refused::TooOften)) => guard::too_often(),
+        Ok(Err(Refused::Wrong)) | Err(_) => {
+            told(StatusCode::FORBIDDEN, pages::login("Nobody of that name has that password."))
+        }
+    }
+}
+
+/// What every form brings along.
+#[derive(Deserialize)]
+pub(crate) struct Bare {
+    token: String,
+}
+
+pub(crate) async fn log_out(
+    State(desk): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+    Form(form): Form<Bare>,
+) -> Response {
+    if !same(&form.token, &visitor.token) {
+        return stale();
+    }
+    guard::cookie(&headers, desk.doors.cookie()).into_iter().for_each(|cookie| desk.doors.log_out(cookie));
+    ([(header::SET_COOKIE, desk.doors.set_cookie(""))], Redirect::to("/login")).into_response()
+}
+
+pub(crate) async fn account(State(desk): State<Desk>, Extension(visitor): Extension<Visitor>) -> Response {
+    page(pages::account(&desk.books.snapshot(), &visitor))
+}
+
+/// The last lines of the audit log, for admins.
+pub(crate) async fn audit(State(desk): State<Desk>, Extension(visitor): Extension<Visitor>) -> Response {
+    match visitor.role {
+        Role::Admin => Json(json!({"rows": desk.doors.keeper().noted()})).into_response(),
+        _ => (StatusCode::FORBIDDEN, Json(json!({"error": "the audit log is for admins"}))).into_response(),
+    }
+}
+
+/// What the forms of an incident send.
+#[derive(Deserialize)]
+pub(crate) struct Said {
+    token: String,
+    #[serde(default)]
+    verdict: String,
+    #[serde(default)]
+    why: String,
+    #[serde(default)]
+    days: String,
+}
+
+impl Said {
+    fn action(self) -> Result<Action, &'static str> {
+        if self.why.len() > MOST_WHY {
+            return Err("why: at most 1,000 bytes");
+        }
+        if self.days.is_empty() {
+            let verdict = Verdict::of(&self.verdict).ok_or("say true, false or benign")?;
+            return Ok(Action::Feedback { verdict, why: self.why });
+        }
+        let days = self.days.parse().ok().filter(|days| (1..=MOST_DAYS).contains(days));
+        let days = days.ok_or("a mute lasts 1 to 90 days")?;
+        if self.why.trim().is_empty() {
+            return Err("say why; who reads it in a year will ask");
+        }
+        Ok(Action::Mute { days, why: self.why })
+    }
+}
+
+pub(crate) async fn act(
+    State(desk): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    Path(uid): Path<String>,
+    Form(form): Form<Said>,
+) -> Response {
+    if let Some(refused) = may_not(&visitor, &form.token) {
+        return refused;
+    }
+    if !desk.books.snapshot().incidents.iter().any(|incident| incident.uid == uid) {
+        return bad("there is no incident of that id");
+    }
+    let action = match form.action() {
+        Ok(action) => action,
+        Err(why) => return bad(why),
+    };
+    let line = json!({"action": action.name(), "user": visitor.name, "more": {"incident": uid}});
+    let done = desk.doors.keeper().note(&line).and_then(|()| desk.books.act(&uid, &visitor.name, &action));
+    match done {
+        Ok(()) => Redirect::to(&format!("/incidents/{}", crate::table::escaped(&uid))).into_response(),
+        Err(why) => bad(&why),
+    }
+}
+
+/// The packets of an incident, as they were: what is read is noted before it leaves.
+pub(crate) async fn carve(
+    State(desk): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    Path(uid): Path<String>,
+    Form(form): Form<Bare>,
+) -> Response {
+    if let Some(refused) = may_not(&visitor, &form.token) {
+        return refused;
+    }
+    if !desk.books.snapshot().incidents.iter().any(|incident| incident.uid == uid) {
+        return bad("there is no incident of that id");
+    }
+    let line = json!({"action": "carve", "user": visitor.name, "more": {"incident": uid}});
+    if let Err(why) = desk.doors.keeper().note(&line) {
+        return bad(&why);
+    }
+    let (books, asked) = (Arc::clone(&desk.books), uid.clone());
+    match tokio::task::spawn_blocking(move || books.carve(&asked)).await {
+        Ok(Ok(bytes)) => {
+            let name = format!("attachment; filename=\"incident-{}.pcapng\"", uid.get(..12).unwrap_or(&uid));
+            let kind = "application/vnd.tcpdump.pcap".to_owned();
+            ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], bytes).into_response()
+        }
+        Ok(Err(why)) => bad(&why),
+        Err(_) => bad("carving broke off"),
+    }
+}
+
+fn may_not(visitor: &Visitor, token: &str) -> Option<Response> {
+    if visitor.role < Role::Analyst {
+        let why = "viewers only read: ask for the role analyst";
+        return Some(told(StatusCode::FORBIDDEN, pages::refused(why)));
+    }
+    (visitor.token.is_empty() || !same(token, &visitor.token)).then(stale)
+}
+
+fn told(status: StatusCode, markup: Markup) -> Response {
+    (status, page(markup)).into_response()
+}
+
+fn stale() -> Response {
+    told(StatusCode::FORBIDDEN, pages::refused("This form is of another session: load its page again."))
+}
+
+fn bad(why: &str) -> Response {
+    told(StatusCode::UNPROCESSABLE_ENTITY, pages::refused(why))
+}
