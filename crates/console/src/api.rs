@@ -2,8 +2,8 @@
 
 use crate::pages::columns;
 use crate::server::{Asked, Desk, Shelf};
-use crate::visit;
 use crate::table::{Ask, Column, Found, PAGE, Searched, find};
+use crate::visit;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};

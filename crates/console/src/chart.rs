@@ -203,10 +203,11 @@ pub(crate) fn answers(status: &[u64; 6]) -> Markup {
         .iter()
         .filter_map(|(at, calls)| Some(format!("{} {}", count(*calls), NAMES.get(*at)?)))
         .collect();
+    let told = if told.is_empty() { "no call".to_owned() } else { told.join(", ") };
     let mut from = 0.0;
     html! {
-        span.answers title=(told.join(", ")) {
-            svg viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label=(told.join(", ")) {
+        span.answers title=(told) {
+            svg viewBox="0 0 100 8" preserveAspectRatio="none" role="img" aria-label=(told) {
                 @for (at, calls) in parts {
                     @let width = share(calls, all);
                     rect class=(format!("s{at}")) x=(format!("{from:.2}")) width=(format!("{width:.2}")) height="8" {}

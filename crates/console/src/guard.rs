@@ -210,9 +210,9 @@ mod tests {
     #[test]
     fn a_form_of_another_site_is_none_of_ours() {
         let of = |pairs: &[(&'static str, &'static str)]| -> HeaderMap {
-            let pairs = pairs.iter().map(|(name, value)| {
-                (HeaderName::from_static(name), HeaderValue::from_static(value))
-            });
+            let pairs = pairs
+                .iter()
+                .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
             pairs.collect()
         };
         assert!(is_own(&of(&[("host", "h:1"), ("origin", "http://h:1"), ("sec-fetch-site", "same-origin")])));
@@ -226,7 +226,10 @@ mod tests {
     fn base64_is_read_as_rfc_4648_writes_it() {
         let told = |text| base64(text).map(|bytes| String::from_utf8(bytes).unwrap());
         assert_eq!(told("Zm9vYmFy"), Some("foobar".into()));
-        assert_eq!((told("Zm8="), told("Zg=="), told("")), (Some("fo".into()), Some("f".into()), Some("".into())));
+        assert_eq!(
+            (told("Zm8="), told("Zg=="), told("")),
+            (Some("fo".into()), Some("f".into()), Some("".into()))
+        );
         assert_eq!(told("Zm9v!"), None);
     }
 }

@@ -30,7 +30,11 @@ fn text(snapshot: &Snapshot) -> String {
     services.truncate(SERVICES);
     out.family("tapwire_service_calls_total", "counter", "Calls by service: the 200 with the most.");
     services.iter().for_each(|service| out.line("service", &service.name, service.calls));
-    out.family("tapwire_service_findings_total", "counter", "Findings by service: the 200 with the most calls.");
+    out.family(
+        "tapwire_service_findings_total",
+        "counter",
+        "Findings by service: the 200 with the most calls.",
+    );
     services.iter().for_each(|service| out.line("service", &service.name, service.findings));
     out.family("tapwire_kpi_ratio", "gauge", "KPIs and blind spots that are shares, from 0 to 1.");
     for figure in snapshot.figures.iter().chain(&snapshot.blind_spots) {

@@ -94,7 +94,8 @@ pub fn serve(
     listener.set_nonblocking(true).map_err(Bad::System)?;
     let doors = Doors::new(access.keeper, is_local, access.tls.is_some());
     let doors = doors.ok_or_else(|| Bad::System(io::Error::other("the system gave no random bytes")))?;
-    let service = router(Desk { books, doors: Arc::new(doors) }).into_make_service_with_connect_info::<Peer>();
+    let service =
+        router(Desk { books, doors: Arc::new(doors) }).into_make_service_with_connect_info::<Peer>();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(BESIDE)
         .enable_all()
@@ -186,7 +187,9 @@ async fn incidents(State(books): State<Shelf>, Query(asked): Asked) -> Response 
 async fn incident(
     State(books): State<Shelf>,
     Extension(visitor): Extension<Visitor>,
-    Path(uid): Path<String>, Query(asked): Asked) -> Response {
+    Path(uid): Path<String>,
+    Query(asked): Asked,
+) -> Response {
     let snapshot = books.snapshot();
     match snapshot.incidents.iter().find(|incident| incident.uid == uid) {
         Some(incident) => page(pages::incident(&snapshot, incident, &visitor, asked)),

@@ -286,7 +286,7 @@ fn pages(path: &str, ask: &Ask, all: usize) -> Markup {
     let to = |page: usize| Ask { page, ..ask.clone() }.address(path);
     html! {
         @if last > 0 {
-            nav.pages aria-label="Pages" {
+            nav.pages aria-label="Pages of the table" {
                 @if page > 0 { a rel="prev" href=(to(page - 1)) { "← Before" } }
                 span { "Page " (count(page as u64 + 1)) " of " (count(last as u64 + 1)) }
                 @if page < last { a rel="next" href=(to(page + 1)) { "Next →" } }

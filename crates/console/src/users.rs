@@ -137,8 +137,8 @@ impl Roll {
         let known = self.0.get(name);
         let hash = known.or_else(|| self.0.values().next()).map(|user| user.hash.as_str())?;
         let hash = PasswordHash::new(hash).ok()?;
-        let fits = password.len() <= MOST_PASSWORD
-            && argon2().verify_password(password.as_bytes(), &hash).is_ok();
+        let fits =
+            password.len() <= MOST_PASSWORD && argon2().verify_password(password.as_bytes(), &hash).is_ok();
         known.filter(|_| fits).map(|user| user.role)
     }
 }

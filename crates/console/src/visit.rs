@@ -40,7 +40,9 @@ pub(crate) async fn log_in(
     let doors = Arc::clone(&desk.doors);
     let done = tokio::task::spawn_blocking(move || doors.log_in(&form.name, &form.password, from)).await;
     match done {
-        Ok(Ok(cookie)) => ([(header::SET_COOKIE, desk.doors.set_cookie(&cookie))], Redirect::to("/")).into_response(),
+        Ok(Ok(cookie)) => {
+            ([(header::SET_COOKIE, desk.doors.set_cookie(&cookie))], Redirect::to("/")).into_response()
+        }
         Ok(Err(Refused::TooOften)) => guard::too_often(),
         Ok(Err(Refused::Wrong)) | Err(_) => {
             told(StatusCode::FORBIDDEN, pages::login("Nobody of that name has that password."))

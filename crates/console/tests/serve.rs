@@ -1,5 +1,8 @@
 //! The console over a socket, as a browser and as somebody who means harm would ask it.
 
+#[path = "serve/browser.rs"]
+mod browser;
+
 use serde_json::Value;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -8,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tapwire_console::{
-    Access, Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Keeper, Posture, Role, Roll, Service,
-    Snapshot, Spot, Tls,
+    Access, Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Keeper, Posture, Role,
+    Roll, Service, Snapshot, Spot, Tls,
 };
 
 /// What nobody may ever get into a page as it is.
@@ -349,7 +352,10 @@ fn where_there_are_users_nobody_reads_without_log_in() {
     let console = Running::with(hostile(), roll(Role::Viewer));
     for target in PAGES.into_iter().chain(["/export/endpoints.csv", "/openapi/x", "/account"]) {
         let answer = console.get(target);
-        assert!(answer.starts_with("HTTP/1.1 303") && answer.contains("location: /login"), "{target}: {answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 303") && answer.contains("location: /login"),
+            "{target}: {answer}"
+        );
     }
     for target in ["/api/v1/endpoints", "/metrics", "/api/openapi.json"] {
         assert!(console.get(target).starts_with("HTTP/1.1 401"), "{target}");

@@ -82,7 +82,10 @@ fn read(path: &Path) -> Result<Roll, Failure> {
 }
 
 /// Changes the users of a data directory: the file is replaced in one piece, and only its owner reads it.
-pub(super) fn change<T>(data: &Path, change: impl FnOnce(&mut Roll) -> Result<T, Failure>) -> Result<T, Failure> {
+pub(super) fn change<T>(
+    data: &Path,
+    change: impl FnOnce(&mut Roll) -> Result<T, Failure>,
+) -> Result<T, Failure> {
     let path = data.join(USERS);
     let mut roll = read(&path)?;
     let done = change(&mut roll)?;

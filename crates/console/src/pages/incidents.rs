@@ -6,9 +6,9 @@ use super::columns::{
 use super::frame;
 use crate::books::{Incident, Snapshot, Verdict};
 use crate::doors::Visitor;
-use crate::users::Role;
 use crate::table::{Ask, escaped, table};
 use crate::text::{counted, minute, second};
+use crate::users::Role;
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -30,7 +30,8 @@ pub(crate) fn incident(
     snapshot: &Snapshot,
     incident: &Incident,
     visitor: &Visitor,
-    asked: Vec<(String, String)>) -> Markup {
+    asked: Vec<(String, String)>,
+) -> Markup {
     let mut ask = Ask::of(asked);
     ask.only = vec![("incident".to_owned(), incident.uid.clone())];
     let worst = incident.whole.get("worst").unwrap_or(&Value::Null);
