@@ -30,7 +30,8 @@ impl Browser {
             std::thread::sleep(Duration::from_millis(50));
         }
         let flags = ["--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"];
-        let asked = serde_json::json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": flags}}}});
+        let asked =
+            serde_json::json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": flags}}}});
         let session = browser.send("/session", &asked);
         browser.session = session["sessionId"].as_str().expect("a session").to_owned();
         Some(browser)
