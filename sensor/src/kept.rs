@@ -133,7 +133,12 @@ impl Sink for KeptEvents {
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport { destination: "--data".into(), counts: self.counts, error: self.error.clone() }
+        SinkReport {
+            destination: "--data".into(),
+            counts: self.counts,
+            error: self.error.clone(),
+            notices: Vec::new(),
+        }
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {

@@ -170,18 +170,30 @@ pub(crate) fn open(
     }
     // Without any destination the filter still decides what -c and the summary count.
     if !sinks.is_empty() || filter.is_some() && args.data.is_none() {
-        outlets.push(Outlet::new(
-            Renderer::new(options.clone(), redactor(None)?),
-            plan.classes,
-            filter,
-            sinks,
-        ));
+        for alike in by_sequence(sinks) {
+            let renderer = Renderer::new(options.clone(), redactor(None)?);
+            outlets.push(Outlet::new(renderer, plan.classes, filter.clone(), alike));
+        }
     }
     if pressure == Pressure::Shed || args.config.config.is_some() {
         let more = configured::open(effective, &context, &options, &plan.destinations, pressure, redactor)?;
         outlets.extend(more);
     }
     Ok(outlets)
+}
+
+/// Sinks whose numbers go on alike share their bytes; those that any number suits join the first. At least one group.
+fn by_sequence(sinks: Vec<Box<dyn Sink>>) -> Vec<Vec<Box<dyn Sink>>> {
+    let first = sinks.iter().find_map(|sink| sink.next_sequence());
+    let mut groups = vec![(first, Vec::new())];
+    for sink in sinks {
+        let next = sink.next_sequence().or(first);
+        match groups.iter_mut().find(|(one, _)| *one == next) {
+            Some((_, group)) => group.push(sink),
+            None => groups.push((next, vec![sink])),
+        }
+    }
+    groups.into_iter().map(|(_, group)| group).collect()
 }
 
 /// Which events are kept under `--data`.

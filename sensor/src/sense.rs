@@ -394,6 +394,10 @@ fn report_errors(report: &Report, endless: bool) {
     for error in report.state.iter().filter_map(|state| state.error.as_ref()) {
         eprintln!("tapwire: what was learned is not all kept: {error}");
     }
+    let told = report.sinks.iter().flat_map(|sink| &sink.notices);
+    for notice in told.filter(|notice| matches!(notice, tapwire_sink::Notice::Told(_))) {
+        eprintln!("tapwire: {notice}");
+    }
     for error in report.sinks.iter().filter_map(|sink| sink.error.as_ref()) {
         eprintln!("tapwire: {error}");
     }

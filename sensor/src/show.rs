@@ -80,7 +80,12 @@ impl Sink for Matching {
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport { destination: "show".into(), counts: Default::default(), error: None }
+        SinkReport {
+            destination: "show".into(),
+            counts: Default::default(),
+            error: None,
+            notices: Vec::new(),
+        }
     }
 }
 

@@ -54,7 +54,7 @@ pub struct Outlet {
 }
 
 impl Outlet {
-    /// Renders with `renderer` what `classes` and `filter` let through, for all of `sinks`.
+    /// Renders with `renderer` what `classes` and `filter` let through, for all of `sinks`, whose numbers go on alike.
     pub fn new(
         renderer: Renderer,
         classes: Classes,
@@ -68,12 +68,15 @@ impl Outlet {
             renderer,
             classes,
             filter,
+            sequence: sinks
+                .iter()
+                .find_map(|sink| sink.next_sequence())
+                .map_or(0, |next| next.saturating_sub(1)),
             sinks,
             open: BTreeSet::new(),
             buffer,
             events: 0,
             marks: Vec::new(),
-            sequence: 0,
             error: None,
             reader_gone: false,
         }

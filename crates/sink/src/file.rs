@@ -155,7 +155,7 @@ impl Sink for FileSink {
 
     fn report(&self) -> SinkReport {
         let destination = self.path.display().to_string();
-        SinkReport { destination, counts: self.counts, error: self.error.clone() }
+        SinkReport { destination, counts: self.counts, error: self.error.clone(), notices: Vec::new() }
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {

@@ -158,6 +158,11 @@ pub trait Sink: Send {
         Ok(Reader::Listening)
     }
 
+    /// The number of the next event where numbers go on from run to run: the receiver finds no gap between two runs.
+    fn next_sequence(&self) -> Option<u64> {
+        None
+    }
+
     /// What the operator should read: once when delivery begins to fail, once when it works again.
     fn poll_notice(&mut self) -> Option<Notice> {
         None

@@ -132,6 +132,10 @@ impl Sink for NetworkSink {
         Ok(Reader::Listening)
     }
 
+    fn next_sequence(&self) -> Option<u64> {
+        self.queue.next_sequence()
+    }
+
     fn poll_notice(&mut self) -> Option<Notice> {
         self.queue.poll_notice()
     }
@@ -144,7 +148,8 @@ impl Sink for NetworkSink {
         // Behind a file delivery ends by itself: each request has bounded tries, and the first failure stops it.
         let limit = (self.pressure == Pressure::Shed).then_some(self.finish);
         self.queue.finish(limit);
-        self.queue.report()
+        let notices = std::iter::from_fn(|| self.queue.poll_notice()).collect();
+        SinkReport { notices, ..self.queue.report() }
     }
 }
 

@@ -33,6 +33,6 @@ impl Sink for NullSink {
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport { destination: "nowhere".into(), counts: self.counts, error: None }
+        SinkReport { destination: "nowhere".into(), counts: self.counts, error: None, notices: Vec::new() }
     }
 }

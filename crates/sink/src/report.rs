@@ -143,6 +143,8 @@ pub struct SinkReport {
     pub counts: Counts,
     /// Under [`crate::Pressure::Block`] why the sink failed; under `Shed` the last error, which may be over.
     pub error: Option<SinkError>,
+    /// What came up while it finished, when nobody asked any more.
+    pub notices: Vec<Notice>,
 }
 
 /// A change in how delivery goes, to be shown once.

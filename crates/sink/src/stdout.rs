@@ -100,7 +100,12 @@ impl<W: Write + Send> Sink for StreamSink<W> {
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport { destination: NAME.into(), counts: self.counts, error: self.error.clone() }
+        SinkReport {
+            destination: NAME.into(),
+            counts: self.counts,
+            error: self.error.clone(),
+            notices: Vec::new(),
+        }
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {

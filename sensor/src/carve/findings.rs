@@ -104,6 +104,11 @@ impl Sink for Uids {
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport { destination: "carve".into(), counts: Default::default(), error: None }
+        SinkReport {
+            destination: "carve".into(),
+            counts: Default::default(),
+            error: None,
+            notices: Vec::new(),
+        }
     }
 }

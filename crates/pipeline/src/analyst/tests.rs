@@ -28,7 +28,12 @@ impl Sink for Lines {
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport { destination: "lines".into(), counts: Default::default(), error: None }
+        SinkReport {
+            destination: "lines".into(),
+            counts: Default::default(),
+            error: None,
+            notices: Vec::new(),
+        }
     }
 }
 

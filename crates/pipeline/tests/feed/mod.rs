@@ -136,7 +136,7 @@ impl Collected {
 
     fn report(&self) -> SinkReport {
         let counts = self.0.lock().expect("no panic while it was held").1;
-        SinkReport { destination: "test".into(), counts, error: None }
+        SinkReport { destination: "test".into(), counts, error: None, notices: Vec::new() }
     }
 }
 

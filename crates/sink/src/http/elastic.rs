@@ -5,6 +5,7 @@ use super::target::Target;
 use crate::SinkError;
 use crate::courier::Taken;
 use crate::queue::Load;
+use sha2::{Digest, Sha256};
 
 /// The index or data stream unless the address names one.
 const INDEX: &str = "/tapwire-events";
@@ -27,24 +28,43 @@ fn place(target: &mut Target) -> Result<(), SinkError> {
     target.below(ANSWER)
 }
 
-/// `create` with an id of the event's own: what is sent twice is stored once. A finding may be told again with more, so
-/// that its sequence belongs to its id.
+/// `create` with an id of the event's own: what is sent twice is stored once.
 fn encode(load: &Load, out: &mut Vec<u8>) {
     for line in load.lines() {
         out.extend_from_slice(b"{\"create\":{");
-        if let Some(uid) = text_behind(line, "\"uid\":\"").filter(|uid| uid.iter().any(|b| *b != b'0')) {
-            out.extend_from_slice(b"\"_id\":\"");
-            out.extend_from_slice(uid);
-            let exchange = matches!(number_behind(line, "\"class_uid\":"), Some(6003 | 4002));
-            if let Some(sequence) = number_behind(line, "\"sequence\":").filter(|_| !exchange) {
-                out.extend_from_slice(format!("-{sequence}").as_bytes());
-            }
-            out.push(b'"');
+        if let Some(id) = id(trimmed(line)) {
+            out.extend_from_slice(format!("\"_id\":\"{id}\"").as_bytes());
         }
         out.extend_from_slice(b"}}\n");
         out.extend_from_slice(trimmed(line));
         out.push(b'\n');
     }
+}
+
+/// An exchange's uid is its id. A finding may be told again with more, so that what it says belongs to its id; its number
+/// does not, which another run over the same packets gives anew.
+fn id(line: &[u8]) -> Option<String> {
+    let ecs = text_behind(line, "\"event\":{\"id\":\"");
+    let uid = ecs.or_else(|| text_behind(line, "\"uid\":\"")).filter(|uid| uid.iter().any(|b| *b != b'0'))?;
+    let uid = String::from_utf8_lossy(uid);
+    let exchange = match ecs {
+        Some(_) => text_behind(line, "\"dataset\":\"") == Some(b"tapwire.exchange"),
+        None => matches!(number_behind(line, "\"class_uid\":"), Some(6003 | 4002)),
+    };
+    if exchange {
+        return Some(uid.into_owned());
+    }
+    let said = Sha256::digest(without_sequence(line));
+    let digits: String = said.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    Some(format!("{uid}-{digits}"))
+}
+
+fn without_sequence(line: &[u8]) -> Vec<u8> {
+    let key = b"\"sequence\":";
+    let Some(from) = memchr::memmem::find(line, key).map(|at| at + key.len()) else { return line.to_vec() };
+    let (before, rest) = line.split_at(from);
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    [before, rest.get(digits..).unwrap_or_default()].concat()
 }
 
 /// Each item has a status of its own: 409 says that the event is there already, 429 and 5xx that it may pass later.
@@ -69,4 +89,28 @@ fn judge(load: &Load, status: u16, said: &[u8]) -> Option<Taken> {
         refused: first.map(|status| (load.only(|place| refused(at(place))), status)),
         again: Some(again),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_told_by_another_run_has_the_same_id_and_one_that_says_more_has_another() {
+        let finding = |sequence: u32, count: u32| {
+            let line = format!(
+                r#"{{"class_uid":2004,"metadata":{{"uid":"0a","sequence":{sequence}}},"count":{count}}}"#
+            );
+            id(line.as_bytes()).unwrap()
+        };
+        assert_eq!(finding(1, 1), finding(70, 1));
+        assert_ne!(finding(1, 1), finding(1, 2));
+        assert!(finding(1, 1).starts_with("0a-"));
+        let exchange = br#"{"class_uid":6003,"metadata":{"uid":"0b","sequence":9}}"#;
+        assert_eq!(id(exchange).unwrap(), "0b");
+        let document = br#"{"event":{"id":"0c","dataset":"tapwire.exchange"},"tapwire":{"uid":"0d"}}"#;
+        assert_eq!(id(document).unwrap(), "0c");
+        assert!(id(br#"{"event":{"id":"0c","dataset":"tapwire.finding"}}"#).unwrap().starts_with("0c-"));
+        assert_eq!(id(br#"{"metadata":{"uid":"00"}}"#), None);
+    }
 }

@@ -136,9 +136,19 @@ impl Queue {
         state.end();
     }
 
+    /// The number of the next event, counted over every run that shares the spool.
+    pub(crate) fn next_sequence(&self) -> Option<u64> {
+        self.lock().spool.as_ref().map(|spool| spool.end() + 1)
+    }
+
     pub(crate) fn report(&self) -> SinkReport {
         let state = self.lock();
-        SinkReport { destination: self.shown.clone(), counts: state.counts, error: state.error.clone() }
+        SinkReport {
+            destination: self.shown.clone(),
+            counts: state.counts,
+            error: state.error.clone(),
+            notices: Vec::new(),
+        }
     }
 
     pub(crate) fn poll_notice(&self) -> Option<Notice> {

@@ -33,18 +33,30 @@ impl State {
             let rank = Rank::new(rank).unwrap_or(Rank::HIGHEST);
             let Some(spool) = self.spool.as_mut().filter(|_| failed.is_none()) else {
                 self.drop_for(DropReason::WriteFailed, amount, failed.clone());
+                self.skip(amount);
                 continue;
             };
             match spool.append(rank, events.into(), lines) {
                 Ok(Appended::Kept) => self.count_in(amount),
-                Ok(Appended::NoRoom) => self.drop_for(DropReason::SpoolFull, amount, None),
+                Ok(Appended::NoRoom) => {
+                    self.drop_for(DropReason::SpoolFull, amount, None);
+                    self.skip(amount);
+                }
                 Err(error) => {
                     let error =
                         SinkError::Write { destination: "the spool".into(), cause: error.to_string() };
                     self.drop_for(DropReason::WriteFailed, amount, Some(error.clone()));
+                    self.skip(amount);
                     failed = Some(error);
                 }
             }
+        }
+    }
+
+    /// What was lost on the way into the spool has numbers all the same: the receiver sees the gap.
+    fn skip(&mut self, amount: Tally) {
+        if let Some(spool) = &mut self.spool {
+            spool.skip(amount.events);
         }
     }
 

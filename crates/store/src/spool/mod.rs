@@ -163,6 +163,8 @@ pub struct Spool {
     cursor: u64,
     place: Option<Place>,
     dropped: Amount,
+    /// Events that have an offset and were not taken, since the last record.
+    skipped: u64,
     damage: Vec<Damage>,
     dirty: bool,
     _lock: Option<Arc<File>>,
@@ -183,6 +185,7 @@ impl Spool {
             cursor: from,
             place: None,
             dropped: Amount::default(),
+            skipped: 0,
             damage: Vec::new(),
             dirty: false,
             _lock: lock,
@@ -248,7 +251,8 @@ impl Spool {
     }
 
     fn try_append(&mut self, rank: Rank, events: u64, lines: &[u8]) -> io::Result<Appended> {
-        let more = (HEADER + lines.len()) as u64;
+        let note = if self.skipped > 0 { HEADER } else { 0 };
+        let more = (note + HEADER + lines.len()) as u64;
         if lines.is_empty() {
             return Ok(Appended::Kept);
         }
@@ -260,9 +264,23 @@ impl Spool {
             self.begin_segment()?;
         }
         let Some(last) = self.segments.back_mut() else { return Ok(Appended::NoRoom) };
+        if self.skipped > 0 {
+            last.append(Header::of_dropped(last.end, self.skipped), b"")?;
+            self.skipped = 0;
+        }
         last.append(Header::of(last.end, events, rank, lines), lines)?;
         self.dirty = true;
         Ok(Appended::Kept)
+    }
+
+    /// Gives offsets to events that were lost before the spool could take them, so that those behind them keep their own.
+    pub const fn skip(&mut self, events: u64) {
+        self.skipped += events;
+    }
+
+    /// The offset of the next event to be appended: how many there were in all runs.
+    pub fn end(&self) -> u64 {
+        self.segments.back().map_or(self.cursor, |last| last.end) + self.skipped
     }
 
     /// Whether lines of that many bytes fit without dropping any.
