@@ -10,6 +10,7 @@
 mod cef;
 mod community;
 mod coverage;
+mod ecs;
 mod eve;
 pub mod fields;
 mod finding_fields;

@@ -6,7 +6,7 @@ use crate::pen::Pen;
 use crate::redact::Redactor;
 use crate::sensor::SensorReport;
 use crate::view::View;
-use crate::{cef, eve, line, ocsf, tsv};
+use crate::{cef, ecs, eve, line, ocsf, tsv};
 use tapwire_detect::incidents::Beside;
 use tapwire_detect::{Finding, Posture, Told};
 use tapwire_inventory::HourCoverage;
@@ -20,6 +20,8 @@ pub enum Format {
     Ocsf,
     /// Records as Suricata's EVE log has them, one JSON object a line.
     Eve,
+    /// Elastic Common Schema, one JSON document a line.
+    Ecs,
     /// Common Event Format, for syslog receivers and Sentinel.
     Cef,
     /// A line for people.
@@ -33,6 +35,7 @@ impl Format {
     pub const ALL: &'static [(Self, &'static str, &'static str)] = &[
         (Self::Ocsf, "ocsf", "OCSF 1.8.0 as JSON lines"),
         (Self::Eve, "eve", "Suricata EVE-compatible http and alert records as JSON lines"),
+        (Self::Ecs, "ecs", "Elastic Common Schema 8 and 9 as JSON lines"),
         (Self::Cef, "cef", "Common Event Format, version 0"),
         (Self::Line, "line", "one line an exchange, for people"),
         (Self::Tsv, "tsv", "chosen fields separated by tabs, with a header line"),
@@ -71,8 +74,9 @@ pub enum Detail {
     /// With the headers.
     #[default]
     Full,
-    /// Without the headers, and without what follows from the rest: `start_time` that is `time`, its nanoseconds, and how
-    /// well it was seen where that is completely.
+    /// Without the headers, and without what follows from the rest: `start_time` that is `time`, its nanoseconds, the uid
+    /// again under `api`, the caller's token again under `principal`, the protocol that is the version, the sensor's own
+    /// vendor and version, and how well it was seen where that is completely.
     Lean,
 }
 
@@ -114,6 +118,8 @@ pub struct Renderer {
     options: Options,
     /// The constant part of `metadata`.
     metadata: Vec<u8>,
+    /// The constant part of an ECS document.
+    observer: Vec<u8>,
     pen: Pen,
     community: CommunityIds,
     repeated: ocsf::RepeatedFields,
@@ -127,6 +133,7 @@ impl Renderer {
         }
         let metadata = ocsf::metadata_prefix(&options);
         Self {
+            observer: ecs::observer(&options),
             options,
             metadata,
             pen: Pen::new(redactor),
@@ -147,6 +154,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).exchange(view, out),
             Format::Eve => eve::exchange(view, &mut self.pen, out),
+            Format::Ecs => self.ecs(sequence).exchange(view, out),
             Format::Cef => self.cef(sequence).exchange(view, out),
             Format::Line => line::exchange(view, &mut self.pen, self.options.colour, out),
             Format::Tsv => tsv::exchange(view, &self.options.fields, &mut self.pen, out),
@@ -159,6 +167,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).finding(finding, view, out),
             Format::Eve => eve::finding(finding, view, &mut self.pen, out),
+            Format::Ecs => self.ecs(sequence).finding(finding, view, out),
             Format::Cef => self.cef(sequence).finding(finding, view, out),
             Format::Line => line::finding(finding, view, &mut self.pen, self.options.colour, out),
             Format::Tsv => return,
@@ -171,6 +180,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).incident(told, beside, out),
             Format::Eve => eve::incident(told, &mut self.pen, out),
+            Format::Ecs => self.ecs(sequence).incident(told, out),
             Format::Cef => self.cef(sequence).incident(told, out),
             Format::Line => line::incident(told, &mut self.pen, self.options.colour, out),
             Format::Tsv => return,
@@ -183,6 +193,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).posture(posture, out),
             Format::Eve => eve::posture(posture, &mut self.pen, out),
+            Format::Ecs => self.ecs(sequence).posture(posture, out),
             Format::Cef => self.cef(sequence).posture(posture, out),
             Format::Line => line::posture(posture, &mut self.pen, self.options.colour, out),
             Format::Tsv => return,
@@ -201,6 +212,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).sensor(report, out),
             Format::Eve => eve::sensor(report, out),
+            Format::Ecs => self.ecs(sequence).sensor(report, out),
             Format::Cef => self.cef(sequence).sensor(report, out),
             Format::Line => line::sensor(report, out),
             Format::Tsv => return,
@@ -213,11 +225,21 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).coverage(hour, out),
             Format::Eve => eve::coverage(hour, &mut self.pen, out),
+            Format::Ecs => self.ecs(sequence).coverage(hour, out),
             Format::Cef => self.cef(sequence).coverage(hour, out),
             Format::Line => line::coverage(hour, &mut self.pen, out),
             Format::Tsv => return,
         }
         out.push(b'\n');
+    }
+
+    const fn ecs(&mut self, sequence: u64) -> ecs::Writer<'_> {
+        ecs::Writer {
+            observer: self.observer.as_slice(),
+            sequence,
+            pen: &mut self.pen,
+            community: &mut self.community,
+        }
     }
 
     fn cef(&mut self, sequence: u64) -> cef::Writer<'_> {

@@ -4,6 +4,7 @@ use super::Writer;
 use crate::json;
 use crate::number;
 use crate::pen::Pen;
+use crate::render::{Class, Detail};
 use crate::view::View;
 use std::net::IpAddr;
 use tapwire_inspect::{Token, Word};
@@ -84,7 +85,10 @@ impl Writer<'_> {
         let Some((kind, token)) = self.pen.principal(view) else { return };
         json::object(out, "principal");
         json::own(out, "kind", kind);
-        json::text(out, "token", token);
+        // `actor` names everybody but a network.
+        if self.detail == Detail::Full || kind == PrincipalKind::Network.name() || self.class == Class::Http {
+            json::text(out, "token", token);
+        }
         let Some(caller) = view.caller() else { return json::close(out) };
         json::own(out, "by", caller.by.name());
         self.lineage(caller, out);
@@ -101,12 +105,13 @@ impl Writer<'_> {
 
     /// Where the credential of the session comes from.
     fn lineage(&mut self, caller: &Caller, out: &mut Vec<u8>) {
+        let told = self.detail == Detail::Full || self.class == Class::Http;
         let mut token = |name: &str, token: Option<Token>, out: &mut Vec<u8>| {
             if let Some(token) = token {
                 json::text(out, name, self.pen.token(token));
             }
         };
-        token("session", caller.session, out);
+        token("session", caller.session.filter(|_| told), out);
         token("login", caller.login, out);
         if let Some(uid) = caller.issued_in {
             json::key(out, "issued_in");

@@ -46,7 +46,7 @@ impl Writer<'_> {
         self.endpoints(view, out);
         if self.class == Class::Api {
             self.actor(view, out);
-            self.api(view, out);
+            self.api(view, self.detail == Detail::Full, out);
         }
         if let Some(model) = model {
             self.model(view, model, out);
@@ -78,7 +78,7 @@ impl Writer<'_> {
             json::words(out, "anomalies", anomalies.iter().map(tapwire_protocol::Anomaly::name));
         }
         self.data_classes(view, out);
-        json::words(out, "protocols", view.protocols());
+        self.protocols(view, out);
         self.said(view, out);
         child(view, out);
         self.unlisted_method(view, out);
@@ -180,6 +180,15 @@ impl Writer<'_> {
         let more = found.count();
         if more > 0 {
             json::count(out, "data_classes_left_out", more as u64);
+        }
+    }
+
+    /// Outermost first; a lean event leaves out what `http_request.version` says by itself.
+    fn protocols(&self, view: &View<'_>, out: &mut Vec<u8>) {
+        let mut protocols = view.protocols().peekable();
+        let plain = view.request_head().is_some() && view.protocols().eq(["http/1.1"]);
+        if self.detail == Detail::Full || !plain && protocols.peek().is_some() {
+            json::words(out, "protocols", protocols);
         }
     }
 

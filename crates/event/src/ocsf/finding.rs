@@ -60,7 +60,7 @@ impl Writer<'_> {
         json::open(out);
         self.endpoints(view, out);
         self.actor(view, out);
-        self.api(view, out);
+        self.api(view, true, out);
         self.request(view, out);
         self.response(view, out);
         json::close(out);
@@ -107,7 +107,7 @@ fn detector(finding: &Finding) -> Option<&'static DetectorInfo> {
 }
 
 /// The registry's entry, which has what is the same for every finding of a detector.
-pub(super) fn info(detector: &str) -> Option<&'static DetectorInfo> {
+pub(crate) fn info(detector: &str) -> Option<&'static DetectorInfo> {
     DETECTORS.iter().find(|info| info.name == detector)
 }
 

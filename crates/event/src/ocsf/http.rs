@@ -56,8 +56,9 @@ impl Writer<'_> {
         endpoint(out, "dst_endpoint", (server, Some(port)), zone);
     }
 
-    /// `api`: operation, service and, with full fidelity, the bodies that are held.
-    pub(super) fn api(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
+    /// `api`: operation, service, the exchange's uid where that is not the event's own, and, with full fidelity, the bodies
+    /// that are held.
+    pub(super) fn api(&mut self, view: &View<'_>, named: bool, out: &mut Vec<u8>) {
         json::object(out, "api");
         json::key(out, "operation");
         self.operation(view, out);
@@ -66,13 +67,15 @@ impl Writer<'_> {
             json::text(out, "name", service);
             json::close(out);
         }
-        json::object(out, "request");
-        json::key(out, "uid");
-        out.push(b'"');
-        number::hex(out, &self.exchange.0);
-        out.push(b'"');
-        self.body(view, true, out);
-        json::close(out);
+        if named || self.told_body(view, true).is_some() {
+            json::object(out, "request");
+            json::key(out, "uid");
+            out.push(b'"');
+            number::hex(out, &self.exchange.0);
+            out.push(b'"');
+            self.body(view, true, out);
+            json::close(out);
+        }
         if self.told_body(view, false).is_some() {
             json::object(out, "response");
             self.body(view, false, out);

@@ -14,6 +14,7 @@ mod repeated;
 mod said;
 mod sensor;
 
+pub(crate) use finding::info;
 pub(crate) use repeated::RepeatedFields;
 pub(crate) use sensor::interval;
 
@@ -55,15 +56,17 @@ impl Kind {
     }
 }
 
-/// The part of `metadata` that is the same in every event, up to and without the profiles.
+/// The part of `metadata` that is the same in every event.
 pub(crate) fn metadata_prefix(options: &Options) -> Vec<u8> {
     let mut out = Vec::new();
     out.extend_from_slice(b",\"metadata\":{");
     json::own(&mut out, "version", "1.8.0");
     json::object(&mut out, "product");
     json::own(&mut out, "name", "Tapwire");
-    json::own(&mut out, "vendor_name", "Tapwire");
-    json::own(&mut out, "version", &options.version);
+    if options.detail == Detail::Full {
+        json::own(&mut out, "vendor_name", "Tapwire");
+        json::own(&mut out, "version", &options.version);
+    }
     json::close(&mut out);
     if let Some(reporter) = &options.reporter {
         json::object(&mut out, "reporter");
@@ -73,8 +76,6 @@ pub(crate) fn metadata_prefix(options: &Options) -> Vec<u8> {
     if let Some(tenant) = &options.tenant {
         json::own(&mut out, "tenant_uid", tenant);
     }
-    // Most events use no profile; who iterates over them should find a list.
-    json::list(&mut out, "profiles");
     out
 }
 
@@ -82,13 +83,19 @@ impl Writer<'_> {
     /// `metadata`, left open for what only some classes add.
     fn open_metadata(&self, uid: &[u8], profile: Option<&str>, out: &mut Vec<u8>) {
         out.extend_from_slice(self.metadata);
-        profile.into_iter().for_each(|profile| json::string(out, profile.as_bytes()));
-        json::close_list(out);
+        self.profiles(profile, out);
         json::key(out, "uid");
         out.push(b'"');
         number::hex(out, uid);
         out.push(b'"');
         json::count(out, "sequence", self.sequence);
+    }
+
+    /// Most events use no profile; who iterates over them should find a list in a full one.
+    fn profiles(&self, profile: Option<&str>, out: &mut Vec<u8>) {
+        if self.detail == Detail::Full || profile.is_some() {
+            json::words(out, "profiles", profile.into_iter());
+        }
     }
 
     /// The id of the key that tokens were made with.

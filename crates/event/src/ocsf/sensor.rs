@@ -71,7 +71,7 @@ impl Writer<'_> {
         json::own(out, "activity_name", code.name());
         json::own(out, "message", message);
         out.extend_from_slice(self.metadata);
-        json::close_list(out);
+        self.profiles(None, out);
         json::count(out, "sequence", self.sequence);
         json::own(out, "event_code", code.name());
         json::close(out);
