@@ -162,23 +162,31 @@ fn leaks(place: &str, bytes: &[u8], precious: &BTreeSet<Vec<u8>>) -> Vec<String>
     found.iter().map(|secret| format!("{} in {place}", String::from_utf8_lossy(secret))).collect()
 }
 
+/// An output of each format, and one to where nobody listens: what waits for that stays in its spool.
+fn outputs_of_each_format(folder: &Path) -> String {
+    let files = ["ocsf", "ecs", "cef", "eve", "line", "tsv"].map(|format| {
+        let to = folder.join(format!("events.{format}"));
+        format!("[[output]]\nname = \"{format}\"\nformat = \"{format}\"\nto = \"{}\"\n", to.display())
+    });
+    format!("[sink.http]\ntries = 1\n{}[[output]]\nname = \"spooled\"\nto = \"http://127.0.0.1:1/\"\n", files.concat())
+}
+
 #[test]
 fn nothing_precious_is_in_any_byte_that_leaves_or_stays() {
     every_fixture(|fixture| {
         let precious = precious(&packets(fixture));
-        let mut found = Vec::new();
-        for format in ["ocsf", "ecs", "cef", "eve", "line", "tsv"] {
-            // Nobody listens there: what waits stays in the spool, and is looked at as well.
-            let nobody = ["--events", "http://127.0.0.1:1/", "--set", "sink.http.tries=1"];
-            let run = Tapwire::replay(fixture).args(["--format", format, "--events", "-", "-v"]).args(nobody);
-            let data = run.home().join("data");
-            let ran = run.args(["--data".as_ref(), data.as_os_str()]).run();
-            found.extend(leaks(&format!("{format} on standard output"), &ran.stdout, &precious));
-            found.extend(leaks(&format!("standard error, {format}"), ran.stderr.as_bytes(), &precious));
-            for path in files_below(&data, &|_| true) {
-                let place = format!("{} with {format}", path.strip_prefix(&data).unwrap_or(&path).display());
-                found.extend(leaks(&place, &contents(&path), &precious));
-            }
+        let run = Tapwire::replay(fixture);
+        let (config, data) = (run.home().join("tapwire.toml"), run.home().join("data"));
+        fs::write(&config, outputs_of_each_format(run.home())).expect("a writable folder");
+        let run = run.args(["--events", "-", "-v", "--config"]).args([&config]).args(["--data".as_ref(), data.as_os_str()]);
+        let ran = run.run();
+        let mut found = leaks("standard output", &ran.stdout, &precious);
+        found.extend(leaks("standard error", ran.stderr.as_bytes(), &precious));
+        let spooled = files_below(&data.join("spool"), &|path| path.extension().is_some_and(|is| is == "spool"));
+        assert!(spooled.iter().any(|path| fs::metadata(path).is_ok_and(|found| found.len() > 0)) || ran.stdout.is_empty());
+        for path in files_below(ran.home.path(), &|_| true) {
+            let place = path.strip_prefix(ran.home.path()).unwrap_or(&path).display().to_string();
+            found.extend(leaks(&place, &contents(&path), &precious));
         }
         if found.is_empty() { Ok(()) } else { Err(found.join(", ")) }
     });
