@@ -168,7 +168,10 @@ fn outputs_of_each_format(folder: &Path) -> String {
         let to = folder.join(format!("events.{format}"));
         format!("[[output]]\nname = \"{format}\"\nformat = \"{format}\"\nto = \"{}\"\n", to.display())
     });
-    format!("[sink.http]\ntries = 1\n{}[[output]]\nname = \"spooled\"\nto = \"http://127.0.0.1:1/\"\n", files.concat())
+    format!(
+        "[sink.http]\ntries = 1\n{}[[output]]\nname = \"spooled\"\nto = \"http://127.0.0.1:1/\"\n",
+        files.concat()
+    )
 }
 
 #[test]
@@ -178,12 +181,19 @@ fn nothing_precious_is_in_any_byte_that_leaves_or_stays() {
         let run = Tapwire::replay(fixture);
         let (config, data) = (run.home().join("tapwire.toml"), run.home().join("data"));
         fs::write(&config, outputs_of_each_format(run.home())).expect("a writable folder");
-        let run = run.args(["--events", "-", "-v", "--config"]).args([&config]).args(["--data".as_ref(), data.as_os_str()]);
+        let run = run
+            .args(["--events", "-", "-v", "--config"])
+            .args([&config])
+            .args(["--data".as_ref(), data.as_os_str()]);
         let ran = run.run();
         let mut found = leaks("standard output", &ran.stdout, &precious);
         found.extend(leaks("standard error", ran.stderr.as_bytes(), &precious));
-        let spooled = files_below(&data.join("spool"), &|path| path.extension().is_some_and(|is| is == "spool"));
-        assert!(spooled.iter().any(|path| fs::metadata(path).is_ok_and(|found| found.len() > 0)) || ran.stdout.is_empty());
+        let spooled =
+            files_below(&data.join("spool"), &|path| path.extension().is_some_and(|is| is == "spool"));
+        assert!(
+            spooled.iter().any(|path| fs::metadata(path).is_ok_and(|found| found.len() > 0))
+                || ran.stdout.is_empty()
+        );
         for path in files_below(ran.home.path(), &|_| true) {
             let place = path.strip_prefix(ran.home.path()).unwrap_or(&path).display().to_string();
             found.extend(leaks(&place, &contents(&path), &precious));
