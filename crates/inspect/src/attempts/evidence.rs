@@ -9,8 +9,9 @@ use tapwire_protocol::{Exchange, Message};
 
 /// Bytes at the beginning of an answer that are searched.
 pub(crate) const SEARCHED: usize = 16 << 10;
-/// Bytes of a request in which words are looked up that an answer has.
-const ASKED: usize = 16 << 10;
+/// Bytes of a request's content in which words are looked up that an answer has. Of a longer one, what the answer has may
+/// stand in the rest.
+const ASKED: usize = 64 << 10;
 
 /// An answer as it can be searched.
 pub(crate) struct Answer<'a> {
@@ -21,8 +22,7 @@ pub(crate) struct Answer<'a> {
     begin: &'a [u8],
     /// Its text, decoded, or the beginning of it; made when it is asked for.
     text: Option<Vec<u8>>,
-    /// What the request says, in lower case.
-    asked: Option<Vec<u8>>,
+    asked: Option<Asked>,
     /// Nanoseconds until it came.
     latency: Option<u64>,
 }
@@ -66,9 +66,9 @@ impl<'a> Answer<'a> {
         if found.peek().is_none() {
             return false;
         }
-        let request = self.request;
-        let asked = self.asked.get_or_insert_with(|| asked(request));
-        let said = |word: &[u8]| find(asked, word).is_some() || find(value, word).is_some();
+        let (request, caps) = (self.request, self.caps);
+        let asked = self.asked.get_or_insert_with(|| asked(request, caps));
+        let said = |word: &[u8]| find(&asked.text, word).is_some() || find(value, word).is_some();
         found.any(|word| !said(&word.to_ascii_lowercase()))
     }
 
@@ -76,7 +76,7 @@ impl<'a> Answer<'a> {
     pub(super) fn of(&mut self, kind: AttemptKind, value: &[u8], raw: &[u8]) -> Evidence {
         let proofs = words::proofs(kind);
         if proofs.iter().any(|words| self.has_of_its_own(words, value)) || self.shows_user(kind, value) {
-            return Evidence::Shown;
+            return if self.is_asked_whole() { Evidence::Shown } else { Evidence::Error };
         }
         let computed = if kind == AttemptKind::Template { self.computed(value) } else { Evidence::None };
         if computed != Evidence::None {
@@ -94,6 +94,12 @@ impl<'a> Answer<'a> {
             return Evidence::Reflected;
         }
         if self.has_of_its_own(words::errors(kind), value) { Evidence::Error } else { Evidence::None }
+    }
+
+    /// Whether all that the request says was looked at.
+    fn is_asked_whole(&mut self) -> bool {
+        let (request, caps) = (self.request, self.caps);
+        self.asked.get_or_insert_with(|| asked(request, caps)).whole
     }
 
     /// `uid=33(www-data)`, as `id` says it.
@@ -115,9 +121,9 @@ impl<'a> Answer<'a> {
     /// digits stand in many answers by chance.
     fn computed(&mut self, value: &[u8]) -> Evidence {
         let Some(product) = product(value) else { return Evidence::None };
-        let request = self.request;
-        let asked = self.asked.get_or_insert_with(|| asked(request));
-        if find(asked, product.as_bytes()).is_some() {
+        let (request, caps) = (self.request, self.caps);
+        let asked = self.asked.get_or_insert_with(|| asked(request, caps));
+        if !asked.whole || find(&asked.text, product.as_bytes()).is_some() {
             return Evidence::None;
         }
         let text = self.text();
@@ -147,25 +153,38 @@ pub(crate) fn text(message: Option<&Message>, begin: &[u8], caps: Caps) -> Vec<u
     if message.body.parts {
         return begin.to_vec();
     }
-    let coding = message.head.header(b"content-encoding").map(|value| value.bytes()).unwrap_or_default();
-    let Codings::Known(codings) = Codings::parse(coding) else { return Vec::new() };
-    let mut text = Vec::new();
-    Decoder::new(codings, &mut Vec::new()).feed(&message.body.bytes, caps, &mut |content| {
-        let room = SEARCHED.saturating_sub(text.len()).min(content.len());
-        text.extend_from_slice(content.get(..room).unwrap_or_default());
-    });
-    text
+    decoded(message, caps, SEARCHED).0
 }
 
-/// What a request says, its escapes undone, in lower case.
-fn asked(request: Option<&Message>) -> Vec<u8> {
-    let Some(request) = request else { return Vec::new() };
-    let body = request.body.bytes.get(..ASKED).unwrap_or(&request.body.bytes);
-    let mut asked = percent::decode(&request.head.text, ASKED);
-    asked.push(0);
-    asked.extend(percent::decode(body, ASKED));
-    asked.make_ascii_lowercase();
-    asked
+/// At most so much of a body that is there, without its content coding, and whether that is all of it.
+fn decoded(message: &Message, caps: Caps, most: usize) -> (Vec<u8>, bool) {
+    let coding = message.head.header(b"content-encoding").map(|value| value.bytes()).unwrap_or_default();
+    let (mut text, mut whole) = (Vec::new(), !message.body.parts);
+    let Codings::Known(codings) = Codings::parse(coding) else { return (text, message.body.len == 0) };
+    Decoder::new(codings, &mut Vec::new()).feed(&message.body.bytes, caps, &mut |content| {
+        let room = most.saturating_sub(text.len()).min(content.len());
+        whole &= room == content.len();
+        text.extend_from_slice(content.get(..room).unwrap_or_default());
+    });
+    (text, whole && message.body.bytes.len() as u64 >= message.body.len)
+}
+
+/// What a request says.
+struct Asked {
+    /// Its escapes and content coding undone, in lower case.
+    text: Vec<u8>,
+    /// Whether that is all it says.
+    whole: bool,
+}
+
+fn asked(request: Option<&Message>, caps: Caps) -> Asked {
+    let Some(request) = request else { return Asked { text: Vec::new(), whole: false } };
+    let (body, whole) = decoded(request, caps, ASKED);
+    let mut text = percent::decode(&request.head.text, ASKED);
+    text.push(0);
+    text.extend(percent::decode(&body, ASKED));
+    text.make_ascii_lowercase();
+    Asked { text, whole }
 }
 
 /// Whether an answer has the header field that a value would begin: what stands in the head has broken out.

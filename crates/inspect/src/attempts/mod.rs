@@ -355,8 +355,22 @@ fn name_of(list: &FieldList, field: &Field) -> Box<str> {
     if field.step == Step::Segment {
         return Box::default();
     }
+    plain_name(list.name(field), 48).into()
+}
+
+/// The name of a field for people: letters, digits and `_.-[]`. A key of a map can be somebody's number or mail address: of
+/// digits no more than three in a row are shown, and a name with an `@` is not.
+pub fn plain_name(name: &[u8], most: usize) -> String {
+    if name.contains(&b'@') {
+        return "(an address)".to_owned();
+    }
+    let mut digits = 0;
     let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-[]".contains(byte);
-    list.name(field).iter().filter(plain).take(48).map(|byte| char::from(*byte)).collect::<String>().into()
+    let shown = name.iter().filter(plain).take(most).map(|byte| {
+        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
+        if digits > 3 { '#' } else { char::from(*byte) }
+    });
+    shown.collect()
 }
 
 #[cfg(test)]

@@ -197,6 +197,43 @@ fn a_browser_that_goes_back_to_its_own_machine_is_no_fetch() {
 }
 
 #[test]
+fn what_a_long_request_said_itself_proves_nothing() {
+    let shown = ok("text/plain", "saved: root:x:0:0:root:/root:/bin/bash");
+    for (padding, at_most) in [(20_000, Evidence::None), (60_000, Evidence::None), (100_000, Evidence::Error)] {
+        let body = format!(
+            r#"{{"pad":"{}","file":"../../../../etc/passwd","note":"root:x:0:0:root:/root:/bin/bash"}}"#,
+            "a".repeat(padding)
+        );
+        let found = of_body(LOGIN, &body, &shown);
+        assert!(found.iter().all(|one| one.3 <= at_most), "{padding}: {found:?}");
+    }
+    let plain = r#"{"file":"../../../../etc/passwd"}"#;
+    assert!(of_body(LOGIN, plain, &shown).iter().any(|one| one.3 == Evidence::Shown));
+    let mut coder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    let body = r#"{"file":"../../../../etc/passwd","note":"root:x:0:0:root:/root:/bin/bash"}"#;
+    std::io::Write::write_all(&mut coder, body.as_bytes()).unwrap();
+    let coded = coder.finish().unwrap();
+    let head = format!("{LOGIN}Content-Encoding: gzip\r\nContent-Length: {}\r\n\r\n", coded.len());
+    let request = [head.as_bytes(), &coded].concat();
+    let mut inspector = Inspector::new(Config::new(TokenKey::new([7; 32])));
+    let observation = inspector.exchange(exchange(1, &request, shown.as_bytes()));
+    let found: Vec<Evidence> = observation.attempts.into_iter().flatten().map(|one| one.evidence).collect();
+    assert!(!found.is_empty() && found.iter().all(|one| *one == Evidence::None), "{found:?}");
+}
+
+#[test]
+fn names_for_people_hold_no_numbers_or_addresses() {
+    for (name, shown) in [
+        (&b"balance_4111111111111111"[..], "balance_411#############"),
+        (b"jane.doe@corp.example", "(an address)"),
+        (b"items[12].price2", "items[12].price2"),
+        ("größe".as_bytes(), "gre"),
+    ] {
+        assert_eq!(plain_name(name, 48), shown);
+    }
+}
+
+#[test]
 fn lookups_in_any_header_field_are_seen() {
     for name in ["X-Forwarded-For", "Accept", "Accept-Language", "Authorization", "Referer", "User-Agent"] {
         let request = format!("GET / HTTP/1.1\r\nHost: shop\r\n{name}: ${{jndi:ldap://x.test/a}}\r\n\r\n");

@@ -3,6 +3,7 @@
 
 use super::claims::Grants;
 use super::{Claims, Credentials, is_session};
+use crate::Fact;
 use crate::payload::{Login, Wanted};
 use crate::{Credential, CredentialKind, Domain, Observation, Place, Token};
 use std::sync::Arc;
@@ -136,7 +137,7 @@ impl Credentials {
         if let Some(response) = response {
             self.headers(&mut issuance, observation, response);
         }
-        let issuing = issuance.grant.is_some() || logs_in(observation);
+        let issuing = issuance.grant.is_some() || logs_in(observation) || mutates(observation);
         if let Some(answered) = answered.filter(|_| issuing || !observation.credentials.is_empty()) {
             self.answered(&mut issuance, answered, issuing);
         }
@@ -296,6 +297,12 @@ fn logs_in(observation: &Observation) -> bool {
     let shows =
         |credential: &Credential| matches!(credential.kind, CredentialKind::Basic | CredentialKind::Password);
     observation.credentials.iter().any(shows)
+}
+
+/// Whether a mutation of GraphQL is asked for: a query hands nothing out, and names and passwords may stand in its text.
+fn mutates(observation: &Observation) -> bool {
+    let said = observation.said.as_deref();
+    said.is_some_and(|said| matches!(said.fact("graphql", "type"), Some(Fact::Own("mutation"))))
 }
 
 /// Whether an answer looks like that of a login that succeeded. A page (200 with HTML) is the form once more; a redirect to
