@@ -284,7 +284,7 @@ impl Inventory {
             (call.endpoint, call.template) = (Some(endpoint.id), Some(Arc::clone(&endpoint.template)));
         }
         let Some(service) = &call.service else { return };
-        call.relations = self.related.relate(&Relating {
+        call.relations = self.related.recall(&Relating {
             observation: &call.observation,
             service,
             template: call.template.as_ref(),

@@ -11,9 +11,10 @@ pub(super) const PEERS: u32 = 200;
 const FACTOR: u64 = 4;
 /// Days whose hours count for a suggested limit.
 const DAYS: usize = 7;
-/// Callers whose hours may be unusual on the same day before it is drift, and the share of those that called.
-const FEW: u32 = 3;
-const SHARE: u32 = 50;
+/// Callers, known before the hour, whose hours may be unusual on the same day before it is drift, and one in how many of those
+/// that called. New callers that act alike are no release: what those who came before do tells.
+const FEW: u32 = 8;
+const SHARE: u32 = 20;
 
 /// Distinct callers, by linear counting.
 #[derive(Debug, Clone, Copy, Default)]
@@ -199,6 +200,7 @@ impl Group {
         cell: &mut Cell,
         second: u16,
         time: Timestamp,
+        known_before: bool,
     ) -> Result<Option<Unusual>, Drift> {
         for (at, measure) in Measure::ALL.into_iter().enumerate() {
             let (bit, limit) = (1_u8 << at, self.limits.get(at).copied().unwrap_or(u64::MAX));
@@ -214,7 +216,8 @@ impl Group {
                     cell.since = second;
                 }
                 cell.odd |= bit;
-                self.today.odd.iter_mut().skip(at).take(1).for_each(|count| *count += 1);
+                let odd = self.today.odd.iter_mut().skip(at).take(1);
+                odd.for_each(|count| *count += u32::from(known_before));
             }
             let odd = self.today.odd.get(at).copied().unwrap_or(0);
             let of = self.today.active.count().max(odd);

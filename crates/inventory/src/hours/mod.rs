@@ -118,7 +118,8 @@ impl Hours {
         #[allow(clippy::cast_possible_truncation, reason = "below 3,600")]
         let second = (seconds % 3_600) as u16;
         let peers = group.known();
-        let unusual = match group.judge(cell, second, time) {
+        let since = call.caller.first_seen.map_or(0, |since| since.nanos().div_euclid(3_600_000_000_000));
+        let unusual = match group.judge(cell, second, time, since < i64::from(hour)) {
             Ok(unusual) => unusual,
             Err(drift) => {
                 if !self.frozen {

@@ -101,6 +101,19 @@ fn a_release_that_changes_many_is_drift_and_usual_from_then_on() {
 }
 
 #[test]
+fn new_callers_that_act_alike_are_no_release() {
+    let mut world = world();
+    world.usual(10, 4);
+    world.usual(11, 4);
+    for call in 0..900 {
+        (0..20).for_each(|new| drop(world.call(1_000 + new, 50_000 + call * 20 + new, 12 * 3_600 + call * 2)));
+    }
+    assert!(world.inventory.hours().drifts().is_empty());
+    let told: std::collections::BTreeSet<u32> = world.unusual.iter().map(|(caller, _)| *caller).collect();
+    assert_eq!(told, (1_000..1_020).collect());
+}
+
+#[test]
 fn a_second_pass_judges_the_first_hour_by_the_whole() {
     let (mut first, mut second) = (world(), world());
     let play = |world: &mut World, known: Option<&mut Inventory>| {

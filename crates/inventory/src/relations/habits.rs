@@ -79,6 +79,8 @@ pub(super) struct Habits {
     steps: Ages<Steps>,
     records: Ages<Records>,
     peers: Ages<Peers>,
+    /// What is usual is known of all calls; these come a second time.
+    recalls: bool,
 }
 
 impl Habits {
@@ -90,6 +92,16 @@ impl Habits {
             steps: Ages::new(callers / 20, SPAN),
             records: Ages::new(callers / 10, SPAN),
             peers: Ages::new(callers / 100, SPAN),
+            recalls: false,
+        }
+    }
+
+    /// The calls that this was learned of come again: what is usual stays, and what each caller does is followed anew.
+    pub(super) fn recall(&mut self, callers: usize) {
+        if !self.recalls {
+            self.recalls = true;
+            self.steps = Ages::new(callers / 20, SPAN);
+            self.records = Ages::new(callers / 10, SPAN);
         }
     }
 
@@ -126,14 +138,20 @@ impl Habits {
         usual.reads = methods.0.first().copied().unwrap_or(0);
         if let Some(count) = methods.0.get_mut(seen.method as usize) {
             usual.same_method = *count;
-            *count = count.saturating_add(is_ok.into());
+            *count = count.saturating_add((is_ok && !self.recalls).into());
         }
     }
 
     fn role(&mut self, seen: &Seen<'_>, usual: &mut Usual) {
+        let recalls = self.recalls;
         let roles = &mut self.roles.met_or_new(seen.endpoint, seen.now).0;
         let all: u32 = roles.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count));
         let known = roles.iter().position(|(role, count)| *count > 0 && *role == seen.role);
+        if recalls {
+            let own = known.and_then(|at| roles.get(at)).map_or(0, |(_, count)| *count);
+            (usual.same_role, usual.other_roles) = (own, all.saturating_sub(own));
+            return;
+        }
         let at =
             known.or_else(|| roles.iter().enumerate().min_by_key(|(_, (_, count))| *count).map(|(at, _)| at));
         let Some(place) = at.and_then(|at| roles.get_mut(at)) else { return };
@@ -147,14 +165,17 @@ impl Habits {
     /// What comes before a step as a rule, and whether it was left out.
     fn step(&mut self, seen: &Seen<'_>, who: u64, is_ok: bool) -> Option<u32> {
         let lately = self.steps.met(who, seen.now).copied().unwrap_or_default().0;
-        let was = |step: u64| lately.iter().any(|(known, at)| *known == step && seen.now - at <= SOON);
+        let was = |step: u64| lately.iter().any(|(known, at)| *known == step && (0..=SOON).contains(&(seen.now - at)));
         let before = self.before.met_or_new(seen.endpoint, seen.now);
         let must = |(step, count): &&(u64, u32)| {
             *step != 0 && before.all >= ENOUGH && count * SHARE.1 >= before.all * SHARE.0
         };
         let skipped = before.steps.iter().filter(must).find(|(step, _)| !was(*step)).map(|_| before.all);
         if is_ok {
-            before.learn(lately.iter().filter(|(step, at)| *step != seen.endpoint && seen.now - at <= SOON));
+            let soon = |at: i64| (0..=SOON).contains(&(seen.now - at));
+            if !self.recalls {
+                before.learn(lately.iter().filter(|(step, at)| *step != seen.endpoint && soon(*at)));
+            }
             let steps = &mut self.steps.met_or_new(who, seen.now).0;
             let oldest = steps.iter_mut().min_by_key(|(step, at)| (*step != seen.endpoint, *at));
             oldest.into_iter().for_each(|place| *place = (seen.endpoint, seen.now));

@@ -35,6 +35,8 @@ pub struct Login {
     pub result: Tried,
     /// How many were tried in this one request, as batches and aliases of GraphQL allow.
     pub tries: u32,
+    /// How many of these were refused, at least.
+    pub refused: u32,
     /// A hash of the answer's length and status.
     pub answer: u64,
 }
@@ -79,11 +81,13 @@ impl Logins {
         let credentials = seen.observation.credentials.iter();
         let mut passwords =
             credentials.filter(|one| one.kind == CredentialKind::Password && one.place == Place::Body);
+        let result = result(seen.status, issuance, hands_out, usually);
         Some(Login {
             user: issuance.user,
             password: passwords.next().map(|one| one.token),
-            result: result(seen.status, issuance, hands_out, usually),
+            result,
             tries: 1,
+            refused: (result == Tried::Failed).into(),
             answer: answer(seen),
         })
     }
@@ -144,13 +148,15 @@ fn graphql(seen: &Seen<'_>) -> Option<Login> {
         return None;
     }
     let handed = seen.observation.issuance.as_ref().is_some_and(|issuance| !issuance.issued.is_empty());
-    let result = match (said.failed || count("errors") > 0, handed) {
-        (true, _) => Tried::Failed,
-        (false, true) => Tried::Succeeded,
-        (false, false) => Tried::Unknown,
-    };
     let tries = u32::try_from(tries).unwrap_or(u32::MAX);
-    Some(Login { user: None, password: None, result, tries, answer: answer(seen) })
+    let errors = u32::try_from(count("errors")).unwrap_or(u32::MAX);
+    // Of many in one request one may succeed where the others are errors.
+    let (result, refused) = match (said.failed || errors > 0, handed) {
+        (_, true) => (Tried::Succeeded, errors.min(tries - 1)),
+        (true, false) => (Tried::Failed, tries),
+        (false, false) => (Tried::Unknown, 0),
+    };
+    Some(Login { user: None, password: None, result, tries, refused, answer: answer(seen) })
 }
 
 /// How many root fields of an operation log in, and whether it is a mutation that does nothing else.

@@ -61,6 +61,8 @@ pub(crate) struct Related {
     objects: Objects,
     habits: Habits,
     minted: Mints,
+    /// Callers for which there is room.
+    callers: usize,
 }
 
 /// A call that is to be related.
@@ -112,6 +114,7 @@ impl Related {
             objects: Objects::new(callers),
             habits: Habits::new(callers),
             minted: Mints::new(callers / 100),
+            callers,
         }
     }
 
@@ -122,6 +125,12 @@ impl Related {
             .and(self.objects.forgotten())
             .and(self.habits.forgotten())
             .and(self.minted.forgotten())
+    }
+
+    /// Relates a call that was learned from before, in a pass over all of them.
+    pub(crate) fn recall(&mut self, relating: &Relating<'_>) -> Relations {
+        self.habits.recall(self.callers);
+        self.relate(relating)
     }
 
     /// Relates a call, and learns from it.

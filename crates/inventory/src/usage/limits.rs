@@ -68,32 +68,13 @@ impl RateLimits {
 
     /// Learns from the head of an answer to a caller, by the hash of its token.
     pub(crate) fn add(&mut self, head: &Head, caller: u64, time: Timestamp) {
-        let mut said = Said::default();
-        let names =
-            head.fields.iter().filter_map(|field| Some((head.slice(field.name?).bytes(), field.value?)));
-        for (name, value) in names {
-            // Of the usual dozen of fields none passes this.
-            let begins = [&b"ratelimit"[..], b"x-rate", b"retry-after"]
-                .iter()
-                .any(|begin| name.get(..begin.len()).is_some_and(|name| name.eq_ignore_ascii_case(begin)));
-            if !begins || name.len() > 32 {
-                continue;
-            }
-            let (name, value) = (name.to_ascii_lowercase(), head.slice(value).bytes());
-            if let Some((field, window)) = told_by(&name) {
-                (said.limit, said.window) = (true, said.window.max(window));
-                if field == LimitField::RateLimit {
-                    said.members(value);
-                }
-                self.read(field, window, value);
-            } else if name == b"retry-after" && matches!(head.status, Some(429 | 503)) {
+        let said = said(head, |told, value| match told {
+            Told::Limit(field, window) => self.read(field, window, value),
+            Told::Wait(seconds) => {
                 self.retries = self.retries.saturating_add(1);
-                self.longest_wait = self.longest_wait.max(digits(value).unwrap_or(0));
-                said.wait(digits(value));
-            } else {
-                said.read(&name, value);
+                self.longest_wait = self.longest_wait.max(seconds.unwrap_or(0));
             }
-        }
+        });
         self.adherence.note(&said, head.status, caller, time);
     }
 
@@ -136,6 +117,68 @@ impl RateLimits {
         self.retries = self.retries.saturating_add(other.retries);
         self.longest_wait = self.longest_wait.max(other.longest_wait);
         self.adherence.absorb(&other.adherence);
+    }
+}
+
+/// What one header field tells of limits.
+enum Told {
+    Limit(LimitField, Option<u64>),
+    /// Seconds, where it names no date.
+    Wait(Option<u64>),
+}
+
+/// What the head of an answer says of a limit; `tell` hears each field with its value.
+fn said(head: &Head, mut tell: impl FnMut(Told, &[u8])) -> Said {
+    let mut said = Said::default();
+    let names = head.fields.iter().filter_map(|field| Some((head.slice(field.name?).bytes(), field.value?)));
+    for (name, value) in names {
+        // Of the usual dozen of fields none passes this.
+        let begins = [&b"ratelimit"[..], b"x-rate", b"retry-after"]
+            .iter()
+            .any(|begin| name.get(..begin.len()).is_some_and(|name| name.eq_ignore_ascii_case(begin)));
+        if !begins || name.len() > 32 {
+            continue;
+        }
+        let (name, value) = (name.to_ascii_lowercase(), head.slice(value).bytes());
+        if let Some((field, window)) = told_by(&name) {
+            (said.limit, said.window) = (true, said.window.max(window));
+            if field == LimitField::RateLimit {
+                said.members(value);
+            }
+            tell(Told::Limit(field, window), value);
+        } else if name == b"retry-after" && matches!(head.status, Some(429 | 503)) {
+            said.wait(digits(value));
+            tell(Told::Wait(digits(value)), value);
+        } else {
+            said.read(&name, value);
+        }
+    }
+    said
+}
+
+/// What an answer says is left of its caller's limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Left {
+    /// Nothing: the limit is used up, or the call was refused for it (429).
+    pub nothing: bool,
+    /// Second of packet time at which the window ends, where that is said.
+    pub until: Option<i64>,
+    /// The smallest limit that it names.
+    pub limit: Option<u64>,
+}
+
+impl Left {
+    /// What an answer at that time says; `None` where it says nothing of a limit.
+    pub fn said(head: &Head, time: Timestamp) -> Option<Self> {
+        let mut limit: Option<u64> = None;
+        let said = said(head, |told, value| {
+            if let (Told::Limit(LimitField::Limit | LimitField::XLimit, _), Some(told)) = (told, digits(value)) {
+                limit = Some(limit.map_or(told, |known| known.min(told)));
+            }
+        });
+        let (left, refused) = (said.left_over(), head.status == Some(429));
+        let until = said.until(time.nanos().div_euclid(1_000_000_000));
+        (refused || left.is_some()).then_some(Self { nothing: refused || left == Some(0), until, limit })
     }
 }
 

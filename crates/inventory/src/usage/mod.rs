@@ -6,7 +6,7 @@ mod quota;
 mod recent;
 mod sketch;
 
-pub use limits::{LimitField, RateLimit, RateLimits};
+pub use limits::{Left, LimitField, RateLimit, RateLimits};
 pub use quota::Adherence;
 pub use recent::Happened;
 pub(crate) use recent::{Day, Recent};

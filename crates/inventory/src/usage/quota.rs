@@ -77,8 +77,13 @@ impl Said {
         self.limit = true;
     }
 
+    /// The smallest rest that is named.
+    pub(super) const fn left_over(&self) -> Option<u64> {
+        self.remaining
+    }
+
     /// Packet time at which the window ends.
-    fn until(&self, now: i64) -> Option<i64> {
+    pub(super) fn until(&self, now: i64) -> Option<i64> {
         let seconds = self.reset.or(self.window)?;
         let seconds = i64::try_from(seconds).ok()?;
         Some(if seconds.unsigned_abs() > EPOCH { seconds } else { now.saturating_add(seconds) })
