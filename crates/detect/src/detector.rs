@@ -101,6 +101,11 @@ pub trait Detector: Default + Serialize + DeserializeOwned + Send + 'static {
     fn begins(_: &Call) -> bool {
         true
     }
+
+    /// What of it is knowledge of a place, and stays when a pass that only learns is over: what was told in it was told to nobody.
+    fn lessons(self) -> Option<Self> {
+        None
+    }
 }
 
 /// A [`Detector`] as records hold it.
@@ -108,6 +113,8 @@ pub(crate) trait State: Send {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>);
 
     fn save(&self, out: &mut Vec<u8>);
+
+    fn lessons(self: Box<Self>) -> Option<Box<dyn State>>;
 }
 
 impl<T: Detector> State for T {
@@ -117,6 +124,10 @@ impl<T: Detector> State for T {
 
     fn save(&self, out: &mut Vec<u8>) {
         put(self, out);
+    }
+
+    fn lessons(self: Box<Self>) -> Option<Box<dyn State>> {
+        Detector::lessons(*self).map(|lessons| Box::new(lessons) as Box<dyn State>)
     }
 }
 

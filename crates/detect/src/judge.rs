@@ -16,6 +16,7 @@ pub struct Detectors {
     /// What each could judge, by its index in the registry.
     looks: Vec<Look>,
     budget: Budget,
+    config: Config,
 }
 
 /// What became of records.
@@ -38,6 +39,7 @@ impl Detectors {
             records: Records::new(config),
             looks: vec![Look::default(); DETECTORS.len()],
             budget: Budget::new(&config),
+            config,
         }
     }
 
@@ -79,9 +81,12 @@ impl Detectors {
         DETECTORS.iter().zip(&self.looks).filter_map(|(detector, look)| look.not_judged(detector)).collect()
     }
 
-    /// Another run begins: what could be judged is counted anew.
-    pub fn begin_run(&mut self) {
+    /// A pass that told nothing is over: what is known of places stays, what single callers did is forgotten, and what could be
+    /// judged is counted anew.
+    pub fn keep_lessons(&mut self) {
         self.looks.fill(Look::default());
+        self.records.keep_lessons();
+        self.budget = Budget::new(&self.config);
     }
 
     /// Calls that the detector of that name has judged.

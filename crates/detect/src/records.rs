@@ -149,6 +149,22 @@ impl Records {
         self.evicted += 1;
     }
 
+    /// Leaves of each state what is knowledge, and of the records those that have some.
+    pub(crate) fn keep_lessons(&mut self) {
+        let slots = std::mem::take(&mut self.slots);
+        self.by_key.clear();
+        self.recent.fill(0);
+        self.hand = 0;
+        for mut record in slots {
+            let states = std::mem::take(&mut record.states).into_iter();
+            record.states = states.filter_map(|(at, state)| Some((at, state.lessons()?))).collect();
+            if !record.states.is_empty() {
+                self.by_key.insert(record.key, self.slots.len());
+                self.slots.push(record);
+            }
+        }
+    }
+
     fn remove(&mut self, index: usize) {
         if index >= self.slots.len() {
             return;

@@ -96,7 +96,7 @@ pub fn learn(
     let mut report = run_with(source, &config, Vec::new(), watch, aside);
     let empty = Learned::new(&config);
     let mut detectors = report.detectors.take().unwrap_or(empty.detectors);
-    detectors.begin_run();
+    detectors.keep_lessons();
     let inventory = report.inventory.take().unwrap_or(empty.inventory);
     (Learned { inventory, detectors, incidents, cases }, report)
 }

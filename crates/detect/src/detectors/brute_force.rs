@@ -52,7 +52,10 @@ impl Detector for BruteForce {
         // A program with an old password tries the same one for ever.
         let varies = self.passwords.len() >= 5 || self.in_one >= 5;
         match login.result {
-            Tried::Succeeded => return self.succeeded(case, varies, out),
+            Tried::Succeeded => {
+                self.failures += u64::from(login.refused);
+                return self.succeeded(case, varies || login.tries >= 5, out);
+            }
             // A second factor that is asked for, or an answer that was not seen.
             Tried::Unknown => return,
             Tried::Failed => {}
@@ -84,9 +87,13 @@ impl BruteForce {
         }
         self.taken = true;
         let reason = format!(
-            "A login succeeded after {} of the same name with {} within {}.",
+            "A login succeeded after {} of the same name {} within {}.",
             times(failed, "failure"),
-            self.passwords.words("different password"),
+            if self.passwords.len() > 0 {
+                format!("with {}", self.passwords.words("different password"))
+            } else {
+                "in requests that tried many".to_owned()
+            },
             self.stretch.words()
         );
         out.push(case.finding(b"success", Severity::Critical, Outcome::Confirmed, 90, reason));

@@ -66,6 +66,10 @@ fn count(said: &tapwire_inspect::Said, name: &str) -> u64 {
 }
 
 impl Detector for GraphqlAbuse {
+    fn lessons(self) -> Option<Self> {
+        Some(Self { told: Told::default(), ..self })
+    }
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(said) = facts(case.call) else { return };
         self.documents += 1;

@@ -4,14 +4,14 @@ use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_ok, status};
 use crate::tally::{Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, Left};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "limit-ignored",
     title: "A caller goes on although its limit is used up (429 ignored, rate limit not enforced)",
-    summary: "A caller was told 25 times and more that nothing is left (429, or RateLimit-Remaining: 0), without half an hour of silence between, and went on: \
-              a client that heeds the limit waits. Where calls are answered with 2xx although nothing is left, the limit is advertised and not \
-              enforced.",
+    summary: "A caller was told that nothing is left (429, or RateLimit-Remaining: 0), and called 25 times and more before its window ended, without half an \
+              hour of silence between: a client that heeds the limit waits. Where such calls are answered with 2xx, the limit is advertised and \
+              not enforced. Calls that use up the limit to the last and wait are none of these.",
     owasp: "API4:2023 Unrestricted Resource Consumption",
     cwe: "CWE-799",
     attack: ("T1499.003", "Application Exhaustion Flood"),
@@ -24,15 +24,21 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no answer told of a limit",
     needs: Needs::NOTHING,
-    judges: |call| status(call) == Some(429) || remaining(call).is_some(),
-    concerns: |call| status(call) == Some(429) || remaining(call) == Some(0),
+    judges: |call| left(call).is_some(),
+    concerns: |call| left(call).is_some(),
     state: StateKind::of::<LimitIgnored>(),
 };
 
 const ENOUGH: u64 = 25;
+/// Endpoints of one caller whose limits are told apart; of more, the one whose window ends first is forgotten.
+const MOST: usize = 8;
+/// Seconds of silence after which calls are a stretch of their own.
+const QUIET: i64 = 1_800;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct LimitIgnored {
+    /// Endpoints with nothing left, each with the second at which its window ends.
+    spent: Vec<(u64, i64)>,
     refused: u64,
     served: u64,
     steps: [Steps; 2],
@@ -40,9 +46,16 @@ struct LimitIgnored {
 }
 
 impl Detector for LimitIgnored {
+    fn begins(call: &Call) -> bool {
+        left(call).is_some_and(|left| left.nothing)
+    }
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
-        if self.stretch.begins(case.call.observation.exchange.started(), 1_800, 86_400) {
-            *self = Self { stretch: self.stretch, ..Self::default() };
+        if !self.goes_on(case.call) {
+            return;
+        }
+        if self.stretch.begins(case.call.observation.exchange.started(), QUIET, 86_400) {
+            *self = Self { stretch: self.stretch, spent: std::mem::take(&mut self.spent), ..Self::default() };
         }
         let served = is_ok(case.call);
         let count = if served { &mut self.served } else { &mut self.refused };
@@ -63,15 +76,44 @@ impl Detector for LimitIgnored {
     }
 }
 
-/// What an answer says is left (draft-ietf-httpapi-ratelimit-headers, and what came before it).
-fn remaining(call: &Call) -> Option<u64> {
-    let list = call.observation.response_fields.as_deref()?;
+impl LimitIgnored {
+    /// Whether an answer before had said that nothing is left, and the window had not ended. Where nobody says when it ends,
+    /// it has not as long as nothing is left; a limit of one call is used up by each.
+    fn goes_on(&mut self, call: &Call) -> bool {
+        let Some(left) = left(call) else { return false };
+        let now = call.observation.exchange.started().nanos().div_euclid(1_000_000_000);
+        let place = call.endpoint.map_or(0, |endpoint| endpoint.0);
+        if !left.nothing {
+            self.spent.retain(|(known, _)| *known != place);
+            return false;
+        }
+        let known = self.spent.iter().position(|(known, _)| *known == place);
+        let goes_on = known.and_then(|at| self.spent.get(at)).is_some_and(|(_, until)| *until > now);
+        let until = left.until.unwrap_or(if left.limit == Some(1) { now } else { now + QUIET });
+        match known.and_then(|at| self.spent.get_mut(at)) {
+            // What the first refusal said counts: windows that slide begin anew with each call.
+            Some(known) if known.1 <= now || left.until.is_none() => known.1 = until,
+            Some(_) => {}
+            None => self.spend(place, until),
+        }
+        goes_on
+    }
+
+    fn spend(&mut self, place: u64, until: i64) {
+        if self.spent.len() >= MOST {
+            let first = self.spent.iter().enumerate().min_by_key(|(_, (_, until))| *until).map(|(at, _)| at);
+            first.into_iter().for_each(|at| _ = self.spent.swap_remove(at));
+        }
+        self.spent.push((place, until));
+    }
+}
+
+/// What an answer says is left.
+fn left(call: &Call) -> Option<Left> {
     let head = call.observation.exchange.response_head()?;
-    let named = list.fields().iter().any(|field| {
-        let name = list.name(field);
-        name.ends_with(b"remaining") && memchr::memmem::find(name, b"limit").is_some()
-    });
-    let names = [&b"ratelimit-remaining"[..], b"x-ratelimit-remaining", b"x-rate-limit-remaining"];
-    let value = named.then(|| names.iter().find_map(|name| head.header(name)))??;
-    std::str::from_utf8(value.bytes().trim_ascii()).ok()?.parse().ok()
+    let limited = status(call) == Some(429)
+        || call.observation.response_fields.as_deref().is_some_and(|list| {
+            list.fields().iter().any(|field| memchr::memmem::find(list.name(field), b"limit").is_some())
+        });
+    limited.then(|| Left::said(head, call.observation.exchange.started()))?
 }

@@ -98,6 +98,10 @@ enum Effect {
 }
 
 impl Detector for MassAssignment {
+    fn lessons(self) -> Option<Self> {
+        Some(Self { told: Told::default(), senders: Vec::new(), ..self })
+    }
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(list) = case.call.observation.request_payload.list.as_deref() else { return };
         let who = case.call.principal.map_or(0, |principal| short(principal.token));
@@ -179,8 +183,7 @@ impl MassAssignment {
         if !self.told.rises(field.hash ^ who, outcome.rank(), time) {
             return;
         }
-        let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || **byte == b'_';
-        let shown: String = name.iter().filter(plain).take(32).map(|byte| char::from(*byte)).collect();
+        let shown = tapwire_inspect::plain_name(name, 32);
         let bodies = times(self.bodies, "body").replace("bodys", "bodies");
         let reason = format!(
             "Field `{shown}` was sent to {}: {told}; none of {bodies} accepted before had it.",

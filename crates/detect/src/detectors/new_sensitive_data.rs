@@ -60,6 +60,10 @@ fn has_sensitive(call: &Call) -> bool {
 }
 
 impl Detector for NewSensitiveData {
+    fn lessons(self) -> Option<Self> {
+        Some(Self { classes: self.classes.into_iter().filter(|class| !class.is_new).collect() })
+    }
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(endpoint) = case.endpoint else { return };
         let age = case.call.observation.exchange.started().since(endpoint.first_seen) / 1_000_000_000;

@@ -54,6 +54,10 @@ fn names_twice(call: &Call) -> bool {
 }
 
 impl Detector for ParameterPollution {
+    fn lessons(self) -> Option<Self> {
+        Some(Self { told: Told::default(), ..self })
+    }
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         self.twice += 1;
         let once = case.endpoint.map_or(0, |endpoint| endpoint.calls).saturating_sub(self.twice);

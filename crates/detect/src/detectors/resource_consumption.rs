@@ -47,6 +47,10 @@ struct ResourceConsumption {
 }
 
 impl Detector for ResourceConsumption {
+    fn lessons(self) -> Option<Self> {
+        Some(Self { told: Told::default(), told_slow: 0, ..self })
+    }
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         if let Some(asked) = asked_size(case.call) {
             self.size(case, asked, out);

@@ -1,6 +1,7 @@
 //! Tools that are no longer what was agreed to.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::tally::AtLeast;
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Fact;
 use tapwire_inventory::Call;
@@ -9,7 +10,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "tool-drift",
     title: "A server of the Model Context Protocol says something else of a tool than before (tool-definition drift)",
     summary: "What a server says of a tool, prompt or resource changed, to models or in what it takes, after clients had read another text: whoever agreed to \
-              the tool agreed to something else. A text that gives orders to models is prompt-injection beside that. A release of a server \
+              the tool agreed to something else. What differs by who asks is no change. A text that gives orders to models is prompt-injection beside that. A release of a server \
               that changes many tools at once is told once.",
     owasp: "API10:2023 Unsafe Consumption of APIs",
     cwe: "CWE-494",
@@ -25,27 +26,78 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     state: StateKind::of::<ToolDrift>(),
 };
 
-/// Offers that are kept of a server: name and what is said, as hashes.
+/// Offers that are kept of a server, and texts of one: what is said may differ by who asks.
 const MOST: usize = 60;
+const TEXTS: usize = 4;
+
+/// Readers of one text from which on it is the same for everybody.
+const SAME: u64 = 3;
+
+/// What is said of an offer.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Offer {
+    name: u64,
+    /// One that is new takes the oldest place.
+    texts: [Text; TEXTS],
+    lists: u64,
+}
+
+#[derive(Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Text {
+    /// A hash; 0: none.
+    said: u64,
+    /// Who read it last.
+    reader: u64,
+    readers: AtLeast,
+}
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct ToolDrift {
-    offers: Vec<(u64, u64)>,
+    offers: Vec<Offer>,
+}
+
+impl Offer {
+    /// Whether what is said is another text than its reader was given before, or than everybody was.
+    fn changes(&mut self, reader: u64, said: u64) -> bool {
+        self.lists += 1;
+        if let Some(known) = self.texts.iter_mut().find(|text| text.said == said) {
+            known.reader = reader;
+            known.readers.add(reader);
+            return false;
+        }
+        let mut known = self.texts.iter().filter(|text| text.said != 0);
+        let own = self.texts.iter().position(|text| text.said != 0 && text.reader == reader);
+        let is_one = known.next().is_some_and(|text| text.readers.get() >= SAME) && known.next().is_none();
+        let oldest = usize::try_from(self.lists % TEXTS as u64).unwrap_or(0);
+        let at = own.or_else(|| self.texts.iter().position(|text| text.said == 0)).unwrap_or(oldest);
+        if let Some(place) = self.texts.get_mut(at) {
+            *place = Text { said, reader, ..Text::default() };
+            place.readers.add(reader);
+        }
+        own.is_some() || is_one
+    }
 }
 
 impl Detector for ToolDrift {
+    fn lessons(self) -> Option<Self> {
+        Some(self)
+    }
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(listed) = listed(case.call) else { return };
         let (mut changed, mut known) = (0_usize, 0_usize);
+        let grants = case.call.caller.grants.as_ref().map(|grants| grants.id);
+        let reader = grants.or_else(|| case.call.principal.map(|who| crate::facts::short(who.token))).unwrap_or(0);
         for (name, said) in listed.iter().filter_map(offer) {
-            let at = self.offers.iter().position(|(offer, _)| *offer == name);
-            if let Some((_, before)) = at.and_then(|at| self.offers.get_mut(at)) {
-                known += 1;
-                changed += usize::from(*before != said);
-                *before = said;
-            } else if self.offers.len() < MOST {
-                self.offers.push((name, said));
+            let at = self.offers.iter().position(|offer| offer.name == name);
+            let is_new = at.is_none() && self.offers.len() < MOST;
+            if is_new {
+                self.offers.push(Offer { name, ..Offer::default() });
             }
+            let offer = if is_new { self.offers.last_mut() } else { at.and_then(|at| self.offers.get_mut(at)) };
+            let Some(offer) = offer else { continue };
+            known += usize::from(!is_new);
+            changed += usize::from(offer.changes(reader, said));
         }
         if changed == 0 {
             return;

@@ -255,17 +255,21 @@ impl Incident {
     /// Whether nothing like it was found before, or ten times as often as when it was told last.
     fn is_fresh(&mut self, finding: &Finding, call: &Call) -> bool {
         let kind = kind(finding, call);
+        let has_room = self.kinds.len() < MAX_KINDS;
         match self.kinds.iter_mut().find(|(known, _)| *known == kind) {
             Some((_, count)) => {
                 *count = count.saturating_add(1);
                 is_power_of_ten(*count)
             }
-            None => {
-                if self.kinds.len() < MAX_KINDS {
-                    self.kinds.push((kind, 1));
-                }
+            None if has_room => {
+                self.kinds.push((kind, 1));
                 true
             }
+            // Of more than are told apart the last place counts them all.
+            None => self.kinds.last_mut().is_some_and(|(_, count)| {
+                *count = count.saturating_add(1);
+                is_power_of_ten(*count)
+            }),
         }
     }
 }

@@ -105,6 +105,34 @@ fn limits_are_heeded_or_not() {
 }
 
 #[test]
+fn who_waits_for_the_end_of_a_window_keeps_to_its_limit() {
+    let said = |left: u32, limit: u32| {
+        format!(
+            "HTTP/1.1 200 OK\r\nRateLimit-Limit: {limit}\r\nRateLimit-Remaining: {left}\r\nRateLimit-Reset: 30\r\n\
+             Content-Length: 0\r\n\r\n"
+        )
+    };
+    for (limit, waits, is_heeded) in [(10_u32, 31, true), (1, 31, true), (10, 0, false), (1, 5, false)] {
+        let mut world = World::new();
+        for call in 0..400_u32 {
+            let left = (limit - 1).saturating_sub(if is_heeded { call % limit } else { call });
+            from_origin(&mut world, 1, "https://www.shop.example", &said(left, limit));
+            world.now += if left == 0 { waits } else { 0 };
+        }
+        let found = world.found.iter().filter(|finding| finding.detector == "limit-ignored").count();
+        assert_eq!(found == 0, is_heeded, "limit {limit}, waits {waits}");
+    }
+    // A service that refuses and says when to come again, and a client that does.
+    let refused = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 20\r\nContent-Length: 0\r\n\r\n";
+    let mut world = World::new();
+    for _ in 0..200 {
+        from_origin(&mut world, 1, "https://www.shop.example", refused);
+        world.now += 21;
+    }
+    quiet_of(&world, "limit-ignored");
+}
+
+#[test]
 fn a_class_that_an_endpoint_never_gave_is_told_when_it_comes() {
     let card = |n: usize| ["4111111111111111", "5500005555555559", "4012888888881881"][n % 3];
     let mut world = World::new();
@@ -130,9 +158,14 @@ fn a_class_that_an_endpoint_never_gave_is_told_when_it_comes() {
 }
 
 fn of_tools(world: &mut World, method: &str, result: &str) {
+    of_tools_to(world, 1, method, result);
+}
+
+fn of_tools_to(world: &mut World, client: u8, method: &str, result: &str) {
     let body = format!(r#"{{"jsonrpc":"2.0","id":1,"method":"{method}","params":{{"name":"get_ticket"}}}}"#);
     let request = format!(
-        "POST /mcp HTTP/1.1\r\nHost: tools\r\nMCP-Protocol-Version: 2025-06-18\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        "POST /mcp HTTP/1.1\r\nHost: tools\r\nAuthorization: Bearer {}\r\nMCP-Protocol-Version: 2025-06-18\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+        jwt(&format!("user{client}")),
         body.len()
     );
     let answer = format!(r#"{{"jsonrpc":"2.0","id":1,"result":{result}}}"#);
@@ -140,7 +173,7 @@ fn of_tools(world: &mut World, method: &str, result: &str) {
         "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
         answer.len()
     );
-    world.raw(&Client::at(1), &request, &response);
+    world.raw(&Client::at(client), &request, &response);
 }
 
 #[test]
@@ -154,6 +187,14 @@ fn tools_that_say_something_else_than_before_have_drifted() {
     (0..5).for_each(|_| of_tools(&mut world, "tools/list", &tools("")));
     world.is_quiet();
     (0..5).for_each(|_| of_tools(&mut world, "tools/list", &tools(" and more")));
+    assert_eq!(world.one("tool-drift").0, Severity::Medium);
+    // Another text for each tenant is no change; another one for who had the same as everybody is.
+    let mut world = World::new();
+    (0..40).for_each(|list| of_tools_to(&mut world, list % 2, "tools/list", &tools([" of A", " of B"][usize::from(list % 2)])));
+    quiet_of(&world, "tool-drift");
+    let mut world = World::new();
+    (0..40).for_each(|list| of_tools_to(&mut world, list % 20, "tools/list", &tools("")));
+    of_tools_to(&mut world, 19, "tools/list", &tools(" and more"));
     assert_eq!(world.one("tool-drift").0, Severity::Medium);
 }
 

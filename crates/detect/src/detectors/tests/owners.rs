@@ -172,6 +172,20 @@ fn mutations_whose_names_hold_a_login_within_a_word_are_none() {
 }
 
 #[test]
+fn one_login_of_many_in_a_request_that_succeeds_is_a_success() {
+    let many: Vec<String> =
+        (0..50).map(|n| format!(r#"a{n}: login(name: \"jane\", password: \"p{n}\") {{ token }}"#)).collect();
+    let body = format!(r#"{{"query":"mutation {{ {} }}"}}"#, many.join(" "));
+    let errors = vec![r#"{"message":"wrong password"}"#; 49].join(",");
+    let token = jwt("jane");
+    let answer = format!(r#"{{"errors":[{errors}],"data":{{"a17":{{"token":"{token}"}}}}}}"#);
+    let mut world = World::new();
+    world.call(&Client::at(1), "POST /graphql", &body, 200, &answer);
+    let (severity, outcome, _) = world.one("brute-force");
+    assert_eq!((severity, outcome), (Severity::Critical, Outcome::Confirmed));
+}
+
+#[test]
 fn a_daemon_with_an_old_password_does_not_make_its_owner_a_thief() {
     let mut world = World::new();
     for _ in 0..50 {
