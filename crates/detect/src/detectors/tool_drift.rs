@@ -87,14 +87,16 @@ impl Detector for ToolDrift {
         let Some(listed) = listed(case.call) else { return };
         let (mut changed, mut known) = (0_usize, 0_usize);
         let grants = case.call.caller.grants.as_ref().map(|grants| grants.id);
-        let reader = grants.or_else(|| case.call.principal.map(|who| crate::facts::short(who.token))).unwrap_or(0);
+        let reader =
+            grants.or_else(|| case.call.principal.map(|who| crate::facts::short(who.token))).unwrap_or(0);
         for (name, said) in listed.iter().filter_map(offer) {
             let at = self.offers.iter().position(|offer| offer.name == name);
             let is_new = at.is_none() && self.offers.len() < MOST;
             if is_new {
                 self.offers.push(Offer { name, ..Offer::default() });
             }
-            let offer = if is_new { self.offers.last_mut() } else { at.and_then(|at| self.offers.get_mut(at)) };
+            let offer =
+                if is_new { self.offers.last_mut() } else { at.and_then(|at| self.offers.get_mut(at)) };
             let Some(offer) = offer else { continue };
             known += usize::from(!is_new);
             changed += usize::from(offer.changes(reader, said));

@@ -199,7 +199,8 @@ fn a_browser_that_goes_back_to_its_own_machine_is_no_fetch() {
 #[test]
 fn what_a_long_request_said_itself_proves_nothing() {
     let shown = ok("text/plain", "saved: root:x:0:0:root:/root:/bin/bash");
-    for (padding, at_most) in [(20_000, Evidence::None), (60_000, Evidence::None), (100_000, Evidence::Error)] {
+    for (padding, at_most) in [(20_000, Evidence::None), (60_000, Evidence::None), (100_000, Evidence::Error)]
+    {
         let body = format!(
             r#"{{"pad":"{}","file":"../../../../etc/passwd","note":"root:x:0:0:root:/root:/bin/bash"}}"#,
             "a".repeat(padding)

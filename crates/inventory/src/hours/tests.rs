@@ -106,7 +106,8 @@ fn new_callers_that_act_alike_are_no_release() {
     world.usual(10, 4);
     world.usual(11, 4);
     for call in 0..900 {
-        (0..20).for_each(|new| drop(world.call(1_000 + new, 50_000 + call * 20 + new, 12 * 3_600 + call * 2)));
+        (0..20)
+            .for_each(|new| drop(world.call(1_000 + new, 50_000 + call * 20 + new, 12 * 3_600 + call * 2)));
     }
     assert!(world.inventory.hours().drifts().is_empty());
     let told: std::collections::BTreeSet<u32> = world.unusual.iter().map(|(caller, _)| *caller).collect();

@@ -165,7 +165,9 @@ impl Habits {
     /// What comes before a step as a rule, and whether it was left out.
     fn step(&mut self, seen: &Seen<'_>, who: u64, is_ok: bool) -> Option<u32> {
         let lately = self.steps.met(who, seen.now).copied().unwrap_or_default().0;
-        let was = |step: u64| lately.iter().any(|(known, at)| *known == step && (0..=SOON).contains(&(seen.now - at)));
+        let was = |step: u64| {
+            lately.iter().any(|(known, at)| *known == step && (0..=SOON).contains(&(seen.now - at)))
+        };
         let before = self.before.met_or_new(seen.endpoint, seen.now);
         let must = |(step, count): &&(u64, u32)| {
             *step != 0 && before.all >= ENOUGH && count * SHARE.1 >= before.all * SHARE.0

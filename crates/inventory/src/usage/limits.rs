@@ -172,7 +172,9 @@ impl Left {
     pub fn said(head: &Head, time: Timestamp) -> Option<Self> {
         let mut limit: Option<u64> = None;
         let said = said(head, |told, value| {
-            if let (Told::Limit(LimitField::Limit | LimitField::XLimit, _), Some(told)) = (told, digits(value)) {
+            if let (Told::Limit(LimitField::Limit | LimitField::XLimit, _), Some(told)) =
+                (told, digits(value))
+            {
                 limit = Some(limit.map_or(told, |known| known.min(told)));
             }
         });

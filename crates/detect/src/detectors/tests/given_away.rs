@@ -190,7 +190,9 @@ fn tools_that_say_something_else_than_before_have_drifted() {
     assert_eq!(world.one("tool-drift").0, Severity::Medium);
     // Another text for each tenant is no change; another one for who had the same as everybody is.
     let mut world = World::new();
-    (0..40).for_each(|list| of_tools_to(&mut world, list % 2, "tools/list", &tools([" of A", " of B"][usize::from(list % 2)])));
+    (0..40).for_each(|list| {
+        of_tools_to(&mut world, list % 2, "tools/list", &tools([" of A", " of B"][usize::from(list % 2)]))
+    });
     quiet_of(&world, "tool-drift");
     let mut world = World::new();
     (0..40).for_each(|list| of_tools_to(&mut world, list % 20, "tools/list", &tools("")));
