@@ -17,6 +17,7 @@ use crate::learn::{Learned, learn};
 use crate::settings::Effective;
 use crate::watch::catch_signals;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -281,9 +282,13 @@ impl Books for Shelf {
 
     fn carve(&self, uid: &str) -> Result<Vec<u8>, String> {
         let data = self.keeping()?;
+        let incident = self.incident(uid).ok_or_else(|| "there is no incident of that id".to_owned())?;
+        let moments = incident.whole["timeline"].as_array().into_iter().flatten();
+        let exchanges: BTreeSet<&str> = moments.filter_map(|one| one["exchange"].as_str()).collect();
+        let words = exchanges.into_iter().map(str::to_owned).collect();
         let out = data.join(format!("carved-{}-{uid}.pcapng", std::process::id()));
         let args = CarveArgs {
-            words: vec![uid.to_owned()],
+            words,
             filter: None,
             out: out.clone(),
             keys: self.args.keys.clone(),

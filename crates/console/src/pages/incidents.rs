@@ -95,7 +95,7 @@ fn forms(snapshot: &Snapshot, incident: &Incident, visitor: &Visitor) -> Markup 
         }
         form.act method="post" action=(to("carve")) {
             (token)
-            button type="submit" { "Download its packets (pcapng)" }
+            button type="submit" { "Download the packets of its timeline (pcapng)" }
             " " span.of.inline { "as they were, unredacted; that is noted in the audit log" }
         }
     }
