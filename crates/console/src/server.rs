@@ -63,6 +63,17 @@ pub struct Access {
     pub tls: Option<Tls>,
 }
 
+impl Access {
+    /// Whether the console may be served there.
+    ///
+    /// # Errors
+    /// The address is beyond loopback, and there is no TLS or nobody who could log in.
+    pub fn suits(&self, address: SocketAddr) -> Result<(), Bad> {
+        let is_guarded = self.tls.is_some() && !self.keeper.users().is_empty();
+        if address.ip().is_loopback() || is_guarded { Ok(()) } else { Err(Bad::Public(address)) }
+    }
+}
+
 /// What handlers have: what is shown, and who may see it.
 #[derive(Clone)]
 pub(crate) struct Desk {
@@ -87,12 +98,9 @@ pub fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Bad> {
     let address = listener.local_addr().map_err(Bad::System)?;
-    let is_local = address.ip().is_loopback();
-    if !is_local && (access.tls.is_none() || access.keeper.users().is_empty()) {
-        return Err(Bad::Public(address));
-    }
+    access.suits(address)?;
     listener.set_nonblocking(true).map_err(Bad::System)?;
-    let doors = Doors::new(access.keeper, is_local, access.tls.is_some());
+    let doors = Doors::new(access.keeper, address.ip().is_loopback(), access.tls.is_some());
     let doors = doors.ok_or_else(|| Bad::System(io::Error::other("the system gave no random bytes")))?;
     let service =
         router(Desk { books, doors: Arc::new(doors) }).into_make_service_with_connect_info::<Peer>();

@@ -38,15 +38,14 @@ pub(crate) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     if let Some(ServeAction::User { action }) = args.action {
         return users::carry_out(action);
     }
-    let (listener, tls) = (bind("--listen", &args.listen)?, tls(&args)?);
-    let data = kept(&args.learn);
-    let files = keeper::Files::open(data.clone())?;
+    let listener = bind("--listen", &args.listen)?;
+    let access = Access { keeper: Arc::new(keeper::Files::open(kept(&args.learn))?), tls: tls(&args)? };
+    let address = listener.local_addr()?;
+    access.suits(address).map_err(|bad| Failure::new(bad.to_string()))?;
     let shelf = Shelf::open(args.learn)?;
     let stop = catch_signals()?;
-    let scheme = if tls.is_some() { "https" } else { "http" };
-    let address = listener.local_addr()?;
+    let scheme = if access.tls.is_some() { "https" } else { "http" };
     eprintln!("tapwire: the console is at {scheme}://{address}/ (Ctrl-C ends it)");
-    let access = Access { keeper: Arc::new(files), tls };
     tapwire_console::serve(listener, Arc::new(shelf), access, stopped(stop))
         .map_err(|bad| Failure::new(bad.to_string()))?;
     Ok(Exit::Done)
