@@ -3,8 +3,9 @@
 use serde_json::Value;
 use std::fs;
 use std::path::Path;
-use tapwire_testkit::{Conversation, Turn};
+use tapwire_testkit::{Capture, Conversation, Turn};
 use tapwire_tests::{Fixture, Ran, Tapwire, fixtures, token_key};
+use tapwire_wire::{Endpoint, Timestamp};
 
 fn fixture() -> Fixture {
     let found = fixtures().into_iter().find(|fixture| fixture.name == "credentials-in-url");
@@ -115,6 +116,17 @@ fn what_people_say_is_kept_and_counted() {
     let precision =
         kpis.iter().find(|kpi| kpi["name"] == "incident-precision" || kpi["kpi"] == "incident-precision");
     assert!(precision.is_some_and(|kpi| kpi.to_string().contains("\"denominator\":3")), "{precision:?}");
+    let file = data.path().join("feedback.jsonl");
+    let mut bytes = fs::read(&file).expect("what was said");
+    bytes.extend_from_slice(b"\xff\xfe torn");
+    fs::write(&file, bytes).expect("it can be written");
+    say(2, "true");
+    let summary = replay(data.path(), &[]).ok("replay").events().remove(0);
+    assert_eq!(
+        summary["feedback"],
+        serde_json::json!({"true": 2, "false": 1, "benign": 0}),
+        "a torn line is alone"
+    );
     let unknown = told(&["feedback", "00000000", "true"], data.path());
     assert!(unknown.code == Some(2) && unknown.stderr.contains("00000000"), "{}", unknown.stderr);
 }
@@ -175,11 +187,9 @@ fn planted_leaks_are_counted_in_captures() {
             .run()
             .ok("callers")
             .events();
-        let name = callers[0]["principal"].as_str().expect("a name");
-        let (_, token) = name.split_once('~').expect("a kind and a token");
-        let asked = format!("tok:{token}");
+        let asked = callers[0]["principal"].as_str().expect("a name");
         let left =
-            Tapwire::new(["blast-radius", &asked, "--json", "--token-key", &key]).args([&capture]).run();
+            Tapwire::new(["blast-radius", asked, "--json", "--token-key", &key]).args([&capture]).run();
         let left = left.ok("blast-radius").events().remove(0);
         assert_eq!((&left["persons"], &left["exact"]), (&persons.into(), &true.into()), "{left}");
         assert_eq!(
@@ -188,4 +198,59 @@ fn planted_leaks_are_counted_in_captures() {
             "{left}"
         );
     }
+}
+
+fn http(request: &str, body: &str) -> Vec<u8> {
+    let media = "Content-Type: application/json\r\n";
+    format!("{request}\r\nHost: shop.test\r\n{media}Content-Length: {}\r\n\r\n{body}", body.len())
+        .into_bytes()
+}
+
+/// A hundred addresses try a name each; every fourth gets in, and reads what that account has.
+fn stuffing(path: &Path) {
+    let mut all = Capture::default();
+    for number in 0..100_u8 {
+        let login = format!(r#"{{"username":"victim{number}@mail.test","password":"pw-{number}-x"}}"#);
+        let request = http("POST /login HTTP/1.1", &login);
+        let token = format!("tok-{number:03}-9f8e7d6c5b4a39281706");
+        let mut turns = match number % 4 {
+            3 => {
+                let body = format!(r#"{{"access_token":"{token}","email":"victim{number}@mail.test"}}"#);
+                vec![Turn { request, response: http("HTTP/1.1 200 OK", &body) }]
+            }
+            _ => vec![Turn { request, response: http("HTTP/1.1 401 Unauthorized", r#"{"error":"wrong"}"#) }],
+        };
+        if number % 4 == 3 {
+            let request =
+                format!("GET /contacts HTTP/1.1\r\nHost: shop.test\r\nAuthorization: Bearer {token}\r\n\r\n");
+            let body = format!(r#"[{{"email":"friend{number}@mail.test"}}]"#);
+            turns.push(Turn { request: request.into_bytes(), response: http("HTTP/1.1 200 OK", &body) });
+        }
+        let start = Timestamp::from_parts(1_700_000_000 + i64::from(number) * 3, 0);
+        let script = Conversation::new(turns, u64::from(number));
+        let client = Endpoint::v4([198, 51, 100, number + 1], 40_000);
+        all.packets.extend(Conversation { client, start, ..script }.play().packets);
+    }
+    all.packets.sort_by_key(|packet| packet.time);
+    let file = std::io::BufWriter::new(fs::File::create(path).expect("a file"));
+    all.numbered()
+        .write_pcap(file, tapwire_capture::ByteOrder::Little, tapwire_capture::Resolution::Nanoseconds)
+        .expect("it can be written");
+}
+
+#[test]
+fn what_left_by_logins_from_everywhere_is_counted_and_said_to_be_unsure() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let capture = folder.path().join("stuffing.pcap");
+    stuffing(&capture);
+    let key = token_key(folder.path()).display().to_string();
+    let tapwire = |command: &[&str]| {
+        Tapwire::new(command).args(["--json", "--token-key", &key]).args([&capture]).run().ok("it").events()
+    };
+    let incidents = tapwire(&["incidents"]);
+    let incident = incidents.iter().find(|one| one.to_string().contains("distributed-stuffing"));
+    let uid = incident.and_then(|one| one["uid"].as_str()).unwrap_or_else(|| panic!("{incidents:?}"));
+    let left = tapwire(&["blast-radius", uid]).remove(0);
+    assert_eq!((&left["persons"], &left["answers"]), (&50.into(), &50.into()), "{left}");
+    assert!(left["logins_of_anybody"].is_array(), "{left}");
 }

@@ -121,3 +121,30 @@ fn what_cannot_be_read_twice_is_refused_in_one_line() {
         assert_eq!(ran.stderr.trim_end(), format!("tapwire: {line}"));
     }
 }
+
+/// The incident that two passes find, and whose records it has, by what `more` says.
+fn radius(incident: &str, more: &[&str]) -> Ran {
+    Tapwire::new(["blast-radius", "--json", incident]).args(more).run()
+}
+
+#[test]
+fn the_radius_of_what_two_passes_find_is_counted_from_captures_and_from_what_is_kept() {
+    let (folder, attacked, usual) = captures();
+    let key = tapwire_tests::token_key(folder.path()).display().to_string();
+    let (attacked, usual) = (attacked.display().to_string(), usual.display().to_string());
+    let data = folder.path().join("data").display().to_string();
+    let kept = ["--token-key", &key, "--two-pass", "--set", "packets.budget=64MiB", "--data", &data];
+    let summary = Tapwire::new(["replay", "--json", "--events", "/dev/null", &attacked]).args(kept).run();
+    let summary = summary.ok("replay").events().remove(0);
+    let incident = summary["incidents"][0]["uid"].as_str().expect("an incident").to_owned();
+    for more in [
+        &["--two-pass", &attacked, "--token-key", &key][..],
+        &["--learn-from", &usual, &attacked, "--token-key", &key],
+        &["--data", &data, "--token-key", &key],
+    ] {
+        let left = radius(&incident, more).ok("blast-radius").events().remove(0);
+        assert_eq!((&left["persons"], &left["exact"]), (&6.into(), &true.into()), "{more:?}: {left}");
+    }
+    let once = radius(&incident, &[&attacked, "--token-key", &key]);
+    assert!(once.code == Some(2) && once.stderr.contains("--two-pass"), "{}", once.stderr);
+}

@@ -7,6 +7,7 @@ use crate::size::counted;
 use crate::stored::{directory, each};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::ErrorKind;
 use std::path::Path;
 use tapwire_inventory::kpis::Part;
 use tapwire_store::{AuditLog, Reader};
@@ -32,10 +33,9 @@ pub(crate) struct Feedback {
 }
 
 impl Feedback {
-    /// What was said of incidents under a data directory; nothing where there is none.
+    /// What was said of incidents under a data directory; nothing where nobody said anything.
     pub(crate) fn read(data: &Path) -> Self {
-        let text = std::fs::read_to_string(data.join(FILE)).unwrap_or_default();
-        Self::of(&text)
+        Self::of(&kept_or_told(data))
     }
 
     /// The same of what a command reads; captures have none.
@@ -44,8 +44,8 @@ impl Feedback {
         directory.map(|data| Self::read(&data)).unwrap_or_default()
     }
 
-    fn of(text: &str) -> Self {
-        let (last, unreadable) = said(text);
+    fn of(bytes: &[u8]) -> Self {
+        let (last, unreadable) = said(bytes);
         let mut feedback = Self { unreadable, ..Self::default() };
         for verdict in last.values() {
             match verdict {
@@ -98,15 +98,8 @@ pub(crate) fn feedback(args: &FeedbackArgs) -> Result<Exit, Failure> {
         return Err(Failure::new(format!("--why: at most {MAX_WHY} bytes")));
     }
     keep(&data, &uid, args.verdict, why, None)?;
-    print(
-        &format!(
-            "{}: {}. {}\n",
-            uid,
-            args.verdict.meaning(),
-            Feedback::read(&data).told().unwrap_or_default()
-        ),
-        true,
-    )?;
+    let told = Feedback::of(&kept(&data)?).told().unwrap_or_default();
+    print(&format!("{uid}: {}. {told}\n", args.verdict.meaning()), true)?;
     Ok(Exit::Done)
 }
 
@@ -127,14 +120,30 @@ pub(crate) fn keep(
 
 /// The last word on each incident.
 pub(crate) fn last_words(data: &Path) -> BTreeMap<String, Verdict> {
-    said(&std::fs::read_to_string(data.join(FILE)).unwrap_or_default()).0
+    said(&kept_or_told(data)).0
+}
+
+/// The file; nothing where there is none, and where it cannot be read, which is told on standard error.
+fn kept_or_told(data: &Path) -> Vec<u8> {
+    kept(data).unwrap_or_else(|failure| {
+        eprintln!("tapwire: {failure}; what people said of incidents is not counted");
+        Vec::new()
+    })
+}
+
+fn kept(data: &Path) -> Result<Vec<u8>, Failure> {
+    let path = data.join(FILE);
+    match std::fs::read(&path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        read => read.map_err(|error| Failure::new(format!("{}: {error}", path.display()))),
+    }
 }
 
 /// The last word on each incident, and lines that nobody wrote so.
-fn said(text: &str) -> (BTreeMap<String, Verdict>, u64) {
+fn said(bytes: &[u8]) -> (BTreeMap<String, Verdict>, u64) {
     let (mut last, mut unreadable) = (BTreeMap::new(), 0);
-    for line in text.lines().filter(|line| !line.trim().is_empty()) {
-        let said = serde_json::from_str::<Value>(line).ok();
+    for line in bytes.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()) {
+        let said = serde_json::from_slice::<Value>(line).ok();
         let word = |name: &str| Some(said.as_ref()?.get(name)?.as_str()?.to_owned());
         match (word("incident"), word("verdict").as_deref().and_then(Verdict::of)) {
             (Some(incident), Some(verdict)) => {
@@ -176,11 +185,11 @@ mod tests {
 
     #[test]
     fn the_last_word_on_each_incident_counts() {
-        let text = "{\"incident\":\"a\",\"verdict\":\"true\"}\n{\"incident\":\"a\",\"verdict\":\"false\"}\n\
+        let text = b"\xff\xfe broken\n{\"incident\":\"a\",\"verdict\":\"true\"}\n{\"incident\":\"a\",\"verdict\":\"false\"}\n\
                     {\"incident\":\"b\",\"verdict\":\"benign\"}\n{\"incident\":\"c\",\"verdict\":\"true\"}\n\
                     {\"incident\":\"c\",\"verdict\":\"perhaps\"}\ntorn";
         let feedback = Feedback::of(text);
-        assert_eq!(feedback, Feedback { right: 1, wrong: 1, benign: 1, unreadable: 2 });
+        assert_eq!(feedback, Feedback { right: 1, wrong: 1, benign: 1, unreadable: 3 });
         assert_eq!(feedback.precision(), Part::of(1, 3));
         assert_eq!(Feedback::default().told(), None);
     }

@@ -2,7 +2,6 @@
 
 use crate::cli::{OnOff, ReplayArgs};
 use crate::failure::Failure;
-use crate::sense::Run;
 use crate::watch::Terminal;
 use std::path::{Path, PathBuf};
 use tapwire_capture::open_files;
@@ -30,19 +29,21 @@ pub(crate) struct Taught {
 }
 
 impl Lessons {
-    /// Those that were asked for.
+    /// Those that were asked for of a replay.
     pub(crate) fn of(args: &ReplayArgs) -> Result<Self, Failure> {
-        let (others, twice) = (args.learn_from.clone(), args.two_pass);
-        let option = if twice { "--two-pass" } else { "--learn-from" };
-        if !twice && others.is_empty() {
-            return Ok(Self::default());
-        }
-        if args.sense.analysis == OnOff::Off {
+        let option = if args.two_pass { "--two-pass" } else { "--learn-from" };
+        let lessons = Self::new(&args.paths, args.two_pass, &args.learn_from)?;
+        if args.sense.analysis == OnOff::Off && (lessons.twice || !lessons.others.is_empty()) {
             return Err(Failure::new(format!(
                 "{option}: nothing is learned with --analysis off; leave one of them out"
             )));
         }
-        if twice && args.paths.iter().any(|path| is_standard_input(path)) {
+        Ok(lessons)
+    }
+
+    /// Those of other captures, and of a command's own where they are read twice.
+    pub(crate) fn new(own: &[PathBuf], twice: bool, others: &[PathBuf]) -> Result<Self, Failure> {
+        if twice && own.iter().any(|path| is_standard_input(path)) {
             return Err(Failure::new(
                 "--two-pass: standard input can be read only once; write it to a file, and give that",
             ));
@@ -50,7 +51,7 @@ impl Lessons {
         if others.iter().any(|path| is_standard_input(path)) {
             return Err(Failure::new("--learn-from: give files or directories, not standard input"));
         }
-        Ok(Self { others, own: args.paths.clone(), twice })
+        Ok(Self { others: others.to_vec(), own: own.to_vec(), twice })
     }
 
     /// Two inventories share the memory that is meant for one.
@@ -70,17 +71,17 @@ impl Lessons {
         }
     }
 
-    /// Learns; `None` where that was interrupted.
+    /// Learns, each time on top of what was known before; `None` where that was interrupted.
     pub(crate) fn learn(
         &self,
-        run: &Run<'_>,
+        bpf: Option<&str>,
+        before: impl Fn() -> Result<Learned, Failure>,
         config: &Config,
         terminal: &mut Terminal,
     ) -> Result<Option<Taught>, Failure> {
         let mut taught = Taught::default();
         if !self.others.is_empty() {
-            let Some((learned, report)) = pass(run, config, run.learned(config)?, &self.others, terminal)?
-            else {
+            let Some((learned, report)) = pass(bpf, config, before()?, &self.others, terminal)? else {
                 return Ok(None);
             };
             // That of the run's own captures is told when they are judged.
@@ -90,7 +91,7 @@ impl Lessons {
         if self.twice {
             let mut all = self.others.clone();
             all.extend(self.own.iter().cloned());
-            let Some((learned, _)) = pass(run, config, run.learned(config)?, &all, terminal)? else {
+            let Some((learned, _)) = pass(bpf, config, before()?, &all, terminal)? else {
                 return Ok(None);
             };
             taught.known = Some(learned.inventory);
@@ -100,13 +101,13 @@ impl Lessons {
 }
 
 fn pass(
-    run: &Run<'_>,
+    bpf: Option<&str>,
     config: &Config,
     learned: Learned,
     paths: &[PathBuf],
     terminal: &mut Terminal,
 ) -> Result<Option<(Learned, Report)>, Failure> {
-    let mut source = open_files(paths, run.args.bpf.as_deref())?;
+    let mut source = open_files(paths, bpf)?;
     let (learned, report) = learn(&mut source, config, learned, terminal);
     Ok((!report.interrupted).then_some((learned, report)))
 }

@@ -47,6 +47,7 @@ mod story;
 mod summary;
 mod usage;
 mod watch;
+mod whom;
 
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command, ConfigAction, ConfigArgs, KeysAction};

@@ -7,6 +7,7 @@ use crate::learn::{Learned, learn};
 use crate::paper::{Paper, plain, print};
 use crate::size::{self, counted};
 use crate::summary::rfc3339;
+use crate::whom::Named;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tapwire_event::Redactor;
@@ -56,7 +57,9 @@ fn one_declared(one: &QuotaSettings) -> Result<Declared, Failure> {
             )));
         }
         (Some(role), None) => Whom::Role(role.clone()),
-        (None, Some(principal)) => Whom::Principal(principal.clone()),
+        (None, Some(principal)) => Whom::Principal(caller(principal).map_err(|what| {
+            Failure::new(format!("quota '{}': principal = \"{}\": {what}", one.name, plain(principal)))
+        })?),
         (None, None) => Whom::Everybody,
     };
     Ok(Declared {
@@ -66,6 +69,15 @@ fn one_declared(one: &QuotaSettings) -> Result<Declared, Failure> {
         endpoint: one.endpoint.clone(),
         calls_an_hour: one.calls_an_hour,
     })
+}
+
+/// The digits of a caller that has hours of its own.
+fn caller(principal: &str) -> Result<String, String> {
+    let named = Named::of(principal)?;
+    match named.kind {
+        Some("net") => Err("callers without a name of their own are not counted; name another".to_owned()),
+        _ => Ok(named.digits),
+    }
 }
 
 /// `tapwire quotas`.
@@ -254,4 +266,33 @@ pub(crate) fn drifts_json(report: &Report, redactor: &mut Redactor) -> Vec<Value
             })
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(principal: &str) -> Result<Whom, String> {
+        let quota = QuotaSettings {
+            name: "one".into(),
+            role: None,
+            principal: Some(principal.into()),
+            service: None,
+            endpoint: None,
+            calls_an_hour: 5,
+        };
+        declared(&[quota]).map(|mut all| all.remove(0).whom).map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_quota_is_for_the_caller_that_is_printed_and_for_nobody_by_mistake() {
+        let whom = Ok(Whom::Principal("243577e011d4e197".into()));
+        for same in ["user~243577e011d4e197", "tok:243577E011d4e197", "243577e011d4e197"] {
+            assert_eq!(of(same), whom);
+        }
+        for wrong in ["tok:", "", "tok:24357", "user 243577e011d4e197", "net~243577e011d4e197"] {
+            let said = of(wrong).expect_err("nobody is named so");
+            assert!(said.starts_with("quota 'one': principal = "), "{said}");
+        }
+    }
 }

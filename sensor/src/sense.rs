@@ -97,8 +97,8 @@ fn filter_of(args: &RunArgs) -> Result<Option<String>, Failure> {
 }
 
 /// Everything that was asked for, before anything is written.
-pub(crate) struct Run<'a> {
-    pub(crate) args: &'a SenseArgs,
+struct Run<'a> {
+    args: &'a SenseArgs,
     effective: Effective,
     plan: Plan,
     data: Option<PathBuf>,
@@ -138,7 +138,8 @@ impl Run<'_> {
         let console = self.console()?;
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
-        let Some(taught) = lessons.learn(&self, &config, &mut terminal)? else {
+        let before = || self.learned(&config);
+        let Some(taught) = lessons.learn(args.bpf.as_deref(), before, &config, &mut terminal)? else {
             terminal.finish();
             return Ok(Exit::Interrupted);
         };
@@ -184,7 +185,7 @@ impl Run<'_> {
     }
 
     /// What was learned before, once more and without a word.
-    pub(crate) fn learned(&self, config: &Config) -> Result<Learned, Failure> {
+    fn learned(&self, config: &Config) -> Result<Learned, Failure> {
         let Some(data) = &self.data else { return Ok(Learned::new(config)) };
         Ok(Learned::read(&Reader::open(data)?, config)?.0)
     }

@@ -27,7 +27,9 @@ pub(crate) fn incident(event: &Value, findings: &[&Value], paper: &mut Paper) {
         paper.hang(&format!("  {}. ", at + 1), &plain(step.as_str().unwrap_or_default()));
     }
     paper.line("");
-    paper.line(&format!("  tapwire blast-radius {}   whose records left", uid.get(..12).unwrap_or(&uid)));
+    let short = uid.get(..12).unwrap_or(&uid);
+    let with = "with --data, or the captures and options with which it was found";
+    paper.line(&format!("  tapwire blast-radius {short}   whose records left, {with}"));
 }
 
 fn summary(event: &Value) -> String {

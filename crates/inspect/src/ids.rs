@@ -15,6 +15,8 @@ const MAX_ID: usize = 128;
 pub struct IdValue {
     /// Its field in the list.
     pub field: FieldIndex,
+    /// Whether it is the field's name rather than its value: the key of a map.
+    pub is_key: bool,
     /// The keyed hash of the text.
     pub hash: u64,
 }
@@ -98,6 +100,20 @@ pub(crate) fn is_name(name: &[u8]) -> bool {
         || words == 2 && eq(name, &last, b"by")
 }
 
+/// Whether the name of a member is no name of a field, but what tells one entry of a map from others: an e-mail address, a
+/// number, or the digits of a UUID.
+pub(crate) fn is_entry(name: &[u8]) -> bool {
+    let hex = |byte: &u8| byte.is_ascii_hexdigit() || *byte == b'-';
+    let digits = name.iter().filter(|byte| byte.is_ascii_digit()).count();
+    match name.iter().position(|byte| *byte == b'@') {
+        Some(at) => {
+            let host = name.get(at + 1..).unwrap_or_default();
+            at > 0 && host.contains(&b'.') && name.iter().all(|byte| !byte.is_ascii_whitespace())
+        }
+        None => digits > 0 && (digits == name.len() || name.len() >= 24 && name.iter().all(hex)),
+    }
+}
+
 fn eq(name: &[u8], word: &std::ops::Range<usize>, known: &[u8]) -> bool {
     name.get(word.clone()).is_some_and(|word| word.eq_ignore_ascii_case(known))
 }
@@ -129,6 +145,18 @@ impl Iterator for WordsOf<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keys_of_maps_are_told_from_names() {
+        for key in
+            ["a@x.example", "7", "1001", "2b8f0b1e-75b5-4c53-8f0a-6d9d1c2f3a4b", "65f1c2d3e4b5a69788776655"]
+        {
+            assert!(is_entry(key.as_bytes()), "{key}");
+        }
+        for name in ["", "id", "@type", "a@b", "user1", "a@x.example name", "decade", "x-1", "-"] {
+            assert!(!is_entry(name.as_bytes()), "{name}");
+        }
+    }
 
     #[test]
     fn names_of_identifiers_are_told_by_their_words() {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::StoreError;
@@ -14,6 +14,8 @@ pub struct AuditLog {
     path: PathBuf,
     /// This made it.
     made: bool,
+    /// Its last line was not written to its end.
+    torn: bool,
 }
 
 impl AuditLog {
@@ -23,7 +25,7 @@ impl AuditLog {
     /// The path and the system's reason.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
-        options.append(true).mode(0o600);
+        options.read(true).append(true).mode(0o600);
         let made = options.clone().create_new(true).open(path);
         let (opened, made) = match made {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
@@ -32,15 +34,17 @@ impl AuditLog {
             made => (made, true),
         };
         let file = opened.map_err(|e| StoreError::io("open the audit log", path, &e))?;
-        Ok(Self { file, path: path.to_owned(), made })
+        let torn = is_torn(&file).map_err(|e| StoreError::io("read the audit log", path, &e))?;
+        Ok(Self { file, path: path.to_owned(), made, torn })
     }
 
-    /// Appends a whole line in one write, so that several processes do not mix theirs, and has it written to the disk. Where
-    /// that fails, a log that was made for this line is removed.
+    /// Appends a whole line in one write, so that several processes do not mix theirs, and has it written to the disk; behind
+    /// a line that was torn, on a line of its own. Where that fails, a log that was made for this line is removed.
     ///
     /// # Errors
     /// The path and the system's reason.
     pub fn append(&mut self, line: &[u8]) -> Result<(), StoreError> {
+        let line = if std::mem::take(&mut self.torn) { &[b"\n", line].concat() } else { line };
         let written = self.file.write_all(line).and_then(|()| self.file.sync_data());
         written.map_err(|e| {
             if std::mem::take(&mut self.made) {
@@ -51,5 +55,30 @@ impl AuditLog {
         })?;
         self.made = false;
         Ok(())
+    }
+}
+
+fn is_torn(file: &File) -> std::io::Result<bool> {
+    let len = file.metadata()?.len();
+    let mut last = [b'\n'];
+    if len > 0 {
+        file.read_exact_at(&mut last, len - 1)?;
+    }
+    Ok(last != [b'\n'])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_not_glued_to_one_that_was_torn() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("audit.jsonl");
+        fs::write(&path, "whole\nto").unwrap();
+        let mut log = AuditLog::open(&path).unwrap();
+        log.append(b"one\n").unwrap();
+        log.append(b"two\n").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "whole\nto\none\ntwo\n");
     }
 }

@@ -27,7 +27,8 @@ pub(crate) struct FindingsArgs {
 /// `tapwire blast-radius`.
 #[derive(Debug, Args)]
 pub(crate) struct BlastRadiusArgs {
-    /// An incident, by the first 6 or more digits of its uid, or a caller as events name it: tok:0123456789abcdef
+    /// An incident, by the first 6 or more digits of its uid, or a caller as events and `tapwire callers` name it:
+    /// tok:0123456789abcdef, user~0123456789abcdef
     #[arg(value_name = "INCIDENT|PRINCIPAL")]
     pub(crate) who: String,
     /// Captures that show it; without any, the packets kept under --data
@@ -36,6 +37,15 @@ pub(crate) struct BlastRadiusArgs {
     /// Where packets and state are kept
     #[arg(long, value_name = "DIR", conflicts_with = "paths")]
     pub(crate) data: Option<PathBuf>,
+    /// Find the incident as `replay --two-pass` does
+    #[arg(long, requires = "paths")]
+    pub(crate) two_pass: bool,
+    /// Find the incident as `replay --learn-from PATH` does (repeatable)
+    #[arg(long, value_name = "PATH", requires = "paths")]
+    pub(crate) learn_from: Vec<PathBuf>,
+    /// Find incidents of these rules, too, as `replay --rules PATH` does (repeatable)
+    #[arg(long, value_name = "PATH", requires = "paths")]
+    pub(crate) rules: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) keys: KeyArgs,
     /// Key of all tokens

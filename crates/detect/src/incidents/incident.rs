@@ -88,6 +88,14 @@ pub struct Incident {
     pub reached: Outcome,
     /// Callers with names of their own, at most 8.
     pub callers: Vec<Principal>,
+    /// Whether there were more callers.
+    pub more_callers: bool,
+    /// Where findings came from whose caller has no name: IPv4 addresses, and the first 64 bits of IPv6 addresses, at most 8.
+    pub networks: Vec<u128>,
+    /// Whether there were more of them.
+    pub more_networks: bool,
+    /// Whether it is linked by the place it is at, and not by who is behind it.
+    pub at_place: bool,
     /// When the first of them was first seen, as far as that is kept.
     pub known_since: Option<Timestamp>,
     /// Addresses, at most 8, and whether there were more.
@@ -132,6 +140,10 @@ impl Incident {
             repeated: 0,
             reached: finding.outcome,
             callers: Vec::new(),
+            more_callers: false,
+            networks: Vec::new(),
+            more_networks: false,
+            at_place: false,
             known_since: None,
             addresses: Vec::new(),
             more_addresses: false,
@@ -162,6 +174,7 @@ impl Incident {
     pub(super) fn restore(&mut self) {
         self.callers.truncate(MAX_ACTORS);
         self.addresses.truncate(MAX_ACTORS);
+        self.networks.truncate(MAX_ACTORS);
         self.fingerprints.truncate(MAX_ACTORS);
         self.zones.truncate(MAX_ZONES);
         self.endpoints.truncate(MAX_ENDPOINTS);
@@ -226,7 +239,9 @@ impl Incident {
     /// Who called, and from where.
     fn meet(&mut self, call: &Call, address: Option<IpAddr>) {
         if let Some(principal) = call.principal.filter(|_| is_named(call)) {
-            add(&mut self.callers, principal, MAX_ACTORS);
+            self.more_callers |= !add(&mut self.callers, principal, MAX_ACTORS);
+        } else if let Some(address) = address {
+            self.more_networks |= !add(&mut self.networks, super::network(address), MAX_ACTORS);
         }
         self.known_since = self.known_since.or(call.caller.first_seen);
         if let Some(address) = address {

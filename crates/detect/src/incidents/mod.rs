@@ -125,6 +125,7 @@ impl Incidents {
         }
         let Some(incident) = self.all.get_mut(at) else { return true };
         finding.incident = Some(incident.uid);
+        incident.at_place |= matches!(who, Who::AtPlace(_));
         let (mut growth, fresh) = incident.add(finding, call, address);
         if begun {
             growth = Growth::OPENED;
@@ -286,7 +287,7 @@ impl Who {
 }
 
 /// An IPv4 address, or the 64 bits of an IPv6 address that one site has.
-const fn network(address: IpAddr) -> u128 {
+pub(crate) const fn network(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(v4) => v4.to_bits() as u128,
         IpAddr::V6(v6) => v6.to_bits() >> 64 << 64 | 1,

@@ -2,12 +2,14 @@
 
 use super::{Incident, Incidents};
 use crate::Config;
+use std::collections::BTreeMap;
 use tapwire_inspect::TokenKey;
 use tapwire_inventory::state::{Restored, Unfit, behind_preface, preface, put, put_some, take, take_all};
+use tapwire_protocol::Uid;
 use tapwire_wire::Timestamp;
 
 /// The format of all pieces. A change of what is written raises it.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// What an incident weighs of a piece.
 const WEIGHT: usize = 32;
 
@@ -46,13 +48,15 @@ pub struct Loading {
     now: Option<Timestamp>,
     /// The last first.
     all: Vec<Incident>,
+    /// Where each of them stands.
+    known: BTreeMap<Uid, usize>,
     left_out: u64,
 }
 
 impl Loading {
     /// For that configuration and token key.
     pub const fn new(config: Config, key: TokenKey) -> Self {
-        Self { key, config, now: None, all: Vec::new(), left_out: 0 }
+        Self { key, config, now: None, all: Vec::new(), known: BTreeMap::new(), left_out: 0 }
     }
 
     /// Takes a piece.
@@ -65,10 +69,17 @@ impl Loading {
             self.now = Some(take(&mut rest)?);
             return Ok(());
         }
-        let (all, most) = (&mut self.all, Incidents::new(self.config).most);
+        let (all, known, most) = (&mut self.all, &mut self.known, Incidents::new(self.config).most);
         self.left_out += take_all(piece, |incident: Incident| {
+            // Where some made room between two pieces, the places of the others changed, and one may be written twice: later
+            // it is newer.
+            if let Some(before) = known.get(&incident.uid).and_then(|at| all.get_mut(*at)) {
+                *before = incident;
+                return true;
+            }
             let room = all.len() < most;
             if room {
+                known.insert(incident.uid, all.len());
                 all.push(incident);
             }
             room

@@ -1,4 +1,5 @@
 use super::*;
+use crate::radius::Target;
 use crate::transcript::exchange;
 use crate::{Outcome, Severity};
 use tapwire_inspect::{Inspector, TokenKey};
@@ -35,12 +36,17 @@ impl World {
     }
 
     fn call(&mut self, address: [u8; 4], key: &str) -> Call {
+        self.call_at(Endpoint::v4(address, 40_000), Endpoint::v4([10, 200, 0, 80], 80), key)
+    }
+
+    fn call_at(&mut self, client: Endpoint, server: Endpoint, key: &str) -> Call {
         let credential = if key.is_empty() { String::new() } else { format!("X-Api-Key: {key}\r\n") };
         let request = format!("GET /orders/7 HTTP/1.1\r\nHost: shop\r\n{credential}\r\n");
         self.number += 1;
         let mut exchange = exchange(self.number, request.as_bytes(), b"HTTP/1.1 200 OK\r\n\r\n");
-        (exchange.flow.key, exchange.flow.client) =
-            FlowKey::new(Endpoint::v4(address, 40_000), Endpoint::v4([10, 200, 0, 80], 80));
+        (exchange.flow.key, exchange.flow.client) = FlowKey::new(client, server);
+        let now = Timestamp::from_parts(self.now, 0);
+        exchange.request.iter_mut().for_each(|request| request.started = now);
         self.inventory.place(self.inspector.exchange(exchange))
     }
 
@@ -54,6 +60,16 @@ impl World {
     ) -> (bool, Uid) {
         self.now += 1;
         let call = self.call(who.0, who.1);
+        self.link(&call, detector, severity, outcome)
+    }
+
+    fn link(
+        &mut self,
+        call: &Call,
+        detector: &'static str,
+        severity: Severity,
+        outcome: Outcome,
+    ) -> (bool, Uid) {
         let exchange = call.observation.exchange.uid();
         let mut finding = Finding {
             detector,
@@ -68,7 +84,7 @@ impl World {
             incident: None,
             exchanges: vec![exchange],
         };
-        let fresh = self.incidents.link(&mut finding, &call);
+        let fresh = self.incidents.link(&mut finding, call);
         self.incidents.drain_told(&mut self.told);
         (fresh, finding.incident.unwrap())
     }
@@ -287,5 +303,77 @@ fn bytes_that_nobody_wrote_do_no_harm() {
             hostile[piece].truncate(at);
             let _ = load(Config::default(), KEY, &hostile).is_ok();
         }
+    }
+}
+
+#[test]
+fn an_incident_that_is_written_twice_is_read_once_as_it_was_later() {
+    let mut world = World::of(Config { max_records: 3_000, ..Config::default() });
+    let (mut cursor, mut piece, mut all) = (Cursor::default(), Vec::new(), Vec::new());
+    let mut next = 0_u32;
+    let mut begin = |world: &mut World, count: u32| {
+        for number in next..next + count {
+            let [_, a, b, c] = number.to_be_bytes();
+            world.high(([9, a, b, c], &format!("k{number}")), "enumeration");
+        }
+        next += count;
+    };
+    begin(&mut world, 300);
+    for _ in 0..2 {
+        assert!(world.incidents.save(&KEY, &mut cursor, &mut piece));
+        all.push(piece.clone());
+    }
+    // The next one makes the older half go: what was written stands where the rest begins.
+    begin(&mut world, 1);
+    world.high(([9, 0, 1, 43], "k299"), "scraping");
+    while world.incidents.save(&KEY, &mut cursor, &mut piece) {
+        all.push(piece.clone());
+    }
+    let loaded = load(Config { max_records: 3_000, ..Config::default() }, KEY, &all).unwrap();
+    let mut uids: Vec<Uid> = loaded.all().iter().map(|one| one.uid).collect();
+    uids.sort_unstable();
+    let count = uids.len();
+    uids.dedup();
+    assert_eq!(uids.len(), count);
+    assert!(loaded.all().iter().any(|one| one.findings == 2), "the later one is taken");
+}
+
+#[test]
+fn calls_without_a_name_belong_to_an_incident_that_had_some_and_in_its_time_alone() {
+    use crate::radius::Radius;
+    let mut world = World::new();
+    let count = |world: &mut World, radius: &mut Radius, address: [u8; 4], key: &str| {
+        let before = radius.reached(&world.inventory).iter().map(|(_, one)| one.calls).sum::<u64>();
+        let call = world.call(address, key);
+        radius.hear(&call);
+        radius.reached(&world.inventory).iter().map(|(_, one)| one.calls).sum::<u64>() - before
+    };
+    world.high((NAT, "thief"), "foreign-objects");
+    let mut named = Radius::new(Target::incident(&world.incidents.all()[0]));
+    assert_eq!(count(&mut world, &mut named, NAT, ""), 0, "others share the thief's address");
+    assert_eq!(count(&mut world, &mut named, [198, 51, 100, 77], "thief"), 1);
+    world.high(([9, 9, 9, 9], ""), "scraping");
+    let mut unnamed = Radius::new(Target::incident(&world.incidents.all()[1]));
+    assert_eq!(count(&mut world, &mut unnamed, [9, 9, 9, 9], ""), 1);
+    assert_eq!(count(&mut world, &mut unnamed, [9, 9, 9, 9], "neighbour"), 0);
+    assert_eq!(count(&mut world, &mut unnamed, [9, 9, 9, 8], ""), 0);
+    world.now += 5 * HOUR;
+    assert_eq!(count(&mut world, &mut unnamed, [9, 9, 9, 9], ""), 0, "four hours behind it is somebody else");
+}
+
+#[test]
+fn a_scraper_is_followed_through_its_network() {
+    let mut world = World::new();
+    let at = |text: &str, port| Endpoint::from_ip(text.parse().unwrap(), port);
+    let (server, from) = (at("2001:db8:9::1", 80), |text: &str| at(text, 40_000));
+    let call = world.call_at(from("2001:db8:1:2::1"), server, "");
+    world.link(&call, "enumeration", Severity::High, Outcome::Likely);
+    let target = Target::incident(&world.incidents.all()[0]);
+    let mut radius = crate::radius::Radius::new(target);
+    for (address, calls) in [("2001:db8:1:2::1", 1), ("2001:db8:1:2:9::7", 2), ("2001:db8:1:3::1", 2)] {
+        let call = world.call_at(from(address), server, "");
+        radius.hear(&call);
+        let heard: u64 = radius.reached(&world.inventory).iter().map(|(_, one)| one.calls).sum();
+        assert_eq!(heard, calls, "{address}");
     }
 }

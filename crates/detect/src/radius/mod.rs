@@ -1,39 +1,32 @@
 //! What left: which endpoints answered somebody, with what data, about how many distinct persons.
 //!
-//! A person is told by what names one in an answer, as a keyed hash: e-mail addresses where there are any; else fields that name
-//! a person, such as `customerId` or `subject`; else the `id` nearest to the top, in answers that carry sensitive data. One
-//! person who is named by e-mail in one answer and only by number in another counts twice.
+//! A person is told by what names one in a record of an answer, as a keyed hash: e-mail addresses where there are any; else
+//! fields that name a person, such as `customerId` or `subject`; else the `id` nearest to the top, in records that carry
+//! sensitive data. One person who is named by e-mail in one answer and only by number in another counts twice.
 
 mod persons;
+mod records;
+mod target;
 
 pub use persons::{EXACT, Persons};
+pub use target::Target;
 
-use crate::facts::{is_named, is_ok};
+use crate::facts::is_ok;
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::IpAddr;
 use std::sync::Arc;
+use tapwire_inspect::PayloadState;
 use tapwire_inspect::classes::ClassId;
-use tapwire_inspect::fields::{ClassHits, Field, FieldIndex, FieldList, Format, Kind};
-use tapwire_inspect::{PayloadState, Token};
+use tapwire_inspect::fields::ClassHits;
 use tapwire_inventory::{Call, EndpointId, Inventory};
-use tapwire_protocol::{Message, Seen};
+use tapwire_protocol::{Message, Seen, Uid};
 use tapwire_wire::Timestamp;
 
 /// Endpoints told apart.
 const MAX_ENDPOINTS: usize = 256;
+/// Logins that are followed.
+const MAX_LOGINS: usize = 100_000;
 /// Persons named in one answer that can be counted: the inspector is told to keep so many identifiers.
 pub const MAX_IDS: usize = 1_000_000;
-
-/// Whose calls are looked at.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Target {
-    /// Callers by name.
-    pub callers: Vec<Token>,
-    /// Addresses, for calls without a name.
-    pub addresses: Vec<IpAddr>,
-    /// Only these endpoints, where it is about an incident.
-    pub endpoints: Option<Vec<EndpointId>>,
-}
 
 /// What an endpoint gave away.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,8 +39,11 @@ pub struct Reached {
     pub last: Timestamp,
     /// Whose records were in the answers.
     pub persons: Persons,
-    /// Names of fields by which persons were told, at most 8.
+    /// Names of fields by which persons were told, at most 8; `keys`, `values` and `elements` of what has no name. Content: it
+    /// leaves only through redaction.
     pub told_by: BTreeSet<Arc<str>>,
+    /// Answers that hold more of a data class, or more fields, than the persons whom they name account for.
+    pub too_few: u64,
     /// Data classes of the answers, by the number of their values.
     pub classes: BTreeMap<ClassId, u64>,
     /// Bytes of answers that were read whole.
@@ -64,11 +60,19 @@ pub struct Reached {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Radius {
     target: Target,
+    /// Logins whose tokens are followed.
+    logins: BTreeSet<Uid>,
     all: BTreeMap<EndpointId, Reached>,
+    /// What was answered to tokens of these logins, wherever it was.
+    followed: BTreeMap<EndpointId, Reached>,
     /// Calls of endpoints beyond the limit.
     pub beyond: u64,
     /// Calls that did not succeed.
     pub refused: u64,
+    /// Logins that succeeded and are not followed.
+    pub unfollowed: u64,
+    /// When the first call began that was heard of, whosever it was.
+    pub since: Option<Timestamp>,
 }
 
 impl Radius {
@@ -77,10 +81,22 @@ impl Radius {
         Self { target, ..Self::default() }
     }
 
+    /// Whose calls are looked at.
+    pub const fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// Hears of a call.
     pub fn hear(&mut self, call: &Call) {
-        if !self.is_meant(call) {
+        let now = call.observation.exchange.started();
+        self.since = Some(self.since.map_or(now, |since| since.min(now)));
+        let is_meant = self.target.means(call);
+        let follows = !is_meant && call.caller.issued_in.is_some_and(|login| self.logins.contains(&login));
+        if !is_meant && !follows {
             return;
+        }
+        if self.target.follows(call) || follows && call.observation.issuance.is_some() {
+            self.follow(call.observation.exchange.uid());
         }
         let seen = call.observation.exchange.response_head().is_some();
         if seen && !is_ok(call) {
@@ -88,11 +104,20 @@ impl Radius {
             return;
         }
         let id = call.endpoint.unwrap_or(EndpointId(0));
-        if self.all.len() >= MAX_ENDPOINTS && !self.all.contains_key(&id) {
+        let all = if follows { &mut self.followed } else { &mut self.all };
+        if all.len() >= MAX_ENDPOINTS && !all.contains_key(&id) {
             self.beyond += 1;
             return;
         }
-        self.all.entry(id).or_default().hear(call);
+        all.entry(id).or_default().hear(call);
+    }
+
+    fn follow(&mut self, login: Uid) {
+        if self.logins.len() < MAX_LOGINS || self.logins.contains(&login) {
+            self.logins.insert(login);
+        } else {
+            self.unfollowed += 1;
+        }
     }
 
     /// What endpoints gave away, by what they are known as by now; the most persons first.
@@ -100,27 +125,15 @@ impl Radius {
         let now = |id: EndpointId| inventory.endpoint(id).map_or(id, |endpoint| endpoint.id);
         let wanted: Option<Vec<EndpointId>> =
             self.target.endpoints.as_ref().map(|all| all.iter().map(|id| now(*id)).collect());
+        let is_wanted = |id: EndpointId| wanted.as_ref().is_none_or(|wanted| wanted.contains(&id));
         let mut all: BTreeMap<EndpointId, Reached> = BTreeMap::new();
-        for (id, reached) in &self.all {
-            let id = now(*id);
-            if wanted.as_ref().is_none_or(|wanted| wanted.contains(&id)) {
-                all.entry(id).or_default().join(reached);
-            }
+        let own = self.all.iter().filter(|(id, _)| is_wanted(now(**id)));
+        for (id, reached) in own.chain(&self.followed) {
+            all.entry(now(*id)).or_default().join(reached);
         }
         let mut all: Vec<(EndpointId, Reached)> = all.into_iter().collect();
         all.sort_by_key(|(id, reached)| (std::cmp::Reverse((reached.persons.count().0, reached.calls)), *id));
         all
-    }
-
-    fn is_meant(&self, call: &Call) -> bool {
-        match call.principal.filter(|_| is_named(call)) {
-            Some(principal) => self.target.callers.contains(&principal.token),
-            None => {
-                let known = |token: &Token| self.target.callers.contains(token);
-                call.principal.is_some_and(|principal| known(&principal.token))
-                    || call.caller.address.is_some_and(|address| self.target.addresses.contains(&address.ip))
-            }
-        }
     }
 }
 
@@ -136,9 +149,10 @@ impl Reached {
         for hits in list.fields().iter().flat_map(|field| &field.classes) {
             self.carries(hits);
         }
-        let (told_by, persons) = named(list);
-        persons.into_iter().for_each(|hash| self.persons.add(hash));
-        for name in told_by {
+        let named = records::named(list);
+        named.persons.into_iter().for_each(|hash| self.persons.add(hash));
+        self.too_few += u64::from(named.too_few);
+        for name in named.told_by {
             if self.told_by.len() < 8 {
                 self.told_by.insert(name);
             }
@@ -175,6 +189,7 @@ impl Reached {
         self.calls += other.calls;
         self.persons.join(&other.persons);
         self.told_by.extend(other.told_by.iter().cloned());
+        self.too_few += other.too_few;
         for (class, count) in &other.classes {
             *self.classes.entry(*class).or_default() += count;
         }
@@ -183,89 +198,6 @@ impl Reached {
         self.unread_bytes += other.unread_bytes;
         self.unknown_length += other.unknown_length;
     }
-}
-
-/// How surely a field names a person, the surest first; `None`: it does not.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Rank {
-    Email,
-    Person,
-    Record(usize),
-}
-
-/// Last words of names of fields that name persons.
-const PERSONS: &[&str] = &[
-    "user",
-    "customer",
-    "client",
-    "patient",
-    "member",
-    "subject",
-    "sub",
-    "owner",
-    "account",
-    "holder",
-    "person",
-    "employee",
-    "student",
-    "guest",
-    "login",
-    "username",
-    "subscriber",
-    "passenger",
-    "applicant",
-    "citizen",
-];
-
-fn rank(list: &FieldList, field: &Field) -> Option<Rank> {
-    let name = String::from_utf8_lossy(list.name(field)).to_ascii_lowercase();
-    // Numbers alone leave every format open.
-    let is_address = field.kinds.has(Kind::Text) && field.formats.has(Format::Email);
-    if name.contains("email") || name.contains("e_mail") || is_address {
-        return Some(Rank::Email);
-    }
-    let plain: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
-    let stem = ["uuid", "guid", "uid", "id"].iter().find_map(|end| plain.strip_suffix(end)).unwrap_or(&plain);
-    if PERSONS.contains(&stem) {
-        return Some(Rank::Person);
-    }
-    stem.is_empty().then(|| Rank::Record(depth(list, field)))
-}
-
-/// How far below the top a field lies.
-fn depth(list: &FieldList, field: &Field) -> usize {
-    let (mut depth, mut at) = (0, field);
-    while let Some(parent) = list.get(at.parent).filter(|parent| !std::ptr::eq(*parent, at)) {
-        // A field's parent comes before it; what a hostile list says otherwise ends here.
-        if depth > list.fields().len() {
-            break;
-        }
-        (depth, at) = (depth + 1, parent);
-    }
-    depth
-}
-
-/// The persons that an answer is about, and the names of the fields that tell them.
-fn named(list: &FieldList) -> (Vec<Arc<str>>, Vec<u64>) {
-    let mut ranks: BTreeMap<FieldIndex, Option<Rank>> = BTreeMap::new();
-    for id in list.ids() {
-        ranks.entry(id.field).or_insert_with(|| list.get(id.field).and_then(|field| rank(list, field)));
-    }
-    let sensitive = list.fields().iter().any(|field| field.classes.iter().any(|hits| hits.reported > 0));
-    let usable = |rank: &Rank| sensitive || !matches!(rank, Rank::Record(_));
-    let Some(best) = ranks.values().filter_map(|rank| *rank).filter(usable).min() else {
-        return (Vec::new(), Vec::new());
-    };
-    let is_best = |at: FieldIndex| ranks.get(&at) == Some(&Some(best));
-    let name = |at: &FieldIndex| list.get(*at).map(|field| String::from_utf8_lossy(list.name(field)).into());
-    let told_by = ranks.keys().copied().filter(|at| is_best(*at)).filter_map(|at| name(&at));
-    // What names a person otherwise is another name space than e-mail addresses.
-    let space = match best {
-        Rank::Email => 0,
-        Rank::Person | Rank::Record(_) => 0x9e37_79b9_7f4a_7c15,
-    };
-    let persons = list.ids().iter().filter(|id| is_best(id.field)).map(|id| id.hash ^ space);
-    (told_by.collect(), persons.collect())
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::Formats;
 use crate::classes::{Hits, REPORTED};
-use crate::ids::IdValue;
+use crate::ids::{IdValue, is_entry};
 
 /// Names a field of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -257,6 +257,10 @@ pub struct FieldList {
     pub(super) beyond: u32,
     pub(super) order: u64,
     pub(super) ids: Vec<IdValue>,
+    /// Objects, each with the number of identifiers before it; only where all are counted.
+    pub(super) begins: Vec<(FieldIndex, u32)>,
+    /// Whether identifiers found no room.
+    pub(super) ids_left_out: bool,
     /// Field, start and length of texts with marks that programs read.
     pub(super) odd: Vec<(FieldIndex, u32, u32)>,
     pub(super) odd_texts: Vec<u8>,
@@ -285,14 +289,19 @@ impl FieldList {
             + self.texts.capacity()
             + self.samples.capacity() * size_of::<Sample>()
             + self.ids.capacity() * size_of::<IdValue>()
+            + self.begins.capacity() * size_of::<(FieldIndex, u32)>()
             + self.odd.capacity() * size_of::<(FieldIndex, u32, u32)>()
             + self.odd_texts.capacity()
     }
 
     /// Empties it, and keeps its memory.
     pub(super) fn clear(&mut self) {
-        let Self { fields, texts, samples, beyond, order, ids, odd, odd_texts, operators, odd_unread } = self;
+        let Self {
+            fields, texts, samples, beyond, order, ids, odd, odd_texts, operators, odd_unread, ..
+        } = self;
         (*beyond, *order, *operators, *odd_unread) = (0, 0, false, 0);
+        self.ids_left_out = false;
+        self.begins.clear();
         fields.clear();
         texts.clear();
         samples.clear();
@@ -304,6 +313,18 @@ impl FieldList {
     /// Values that name something, in the order they came, at most as many as the configuration says, usually 128.
     pub fn ids(&self) -> &[IdValue] {
         &self.ids
+    }
+
+    /// Where all identifiers are counted, the objects of the body, each with how many of [`FieldList::ids`] stand before it.
+    /// Most formats tell an object where it begins, XML where it ends: of two identifiers with none of a field's objects
+    /// between them, both belong to the same one.
+    pub fn objects(&self) -> &[(FieldIndex, u32)] {
+        &self.begins
+    }
+
+    /// Whether identifiers found no room among [`FieldList::ids`].
+    pub const fn leaves_out_ids(&self) -> bool {
+        self.ids_left_out
     }
 
     /// Texts with marks that programs read that are not among [`FieldList::odd`], or not whole.
@@ -332,6 +353,17 @@ impl FieldList {
     /// A field by its index.
     pub fn get(&self, index: FieldIndex) -> Option<&Field> {
         self.fields.get(index.get())
+    }
+
+    /// The indices of all fields, in their order.
+    pub fn indices(&self) -> impl DoubleEndedIterator<Item = FieldIndex> + use<> {
+        let end = u16::try_from(self.fields.len()).unwrap_or(u16::MAX);
+        (0..end).map(FieldIndex)
+    }
+
+    /// Whether the name of a member is an e-mail address, a number or a UUID, as the keys of maps are.
+    pub fn is_entry(&self, at: FieldIndex) -> bool {
+        self.get(at).is_some_and(|field| field.step == Step::Member && is_entry(self.name(field)))
     }
 
     /// Values whose field found no room.

@@ -19,7 +19,7 @@ pub use list::{Bounds, ClassHits, Field, FieldIndex, FieldList, Kind, Kinds, Len
 
 use crate::attempts::is_serialised;
 use crate::classes::{Classes, Seen};
-use crate::ids::{IdKey, IdValue, MAX_IDS};
+use crate::ids::{IdKey, IdValue, MAX_IDS, is_entry};
 use crate::made::Made;
 use crate::payload::PathHash;
 use list::Sample;
@@ -142,11 +142,48 @@ impl Fields {
 
     /// A value that is `null`, a boolean, or the beginning of an object or an array.
     pub(crate) fn value(&mut self, at: FieldIndex, kind: Kind) {
+        self.value_before(at, kind, self.list.ids.len());
+    }
+
+    /// The same, where so many identifiers stood before it and some of it was told.
+    pub(crate) fn value_before(&mut self, at: FieldIndex, kind: Kind, ids: usize) {
         let Some(field) = self.field(at) else { return };
         field.kinds.add(kind);
         field.count += 1;
         field.nulls += u32::from(kind == Kind::Null);
         field.objects += u32::from(kind == Kind::Object);
+        if kind == Kind::Object {
+            self.begin(at, ids);
+        }
+    }
+
+    /// Identifiers so far.
+    pub(crate) const fn ids(&self) -> usize {
+        self.list.ids.len()
+    }
+
+    /// Whether all identifiers are wanted, of every address and entry of a map too, and the object that each stands in.
+    const fn is_counted(&self) -> bool {
+        self.max_ids > MAX_IDS
+    }
+
+    /// Notes where among the identifiers an object stands, for who wants to know which of them belong together.
+    fn begin(&mut self, at: FieldIndex, ids: usize) {
+        if !self.is_counted() {
+            return;
+        }
+        let list = &mut self.list;
+        match u32::try_from(ids) {
+            Ok(before) if list.begins.len() < self.max_ids => list.begins.push((at, before)),
+            _ => list.ids_left_out = true,
+        }
+    }
+
+    /// The member of that name was met at `at`, in an object at `around`: of a map its name may be what names somebody.
+    pub(crate) fn key(&mut self, around: FieldIndex, at: FieldIndex, name: &[u8], len: usize) {
+        if self.is_counted() && len == name.len() && is_entry(name) {
+            self.keep_id(if at == FieldIndex::NOWHERE { around } else { at }, name, true);
+        }
     }
 
     /// An object that is open will not come to its end.
@@ -190,7 +227,7 @@ impl Fields {
         }
         let (many, step, names) = (field.many, field.step, field.names);
         // Who counts persons wants every address, whatever its field is called.
-        let counted = self.max_ids > MAX_IDS && memchr::memchr(b'@', text).is_some();
+        let counted = self.is_counted() && memchr::memchr(b'@', text).is_some();
         if (names || counted) && len == text.len() {
             self.identify(at, text);
         }
@@ -234,6 +271,7 @@ impl Fields {
         if let Some(field) = self.list.fields.get_mut(at.get()) {
             field.kinds.add(Kind::Object);
             field.objects += 1;
+            self.begin(at, self.list.ids.len());
         }
     }
 
@@ -316,10 +354,14 @@ impl Fields {
     /// Keeps what a value names, as a hash.
     #[inline(never)]
     pub(crate) fn identify(&mut self, at: FieldIndex, text: &[u8]) {
-        if self.list.ids.len() < self.max_ids
-            && let Some(hash) = self.ids.hash(text)
-        {
-            self.list.ids.push(IdValue { field: at, hash });
+        self.keep_id(at, text, false);
+    }
+
+    fn keep_id(&mut self, at: FieldIndex, text: &[u8], is_key: bool) {
+        if self.list.ids.len() >= self.max_ids {
+            self.list.ids_left_out = true;
+        } else if let Some(hash) = self.ids.hash(text) {
+            self.list.ids.push(IdValue { field: at, is_key, hash });
         }
     }
 

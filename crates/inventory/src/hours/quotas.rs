@@ -12,7 +12,7 @@ pub enum Whom {
     Everybody,
     /// Callers with that role or scope: a plan.
     Role(String),
-    /// One caller, by the hexadecimal digits of its token.
+    /// One caller, by the first hexadecimal digits of its token, in lower case.
     Principal(String),
 }
 
@@ -44,7 +44,7 @@ impl Declared {
                 }),
                 Whom::Principal(digits) => call.principal.is_some_and(|principal| {
                     let hex: String = principal.token.0.iter().map(|byte| format!("{byte:02x}")).collect();
-                    hex.starts_with(digits.trim_start_matches("tok:"))
+                    hex.starts_with(digits)
                 }),
             }
     }

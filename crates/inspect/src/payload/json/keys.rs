@@ -57,6 +57,7 @@ impl Json {
         self.names = top.names.saturating_add(1);
         let (field, is_new) = self.fields.member(top.field, self.path, key);
         self.field = field;
+        self.fields.key(top.field, field, key, len);
         if is_new {
             self.paths.field(self.path, self.names);
         }

@@ -23,9 +23,10 @@ impl Json {
             };
             let before = if begins { FieldIndex::NOWHERE } else { last };
             let Some((at, value)) = self.key_again(top.field, before, key) else { break };
+            let ids = self.fields.ids();
             let Some(behind) = self.value_again(at, value) else { break };
             if begins {
-                self.fields.value(top.field, Kind::Object);
+                self.fields.value_before(top.field, Kind::Object, ids);
                 begun = begun.saturating_add(1);
             }
             (last, rest) = (at, behind);
