@@ -1,5 +1,6 @@
 //! How a service says no: by its status, and in the answers of styles that keep 200 for everything.
 
+use crate::detector::Case;
 use tapwire_inspect::Fact;
 use tapwire_inventory::Call;
 
@@ -42,6 +43,14 @@ fn of_code(code: &str) -> Option<Refusal> {
         "NOTFOUND" => Some(Refusal::Missing),
         _ => None,
     }
+}
+
+/// Whether others miss there, too, besides so many misses of who asks: pictures that people have not uploaded, objects that were
+/// deleted. Where nothing is known of others, or nothing was found yet, nobody is to blame.
+pub(crate) fn others_miss(case: &Case<'_>, wrong: u64) -> bool {
+    let Some(endpoint) = case.endpoint else { return true };
+    let [_, good, _, bad, _] = endpoint.status.classes;
+    bad.saturating_sub(wrong) * 2 > good || endpoint.callers.count().0 < 2
 }
 
 /// Whether it was answered as asked for, in every style.

@@ -1,7 +1,7 @@
 //! Many names from one address: stuffing, spraying, and finding out which names exist.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::short;
+use crate::facts::{place, short};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{Login, Tried};
@@ -41,6 +41,8 @@ struct CredentialStuffing {
     succeeded: u64,
     steps: Steps,
     taken: bool,
+    /// Where the last one failed.
+    place: u64,
     stretch: Stretch,
 }
 
@@ -55,10 +57,14 @@ impl Detector for CredentialStuffing {
         match login.result {
             // Who mistyped and then got in is the same person.
             Tried::Succeeded => {
-                stranger = !self.names.has(name);
+                // What is logged in to elsewhere is no part of it.
+                stranger = !self.names.has(name) && self.place == place(case.call);
                 self.succeeded += u64::from(stranger);
             }
-            Tried::Failed => self.failed(&login, name),
+            Tried::Failed => {
+                self.place = place(case.call);
+                self.failed(&login, name);
+            }
             Tried::Unknown => return,
         }
         let names = self.names.len() as u64;
@@ -66,7 +72,8 @@ impl Detector for CredentialStuffing {
             return;
         }
         let taken = stranger && names >= ENOUGH && !self.taken;
-        if !taken && !self.steps.reaches(names, ENOUGH) {
+        // It is told of a login that failed, or of one that was taken: others log in beside it.
+        if !taken && (login.result == Tried::Succeeded || !self.steps.reaches(names, ENOUGH)) {
             return;
         }
         self.taken |= taken;

@@ -2,7 +2,7 @@
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_named, template};
-use crate::refusal::{Refusal, is_given, refusal};
+use crate::refusal::{Refusal, is_given, others_miss, refusal};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{Call, Owned};
@@ -11,7 +11,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "denied-probes",
     title: "Objects are probed and refused",
     summary: "A named caller asked for many different objects within an hour, or more of them within a week, and most of them were refused (401, 403, 405) or \
-              do not exist (404): it tries which objects of others it can reach. People follow links that exist and are theirs.",
+              do not exist (404), where others mostly ask for what there is: it tries which objects of others it can reach. People follow links that exist and are theirs.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
     attack: ("T1087", "Account Discovery"),
@@ -62,7 +62,7 @@ impl Detector for DeniedProbes {
         let time = case.call.observation.exchange.started();
         self.hour.renew(&mut self.lately, time, 900, HOUR);
         self.week.renew(&mut self.slowly, time, DAY, 7 * DAY);
-        let (lately, slowly) = (self.lately.hear(case.call, ENOUGH), self.slowly.hear(case.call, SLOWLY));
+        let (lately, slowly) = (self.lately.hear(case, ENOUGH), self.slowly.hear(case, SLOWLY));
         self.told |= lately;
         if lately {
             out.push(self.lately.finding(case, b"", self.hour));
@@ -78,12 +78,17 @@ impl Detector for DeniedProbes {
 
 impl Probes {
     /// Hears of a call; whether enough were refused.
-    fn hear(&mut self, call: &Call, enough: u64) -> bool {
+    fn hear(&mut self, case: &Case<'_>, enough: u64) -> bool {
+        let call = case.call;
         self.calls += 1;
         // What is the caller's own is given out to everybody.
         let own = call.relations.object.is_some_and(|object| object.owned == Owned::Own);
         self.given += u64::from(is_given(call) && !own);
         let Some(refusal) = refusal(call) else { return false };
+        // Pictures that few people have are missing for everybody.
+        if refusal == Refusal::Missing && others_miss(case, self.missing) {
+            return false;
+        }
         self.missing += u64::from(refusal == Refusal::Missing);
         self.refused.add(call.relations.named);
         let refused = self.refused.len() as u64;

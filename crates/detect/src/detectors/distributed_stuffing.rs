@@ -14,7 +14,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-307",
     attack: ("T1110.004", "Credential Stuffing"),
-    severity: "High; Critical when a name got in from an address that had failed with others",
+    severity: "High; Critical when a name got in from an address that had failed with two others, or with another by the same program",
     scope: Scope::Endpoint,
     warm_up: "none: 30 names from 5 networks, three in five of the logins of the hour",
     next_steps: &[
@@ -32,6 +32,10 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 struct DistributedStuffing {
     names: Distinct,
     addresses: Distinct,
+    /// Those from which a second name failed.
+    repeated: Distinct,
+    /// Addresses together with the programs there that failed.
+    clients: Distinct,
     /// The address with most failures by majority vote, and its lead.
     most: (u64, u64),
     failed: u64,
@@ -52,18 +56,22 @@ impl Detector for DistributedStuffing {
         }
         let name = login.user.map_or(0, short);
         let address = hash(address.ip);
+        let client = case.call.principal.map_or(address, |principal| short(principal.token));
         let mut taken = false;
         if login.result == Tried::Unknown {
             return;
         }
         if login.result == Tried::Succeeded {
-            taken = self.addresses.has(address) && !self.names.has(name);
+            taken = (self.repeated.has(address) || self.clients.has(client)) && !self.names.has(name);
             self.succeeded += 1;
             self.taken += u64::from(taken);
         } else {
             self.failed += 1;
-            self.names.add(name);
-            self.addresses.add(address);
+            self.clients.add(client);
+            let is_new = self.names.add(name);
+            if !self.addresses.add(address) && is_new {
+                self.repeated.add(address);
+            }
             self.most = match self.most {
                 (_, 0) => (address, 1),
                 (known, lead) if known == address => (known, lead + 1),
@@ -77,7 +85,9 @@ impl Detector for DistributedStuffing {
             && names * 2 >= self.failed
             && self.most.1 * 3 < self.failed;
         let told_taken = is_attack && taken && !self.told;
-        if !is_attack || !(told_taken || self.steps.reaches(names, 30)) {
+        // It is told of a login that failed, or of one that was taken: others log in beside it.
+        let failed = login.result != Tried::Succeeded;
+        if !is_attack || !(told_taken || failed && self.steps.reaches(names, 30)) {
             return;
         }
         self.told |= told_taken;

@@ -4,7 +4,7 @@ use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_denied, is_ok, is_person, place, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::{AgentFamily, Owned};
+use tapwire_inventory::{AgentFamily, Call, Owned};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "enumeration",
@@ -12,7 +12,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     summary: "A person's session, or a client without a name, asked for many different objects of one endpoint, in the order of their \
               numbers: 40 in a row, each at most ten from the last, within a day; of a client without a name that says that it is a browser and takes its \
               time, 80. Programs with an API key or a certificate are \
-              not judged: partners walk through lists. What is the caller's own does not count.",
+              not judged: partners walk through lists. What is the caller's own does not count, nor do the \
+              parts of one thing that are numbered from its beginning.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-340",
     attack: ("T1119", "Automated Collection"),
@@ -71,6 +72,12 @@ struct Row {
     steps: Steps,
 }
 
+/// Whether what a path names last belongs to something that it names before: a part of an upload, a page of a book. The numbers of
+/// such begin anew in each.
+fn is_part(call: &Call) -> bool {
+    template(call).split('/').filter(|segment| segment.starts_with('{')).count() > 1
+}
+
 impl Row {
     /// Hears of a number: whether it is a new one in the row.
     fn hear(&mut self, number: u64, given: bool) {
@@ -121,7 +128,8 @@ impl Detector for Enumeration {
             }
             _ => is_slow,
         };
-        if !is_person(case.call) && tolerated || !walk.steps.reaches(walk.in_a_row, ENOUGH) {
+        let parts = is_part(case.call) && number <= walk.in_a_row + NEAR;
+        if parts || !is_person(case.call) && tolerated || !walk.steps.reaches(walk.in_a_row, ENOUGH) {
             return;
         }
         let (severity, outcome, what) = match (walk.given * 2 > walk.in_a_row, is_person(case.call)) {

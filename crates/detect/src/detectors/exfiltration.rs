@@ -1,8 +1,8 @@
 //! Who carries away far more than its peers.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_person, template};
-use crate::tally::Steps;
+use crate::facts::{is_person, method_is, place, status, template};
+use crate::tally::{Distinct, Steps};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{AgentFamily, Call};
 
@@ -10,13 +10,14 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "exfiltration",
     title: "A caller is given far more records than its peers (exfiltration, insider)",
     summary: "Lists gave one person's account more records of a service within a day than four times what any other caller of its roles was given in a \
-              day, and a thousand at least. It may see each of them; nobody needs all. Programs with a key or a certificate are not judged.",
+              day, and a thousand at least. It may see each of them; nobody needs all. Or one page of a list after the other was refused to it: it tries \
+              to carry them away. Programs with a key or a certificate are not judged.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-770",
     attack: ("T1530", "Data from Cloud Storage"),
-    severity: "High: the records were given out",
+    severity: "High: the records were given out; Low when refused",
     scope: Scope::Principal,
-    warm_up: "3 other callers of its roles that were given lists",
+    warm_up: "3 other callers of its roles that were given lists; none for pages that are refused, 20 of one list within a day",
     next_steps: &[
         "Ask what the records were needed for.",
         "Limit how many records an account may read in a day, and how large a page is.",
@@ -27,14 +28,16 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         of: "other callers of a role that were given lists",
         seen: |call, _| call.relations.usual.peers.into(),
     },
-    judges: |call| is_person(call) && call.relations.usual.records > 0,
-    concerns: |call| is_person(call) && is_far_more(call),
+    judges: |call| is_person(call) && (call.relations.usual.records > 0 || is_refused_page(call)),
+    concerns: |call| is_person(call) && (is_far_more(call) || is_refused_page(call)),
     state: StateKind::of::<Exfiltration>(),
 };
 
 const PEERS: u32 = 3;
 const RECORDS: u32 = 1_000;
 const TIMES: u32 = 4;
+/// Pages of one list that are refused, from which on it is no mistake.
+const PAGES: u64 = 20;
 const DAY: i64 = 86_400;
 
 fn is_far_more(call: &Call) -> bool {
@@ -50,6 +53,28 @@ fn is_far_more(call: &Call) -> bool {
 struct Exfiltration {
     day: i64,
     steps: Steps,
+    /// Where pages are refused, and which.
+    place: u64,
+    pages: Distinct,
+    refused: Steps,
+}
+
+/// Whether a page of a list was refused: a query on a path that names no object.
+fn is_refused_page(call: &Call) -> bool {
+    status(call) == Some(403)
+        && call.relations.named == 0
+        && method_is(call, &[b"GET"])
+        && target(call).is_some()
+}
+
+/// A hash of a target that has a query.
+fn target(call: &Call) -> Option<u64> {
+    let target = call.observation.exchange.request_head()?.target()?.bytes();
+    target.contains(&b'?').then(|| {
+        target.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+    })
 }
 
 impl Detector for Exfiltration {
@@ -58,6 +83,9 @@ impl Detector for Exfiltration {
         let day = case.call.observation.exchange.started().nanos() / 1_000_000_000 / DAY;
         if day != self.day {
             *self = Self { day, ..Self::default() };
+        }
+        if is_refused_page(case.call) {
+            return self.refused(case, out);
         }
         if !self.steps.reaches(usual.records.into(), RECORDS.into()) {
             return;
@@ -70,5 +98,24 @@ impl Detector for Exfiltration {
             usual.peers,
         );
         out.push(case.finding(b"", Severity::High, Outcome::Confirmed, 70, reason));
+    }
+}
+
+impl Exfiltration {
+    fn refused(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let place = place(case.call);
+        if self.place != place {
+            (self.place, self.pages) = (place, Distinct::default());
+        }
+        self.pages.add(target(case.call).unwrap_or(0));
+        if !self.refused.reaches(self.pages.len() as u64, PAGES) {
+            return;
+        }
+        let reason = format!(
+            "{} of {} were refused to one caller today; a person who may not see a list asks once or twice.",
+            self.pages.words("different page"),
+            template(case.call),
+        );
+        out.push(case.finding(b"refused", Severity::Low, Outcome::Blocked, 65, reason));
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::Finding;
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{came_to, is_named, is_ok, place, template};
+use crate::facts::{came_to, is_named, is_ok, place, status, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
@@ -24,7 +24,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no named caller made a step before which nearly all make another",
     needs: Needs::NOTHING,
     judges: |call| is_named(call) && call.relations.usual.same_method >= 50,
-    concerns: |call| call.relations.usual.skipped.is_some(),
+    // In an outage nobody's steps before were made.
+    concerns: |call| call.relations.usual.skipped.is_some() && matches!(status(call), Some(200..=499)),
     state: StateKind::of::<FlowSkipping>(),
 };
 

@@ -127,7 +127,8 @@ impl ForeignObjects {
     }
 }
 
-/// Whether a call changes its object. What is asked for by a payload is mostly read by POST.
+/// Whether a call changes an object that it names: what it makes, it may make for somebody else. What is asked for by a
+/// payload is mostly read by POST.
 fn changes(call: &Call) -> bool {
-    writes(call) && call.observation.operation().is_none()
+    writes(call) && call.relations.named != 0 && call.observation.operation().is_none()
 }

@@ -57,9 +57,12 @@ const fn is_others(usual: &Usual) -> bool {
 /// Words that say by themselves whose a path is.
 const ADMINISTRATORS: &[&str] = &["admin", "administrator", "administration", "backoffice", "superuser"];
 
-/// Whether an operation is administrators' by its name, and hardly one of the caller's role was answered there before.
+/// Whether an operation is administrators' by its name, and hardly one of the caller's role was answered there before. A folder
+/// has that name; what is called `admin-settings` may be anybody's own.
 fn is_administrators(call: &Call) -> bool {
-    call.relations.usual.same_role < 3 && has_word(call, ADMINISTRATORS)
+    let mut segments = template(call).split('/');
+    call.relations.usual.same_role < 3
+        && segments.any(|segment| ADMINISTRATORS.iter().any(|word| segment.eq_ignore_ascii_case(word)))
 }
 
 /// Whether the path names an account.

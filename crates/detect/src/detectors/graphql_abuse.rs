@@ -10,7 +10,7 @@ use tapwire_inventory::Call;
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "graphql-abuse",
     title: "A GraphQL document asks for too much (batching, aliases, depth, duplication, introspection)",
-    summary: "A request held a batch of ten operations and more, twenty aliases, a depth of twelve, or hundreds of fields, many times what other \
+    summary: "A request held a batch of ten operations and more, a hundred aliases (twenty where the documents of a service are known), a depth of twelve, or hundreds of fields, many times what other \
               documents of the service have; or it asked for the whole schema, which clients do not. Each is a way around limits \
               that count requests.",
     owasp: "API4:2023 Unrestricted Resource Consumption",
@@ -18,7 +18,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1499.003", "Application Exhaustion Flood"),
     severity: "Medium when it was answered, Low when refused; introspection Low",
     scope: Scope::Service,
-    warm_up: "none; where documents are as large as a rule, three times their largest",
+    warm_up: "none, for 20 aliases 50 documents of the service; where documents are as large as a rule, three times their largest",
     next_steps: &[
         "Limit depth, aliases, batches and cost of documents.",
         "Turn introspection off, or allow only known documents.",
@@ -33,7 +33,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 /// What is counted, and from where on it is much.
 const LIMITS: [(&str, u64, &str); 5] = [
     ("batch", 10, "a batch of operations"),
-    ("aliases", 20, "aliases"),
+    ("aliases", 100, "aliases"),
     ("depth", 12, "levels (deep nesting)"),
     ("fields", 400, "fields (duplication)"),
     ("directives", 50, "directives"),
@@ -50,6 +50,8 @@ struct GraphqlAbuse {
     told: Told,
 }
 
+/// Aliases that are much where so many documents are known: dashboards ask for dozens of values by them.
+const ALIASES: (u64, u64) = (20, 50);
 /// Callers whose documents are larger than usual, from which on that is how clients are.
 const SPREAD: u64 = 5;
 
@@ -79,6 +81,7 @@ impl Detector for GraphqlAbuse {
             _ => (Severity::Low, Outcome::Attempted),
         };
         for (at, (name, least, what)) in (0_u8..).zip(LIMITS) {
+            let least = if name == "aliases" && self.documents > ALIASES.1 { ALIASES.0 } else { least };
             let count = count(said, name);
             let usual = self.usual.get(usize::from(at)).copied().unwrap_or(0);
             let is_large = count >= least && count >= usual.saturating_mul(3);

@@ -1,8 +1,8 @@
 //! Tokens that are made to look like others: unsigned, forged, over.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_denied, is_ok, short, template};
-use crate::tally::Distinct;
+use crate::facts::{is_denied, is_ok, short, status, template};
+use crate::tally::{Distinct, Stretch};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{Call, Minted, TokenFact};
 
@@ -18,28 +18,57 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     severity: "Critical when one that nothing signs was accepted, High when one was that no answer handed out, Medium when refused",
     scope: Scope::Address,
     warm_up: "none for alg none; for forged ones 20 tokens of the service, nine in ten of them handed out in sight, and three \
-              from one address; or one, after 200 that were all handed out in sight",
+              from one address within a day, beyond its logins without an answer and a fifth of those it was handed; or two, after 200 that were all \
+              handed out in sight",
     next_steps: &[
         "Accept only the algorithm and the keys that the service itself uses.",
         "Change the signing key: who forged one knows it.",
     ],
     unjudged: "no JSON Web Token was seen",
     needs: Needs::NOTHING,
-    judges: |call| call.caller.facts.contains(TokenFact::Unsigned) || call.caller.session.is_some(),
-    concerns: |call| kind(call).is_some(),
+    judges: |call| {
+        call.caller.facts.contains(TokenFact::Unsigned)
+            || call.caller.session.is_some()
+            || is_unanswered(call)
+    },
+    concerns: |call| kind(call).is_some() || is_new(call) || is_unanswered(call),
     state: StateKind::of::<JwtFaults>(),
 };
 
 const DAY: i64 = 86_400 * 1_000_000_000;
 /// Tokens of one address that nobody saw being handed out, from which on it is no lost answer.
 const SEVERAL: usize = 3;
+/// The same, where no other token of the service came from where nobody looked: people log in elsewhere and go on here.
+const TWO: usize = 2;
 
 /// What was told of an address, by kind, and when.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct JwtFaults {
     told: [i64; 4],
-    /// Tokens that nobody saw being handed out.
+    lately: Lately,
+    stretch: Stretch,
+}
+
+/// Tokens of one stretch.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Lately {
+    /// Those that nobody saw being handed out.
     unseen: Distinct,
+    /// Those that were.
+    issued: Distinct,
+    /// Logins of which no answer was seen.
+    lost: u64,
+}
+
+/// Whether the call is the first with a token that an answer handed out.
+fn is_new(call: &Call) -> bool {
+    call.caller.issued_in.is_some() && call.caller.session_calls == 0
+}
+
+/// Whether an answer may have handed out a token that nobody saw.
+fn is_unanswered(call: &Call) -> bool {
+    let asks = call.observation.issuance.as_deref().is_some_and(|issuance| issuance.grant.is_some());
+    status(call).is_none() && (asks || call.relations.login.is_some())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -59,9 +88,12 @@ fn kind(call: &Call) -> Option<Kind> {
 
 impl Detector for JwtFaults {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let start = case.call.observation.exchange.started();
+        self.stretch.renew(&mut self.lately, start, 12 * 3_600, 86_400);
+        self.lately.hear(case.call);
         let Some(kind) = kind(case.call) else { return };
-        let (accepted, time) = (is_ok(case.call), case.call.observation.exchange.started().nanos());
-        if kind == Kind::Forged && !self.is_enough(case.call) {
+        let (accepted, time) = (is_ok(case.call), start.nanos());
+        if kind == Kind::Forged && !self.lately.is_enough(case.call) {
             return;
         }
         let Some(told) = self.told.get_mut(kind as usize * 2 + usize::from(accepted)) else { return };
@@ -92,10 +124,21 @@ impl Detector for JwtFaults {
     }
 }
 
-impl JwtFaults {
-    /// One token may have been handed out where nobody looked; several from one address were not.
-    fn is_enough(&mut self, call: &Call) -> bool {
-        self.unseen.add(call.caller.session.map_or(0, short));
-        call.relations.minted == Minted::Never || self.unseen.len() >= SEVERAL
+impl Lately {
+    fn hear(&mut self, call: &Call) {
+        if call.relations.minted != Minted::Unjudged {
+            self.unseen.add(call.caller.session.map_or(0, short));
+        } else if is_new(call) {
+            self.issued.add(call.caller.session.map_or(0, short));
+        }
+        self.lost += u64::from(is_unanswered(call));
+    }
+
+    /// One token may have been handed out where nobody looked; several from one address were not, unless as many logins there
+    /// had no answer, or so many people are behind it that a few answers are lost.
+    fn is_enough(&self, call: &Call) -> bool {
+        let never = self.lost == 0 && call.relations.minted == Minted::Never;
+        let (unseen, several) = (self.unseen.len(), if never { TWO } else { SEVERAL });
+        unseen as u64 >= several as u64 + self.lost && unseen * 5 >= self.issued.len()
     }
 }

@@ -17,7 +17,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1098", "Account Manipulation"),
     severity: "High when the answer has the field as it was sent, or a name such as is_admin was accepted; Medium when accepted and the answer does not tell; Low when ignored or refused",
     scope: Scope::Endpoint,
-    warm_up: "5 bodies to the endpoint without that field, 50 for words such as status and price; none for names such as is_admin",
+    warm_up: "5 bodies to the endpoint without that field, 50 for words such as status and price and in forms of 24 members and more; none for names such as is_admin",
     next_steps: &[
         "Name the fields that a caller may set, and ignore or refuse all others.",
         "Look what became of the object that was written.",
@@ -72,6 +72,9 @@ const USUAL: &[&str] =
     &["status", "price", "plan", "tier", "limit", "discount", "groups", "owner", "approved"];
 /// Bodies without such a word that make it new.
 const MANY: u64 = 50;
+/// Members from which on a body is a form of many questions, of which some are seldom answered: there only an answer that has the
+/// field proves something.
+const FORM: usize = 24;
 /// Callers that send a field, from which on it is one that clients send.
 const SPREAD: u64 = 4;
 
@@ -105,16 +108,24 @@ impl Detector for MassAssignment {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(list) = case.call.observation.request_payload.list.as_deref() else { return };
         let who = case.call.principal.map_or(0, |principal| short(principal.token));
+        let is_form = list.fields().iter().filter(|field| field.step == Step::Member).count() >= FORM;
         for field in list.fields().iter().filter(|field| field.step == Step::Member) {
             let name = list.name(field);
             let weight = weight(name);
             if weight == 0 && !self.sent.has(field.hash) {
                 self.sent.add(field.hash);
             } else if weight > 0 && !self.sent.has(field.hash) {
-                let enough = if makes_admins(name) { 0 } else { weight };
+                let enough = match makes_admins(name) {
+                    true => 0,
+                    false if is_form => MANY,
+                    false => weight,
+                };
                 if self.bodies < enough || self.is_spread(field.hash, who) {
                     self.sent.add(field.hash);
-                } else {
+                } else if !is_form
+                    || makes_admins(name)
+                    || self.effect(case.call, list, field) == Effect::Taken
+                {
                     self.tell(case, list, field, who, out);
                 }
             }

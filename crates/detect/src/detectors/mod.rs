@@ -9,6 +9,7 @@ mod credential_stuffing;
 mod credentials_in_url;
 mod denied_probes;
 mod directory_listing;
+mod distributed_probing;
 mod distributed_stuffing;
 mod enumeration;
 mod error_probing;
@@ -54,6 +55,7 @@ pub static DETECTORS: &[DetectorInfo] = &[
     enumeration::INFO,
     denied_probes::INFO,
     object_guessing::INFO,
+    distributed_probing::INFO,
     parameter_pollution::INFO,
     brute_force::INFO,
     credential_stuffing::INFO,

@@ -2,10 +2,11 @@
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_missing, is_named, is_ok, method_is, path, status, template};
+use crate::refusal::others_miss;
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::Step;
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, Owned};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "object-guessing",
@@ -31,6 +32,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 const ENOUGH: u64 = 25;
 const QUIET: i64 = 6 * 3_600;
 const DAY: i64 = 86_400;
+/// Seconds after the last wrong guess within which a right one is one of them.
+const SOON: i64 = 600;
 /// Members of a body that asks for one thing.
 const FEW: usize = 2;
 
@@ -48,6 +51,9 @@ struct Tried {
     calls: u64,
     limited: u64,
     hit: bool,
+    /// The second of the last wrong guess, and the longest time between two.
+    last: i64,
+    pace: i64,
     steps: Steps,
 }
 
@@ -71,7 +77,15 @@ impl Detector for ObjectGuessing {
             tried.wrong.add(guess);
         }
         let count = tried.wrong.len() as u64;
-        let is_right = is_ok(case.call) && count >= ENOUGH && !tried.hit;
+        // What is one's own is no guess, and what comes long after the last guess is no part of them.
+        let own = case.call.relations.object.is_some_and(|object| object.owned == Owned::Own);
+        let now = case.call.observation.exchange.started().nanos() / 1_000_000_000;
+        let soon = wrong || now - tried.last <= SOON.max(tried.pace * 3);
+        if wrong {
+            tried.pace = if tried.last == 0 { 0 } else { tried.pace.max(now - tried.last) };
+            tried.last = now;
+        }
+        let is_right = is_ok(case.call) && !own && soon && count >= ENOUGH && !tried.hit;
         let most = count * 5 >= tried.calls * 4;
         if !most || others_miss(case, count) || !(is_right || tried.steps.reaches(count, ENOUGH)) {
             return;
@@ -112,13 +126,6 @@ fn asks_by_body(call: &Call) -> bool {
             let members = list.fields().iter().filter(|field| field.step == Step::Member);
             (1..=FEW).contains(&members.count())
         })
-}
-
-/// Whether others miss there, too: pictures that people have not uploaded, objects that were deleted.
-fn others_miss(case: &Case<'_>, wrong: u64) -> bool {
-    let Some(endpoint) = case.endpoint else { return true };
-    let [_, good, _, bad, _] = endpoint.status.classes;
-    bad.saturating_sub(wrong) * 2 > good || endpoint.callers.count().0 < 2
 }
 
 /// Where a call guesses, and what.

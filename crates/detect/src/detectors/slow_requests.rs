@@ -1,8 +1,8 @@
 //! Requests that take long to be sent.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{status, template};
-use crate::tally::{Steps, Stretch, times};
+use crate::facts::{short, status, template};
+use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Call;
 
@@ -11,8 +11,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     title: "Requests are sent a few bytes at a time (slow requests)",
     summary: "Eight requests and more to one method and path, each of less than 16 KiB, took longer than a second and a half to be sent, with less than a KiB a \
               second: who sends so holds connections and workers of the server for nothing. Clients send such a request in one piece; one that \
-              is lost on the way and sent again is alone among many, so that slow ones have to be a quarter of all there, or come after each \
-              other from one client.",
+              is lost on the way and sent again is alone among many, so that slow ones have to be a quarter of all there; and lines that are slow have a client \
+              each, so that they have to be two a client, or to come within ten minutes.",
     owasp: "API4:2023 Unrestricted Resource Consumption",
     cwe: "CWE-400",
     attack: ("T1499.002", "Service Exhaustion Flood"),
@@ -31,6 +31,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 };
 
 const ENOUGH: u64 = 8;
+/// Seconds within which slow ones of many clients hold the server together.
+const TOGETHER: i64 = 600;
 const SLOW: i64 = 1_500_000_000;
 const SMALL: u64 = 16 << 10;
 
@@ -40,6 +42,7 @@ struct SlowRequests {
     starved: u64,
     /// Calls of the endpoint when the stretch began.
     before: u64,
+    clients: Distinct,
     steps: Steps,
     stretch: Stretch,
 }
@@ -58,10 +61,13 @@ impl Detector for SlowRequests {
             *self = Self { stretch: self.stretch, before: calls.saturating_sub(1), ..Self::default() };
         }
         self.slow += 1;
+        self.clients.add(case.call.principal.map_or(0, |principal| short(principal.token)));
         self.starved += u64::from(matches!(status(case.call), Some(500..=599)));
         let others = calls.saturating_sub(self.before).saturating_sub(self.slow);
+        // Who has a slow line sends one now and then.
+        let scattered = self.slow < 2 * self.clients.len() as u64 && self.stretch.seconds() > TOGETHER;
         let refused = matches!(status(case.call), Some(408 | 500..=599));
-        if !refused && others > self.slow * 3 || !self.steps.reaches(self.slow, ENOUGH) {
+        if (scattered || others > self.slow * 3) && !refused || !self.steps.reaches(self.slow, ENOUGH) {
             return;
         }
         let starved = self.starved * 2 >= self.slow;

@@ -3,6 +3,7 @@
 
 mod attacks;
 mod given_away;
+mod honest;
 mod learn;
 mod owners;
 mod world;
@@ -444,7 +445,7 @@ fn a_household_that_shares_an_account_is_no_thief() {
 #[test]
 fn a_token_that_is_refused_everywhere_is_tried() {
     let mut world = World::new();
-    for path in 0..10 {
+    for path in 0..15 {
         world.call(&Client::at(1).with(&jwt("old")), &format!("GET /things{}", path % 6), "", 401, "{}");
     }
     assert_eq!(world.one("refused-token").1, Outcome::Blocked);

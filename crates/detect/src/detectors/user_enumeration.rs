@@ -35,12 +35,12 @@ const WORDS: &[&str] =
 const ENOUGH: u64 = 15;
 const DAY: i64 = 86_400;
 
-fn asks(call: &Call) -> bool {
+pub(super) fn asks(call: &Call) -> bool {
     call.observation.credentials.is_empty() && has_word(call, WORDS) && name(call).is_some()
 }
 
 /// A hash of what it asks for.
-fn name(call: &Call) -> Option<u64> {
+pub(super) fn name(call: &Call) -> Option<u64> {
     let body = call.observation.request_payload.list.as_deref();
     let head = call.observation.request_fields.as_deref();
     let in_head = head.into_iter().flat_map(|list| list.ids().iter().map(move |id| (list, id)));

@@ -264,7 +264,7 @@ enum Who {
 impl Who {
     fn of(finding: &Finding, call: &Call, address: Option<IpAddr>) -> Self {
         let at_place = Self::AtPlace(place(call) ^ finding.detector.len() as u64);
-        if matches!(finding.detector, "distributed-stuffing" | "credentials-in-url") {
+        if matches!(finding.detector, "distributed-stuffing" | "distributed-probing" | "credentials-in-url") {
             return at_place;
         }
         let network = address.map(network);

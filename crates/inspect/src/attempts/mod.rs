@@ -284,7 +284,7 @@ fn add(
     let truth = if kind == AttemptKind::Sql { condition::truth(text) } else { None };
     let evidence = answer.of(kind, text, suspect.raw);
     let value = crate::payload::PathHash::ROOT.text(text).get();
-    let sure = sure && is_meant(suspect, kind, truth);
+    let sure = sure && is_meant(suspect, kind, truth) && !(kind == AttemptKind::Ldap && is_sentence(text));
     out.push(Attempt {
         kind,
         place: suspect.place,
@@ -294,6 +294,11 @@ fn add(
         value,
         truth,
     });
+}
+
+/// Whether words stand in a value: filters of directories are written without room between them.
+fn is_sentence(text: &[u8]) -> bool {
+    text.trim_ascii().iter().any(u8::is_ascii_whitespace)
 }
 
 /// Whether a pattern means in this field what it means elsewhere.

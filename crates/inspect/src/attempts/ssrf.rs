@@ -11,6 +11,10 @@ pub(super) struct Target {
 /// The target of a URL inside; `None` of anything else. Relative and other URLs are what APIs are made for.
 pub(super) fn target(text: &[u8]) -> Option<Target> {
     let (scheme, rest) = split(text.trim_ascii())?;
+    // A sentence that begins with an address is no URL.
+    if rest.iter().any(u8::is_ascii_whitespace) {
+        return None;
+    }
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\')).unwrap_or(rest.len());
     let authority = rest.get(..end)?;
     let host = authority.rsplit(|byte| *byte == b'@').next()?;
@@ -123,8 +127,14 @@ mod tests {
         ] {
             assert_eq!(target(url.as_bytes()).map(|target| target.sure), Some(sure), "{url}");
         }
-        for url in ["https://shop.example/a.png", "/local/path", "localhost", "mailto://10.0.0.1", "http://"]
-        {
+        for url in [
+            "http://localhost:8080 what is that",
+            "https://shop.example/a.png",
+            "/local/path",
+            "localhost",
+            "mailto://10.0.0.1",
+            "http://",
+        ] {
             assert!(target(url.as_bytes()).is_none(), "{url}");
         }
     }

@@ -328,6 +328,8 @@ fn steps_that_all_others_make_before_are_missed() {
             world.call(&user(number), &format!("POST /{step}"), r#"{"reference":"a"}"#, 200, "{}");
         }
     }
+    // In an outage no step is made.
+    (0..6).for_each(|_| drop(world.call(&user(199), "POST /payment", r#"{"reference":"a"}"#, 503, "{}")));
     world.is_quiet();
     for _ in 0..3 {
         world.call(&user(200), "POST /checkout", r#"{"reference":"a"}"#, 200, "{}");

@@ -47,12 +47,14 @@ pub(crate) static EXCESSIVE_DATA: Kind = Kind {
             ("cardNumber", Field::Card),
             ("socialSecurityNumber", Field::Ssn),
         ];
-        let resource = attack.resource(|resource| resource.reach == Reach::Own).name;
+        let resource = attack.resource(|resource| resource.reach == Reach::Own);
+        // Its lists give the fields away as well.
+        attack.places.insert(format!("GET {}", resource.path));
         attack.nobody = true;
         let until = world.now + attack.span();
         world.releases.push(Release {
             api: attack.api.name,
-            resource,
+            resource: resource.name,
             from: world.now,
             until,
             fields: ADDED,

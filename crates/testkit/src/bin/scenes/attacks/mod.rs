@@ -205,6 +205,8 @@ pub(crate) struct Attack {
     random: Random,
     nth: usize,
     begun: Option<i64>,
+    /// When the fault began, where nobody attacks: before the first call that is sure to show it.
+    since: Option<i64>,
     ended: i64,
     /// Distinct users whose records came back.
     persons: BTreeSet<u32>,
@@ -244,6 +246,7 @@ impl Attack {
             random: world.random("attack", number),
             nth: 0,
             begun: None,
+            since: None,
             ended: 0,
             persons: BTreeSet::new(),
             actors: BTreeSet::new(),
@@ -424,7 +427,7 @@ impl Attack {
             .text("host", self.api.host)
             .text("outcome", self.outcome())
             .plain("hard", self.scenario.intensity != Intensity::Fast)
-            .plain("start", seconds(begun))
+            .plain("start", seconds(self.since.unwrap_or(begun)))
             .plain("end", seconds(self.ended))
             .plain("actors_known", !self.nobody)
             .texts("actor_ips", self.actors.iter().map(String::as_str))
@@ -457,6 +460,7 @@ impl Actor for Attack {
     fn act(&mut self, world: &mut World) -> Option<i64> {
         let Some(begun) = self.begun else {
             (self.scenario.kind.begin)(self, world);
+            self.since = self.nobody.then_some(world.now);
             let ready =
                 self.clients.iter().map(|client| client.busy).max().unwrap_or(world.now).max(world.now);
             let warm = if self.scenario.intensity == Intensity::Fast { 20 * SECOND } else { 4 * MINUTE };

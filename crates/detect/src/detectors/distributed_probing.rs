@@ -1,0 +1,266 @@
+//! Probes and walks that are spread over many callers, so that each of them asks for little.
+
+use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::{is_denied, is_ok, short, status, template};
+use crate::refusal::{Refusal, is_given, others_miss, refusal};
+use crate::tally::{Distinct, Steps, Stretch, times};
+use crate::{Finding, Outcome, Severity};
+use tapwire_inventory::{AgentFamily, Call, Owned};
+
+pub(super) const INFO: DetectorInfo = DetectorInfo {
+    name: "distributed-probing",
+    title: "Objects or names are tried from many addresses, a few from each (distributed enumeration)",
+    summary: "At one endpoint many callers were refused object after object, where others are answered; or numbers were asked for one next to the other by many addresses, \
+              some by each; or many names were asked for where passwords are reset, several from each address. Each caller alone asks for \
+              too little to be seen. People ask for what is theirs, and for one name.",
+    owasp: "API1:2023 Broken Object Level Authorization",
+    cwe: "CWE-639",
+    attack: ("T1119", "Automated Collection"),
+    severity: "High when objects were given out in between, else Medium",
+    scope: Scope::Endpoint,
+    warm_up: "none: 6 callers refused several times and 25 objects, 60 numbers in a row by 8 networks, 40 names by 5 networks; three and more a caller",
+    next_steps: &[
+        "Limit by fingerprint, by account age and by endpoint rather than by address.",
+        "Look which objects were given out in between.",
+    ],
+    unjudged: "no call named an object, and no name was asked for where passwords are reset",
+    needs: Needs::NOTHING,
+    judges: |call| call.relations.named != 0 || super::user_enumeration::asks(call),
+    concerns: |call| {
+        super::user_enumeration::asks(call)
+            || call.relations.named != 0 && super::walks(call) && !is_bot(call) && !is_own(call)
+    },
+    state: StateKind::of::<DistributedProbing>(),
+};
+
+/// Callers that were refused more than once, objects, and callers that were answered meanwhile.
+const CALLERS: usize = 6;
+const OBJECTS: u64 = 25;
+const ANSWERED: usize = 5;
+/// Numbers in a row, and the networks that asked for them.
+const ROW: u64 = 60;
+const ROW_NETWORKS: usize = 8;
+/// Names, and the networks that asked for them.
+const NAMES: u64 = 40;
+const NETWORKS: usize = 5;
+/// Of each by a caller or a network: people ask for one.
+const EACH: u64 = 3;
+/// Numbers that far from the last are next to it; calls in between that belong to no row, after which it is over.
+const NEAR: u64 = 10;
+const STRAY: u8 = 6;
+const QUIET: i64 = 1_800;
+const LONGEST: i64 = 3 * 3_600;
+
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct DistributedProbing {
+    probes: Probes,
+    row: Row,
+    names: Names,
+    stretch: Stretch,
+}
+
+/// What was refused.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Probes {
+    objects: Distinct,
+    missing: u64,
+    callers: Distinct,
+    repeated: Distinct,
+    networks: Distinct,
+    /// Who was answered before anything of it was refused.
+    answered: Distinct,
+    /// What callers that were refused several times were given.
+    given: u64,
+    steps: Steps,
+}
+
+/// Numbers next to each other, whoever asks.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Row {
+    last: u64,
+    in_a_row: u64,
+    stray: u8,
+    given: u64,
+    seen: Distinct,
+    networks: Distinct,
+    steps: Steps,
+}
+
+/// Names that were asked for.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Names {
+    names: Distinct,
+    networks: Distinct,
+    given: u64,
+    refused: u64,
+    limited: u64,
+    steps: Steps,
+}
+
+impl Detector for DistributedProbing {
+    fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        if self.stretch.begins(case.call.observation.exchange.started(), QUIET, LONGEST) {
+            *self = Self { stretch: self.stretch, ..Self::default() };
+        }
+        if let Some(name) = super::user_enumeration::name(case.call).filter(|_| asks(case.call)) {
+            return self.names.hear(case, name, self.stretch, out);
+        }
+        self.probes.hear(case, self.stretch, out);
+        self.row.hear(case, self.stretch, out);
+    }
+}
+
+fn asks(call: &Call) -> bool {
+    super::user_enumeration::asks(call)
+}
+
+fn is_bot(call: &Call) -> bool {
+    call.caller.from.is_some_and(|from| from.agent == AgentFamily::Bot as u8)
+}
+
+fn is_own(call: &Call) -> bool {
+    call.relations.object.is_some_and(|object| matches!(object.owned, Owned::Own | Owned::Usual))
+}
+
+fn who(call: &Call) -> u64 {
+    call.principal.map_or(0, |principal| short(principal.token))
+}
+
+fn network(call: &Call) -> u64 {
+    match call.caller.address.map(|address| address.ip) {
+        Some(std::net::IpAddr::V4(v4)) => u64::from(v4.to_bits()),
+        Some(std::net::IpAddr::V6(v6)) => (v6.to_bits() >> 64) as u64,
+        None => 0,
+    }
+}
+
+impl Probes {
+    fn hear(&mut self, case: &Case<'_>, stretch: Stretch, out: &mut Vec<Finding>) {
+        let (call, who) = (case.call, who(case.call));
+        let Some(refusal) = refusal(call).filter(|_| status(call) != Some(401)) else {
+            return self.answer(call, who);
+        };
+        // What is missing for everybody is tried by nobody.
+        if refusal == Refusal::Missing && others_miss(case, self.missing) {
+            return;
+        }
+        self.missing += u64::from(refusal == Refusal::Missing);
+        let is_new = self.objects.add(call.relations.named);
+        if !self.callers.add(who) && is_new {
+            self.repeated.add(who);
+        }
+        self.networks.add(network(call));
+        let objects = self.objects.len() as u64;
+        let spread = self.repeated.len() >= CALLERS && self.networks.len() >= NETWORKS;
+        let several = objects >= EACH * self.callers.len() as u64;
+        // Where nobody is answered any more, the service has changed.
+        let others = self.answered.len() >= ANSWERED;
+        let shown = self.repeated.has(who);
+        if !(spread && several && others && shown && self.steps.reaches(objects, OBJECTS)) {
+            return;
+        }
+        let (severity, outcome) = match () {
+            () if self.given * 3 > objects => (Severity::High, Outcome::Likely),
+            () if self.missing * 2 > objects => (Severity::Medium, Outcome::Attempted),
+            () => (Severity::Medium, Outcome::Blocked),
+        };
+        let reason = format!(
+            "{} of {} were refused or do not exist, asked for by {} from {} within {}; {} not known to be their own were given to them, and others were answered.",
+            self.objects.words("different object"),
+            template(call),
+            self.callers.words("caller"),
+            self.networks.words("network"),
+            stretch.words(),
+            times(self.given, "object"),
+        );
+        out.push(case.finding(b"refused", severity, outcome, 75, reason));
+    }
+
+    fn answer(&mut self, call: &Call, who: u64) {
+        if is_given(call) && self.repeated.has(who) {
+            self.given += 1;
+        } else if is_given(call) && !self.callers.has(who) {
+            self.answered.add(who);
+        }
+    }
+}
+
+impl Row {
+    fn hear(&mut self, case: &Case<'_>, stretch: Stretch, out: &mut Vec<Finding>) {
+        let Some(number) = case.call.relations.number else { return };
+        if !self.is_next(number) {
+            return;
+        }
+        self.given += u64::from(is_ok(case.call));
+        self.networks.add(network(case.call));
+        let networks = self.networks.len();
+        let spread = networks >= ROW_NETWORKS && self.in_a_row >= EACH * networks as u64;
+        if !(spread && self.steps.reaches(self.in_a_row, ROW)) {
+            return;
+        }
+        let (severity, outcome, what) = match self.given * 3 > self.in_a_row {
+            true => (Severity::High, Outcome::Confirmed, "were given out"),
+            false if is_denied(case.call) || status(case.call) == Some(429) => {
+                (Severity::Medium, Outcome::Blocked, "were given out, others refused")
+            }
+            false => (Severity::Medium, Outcome::Attempted, "were given out"),
+        };
+        let reason = format!(
+            "{} of {} were asked for one next to the other by {} within {}; {} of them {what}.",
+            times(self.in_a_row, "object"),
+            template(case.call),
+            self.networks.words("network"),
+            stretch.words(),
+            self.given,
+        );
+        out.push(case.finding(b"row", severity, outcome, 75, reason));
+    }
+
+    /// Whether a number is a new one in the row; others' calls come in between.
+    fn is_next(&mut self, number: u64) -> bool {
+        let near = number.abs_diff(self.last) <= NEAR;
+        if near {
+            let is_new = self.seen.add(number);
+            self.in_a_row += u64::from(is_new);
+            self.stray = 0;
+            self.last = number;
+            return is_new;
+        }
+        self.stray += 1;
+        if self.stray >= STRAY || self.in_a_row < 3 {
+            *self = Self { last: number, ..Self::default() };
+        }
+        false
+    }
+}
+
+impl Names {
+    fn hear(&mut self, case: &Case<'_>, name: u64, stretch: Stretch, out: &mut Vec<Finding>) {
+        self.names.add(name);
+        self.networks.add(network(case.call));
+        self.given += u64::from(is_ok(case.call));
+        self.refused += u64::from(matches!(status(case.call), Some(400 | 404 | 409 | 422)));
+        self.limited += u64::from(matches!(status(case.call), Some(401 | 403 | 429)));
+        let (names, networks) = (self.names.len() as u64, self.networks.len());
+        let spread = networks >= NETWORKS && names >= EACH * networks as u64;
+        if !(spread && self.steps.reaches(names, NAMES)) {
+            return;
+        }
+        let (severity, outcome) = match () {
+            () if self.limited * 2 > self.given + self.refused => (Severity::Medium, Outcome::Blocked),
+            () if self.given > 0 && self.refused > 0 => (Severity::High, Outcome::Confirmed),
+            () => (Severity::Medium, Outcome::Attempted),
+        };
+        let reason = format!(
+            "{} were asked for at {} by {} within {}: {} answered, {} said not to be there, {} refused; people ask for one.",
+            self.names.words("different name"),
+            template(case.call),
+            self.networks.words("network"),
+            stretch.words(),
+            times(self.given, "call"),
+            self.refused,
+            self.limited,
+        );
+        out.push(case.finding(b"names", severity, outcome, 75, reason));
+    }
+}
