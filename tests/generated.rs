@@ -48,6 +48,11 @@ fn page_of_risk_is_up_to_date() {
     up_to_date("docs/risk.md", &risk());
 }
 
+#[test]
+fn page_of_the_lake_is_up_to_date() {
+    up_to_date("docs/lake.md", &format!("\n{}\n", tapwire_lake::manual()));
+}
+
 #[track_caller]
 fn up_to_date(name: &str, expected: &str) {
     let path = workspace().join(name);

@@ -25,6 +25,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // What waits for a receiver is kept on disk.
     ("sink", &["store"]),
     ("keys", &[]),
+    // It takes rendered events: what they are about is nothing to it.
+    ("lake", &[]),
     ("console", &[]),
     (
         "pipeline",
@@ -63,6 +65,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keys",
             "pipeline",
             "console",
+            "lake",
         ],
     ),
     // Nothing but tests may use it: see `testkit_is_a_dev_dependency_only`.
@@ -106,6 +109,8 @@ const POWERS: &[(&str, &[&str])] = &[
     ("mimalloc", &["sensor"]),
     ("ring", &["store", "protocol", "console"]),
     ("argon2", &["console"]),
+    ("parquet", &["lake"]),
+    ("rusqlite", &["lake"]),
     ("rsigma-eval", &["rules"]),
     ("rsigma-parser", &["rules"]),
     ("yaml_serde", &["rules"]),

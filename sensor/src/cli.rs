@@ -2,9 +2,11 @@
 
 mod console;
 mod incidents;
+mod sql;
 
 pub(crate) use console::{ServeAction, ServeArgs, UserAction};
 pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
+pub(crate) use sql::SqlArgs;
 
 use crate::rules::RulesAction;
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -59,6 +61,8 @@ pub(crate) enum Command {
     Kpis(KpisArgs),
     /// Write a month of KPIs as a printable page: now, change, targets, blind spots, what to do, by owner
     Report(ReportArgs),
+    /// Ask the tables of what was seen, in SQL
+    Sql(SqlArgs),
     /// Show what was learned as pages in a browser
     Serve(ServeArgs),
     /// Write the packets of exchanges and findings as pcapng
@@ -543,7 +547,14 @@ pub(crate) fn spell_out(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsSt
     }
     if let Some(at) = args.iter().position(|arg| option(arg, "-r")) {
         args.remove(at);
-        args.insert(1, "replay".into());
+        match args.iter().position(|arg| option(arg, "sql")) {
+            Some(sql) if sql == at + 1 => {
+                args.remove(sql);
+                args.splice(1..1, ["sql".into()]);
+                args.insert(at + 1, "--on".into());
+            }
+            _ => args.insert(1, "replay".into()),
+        }
     } else if args.iter().any(|arg| option(arg, "-i")) {
         args.insert(1, "run".into());
     }
@@ -571,6 +582,8 @@ mod tests {
         assert_eq!(spelled("tapwire -r a.pcap --json"), "tapwire replay a.pcap --json");
         assert_eq!(spelled("tapwire -q -r a.pcap"), "tapwire replay -q a.pcap");
         assert_eq!(spelled("tapwire -i eth0 port 80"), "tapwire run -i eth0 port 80");
+        assert_eq!(spelled("tapwire -r a.pcap sql \\d"), "tapwire sql --on a.pcap \\d");
+        assert_eq!(spelled("tapwire -r sql sql \\d"), "tapwire sql --on sql \\d");
         assert_eq!(spelled("tapwire run -i eth0"), "tapwire run -i eth0");
         assert_eq!(spelled("tapwire --help"), "tapwire --help");
     }

@@ -22,6 +22,7 @@ mod judged;
 mod kept;
 mod keys;
 mod kpis;
+mod lake;
 mod learn;
 mod ledger;
 mod lessons;
@@ -85,6 +86,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Feedback(args) => feedback::feedback(&args),
         Command::Report(args) => report::report(&args),
         Command::Kpis(args) => kpis::kpis(&args),
+        Command::Sql(args) => lake::sql(&args),
         Command::Serve(args) => serve::serve(args),
         Command::Carve(args) => carve::carve(&args),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),

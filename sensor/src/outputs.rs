@@ -158,14 +158,19 @@ pub(crate) fn open(
     let mut outlets = Vec::new();
     if let Some(store) = store {
         let classes = kept_classes(effective.settings.events.keep, pressure == Pressure::Shed);
-        let kept: Box<dyn Sink> = Box::new(KeptEvents::new(store, pressure));
+        let tables = match effective.settings.events.lake {
+            true => crate::lake::sink(store.reader().directory(), pressure)?,
+            false => None,
+        };
+        let kept: Vec<Box<dyn Sink>> =
+            [Box::new(KeptEvents::new(store, pressure)) as Box<dyn Sink>].into_iter().chain(tables).collect();
         if options.format == Format::Ocsf && classes == plan.classes {
             // Both want the same bytes, which are rendered once.
-            sinks.push(kept);
+            sinks.extend(kept);
         } else {
             let ocsf = Options { format: Format::Ocsf, colour: false, ..options.clone() };
             let renderer = Renderer::new(ocsf, redactor(None)?);
-            outlets.push(Outlet::new(renderer, classes, filter.clone(), vec![kept]));
+            outlets.push(Outlet::new(renderer, classes, filter.clone(), kept));
         }
     }
     // Without any destination the filter still decides what -c and the summary count.

@@ -18,11 +18,19 @@ impl Default for Packets {
 }
 
 /// `[events]`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub(crate) struct Events {
     /// Which of them are kept under `--data`, beside what goes to outputs.
     pub(crate) keep: Keep,
+    /// Whether those that are kept become tables for `tapwire sql`, too, in builds that have the lake.
+    pub(crate) lake: bool,
+}
+
+impl Default for Events {
+    fn default() -> Self {
+        Self { keep: Keep::default(), lake: true }
+    }
 }
 
 /// What is kept.

@@ -1,0 +1,160 @@
+//! Rows in memory, a vector for each column.
+
+use crate::schema::{Kind, Table};
+
+/// Absent: no text is this long.
+const NONE: u32 = u32::MAX;
+
+/// The values of one column.
+#[derive(Debug, Clone)]
+pub(crate) enum Values {
+    /// Numbers, and times in milliseconds.
+    Ints(Vec<Option<i64>>),
+    /// Truths.
+    Bools(Vec<Option<bool>>),
+    /// Texts.
+    Texts(Texts),
+    /// Lists of texts.
+    Lists(Lists),
+}
+
+/// Texts, one behind the other.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Texts {
+    pub(crate) bytes: Vec<u8>,
+    /// Begin and end of each.
+    spans: Vec<(u32, u32)>,
+}
+
+impl Texts {
+    pub(crate) fn push(&mut self, text: Option<&[u8]>) {
+        let begin = self.bytes.len();
+        self.bytes.extend_from_slice(text.unwrap_or_default());
+        let span = u32::try_from(begin).ok().zip(u32::try_from(self.bytes.len()).ok());
+        // Rows are written long before four gigabytes of one column are together.
+        self.spans.push(span.filter(|_| text.is_some()).unwrap_or((NONE, NONE)));
+    }
+
+    /// Where the text of that row stands.
+    pub(crate) fn span(&self, row: usize) -> Option<(usize, usize)> {
+        let (begin, end) = *self.spans.get(row)?;
+        (begin != NONE).then_some((begin as usize, end as usize))
+    }
+
+    pub(crate) fn get(&self, row: usize) -> Option<&[u8]> {
+        let (begin, end) = self.span(row)?;
+        self.bytes.get(begin..end)
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.spans.len()
+    }
+}
+
+/// Lists of texts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Lists {
+    pub(crate) texts: Texts,
+    /// First text of each list, and behind its last.
+    spans: Vec<Option<(usize, usize)>>,
+}
+
+impl Lists {
+    pub(crate) fn push<'a>(&mut self, list: Option<impl IntoIterator<Item = &'a [u8]>>) {
+        let Some(list) = list else { return self.spans.push(None) };
+        let begin = self.texts.len();
+        list.into_iter().for_each(|text| self.texts.push(Some(text)));
+        self.spans.push(Some((begin, self.texts.len())));
+    }
+
+    /// Which texts are those of that row.
+    pub(crate) fn span(&self, row: usize) -> Option<(usize, usize)> {
+        *self.spans.get(row)?
+    }
+
+    pub(crate) fn get(&self, row: usize) -> Option<impl Iterator<Item = &[u8]>> {
+        let (begin, end) = self.span(row)?;
+        Some((begin..end).filter_map(|at| self.texts.get(at)))
+    }
+}
+
+impl Values {
+    pub(crate) fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Int | Kind::Time => Self::Ints(Vec::new()),
+            Kind::Bool => Self::Bools(Vec::new()),
+            Kind::Text | Kind::Json => Self::Texts(Texts::default()),
+            Kind::List => Self::Lists(Lists::default()),
+        }
+    }
+
+    fn push_none(&mut self) {
+        match self {
+            Self::Ints(ints) => ints.push(None),
+            Self::Bools(bools) => bools.push(None),
+            Self::Texts(texts) => texts.push(None),
+            Self::Lists(lists) => lists.push(None::<[&[u8]; 0]>),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Ints(ints) => ints.len(),
+            Self::Bools(bools) => bools.len(),
+            Self::Texts(texts) => texts.len(),
+            Self::Lists(lists) => lists.spans.len(),
+        }
+    }
+}
+
+/// Rows of one table: its columns, and `extra` behind them.
+#[derive(Debug)]
+pub(crate) struct Rows {
+    pub(crate) columns: Vec<Values>,
+    len: usize,
+    /// About as much memory as they take.
+    pub(crate) bytes: usize,
+}
+
+impl Rows {
+    pub(crate) fn of(table: &Table) -> Self {
+        let kinds = table.columns.iter().map(|column| column.kind).chain([Kind::Json]);
+        Self { columns: kinds.map(Values::of).collect(), len: 0, bytes: 0 }
+    }
+
+    pub(crate) const fn len(&self) -> usize {
+        self.len
+    }
+
+    /// The column of that place, to push one value to.
+    pub(crate) fn column(&mut self, at: usize) -> Option<&mut Values> {
+        self.columns.get_mut(at)
+    }
+
+    /// Ends a row: what it has no value for is absent.
+    pub(crate) fn end_row(&mut self, bytes: usize) {
+        self.len += 1;
+        self.bytes += bytes + 8 * self.columns.len();
+        for values in &mut self.columns {
+            if values.len() < self.len {
+                values.push_none();
+            }
+        }
+    }
+
+    /// The times of the rows.
+    pub(crate) fn times(&self) -> &[Option<i64>] {
+        match self.columns.first() {
+            Some(Values::Ints(times)) => times,
+            _ => &[],
+        }
+    }
+
+    /// The rows in the order of time.
+    pub(crate) fn order(&self) -> Vec<usize> {
+        let times = self.times();
+        let mut order: Vec<usize> = (0..self.len).collect();
+        order.sort_by_key(|row| times.get(*row).copied().flatten());
+        order
+    }
+}

@@ -1,0 +1,53 @@
+//! What can go wrong with tables.
+
+use std::path::{Path, PathBuf};
+
+/// Trouble with the lake. Content of events never stands in it.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum LakeError {
+    /// The system refused.
+    #[error("{path}: cannot {what}: {why}", path = path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// The system's reason.
+        why: String,
+    },
+    /// A file of a table cannot be written or read as Parquet.
+    #[error("{path}: {why}", path = path.display())]
+    Parquet {
+        /// The file.
+        path: PathBuf,
+        /// The library's reason.
+        why: String,
+    },
+    /// The log says what is not understood.
+    #[error("{path}: {why}", path = path.display())]
+    Log {
+        /// The file of the log.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// There is no lake.
+    #[error("{path}: no lake is kept there: `tapwire replay PATH --data DIR` and `tapwire run` write one", path = path.display())]
+    Missing {
+        /// The data directory.
+        path: PathBuf,
+    },
+    /// The query is wrong.
+    #[error("{0}")]
+    Query(String),
+}
+
+impl LakeError {
+    pub(crate) fn io(what: &'static str, path: &Path, error: &std::io::Error) -> Self {
+        Self::Io { what, path: path.to_owned(), why: error.to_string() }
+    }
+
+    pub(crate) fn parquet(path: &Path, error: &parquet::errors::ParquetError) -> Self {
+        Self::Parquet { path: path.to_owned(), why: error.to_string() }
+    }
+}

@@ -1,0 +1,189 @@
+//! Events to rows and back.
+//!
+//! A member that a column names goes into the column when its value is of the column's kind, else it stays in `extra`: so
+//! what both hold together is always the whole event.
+
+use crate::batch::{Rows, Values};
+use crate::scan::{Members, plain_text, plain_texts};
+use crate::schema::{Column, Kind, TABLES, Table};
+use serde_json::{Map, Value};
+
+/// The members that a table names, as a tree.
+#[derive(Debug, Default)]
+struct Node {
+    column: Option<(usize, Kind)>,
+    inner: Vec<(&'static str, Node)>,
+}
+
+impl Node {
+    fn of(table: &Table) -> Self {
+        let mut root = Self::default();
+        for (at, column) in table.columns.iter().enumerate() {
+            let mut node = &mut root;
+            for name in column.path.split('.') {
+                let place = node.inner.iter().position(|(known, _)| *known == name);
+                let place = place.unwrap_or_else(|| {
+                    node.inner.push((name, Self::default()));
+                    node.inner.len() - 1
+                });
+                let Some((_, next)) = node.inner.get_mut(place) else { return root };
+                node = next;
+            }
+            node.column = Some((at, column.kind));
+        }
+        root
+    }
+
+    fn find(&self, name: &str) -> Option<&Self> {
+        self.inner.iter().find(|(known, _)| *known == name).map(|(_, node)| node)
+    }
+}
+
+/// Takes events of one table apart.
+#[derive(Debug)]
+pub(crate) struct Splitter {
+    root: Node,
+    extra: Vec<u8>,
+}
+
+impl Splitter {
+    pub(crate) fn of(table: &Table) -> Self {
+        Self { root: Node::of(table), extra: Vec::new() }
+    }
+
+    /// Appends the event as a row.
+    pub(crate) fn split(&mut self, event: &str, rows: &mut Rows) {
+        self.extra.clear();
+        let Self { root, extra } = self;
+        extra.push(b'{');
+        walk(event, root, rows, extra);
+        extra.push(b'}');
+        let last = rows.columns.len().saturating_sub(1);
+        if let Some(Values::Texts(texts)) = rows.column(last) {
+            texts.push((extra.len() > 2).then_some(extra.as_slice()));
+        }
+        rows.end_row(event.len());
+    }
+}
+
+/// Takes the members of an object; what no column takes goes to `extra`. Returns whether all of them were taken.
+fn walk(object: &str, node: &Node, rows: &mut Rows, extra: &mut Vec<u8>) -> bool {
+    let begin = extra.len();
+    for (name, value) in Members::of(object).into_iter().flatten() {
+        let Some(known) = node.find(name) else {
+            keep(name, value, extra);
+            continue;
+        };
+        match known.column {
+            Some((at, kind)) => {
+                if !rows.column(at).is_some_and(|values| take(values, kind, value)) {
+                    keep(name, value, extra);
+                }
+            }
+            None if value.starts_with('{') && value != "{}" => inner(name, value, known, rows, extra),
+            None => keep(name, value, extra),
+        }
+    }
+    extra.len() == begin
+}
+
+fn inner(name: &str, value: &str, node: &Node, rows: &mut Rows, extra: &mut Vec<u8>) {
+    let before = extra.len();
+    open(name, extra);
+    extra.push(b'{');
+    if walk(value, node, rows, extra) {
+        extra.truncate(before);
+    } else {
+        extra.push(b'}');
+    }
+}
+
+fn open(name: &str, extra: &mut Vec<u8>) {
+    if extra.last() != Some(&b'{') {
+        extra.push(b',');
+    }
+    extra.push(b'"');
+    extra.extend_from_slice(name.as_bytes());
+    extra.extend_from_slice(b"\":");
+}
+
+fn keep(name: &str, value: &str, extra: &mut Vec<u8>) {
+    open(name, extra);
+    extra.extend_from_slice(value.as_bytes());
+}
+
+/// Puts the value into the column, where it is of its kind.
+fn take(values: &mut Values, kind: Kind, value: &str) -> bool {
+    match (values, kind) {
+        (Values::Ints(ints), _) => {
+            // "-0" and "01" would come back as other texts.
+            let number = value.parse::<i64>().ok().filter(|number| number.to_string() == value);
+            number.is_some_and(|number| {
+                ints.push(Some(number));
+                true
+            })
+        }
+        (Values::Bools(bools), _) => match value {
+            "true" | "false" => {
+                bools.push(Some(value == "true"));
+                true
+            }
+            _ => false,
+        },
+        (Values::Texts(texts), Kind::Json) => {
+            let nested = value.starts_with(['[', '{']);
+            if nested {
+                texts.push(Some(value.as_bytes()));
+            }
+            nested
+        }
+        (Values::Texts(texts), _) => match (plain_text(value), value.starts_with('"')) {
+            (Some(text), _) => {
+                texts.push(Some(text.as_bytes()));
+                true
+            }
+            (None, true) => serde_json::from_str::<String>(value).is_ok_and(|text| {
+                texts.push(Some(text.as_bytes()));
+                true
+            }),
+            (None, false) => false,
+        },
+        (Values::Lists(lists), _) => match plain_texts(value) {
+            Some(list) => {
+                lists.push(Some(list.iter().map(|text| text.as_bytes())));
+                true
+            }
+            None => serde_json::from_str::<Vec<String>>(value).is_ok_and(|list| {
+                lists.push(Some(list.iter().map(String::as_bytes)));
+                true
+            }),
+        },
+    }
+}
+
+/// Which table takes the event: by its class.
+pub(crate) fn table_of(event: &str) -> Option<usize> {
+    let class = Members::of(event)?.find(|(name, _)| *name == "class_uid")?.1.parse().ok()?;
+    TABLES.iter().position(|table| table.classes.contains(&class))
+}
+
+/// The event that the row is of: its columns by [`Column::path`], put into `extra`. Absent values are null.
+pub fn join(columns: &[Column], values: Vec<Value>, extra: Option<&str>) -> Value {
+    let extra = extra.and_then(|text| serde_json::from_str(text).ok());
+    let mut event = extra.unwrap_or_else(|| Value::Object(Map::new()));
+    for (column, value) in columns.iter().zip(values) {
+        if !value.is_null() {
+            put(&mut event, column.path, value);
+        }
+    }
+    event
+}
+
+fn put(event: &mut Value, path: &str, value: Value) {
+    let mut at = event;
+    for name in path.split('.') {
+        let Value::Object(members) = at else { return };
+        at = members.entry(name).or_insert_with(|| Value::Object(Map::new()));
+    }
+    *at = value;
+}

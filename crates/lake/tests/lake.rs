@@ -1,0 +1,194 @@
+//! Events go into tables and come back.
+#![cfg(feature = "lake")]
+
+use serde_json::{Value, json};
+use std::fs;
+use std::ops::ControlFlow;
+use std::path::Path;
+use tapwire_lake::{Answer, Cell, Lake, Reader};
+
+fn answer(data: &Path, query: &str) -> Vec<Vec<Cell>> {
+    let mut rows = Vec::new();
+    let reader = Reader::open(data).unwrap();
+    let mut take = |piece: Answer<'_>| {
+        if let Answer::Row(cells) = piece {
+            rows.push(cells.to_vec());
+        }
+        ControlFlow::Continue(())
+    };
+    reader.query(query, &mut take).unwrap_or_else(|error| panic!("{query}: {error}"));
+    rows
+}
+
+fn number(data: &Path, query: &str) -> i64 {
+    match answer(data, query).as_slice() {
+        [row] => match row.as_slice() {
+            [Cell::Int(number)] => *number,
+            other => panic!("{query}: {other:?}"),
+        },
+        other => panic!("{query}: {other:?}"),
+    }
+}
+
+fn refused(data: &Path, query: &str) -> String {
+    let reader = Reader::open(data).unwrap();
+    reader.query(query, &mut |_| ControlFlow::Continue(())).unwrap_err().to_string()
+}
+
+fn write(data: &Path, lines: &str) -> u64 {
+    let mut lake = Lake::open(data, 1_795_219_200_000).unwrap();
+    let taken = lake.write(lines).unwrap();
+    taken.committed + lake.commit().unwrap()
+}
+
+/// An event as sensors write it, of that time.
+fn exchange(ms: i64, status: u32) -> String {
+    json!({
+        "time": ms, "class_uid": 6003, "metadata": {"uid": format!("{ms:032x}"), "profiles": []},
+        "http_response": {"code": status}, "unmapped": {"anomalies": ["bare-lf", "an \"odd\" one"], "other": {"a": 1}},
+    })
+    .to_string()
+        + "\n"
+}
+
+/// Every event of every fixture.
+fn fixtures() -> Vec<String> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures");
+    let mut lines = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let file = entry.unwrap().path().join("expected.jsonl");
+        let text = fs::read_to_string(file).unwrap_or_default();
+        lines.extend(text.lines().filter(|line| line.contains("\"class_uid\"")).map(str::to_owned));
+    }
+    assert!(lines.len() > 1_000, "{}", lines.len());
+    lines
+}
+
+fn sorted(mut events: Vec<Value>) -> Vec<String> {
+    events.iter_mut().for_each(Value::sort_all_objects);
+    let mut lines: Vec<String> = events.iter().map(Value::to_string).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn every_event_of_every_fixture_comes_back_as_it_was() {
+    let data = tempfile::tempdir().unwrap();
+    let lines = fixtures();
+    assert_eq!(write(data.path(), &(lines.join("\n") + "\n")), lines.len() as u64);
+    let events =
+        answer(data.path(), "SELECT event FROM events").into_iter().map(|row| match row.as_slice() {
+            [Cell::Text(event)] => serde_json::from_str(event).unwrap(),
+            other => panic!("{other:?}"),
+        });
+    let before = lines.iter().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let (back, before) = (sorted(events.collect()), sorted(before));
+    for (back, before) in back.iter().zip(&before) {
+        assert_eq!(back, before);
+    }
+    assert_eq!(back.len(), before.len());
+}
+
+#[test]
+fn what_has_no_columns_is_small() {
+    let data = tempfile::tempdir().unwrap();
+    let exchanges: Vec<String> =
+        fixtures().into_iter().filter(|line| line.contains("\"class_uid\":6003")).collect();
+    write(data.path(), &(exchanges.join("\n") + "\n"));
+    let typical = number(
+        data.path(),
+        "SELECT length(extra) FROM exchanges ORDER BY 1 LIMIT 1 OFFSET (SELECT count(*) / 2 FROM exchanges)",
+    );
+    assert!(typical <= 512, "{typical} bytes of extra in the middle");
+}
+
+#[test]
+fn odd_values_stay_what_they_are() {
+    let data = tempfile::tempdir().unwrap();
+    let odd = json!({
+        "time": 5, "class_uid": 6003, "metadata": {"uid": 7, "sequence": "x", "extra": {}},
+        "http_response": {}, "http_request": null, "api": [], "duration": 1.5, "activity_id": -3,
+        "unmapped": {"anomalies": [1], "failed": "yes", "protocols": [], "data_classes": "none", "sni": "\u{e9}\n\""},
+        "more": {"time": 1},
+    });
+    assert_eq!(
+        write(
+            data.path(),
+            &format!("{odd}\nno event\n{{\"class_uid\":1,\"time\":1}}\n{{\"class_uid\":6003}}\n")
+        ),
+        1
+    );
+    let rows = answer(data.path(), "SELECT event FROM events");
+    let [Cell::Text(event)] = rows[0].as_slice() else { panic!("{rows:?}") };
+    assert_eq!(serde_json::from_str::<Value>(event).unwrap(), odd);
+}
+
+#[test]
+fn days_and_times_leave_out_files_and_no_rows() {
+    let data = tempfile::tempdir().unwrap();
+    let day = 86_400_000;
+    let lines: String =
+        (0..40).map(|hour| exchange(hour * day / 8, 200 + u32::try_from(hour).unwrap())).collect();
+    assert_eq!(write(data.path(), &lines), 40);
+    let count = |query: &str| number(data.path(), &format!("SELECT count(*) FROM exchanges {query}"));
+    assert_eq!(count(""), 40);
+    assert_eq!(count("WHERE day = '1970-01-02'"), 8);
+    assert_eq!(count("WHERE time >= '1970-01-02' AND time < '1970-01-03T12'"), 12);
+    assert_eq!(count("WHERE time > '1970-01-02T00:00:00.000Z' AND day <= '1970-01-02'"), 7);
+    assert_eq!(count("WHERE time = '1970-01-02T03:00:00.000Z'"), 1);
+    assert_eq!(count("WHERE day > '1980'"), 0);
+    // A file that cannot be wanted is not opened: the query works without it.
+    let folder = data.path().join("lake/exchanges/day=1970-01-01");
+    fs::remove_dir_all(&folder).unwrap();
+    assert_eq!(count("WHERE day >= '1970-01-02'"), 32);
+    assert!(refused(data.path(), "SELECT max(status) FROM exchanges").contains("day=1970-01-01"));
+}
+
+#[test]
+fn a_file_is_seen_when_it_is_whole() {
+    let data = tempfile::tempdir().unwrap();
+    write(data.path(), &exchange(1, 200));
+    let mut lake = Lake::open(data.path(), 0).unwrap();
+    // More than a row group, so that a part of the file is on the disk already.
+    for ms in 0..40_000 {
+        let taken = lake.write(&exchange(ms % 1_000, 200)).unwrap();
+        assert_eq!(taken.committed, 0);
+    }
+    let files = fs::read_dir(data.path().join("lake/exchanges/day=1970-01-01")).unwrap().count();
+    assert_eq!(files, 2, "the open file is beside the committed one");
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges"), 1);
+    drop(lake);
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges"), 1);
+    assert_eq!(write(data.path(), &exchange(2, 201)), 1);
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges"), 2);
+}
+
+#[test]
+fn five_minutes_of_events_are_a_file() {
+    let data = tempfile::tempdir().unwrap();
+    let mut lake = Lake::open(data.path(), 0).unwrap();
+    let minutes = (0..14).map(|minute| lake.write(&exchange(minute * 60_000, 200)).unwrap().committed);
+    assert_eq!(minutes.collect::<Vec<_>>(), [0, 0, 0, 0, 0, 6, 0, 0, 0, 0, 0, 6, 0, 0]);
+}
+
+#[test]
+fn faults_of_queries_are_told_with_their_place() {
+    let data = tempfile::tempdir().unwrap();
+    write(data.path(), &exchange(1, 200));
+    assert_eq!(
+        refused(data.path(), "SELECT status,\n  clint FROM exchanges"),
+        "no such column: clint\n      clint FROM exchanges\n      ^"
+    );
+    assert!(refused(data.path(), "SELECT * FROM exchange").contains("no such table: exchange"));
+    for writes in [
+        "CREATE TABLE a (b)",
+        "DELETE FROM exchanges",
+        "VACUUM INTO '/tmp/never'",
+        "ATTACH '/tmp/never' AS n",
+    ] {
+        assert!(!refused(data.path(), writes).is_empty(), "{writes}");
+    }
+    assert!(!Path::new("/tmp/never").exists());
+    let Err(nothing) = Reader::open(&data.path().join("none")) else { panic!("there is no lake") };
+    assert!(nothing.to_string().contains("no lake is kept there"), "{nothing}");
+}

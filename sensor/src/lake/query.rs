@@ -1,0 +1,112 @@
+//! `tapwire sql`: one query, those of standard input, or a prompt.
+
+use super::print::{Form, Printer};
+use crate::cli::{Cli, Command, SqlArgs};
+use crate::failure::{Exit, Failure};
+use crate::{paper, sense, stored};
+use clap::Parser;
+use std::ffi::OsString;
+use std::io::{BufRead, IsTerminal, Write};
+use std::path::Path;
+use tapwire_lake::{Reader, TABLES, VIEWS};
+use tapwire_store::{Directories, token_key};
+use tempfile::TempDir;
+
+pub(super) fn sql(args: &SqlArgs) -> Result<Exit, Failure> {
+    let made = if args.on.is_empty() { None } else { Some(sensed(args)?) };
+    let data = match &made {
+        Some(folder) => folder.path().to_owned(),
+        None => stored::directory(args.data.clone())?,
+    };
+    let form = Form::of(args);
+    if let Some(query) = &args.query {
+        carry_out(&data, query, form)?;
+        return Ok(Exit::Done);
+    }
+    let input = std::io::stdin();
+    if input.is_terminal() { prompt(&data, form) } else { all(&data, &std::io::read_to_string(input)?, form) }
+}
+
+/// A lake of the captures alone, in a directory that goes when the answer is there.
+fn sensed(args: &SqlArgs) -> Result<TempDir, Failure> {
+    let folder = TempDir::with_prefix("tapwire-sql-")?;
+    let key = token_key(None, None, &Directories::from_env())?;
+    let mut words: Vec<OsString> =
+        ["tapwire", "replay", "-q", "--events", "null://", "--data"].map(Into::into).into();
+    words.push(folder.path().into());
+    words.extend(["--token-key".into(), key.path.into()]);
+    words.extend(args.on.iter().map(OsString::from));
+    let Command::Replay(replay) = Cli::parse_from(words).command else {
+        return Err(Failure::new("--on: takes captures"));
+    };
+    match sense::replay(&replay)? {
+        Exit::Operator => Err(Failure::new("--on: nothing could be read")),
+        _ => Ok(folder),
+    }
+}
+
+/// One query, or what begins with `\`.
+fn carry_out(data: &Path, text: &str, form: Form) -> Result<(), Failure> {
+    let text = text.trim().trim_end_matches(';').trim();
+    if let Some(name) = text.strip_prefix("\\d") {
+        return paper::print(&described(name.trim())?, true);
+    }
+    let reader = Reader::open(data).map_err(|error| Failure::new(format!("sql: {error}")))?;
+    let mut printer = Printer::new(form);
+    reader
+        .query(text, &mut |piece| printer.take(piece))
+        .map_err(|error| Failure::new(format!("sql: {error}")))?;
+    printer.finish()
+}
+
+/// Tables and views; or the columns of one.
+fn described(name: &str) -> Result<String, Failure> {
+    let line = |name: &str, kind: &str, what: &str| format!("{name:<28} {kind:<14} {what}\n");
+    if name.is_empty() {
+        let tables = TABLES.iter().map(|table| line(table.name, "table", table.comment));
+        let views = VIEWS.iter().map(|view| line(view.name, "view", view.comment));
+        let events = line("events", "view", "Every row of every table as its OCSF event");
+        return Ok(tables.chain(views).chain([events]).collect());
+    }
+    if let Some(view) = VIEWS.iter().find(|view| view.name == name) {
+        return Ok(format!("{}\n{}\n", view.comment, view.query));
+    }
+    let table = TABLES.iter().find(|table| table.name == name).ok_or_else(|| {
+        let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+        Failure::new(format!("sql: \\d {name}: no such table; there are {}", names.join(", ")))
+    })?;
+    let columns = table.columns.iter();
+    let columns = columns.map(|column| line(column.name, column.kind.name(), column.comment));
+    let rest = [
+        line("extra", "JSON", "every member of the event that is no column"),
+        line("day", "date", "UTC day of time; the partition"),
+    ];
+    Ok(columns.chain(rest).collect())
+}
+
+/// Queries of standard input, each ended by `;`.
+fn all(data: &Path, text: &str, form: Form) -> Result<Exit, Failure> {
+    for query in text.split_inclusive(';').map(str::trim).filter(|query| !query.trim_matches(';').is_empty())
+    {
+        carry_out(data, query, form)?;
+    }
+    Ok(Exit::Done)
+}
+
+fn prompt(data: &Path, form: Form) -> Result<Exit, Failure> {
+    println!("Queries end with ;   \\d lists tables   \\d TABLE lists columns   \\q ends");
+    let mut query = String::new();
+    loop {
+        print!("{}", if query.is_empty() { "tapwire> " } else { "     ... " });
+        std::io::stdout().flush()?;
+        let mut line = String::new();
+        if std::io::stdin().lock().read_line(&mut line)? == 0 || line.trim() == "\\q" {
+            return Ok(Exit::Done);
+        }
+        query.push_str(&line);
+        let is_whole = query.trim_end().ends_with(';') || query.trim_start().starts_with('\\');
+        if is_whole && let Err(failure) = carry_out(data, &std::mem::take(&mut query), form) {
+            eprintln!("{failure}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The lake through the real binary, built with the feature `lake`: what is kept is what was told, a kill leaves whole
+//! tables, queries of the manual work.
+
+use serde_json::Value;
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+use tapwire_capture::{ByteOrder, PcapWriter, Resolution};
+use tapwire_testkit::{Conversation, Turn};
+use tapwire_tests::{Fixture, Ran, Tapwire, binary, fixtures, token_key, workspace};
+use tapwire_wire::{Endpoint, LinkType, Timestamp};
+
+/// Longer than any machine takes that still works.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+fn fixture(name: &str) -> Fixture {
+    fixtures().into_iter().find(|fixture| fixture.name == name).expect("the fixture is in the tree")
+}
+
+/// A data directory of a replay of that fixture, and the events that it told.
+fn replayed(name: &str) -> (tempfile::TempDir, Vec<Value>) {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let ran = Tapwire::replay(&fixture(name)).args(["--data".as_ref(), data.path().as_os_str()]).run().ok(name);
+    let told = ran.events();
+    (data, told)
+}
+
+fn sql(data: &Path, arguments: &[&str]) -> Ran {
+    Tapwire::new(["sql"]).args(arguments).args(["--data".as_ref(), data.as_os_str()]).run()
+}
+
+fn rows(data: &Path, query: &str) -> Vec<Value> {
+    sql(data, &["--json", query]).ok(query).events()
+}
+
+fn sorted(events: impl Iterator<Item = Value>) -> BTreeSet<String> {
+    // The number of an event is that of its output: standard output and --data are two.
+    let lines = events.map(|mut event| {
+        if let Some(metadata) = event["metadata"].as_object_mut() {
+            metadata.remove("sequence");
+        }
+        event.sort_all_objects();
+        event.to_string()
+    });
+    lines.collect()
+}
+
+#[test]
+fn the_lake_holds_the_events_that_were_told() {
+    for name in ["credentials-in-url", "websocket", "grpc"] {
+        let (data, told) = replayed(name);
+        let kept = rows(data.path(), "SELECT event FROM events");
+        assert_eq!(kept.len(), told.len(), "{name}");
+        let kept = kept.iter().map(|row| {
+            serde_json::from_str(row["event"].as_str().expect("a text")).expect("an event")
+        });
+        assert_eq!(sorted(kept), sorted(told.into_iter()), "{name}");
+    }
+}
+
+#[test]
+fn captures_answer_without_keeping_anything() {
+    let path = fixture("basic-rest").path();
+    let query = "SELECT count(*) AS n FROM exchanges WHERE status IS NOT NULL";
+    let short = Tapwire::new(["-r".as_ref(), path.as_os_str(), "sql".as_ref(), query.as_ref()]).args(["--csv"]).run();
+    let short = String::from_utf8(short.ok("-r").stdout).expect("UTF-8");
+    let mut lines = short.lines();
+    assert_eq!(lines.next(), Some("n"), "{short}");
+    assert!(lines.next().expect("a row").parse::<u32>().expect("a number") > 0);
+}
+
+#[test]
+fn answers_are_tables_json_and_csv() {
+    let (data, _) = replayed("basic-rest");
+    let query = "SELECT 1 AS one, 'a,\"b\"' AS text, NULL AS nothing";
+    let text = |arguments: &[&str]| {
+        String::from_utf8(sql(data.path(), arguments).ok("sql").stdout).expect("UTF-8")
+    };
+    assert_eq!(text(&[query]), "one  text   nothing\n---  -----  -------\n1    a,\"b\"\n");
+    assert_eq!(text(&["--csv", query]), "one,text,nothing\n1,\"a,\"\"b\"\"\",\n");
+    assert_eq!(text(&["--json", query]), "{\"one\":1,\"text\":\"a,\\\"b\\\"\",\"nothing\":null}\n");
+    assert!(text(&["\\d"]).contains("exchanges"));
+    assert!(text(&["\\d exchanges"]).contains("principal_by"));
+    let wrong = sql(data.path(), &["SELECT stat FROM exchanges"]);
+    assert_eq!(wrong.code, Some(2));
+    assert_eq!(
+        wrong.stderr,
+        "tapwire: sql: no such column: stat\n    SELECT stat FROM exchanges\n           ^\n"
+    );
+}
+
+#[test]
+fn recipes_of_the_manual_run() {
+    let (data, _) = replayed("demo");
+    let page = fs::read_to_string(workspace().join("docs/lake.md")).expect("the page");
+    let recipes: Vec<&str> =
+        page.split("```sql\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+    assert!(recipes.len() >= 6, "{}", recipes.len());
+    for recipe in recipes {
+        // The demo has something to say to each of them.
+        assert!(!rows(data.path(), recipe).is_empty(), "{recipe}");
+    }
+}
+
+/// A capture of minutes of calls, as bytes.
+fn minutes(count: u16) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut out =
+        PcapWriter::new(&mut bytes, ByteOrder::Little, Resolution::Nanoseconds, LinkType::ETHERNET).expect("a header");
+    for minute in 0..count {
+        let turn = Turn {
+            request: b"GET /orders/1 HTTP/1.1\r\nHost: shop.example\r\n\r\n".to_vec(),
+            response: b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec(),
+        };
+        let mut talk = Conversation::new(vec![turn], u64::from(minute));
+        talk.client = Endpoint::v4([10, 0, 2, 1], 10_000 + minute);
+        talk.start = Timestamp::from_parts(1_700_000_000 + 60 * i64::from(minute), 0);
+        talk.play().packets.iter().for_each(|packet| out.write(&packet.packet()).expect("memory"));
+    }
+    drop(out);
+    bytes
+}
+
+#[test]
+fn a_kill_leaves_whole_tables() {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let _key = token_key(data.path());
+    let mut child = Command::new(binary())
+        .args(["replay", "-", "-q", "--events", "null://", "--data"])
+        .arg(data.path())
+        .env("HOME", data.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("tapwire can be started");
+    let mut input = child.stdin.take().expect("a pipe");
+    let writer = std::thread::spawn(move || {
+        // More than the queues between threads hold, so that files are cut while it goes on; then nothing more, and no end.
+        let _killed = input.write_all(&minutes(20_000));
+        input
+    });
+    let began = Instant::now();
+    let count = || {
+        let room = data.path().join("lake/exchanges/_delta_log/00000000000000000001.json");
+        if !room.exists() {
+            return 0;
+        }
+        rows(data.path(), "SELECT count(*) AS n FROM exchanges")[0]["n"].as_u64().expect("a number")
+    };
+    while count() == 0 {
+        assert!(began.elapsed() < PATIENCE, "nothing was committed");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    child.kill().expect("it can be killed");
+    child.wait().expect("it is waited for");
+    drop(writer.join().expect("the writer ends"));
+    let known = count();
+    assert!(known > 0);
+    let events = rows(data.path(), "SELECT event FROM events WHERE table_name = 'exchanges'");
+    assert_eq!(events.len() as u64, known);
+    // The next run goes on in the same tables.
+    let path = fixture("basic-rest").path();
+    let again = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]);
+    let _ran = again.args([data.path(), &path]).run().ok("the next run");
+    assert!(count() > known);
+}
