@@ -23,7 +23,8 @@ fn fixture(name: &str) -> Fixture {
 /// A data directory of a replay of that fixture, and the events that it told.
 fn replayed(name: &str) -> (tempfile::TempDir, Vec<Value>) {
     let data = tempfile::tempdir().expect("a temporary folder");
-    let ran = Tapwire::replay(&fixture(name)).args(["--data".as_ref(), data.path().as_os_str()]).run().ok(name);
+    let ran =
+        Tapwire::replay(&fixture(name)).args(["--data".as_ref(), data.path().as_os_str()]).run().ok(name);
     let told = ran.events();
     (data, told)
 }
@@ -54,9 +55,9 @@ fn the_lake_holds_the_events_that_were_told() {
         let (data, told) = replayed(name);
         let kept = rows(data.path(), "SELECT event FROM events");
         assert_eq!(kept.len(), told.len(), "{name}");
-        let kept = kept.iter().map(|row| {
-            serde_json::from_str(row["event"].as_str().expect("a text")).expect("an event")
-        });
+        let kept = kept
+            .iter()
+            .map(|row| serde_json::from_str(row["event"].as_str().expect("a text")).expect("an event"));
         assert_eq!(sorted(kept), sorted(told.into_iter()), "{name}");
     }
 }
@@ -65,7 +66,8 @@ fn the_lake_holds_the_events_that_were_told() {
 fn captures_answer_without_keeping_anything() {
     let path = fixture("basic-rest").path();
     let query = "SELECT count(*) AS n FROM exchanges WHERE status IS NOT NULL";
-    let short = Tapwire::new(["-r".as_ref(), path.as_os_str(), "sql".as_ref(), query.as_ref()]).args(["--csv"]).run();
+    let short =
+        Tapwire::new(["-r".as_ref(), path.as_os_str(), "sql".as_ref(), query.as_ref()]).args(["--csv"]).run();
     let short = String::from_utf8(short.ok("-r").stdout).expect("UTF-8");
     let mut lines = short.lines();
     assert_eq!(lines.next(), Some("n"), "{short}");
@@ -76,9 +78,8 @@ fn captures_answer_without_keeping_anything() {
 fn answers_are_tables_json_and_csv() {
     let (data, _) = replayed("basic-rest");
     let query = "SELECT 1 AS one, 'a,\"b\"' AS text, NULL AS nothing";
-    let text = |arguments: &[&str]| {
-        String::from_utf8(sql(data.path(), arguments).ok("sql").stdout).expect("UTF-8")
-    };
+    let text =
+        |arguments: &[&str]| String::from_utf8(sql(data.path(), arguments).ok("sql").stdout).expect("UTF-8");
     assert_eq!(text(&[query]), "one  text   nothing\n---  -----  -------\n1    a,\"b\"\n");
     assert_eq!(text(&["--csv", query]), "one,text,nothing\n1,\"a,\"\"b\"\"\",\n");
     assert_eq!(text(&["--json", query]), "{\"one\":1,\"text\":\"a,\\\"b\\\"\",\"nothing\":null}\n");
@@ -111,8 +112,8 @@ fn recipes_of_the_manual_run() {
 /// A capture of minutes of calls, as bytes.
 fn minutes(count: u16) -> Vec<u8> {
     let mut bytes = Vec::new();
-    let mut out =
-        PcapWriter::new(&mut bytes, ByteOrder::Little, Resolution::Nanoseconds, LinkType::ETHERNET).expect("a header");
+    let mut out = PcapWriter::new(&mut bytes, ByteOrder::Little, Resolution::Nanoseconds, LinkType::ETHERNET)
+        .expect("a header");
     for minute in 0..count {
         let turn = Turn {
             request: b"GET /orders/1 HTTP/1.1\r\nHost: shop.example\r\n\r\n".to_vec(),

@@ -19,6 +19,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     committed += lake.commit()?;
     let seconds = began.elapsed().as_secs_f64();
     println!("{committed} events of {} bytes each on average", events.len() / events.lines().count().max(1));
-    println!("{:.0} a second, {seconds:.1} s in all; events were written again and again, so that sizes say nothing", f64::from(u32::try_from(committed)?) / seconds);
+    println!(
+        "{:.0} a second, {seconds:.1} s in all; events were written again and again, so that sizes say nothing",
+        f64::from(u32::try_from(committed)?) / seconds
+    );
     Ok(())
 }
