@@ -46,6 +46,9 @@ pub enum StoreError {
         /// The format that is understood.
         known: u32,
     },
+    /// A second writer in this process.
+    #[error("{0}: is written by another output")]
+    Twice(String),
     /// A checkpoint's name that could leave its directory.
     #[error("`{0}` cannot name a checkpoint: a-z, 0-9 and `-` can")]
     Name(String),

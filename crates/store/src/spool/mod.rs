@@ -19,11 +19,11 @@ use crate::{StoreError, files};
 use mark::Mark;
 use record::{HEADER, Header, LONGEST};
 use segment::{SUFFIX, Segment, first_lines};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 pub(crate) const ROOM: &str = "spool";
 
@@ -111,11 +111,26 @@ pub struct Spools {
     directory: PathBuf,
     // Closing the last one releases the directory.
     lock: Arc<File>,
+    /// Names of those that are open: a second writer would overwrite what the first one keeps.
+    open: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// The name of an open spool; it is free again when this is gone.
+#[derive(Debug)]
+struct Taken {
+    name: String,
+    open: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.name);
+    }
 }
 
 impl Spools {
     pub(crate) fn new(directory: &Path, lock: Arc<File>) -> Self {
-        Self { directory: directory.join(ROOM), lock }
+        Self { directory: directory.join(ROOM), lock, open: Arc::default() }
     }
 
     /// The spool `name` (a–z, 0–9, `-`), which takes at most `cap` bytes of disk.
@@ -127,10 +142,16 @@ impl Spools {
         if !plain || name.is_empty() {
             return Err(StoreError::Name(name.to_owned()));
         }
+        if !self.open.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned()) {
+            return Err(StoreError::Twice(name.to_owned()));
+        }
+        let taken = Taken { name: name.to_owned(), open: Arc::clone(&self.open) };
         let directory = self.directory.join(name);
         files::private_directory(&directory)?;
         let opened = Spool::open(directory.clone(), cap, Some(Arc::clone(&self.lock)));
-        opened.map_err(|e| StoreError::io("open the spool", &directory, &e))
+        let mut spool = opened.map_err(|e| StoreError::io("open the spool", &directory, &e))?;
+        spool.taken = Some(taken);
+        Ok(spool)
     }
 
     /// Names of the spools that exist, whoever they were for.
@@ -168,6 +189,7 @@ pub struct Spool {
     damage: Vec<Damage>,
     dirty: bool,
     _lock: Option<Arc<File>>,
+    taken: Option<Taken>,
 }
 
 impl Spool {
@@ -189,6 +211,7 @@ impl Spool {
             damage: Vec::new(),
             dirty: false,
             _lock: lock,
+            taken: None,
         };
         for (first, path) in found {
             spool.take_up(first, path)?;
@@ -214,12 +237,19 @@ impl Spool {
         Ok(())
     }
 
-    /// Cuts off what a kill left of the last append, and goes on in a new segment.
+    /// Cuts off what a kill left of the last append, and goes on in a new segment. A record whose header is sound was
+    /// written whole, for the header comes last: if its lines are not, that is damage, which is found when it is read.
     fn repair_end(&mut self) -> io::Result<()> {
+        let room = self.has_room_aside();
         if let Some(last) = self.segments.back_mut() {
             let whole = last.end_of_records()?;
             if whole < last.length {
                 let torn = last.length - whole;
+                let aside = files::beside(&last.path, ".damaged");
+                if room && !aside.exists() && last.has_something_at(whole)? {
+                    // A copy is for a look only.
+                    let _copied = fs::copy(&last.path, aside);
+                }
                 last.file.set_len(whole)?;
                 last.length = whole;
                 last.count(self.cursor)?;
@@ -491,13 +521,17 @@ impl Spool {
         last.and_then(|segment| segment.file.try_clone().ok())
     }
 
-    /// Keeps a copy of a damaged segment, which is read on and removed in its time.
-    fn set_aside(&mut self, path: &Path, events: u64, bytes: u64) {
-        let aside = files::beside(path, ".damaged");
+    fn has_room_aside(&self) -> bool {
         let kept = fs::read_dir(&self.directory).map_or(0, |entries| {
             entries.flatten().filter(|e| e.file_name().to_string_lossy().ends_with(".damaged")).count()
         });
-        let linked = kept < MOST_ASIDE && (aside.exists() || fs::hard_link(path, &aside).is_ok());
+        kept < MOST_ASIDE
+    }
+
+    /// Keeps a copy of a damaged segment, which is read on and removed in its time.
+    fn set_aside(&mut self, path: &Path, events: u64, bytes: u64) {
+        let aside = files::beside(path, ".damaged");
+        let linked = self.has_room_aside() && (aside.exists() || fs::hard_link(path, &aside).is_ok());
         let path = if linked { aside } else { path.to_owned() };
         self.damage.push(Damage { path, events, bytes });
     }

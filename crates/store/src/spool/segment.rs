@@ -56,8 +56,11 @@ impl Segment {
         self.unread = Default::default();
         let (mut at, mut end) = (0, self.first);
         while let Some((place, header)) = self.next_header(at)? {
-            holes.bytes += place - at;
-            holes.events += header.offset.saturating_sub(end);
+            // What stood before the first event to be read was delivered.
+            if header.offset > from {
+                holes.bytes += place - at;
+                holes.events += header.offset.saturating_sub(end.max(from));
+            }
             end = header.end().max(end);
             at = place + header.size();
             let bytes = self.bytes_behind(place, &header, from)?;
@@ -67,15 +70,22 @@ impl Segment {
         Ok(holes)
     }
 
-    /// Where its records end: behind the last whole one.
+    /// Whether bytes stand where a header would: a torn write has none there.
+    pub(super) fn has_something_at(&self, at: u64) -> io::Result<bool> {
+        let mut bytes = [0; HEADER];
+        let there = usize::try_from(self.length.saturating_sub(at)).unwrap_or(HEADER).min(HEADER);
+        let bytes = bytes.get_mut(..there).unwrap_or_default();
+        self.file.read_exact_at(bytes, at)?;
+        Ok(bytes.iter().any(|byte| *byte != 0))
+    }
+
+    /// Where its records end: behind the last header.
     pub(super) fn end_of_records(&self) -> io::Result<u64> {
         let mut at = 0;
         let mut whole = 0;
         while let Some((place, header)) = self.next_header(at)? {
             at = place + header.size();
-            if at <= self.length && self.lines(place, &header)?.is_some() {
-                whole = at;
-            }
+            whole = at;
         }
         Ok(whole)
     }

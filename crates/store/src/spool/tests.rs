@@ -184,6 +184,57 @@ fn a_damaged_segment_is_kept_aside_and_its_loss_counted() {
     );
 }
 
+/// Ten records of ten events, of which the first `taken` were delivered.
+fn ten_by_ten(directory: &Path, taken: u64) -> PathBuf {
+    let mut spool = open(directory, MIB);
+    for n in 0..10 {
+        append(&mut spool, 0, n * 10..(n + 1) * 10);
+    }
+    spool.acknowledge(taken).unwrap();
+    spool.segments[0].path.clone()
+}
+
+fn flip(file: &Path, at: usize) {
+    let mut bytes = fs::read(file).unwrap();
+    bytes[at] ^= 1;
+    fs::write(file, &bytes).unwrap();
+}
+
+#[test]
+fn a_damaged_last_record_is_loss_and_no_torn_write() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = ten_by_ten(dir.path(), 0);
+    let length = fs::metadata(&file).unwrap().len();
+    flip(&file, usize::try_from(length).unwrap() - 5);
+    let mut spool = open(dir.path(), MIB);
+    assert_eq!(spool.unread().events, 100, "what it holds is known");
+    assert_eq!(rest(&mut spool), (0..90).collect::<Vec<_>>());
+    let damage = spool.take_damage();
+    assert_eq!(damage.iter().map(|damage| damage.events).sum::<u64>(), 10, "{damage:?}");
+    assert!(damage.iter().any(|damage| damage.path.to_string_lossy().ends_with(".damaged")));
+}
+
+#[test]
+fn damage_to_what_was_delivered_is_no_loss() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = ten_by_ten(dir.path(), 50);
+    let record = usize::try_from(fs::metadata(&file).unwrap().len()).unwrap() / 10;
+    flip(&file, 2 * record + 9);
+    let mut spool = open(dir.path(), MIB);
+    assert_eq!(rest(&mut spool), (50..100).collect::<Vec<_>>());
+    assert_eq!(spool.take_damage(), []);
+}
+
+#[test]
+fn a_spool_has_one_writer() {
+    let dir = tempfile::tempdir().unwrap();
+    let spools = Store::open(dir.path()).unwrap().spools();
+    let first = spools.open("siem", MIB).unwrap();
+    assert!(matches!(spools.clone().open("siem", MIB), Err(StoreError::Twice(_))));
+    drop(first);
+    assert!(spools.open("siem", MIB).is_ok());
+}
+
 #[test]
 fn beyond_the_cap_the_oldest_of_the_lowest_rank_go_first_and_are_counted() {
     let dir = tempfile::tempdir().unwrap();
