@@ -31,8 +31,10 @@ impl Writer<'_> {
     /// Writes a finding with its exchange, without a line end.
     pub(crate) fn finding(self, finding: &Finding, view: &View<'_>, out: &mut Vec<u8>) {
         let info = DETECTORS.iter().find(|info| info.name == finding.detector);
-        let title = info.map_or(finding.detector, |info| info.title);
-        header(self.version, finding.detector, title, grade(finding.severity), out);
+        let title = info.map_or(finding.found_by(), |info| info.title);
+        // A SIEM knows what was found by the event class: each rule is one.
+        let id = finding.rule.as_deref().map_or(finding.detector, |rule| &rule.id);
+        header(self.version, id, title, grade(finding.severity), out);
         self.common(finding.time, finding.uid, out);
         let reason = self.pen.prose(&finding.reason);
         text("msg", reason.bytes(), out);

@@ -19,6 +19,7 @@
 //! that a card is at hand (PCI DSS 3.3.1): verification codes, PINs and magnetic stripes leave in no form and in no mode. Where
 //! one stood there is `dropped:`.
 
+mod card;
 mod facts;
 mod headers;
 mod names;
@@ -278,7 +279,7 @@ impl Redactor {
     ) -> Redacted<'s> {
         let listed = self.is_clear(name);
         self.fill(value, scratch, |this, text, out| {
-            if listed { out.extend_from_slice(text) } else { this.write_header(policy, text, out) }
+            if listed { this.write_what_may_be_kept(text, out) } else { this.write_header(policy, text, out) }
         })
     }
 

@@ -1,6 +1,6 @@
 //! What leaves in no form and in no mode: verification codes, PINs and magnetic stripes of cards (PCI DSS 3.3.1).
 
-use super::{Redacted, Redactor};
+use super::{Redacted, Redactor, card};
 
 /// Stands where something was left out.
 const DROPPED: &[u8] = b"dropped:";
@@ -20,8 +20,16 @@ impl Redactor {
         out.extend_from_slice(DROPPED);
     }
 
-    /// A text as it is but for values that must not be kept: told by the name before `=`, by the segment before, or by their form.
+    /// A text as it is but for values that must not be kept, told by the name before them or by their form, and for what
+    /// no number of a card may show.
     pub(super) fn write_what_may_be_kept(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        let mut kept = Vec::with_capacity(text.len());
+        self.write_pieces(text, &mut kept);
+        card::truncate(&kept, out);
+    }
+
+    /// Words between delimiters: `name=value`, `/name/value`, `"name": "value"`.
+    fn write_pieces(&mut self, text: &[u8], out: &mut Vec<u8>) {
         let mut before: &[u8] = b"";
         for piece in text.split_inclusive(|byte| is_delimiter(*byte)) {
             let (word, end) = match piece.split_last() {
@@ -30,12 +38,37 @@ impl Redactor {
             };
             if !word.is_empty() && (self.is_never_kept(before) || is_track(word)) {
                 Self::drop_value(out);
-            } else {
+            } else if !self.write_escaped(word, out) {
                 out.extend_from_slice(word);
             }
             out.extend(end);
-            before = if matches!(end, Some(b'=' | b'/')) { word } else { b"" };
+            before = match end {
+                Some(b'=' | b'/' | b':') if !word.is_empty() => word,
+                // Behind the quote that ends a name, and around the colon behind it.
+                Some(b'"' | b'\'' | b'\\') if !word.is_empty() && !self.is_never_kept(before) => word,
+                Some(b'"' | b'\'' | b'\\' | b':' | b' ' | b'=') if word.is_empty() => before,
+                _ => b"",
+            };
         }
+    }
+
+    /// A word that holds delimiters under percent signs, decoded, if something in it must not be kept.
+    fn write_escaped(&mut self, word: &[u8], out: &mut Vec<u8>) -> bool {
+        if !word.contains(&b'%') {
+            return false;
+        }
+        let decoded = self.decode(word);
+        let mut kept = Vec::new();
+        // Each decoding takes bytes away, so that this ends.
+        if decoded.len() < word.len() {
+            self.write_pieces(&decoded.clone(), &mut kept);
+        }
+        let spoilt = !kept.is_empty() && kept != decoded;
+        self.decoded = decoded;
+        if spoilt {
+            out.extend_from_slice(&kept);
+        }
+        spoilt
     }
 
     /// Whether the value behind that name must not be kept.
@@ -45,7 +78,10 @@ impl Redactor {
 }
 
 const fn is_delimiter(byte: u8) -> bool {
-    matches!(byte, b'/' | b'?' | b'&' | b';' | b'#' | b'=' | b',' | b' ')
+    matches!(
+        byte,
+        b'/' | b'?' | b'&' | b';' | b'#' | b'=' | b',' | b' ' | b':' | b'"' | b'\'' | b'\\' | b'{' | b'}'
+    )
 }
 
 /// `%B…^NAME^…?` or `;…=…?`, the tracks of ISO/IEC 7813, as a client may send them percent-encoded or not.

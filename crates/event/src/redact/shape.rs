@@ -1,5 +1,7 @@
 //! What text looks like: which shapes may leave in clear and which may hide a secret or a person.
 
+use super::card;
+
 /// Longest run of letters and digits mixed that is taken for an identifier people chose, not for a secret.
 const LONGEST_MIXED: usize = 15;
 /// Longest such runs may be together.
@@ -27,6 +29,7 @@ fn is_open_at_length(text: &[u8]) -> bool {
         && !text.contains(&b'@')
         && !is_phone(text)
         && !is_card(text)
+        && !card::is_in(text)
         && !is_social_security(text)
         && (is_uuid(text) || (runs(text).all(is_open_run) && !is_in_groups(text)))
 }
@@ -165,6 +168,7 @@ mod tests {
             "alice@example.com",
             "4111111111111111",
             "4111-1111-1111-1111",
+            "4111-1111-1111-1111x",
             "+49 30 1234567",
             "123-45-6789",
             "eyJhbGciOiJIUzI1NiJ9",

@@ -112,7 +112,7 @@ impl Redactor {
     }
 
     /// Percent-decodes into the buffer kept for it, which the caller gives back.
-    fn decode(&mut self, text: &[u8]) -> Vec<u8> {
+    pub(super) fn decode(&mut self, text: &[u8]) -> Vec<u8> {
         let mut decoded = std::mem::take(&mut self.decoded);
         decoded.clear();
         let mut rest = text;
