@@ -94,8 +94,8 @@ pub struct Http {
     pub client_key: Option<PathBuf>,
     /// Tries of one request, the first included.
     pub tries: u32,
-    /// Wait before the second try in milliseconds; five times as long before each further one. A `Retry-After`
-    /// of the collector takes its place.
+    /// Wait before the second try in milliseconds; five times as long before each further one, and longer
+    /// where the collector says so (`Retry-After`).
     pub backoff_ms: u64,
     /// Longest wait between tries in milliseconds, also where the collector asks for more.
     pub backoff_max_ms: u64,

@@ -18,6 +18,10 @@ use crate::{DropReason, Http, Pressure, SinkError};
 const HOLD: Duration = Duration::from_secs(1);
 /// Most bytes that do so.
 const MOST_UNCONFIRMED: u64 = 16 << 20;
+/// Shortest wait before a further try, whatever receiver and configuration ask for.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+/// Events in a row that a receiver refuses before it is taken for one that refuses everything.
+const MOST_SUSPECTS: usize = 8;
 /// How often the spool is written through to the disk.
 const SYNC_EVERY: Duration = Duration::from_secs(1);
 
@@ -45,6 +49,11 @@ impl Miss {
             Miss::NoTrust { .. } | Miss::TooLong { .. } => true,
             Miss::Status { status, .. } => *status < 500 && !matches!(status, 408 | 429),
         }
+    }
+
+    /// Something in the request may be what the receiver does not want: others may pass.
+    const fn is_about_content(&self) -> bool {
+        matches!(self, Miss::Status { status: 400 | 406 | 409 | 410 | 422, .. })
     }
 
     /// A smaller request may pass.
@@ -131,10 +140,20 @@ fn reason(miss: &Miss) -> DropReason {
 enum Ended {
     Answered(Taken),
     /// It is to be sent in parts.
-    TooLarge,
+    InParts,
+    /// One event that the receiver does not want, as long as it takes others.
+    Refused(Miss, u32),
     GivenUp(Miss, u32),
     /// Nobody waits for it any more.
     Stopped,
+}
+
+/// Five times as long at each try, or longer where the receiver asks for it.
+fn pause(http: &Http, tries: u32, asked: Option<Duration>) -> Duration {
+    let growth = 5u64.saturating_pow(tries.saturating_sub(1));
+    let own = Duration::from_millis(http.backoff_ms.saturating_mul(growth));
+    let longest = Duration::from_millis(http.backoff_max_ms);
+    own.max(asked.unwrap_or_default()).min(longest).max(LEAST_PAUSE)
 }
 
 /// Sends what its queue gives, in order, one request at a time.
@@ -149,6 +168,10 @@ pub(crate) struct Courier {
     /// A connection broke: what rested on it goes first on the next one.
     resend: bool,
     synced: Instant,
+    /// Events that were refused, in their order: given up once the receiver takes one behind them.
+    suspects: VecDeque<(Load, Miss, u32)>,
+    /// When they were last tried.
+    considered: Instant,
 }
 
 impl Drop for Courier {
@@ -161,8 +184,19 @@ impl Drop for Courier {
 impl Courier {
     pub(crate) fn new(carrier: Carrier, http: Http, queue: Arc<Queue>, pressure: Pressure) -> Self {
         let patient = pressure == Pressure::Shed && queue.is_kept();
-        let (unconfirmed, synced) = (VecDeque::new(), Instant::now());
-        Self { carrier, http, queue, patient, pressure, unconfirmed, resend: false, synced }
+        let (unconfirmed, now) = (VecDeque::new(), Instant::now());
+        Self {
+            carrier,
+            http,
+            queue,
+            patient,
+            pressure,
+            unconfirmed,
+            resend: false,
+            synced: now,
+            suspects: VecDeque::new(),
+            considered: now,
+        }
     }
 
     pub(crate) async fn run(mut self) {
@@ -170,7 +204,7 @@ impl Courier {
             match tokio::time::timeout(SYNC_EVERY, self.queue.next_load()).await {
                 Ok(Some(load)) => self.carry(load).await,
                 Ok(None) => break,
-                Err(_idle) => {}
+                Err(_idle) => self.reconsider().await,
             }
             self.confirm().await;
             self.sync().await;
@@ -184,13 +218,20 @@ impl Courier {
         while let Some(part) = parts.pop_front() {
             match self.persist(&part).await {
                 Ended::Answered(taken) => {
+                    self.condemn();
                     let Some(again) = self.settle(part, taken, rounds) else { continue };
                     rounds += 1;
                     self.queue.count_retry();
                     tokio::time::sleep(self.pause(rounds, None)).await;
                     parts.push_front(again);
                 }
-                Ended::TooLarge => {
+                Ended::Refused(miss, tries) => {
+                    self.suspects.push_back((part, miss, tries));
+                    if self.suspects.len() >= MOST_SUSPECTS {
+                        self.suspect_no_more(&mut parts).await;
+                    }
+                }
+                Ended::InParts => {
                     let (first, second) = part.halves();
                     parts.push_front(second);
                     parts.push_front(first);
@@ -198,6 +239,37 @@ impl Courier {
                 Ended::GivenUp(miss, tries) => self.give_up(&part, miss, tries),
                 Ended::Stopped => return,
             }
+        }
+    }
+
+    /// The receiver takes others: what it refused before them it will never take.
+    fn condemn(&mut self) {
+        for (part, miss, tries) in std::mem::take(&mut self.suspects) {
+            self.queue.refused(part.amount, part.until(), self.carrier.explain(miss, tries));
+        }
+    }
+
+    /// The receiver refuses everything: that is no event's fault, and all of them wait.
+    async fn suspect_no_more(&mut self, parts: &mut VecDeque<Load>) {
+        if let Some((_, miss, tries)) = self.suspects.back() {
+            self.queue.delayed(self.carrier.explain(miss.clone(), *tries));
+        }
+        while let Some((part, ..)) = self.suspects.pop_back() {
+            parts.push_front(part);
+        }
+        tokio::time::sleep(self.pause(u32::MAX, None)).await;
+    }
+
+    /// Nothing came that would show whether the receiver takes others: what it refused is tried again.
+    async fn reconsider(&mut self) {
+        let longest = self.pause(u32::MAX, None);
+        if self.suspects.is_empty() || self.considered.elapsed() < longest {
+            return;
+        }
+        self.considered = Instant::now();
+        let again: Vec<Load> = self.suspects.drain(..).map(|(part, ..)| part).collect();
+        for part in again {
+            self.carry(part).await;
         }
     }
 
@@ -240,7 +312,7 @@ impl Courier {
     }
 
     async fn persist(&mut self, part: &Load) -> Ended {
-        let mut tries = 1;
+        let (mut tries, mut refused) = (1, 0);
         loop {
             if self.queue.has_ended() {
                 return Ended::Stopped;
@@ -251,7 +323,12 @@ impl Courier {
             };
             if miss.is_too_large() {
                 let one = part.amount.events <= 1;
-                return if one { Ended::GivenUp(miss, tries) } else { Ended::TooLarge };
+                return if one { Ended::GivenUp(miss, tries) } else { Ended::InParts };
+            }
+            refused = if miss.is_about_content() { refused + 1 } else { 0 };
+            if self.patient && refused >= self.http.tries {
+                let one = part.amount.events <= 1;
+                return if one { Ended::Refused(miss, tries) } else { Ended::InParts };
             }
             if miss.is_final() || tries >= self.http.tries {
                 if !self.patient {
@@ -334,15 +411,12 @@ impl Courier {
         self.drop_unconfirmed();
     }
 
-    /// Five times as long at each try, or what the receiver asks for.
     fn pause(&self, tries: u32, miss: Option<&Miss>) -> Duration {
-        let growth = 5u64.saturating_pow(tries.saturating_sub(1));
-        let own = Duration::from_millis(self.http.backoff_ms.saturating_mul(growth));
         let asked = match miss {
             Some(Miss::Status { retry_after, .. }) => *retry_after,
             _ => None,
         };
-        asked.unwrap_or(own).min(Duration::from_millis(self.http.backoff_max_ms))
+        pause(&self.http, tries, asked)
     }
 
     async fn sync(&mut self) {
@@ -354,5 +428,22 @@ impl Courier {
             // A disk that fails shows at the next write.
             let _synced = tokio::task::spawn_blocking(move || file.sync_data()).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_answer_makes_a_loop_without_a_pause() {
+        let http = Http { backoff_ms: 200, backoff_max_ms: 5000, ..Http::default() };
+        let ms = Duration::from_millis;
+        assert_eq!(pause(&http, 1, Some(ms(0))), ms(200), "0 does not shorten it");
+        assert_eq!(pause(&http, 2, Some(ms(3000))), ms(3000));
+        assert_eq!(pause(&http, 2, None), ms(1000));
+        assert_eq!(pause(&http, u32::MAX, Some(ms(86_400_000))), ms(5000));
+        let none = Http { backoff_ms: 0, backoff_max_ms: 0, ..Http::default() };
+        assert_eq!(pause(&none, 9, None), LEAST_PAUSE);
     }
 }

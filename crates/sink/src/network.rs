@@ -64,11 +64,11 @@ pub(crate) struct NetworkSink {
 }
 
 impl NetworkSink {
-    /// A sink for what `carrier` reaches. `shown` is the destination without credentials; `most` bounds the events of one
-    /// request where the receiver wants few.
-    pub(crate) fn open(shown: String, most: u32, carrier: Carrier, context: &Context) -> Opened {
+    /// A sink for what `carrier` reaches. `shown` is the destination without credentials, `place` what tells it from others;
+    /// `most` bounds the events of one request where the receiver wants few.
+    pub(crate) fn open(shown: String, place: &str, most: u32, carrier: Carrier, context: &Context) -> Opened {
         let http = &context.config.http;
-        let spool = context.spool(&shown)?;
+        let spool = context.spool(&shown, place)?;
         let queue = Queue::new(shown, limits(&context.config, most), context.pressure, spool);
         let queue = Arc::new(queue);
         let courier = Courier::new(carrier, http.clone(), Arc::clone(&queue), context.pressure);
@@ -99,10 +99,12 @@ fn limits(config: &Config, most: u32) -> Limits {
 }
 
 impl Context {
-    /// The spool of a destination, where there is a directory for one.
-    fn spool(&self, shown: &str) -> Result<Option<Spool>, SinkError> {
-        let Some(spools) = &self.spools else { return Ok(None) };
-        let name = self.name.clone().unwrap_or_else(|| spool_name(shown));
+    /// The spool of a destination, where there is a directory for one and it is to have one.
+    fn spool(&self, shown: &str, place: &str) -> Result<Option<Spool>, SinkError> {
+        let Some(spools) = self.spools.as_ref().filter(|_| self.config.spool.bytes > 0) else {
+            return Ok(None);
+        };
+        let name = self.name.clone().unwrap_or_else(|| spool_name(shown, place));
         let opened = spools.open(&name, self.config.spool.bytes);
         let failed = |e: tapwire_store::StoreError| SinkError::BadDestination {
             destination: shown.to_owned(),
@@ -113,9 +115,9 @@ impl Context {
 }
 
 /// A directory's name for a destination: what people recognise of it, and a hash that tells destinations apart.
-fn spool_name(shown: &str) -> String {
+fn spool_name(shown: &str, place: &str) -> String {
     let fnv = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
-    let hash = shown.bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
+    let hash = place.bytes().fold(0xcbf2_9ce4_8422_2325, fnv);
     let letter = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
     let readable: String = shown.chars().take(60).map(letter).collect();
     format!("{}-{hash:016x}", readable.trim_matches('-'))
@@ -167,9 +169,12 @@ mod tests {
 
     #[test]
     fn spools_have_names_that_people_recognise() {
-        let name = spool_name("https://Collector.example:9000/in");
+        let named = |place: &str| spool_name(place.split('?').next().unwrap(), place);
+        let name = named("https://Collector.example:9000/in");
         assert!(name.starts_with("https---collector-example-9000-in-"), "{name}");
-        assert_ne!(name, spool_name("https://collector-example:9000/in"));
+        assert_ne!(name, named("https://collector-example:9000/in"));
+        let keyed = named("https://Collector.example:9000/in?key=s3cret");
+        assert!(keyed != name && !keyed.contains("s3cret"), "{keyed}");
         assert!(name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'));
     }
 }

@@ -13,9 +13,32 @@ pub struct SinkInfo {
     pub summary: &'static str,
     /// A destination as typed.
     pub example: &'static str,
+    /// Names of the formats that its receivers understand; none: any.
+    pub formats: &'static [&'static str],
+    /// Whether it is meant to be called for incidents, unless other classes of events are asked for.
+    pub incidents: bool,
+    /// One text for each place, however its address is spelled; it may hold credentials.
+    pub place: fn(&str) -> Result<String, SinkError>,
     /// Opens a destination of this scheme.
     pub open: fn(&str, &Context) -> Opened,
 }
+
+/// What most kinds have in common.
+const USUAL: SinkInfo = SinkInfo {
+    scheme: "",
+    name: "",
+    summary: "",
+    example: "",
+    formats: &[],
+    incidents: false,
+    place: |as_given| Ok(as_given.to_owned()),
+    open: NullSink::open,
+};
+
+/// Receivers whose fields are those of OCSF.
+const OCSF: &[&str] = &["ocsf"];
+/// Receivers that take one JSON object.
+const JSON: &[&str] = &["ocsf", "eve"];
 
 /// A sink that is ready to write, or why there is none.
 pub type Opened = Result<Box<dyn Sink>, SinkError>;
@@ -28,6 +51,7 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "standard output, one event a line",
         example: "-",
         open: StreamSink::open,
+        ..USUAL
     },
     SinkInfo {
         scheme: "file",
@@ -35,6 +59,7 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "a file; replaced by replay, continued and rotated by size by run",
         example: "events.ndjson",
         open: FileSink::open,
+        ..USUAL
     },
     SinkInfo {
         scheme: "http",
@@ -42,6 +67,8 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "HTTP collector: batched, gzip, bearer token",
         example: "http://127.0.0.1:9000/events",
         open: http::open_ndjson,
+        place: http::place,
+        ..USUAL
     },
     SinkInfo {
         scheme: "https",
@@ -49,6 +76,8 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "the same over TLS, with own authorities and client certificates",
         example: "https://collector.example/events",
         open: http::open_ndjson,
+        place: http::place,
+        ..USUAL
     },
     SinkInfo {
         scheme: "hec+https",
@@ -56,6 +85,9 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "Splunk HTTP Event Collector",
         example: "hec+https://splunk.example:8088",
         open: http::open_hec,
+        formats: OCSF,
+        place: http::place,
+        ..USUAL
     },
     SinkInfo {
         scheme: "hec+http",
@@ -63,6 +95,9 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "the same without TLS, for this machine",
         example: "hec+http://127.0.0.1:8088",
         open: http::open_hec,
+        formats: OCSF,
+        place: http::place,
+        ..USUAL
     },
     SinkInfo {
         scheme: "elastic+https",
@@ -70,6 +105,9 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "Elasticsearch or OpenSearch, by _bulk",
         example: "elastic+https://elastic.example:9200/tapwire-events",
         open: http::open_elastic,
+        formats: OCSF,
+        place: http::place,
+        ..USUAL
     },
     SinkInfo {
         scheme: "elastic+http",
@@ -77,6 +115,9 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "the same without TLS, for this machine",
         example: "elastic+http://127.0.0.1:9200/tapwire-events",
         open: http::open_elastic,
+        formats: OCSF,
+        place: http::place,
+        ..USUAL
     },
     SinkInfo {
         scheme: "webhook+https",
@@ -84,6 +125,9 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "one signed request an event, for SOAR",
         example: "webhook+https://soar.example/hooks/tapwire",
         open: http::open_webhook,
+        formats: JSON,
+        incidents: true,
+        place: http::place,
     },
     SinkInfo {
         scheme: "webhook+http",
@@ -91,6 +135,9 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "the same without TLS, for this machine",
         example: "webhook+http://127.0.0.1:8080/hooks/tapwire",
         open: http::open_webhook,
+        formats: JSON,
+        incidents: true,
+        place: http::place,
     },
     SinkInfo {
         scheme: "syslog",
@@ -98,6 +145,8 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "syslog over TCP, RFC 5424 with octet counting",
         example: "syslog://127.0.0.1:514",
         open: syslog::open_tcp,
+        place: syslog::place,
+        ..USUAL
     },
     SinkInfo {
         scheme: "syslog+tls",
@@ -105,6 +154,8 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "the same over TLS, RFC 5425",
         example: "syslog+tls://syslog.example:6514",
         open: syslog::open_tls,
+        place: syslog::place_tls,
+        ..USUAL
     },
     SinkInfo {
         scheme: "syslog+udp",
@@ -112,6 +163,8 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "syslog over UDP, RFC 5426: what is lost on the way is not known",
         example: "syslog+udp://127.0.0.1:514",
         open: syslog::open_udp,
+        place: syslog::place,
+        ..USUAL
     },
     SinkInfo {
         scheme: "null",
@@ -119,6 +172,7 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "nowhere: events are counted, not rendered; to measure what sensing costs",
         example: "null://",
         open: NullSink::open,
+        ..USUAL
     },
 ];
 
@@ -130,12 +184,21 @@ pub fn open(destination: &str, context: &Context) -> Opened {
     (find(destination)?.open)(destination, context)
 }
 
-/// Whether some output takes `destination`; nothing is opened. For checking a configuration.
+/// Which output takes `destination`; nothing is opened. For checking a configuration.
 ///
 /// # Errors
-/// The unknown scheme, with those that are known.
+/// The unknown scheme, with those that are known, or what is wrong with the address.
 pub fn check(destination: &str) -> Result<&'static SinkInfo, SinkError> {
-    find(destination)
+    let info = find(destination)?;
+    (info.place)(destination).map(|_| info)
+}
+
+/// One text for each place that events can go to, to find what is named twice. It may hold credentials.
+///
+/// # Errors
+/// As for [`check`].
+pub fn place(destination: &str) -> Result<String, SinkError> {
+    (find(destination)?.place)(destination)
 }
 
 fn find(destination: &str) -> Result<&'static SinkInfo, SinkError> {
@@ -211,6 +274,28 @@ mod tests {
         assert_eq!(distance("kitten", "sitting"), 3);
         assert_eq!(distance("", "abc"), 3);
         assert_eq!(distance("abc", "abc"), 0);
+    }
+
+    #[test]
+    fn no_output_shows_credentials_or_takes_a_port_that_is_none() {
+        for scheme in SINKS.iter().map(|s| s.scheme).filter(|s| !matches!(*s, "-" | "file" | "null")) {
+            let text = check(&format!("{scheme}://u:p4ss@127.0.0.1:9/x?k=p4ss")).unwrap_err().to_string();
+            assert!(!text.contains("p4ss") && text.contains("no credentials in the URL"), "{text}");
+            for port in ["70000", "x", ""] {
+                let text = check(&format!("{scheme}://127.0.0.1:{port}")).unwrap_err().to_string();
+                assert!(text.contains("its port is no number from 0 to 65535"), "{scheme}:{port}: {text}");
+                assert!(text.starts_with(&format!("output {scheme}://127.0.0.1")), "{text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_place_has_one_text_and_another_query_is_another_place() {
+        let same = |a: &str, b: &str| place(a).unwrap() == place(b).unwrap();
+        assert!(same("http://h/in", "HTTP://h:80/in"));
+        assert!(same("syslog://h", "syslog://h:514"));
+        assert!(!same("http://h/in?a=1", "http://h/in?a=2"));
+        assert!(!same("hec+http://h/in", "http://h/in"));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 #![allow(missing_docs, reason = "a test binary")]
 
+#[allow(dead_code, reason = "other tests need more of it")]
 mod peer;
 
 use std::sync::Arc;
@@ -121,18 +122,6 @@ fn a_request_is_sent_again_after_trouble_that_may_pass() {
         assert_eq!((report.counts.delivered.events, report.counts.retries), (3, 1), "{trouble:?}");
         assert_eq!(peer.requests().last().unwrap().text(), (0..3).map(event).collect::<String>());
     }
-}
-
-#[test]
-fn retry_after_takes_the_place_of_our_own_wait() {
-    let peer = Peer::start([Reply::Answer(429, "Retry-After: 0\r\n")]);
-    let mut context = context(Pressure::Block, Http::default());
-    // Our own wait would outlast any test run.
-    context.config.http.backoff_ms = 86_400_000;
-    context.config.http.backoff_max_ms = 86_400_000;
-    let mut sink = open(&peer.url(), &context).unwrap();
-    send(&mut sink, &batch(0..3));
-    assert_eq!(sink.finish().counts.delivered.events, 3);
 }
 
 #[test]
@@ -412,4 +401,34 @@ fn tls_to_a_plain_port_is_explained() {
     send(&mut sink, &batch(0..1));
     let text = sink.finish().error.unwrap().to_string();
     assert!(text.ends_with("does not speak TLS there (1 try): is it an http:// address?"), "{text}");
+}
+
+#[test]
+fn elastic_has_taken_only_what_its_own_whole_answer_says() {
+    let url = |peer: &Peer| format!("elastic+http://{}/idx?pipeline=own", peer.address);
+    let fine = Reply::Body("{\"errors\":false,\"items\":[]}");
+    // A page of a proxy, an object that is no answer to _bulk, and one that breaks off.
+    for wrong in [
+        Reply::Body("<html>Log in</html>"),
+        Reply::Body("{}"),
+        Reply::BodyBrokenOff("{\"errors\":true,\"items\":[{\"create\":{\"status\":400}},"),
+    ] {
+        let peer = Peer::start([wrong, fine]);
+        let mut sink = sink(&url(&peer), Pressure::Block, Http::default());
+        send(&mut sink, &batch(0..3));
+        let report = sink.finish();
+        assert_conserved(&report);
+        assert_eq!((report.counts.delivered.events, report.error), (3, None), "{wrong:?}");
+        let requests = peer.requests();
+        assert_eq!(requests.len(), 2, "{wrong:?}: sent again");
+        let target = "/idx/_bulk?filter_path=errors,items.*.status&pipeline=own ";
+        assert!(requests[0].head.contains(target), "{}", requests[0].head);
+    }
+    let peer = Peer::start([Reply::Body("<html>Log in</html>"); 3]);
+    let mut sink = sink(&url(&peer), Pressure::Block, Http::default());
+    send(&mut sink, &batch(0..3));
+    let report = sink.finish();
+    assert_eq!(report.counts.delivered.events, 0);
+    let text = report.error.unwrap().to_string();
+    assert!(text.contains("answered 200 with a body of another kind (3 tries)"), "{text}");
 }

@@ -216,3 +216,75 @@ fn delivered_all(sink: &mut Box<dyn Sink>) {
     let counts = sink.report().counts;
     delivered(&**sink, counts.accepted.events + counts.resumed.events);
 }
+
+#[test]
+fn an_event_that_is_refused_costs_itself_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let peer = Peer::start([Reply::Poison("\"n\":5}")]);
+    let mut sink = tap(&peer.url(), dir.path());
+    send(&mut sink, 0..20);
+    delivered(&*sink, 19);
+    let report = sink.finish();
+    assert_conserved(&report);
+    assert_eq!(report.counts.dropped(DropReason::Refused).events, 1);
+    let mut got: Vec<u32> =
+        peer.requests().iter().filter(|r| r.answered == 200).flat_map(|r| lines(&r.text())).collect();
+    got.sort_unstable();
+    assert_eq!(got, (0..20).filter(|n| *n != 5).collect::<Vec<_>>());
+    assert_eq!(tap(&peer.url(), dir.path()).finish().counts.resumed.events, 0, "the offset went on");
+}
+
+#[test]
+fn a_receiver_that_refuses_everything_loses_nothing() {
+    let dir = tempfile::tempdir().unwrap();
+    let refusing = Peer::start([Reply::Poison("\"n\"")]);
+    let mut first = tap(&refusing.url(), dir.path());
+    send(&mut first, 0..20);
+    while !matches!(first.poll_notice(), Some(Notice::Delayed(_))) {
+        thread::sleep(Duration::from_millis(5));
+    }
+    let report = first.finish();
+    assert_conserved(&report);
+    assert_eq!((report.counts.kept.events, report.counts.dropped_total().events), (20, 0));
+    let peer = Peer::start([]);
+    let mut second = tap(&peer.url(), dir.path());
+    delivered_all(&mut second);
+    assert_eq!(peer.text(), events(0..20));
+}
+
+#[test]
+fn without_room_for_a_spool_there_is_none_and_what_finds_no_room_is_said() {
+    let dir = tempfile::tempdir().unwrap();
+    let peer = Peer::start([]);
+    let http = Http { batch_ms: 0, ..Http::default() };
+    let mut none = sink(&peer.url(), dir.path(), Pressure::Block, http.clone(), 0);
+    send(&mut none, 0..5);
+    let report = none.finish();
+    assert_eq!((report.counts.delivered.events, report.error), (5, None));
+    // Smaller than a single record.
+    let mut tiny = sink(&peer.url(), dir.path(), Pressure::Block, http, 10);
+    send(&mut tiny, 0..5);
+    let report = tiny.finish();
+    assert_conserved(&report);
+    assert_eq!(report.counts.dropped(DropReason::SpoolFull).events, 5);
+    let text = report.error.unwrap().to_string();
+    assert!(text.contains("has reached its 10 bytes"), "{text}");
+}
+
+#[test]
+fn two_destinations_never_share_a_spool() {
+    let dir = tempfile::tempdir().unwrap();
+    let (first, second) = (Peer::start([]), format!("http://{}/in", nobody()));
+    let mut context = Context::new(Pressure::Shed);
+    context.config.http = Http { batch_ms: 0, backoff_max_ms: 20, finish_ms: 200, ..Http::default() };
+    context.spools = Some(Store::open(dir.path()).unwrap().spools());
+    let mut one = open(&format!("{}?a=1", first.url()), &context).unwrap();
+    let mut other = open(&format!("{}?a=2", first.url()), &context).unwrap();
+    send(&mut one, 0..5);
+    send(&mut other, 5..10);
+    assert_eq!(one.finish().counts.delivered.events + other.finish().counts.delivered.events, 10);
+    context.name = Some("same".into());
+    let _open = open(&second, &context).unwrap();
+    let text = open(&second, &context).map(|_| ()).unwrap_err().to_string();
+    assert!(text.contains("same: is written by another output"), "{text}");
+}

@@ -21,6 +21,8 @@ pub(crate) struct Dialect {
     pub(super) encode: fn(&Load, &mut Vec<u8>),
     /// What became of the events, by status and body; `None`: nothing of the request was taken.
     pub(super) judge: fn(&Load, u16, &[u8]) -> Option<Taken>,
+    /// Whether the body of a 2xx is this kind of receiver's; nothing counts as taken by another.
+    pub(super) understands: fn(&[u8]) -> bool,
 }
 
 /// Lines as they are.
@@ -32,6 +34,7 @@ pub(super) const NDJSON: Dialect = Dialect {
     place: |_as_given| Ok(()),
     encode: |load, out| load.lines().for_each(|line| out.extend_from_slice(line)),
     judge: |_all, status, _said| by_status(status),
+    understands: |_any| true,
 };
 
 /// Everything was taken, or nothing.

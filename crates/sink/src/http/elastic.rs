@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 const INDEX: &str = "/tapwire-events";
 
 /// Only what is needed of the answer: it has an item for each event.
-const ANSWER: &str = "_bulk?filter_path=errors,items.*.status";
+const ANSWER: &str = "filter_path=errors,items.*.status";
 
 pub(super) const BULK: Dialect = Dialect {
     content_type: "application/x-ndjson",
@@ -21,11 +21,18 @@ pub(super) const BULK: Dialect = Dialect {
     place,
     encode,
     judge,
+    understands,
 };
+
+/// What stands before the receiver may answer 200 with a page of its own.
+fn understands(said: &[u8]) -> bool {
+    let said: Option<serde_json::Value> = serde_json::from_slice(said).ok();
+    said.is_some_and(|said| said.get("errors").is_some_and(serde_json::Value::is_boolean))
+}
 
 fn place(target: &mut Target) -> Result<(), SinkError> {
     target.default_path(INDEX)?;
-    target.below(ANSWER)
+    target.below("_bulk", ANSWER)
 }
 
 /// `create` with an id of the event's own: what is sent twice is stored once.

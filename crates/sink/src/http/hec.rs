@@ -17,6 +17,7 @@ pub(super) const HEC: Dialect = Dialect {
     place,
     encode,
     judge,
+    understands: |_any| true,
 };
 
 fn place(target: &mut Target) -> Result<(), SinkError> {

@@ -7,7 +7,7 @@ mod dialect;
 mod elastic;
 mod hec;
 mod post;
-mod target;
+pub(crate) mod target;
 pub(crate) mod tls;
 mod webhook;
 
@@ -39,6 +39,11 @@ pub(crate) fn open_webhook(destination: &str, context: &Context) -> Opened {
     open(destination, &webhook::WEBHOOK, context)
 }
 
+/// One text for each address.
+pub(crate) fn place(destination: &str) -> Result<String, SinkError> {
+    Ok(Target::parse(destination)?.place())
+}
+
 fn open(destination: &str, dialect: &'static Dialect, context: &Context) -> Opened {
     let http = &context.config.http;
     let mut target = Target::parse(destination)?;
@@ -52,8 +57,9 @@ fn open(destination: &str, dialect: &'static Dialect, context: &Context) -> Open
     }
     let tls = if target.secure { Some(tls::client(http)?) } else { None };
     let shown = target.shown.clone();
+    let place = Target::parse(destination)?.place();
     let post = Post::new(target, dialect, token, tls, http.clone())?;
-    NetworkSink::open(shown, dialect.most_events, Carrier::Http(Box::new(post)), context)
+    NetworkSink::open(shown, &place, dialect.most_events, Carrier::Http(Box::new(post)), context)
 }
 
 /// The token, from the first of: the option, the file, the environment.

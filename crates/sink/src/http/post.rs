@@ -25,6 +25,8 @@ const USER_AGENT: &str = concat!("tapwire/", env!("CARGO_PKG_VERSION"));
 
 /// An answer is read to its end to use the connection again, but not beyond this.
 const ANSWER_MAX: usize = 1 << 20;
+/// Nor beyond this for each event, where it has an item for each.
+const ANSWER_MAX_EVENT: usize = 64;
 
 /// Sends requests and understands answers.
 pub(crate) struct Post {
@@ -83,17 +85,28 @@ impl Post {
         if let Some(mut kept) = self.idle.take()
             && kept.ready().await.is_ok()
         {
-            match self.exchange(kept, &body, signature.as_deref()).await {
+            match self.exchange(kept, &body, load, signature.as_deref()).await {
                 Err(Miss::Closed) => {}
                 answered => return self.judge(load, answered?),
             }
         }
         let fresh = self.connector.connect().await?;
-        let answer = self.exchange(fresh, &body, signature.as_deref()).await?;
+        let answer = self.exchange(fresh, &body, load, signature.as_deref()).await?;
         self.judge(load, answer)
     }
 
     fn judge(&self, load: &Load, answer: Answer) -> Result<Taken, Miss> {
+        let is_success = (200..300).contains(&answer.status);
+        if is_success && !(self.dialect.understands)(&answer.body) {
+            return Err(if answer.whole {
+                Miss::NoAnswer {
+                    cause: format!("answered {} with a body of another kind", answer.status),
+                    hint: ": is it really what the address says?",
+                }
+            } else {
+                Miss::Closed
+            });
+        }
         match (self.dialect.judge)(load, answer.status, &answer.body) {
             Some(taken) => Ok(taken),
             None => Err(Miss::Status { status: answer.status, retry_after: answer.retry_after }),
@@ -104,6 +117,7 @@ impl Post {
         &mut self,
         mut connection: SendRequest<Body>,
         body: &Bytes,
+        load: &Load,
         signature: Option<&str>,
     ) -> Result<Answer, Miss> {
         let mut request = Request::new(Body::new(body.clone()));
@@ -116,8 +130,9 @@ impl Post {
         let step = async {
             let answer = connection.send_request(request).await.map_err(|e| broken(&e))?;
             let (status, retry_after) = (answer.status().as_u16(), retry_after(answer.headers()));
-            let (body, whole) = read(answer).await;
-            Ok((Answer { status, retry_after, body }, whole))
+            let events = usize::try_from(load.amount.events).unwrap_or_default();
+            let (body, whole) = read(answer, events.saturating_mul(ANSWER_MAX_EVENT)).await;
+            Ok((Answer { status, retry_after, body, whole }, whole))
         };
         let (answer, reusable) = within(Duration::from_millis(self.http.timeout_ms), step).await?;
         self.idle = reusable.then_some(connection);
@@ -130,6 +145,8 @@ struct Answer {
     status: u16,
     retry_after: Option<Duration>,
     body: Vec<u8>,
+    /// Whether the body came to its end.
+    whole: bool,
 }
 
 fn headers(
@@ -174,13 +191,13 @@ fn retry_after(headers: &HeaderMap) -> Option<Duration> {
 }
 
 /// The answer's body, and whether it came to its end, so that the connection can be used again.
-async fn read(answer: Response<Incoming>) -> (Vec<u8>, bool) {
+async fn read(answer: Response<Incoming>, more: usize) -> (Vec<u8>, bool) {
     let mut body = answer.into_body();
     let mut read = Vec::new();
     while let Some(frame) = body.frame().await {
         let Ok(frame) = frame else { return (read, false) };
         read.extend_from_slice(frame.data_ref().map_or(&[], |data| data.as_ref()));
-        if read.len() > ANSWER_MAX {
+        if read.len() > ANSWER_MAX.saturating_add(more) {
             return (read, false);
         }
     }

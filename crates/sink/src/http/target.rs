@@ -30,11 +30,12 @@ impl Target {
         let spoken =
             if spoken.is_empty() { String::new() } else { format!("{}+", spoken.to_ascii_lowercase()) };
         let bad = |reason: &str| SinkError::BadDestination {
-            destination: shown_before_parsing(destination),
+            destination: format!("{spoken}{}", shown_before_parsing(destination)),
             reason: reason.into(),
         };
-        let uri: Uri =
-            destination.parse().map_err(|_| bad("is no URL, like http://127.0.0.1:9000/events"))?;
+        let uri: Uri = destination.parse().map_err(|_| {
+            bad(reason_of(destination).unwrap_or("is no URL, like http://127.0.0.1:9000/events"))
+        })?;
         let authority = uri.authority().ok_or_else(|| bad("has no host"))?;
         if authority.as_str().contains('@') {
             return Err(bad("no credentials in the URL: give a bearer token with sink.http.token_file"));
@@ -45,10 +46,7 @@ impl Target {
         if host.is_empty() {
             return Err(bad("has no host"));
         }
-        let port = match authority.as_str().strip_prefix(host) {
-            None | Some("") => default,
-            Some(_) => uri.port_u16().ok_or_else(|| bad("its port is no number from 0 to 65535"))?,
-        };
+        let port = port(&uri, default).ok_or_else(|| bad(NO_PORT))?;
         let field = if port == default { host.to_owned() } else { format!("{host}:{port}") };
         let path = uri.path_and_query().map_or("/", |p| p.as_str());
         Ok(Self {
@@ -68,12 +66,31 @@ impl Target {
         if self.path.path() == "/" { self.go_to(path) } else { Ok(()) }
     }
 
-    /// Goes on below the address's path.
-    pub(super) fn below(&mut self, name: &str) -> Result<(), SinkError> {
-        self.go_to(&format!("{}/{name}", self.path.path().trim_end_matches('/')))
+    /// Goes on below the address's path, with a query before the address's own.
+    pub(super) fn below(&mut self, name: &str, query: &str) -> Result<(), SinkError> {
+        let path = format!("{}/{name}", self.path.path().trim_end_matches('/'));
+        match self.path.query() {
+            None => self.set(&format!("{path}?{query}")),
+            Some(own) => self.set(&format!("{path}?{query}&{own}")),
+        }
     }
 
     fn go_to(&mut self, path: &str) -> Result<(), SinkError> {
+        match self.path.query() {
+            None => self.set(path),
+            Some(query) => self.set(&format!("{path}?{query}")),
+        }
+    }
+
+    /// Which place it is, for the program: with the query.
+    pub(crate) fn place(&self) -> String {
+        match self.path.query() {
+            None => self.shown.clone(),
+            Some(query) => format!("{}?{query}", self.shown),
+        }
+    }
+
+    fn set(&mut self, path: &str) -> Result<(), SinkError> {
         self.path = path.parse().map_err(|_| SinkError::BadDestination {
             destination: self.shown.clone(),
             reason: "has no usable path".into(),
@@ -83,11 +100,32 @@ impl Target {
 }
 
 /// What can be shown of text that is perhaps no URL: nothing after `?`, nothing before `@`.
-fn shown_before_parsing(destination: &str) -> String {
+pub(crate) fn shown_before_parsing(destination: &str) -> String {
     let text = destination.split(['?', '#']).next().unwrap_or_default();
     let (scheme, rest) = text.split_once("://").unwrap_or(("", text));
     let rest = rest.rsplit('@').next().unwrap_or_default();
     format!("{scheme}://{rest}").chars().filter(|c| !c.is_control()).take(200).collect()
+}
+
+pub(crate) const NO_PORT: &str = "its port is no number from 0 to 65535";
+
+/// The port of an address; `None` where what stands there is none.
+pub(crate) fn port(uri: &Uri, default: u16) -> Option<u16> {
+    let authority = uri.authority()?;
+    match authority.as_str().strip_prefix(authority.host()) {
+        None | Some("") => Some(default),
+        Some(_) => uri.port_u16(),
+    }
+}
+
+/// Why text is no URL, where that can be told: a port that is no number keeps the parser from saying which part it is.
+pub(crate) fn reason_of(destination: &str) -> Option<&'static str> {
+    let text = destination.split(['?', '#']).next().unwrap_or_default();
+    let (_, rest) = text.split_once("://")?;
+    let authority = rest.split('/').next().unwrap_or_default();
+    let (host, port) = authority.rsplit_once(':')?;
+    let is_address = host.is_empty() || (host.contains(':') && !host.ends_with(']'));
+    (!is_address && !host.contains('@') && port.parse::<u16>().is_err()).then_some(NO_PORT)
 }
 
 #[cfg(test)]

@@ -16,6 +16,7 @@ pub(super) const WEBHOOK: Dialect = Dialect {
     place: |_as_given| Ok(()),
     encode,
     judge: |_one, status, _said| by_status(status),
+    understands: |_any| true,
 };
 
 fn encode(load: &Load, out: &mut Vec<u8>) {

@@ -100,7 +100,7 @@ impl Queue {
             state.drop_for(DropReason::QueueFull, amount, Some(error));
             return Ok(());
         }
-        state.keep(batch, &self.limits);
+        state.keep(batch, &self.shown, &self.limits);
         state.settle_spool(&self.shown, self.limits.spool_bytes);
         drop(state);
         self.work.notify_one();

@@ -21,7 +21,7 @@ impl State {
     }
 
     /// Puts a batch where it waits, as far as there is room.
-    pub(super) fn keep(&mut self, batch: &Batch, limits: &Limits) {
+    pub(super) fn keep(&mut self, batch: &Batch, shown: &str, limits: &Limits) {
         if self.spool.is_none() {
             self.count_in(Tally::of(batch.events(), batch.bytes().len()));
             self.waiting.extend(split(batch, 0, limits));
@@ -39,7 +39,9 @@ impl State {
             match spool.append(rank, events.into(), lines) {
                 Ok(Appended::Kept) => self.count_in(amount),
                 Ok(Appended::NoRoom) => {
-                    self.drop_for(DropReason::SpoolFull, amount, None);
+                    let error =
+                        SinkError::SpoolFull { destination: shown.to_owned(), bytes: limits.spool_bytes };
+                    self.drop_for(DropReason::SpoolFull, amount, Some(error));
                     self.skip(amount);
                 }
                 Err(error) => {
@@ -116,7 +118,12 @@ impl State {
 
     fn tell(&mut self, damage: Damage) {
         let Damage { path, events, bytes } = damage;
-        self.notices.push_back(Notice::Told(SinkError::SpoolDamaged { path, events, bytes }));
+        let told = SinkError::SpoolDamaged { path, events, bytes };
+        if events > 0 {
+            // Behind a file nobody asks for notices any more when it is delivered.
+            self.error = Some(told.clone());
+        }
+        self.notices.push_back(Notice::Told(told));
     }
 
     /// The receiver has everything before that offset.

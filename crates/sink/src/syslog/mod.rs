@@ -14,7 +14,7 @@ use tokio::net::UdpSocket;
 
 use crate::courier::{Carrier, Miss, Taken};
 use crate::http::connection::{Connector, Stream, within};
-use crate::http::tls;
+use crate::http::{target, tls};
 use crate::network::NetworkSink;
 use crate::queue::Load;
 use crate::{Context, Opened, SinkError};
@@ -22,6 +22,11 @@ use message::Header;
 
 /// Over UDP a load is one datagram an event: few, so that a failure repeats little.
 const MOST_DATAGRAMS: u32 = 100;
+
+/// RFC 5426 section 3.3, RFC 6587 section 3.
+const PORT: u16 = 514;
+/// RFC 5425 section 4.1.
+const PORT_TLS: u16 = 6514;
 
 /// Speaks syslog with one receiver.
 pub(crate) struct Wire {
@@ -62,7 +67,7 @@ enum Kind {
 
 fn open(destination: &str, kind: Kind, context: &Context) -> Opened {
     let (http, syslog) = (&context.config.http, &context.config.syslog);
-    let port = if kind == Kind::Tls { 6514 } else { 514 };
+    let port = if kind == Kind::Tls { PORT_TLS } else { PORT };
     let (shown, host, port) = address(destination, port)?;
     let timeout = Duration::from_millis(http.timeout_ms);
     let transport = match kind {
@@ -78,21 +83,34 @@ fn open(destination: &str, kind: Kind, context: &Context) -> Opened {
     let most = if kind == Kind::Udp { MOST_DATAGRAMS } else { u32::MAX };
     let wire =
         Wire { shown: shown.clone(), header, transport, timeout, scratch: Vec::new(), frames: Vec::new() };
-    NetworkSink::open(shown, most, Carrier::Syslog(Box::new(wire)), context)
+    let place = shown.clone();
+    NetworkSink::open(shown, &place, most, Carrier::Syslog(Box::new(wire)), context)
+}
+
+/// One text for each address.
+pub(crate) fn place(destination: &str) -> Result<String, SinkError> {
+    Ok(address(destination, PORT)?.0)
+}
+
+/// The same over TLS.
+pub(crate) fn place_tls(destination: &str) -> Result<String, SinkError> {
+    Ok(address(destination, PORT_TLS)?.0)
 }
 
 /// The address for people, its host, and its port.
 pub(crate) fn address(destination: &str, default: u16) -> Result<(String, String, u16), SinkError> {
     let bad = |reason: &str| SinkError::BadDestination {
-        destination: destination.split(['?', '@']).next().unwrap_or_default().to_owned(),
+        destination: target::shown_before_parsing(destination),
         reason: reason.to_owned(),
     };
-    let uri: Uri = destination.parse().map_err(|_| bad("is no URL, like syslog://127.0.0.1:514"))?;
+    let uri: Uri = destination.parse().map_err(|_| {
+        bad(target::reason_of(destination).unwrap_or("is no URL, like syslog://127.0.0.1:514"))
+    })?;
     let host = uri.host().filter(|host| !host.is_empty()).ok_or_else(|| bad("has no host"))?;
     if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(bad("no credentials in the URL"));
     }
-    let port = uri.port_u16().unwrap_or(default);
+    let port = target::port(&uri, default).ok_or_else(|| bad(target::NO_PORT))?;
     let scheme = uri.scheme_str().unwrap_or_default();
     let plain = host.trim_start_matches('[').trim_end_matches(']').to_owned();
     Ok((format!("{scheme}://{host}:{port}"), plain, port))
@@ -128,8 +146,8 @@ impl Wire {
                 };
                 let frames = self.frames.as_slice();
                 let written = match &mut stream {
-                    Stream::Plain(stream) => within(self.timeout, write(stream, frames)).await,
-                    Stream::Tls(stream) => within(self.timeout, write(stream, frames)).await,
+                    Stream::Plain(stream) => write(stream, frames, self.timeout).await,
+                    Stream::Tls(stream) => write(stream, frames, self.timeout).await,
                 };
                 written?;
                 *open = Some(stream);
@@ -206,13 +224,27 @@ async fn datagrams(
     Ok(())
 }
 
-async fn write(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), frames: &[u8]) -> Result<(), Miss> {
+/// Writes to the end as long as the receiver goes on reading, however slowly: only one that takes nothing for the whole of
+/// `limit` is given up, or a slow one would get the same bytes again and again.
+async fn write(
+    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+    frames: &[u8],
+    limit: Duration,
+) -> Result<(), Miss> {
     // What a receiver that has ended would not read need not be written.
     if !stands(stream).await {
         return Err(Miss::Closed);
     }
-    stream.write_all(frames).await.map_err(|_| Miss::Closed)?;
-    stream.flush().await.map_err(|_| Miss::Closed)
+    let mut rest = frames;
+    while !rest.is_empty() {
+        let step = async { stream.write(rest).await.map_err(|_| Miss::Closed) };
+        let taken = within(limit, step).await?;
+        if taken == 0 {
+            return Err(Miss::Closed);
+        }
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    within(limit, async { stream.flush().await.map_err(|_| Miss::Closed) }).await
 }
 
 /// A receiver says nothing until it ends.
@@ -232,4 +264,32 @@ async fn drained(stream: &mut (impl AsyncRead + AsyncWrite + Unpin), limit: Dura
         Ok::<_, io::Error>(())
     };
     matches!(tokio::time::timeout(limit, step).await, Ok(Ok(())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_receiver_that_reads_slowly_gets_everything_once() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let frames = vec![b'x'; 4000];
+        let got = runtime.block_on(async {
+            let (mut ours, mut theirs) = tokio::io::duplex(1000);
+            let reader = tokio::spawn(async move {
+                let mut got = Vec::new();
+                let mut window = [0; 100];
+                while let Ok(read @ 1..) = theirs.read(&mut window).await {
+                    got.extend_from_slice(window.get(..read).unwrap());
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+                got
+            });
+            // The whole takes longer than this; no single step does.
+            write(&mut ours, &frames, Duration::from_millis(1500)).await.unwrap();
+            drop(ours);
+            reader.await.unwrap()
+        });
+        assert_eq!(got, frames);
+    }
 }

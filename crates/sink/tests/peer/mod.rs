@@ -22,6 +22,12 @@ pub(crate) enum Reply {
     CloseUnanswered,
     /// Answers 200 after `Peer::release`.
     Wait,
+    /// Answers 200 with this body.
+    Body(&'static str),
+    /// The same, and closes before the end that it named.
+    BodyBrokenOff(&'static str),
+    /// Answers 400 as long as a request holds this text, and stays first in the script for ever.
+    Poison(&'static str),
 }
 
 #[derive(Clone, Debug)]
@@ -127,10 +133,18 @@ fn serve(peer: &Shared, stream: impl Read + Write) {
     while answer(peer, &mut stream).is_some() {}
 }
 
+fn next_reply(peer: &Shared) -> Reply {
+    let mut script = peer.script.lock().unwrap();
+    match script.front() {
+        Some(Reply::Poison(text)) => Reply::Poison(text),
+        _ => script.pop_front().unwrap_or(Reply::Answer(200, "")),
+    }
+}
+
 /// `None` when the connection is over.
 fn answer(peer: &Shared, stream: &mut BufReader<impl Read + Write>) -> Option<()> {
     let head = read_head(stream)?;
-    let reply = peer.script.lock().unwrap().pop_front().unwrap_or(Reply::Answer(200, ""));
+    let mut reply = next_reply(peer);
     let mut request = Request { head, body: Vec::new(), answered: 0 };
     let length: usize = request.field("content-length")?.parse().ok()?;
     if matches!(reply, Reply::CloseInBody) {
@@ -139,6 +153,10 @@ fn answer(peer: &Shared, stream: &mut BufReader<impl Read + Write>) -> Option<()
     }
     request.body = vec![0; length];
     stream.read_exact(&mut request.body).ok()?;
+    if let Reply::Poison(text) = reply {
+        let spoilt = request.text().contains(text);
+        reply = Reply::Answer(if spoilt { 400 } else { 200 }, "");
+    }
     request.answered = match reply {
         Reply::Answer(status, _) => status,
         Reply::CloseUnanswered => 0,
@@ -155,10 +173,16 @@ fn answer(peer: &Shared, stream: &mut BufReader<impl Read + Write>) -> Option<()
         }
         _ => (200, ""),
     };
-    let text = format!("HTTP/1.1 {status} Scripted\r\n{fields}Content-Length: 2\r\n\r\nok");
+    let (body, missing) = match reply {
+        Reply::Body(body) => (body, 0),
+        Reply::BodyBrokenOff(body) => (body, 1000),
+        _ => ("ok", 0),
+    };
+    let length = body.len() + missing;
+    let text = format!("HTTP/1.1 {status} Scripted\r\n{fields}Content-Length: {length}\r\n\r\n{body}");
     stream.get_mut().write_all(text.as_bytes()).ok()?;
     stream.get_mut().flush().ok()?;
-    (!matches!(reply, Reply::AnswerAndClose)).then_some(())
+    (!matches!(reply, Reply::AnswerAndClose | Reply::BodyBrokenOff(_))).then_some(())
 }
 
 fn read_head(stream: &mut impl BufRead) -> Option<String> {
