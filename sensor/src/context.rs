@@ -313,7 +313,7 @@ impl Watch {
     /// Rules are read again when somebody asks, or one of their files changed.
     fn read_rules(&mut self, effective: &Effective) {
         match Source::of(&effective.settings.rules, &self.rule_paths).load(self.quiet) {
-            Ok(judge) => judge.into_iter().for_each(|judge| self.rules.put(judge)),
+            Ok(judge) => self.rules.put(judge),
             Err(failure) => eprintln!("tapwire: {failure}; rules stay as they were"),
         }
     }

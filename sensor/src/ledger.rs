@@ -23,6 +23,7 @@ pub(crate) fn stages(report: &Report) -> Value {
             "findings": report.tally.findings, "records": report.detect.records,
             "evicted_records": report.detect.evicted_records, "expired_records": report.detect.expired_records,
         },
+        "rules": rules(report),
         "analyst": analyst(report),
         "packets": packets(report),
         "state": state(report),
@@ -157,6 +158,15 @@ fn inventory(report: &Report) -> Value {
         "services": inventory.services().count(), "endpoints": inventory.endpoints().count(),
         "without_request": counters.without_request, "unvouched": counters.unvouched,
         "beyond_services": counters.beyond_services, "beyond_endpoints": counters.beyond_endpoints,
+    })
+}
+
+/// Users' rules: what was judged, and what found no room.
+fn rules(report: &Report) -> Value {
+    let Some(rules) = &report.rules else { return json!({}) };
+    json!({
+        "rules": rules.rules, "judged": rules.judged, "findings": rules.findings, "groups": rules.groups,
+        "evicted_groups": rules.evicted_groups, "cut_texts": rules.cut_texts,
     })
 }
 

@@ -338,7 +338,7 @@ pub(crate) fn pipeline_config(
         return Err(Failure::new("--rules: calls are judged with --analysis on only"));
     }
     if analysis {
-        rules.load(args.quiet)?.into_iter().for_each(|judge| rule_feed.put(judge));
+        rules.load(args.quiet)?.into_iter().for_each(|judge| rule_feed.put(Some(judge)));
     }
     detect.behaviour_findings_a_day = settings.detect.behaviour_findings_a_day;
     Ok(Config {

@@ -324,12 +324,12 @@ impl Analyst {
         if self.tells
             && let Some(mut rules) = self.rule_feed.take()
         {
-            if let Some(before) = &mut self.rules
+            if let (Some(rules), Some(before)) = (&mut rules, &mut self.rules)
                 && let Some(held) = before.hand_over()
             {
                 rules.take_over(held, before.counters());
             }
-            self.rules = Some(rules);
+            self.rules = rules;
         }
     }
 

@@ -13,8 +13,8 @@ pub struct Renewal<T>(Arc<Waiting<T>>);
 /// What files say of the network.
 pub type ContextFeed = Renewal<Arc<Context>>;
 
-/// What judges calls by users' rules.
-pub type RuleFeed = Renewal<Box<dyn CallRules>>;
+/// What judges calls by users' rules; `None` where there are none any more.
+pub type RuleFeed = Renewal<Option<Box<dyn CallRules>>>;
 
 /// What policies are judged, what of their findings is accepted, and when.
 pub type PolicyFeed = Renewal<(Rules, Settings)>;

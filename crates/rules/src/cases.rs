@@ -8,6 +8,9 @@ use serde_json::{Map, Value};
 /// When the first event of a test happens, in seconds since 1970; the others say how long after.
 const BEGIN: i64 = 1_700_000_000;
 
+/// A test of rules that are not judged shows nothing, whatever it expects.
+pub const NONE_JUDGED: &str = "no rule of the file is judged: `tapwire rules check` says why";
+
 /// A test file, `NAME.test.yml` beside `NAME.yml`.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -103,10 +106,15 @@ fn fires(
     if let Some(rule) = rule.filter(|rule| !judge.known.contains_key(*rule)) {
         return Err(format!("no rule that is judged has the id {rule}"));
     }
+    if judge.known.is_empty() {
+        return Err(NONE_JUDGED.into());
+    }
     let mut fired = false;
     for (at, event) in events {
         let value = Value::Object((*event).clone());
-        let results = judge.engine.process_event_at(&JsonEvent::borrow(&value), BEGIN + i64::from(*at));
+        let now = BEGIN + i64::from(*at);
+        let mut results = judge.engine.process_event_at(&JsonEvent::borrow(&value), now);
+        results.retain(|result| judge.percentiles.hold(result, now));
         fired |= results.iter().any(|result| rule.is_none() || result.header.rule_id.as_deref() == rule);
     }
     Ok(fired)

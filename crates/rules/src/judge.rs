@@ -41,7 +41,7 @@ pub struct Judge {
     pub(crate) reckoning: BTreeMap<String, String>,
     pub(crate) names: Names,
     pub(crate) groups: Groups,
-    percentiles: Percentiles,
+    pub(crate) percentiles: Percentiles,
     counters: RuleCounters,
 }
 

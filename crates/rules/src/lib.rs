@@ -35,7 +35,7 @@ mod load;
 mod percentiles;
 
 #[cfg(feature = "sigma")]
-pub use cases::{Case, Moment, TestFile};
+pub use cases::{Case, Moment, NONE_JUDGED, TestFile};
 #[cfg(feature = "sigma")]
 pub use judge::Judge;
 #[cfg(feature = "sigma")]

@@ -37,6 +37,9 @@ pub(super) fn backtest(args: &RulesBacktestArgs) -> Result<Exit, Failure> {
         return Err(Failure::new("no packet could be read there"));
     };
     let from = since.map_or(first, |since| since.before(last)).max(first);
+    if from > last {
+        return Err(Failure::new("--since: nothing later than that was read"));
+    }
     let told = Told { seen: &seen, from, span: last.since(from).max(1) };
     print(&if args.json { told.lines(&loaded.applied) } else { told.page(&loaded.applied) }, true)?;
     Ok(Exit::Done)

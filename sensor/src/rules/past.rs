@@ -28,7 +28,7 @@ impl Past<'_> {
         let (mut source, key) = self.open()?;
         let sense = SenseArgs { analysis: OnOff::On, quiet: true, ..SenseArgs::default() };
         let config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-        config.rule_feed.put(rules);
+        config.rule_feed.put(Some(rules));
         let mut terminal = Terminal::new(catch_signals()?, quiet, Pressure::Block);
         let report = run(source.as_mut(), &config, Vec::new(), &mut terminal);
         terminal.finish();

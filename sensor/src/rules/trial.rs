@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use tapwire_detect::{CallRules, Finding, RuleCounters};
 use tapwire_inventory::Call;
-use tapwire_rules::{Case, RuleFile, TestFile, load};
+use tapwire_rules::{Case, NONE_JUDGED, RuleFile, TestFile, load};
 
 /// `tapwire rules test`.
 pub(super) fn test(args: &RulesTestArgs) -> Result<Exit, Failure> {
@@ -85,8 +85,15 @@ fn tried_on(capture: &Path, case: &Case, rule: Option<&str>, rules: &[RuleFile])
     let captures = [capture.to_owned()];
     let past = Past { captures: &captures, data: None, config: &ConfigArgs::default() };
     let uids = Arc::new(Mutex::new(BTreeSet::new()));
+    let loaded = load(rules);
+    if loaded.applied.is_empty() {
+        return Err(NONE_JUDGED.into());
+    }
+    if let Some(rule) = rule.filter(|rule| loaded.applied.iter().all(|entry| entry.id != **rule)) {
+        return Err(format!("no rule that is judged has the id {rule}"));
+    }
     let rule = rule.map(str::to_owned);
-    let collecting = Collecting { inner: Box::new(load(rules).judge), rule, uids: Arc::clone(&uids) };
+    let collecting = Collecting { inner: Box::new(loaded.judge), rule, uids: Arc::clone(&uids) };
     past.run(Box::new(collecting), true).map_err(|error| error.to_string())?;
     let found = std::mem::take(&mut *uids.lock().unwrap_or_else(PoisonError::into_inner));
     let expected: BTreeSet<String> = case.uids.iter().cloned().collect();
