@@ -120,6 +120,8 @@ fn configuration(action: ConfigAction, args: &ConfigArgs) -> Result<Exit, Failur
     effective.settings.rules()?;
     quotas::declared(&effective.settings.quota)?;
     effective.settings.mutes()?;
+    outputs::check(&effective)?;
+    rules::Source::of(&effective.settings.rules, &[]).load(true)?;
     match action {
         ConfigAction::Show => paper::print(&effective.show()?, true)?,
         ConfigAction::Check => paper::print("the configuration is good\n", true)?,

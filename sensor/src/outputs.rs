@@ -12,7 +12,7 @@ use tapwire_capture::Pressure;
 use tapwire_event::{Class, Detail, ExchangeFields, Format, Options, Redactor, Renderer, choose};
 use tapwire_expr::Expr;
 use tapwire_pipeline::{Classes, Outlet};
-use tapwire_sink::{Context, Sink};
+use tapwire_sink::{Context, Sink, SinkInfo};
 use tapwire_store::Store;
 
 /// What the options ask for, before anything is opened.
@@ -117,7 +117,9 @@ fn file_of(destination: &str) -> Option<PathBuf> {
 
 /// One name for each destination, however it is spelled.
 fn place(destination: &str) -> String {
-    let Some(path) = file_of(destination) else { return destination.to_owned() };
+    let Some(path) = file_of(destination) else {
+        return tapwire_sink::place(destination).unwrap_or_else(|_| destination.to_owned());
+    };
     let folder = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = folder.canonicalize().unwrap_or_else(|_| folder.to_owned());
     let whole = path.canonicalize().unwrap_or_else(|_| folder.join(path.file_name().unwrap_or_default()));
@@ -133,11 +135,8 @@ pub(crate) fn open(
     pressure: Pressure,
     store: Option<Store>,
 ) -> Result<Vec<Outlet>, Failure> {
-    let spools = store.as_ref().map(Store::spools).filter(|_| effective.settings.sink.spool.bytes > 0);
-    let mut config = effective.settings.sink.clone();
-    if config.syslog.hostname.is_empty() {
-        config.syslog.hostname.clone_from(&effective.settings.sensor);
-    }
+    let spools = store.as_ref().map(Store::spools);
+    let config = named_sensor(effective.settings.sink.clone(), effective);
     let context = Context {
         config,
         spools,
@@ -146,8 +145,14 @@ pub(crate) fn open(
             Pressure::Shed => tapwire_sink::Pressure::Shed,
         })
     };
-    let sinks = plan.destinations.iter().map(|destination| tapwire_sink::open(destination, &context));
-    let mut sinks: Vec<Box<dyn Sink>> = sinks.collect::<Result<_, _>>()?;
+    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
+    let mut callers: Vec<Box<dyn Sink>> = Vec::new();
+    for destination in &plan.destinations {
+        let info = tapwire_sink::check(destination)?;
+        suits(info, plan.options.format)?;
+        let sink = tapwire_sink::open(destination, &context)?;
+        if info.incidents && args.only.is_empty() { callers.push(sink) } else { sinks.push(sink) }
+    }
     let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let options = Options {
         tenant: named(&effective.settings.tenant),
@@ -180,6 +185,10 @@ pub(crate) fn open(
             outlets.push(Outlet::new(renderer, plan.classes, filter.clone(), alike));
         }
     }
+    if !callers.is_empty() {
+        let renderer = Renderer::new(options.clone(), redactor(None)?);
+        outlets.push(Outlet::new(renderer, INCIDENTS, plan.filter.clone(), callers));
+    }
     if pressure == Pressure::Shed || args.config.config.is_some() {
         let more = configured::open(effective, &context, &options, &plan.destinations, pressure, redactor)?;
         outlets.extend(more);
@@ -199,6 +208,35 @@ fn by_sequence(sinks: Vec<Box<dyn Sink>>) -> Vec<Vec<Box<dyn Sink>>> {
         }
     }
     groups.into_iter().map(|(_, group)| group).collect()
+}
+
+/// What a webhook is called for: once when an incident opens, when it grows, and when it is over.
+const INCIDENTS: Classes = Classes { exchanges: false, findings: false, incidents: true, sensor: false };
+
+/// Whether receivers of that kind understand the format.
+fn suits(info: &SinkInfo, wanted: Format) -> Result<(), Failure> {
+    let name = Format::ALL.iter().find(|(format, ..)| *format == wanted).map_or("", |(_, name, _)| *name);
+    if info.formats.is_empty() || info.formats.contains(&name) {
+        return Ok(());
+    }
+    Err(Failure::new(format!(
+        "{}:// takes events in the format {}, not {name}: leave the format out for this output",
+        info.scheme,
+        info.formats.join(" or ")
+    )))
+}
+
+/// Syslog messages carry the sensor's name, unless they are to carry another one.
+fn named_sensor(mut config: tapwire_sink::Config, effective: &Effective) -> tapwire_sink::Config {
+    if config.syslog.hostname.is_empty() {
+        config.syslog.hostname.clone_from(&effective.settings.sensor);
+    }
+    config
+}
+
+/// Checks what `[[output]]` and `[redact.profile]` say; nothing is opened.
+pub(crate) fn check(effective: &Effective) -> Result<(), Failure> {
+    configured::check(effective)
 }
 
 /// Which events are kept under `--data`.

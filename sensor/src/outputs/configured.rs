@@ -1,6 +1,6 @@
 //! Outputs that the configuration describes.
 
-use super::{classes, expression, format, place};
+use super::{INCIDENTS, classes, expression, format, named_sensor, place, suits};
 use crate::failure::Failure;
 use crate::settings::{Effective, Output};
 use std::collections::BTreeSet;
@@ -24,15 +24,58 @@ pub(super) fn open(
     for output in &effective.settings.output {
         let told = |text: String| Failure::new(format!("output '{}': {text}", output.name));
         check_name(output)?;
+        check_one(output, pressure).map_err(|e| told(e.to_string()))?;
         if !names.insert(&output.name) {
             return Err(told("two outputs have this name: their events would share a spool".into()));
         }
         if !places.insert(place(&output.to)) {
             return Err(told(format!("{} is given twice; each event is written there once", output.to)));
         }
-        outlets.push(outlet(output, context, named, pressure, redactor).map_err(|e| told(e.to_string()))?);
+        outlets.push(
+            outlet(output, context, effective, named, pressure, redactor).map_err(|e| told(e.to_string()))?,
+        );
     }
     Ok(outlets)
+}
+
+/// Checks every output and profile without opening or reading what they name.
+pub(super) fn check(effective: &Effective) -> Result<(), Failure> {
+    let settings = &effective.settings;
+    for (name, profile) in &settings.redact.profile {
+        profile.profile(name)?;
+    }
+    check_facility(&settings.sink)?;
+    let (mut names, mut places) = (BTreeSet::new(), BTreeSet::new());
+    for output in &settings.output {
+        let told = |text: String| Failure::new(format!("output '{}': {text}", output.name));
+        check_name(output)?;
+        check_one(output, Pressure::Shed).map_err(|e| told(e.to_string()))?;
+        if let Some(name) = output.redact.as_ref().filter(|name| !settings.redact.profile.contains_key(*name))
+        {
+            return Err(told(format!("no redaction profile '{name}': write [redact.profile.{name}]")));
+        }
+        if !names.insert(&output.name) || !places.insert(place(&output.to)) {
+            return Err(told("its name or its destination is given twice".into()));
+        }
+    }
+    Ok(())
+}
+
+/// What an output says of itself.
+fn check_one(output: &Output, pressure: Pressure) -> Result<(), Failure> {
+    let info = tapwire_sink::check(&output.to)?;
+    suits(info, options(output, &Options::default())?.format)?;
+    output.filter.as_deref().map(expression).transpose()?;
+    wanted(output, pressure)?;
+    output.sink.as_ref().map_or(Ok(()), check_facility)
+}
+
+/// RFC 5424, table 1.
+fn check_facility(config: &tapwire_sink::Config) -> Result<(), Failure> {
+    match config.syslog.facility {
+        0..=23 => Ok(()),
+        other => Err(Failure::new(format!("sink.syslog.facility = {other}: facilities are 0 to 23"))),
+    }
 }
 
 fn check_name(output: &Output) -> Result<(), Failure> {
@@ -55,6 +98,7 @@ fn check_name(output: &Output) -> Result<(), Failure> {
 fn outlet(
     output: &Output,
     context: &Context,
+    effective: &Effective,
     named: &Options,
     pressure: Pressure,
     redactor: &dyn Fn(Option<&str>) -> Result<Redactor, Failure>,
@@ -63,17 +107,19 @@ fn outlet(
     let renderer = Renderer::new(options(output, named)?, redactor(output.redact.as_deref())?);
     let context = Context {
         name: Some(output.name.clone()),
-        config: output.sink.clone().unwrap_or_else(|| context.config.clone()),
+        config: output
+            .sink
+            .clone()
+            .map_or_else(|| context.config.clone(), |own| named_sensor(own, effective)),
         ..context.clone()
     };
     let sink = tapwire_sink::open(&output.to, &context)?;
     Ok(Outlet::new(renderer, wanted(output, pressure)?, filter, vec![sink]))
 }
 
-/// A webhook is called for incidents: once when one opens, when it grows, and when it is over.
 fn wanted(output: &Output, pressure: Pressure) -> Result<Classes, Failure> {
-    if output.only.is_empty() && output.to.starts_with("webhook+") {
-        return Ok(Classes { exchanges: false, findings: false, incidents: true, sensor: false });
+    if output.only.is_empty() && tapwire_sink::check(&output.to)?.incidents {
+        return Ok(INCIDENTS);
     }
     classes(&output.only, pressure == Pressure::Shed)
 }
