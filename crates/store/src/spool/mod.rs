@@ -557,7 +557,8 @@ fn next_record(segment: &Segment, mut at: u64, cursor: u64) -> io::Result<Next> 
                 Next::End
             });
         };
-        if place > at {
+        // What stood before the next event to be read was delivered.
+        if place > at && header.offset > cursor {
             return Ok(Next::Damaged { from: place - at, entry: place });
         }
         if header.end() <= cursor {
