@@ -284,7 +284,8 @@ fn a_damaged_segment_costs_what_stood_there_and_the_gap_says_how_much() {
     bytes[record + 200..record + 300].fill(b'x');
     fs::write(segment, bytes).expect("a writable segment");
     let ran = site.rest(&peer);
-    assert_code(&ran, 0);
+    // Something was lost, and a script has to hear of it.
+    assert_code(&ran, 2);
     assert!(stderr(&ran).contains("damaged"), "{}", stderr(&ran));
     let counts = ledger(&ran);
     assert!(counts["dropped"] > 0, "{counts:?}");

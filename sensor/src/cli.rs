@@ -547,13 +547,13 @@ pub(crate) fn spell_out(mut args: Vec<std::ffi::OsString>) -> Vec<std::ffi::OsSt
     }
     if let Some(at) = args.iter().position(|arg| option(arg, "-r")) {
         args.remove(at);
-        match args.iter().position(|arg| option(arg, "sql")) {
-            Some(sql) if sql == at + 1 => {
-                args.remove(sql);
-                args.splice(1..1, ["sql".into()]);
-                args.insert(at + 1, "--on".into());
-            }
-            _ => args.insert(1, "replay".into()),
+        // The file stands where the option was.
+        if args.get(at + 1).is_some_and(|arg| option(arg, "sql")) {
+            args.remove(at + 1);
+            args.insert(1, "sql".into());
+            args.insert(at + 1, "--on".into());
+        } else {
+            args.insert(1, "replay".into());
         }
     } else if args.iter().any(|arg| option(arg, "-i")) {
         args.insert(1, "run".into());
