@@ -156,7 +156,8 @@ impl Run<'_> {
             descriptions::tell_unmet(report.inventory.as_ref());
         }
         let exit = exit(&report, pressure, threshold);
-        if exit == Exit::Operator && report.wire.packets == 0 || report.reader_gone {
+        let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
+        if nothing_read || report.reader_gone {
             // Figures of nothing help nobody, nor do figures that nobody waits for.
             return Ok(exit);
         }
@@ -395,12 +396,15 @@ fn report_errors(report: &Report, endless: bool) {
     for error in report.state.iter().filter_map(|state| state.error.as_ref()) {
         eprintln!("tapwire: what was learned is not all kept: {error}");
     }
-    let told = report.sinks.iter().flat_map(|sink| &sink.notices);
-    for notice in told.filter(|notice| matches!(notice, tapwire_sink::Notice::Told(_))) {
-        eprintln!("tapwire: {notice}");
-    }
-    for error in report.sinks.iter().filter_map(|sink| sink.error.as_ref()) {
-        eprintln!("tapwire: {error}");
+    for sink in &report.sinks {
+        let is_end = |told: &tapwire_sink::SinkError| sink.error.as_ref() == Some(told);
+        let told = sink.notices.iter();
+        for notice in
+            told.filter(|notice| matches!(notice, tapwire_sink::Notice::Told(told) if !is_end(told)))
+        {
+            eprintln!("tapwire: {notice}");
+        }
+        sink.error.iter().for_each(|error| eprintln!("tapwire: {error}"));
     }
 }
 
