@@ -77,12 +77,12 @@ fn captures_answer_without_keeping_anything() {
 #[test]
 fn answers_are_tables_json_and_csv() {
     let (data, _) = replayed("basic-rest");
-    let query = "SELECT 1 AS one, 'a,\"b\"' AS text, NULL AS nothing";
+    let query = "SELECT 1 AS one, 'a,\"b\"' AS text, NULL AS missing";
     let text =
         |arguments: &[&str]| String::from_utf8(sql(data.path(), arguments).ok("sql").stdout).expect("UTF-8");
-    assert_eq!(text(&[query]), "one  text   nothing\n---  -----  -------\n1    a,\"b\"\n");
-    assert_eq!(text(&["--csv", query]), "one,text,nothing\n1,\"a,\"\"b\"\"\",\n");
-    assert_eq!(text(&["--json", query]), "{\"one\":1,\"text\":\"a,\\\"b\\\"\",\"nothing\":null}\n");
+    assert_eq!(text(&[query]), "one  text   missing\n---  -----  -------\n1    a,\"b\"\n");
+    assert_eq!(text(&["--csv", query]), "one,text,missing\n1,\"a,\"\"b\"\"\",\n");
+    assert_eq!(text(&["--json", query]), "{\"one\":1,\"text\":\"a,\\\"b\\\"\",\"missing\":null}\n");
     assert!(text(&["\\d"]).contains("exchanges"));
     assert!(text(&["\\d exchanges"]).contains("principal_by"));
     let wrong = sql(data.path(), &["SELECT stat FROM exchanges"]);
@@ -124,7 +124,6 @@ fn minutes(count: u16) -> Vec<u8> {
         talk.start = Timestamp::from_parts(1_700_000_000 + 60 * i64::from(minute), 0);
         talk.play().packets.iter().for_each(|packet| out.write(&packet.packet()).expect("memory"));
     }
-    drop(out);
     bytes
 }
 

@@ -40,6 +40,7 @@ pub(crate) struct LakeSink {
 }
 
 impl LakeSink {
+    #[allow(clippy::disallowed_methods, reason = "a commit says when it was made, whatever packets say")]
     pub(crate) fn open(data: &Path, pressure: Pressure) -> Result<Self, Failure> {
         // A clock before 1970 is no reason not to write: tables only keep when they were made.
         let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -126,7 +127,12 @@ impl Sink for LakeSink {
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport { destination: "--data lake".into(), counts: self.counts, error: self.error.clone() }
+        SinkReport {
+            destination: "--data lake".into(),
+            counts: self.counts,
+            error: self.error.clone(),
+            notices: Vec::new(),
+        }
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {

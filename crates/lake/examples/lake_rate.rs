@@ -1,4 +1,4 @@
-//! How many events a second become rows: `cargo run --release -p tapwire-lake --features lake --example rate -- EVENTS.jsonl [ROUNDS]`.
+//! How many events a second become rows: `cargo run --release -p tapwire-lake --features lake --example lake_rate -- EVENTS.jsonl [ROUNDS]`.
 
 use std::error::Error;
 use std::time::Instant;
