@@ -3,7 +3,7 @@
 use crate::cli::SqlArgs;
 use crate::failure::Failure;
 use crate::paper::plain;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::ops::ControlFlow;
 use tapwire_lake::{Answer, Cell};
@@ -69,8 +69,11 @@ impl Printer {
     fn row(&mut self, cells: &[Cell]) -> std::io::Result<()> {
         match self.form {
             Form::Json => {
-                let members = self.columns.iter().cloned().zip(cells.iter().map(value));
-                writeln!(self.out, "{}", Value::Object(members.collect::<Map<_, _>>()))
+                let members = self.columns.iter().zip(cells);
+                let members: Vec<String> = members
+                    .map(|(name, cell)| format!("{}:{}", Value::from(name.as_str()), value(cell)))
+                    .collect();
+                writeln!(self.out, "{{{}}}", members.join(","))
             }
             Form::Csv => {
                 let texts: Vec<String> = cells.iter().map(text).collect();
