@@ -137,13 +137,9 @@ fn call(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
     }
 }
 
-/// Names of the data classes, once each.
+/// The data classes, where there are any.
 fn classes(view: &View<'_>, out: &mut Vec<u8>) {
-    let Some(observation) = view.call.map(|call| &call.observation) else { return };
-    let mut names: Vec<&str> =
-        observation.data_classes().map(|found| observation.class_name(found.class)).collect();
-    names.sort_unstable();
-    names.dedup();
+    let names = view.class_names();
     if !names.is_empty() {
         labelled("cs3", "dataClasses", names.join(",").as_bytes(), out);
     }

@@ -502,13 +502,10 @@ fn credentials<'a>(view: &View<'a>) -> Value<'a> {
 }
 
 fn data_classes<'a>(view: &View<'a>) -> Value<'a> {
-    let Some(call) = view.call else { return Value::Unknown };
-    let observation = &call.observation;
-    let mut names: Vec<&str> =
-        observation.data_classes().map(|found| observation.class_name(found.class)).collect();
-    names.sort_unstable();
-    names.dedup();
-    Value::List(names.into_iter().map(|name| Cow::Borrowed(name.as_bytes())).collect())
+    if view.call.is_none() {
+        return Value::Unknown;
+    }
+    Value::List(view.class_names().into_iter().map(|name| Cow::Borrowed(name.as_bytes())).collect())
 }
 
 fn anomalies<'a>(view: &View<'a>) -> Value<'a> {

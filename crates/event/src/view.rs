@@ -96,6 +96,16 @@ pub fn host_of(authority: &[u8]) -> &[u8] {
 }
 
 impl<'a> View<'a> {
+    /// Names of the data classes, once each.
+    pub(crate) fn class_names(&self) -> Vec<&'a str> {
+        let Some(observation) = self.call.map(|call| &call.observation) else { return Vec::new() };
+        let mut names: Vec<&str> =
+            observation.data_classes().map(|found| observation.class_name(found.class)).collect();
+        names.sort_unstable();
+        names.dedup();
+        names
+    }
+
     /// The request, when it was seen.
     pub fn request(&self) -> Option<&'a Message> {
         self.exchange.request.as_deref()

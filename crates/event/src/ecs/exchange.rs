@@ -229,13 +229,9 @@ fn endpoint(name: &str, (ip, port): (IpAddr, Option<u16>), out: &mut Vec<u8>) {
     json::close(out);
 }
 
-/// Names of the data classes, once each.
+/// The data classes, where there are any.
 fn data_classes(view: &View<'_>, out: &mut Vec<u8>) {
-    let Some(observation) = view.call.map(|call| &call.observation) else { return };
-    let mut names: Vec<&str> =
-        observation.data_classes().map(|found| observation.class_name(found.class)).collect();
-    names.sort_unstable();
-    names.dedup();
+    let names = view.class_names();
     if !names.is_empty() {
         json::words(out, "data_classes", names.into_iter());
     }
