@@ -139,7 +139,10 @@ fn inspect(case: &Case, split: usize) -> Reading {
     protocols.event(&flow, &mut connection, StreamEvent::Data(chunk));
     protocols.event(&flow, &mut connection, StreamEvent::Close(CloseReason::End));
     let Listener { inspector, reading } = protocols.into_sink();
-    assert_eq!(inspector.counters(), tapwire_inspect::Counters::default());
+    // A body may hold more values than are looked at for attempts.
+    let tapwire_inspect::Counters { evicted_messages, orphan_parts, unread_values: _, unread_answers } =
+        inspector.counters();
+    assert_eq!((evicted_messages, orphan_parts, unread_answers), (0, 0, 0));
     reading.expect("a request was sent")
 }
 
