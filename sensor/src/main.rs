@@ -99,7 +99,12 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
             clap_complete::generate(shell, &mut Cli::command(), "tapwire", &mut script);
             print_generated(&script)
         }
-        Command::Man => {
+        Command::Man { to: Some(folder) } => {
+            clap_mangen::generate_to(Cli::command(), &folder)
+                .map_err(|error| Failure::new(format!("man --to {}: {error}", folder.display())))?;
+            Ok(Exit::Done)
+        }
+        Command::Man { to: None } => {
             let mut page = Vec::new();
             clap_mangen::Man::new(Cli::command()).render(&mut page)?;
             print_generated(&page)
