@@ -394,7 +394,10 @@ fn manual_pages_are_written_for_every_command() {
         .map(|line| format!("{}.1", line.replace('\\', "")))
         .collect();
     assert!(named.len() > 20, "only {} commands are named in tapwire.1", named.len());
+    let reference = read(&workspace().join("docs/commands.md"));
     for page in named {
+        let command = page.trim_start_matches("tapwire-").trim_end_matches(".1");
+        assert!(reference.contains(&format!("\n## {command}\n")), "docs/commands.md lacks {command}");
         assert!(folder.path().join(&page).is_file(), "{page} is named and not written");
     }
 }
