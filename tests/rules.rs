@@ -108,6 +108,25 @@ fn what_a_rule_finds_is_a_finding_like_others_and_the_same_for_any_threads() {
 }
 
 #[test]
+fn incidents_of_rules_are_named_by_their_title_and_id() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let file = folder.path().join("orders.yml");
+    fs::write(&file, ORDERS).expect("a file");
+    let ran = Tapwire::replay(&fixture("demo")).args(["--events", "-", "--only", "incidents", "--rules"]);
+    let events = ran.args([&file]).run().ok("demo").events();
+    let is_rule = |event: &&Value| event["unmapped"]["worst"]["rule"]["id"] == "orders-are-read";
+    let event = events.iter().find(is_rule).expect("an incident of the rule");
+    assert_eq!(event["unmapped"]["worst"]["rule"]["title"], "Orders are read");
+    let told = event["finding_info_list"].as_array().expect("findings");
+    let own = told.iter().find(|one| one["analytic"]["uid"] == "orders-are-read").expect("the rule's");
+    assert_eq!(
+        (&own["title"], &own["analytic"]["name"]),
+        (&"Orders are read".into(), &"Orders are read".into())
+    );
+    assert!(event["attacks"].to_string().contains("T1530"), "{event}");
+}
+
+#[test]
 fn a_rule_is_drafted_from_an_exchange_with_tests_that_hold() {
     let capture = fixture("basic-rest");
     let uid = fs::read_to_string(capture.expected()).expect("events");

@@ -4,8 +4,9 @@ use crate::cli::{FindingsArgs, IncidentsArgs};
 use crate::failure::{Exit, Failure};
 use crate::judged;
 use crate::learn::{Learned, learn};
-use crate::paper::{Paper, print};
+use crate::paper::{Paper, plain, print};
 use crate::size::counted;
+use crate::suggestions;
 use crate::summary::rfc3339;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -79,11 +80,21 @@ fn tell(incident: &Incident, reading: &mut Reading<'_>, paper: &mut Paper) {
         let reason = reading.redactor.shown_sentence(&moment.reason);
         paper.row(
             "",
-            &format!("{} {}: {}, {reason}", clock(moment.time), moment.detector, moment.outcome.name()),
+            &format!(
+                "{} {}: {}, {reason}",
+                clock(moment.time),
+                plain(moment.found_by()),
+                moment.outcome.name()
+            ),
         );
     }
     for step in incident.next_steps().into_iter().take(3) {
         paper.row("", &format!("Next: {step}"));
+    }
+    let beside = reading.inventory.map(|inventory| incident.beside(inventory)).unwrap_or_default();
+    let suggested = suggestions::values(&beside, reading);
+    for (what, whom) in suggestions::lines(suggested.as_array().into_iter().flatten()) {
+        paper.row("", &format!("Could: {what}. {whom}"));
     }
     paper.row("", &format!("tapwire show {}", incident.uid));
 }
@@ -92,8 +103,8 @@ fn tell(incident: &Incident, reading: &mut Reading<'_>, paper: &mut Paper) {
 pub(crate) fn headline(incident: &Incident, reading: &mut Reading<'_>) -> String {
     let service =
         incident.service.as_deref().map(|service| reading.redactor.shown_host(service)).unwrap_or_default();
-    let kinds: BTreeSet<&str> = incident.timeline.iter().map(|moment| moment.detector).collect();
-    let title = title_of(incident);
+    let kinds: BTreeSet<&str> = incident.timeline.iter().map(Moment::found_by).collect();
+    let title = plain(title_of(incident));
     let more = match kinds.len() as u64 {
         0 | 1 => String::new(),
         kinds => format!(" and {}", counted(kinds - 1, "other kind")),
@@ -121,8 +132,7 @@ pub(crate) fn span(first: Timestamp, last: Timestamp) -> String {
 
 /// Callers and addresses, some of each.
 pub(crate) fn who(incident: &Incident) -> String {
-    let callers: Vec<String> =
-        incident.callers.iter().take(3).map(|caller| format!("tok:{}", digits(caller.token))).collect();
+    let callers: Vec<String> = incident.callers.iter().take(3).map(|caller| tok(caller.token)).collect();
     let more = if incident.more_addresses { " and more" } else { "" };
     let addresses: Vec<String> = incident.addresses.iter().take(3).map(ToString::to_string).collect();
     let beyond = incident.addresses.len().saturating_sub(3);
@@ -133,9 +143,10 @@ pub(crate) fn who(incident: &Incident) -> String {
     }
 }
 
-/// A caller's token as events have it.
-fn digits(token: Token) -> String {
-    token.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+/// A token as events have it.
+pub(crate) fn tok(token: Token) -> String {
+    let digits: String = token.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("tok:{digits}")
 }
 
 fn clock(time: Timestamp) -> String {
@@ -148,17 +159,14 @@ fn info(detector: &str) -> Option<&'static DetectorInfo> {
 }
 
 /// What the worst of it is.
-pub(crate) fn title_of(incident: &Incident) -> &'static str {
-    title(&incident.worst).unwrap_or("a finding")
-}
-
-fn title(moment: &Moment) -> Option<&'static str> {
-    info(moment.detector).map(|info| info.title)
+pub(crate) fn title_of(incident: &Incident) -> &str {
+    info(incident.worst.detector).map_or(incident.worst.found_by(), |info| info.title)
 }
 
 fn moment_value(moment: &Moment, reading: &mut Reading<'_>) -> Value {
+    let rule = moment.rule.as_ref().map(|rule| json!({"id": rule.id, "title": rule.title}));
     json!({
-        "time": rfc3339(moment.time), "detector": moment.detector, "severity": moment.severity.name(),
+        "time": rfc3339(moment.time), "detector": moment.detector, "rule": rule, "severity": moment.severity.name(),
         "outcome": moment.outcome.name(), "reason": reading.redactor.shown_sentence(&moment.reason),
         "finding": moment.finding.to_string(), "exchange": moment.exchange.to_string(),
     })
@@ -169,7 +177,7 @@ pub(crate) fn value(incident: &Incident, reading: &mut Reading<'_>) -> Value {
     let timeline: Vec<Value> = incident.timeline.iter().map(|moment| moment_value(moment, reading)).collect();
     let beside = reading.inventory.map(|inventory| incident.beside(inventory)).unwrap_or_default();
     let endpoints: Vec<Value> = beside.endpoints.iter().map(|one| affected(one, reading.redactor)).collect();
-    let callers = incident.callers.iter().map(|caller| format!("tok:{}", digits(caller.token)));
+    let callers = incident.callers.iter().map(|caller| tok(caller.token));
     json!({
         "uid": incident.uid.to_string(), "severity": incident.worst.severity.name(),
         "outcome": incident.worst.outcome.name(), "reached": incident.reached.name(),
@@ -183,7 +191,7 @@ pub(crate) fn value(incident: &Incident, reading: &mut Reading<'_>) -> Value {
         "ja4": incident.fingerprints, "zones": incident.zones, "lists": incident.lists,
         "endpoints": endpoints, "more_endpoints": incident.more_endpoints,
         "worst": moment_value(&incident.worst, reading), "timeline": timeline,
-        "next_steps": incident.next_steps(),
+        "next_steps": incident.next_steps(), "suggestions": suggestions::values(&beside, reading),
     })
 }
 

@@ -45,6 +45,7 @@ mod show;
 mod size;
 mod stored;
 mod story;
+mod suggestions;
 mod summary;
 mod usage;
 mod watch;

@@ -3,6 +3,7 @@
 use crate::incidents::span;
 use crate::paper::{Paper, plain};
 use crate::size::{self, counted};
+use crate::suggestions;
 use crate::summary::milliseconds;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -15,7 +16,7 @@ pub(crate) fn incident(event: &Value, findings: &[&Value], paper: &mut Paper) {
     let severity = paper.alarm(&text(event, "/severity"));
     let worst = text(event, "/unmapped/worst/detector");
     let title = items(event, "/finding_info_list")
-        .find(|info| text(info, "/analytic/name") == worst)
+        .find(|info| text(info, "/uid") == text(event, "/unmapped/worst/finding"))
         .map_or(worst, |info| text(info, "/title"));
     paper.hang("  ", &format!("{severity}: {title}"));
     paper.hang("  ", &summary(event));
@@ -25,6 +26,9 @@ pub(crate) fn incident(event: &Value, findings: &[&Value], paper: &mut Paper) {
     paper.heading("What to do");
     for (at, step) in items(event, "/unmapped/next_steps").enumerate() {
         paper.hang(&format!("  {}. ", at + 1), &plain(step.as_str().unwrap_or_default()));
+    }
+    for (what, whom) in suggestions::lines(items(event, "/unmapped/suggestions")) {
+        paper.hang("  could: ", &format!("{what}. {whom}"));
     }
     paper.line("");
     let short = uid.get(..12).unwrap_or(&uid);
@@ -125,7 +129,9 @@ impl Step {
             time: number(value, "/time"),
             severity: severity.to_owned(),
             outcome: text(value, "/outcome"),
-            detector: text(value, "/detector"),
+            detector: value
+                .pointer("/rule/title")
+                .map_or_else(|| text(value, "/detector"), |_| text(value, "/rule/title")),
             reason: text(value, "/reason"),
         }
     }

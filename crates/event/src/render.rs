@@ -180,7 +180,7 @@ impl Renderer {
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).incident(told, beside, out),
             Format::Eve => eve::incident(told, &mut self.pen, out),
-            Format::Ecs => self.ecs(sequence).incident(told, out),
+            Format::Ecs => self.ecs(sequence).incident(told, beside, out),
             Format::Cef => self.cef(sequence).incident(told, out),
             Format::Line => line::incident(told, &mut self.pen, self.options.colour, out),
             Format::Tsv => return,

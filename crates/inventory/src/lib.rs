@@ -59,8 +59,8 @@ pub use openapi::{
 };
 pub use posture::PostureTimes;
 pub use principals::{
-    AddressSource, AgentFamily, Caller, ClientAddress, From, KnownBy, KnownCaller, KnownSession, Network,
-    Principals, Strange, TokenFact, TokenFacts,
+    AddressSource, AgentFamily, Caller, ClientAddress, Crowd, From, KnownBy, KnownCaller, KnownSession,
+    Network, Principals, Strange, TokenFact, TokenFacts,
 };
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};

@@ -47,7 +47,7 @@ pub(crate) fn incident(
         }
         div.columns {
             section { h2 { "Why" } p.why { (text(worst, "reason")) } (who(snapshot, incident)) }
-            section { h2 { "What to do" } (steps(&incident.whole)) }
+            section { h2 { "What to do" } (steps(&incident.whole)) (suggestions(&incident.whole)) }
         }
         section { h2 { "Timeline" } (timeline(&incident.whole)) }
         section { h2 { "Where" } (places(snapshot, &incident.whole)) }
@@ -175,6 +175,38 @@ fn steps(whole: &Value) -> Markup {
     }
 }
 
+/// What could be done, and whom it would hit.
+fn suggestions(whole: &Value) -> Markup {
+    let all = whole.get("suggestions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    html! {
+        @if !all.is_empty() {
+            h3 { "It could be stopped by" }
+            ul { @for one in all {
+                li {
+                    b { (text(one, "action")) } " " (aim(one))
+                    @if text(one, "honest_callers") == "hit" { " " b { "would hit honest callers" } }
+                    p.of { (text(one, "why")) }
+                }
+            } }
+        }
+    }
+}
+
+/// At what it is aimed: a caller, a credential, addresses, or a limit for an endpoint.
+fn aim(suggestion: &Value) -> Markup {
+    let target = suggestion.get("target").unwrap_or(&Value::Null);
+    let endpoint = target.get("endpoint").unwrap_or(&Value::Null);
+    html! {
+        @if let Some(token) = target.pointer("/token").or_else(|| target.pointer("/principal/token")).and_then(Value::as_str) {
+            span.chip { (token) }
+        }
+        (chips(&strings(target, "addresses").into_iter().map(str::to_owned).collect::<Vec<_>>()))
+        @if let Some(calls) = target.get("calls_an_hour").and_then(Value::as_u64) {
+            "of " (counted(calls, "call")) " an hour at " (operation(text(endpoint, "method"), text(endpoint, "template"), ""))
+        }
+    }
+}
+
 fn timeline(whole: &Value) -> Markup {
     let moments = whole.get("timeline").and_then(Value::as_array).into_iter().flatten();
     html! {
@@ -183,13 +215,21 @@ fn timeline(whole: &Value) -> Markup {
                 li {
                     span.time { (second(text(moment, "time"))) }
                     div {
-                        b { (text(moment, "detector")) } " " (outcome(text(moment, "outcome"))) " " span.of.inline { (text(moment, "severity").to_lowercase()) }
+                        b { (found_by(moment)) } " " (outcome(text(moment, "outcome"))) " " span.of.inline { (text(moment, "severity").to_lowercase()) }
                         p { (text(moment, "reason")) }
                         p.of { code { "tapwire show " (text(moment, "exchange")) } }
                     }
                 }
             }
         }
+    }
+}
+
+/// The rule's title, else the detector's name.
+fn found_by(moment: &Value) -> &str {
+    match moment.pointer("/rule/title").and_then(Value::as_str) {
+        Some(title) => title,
+        None => text(moment, "detector"),
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is known of the endpoints and callers of an incident beside it, at the time it is told.
 
-use super::Incident;
+use super::{Incident, Suggestion};
 use std::sync::Arc;
 use tapwire_inventory::context::Side;
 use tapwire_inventory::{AgentFamily, EndpointId, Inventory, Network, Principal};
@@ -53,12 +53,18 @@ pub struct Beside {
     pub endpoints: Vec<Affected>,
     /// Its callers that are known still.
     pub callers: Vec<Usual>,
+    /// What could be done, and whom it would hit.
+    pub suggestions: Vec<Suggestion>,
 }
 
 impl Incident {
     /// What is known beside it.
     pub fn beside(&self, inventory: &Inventory) -> Beside {
-        Beside { endpoints: self.affected(inventory), callers: self.usual(inventory) }
+        Beside {
+            endpoints: self.affected(inventory),
+            callers: self.usual(inventory),
+            suggestions: self.suggestions(inventory),
+        }
     }
 
     /// Its endpoints that are known still.

@@ -3,12 +3,13 @@
 use super::Actor;
 use super::told::Growth;
 use crate::facts::is_named;
-use crate::{Finding, Outcome, Severity};
+use crate::{Finding, Outcome, RuleInfo, Severity};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
 use std::hash::Hasher;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tapwire_inspect::Token;
 use tapwire_inventory::{Call, EndpointId, Principal};
 use tapwire_protocol::Uid;
 use tapwire_wire::Timestamp;
@@ -19,6 +20,9 @@ const MAX_ENDPOINTS: usize = 16;
 const MAX_TIMELINE: usize = 32;
 const MAX_KINDS: usize = 64;
 const MAX_ZONES: usize = 4;
+/// Bytes of the name of a rule, and techniques of it.
+const MAX_NAME: usize = 200;
+const MAX_TECHNIQUES: usize = 8;
 
 /// A name in a registry; written as a reference, serde would have it borrowed from what is read.
 type Name = &'static str;
@@ -31,6 +35,8 @@ pub struct Moment {
     /// Which detector.
     #[serde(with = "super::names::detector")]
     pub detector: Name,
+    /// The user's rule that found it.
+    pub rule: Option<NamedRule>,
     /// What came of it.
     pub outcome: Outcome,
     /// How bad.
@@ -48,6 +54,7 @@ impl Moment {
         Self {
             time: finding.time,
             detector: finding.detector,
+            rule: finding.rule.as_deref().map(NamedRule::of),
             outcome: finding.outcome,
             severity: finding.severity,
             reason: finding.reason.clone(),
@@ -63,8 +70,59 @@ impl Moment {
 
     /// Whether it tells the same as another but for figures and time.
     fn is_kind_of(&self, other: &Self) -> bool {
-        (self.detector, self.outcome, self.severity) == (other.detector, other.outcome, other.severity)
+        self.found_alike(other) && (self.outcome, self.severity) == (other.outcome, other.severity)
     }
+
+    /// Whether the same detector or rule found it.
+    fn found_alike(&self, other: &Self) -> bool {
+        self.detector == other.detector && self.rule_id() == other.rule_id()
+    }
+
+    fn rule_id(&self) -> Option<&str> {
+        self.rule.as_ref().map(|rule| &*rule.id)
+    }
+
+    /// What found it: the rule's title, else the detector's name.
+    pub fn found_by(&self) -> &str {
+        self.rule.as_ref().map_or(self.detector, |rule| &rule.title)
+    }
+}
+
+/// A user's rule, as a moment names it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NamedRule {
+    /// Its id.
+    pub id: Box<str>,
+    /// Its title.
+    pub title: Box<str>,
+    /// Techniques of MITRE ATT&CK that it names, such as `T1190.001`.
+    pub techniques: Vec<Box<str>>,
+}
+
+impl NamedRule {
+    /// Whoever wrote a book into a title has the beginning of it kept.
+    fn of(rule: &RuleInfo) -> Self {
+        let techniques = rule.techniques.iter().take(MAX_TECHNIQUES);
+        Self {
+            id: begin(&rule.id).into(),
+            title: begin(&rule.title).into(),
+            techniques: techniques.map(|one| begin(one).into()).collect(),
+        }
+    }
+}
+
+fn begin(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_NAME)).unwrap_or_default()
+}
+
+/// A credential of a session that calls with findings showed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Shown {
+    pub(super) token: Token,
+    /// Who showed it first.
+    pub(super) owner: Option<Principal>,
+    /// Calls with it before that.
+    pub(super) before: u32,
 }
 
 /// What one actor did.
@@ -121,6 +179,12 @@ pub struct Incident {
     pub closed: bool,
     /// How often something was told of it.
     pub told: u32,
+    /// Calls of each of `callers` before the first finding that named it.
+    pub(super) before: Vec<u32>,
+    /// Callers without a name of their own, at most 8.
+    pub(super) unnamed: Vec<Principal>,
+    /// Credentials of sessions, at most 8.
+    pub(super) sessions: Vec<Shown>,
     /// By what it is found again, as long as it is open.
     pub(super) keys: Vec<Actor>,
     /// Findings that tell the same, as hashes, with how often they came.
@@ -156,6 +220,9 @@ impl Incident {
             timeline: Vec::new(),
             closed: false,
             told: 0,
+            before: Vec::new(),
+            unnamed: Vec::new(),
+            sessions: Vec::new(),
             keys: Vec::new(),
             kinds: Vec::new(),
             next: 10,
@@ -173,6 +240,9 @@ impl Incident {
     /// Puts what was read within the limits.
     pub(super) fn restore(&mut self) {
         self.callers.truncate(MAX_ACTORS);
+        self.before.resize(self.callers.len(), 0);
+        self.unnamed.truncate(MAX_ACTORS);
+        self.sessions.truncate(MAX_ACTORS);
         self.addresses.truncate(MAX_ACTORS);
         self.networks.truncate(MAX_ACTORS);
         self.fingerprints.truncate(MAX_ACTORS);
@@ -208,7 +278,8 @@ impl Incident {
     fn weigh(&mut self, finding: &Finding) -> Growth {
         let mut growth = Growth::default();
         let (severity, rank) = self.worst.weight();
-        let is_known = self.timeline.iter().any(|moment| moment.detector == finding.detector);
+        let moment = Moment::of(finding);
+        let is_known = self.timeline.iter().any(|known| known.found_alike(&moment));
         if finding.severity > severity {
             growth.add(Growth::SEVERITY);
         }
@@ -219,7 +290,6 @@ impl Incident {
         if !is_known {
             growth.add(Growth::DETECTOR);
         }
-        let moment = Moment::of(finding);
         let is_worse = (finding.severity, finding.outcome.rank()) > (severity, rank);
         if is_worse {
             self.worst = moment.clone();
@@ -240,9 +310,16 @@ impl Incident {
     fn meet(&mut self, call: &Call, address: Option<IpAddr>) {
         if let Some(principal) = call.principal.filter(|_| is_named(call)) {
             self.more_callers |= !add(&mut self.callers, principal, MAX_ACTORS);
+            if self.before.len() < self.callers.len() {
+                self.before.push(call.caller.calls);
+            }
         } else if let Some(address) = address {
             self.more_networks |= !add(&mut self.networks, super::network(address), MAX_ACTORS);
+            call.principal.into_iter().for_each(|principal| {
+                add(&mut self.unnamed, principal, MAX_ACTORS);
+            });
         }
+        self.show(call);
         self.known_since = self.known_since.or(call.caller.first_seen);
         if let Some(address) = address {
             self.more_addresses |= !add(&mut self.addresses, address, MAX_ACTORS);
@@ -258,6 +335,15 @@ impl Incident {
         }
         for list in call.caller.lists.iter() {
             add(&mut self.lists, list.name(), MAX_ACTORS);
+        }
+    }
+
+    /// The credential of its session.
+    fn show(&mut self, call: &Call) {
+        let Some(token) = call.caller.session else { return };
+        if self.sessions.len() < MAX_ACTORS && !self.sessions.iter().any(|shown| shown.token == token) {
+            let owner = call.principal.filter(|_| is_named(call));
+            self.sessions.push(Shown { token, owner, before: call.caller.session_calls });
         }
     }
 

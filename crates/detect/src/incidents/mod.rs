@@ -12,11 +12,13 @@ mod affected;
 mod incident;
 mod names;
 mod saved;
+mod suggest;
 mod told;
 
 pub use affected::{Affected, Beside, Usual};
-pub use incident::{Incident, Moment};
+pub use incident::{Incident, Moment, NamedRule};
 pub use saved::{Cursor, Loading};
+pub use suggest::{Honest, Response, Suggestion};
 pub use told::{Change, Growth, Told};
 
 use crate::facts::{is_named, place, short};

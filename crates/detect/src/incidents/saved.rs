@@ -9,7 +9,7 @@ use tapwire_protocol::Uid;
 use tapwire_wire::Timestamp;
 
 /// The format of all pieces. A change of what is written raises it.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// What an incident weighs of a piece.
 const WEIGHT: usize = 32;
 

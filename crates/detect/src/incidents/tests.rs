@@ -42,6 +42,10 @@ impl World {
     fn call_at(&mut self, client: Endpoint, server: Endpoint, key: &str) -> Call {
         let credential = if key.is_empty() { String::new() } else { format!("X-Api-Key: {key}\r\n") };
         let request = format!("GET /orders/7 HTTP/1.1\r\nHost: shop\r\n{credential}\r\n");
+        self.send(client, server, &request)
+    }
+
+    fn send(&mut self, client: Endpoint, server: Endpoint, request: &str) -> Call {
         self.number += 1;
         let mut exchange = exchange(self.number, request.as_bytes(), b"HTTP/1.1 200 OK\r\n\r\n");
         (exchange.flow.key, exchange.flow.client) = FlowKey::new(client, server);
@@ -376,4 +380,79 @@ fn a_scraper_is_followed_through_its_network() {
         let heard: u64 = radius.reached(&world.inventory).iter().map(|(_, one)| one.calls).sum();
         assert_eq!(heard, calls, "{address}");
     }
+}
+
+fn suggestions(world: &World) -> Vec<Suggestion> {
+    world.incidents.all()[0].beside(&world.inventory).suggestions
+}
+
+fn suggested(world: &World, name: &str) -> Suggestion {
+    let mut all = suggestions(world).into_iter().filter(|one| one.response.name() == name);
+    let first = all.next().unwrap_or_else(|| panic!("no {name}"));
+    assert_eq!(all.next(), None);
+    first
+}
+
+#[test]
+fn who_called_for_days_before_is_called_honest() {
+    let mut world = World::new();
+    for _ in 0..30 {
+        world.now += 3 * HOUR;
+        world.call(NAT, "partner");
+    }
+    world.high((NAT, "partner"), "foreign-objects");
+    let block = suggested(&world, "block-principal");
+    assert_eq!((block.calls, block.before, block.honest), (Some(31), Some(30), Honest::Hit));
+    assert!(
+        block.why.starts_with("It called for 3 days before its first finding: 30 of 31 calls"),
+        "{}",
+        block.why
+    );
+}
+
+#[test]
+fn who_came_to_attack_has_no_honest_use() {
+    let mut world = World::new();
+    (0..4).for_each(|_| drop(world.call(NAT, "thief")));
+    world.high((NAT, "thief"), "foreign-objects");
+    let block = suggested(&world, "block-principal");
+    assert_eq!((block.calls, block.before, block.honest), (Some(5), Some(4), Honest::NoneKnown));
+    let address = suggested(&world, "block-address");
+    assert_eq!((address.principals, address.honest), (Some(1), Honest::NoneKnown), "{}", address.why);
+}
+
+#[test]
+fn blocking_a_router_would_hit_its_neighbours() {
+    let mut world = World::new();
+    for neighbour in ["one", "two", "three"] {
+        world.call([203, 0, 113, 9], neighbour);
+    }
+    world.high((NAT, "thief"), "foreign-objects");
+    let address = suggested(&world, "block-address");
+    assert_eq!((address.principals, address.honest), (Some(4), Honest::Hit), "{}", address.why);
+    assert!(address.why.contains("3 other callers"), "{}", address.why);
+}
+
+#[test]
+fn a_session_is_revoked_with_what_came_by_it() {
+    let mut world = World::new();
+    let bearer = |world: &mut World| {
+        world.now += 1;
+        let request =
+            "GET /orders/7 HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer 8f4c1b7aa9e04cd1b3\r\n\r\n";
+        world.send(Endpoint::v4(NAT, 40_000), Endpoint::v4([10, 200, 0, 80], 80), request)
+    };
+    (0..5).for_each(|_| drop(bearer(&mut world)));
+    let call = bearer(&mut world);
+    world.link(&call, "enumeration", Severity::High, Outcome::Likely);
+    let revoke = suggested(&world, "revoke-token");
+    assert_eq!((revoke.calls, revoke.before, revoke.honest), (Some(6), Some(5), Honest::NoneKnown));
+    assert_eq!(world.incidents.all()[0].sessions.len(), 1);
+}
+
+#[test]
+fn nobody_is_shut_out_for_what_a_service_does_wrong() {
+    let mut world = World::new();
+    world.high((NAT, "caller"), "missing-authentication");
+    assert_eq!(suggestions(&world), []);
 }

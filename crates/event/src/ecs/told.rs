@@ -3,9 +3,10 @@
 use super::{Kind, Writer, hex};
 use crate::json;
 use crate::number;
-use crate::ocsf::info;
+use crate::ocsf::incident::techniques_of as techniques_of_moment;
+use crate::ocsf::{info, suggestions};
 use crate::view::View;
-use tapwire_detect::incidents::Incident;
+use tapwire_detect::incidents::{Beside, Incident};
 use tapwire_detect::{Finding, Posture, Severity, Told};
 
 const FINDING: Kind = Kind {
@@ -69,7 +70,7 @@ impl Writer<'_> {
     }
 
     /// Writes what is told of an incident, without a line end.
-    pub(crate) fn incident(mut self, told: &Told, out: &mut Vec<u8>) {
+    pub(crate) fn incident(mut self, told: &Told, beside: &Beside, out: &mut Vec<u8>) {
         let incident = &told.incident;
         self.open(told.time, &incident.uid.0, &INCIDENT, out);
         out.extend_from_slice(b",\"action\":\"incident-");
@@ -89,6 +90,7 @@ impl Writer<'_> {
         json::count(out, "revision", incident.told.into());
         json::count(out, "findings", incident.findings);
         json::words(out, "next_steps", incident.next_steps().into_iter());
+        suggestions(beside, self.pen, out);
         json::close(out);
         self.end(out);
     }
@@ -155,9 +157,8 @@ fn techniques(finding: &Finding) -> Vec<(&str, &str)> {
     }
 }
 
-fn techniques_of(incident: &Incident) -> Vec<(&'static str, &'static str)> {
-    let mut all: Vec<_> =
-        incident.timeline.iter().filter_map(|moment| info(moment.detector)).map(|info| info.attack).collect();
+fn techniques_of(incident: &Incident) -> Vec<(&str, &str)> {
+    let mut all: Vec<_> = incident.timeline.iter().flat_map(techniques_of_moment).collect();
     all.sort_unstable();
     all.dedup();
     all

@@ -53,15 +53,15 @@ impl Writer<'_> {
         let info = info(moment.detector);
         json::open(out);
         uid("uid", &moment.finding.0, out);
-        json::own(out, "title", info.map_or(moment.detector, |info| info.title));
+        json::own(out, "title", info.map_or(moment.found_by(), |info| info.title));
         json::text(out, "desc", self.pen.prose(&moment.reason));
         if let Some(info) = info {
             json::words(out, "types", [info.owasp, info.cwe].into_iter());
         }
         json::integer(out, "created_time", moment.time.millis());
         json::object(out, "analytic");
-        json::own(out, "name", moment.detector);
-        json::own(out, "uid", moment.detector);
+        json::own(out, "name", moment.found_by());
+        json::own(out, "uid", moment.rule.as_ref().map_or(moment.detector, |rule| &rule.id));
         json::integer(out, "type_id", 1);
         json::close(out);
         json::close(out);
@@ -98,6 +98,7 @@ impl Writer<'_> {
         }
         json::close_list(out);
         json::words(out, "next_steps", incident.next_steps().into_iter());
+        self.suggestions(beside, out);
         self.token_key(out);
         if self.pen.redactor.take_cut() {
             json::truth(out, "text_cut", true);
@@ -185,6 +186,12 @@ impl Writer<'_> {
         json::open(out);
         json::integer(out, "time", moment.time.millis());
         json::own(out, "detector", moment.detector);
+        if let Some(rule) = &moment.rule {
+            json::object(out, "rule");
+            json::own(out, "id", &rule.id);
+            json::own(out, "title", &rule.title);
+            json::close(out);
+        }
         json::own(out, "severity", moment.severity.name());
         json::own(out, "outcome", moment.outcome.name());
         json::text(out, "reason", self.pen.prose(&moment.reason));
@@ -205,7 +212,7 @@ fn assignee(beside: &Beside, out: &mut Vec<u8>) {
 /// `attacks`: each technique once.
 fn techniques(incident: &Incident, out: &mut Vec<u8>) {
     let mut seen: Vec<(&str, &str)> = Vec::new();
-    for one in incident.timeline.iter().filter_map(|moment| info(moment.detector)).map(|info| info.attack) {
+    for one in incident.timeline.iter().flat_map(techniques_of) {
         if !seen.contains(&one) {
             seen.push(one);
         }
@@ -213,6 +220,12 @@ fn techniques(incident: &Incident, out: &mut Vec<u8>) {
     if !seen.is_empty() {
         attacks(&seen, out);
     }
+}
+
+/// The detector's, or those that a rule names, whose names it does not give.
+pub(crate) fn techniques_of(moment: &Moment) -> impl Iterator<Item = (&str, &str)> {
+    let own = moment.rule.iter().flat_map(|rule| rule.techniques.iter().map(|number| (&**number, "")));
+    info(moment.detector).map(|info| info.attack).into_iter().chain(own)
 }
 
 fn uid(name: &str, uid: &[u8], out: &mut Vec<u8>) {

@@ -8,15 +8,17 @@ mod caller;
 mod exchange;
 mod finding;
 mod http;
-mod incident;
+pub(crate) mod incident;
 mod posture;
 mod repeated;
 mod said;
 mod sensor;
+mod suggestion;
 
 pub(crate) use finding::info;
 pub(crate) use repeated::RepeatedFields;
 pub(crate) use sensor::interval;
+pub(crate) use suggestion::suggestions;
 
 use crate::community::CommunityIds;
 use crate::json;

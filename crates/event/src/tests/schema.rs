@@ -5,6 +5,7 @@ use crate::{Class, Detail, SensorCode, SensorReport};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use std::sync::LazyLock;
+use tapwire_detect::incidents::{Honest, Response, Suggestion};
 use tapwire_inventory::{HourCoverage, Interval, SeenShare};
 use tapwire_protocol::{
     Anomaly, Child, ChildKind, Close, Direction, EachWay, Heads, Pairing, ProxyHeader, Seen, Totals,
@@ -405,6 +406,7 @@ fn what_is_told_of_an_incident_validates() {
             exposure: "public",
         }],
         callers: Vec::new(),
+        suggestions: each_response().map(suggestion).into(),
     };
     let mut renderer = renderer(options(Format::Ocsf));
     let mut events = Vec::new();
@@ -423,4 +425,44 @@ fn what_is_told_of_an_incident_validates() {
     assert_eq!(of("/is_suspected_breach"), [false, true, true]);
     assert_eq!(events[0].pointer("/unmapped/endpoints/0/owner").unwrap(), "Team Orders");
     assert_eq!(of("/unmapped/incident")[0], finding().uid.to_string());
+    let suggested = events[0].pointer("/unmapped/suggestions").and_then(Value::as_array).unwrap();
+    let shown = suggested.iter().map(|one| format!("{} {}", one["action"].as_str().unwrap(), one["target"]));
+    let token = "tok:0707070707070707";
+    let principal = format!(r#"{{"principal":{{"kind":"key","token":"{token}"}}"#);
+    assert_eq!(
+        shown.collect::<Vec<_>>(),
+        [
+            format!("block-principal {principal}}}"),
+            format!("revoke-token {principal},\"token\":\"{token}\"}}"),
+            r#"block-address {"addresses":["192.0.2.7","2001:db8::7"]}"#.to_owned(),
+            "quota {\"calls_an_hour\":60,\"endpoint\":{\"id\":\"000000000000002a\",\"method\":\"GET\",\
+             \"service\":\"shop\",\"template\":\"/orders/{orderId}\"}}"
+                .to_owned(),
+        ]
+    );
+    let hit = serde_json::json!({"calls": 9, "principals": 1});
+    assert_eq!((&suggested[0]["would_have_hit"], &suggested[0]["honest_callers"]), (&hit, &"hit".into()));
+}
+
+fn each_response() -> [Response; 4] {
+    let token = tapwire_inspect::Token([7; 16]);
+    let who = Principal { kind: PrincipalKind::ApiKey, token };
+    [
+        Response::BlockPrincipal(who),
+        Response::RevokeToken { token, owner: Some(who), issued_in: None },
+        Response::BlockAddress(vec!["192.0.2.7".parse().unwrap(), "2001:db8::7".parse().unwrap()]),
+        Response::Quota { endpoint: EndpointId(0x2a), calls_an_hour: 60 },
+    ]
+}
+
+fn suggestion(response: Response) -> Suggestion {
+    Suggestion {
+        response,
+        calls: Some(9),
+        before: None,
+        principals: Some(1),
+        since: None,
+        honest: Honest::Hit,
+        why: "It called.".to_owned(),
+    }
 }

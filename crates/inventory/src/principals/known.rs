@@ -2,6 +2,7 @@
 
 use super::address::{ClientHeaders, client};
 use super::choose::{Chosen, choose};
+use super::crowds::{Crowd, Crowds};
 use super::record::{CERTIFICATE, Few, Known, Place, Places, Seconds, Session, Span, bit, second, time};
 use super::table::Table;
 use super::{AgentFamily, Caller, ClientAddress, KnownBy, Network};
@@ -28,6 +29,7 @@ const MAX_SHOWN: usize = 2;
 pub struct Principals {
     pub(super) callers: Table<Known>,
     pub(super) sessions: Table<Session>,
+    pub(super) crowds: Crowds,
     pub(super) grants: GrantSets,
     agents: Agents,
     pub(super) counters: Counters,
@@ -116,6 +118,7 @@ impl Principals {
         Self {
             callers: Table::new(config.max_principals),
             sessions: Table::new(config.max_sessions),
+            crowds: Crowds::new(config.max_principals, hashing.clone()),
             grants: GrantSets::default(),
             agents: Agents { hashing, slots: vec![None; AGENTS].into() },
             counters: Counters::default(),
@@ -139,7 +142,7 @@ impl Principals {
 
     /// Bytes held for callers and sessions.
     pub fn held(&self) -> usize {
-        self.callers.held() + self.sessions.held()
+        self.callers.held() + self.sessions.held() + self.crowds.held()
     }
 
     /// Who calls, and what is known of it; learns from the call. A message on an exchange that goes on is no call of its own.
@@ -231,12 +234,10 @@ impl Principals {
         (caller.calls, caller.from) = (known.span.calls, Some(place.told()));
         caller.strange = known.places.strange(place);
         known.span.add(now);
-        known.places.add(place);
-        placing
-            .service
-            .and_then(|index| u16::try_from(index).ok())
-            .into_iter()
-            .for_each(|at| known.services.add(at));
+        let is_new_there = known.places.add(place) && known.kind != PrincipalKind::Network;
+        placing.service.and_then(|index| u16::try_from(index).ok()).into_iter().for_each(|at| {
+            known.services.add(at);
+        });
         known.credentials |= match chosen.by {
             KnownBy::Credential(kind) => bit(kind),
             KnownBy::Certificate => 1 << CERTIFICATE,
@@ -247,6 +248,17 @@ impl Principals {
         }
         caller.grants = caller.grants.take().or_else(|| self.grants.get(known.grants));
         caller.first_seen = Some(time(known.span.first));
+        if is_new_there {
+            self.crowds.enter(place.network);
+        }
+        if let Some(gone) = self.callers.take_fallen() {
+            self.crowds.leave(&gone);
+        }
+    }
+
+    /// How many callers with a name came from that network.
+    pub fn crowd(&self, network: Network) -> Crowd {
+        self.crowds.of(network)
     }
 
     fn learn(
@@ -299,24 +311,14 @@ impl Principals {
         }
     }
 
+    /// One credential of a session.
+    pub fn session(&self, token: Token) -> Option<KnownSession> {
+        self.sessions.get(token).map(|session| session.told(token))
+    }
+
     /// Every credential of a session, by when it was handed out or first used.
     pub fn sessions(&self) -> Vec<KnownSession> {
-        let at = |second: Seconds| (second != 0).then(|| time(second));
-        let happened = |at: Timestamp| (at != Timestamp::MIN).then_some(at);
-        let all = self.sessions.iter().map(|(token, session)| KnownSession {
-            token,
-            owner: session.owner,
-            login: session.login,
-            issued: session.issued_in.map(|uid| (uid, time(session.issued))),
-            parent: session.parent,
-            renewals: session.renewals,
-            used: session.span.used(),
-            networks: networks(&session.places),
-            agents: session.places.agents().collect(),
-            expires: at(session.expires),
-            ended: happened(session.ended),
-            superseded: happened(session.superseded),
-        });
+        let all = self.sessions.iter().map(|(token, session)| session.told(token));
         let mut all: Vec<KnownSession> = all.collect();
         all.sort_by_key(|session| {
             let first = session.used.map(|(first, ..)| first);
@@ -374,8 +376,29 @@ fn unnamed(observation: &Observation, address: IpAddr, agent: &[u8], tokens: &mu
     Chosen { principal: Principal { kind: PrincipalKind::Network, token }, by: KnownBy::Network }
 }
 
+impl Session {
+    fn told(&self, token: Token) -> KnownSession {
+        let at = |second: Seconds| (second != 0).then(|| time(second));
+        let happened = |at: Timestamp| (at != Timestamp::MIN).then_some(at);
+        KnownSession {
+            token,
+            owner: self.owner,
+            login: self.login,
+            issued: self.issued_in.map(|uid| (uid, time(self.issued))),
+            parent: self.parent,
+            renewals: self.renewals,
+            used: self.span.used(),
+            networks: networks(&self.places),
+            agents: self.places.agents().collect(),
+            expires: at(self.expires),
+            ended: happened(self.ended),
+            superseded: happened(self.superseded),
+        }
+    }
+}
+
 impl Known {
-    fn new(kind: PrincipalKind) -> Self {
+    pub(super) fn new(kind: PrincipalKind) -> Self {
         Self { kind, span: Span::NEW, places: Places::new(), services: Few::new(), credentials: 0, grants: 0 }
     }
 

@@ -5,6 +5,7 @@
 
 mod address;
 mod choose;
+mod crowds;
 mod facts;
 mod known;
 mod lineage;
@@ -13,6 +14,7 @@ mod saved;
 mod table;
 
 pub use address::{AddressSource, ClientAddress};
+pub use crowds::Crowd;
 pub use facts::{TokenFact, TokenFacts};
 pub(crate) use known::Placing;
 pub use known::{KnownCaller, KnownSession, Principals};

@@ -33,16 +33,21 @@ impl<T: Copy + PartialEq + Default, const N: usize> Few<T, N> {
         Self { items: [T::default(); N], len: 0, more: false }
     }
 
-    pub(super) fn add(&mut self, item: T) {
+    /// Whether it took a place: it was not there, and there was room.
+    pub(super) fn add(&mut self, item: T) -> bool {
         if self.iter().any(|known| known == item) {
-            return;
+            return false;
         }
         match self.items.get_mut(usize::from(self.len)) {
             Some(place) => {
                 *place = item;
                 self.len += 1;
+                true
             }
-            None => self.more = true,
+            None => {
+                self.more = true;
+                false
+            }
         }
     }
 
@@ -67,7 +72,9 @@ impl<'de, T: Copy + PartialEq + Default + Deserialize<'de>, const N: usize> Dese
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         let (items, more) = <(Vec<T>, bool)>::deserialize(from)?;
         let mut few = Self::new();
-        items.into_iter().for_each(|item| few.add(item));
+        for item in items {
+            few.add(item);
+        }
         few.more |= more;
         Ok(few)
     }
@@ -194,10 +201,13 @@ impl Places {
         Self { networks: Few::new(), fingerprints: Few::new(), agents: 0 }
     }
 
-    pub(super) fn add(&mut self, place: &Place) {
-        self.networks.add(place.network);
-        place.fingerprint.into_iter().for_each(|fingerprint| self.fingerprints.add(fingerprint));
+    /// Whether the network is a new one of those that are kept.
+    pub(super) fn add(&mut self, place: &Place) -> bool {
+        if let Some(fingerprint) = place.fingerprint {
+            self.fingerprints.add(fingerprint);
+        }
         self.agents |= 1 << place.agent as u16;
+        self.networks.add(place.network)
     }
 
     /// What of a place is new here; nothing is where nothing is known.
@@ -359,7 +369,7 @@ mod tests {
     #[test]
     fn few_says_when_there_were_more() {
         let mut few = Few::<u16, 2>::new();
-        [1, 2, 1].into_iter().for_each(|item| few.add(item));
+        assert_eq!([1, 2, 1].map(|item| few.add(item)), [true, true, false]);
         assert!(!few.more());
         few.add(3);
         assert!(few.more());

@@ -31,7 +31,14 @@ impl Principals {
 
     /// Takes callers; how many found no room.
     pub(crate) fn load_callers(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
-        take_all(entries, |(token, known, uses): (Token, Known, u8)| self.callers.restore(token, known, uses))
+        let Self { callers, crowds, .. } = self;
+        take_all(entries, |(token, known, uses): (Token, Known, u8)| {
+            let room = callers.restore(token, known, uses);
+            if room {
+                crowds.restore(&known);
+            }
+            room
+        })
     }
 
     /// Takes sessions, likewise.

@@ -19,6 +19,8 @@ pub(crate) struct Table<R> {
     /// Where the search for room goes on.
     hand: usize,
     evicted: u64,
+    /// What made room last, until it is asked for.
+    fallen: Option<R>,
 }
 
 struct Entry<R> {
@@ -29,7 +31,14 @@ struct Entry<R> {
 
 impl<R> Table<R> {
     pub(crate) fn new(most: usize) -> Self {
-        Self { chunks: Vec::new(), index: HashTable::new(), most: most.max(1), hand: 0, evicted: 0 }
+        Self {
+            chunks: Vec::new(),
+            index: HashTable::new(),
+            most: most.max(1),
+            hand: 0,
+            evicted: 0,
+            fallen: None,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -39,6 +48,11 @@ impl<R> Table<R> {
     /// Records that made room for others.
     pub(crate) const fn evicted(&self) -> u64 {
         self.evicted
+    }
+
+    /// The record that made room last, once.
+    pub(crate) fn take_fallen(&mut self) -> Option<R> {
+        self.fallen.take()
     }
 
     /// Bytes held, about: the index has five for each of up to twice as many places.
@@ -142,6 +156,7 @@ impl<R> Table<R> {
             found.remove();
         }
         self.evicted += 1;
+        self.fallen = Some(old.record);
         Some(at)
     }
 
