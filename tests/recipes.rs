@@ -3,6 +3,8 @@
 
 #[path = "recipes/nginx.rs"]
 mod nginx;
+#[path = "recipes/tickets.rs"]
+mod tickets;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};

@@ -4,6 +4,7 @@ use crate::cli::{FindingsArgs, IncidentsArgs};
 use crate::failure::{Exit, Failure};
 use crate::judged;
 use crate::learn::{Learned, learn};
+use crate::markdown;
 use crate::paper::{Paper, plain, print};
 use crate::size::counted;
 use crate::suggestions;
@@ -32,6 +33,8 @@ pub(crate) fn incidents(args: &IncidentsArgs) -> Result<Exit, Failure> {
     let all = report.incidents.worst_first();
     let text = if args.json {
         all.iter().map(|incident| line(&value(incident, &mut reading))).collect()
+    } else if args.markdown {
+        markdown::page(&all, report, &mut reading)
     } else {
         page(&all, report, &mut reading)
     };

@@ -27,6 +27,7 @@ mod learn;
 mod ledger;
 mod lessons;
 mod lists;
+mod markdown;
 mod next;
 mod openapi;
 mod outputs;

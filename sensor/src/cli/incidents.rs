@@ -12,6 +12,9 @@ pub(crate) struct IncidentsArgs {
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,
+    /// With what policies say, as Markdown for a ticket or a wiki
+    #[arg(long, conflicts_with = "json")]
+    pub(crate) markdown: bool,
 }
 
 /// `tapwire findings`.
