@@ -3,6 +3,8 @@
 
 #[path = "recipes/nginx.rs"]
 mod nginx;
+#[path = "recipes/receivers.rs"]
+mod receivers;
 #[path = "recipes/tickets.rs"]
 mod tickets;
 
