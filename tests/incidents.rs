@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::fs;
 use std::path::Path;
 use tapwire_testkit::{Capture, Conversation, Turn};
-use tapwire_tests::{Fixture, Ran, Tapwire, fixtures, token_key};
+use tapwire_tests::{Fixture, Following, Ran, Tapwire, fixtures, token_key};
 use tapwire_wire::{Endpoint, Timestamp};
 
 fn fixture() -> Fixture {
@@ -253,4 +253,56 @@ fn what_left_by_logins_from_everywhere_is_counted_and_said_to_be_unsure() {
     let left = tapwire(&["blast-radius", uid]).remove(0);
     assert_eq!((&left["persons"], &left["answers"]), (&50.into(), &50.into()), "{left}");
     assert!(left["logins_of_anybody"].is_array(), "{left}");
+}
+
+#[test]
+fn mutes_are_read_again_while_a_run_goes_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (captures, config) = (folder.path().join("captures"), folder.path().join("tapwire.toml"));
+    fs::create_dir(&captures).expect("a folder");
+    let come = |number: u8| {
+        let target = format!("/of-{number}?access_token=9f8e7d6c5b4a39281706{number}");
+        let request = format!("GET {target} HTTP/1.1\r\nHost: shop{number}.test\r\n\r\n").into_bytes();
+        let turns = vec![Turn { request, response: http("HTTP/1.1 200 OK", "{}") }];
+        let start = Timestamp::from_parts(1_700_000_000 + i64::from(number), 0);
+        let capture = Conversation { start, ..Conversation::new(turns, number.into()) }.play();
+        let file = fs::File::create(captures.join(format!("{number}.pcap"))).expect("a file");
+        capture
+            .write_pcap(file, tapwire_capture::ByteOrder::Little, tapwire_capture::Resolution::Nanoseconds)
+            .expect("a capture");
+    };
+    let is_of = |event: &Value, class: u32, number: u8| {
+        event["class_uid"] == class && event.to_string().contains(&format!("shop{number}.test"))
+    };
+    // Nobody reads half of it.
+    let configure = |text: &str| {
+        let beside = folder.path().join("beside");
+        fs::write(&beside, text).and_then(|()| fs::rename(&beside, &config)).expect("a file");
+    };
+    configure("");
+    come(1);
+    let key = token_key(folder.path());
+    let run = Following::start(&captures, &[Path::new("--config"), &config, Path::new("--token-key"), &key]);
+    run.event(|event| is_of(event, 2004, 1));
+    let mute =
+        "[[mute]]\nwhere = \"detector == 'credentials-in-url'\"\nuntil = 2099-01-31\nwhy = \"known\"\n";
+    configure(mute);
+    run.hang_up();
+    run.wait_for("mutes read again: 1 mute");
+    come(2);
+    let next = |class: u32, number: u8| {
+        run.event(|event| {
+            assert!(!is_of(event, 2004, 2), "muted: {event}");
+            is_of(event, class, number)
+        })
+    };
+    next(6003, 2);
+    configure(&mute.replace("2099-01-31", "'soon'"));
+    run.hang_up();
+    run.wait_for("mutes stay as they were");
+    configure("");
+    run.hang_up();
+    run.wait_for("mutes read again: 0 mutes");
+    come(3);
+    next(2004, 3);
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, SystemTime};
 use tapwire_detect::policies::{Settings as PolicySettings, UserAcceptance, UserPolicy};
 use tapwire_inspect::TokenKey;
 use tapwire_inventory::context::{Context, Reading, Trouble};
-use tapwire_pipeline::{Config, ContextFeed, PolicyFeed, RuleFeed};
+use tapwire_pipeline::{Config, ContextFeed, Mute, MuteFeed, PolicyFeed, RuleFeed};
 
 /// How often a tap looks whether it was asked to read again; files are looked at every eighth time.
 const TICK: Duration = Duration::from_millis(250);
@@ -187,6 +187,7 @@ impl Watcher {
         key: TokenKey,
         config: &Config,
         rules: &[PathBuf],
+        data: Option<&Path>,
         quiet: bool,
     ) -> Result<Self, Failure> {
         let effective = Effective::load(args)?;
@@ -203,6 +204,9 @@ impl Watcher {
             policies: config.policy_feed.clone(),
             rules: config.rule_feed.clone(),
             rule_paths: rules.to_vec(),
+            mutes: config.mute_feed.clone(),
+            known_mutes: config.mutes.clone(),
+            data: data.map(Path::to_owned),
             known: Policies::of(&effective),
             quiet,
             asked,
@@ -229,6 +233,10 @@ struct Watch {
     rules: RuleFeed,
     /// Rules that the command line names.
     rule_paths: Vec<PathBuf>,
+    mutes: MuteFeed,
+    known_mutes: Vec<Mute>,
+    /// Where people mute kinds of incidents in the console.
+    data: Option<PathBuf>,
     /// What the run goes by.
     known: Policies,
     quiet: bool,
@@ -275,7 +283,8 @@ impl Watch {
             let rules = Source::of(&effective.settings.rules, &self.rule_paths).files();
             effective.settings.context.files.into_iter().chain(rules).collect::<Vec<_>>()
         });
-        let files = file_of(&self.args).into_iter().chain(named.unwrap_or_default());
+        let said = self.data.as_deref().map(crate::serve::mutes_file);
+        let files = file_of(&self.args).into_iter().chain(named.unwrap_or_default()).chain(said);
         let look = |path: PathBuf| {
             let about = std::fs::metadata(path).ok()?;
             Some((about.modified().ok()?, about.len()))
@@ -290,9 +299,12 @@ impl Watch {
                 self.read_context(&effective);
                 self.read_policies(&effective);
                 self.read_rules(&effective);
+                self.read_mutes(&effective);
             }
             Err(failure) => {
-                eprintln!("tapwire: {failure}; the context stays as it was, and so do policies and rules")
+                eprintln!(
+                    "tapwire: {failure}; the context stays as it was, and so do policies, rules and mutes"
+                )
             }
         }
     }
@@ -316,6 +328,24 @@ impl Watch {
             Ok(judge) => self.rules.put(judge),
             Err(failure) => eprintln!("tapwire: {failure}; rules stay as they were"),
         }
+    }
+
+    /// Those of the configuration, and those of the console.
+    fn read_mutes(&mut self, effective: &Effective) {
+        let mut mutes = match effective.settings.mutes() {
+            Ok(mutes) => mutes,
+            Err(failure) => return eprintln!("tapwire: {failure}; mutes stay as they were"),
+        };
+        mutes.extend(self.data.as_deref().map(crate::serve::mutes).unwrap_or_default());
+        let known = &self.known_mutes;
+        if mutes.len() == known.len() && mutes.iter().zip(known).all(|(one, other)| one.is(other)) {
+            return;
+        }
+        self.mutes.put(mutes.clone());
+        if !self.quiet {
+            eprintln!("tapwire: mutes read again: {}", counted(mutes.len() as u64, "mute"));
+        }
+        self.known_mutes = mutes;
     }
 
     fn read_policies(&mut self, effective: &Effective) {

@@ -131,9 +131,9 @@ impl Run<'_> {
         if pressure == Pressure::Shed {
             self.give_up_privileges()?;
         }
-        let watcher = source
-            .is_endless()
-            .then(|| Watcher::start(&args.config, key.clone(), &config, &args.rules, args.quiet));
+        let watcher = source.is_endless().then(|| {
+            Watcher::start(&args.config, key.clone(), &config, &args.rules, data.as_deref(), args.quiet)
+        });
         let watcher = watcher.transpose()?;
         let console = self.console()?;
         let stop = catch_signals()?;
@@ -358,6 +358,7 @@ pub(crate) fn pipeline_config(
         detect,
         rules: settings.rules()?,
         mutes: settings.mutes()?,
+        mute_feed: tapwire_pipeline::MuteFeed::default(),
         radius: None,
         policies: settings.policies,
         policy_feed: tapwire_pipeline::PolicyFeed::default(),

@@ -66,6 +66,7 @@ pub(crate) struct Analyst {
     /// Users' rules, and where they come from.
     pub(crate) rules: Option<Box<dyn CallRules>>,
     rule_feed: RuleFeed,
+    mute_feed: crate::MuteFeed,
     /// Where findings pin the packets of their connections.
     pub(crate) pinner: Option<Pinner>,
     /// Writes what is learned, where it is kept.
@@ -109,6 +110,7 @@ impl Analyst {
             policy_feed: config.policy_feed.clone(),
             rules: None,
             rule_feed: config.rule_feed.clone(),
+            mute_feed: config.mute_feed.clone(),
             pinner: None,
             keeper: None,
         };
@@ -320,6 +322,11 @@ impl Analyst {
             self.policies.set_rules(rules, settings);
             let policies = &self.policies;
             self.postures.retain(|_, posture| policies.has(&posture.rule.id));
+        }
+        if self.tells
+            && let Some(mutes) = self.mute_feed.take()
+        {
+            self.mutes.renew(&mutes);
         }
         if self.tells
             && let Some(mut rules) = self.rule_feed.take()

@@ -53,6 +53,8 @@ pub struct Config {
     pub rules: tapwire_detect::policies::Rules,
     /// Findings that are not told.
     pub mutes: Vec<crate::Mute>,
+    /// Those that take their place while a run goes on.
+    pub mute_feed: crate::MuteFeed,
     /// Whose calls are looked at for what they gave away.
     pub radius: Option<tapwire_detect::radius::Radius>,
     /// When policies are judged.

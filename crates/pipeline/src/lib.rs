@@ -41,7 +41,7 @@ pub use notice::Notice;
 pub use outlet::{Classes, Outlet};
 pub use pace::{Pace, Stage};
 pub use recorder::{PacketCounters, packet_label};
-pub use renewal::{ContextFeed, PolicyFeed, Renewal, RuleFeed};
+pub use renewal::{ContextFeed, MuteFeed, PolicyFeed, Renewal, RuleFeed};
 pub use report::{Report, Shedding, Snapshot, Tally, WireCounters};
 pub use run::{Aside, Control, Unwatched, Watch, learn, run, run_with};
 pub use secrets::Secrets;

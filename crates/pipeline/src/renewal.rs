@@ -16,6 +16,9 @@ pub type ContextFeed = Renewal<Arc<Context>>;
 /// What judges calls by users' rules; `None` where there are none any more.
 pub type RuleFeed = Renewal<Option<Box<dyn CallRules>>>;
 
+/// Findings that are not told.
+pub type MuteFeed = Renewal<Vec<crate::Mute>>;
+
 /// What policies are judged, what of their findings is accepted, and when.
 pub type PolicyFeed = Renewal<(Rules, Settings)>;
 

@@ -5,7 +5,7 @@ mod rows;
 mod said;
 mod users;
 
-pub(crate) use said::mutes;
+pub(crate) use said::{mutes, mutes_file};
 
 use crate::callers;
 use crate::carve;

@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::feedback;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tapwire_console::Incident;
 use tapwire_event::FindingFields;
 use tapwire_pipeline::Mute;
@@ -44,8 +44,13 @@ pub(super) fn mute(data: &Path, incident: &Incident, by: &str, days: u32, why: &
         "time": jiff::Timestamp::now().to_string(), "by": by, "incident": incident.uid, "detector": detector,
         "service": incident.service, "until": until.to_string(), "why": why,
     });
-    AuditLog::open(&data.join(MUTES))?.append(format!("{line}\n").as_bytes())?;
+    AuditLog::open(&mutes_file(data))?.append(format!("{line}\n").as_bytes())?;
     Ok(())
+}
+
+/// Where mutes of the console are kept in a data directory.
+pub(crate) fn mutes_file(data: &Path) -> PathBuf {
+    data.join(MUTES)
 }
 
 /// The mutes of a data directory that a run goes by; a line that nobody wrote so is passed over.

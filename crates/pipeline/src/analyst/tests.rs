@@ -74,6 +74,7 @@ fn analyst(limit: Option<u64>) -> (Analyst, Arc<Mutex<Vec<u8>>>) {
         policies: tapwire_detect::policies::Settings::default(),
         policy_feed: PolicyFeed::default(),
         rule_feed: crate::RuleFeed::default(),
+        mute_feed: crate::MuteFeed::default(),
     };
     let fields = choose("time").unwrap();
     let options = Options { format: Format::Tsv, fields, ..Options::default() };

@@ -209,6 +209,7 @@ pub(crate) fn config(threads: usize, analysis: bool, in_flight_bytes: usize) -> 
         policies: tapwire_detect::policies::Settings::default(),
         policy_feed: tapwire_pipeline::PolicyFeed::default(),
         rule_feed: tapwire_pipeline::RuleFeed::default(),
+        mute_feed: tapwire_pipeline::MuteFeed::default(),
         detect: tapwire_detect::Config::default(),
     }
 }

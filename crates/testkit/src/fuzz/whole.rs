@@ -50,6 +50,7 @@ fn config(memory: usize, hash_seed: u64) -> Config {
         policies: tapwire_detect::policies::Settings::default(),
         policy_feed: tapwire_pipeline::PolicyFeed::default(),
         rule_feed: tapwire_pipeline::RuleFeed::default(),
+        mute_feed: tapwire_pipeline::MuteFeed::default(),
         detect: tapwire_detect::Config::default(),
     }
 }
