@@ -1,6 +1,7 @@
 //! Incidents through the real binary: as events, as stored, as a story; muted, judged by people, and over a restart.
 
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use tapwire_testkit::{Capture, Conversation, Turn};
@@ -305,4 +306,36 @@ fn mutes_are_read_again_while_a_run_goes_on() {
     run.wait_for("mutes read again: 0 mutes");
     come(3);
     next(2004, 3);
+}
+
+/// What an event says is wrong where: a weakness at an exchange, or a policy of a service.
+fn facts(event: &Value) -> Vec<String> {
+    let extra = &event["unmapped"];
+    let exchanges = extra["exchanges"].as_array().into_iter().flatten();
+    let mut all: Vec<String> = exchanges.map(|uid| format!("{uid} {}", extra["cwe"])).collect();
+    if event["class_uid"] != 2004 {
+        all.push(format!("{} {}", event["resources"], extra["cwe"]));
+    }
+    all
+}
+
+#[test]
+fn no_fixture_yields_two_findings_for_one_fact() {
+    let (mut twice, mut count) = (Vec::new(), 0);
+    for fixture in fixtures() {
+        let ran = Tapwire::replay(&fixture).args(["-q", "--only", "findings", "--events", "-"]).run();
+        let mut known: BTreeMap<String, String> = BTreeMap::new();
+        for event in ran.ok(&fixture.name).events() {
+            count += 1;
+            // The life of a policy's finding is told in several events of one uid.
+            let uid = event["finding_info"]["uid"].to_string();
+            for fact in facts(&event) {
+                if let Some(other) = known.insert(fact, uid.clone()).filter(|other| *other != uid) {
+                    twice.push(format!("{}: {other} and {event}", fixture.name));
+                }
+            }
+        }
+    }
+    assert!(count > 10, "{count} findings: fixtures show too little");
+    assert!(twice.is_empty(), "{}", twice.join("\n"));
 }
