@@ -56,7 +56,8 @@ pub(crate) struct RulesBacktestArgs {
     /// Where packets are kept
     #[arg(long, value_name = "DIR", conflicts_with = "captures")]
     pub(crate) data: Option<PathBuf>,
-    /// Count from then on: a time before the newest packet such as -30d or -12h, or RFC 3339
+    /// Count from then on: a time before the newest packet such as -30d or -12h, a day, or RFC 3339; UTC
+    /// where no zone is given
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
     pub(crate) since: Option<String>,
     /// As JSON, one object a line

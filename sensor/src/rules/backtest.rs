@@ -53,8 +53,11 @@ enum Since {
 
 impl Since {
     fn read(text: &str) -> Result<Self, Failure> {
-        let wrong =
-            || Failure::new(format!("--since {text}: write it like -30d, -12h or 2026-01-01T00:00:00Z"));
+        let wrong = || {
+            Failure::new(format!(
+                "--since {text}: write it like -30d, -12h, 2026-01-31 or 2026-01-31T12:00:00Z (UTC without a zone)"
+            ))
+        };
         if let Some(ago) = text.strip_prefix('-') {
             let (number, unit) = ago.split_at_checked(ago.len().saturating_sub(1)).ok_or_else(wrong)?;
             let unit = match unit {
@@ -67,8 +70,7 @@ impl Since {
             let number = number.parse::<i64>().map_err(|_| wrong())?;
             return Ok(Self::Before(number.saturating_mul(unit).saturating_mul(1_000_000_000)));
         }
-        let time = text.parse::<jiff::Timestamp>().map_err(|_| wrong())?;
-        Ok(Self::At(Timestamp::from_parts(time.as_second(), 0)))
+        tapwire_expr::time(text).map(|nanos| Self::At(Timestamp::from_nanos(nanos))).ok_or_else(wrong)
     }
 
     fn before(&self, last: Timestamp) -> Timestamp {
@@ -87,6 +89,8 @@ type Hit = (Timestamp, Option<[u8; 16]>);
 struct Seen {
     calls: u64,
     nanos: u64,
+    /// Calls by the minute they began in, so that those before `--since` can be left out when the last packet is known.
+    by_minute: BTreeMap<i64, u64>,
     /// By rule: who was hit, and when.
     hits: BTreeMap<String, Vec<Hit>>,
 }
@@ -106,6 +110,7 @@ impl CallRules for Measured {
         let took = u64::try_from(began.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
         seen.calls += 1;
+        *seen.by_minute.entry(minute(call.observation.exchange.started())).or_default() += 1;
         seen.nanos = seen.nanos.saturating_add(took);
         for finding in out.drain(before..) {
             let Some(rule) = &finding.rule else { continue };
@@ -119,6 +124,10 @@ impl CallRules for Measured {
     fn counters(&self) -> RuleCounters {
         self.inner.counters()
     }
+}
+
+fn minute(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(60_000_000_000)
 }
 
 /// What is told of it.
@@ -136,6 +145,11 @@ impl Told<'_> {
         let callers: BTreeSet<_> =
             late.clone().filter_map(|(_, caller)| *caller).take(MOST_CALLERS).collect();
         (late.count() as u64, callers.len() as u64)
+    }
+
+    /// Calls from the minute on from which hits count.
+    fn calls(&self) -> u64 {
+        self.seen.by_minute.range(minute(self.from)..).map(|(_, calls)| calls).sum()
     }
 
     fn a_day(&self, hits: u64) -> f64 {
@@ -169,7 +183,7 @@ impl Told<'_> {
         }
         paper.line(&format!(
             "\n{} in {}; all rules together cost {:.1} µs a call",
-            counted(self.seen.calls, "call"),
+            counted(self.calls(), "call"),
             duration(self.span),
             self.nanos_a_call() as f64 / 1e3
         ));
@@ -190,7 +204,7 @@ impl Told<'_> {
             let (hits, callers) = self.of(entry);
             let value = json!({
                 "id": entry.id, "title": entry.title, "severity": entry.severity.name(), "hits": hits,
-                "hits_a_day": self.a_day(hits), "callers": callers, "calls": self.seen.calls,
+                "hits_a_day": self.a_day(hits), "callers": callers, "calls": self.calls(),
                 "seconds": self.span / 1_000_000_000, "nanoseconds_a_call": self.nanos_a_call(),
             });
             format!("{value}\n")
