@@ -273,7 +273,12 @@ fn profiled(effective: &Effective, key: &TokenKey, profile: Option<&str>) -> Res
     })?;
     let profile = settings.profile(name)?;
     let key = if profile.own_tokens { key.derived(name.as_bytes()) } else { key.clone() };
-    Ok(redactor(effective, key).profile(profile))
+    let redactor = redactor(effective, key).profile(profile);
+    let redactor = settings.generations(name)?.into_iter().fold(redactor, Redactor::generation);
+    Ok(match settings.seal(name)? {
+        Some(seal) => redactor.seal(seal),
+        None => redactor,
+    })
 }
 
 /// What is no share of anybody: code, threads' stacks, caches of fixed size, and what the allocator keeps for a second of what

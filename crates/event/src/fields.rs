@@ -25,6 +25,8 @@ pub(crate) enum Leaves {
     Names,
     /// As the value of this header.
     Header(&'static str),
+    /// As the token of a caller, perhaps behind what kind of name it is.
+    Token,
 }
 
 /// A field of an exchange.
@@ -165,7 +167,7 @@ pub const FIELDS: &[FieldInfo] = &[
     field("discovered", Kind::Bool, "whether this exchange made its endpoint known", |v| {
         v.call.map(|call| Value::Bool(call.discovered)).into()
     }),
-    field("principal", Kind::Text, "who calls, as user~ and a token", principal),
+    field("principal", Kind::Text, "who calls, as user~ and a token", principal).leaves(Leaves::Token),
     field(
         "principal.kind",
         Kind::Text,
@@ -191,11 +193,13 @@ pub const FIELDS: &[FieldInfo] = &[
     field("principal.login", Kind::Text, "token of the login name by which the session was got", |v| {
         hex(v.caller().and_then(|caller| caller.login))
     })
-    .ocsf("unmapped.principal.login"),
+    .ocsf("unmapped.principal.login")
+    .leaves(Leaves::Token),
     field("session", Kind::Text, "token of the credential that stands for the session", |v| {
         hex(v.caller().and_then(|caller| caller.session))
     })
-    .ocsf("unmapped.principal.session"),
+    .ocsf("unmapped.principal.session")
+    .leaves(Leaves::Token),
     field("role", Kind::List, "roles and groups of the caller, as its token or its login says", |v| {
         words(v, |grants| &grants.roles)
     })

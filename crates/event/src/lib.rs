@@ -32,7 +32,7 @@ pub use coverage::seen_share;
 pub use fields::{ExchangeFields, FIELDS, FieldInfo, UnknownField, choose, value};
 pub use finding_fields::{FindingFields, finding_value};
 pub use openapi::{Document, describe, shown_media_type};
-pub use redact::{Fidelity, Profile, Redactor, Treatment};
+pub use redact::{Fidelity, Generation, Profile, Redactor, Seal, Treatment};
 pub use render::{Class, Detail, Format, Options, Renderer};
 pub use report::{Change, Figure, Mark, MonthReport, Place, Row, Task};
 pub use sensor::{SensorCode, SensorReport, Told};

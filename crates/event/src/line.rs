@@ -168,7 +168,8 @@ fn principal(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
         Some((kind, token)) => {
             out.extend_from_slice(kind.as_bytes());
             out.push(b'~');
-            out.extend_from_slice(token.bytes().get(4..8).unwrap_or_default());
+            let digits = token.bytes().rsplit(|byte| *byte == b':').next();
+            out.extend_from_slice(digits.and_then(|digits| digits.get(..4)).unwrap_or_default());
         }
         None => out.push(b'-'),
     }

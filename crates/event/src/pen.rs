@@ -134,6 +134,7 @@ impl Pen {
             Leaves::Query => redactor.query(text, scratch),
             Leaves::Names => redactor.payload_names(text, scratch),
             Leaves::Header(name) => redactor.header(name.as_bytes(), text, scratch),
+            Leaves::Token => redactor.shown_token(text, scratch),
         }
         .bytes()
     }

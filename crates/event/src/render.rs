@@ -11,6 +11,7 @@ use tapwire_detect::incidents::Beside;
 use tapwire_detect::{Finding, Posture, Told};
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::Uid;
+use tapwire_wire::Timestamp;
 
 /// An outside format.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
@@ -151,6 +152,7 @@ impl Renderer {
 
     /// Appends an exchange. `sequence` counts the events of this output from 1.
     pub fn exchange(&mut self, view: &View<'_>, sequence: u64, out: &mut Vec<u8>) {
+        self.turn_to(view.exchange.started());
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).exchange(view, out),
             Format::Eve => eve::exchange(view, &mut self.pen, out),
@@ -164,6 +166,7 @@ impl Renderer {
 
     /// Appends a finding with the exchange that raised it. TSV has columns for exchanges only and stays silent.
     pub fn finding(&mut self, finding: &Finding, view: &View<'_>, sequence: u64, out: &mut Vec<u8>) {
+        self.turn_to(finding.time);
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, view.exchange.uid()).finding(finding, view, out),
             Format::Eve => eve::finding(finding, view, &mut self.pen, out),
@@ -177,6 +180,7 @@ impl Renderer {
 
     /// Appends what is told of an incident, with what is known beside it. TSV stays silent.
     pub fn incident(&mut self, told: &Told, beside: &Beside, sequence: u64, out: &mut Vec<u8>) {
+        self.turn_to(told.time);
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).incident(told, beside, out),
             Format::Eve => eve::incident(told, &mut self.pen, out),
@@ -190,6 +194,7 @@ impl Renderer {
 
     /// Appends what a policy says of a service. TSV stays silent.
     pub fn posture(&mut self, posture: &Posture, sequence: u64, out: &mut Vec<u8>) {
+        self.turn_to(posture.time);
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).posture(posture, out),
             Format::Eve => eve::posture(posture, &mut self.pen, out),
@@ -203,6 +208,7 @@ impl Renderer {
 
     /// Appends what the sensor says about itself. TSV stays silent.
     pub fn sensor(&mut self, report: &SensorReport, sequence: u64, out: &mut Vec<u8>) {
+        self.turn_to(report.time);
         let redacted = report.service.as_deref().map(|service| {
             let service = self.pen.shown_service(service);
             let message = format!("{service}: {}", report.message);
@@ -222,6 +228,7 @@ impl Renderer {
 
     /// Appends how well a service was seen in an hour. TSV stays silent.
     pub fn coverage(&mut self, hour: &HourCoverage, sequence: u64, out: &mut Vec<u8>) {
+        self.turn_to(hour.hour);
         match self.options.format {
             Format::Ocsf => self.ocsf(sequence, Uid([0; 16])).coverage(hour, out),
             Format::Eve => eve::coverage(hour, &mut self.pen, out),
@@ -231,6 +238,13 @@ impl Renderer {
             Format::Tsv => return,
         }
         out.push(b'\n');
+    }
+
+    /// Takes the key of tokens of that time; what is remembered was written with another.
+    fn turn_to(&mut self, time: Timestamp) {
+        if self.pen.redactor.turn_to(time) {
+            self.repeated = ocsf::RepeatedFields::new();
+        }
     }
 
     const fn ecs(&mut self, sequence: u64) -> ecs::Writer<'_> {

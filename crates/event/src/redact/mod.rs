@@ -21,25 +21,29 @@
 
 mod card;
 mod facts;
+mod generation;
 mod headers;
 mod names;
 mod never;
 mod payload;
 mod profile;
 mod remembered;
+mod seal;
 mod shape;
 mod url;
 mod values;
 
-use crate::number;
 use facts::KnownNames;
+pub use generation::Generation;
+use generation::Keys;
 use headers::Policy;
 use memchr::memchr;
 pub use profile::{Profile, Treatment};
 use remembered::Remembered;
+pub use seal::Seal;
 use std::sync::Arc;
 use tapwire_inspect::classes::{Classes, Sensitivity};
-use tapwire_inspect::{Domain, Token, TokenKey, Tokens};
+use tapwire_inspect::{Domain, Token, TokenKey};
 use tapwire_protocol::Untrusted;
 
 /// Longest path, query string or header value that leaves, in bytes before redaction.
@@ -80,31 +84,29 @@ impl<'a> Redacted<'a> {
 /// Turns text of traffic into text that may leave.
 #[derive(Debug)]
 pub struct Redactor {
-    tokens: Tokens,
+    keys: Keys,
     profile: Profile,
-    key_id: [u8; 4],
     fidelity: Fidelity,
     clear_headers: Vec<String>,
     decoded: Vec<u8>,
     names: KnownNames,
     remembered: Remembered,
+    seal: Option<Seal>,
     cut: bool,
 }
 
 impl Redactor {
     /// A redactor whose tokens are made with `key`.
     pub fn new(key: TokenKey, fidelity: Fidelity) -> Self {
-        let key_id = key.id();
-        let tokens = Tokens::new(key);
         Self {
-            tokens,
+            keys: Keys::new(key),
             profile: Profile::default(),
-            key_id,
             fidelity,
             clear_headers: Vec::new(),
             decoded: Vec::new(),
             names: KnownNames::new(Arc::default()),
             remembered: Remembered::new(),
+            seal: None,
             cut: false,
         }
     }
@@ -123,14 +125,16 @@ impl Redactor {
         self
     }
 
+    /// Encrypts what the profile wants encrypted.
+    #[must_use]
+    pub fn seal(mut self, seal: Seal) -> Self {
+        self.seal = Some(seal);
+        self
+    }
+
     /// How much leaves.
     pub const fn fidelity(&self) -> Fidelity {
         self.fidelity
-    }
-
-    /// Names the key of the tokens.
-    pub const fn key_id(&self) -> [u8; 4] {
-        self.key_id
     }
 
     /// Whether text was cut since this was last asked.
@@ -210,6 +214,11 @@ impl Redactor {
 
     /// A host's name, in lower case.
     pub(crate) fn host_name<'s>(&mut self, host: Untrusted<'_>, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
+        if self.seal.is_some() {
+            // What is sealed has letters of both cases.
+            let lower = host.bytes().to_ascii_lowercase();
+            return self.fill(Untrusted::new(&lower), scratch, Self::write_host);
+        }
         self.fill(host, scratch, Self::write_host);
         scratch.make_ascii_lowercase();
         Redacted(scratch)
@@ -290,8 +299,11 @@ impl Redactor {
     /// A keyed token as text. One that the sensor's own key made is made anew where the profile has its own.
     pub(crate) fn token<'s>(&mut self, token: Token, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
         scratch.clear();
-        let token = if self.profile.own_tokens { self.tokens.token(Domain::Value, &token.0) } else { token };
-        write_token(token, scratch);
+        if self.profile.own_tokens {
+            self.write_token_of(Domain::Value, &token.0, scratch);
+        } else {
+            generation::write_token(1, token, scratch);
+        }
         Redacted(scratch)
     }
 
@@ -372,9 +384,4 @@ impl Redactor {
 fn split_at_byte(byte: u8, text: &[u8]) -> Option<(&[u8], &[u8])> {
     let (before, rest) = text.split_at_checked(memchr(byte, text)?)?;
     Some((before, rest.get(1..)?))
-}
-
-fn write_token(token: Token, out: &mut Vec<u8>) {
-    out.extend_from_slice(b"tok:");
-    number::hex(out, token.0.first_chunk::<8>().map_or(&[], |half| half.as_slice()));
 }

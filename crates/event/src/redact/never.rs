@@ -28,6 +28,17 @@ impl Redactor {
         card::truncate(&kept, out);
     }
 
+    /// A text for the holder of the private key alone. A card's number may be kept encrypted (PCI DSS 3.5.1), what proves that
+    /// the card is at hand may not.
+    pub(super) fn write_sealed(&mut self, text: &[u8], out: &mut Vec<u8>) {
+        let mut kept = Vec::with_capacity(text.len());
+        self.write_pieces(text, &mut kept);
+        match &self.seal {
+            Some(seal) => seal.write(&kept, out),
+            None => Self::drop_value(out),
+        }
+    }
+
     /// Words between delimiters: `name=value`, `/name/value`, `"name": "value"`.
     fn write_pieces(&mut self, text: &[u8], out: &mut Vec<u8>) {
         let mut before: &[u8] = b"";

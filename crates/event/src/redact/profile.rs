@@ -1,6 +1,6 @@
 //! What becomes of texts that do not leave as they are, by what they are: a profile for each output.
 
-use super::{Redactor, write_token};
+use super::Redactor;
 use tapwire_inspect::Domain;
 use tapwire_inspect::classes::{ClassId, Clues};
 
@@ -14,14 +14,21 @@ pub enum Treatment {
     /// Its keyed token.
     #[default]
     Tokenise,
+    /// Encrypted to the output's public key; dropped where it has none.
+    Encrypt,
     /// The text.
     Keep,
 }
 
 impl Treatment {
     /// Every treatment by its name.
-    pub const ALL: &'static [(&'static str, Self)] =
-        &[("drop", Self::Drop), ("mask", Self::Mask), ("tokenise", Self::Tokenise), ("keep", Self::Keep)];
+    pub const ALL: &'static [(&'static str, Self)] = &[
+        ("drop", Self::Drop),
+        ("mask", Self::Mask),
+        ("tokenise", Self::Tokenise),
+        ("encrypt", Self::Encrypt),
+        ("keep", Self::Keep),
+    ];
 
     /// The treatment of that name.
     pub fn parse(name: &str) -> Option<Self> {
@@ -44,6 +51,15 @@ pub struct Profile {
     pub own_tokens: bool,
 }
 
+impl Profile {
+    /// Whether some text is to be encrypted.
+    pub fn encrypts(&self) -> bool {
+        let classes = self.classes.iter().map(|(_, treatment)| *treatment);
+        let named = [self.credentials, self.identities, self.values];
+        named.into_iter().chain(classes).any(|treatment| treatment == Treatment::Encrypt)
+    }
+}
+
 impl Redactor {
     /// Treats texts as `profile` says. Where its tokens are its own, the key must be its own, too.
     #[must_use]
@@ -58,9 +74,10 @@ impl Redactor {
             return;
         }
         match self.treatment(domain, text) {
-            Treatment::Tokenise => write_token(self.tokens.token(domain, text), out),
+            Treatment::Tokenise => self.write_token_of(domain, text, out),
             Treatment::Drop => Self::drop_value(out),
             Treatment::Mask => mask(text, out),
+            Treatment::Encrypt => self.write_sealed(text, out),
             Treatment::Keep => self.write_what_may_be_kept(text, out),
         }
     }

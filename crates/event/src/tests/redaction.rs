@@ -1,6 +1,7 @@
 //! What leaves and what does not.
 
 use super::*;
+use crate::{Generation, Profile};
 
 /// Secrets, each where real clients put them.
 const PLANTED: &[(&str, &str)] = &[
@@ -274,4 +275,24 @@ fn a_path_is_shown_to_people_as_events_show_it() {
     let mut redactor = Redactor::new(KEY, Fidelity::Default);
     let shown = redactor.shown_path("/reset-password/SECRETvalue99/done");
     assert!(shown.starts_with("/reset-password/") && !shown.contains("SECRETvalue99"), "{shown}");
+}
+
+#[test]
+fn what_is_remembered_is_written_with_the_key_of_its_time() {
+    let from = Timestamp::from_parts(1_767_268_801, 0);
+    let next = Generation { number: 2, from, key: TokenKey::new([8; 32]) };
+    let profile = Profile { own_tokens: true, ..Profile::default() };
+    let redactor = Redactor::new(KEY, Fidelity::Default).profile(profile).generation(next);
+    let mut renderer = Renderer::new(options(Format::Ocsf), redactor);
+    for (seconds, own, other) in [(0, "tok:", "tok2:"), (5, "tok2:", "tok:"), (0, "tok:", "tok2:")] {
+        let mut exchange = ordinary();
+        let time = Timestamp::from_parts(1_767_268_800 + seconds, 0);
+        for message in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
+            (message.started, message.ended) = (time, time);
+        }
+        for _ in 0..3 {
+            let text = rendered(&mut renderer, &View { exchange: &exchange, call: None, source: "eth0" });
+            assert!(text.contains(&format!("Bearer {own}")) && !text.contains(other), "{text}");
+        }
+    }
 }
