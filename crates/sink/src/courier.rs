@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::http::Post;
+use crate::kafka::{Fault, Producer};
 use crate::queue::{Load, Queue};
 use crate::syslog::Wire;
 use crate::{DropReason, Http, Pressure, SinkError};
@@ -38,6 +39,8 @@ pub(crate) enum Miss {
     Status { status: u16, retry_after: Option<Duration> },
     /// Too large for the protocol.
     TooLong { bytes: usize },
+    /// An error by which a Kafka broker answered.
+    Code(i16),
 }
 
 impl Miss {
@@ -48,17 +51,24 @@ impl Miss {
             Miss::Closed | Miss::NoAnswer { .. } => false,
             Miss::NoTrust { .. } | Miss::TooLong { .. } => true,
             Miss::Status { status, .. } => *status < 500 && !matches!(status, 408 | 429),
+            Miss::Code(code) => Fault(*code).is_final(),
         }
     }
 
     /// Something in the request may be what the receiver does not want: others may pass.
     const fn is_about_content(&self) -> bool {
-        matches!(self, Miss::Status { status: 400 | 406 | 409 | 410 | 422, .. })
+        match self {
+            Miss::Code(code) => Fault(*code).is_about_content(),
+            _ => matches!(self, Miss::Status { status: 400 | 406 | 409 | 410 | 422, .. }),
+        }
     }
 
     /// A smaller request may pass.
     const fn is_too_large(&self) -> bool {
-        matches!(self, Miss::Status { status: 413, .. } | Miss::TooLong { .. })
+        match self {
+            Miss::Code(code) => Fault(*code).is_too_large(),
+            _ => matches!(self, Miss::Status { status: 413, .. } | Miss::TooLong { .. }),
+        }
     }
 }
 
@@ -75,6 +85,7 @@ pub(crate) struct Taken {
 pub(crate) enum Carrier {
     Http(Box<Post>),
     Syslog(Box<Wire>),
+    Kafka(Box<Producer>),
 }
 
 impl Carrier {
@@ -82,6 +93,7 @@ impl Carrier {
         match self {
             Self::Http(post) => post.send(load).await,
             Self::Syslog(wire) => wire.send(load).await,
+            Self::Kafka(producer) => producer.send(load).await,
         }
     }
 
@@ -89,6 +101,7 @@ impl Carrier {
         let (url, hint) = match self {
             Self::Http(post) => (post.shown(), post.advice(&miss)),
             Self::Syslog(wire) => (wire.shown(), ""),
+            Self::Kafka(producer) => (producer.shown(), ""),
         };
         match miss {
             Miss::Closed => SinkError::Unreachable {
@@ -102,20 +115,24 @@ impl Carrier {
             }
             Miss::Status { status, .. } => SinkError::Refused { url, status, tries, hint },
             Miss::TooLong { bytes } => SinkError::TooLong { url, bytes },
+            Miss::Code(code) => {
+                let (cause, hint) = Fault(code).told();
+                SinkError::Unreachable { url, cause, tries, hint }
+            }
         }
     }
 
     /// Whether a send that succeeded says that the receiver has the events.
     fn confirms(&self) -> bool {
         match self {
-            Self::Http(_) => true,
+            Self::Http(_) | Self::Kafka(_) => true,
             Self::Syslog(wire) => wire.is_datagram(),
         }
     }
 
     async fn is_open(&mut self) -> bool {
         match self {
-            Self::Http(_) => true,
+            Self::Http(_) | Self::Kafka(_) => true,
             Self::Syslog(wire) => wire.is_open().await,
         }
     }
@@ -123,7 +140,7 @@ impl Carrier {
     /// Whether the receiver read everything to the end.
     async fn close(&mut self) -> bool {
         match self {
-            Self::Http(_) => true,
+            Self::Http(_) | Self::Kafka(_) => true,
             Self::Syslog(wire) => wire.close().await,
         }
     }
@@ -131,7 +148,7 @@ impl Carrier {
 
 fn reason(miss: &Miss) -> DropReason {
     match miss {
-        Miss::Status { .. } | Miss::TooLong { .. } => DropReason::Refused,
+        Miss::Status { .. } | Miss::TooLong { .. } | Miss::Code(_) => DropReason::Refused,
         _ => DropReason::Unreachable,
     }
 }

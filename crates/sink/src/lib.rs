@@ -17,6 +17,7 @@ mod error;
 mod file;
 mod http;
 mod network;
+mod kafka;
 mod null;
 mod queue;
 mod registry;

@@ -1,6 +1,6 @@
 //! The list of all outputs: `tapwire list sinks`, help and errors come from it.
 
-use crate::{Context, FileSink, NullSink, Sink, SinkError, StreamSink, http, syslog};
+use crate::{Context, FileSink, NullSink, Sink, SinkError, StreamSink, http, kafka, syslog};
 
 /// One kind of output.
 #[derive(Debug)]
@@ -168,6 +168,24 @@ pub static SINKS: &[SinkInfo] = &[
     },
     SinkInfo {
         scheme: "null",
+    SinkInfo {
+        scheme: "kafka",
+        name: "kafka",
+        summary: "a topic of Kafka, a caller's events in one partition, acknowledged by all replicas",
+        example: "kafka://127.0.0.1:9092/tapwire-events",
+        open: kafka::open_plain,
+        place: kafka::place,
+        ..USUAL
+    },
+    SinkInfo {
+        scheme: "kafka+tls",
+        name: "kafka-tls",
+        summary: "the same over TLS, with own authorities and client certificates",
+        example: "kafka+tls://kafka.example:9093/tapwire-events",
+        open: kafka::open_tls,
+        place: kafka::place,
+        ..USUAL
+    },
         name: "null",
         summary: "nowhere: events are counted, not rendered; to measure what sensing costs",
         example: "null://",

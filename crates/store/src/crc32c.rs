@@ -1,4 +1,5 @@
-//! CRC32C (Castagnoli), RFC 3720 appendix B.4: the checksum of checkpoints and of what waits for receivers.
+//! CRC32C (Castagnoli), RFC 3720 appendix B.4: the checksum of checkpoints, of what waits for receivers, and of
+//! what Kafka gets.
 //!
 //! Eight bytes a step (Kounavis and Berry, "slicing by 8").
 
@@ -40,14 +41,14 @@ fn leaves(behind: usize, byte: u8) -> u32 {
 
 /// The checksum of bytes that come one after the other.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Crc32c(u32);
+pub struct Crc32c(u32);
 
 impl Crc32c {
     /// Of no bytes.
-    pub(crate) const NEW: Self = Self(!0);
+    pub const NEW: Self = Self(!0);
 
     /// Takes the next bytes.
-    pub(crate) fn add(&mut self, bytes: &[u8]) {
+    pub fn add(&mut self, bytes: &[u8]) {
         let (blocks, rest) = bytes.as_chunks::<8>();
         let crc = blocks.iter().fold(self.0, |crc, [a, b, c, d, e, f, g, h]| {
             let [w, x, y, z] = crc.to_le_bytes();
@@ -61,7 +62,7 @@ impl Crc32c {
     }
 
     /// The checksum of all that was taken.
-    pub(crate) const fn sum(self) -> u32 {
+    pub const fn sum(self) -> u32 {
         !self.0
     }
 }

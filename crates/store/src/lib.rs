@@ -35,6 +35,7 @@ use std::sync::Arc;
 
 pub use audit::AuditLog;
 pub use checkpoint::{Checkpoint, Checkpoints, Loaded, Pieces};
+pub use crc32c::Crc32c;
 pub use day::{Day, NoDay};
 pub use directories::Directories;
 pub use error::StoreError;

@@ -48,7 +48,7 @@ pub(super) fn trimmed(line: &[u8]) -> &[u8] {
 }
 
 /// The text behind the first `"key":"` of a line, up to the next quote.
-pub(super) fn text_behind<'l>(line: &'l [u8], key: &str) -> Option<&'l [u8]> {
+pub(crate) fn text_behind<'l>(line: &'l [u8], key: &str) -> Option<&'l [u8]> {
     let from = find(line, key.as_bytes())? + key.len();
     let rest = line.get(from..)?;
     rest.get(..find(rest, b"\"")?)

@@ -15,7 +15,7 @@ use crate::courier::Carrier;
 use crate::network::NetworkSink;
 use crate::{Config, Context, Opened, Secret, SinkError, error};
 use dialect::Dialect;
-pub(crate) use dialect::number_behind;
+pub(crate) use dialect::{number_behind, text_behind};
 pub(crate) use post::Post;
 use target::Target;
 
