@@ -45,6 +45,16 @@ fn root() -> PathBuf {
     std::env::var_os("TAPWIRE_PEERS").map_or_else(|| "/".into(), PathBuf::from)
 }
 
+/// Debian's name of this kind of machine.
+fn triplet() -> String {
+    format!("{}-linux-gnu", std::env::consts::ARCH)
+}
+
+fn only_folder(folder: &Path) -> PathBuf {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    entries.filter(|path| path.is_dir()).min().unwrap()
+}
+
 impl Receiver {
     /// `None` where the program is not installed.
     fn find(name: &str, dir: &Path) -> Option<Self> {
@@ -59,7 +69,7 @@ impl Receiver {
         let given = path(conf.clone());
         let (text, arguments) = match name {
             "rsyslogd" => (rsyslog(dir, &out, port), {
-                let modules = path(library.join("x86_64-linux-gnu/rsyslog"));
+                let modules = path(library.join(triplet()).join("rsyslog"));
                 vec![
                     "-n".into(),
                     "-f".into(),
@@ -71,8 +81,10 @@ impl Receiver {
                 ]
             }),
             _ => (syslog_ng(&out, port), {
-                let modules = path(library.join("syslog-ng/3.38"));
-                let files = ["-p", "-c", "-R"].map(|o| format!("{o}{}", path(dir.join(o))));
+                // A folder for its version.
+                let modules = path(only_folder(&library.join("syslog-ng")));
+                let files = ["pidfile", "control", "persist-file"];
+                let files = files.map(|option| format!("--{option}={}", path(dir.join(option))));
                 let mut all = vec!["-F".into(), "-f".into(), given, "--no-caps".into()];
                 all.extend(files);
                 all.extend(["--module-path".into(), modules]);
@@ -85,7 +97,7 @@ impl Receiver {
 
     fn start(&mut self) {
         let library = root().join("usr/lib");
-        let search = ["syslog-ng", "x86_64-linux-gnu", "../../lib/x86_64-linux-gnu"];
+        let search = ["syslog-ng".to_owned(), triplet(), format!("../../lib/{}", triplet())];
         let search = search.map(|folder| library.join(folder).display().to_string()).join(":");
         let mut command = Command::new(&self.program);
         command.args(&self.arguments).env("LD_LIBRARY_PATH", search);
@@ -107,7 +119,7 @@ impl Receiver {
     }
 
     fn wait_for(&self, number: u32) {
-        for _ in 0..400 {
+        for _ in 0..1200 {
             if self.numbers().contains(&number) {
                 return;
             }
@@ -115,6 +127,18 @@ impl Receiver {
         }
         panic!("{number} did not arrive; the last was {:?}", self.numbers().last());
     }
+}
+
+/// Waits until somebody on this machine takes datagrams there.
+fn wait_for_datagrams(port: u16) {
+    let bound = format!(":{port:04X} ");
+    for _ in 0..1200 {
+        if fs::read_to_string("/proc/net/udp").unwrap().contains(&bound) {
+            return;
+        }
+        thread::sleep(Duration::from_millis(50));
+    }
+    panic!("nobody listens at {port}");
 }
 
 impl Drop for Receiver {
@@ -168,6 +192,8 @@ fn survives(name: &str) {
     for n in 1..20 {
         send(&mut sink, n * 100..(n + 1) * 100);
         if n == 8 {
+            // What it has read and not written dies with it, however long ago that was.
+            receiver.wait_for(899);
             receiver.kill();
         }
         if n == 12 {
@@ -197,7 +223,7 @@ fn datagrams_reach_rsyslog() {
     let dir = tempfile::tempdir().unwrap();
     let Some(mut receiver) = Receiver::find("rsyslogd", dir.path()) else { return };
     receiver.start();
-    thread::sleep(Duration::from_millis(1500));
+    wait_for_datagrams(receiver.port);
     let mut sink = tap(&format!("syslog+udp://127.0.0.1:{}", receiver.port), &dir.path().join("data"));
     send(&mut sink, 0..50);
     receiver.wait_for(49);
