@@ -12,8 +12,8 @@ use tapwire_capture::Pressure;
 use tapwire_event::{Class, Detail, ExchangeFields, Format, Options, Redactor, Renderer, choose};
 use tapwire_expr::Expr;
 use tapwire_pipeline::{Classes, Outlet};
-use tapwire_sink::{Context, Sink, SinkInfo};
-use tapwire_store::Store;
+use tapwire_sink::{Context, Outputs, Sink, SinkInfo};
+use tapwire_store::{Spools, Store};
 
 /// What the options ask for, before anything is opened.
 pub(crate) struct Plan {
@@ -134,12 +134,14 @@ pub(crate) fn open(
     redactor: &dyn Fn(Option<&str>) -> Result<Redactor, Failure>,
     pressure: Pressure,
     store: Option<Store>,
+    watched: &Outputs,
 ) -> Result<Vec<Outlet>, Failure> {
     let spools = store.as_ref().map(Store::spools);
     let config = named_sensor(effective.settings.sink.clone(), effective);
     let context = Context {
         config,
         spools,
+        outputs: watched.clone(),
         ..Context::new(match pressure {
             Pressure::Block => tapwire_sink::Pressure::Block,
             Pressure::Shed => tapwire_sink::Pressure::Shed,

@@ -24,6 +24,7 @@ use tapwire_detect::Severity;
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Aside, Config, Learned, Report, State, Unused, run_with};
+use tapwire_sink::Outputs;
 use tapwire_store::{Directories, PacketRing, Reader, Store, token_key};
 
 /// `tapwire replay`.
@@ -126,7 +127,8 @@ impl Run<'_> {
         }
         let state = self.state(store.as_ref(), &config)?;
         let profiled = |profile: Option<&str>| profiled(effective, &key, profile);
-        let outlets = outputs::open(plan, args, effective, &profiled, pressure, store)?;
+        let watched = Outputs::default();
+        let outlets = outputs::open(plan, args, effective, &profiled, pressure, store, &watched)?;
         let redactor = || redactor(effective, key.clone());
         if pressure == Pressure::Shed {
             self.give_up_privileges()?;
@@ -135,7 +137,7 @@ impl Run<'_> {
             Watcher::start(&args.config, key.clone(), &config, &args.rules, data.as_deref(), args.quiet)
         });
         let watcher = watcher.transpose()?;
-        let console = self.console()?;
+        let console = self.console(watched)?;
         let stop = catch_signals()?;
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
         let before = || self.learned(&config);
@@ -170,7 +172,7 @@ impl Run<'_> {
     }
 
     /// The console over what the run keeps, where one was asked for.
-    fn console(&self) -> Result<Option<Beside>, Failure> {
+    fn console(&self, outputs: Outputs) -> Result<Option<Beside>, Failure> {
         let Some(listener) = &self.serve else { return Ok(None) };
         let data = self.data.clone();
         let learn = LearnArgs {
@@ -182,7 +184,7 @@ impl Run<'_> {
             token_key: self.args.token_key.clone(),
             config: self.args.config.clone(),
         };
-        Beside::start(listener.try_clone()?, learn, self.args.quiet).map(Some)
+        Beside::start(listener.try_clone()?, learn, outputs, self.args.quiet).map(Some)
     }
 
     /// What was learned before, once more and without a word.

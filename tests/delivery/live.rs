@@ -1,8 +1,10 @@
 //! A tap goes on trying: its receiver may be away for as long as the spool has room.
 
-use std::io::{BufRead, BufReader, Write};
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use super::peer::{Act, Peer, own_address};
@@ -58,44 +60,44 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
     }
 }
 
-#[test]
-fn a_tap_delivers_everything_though_its_receiver_is_down_at_the_start_and_in_the_middle() {
-    let (site, mut talk) = (Site::new(), Talk::begin());
-    let mut peer = Peer::down([], Act::Take);
+/// A tap of what is said in `talk`.
+fn tap(site: &Site, talk: &Talk, more: &[&str], settings: &[&str]) -> Child {
     let mut command = Command::new(binary());
     let filter = format!("tcp and host {}", talk.server.split(':').next().unwrap_or_default());
-    command.args([
-        "run",
-        "-i",
-        "lo",
-        "-f",
-        &filter,
-        "--json",
-        "--only",
-        "exchanges",
-        "--events",
-        &peer.url(),
-    ]);
+    command.args(["run", "-i", "lo", "-f", &filter, "--json"]).args(more);
     command.arg("--data").arg(site.data()).arg("--token-key").arg(site.folder.path().join("token.key"));
-    for setting in QUICK.iter().chain(&["sink.http.finish_ms=60000", "sink.http.tries=2"]) {
+    for setting in QUICK.iter().chain(settings) {
         command.args(["--set", setting]);
     }
     command.env("HOME", site.folder.path());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().expect("tapwire can be started");
-    until("the first event in the spool", || {
+    command.spawn().expect("tapwire can be started")
+}
+
+/// Talks until the tap has heard something; false where it may not listen.
+fn heard(child: &mut Child, talk: &mut Talk, mut something: impl FnMut() -> bool) -> bool {
+    let mut over = false;
+    until("the first event", || {
         talk.ask(1);
-        if child.try_wait().expect("a child").is_some() {
-            return true;
-        }
-        site.spooled() > 0
+        over = child.try_wait().expect("a child").is_some();
+        over || something()
     });
-    if child.try_wait().expect("a child").is_some() {
-        let ended = child.wait_with_output().expect("its end");
-        assert!(super::stderr(&ended).contains("CAP_NET_RAW") || super::stderr(&ended).contains("root"));
+    if over {
+        let mut said = String::new();
+        child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
+        assert!(said.contains("CAP_NET_RAW") || said.contains("root"), "{said}");
         println!("skipped: capturing needs root");
-        return;
     }
+    !over
+}
+
+#[test]
+fn a_tap_delivers_everything_though_its_receiver_is_down_at_the_start_and_in_the_middle() {
+    let (site, mut talk) = (Site::new(), Talk::begin());
+    let mut peer = Peer::down([], Act::Take);
+    let events = ["--only", "exchanges", "--events", &peer.url()];
+    let mut child = tap(&site, &talk, &events, &["sink.http.finish_ms=60000", "sink.http.tries=2"]);
+    let Some(child) = heard(&mut child, &mut talk, || site.spooled() > 0).then_some(child) else { return };
     talk.ask(200);
     peer.open();
     let path = |number: u32| format!("/things/{number}\"");
@@ -117,4 +119,63 @@ fn a_tap_delivers_everything_though_its_receiver_is_down_at_the_start_and_in_the
         .map(|number| events.values().any(|says| says.contains(&path(number))))
         .collect();
     assert!(last.iter().all(|came| *came), "{} are missing", last.iter().filter(|came| !**came).count());
+}
+
+/// What `/metrics` says at that address, by series.
+fn metrics(address: &str) -> BTreeMap<String, f64> {
+    let mut stream = TcpStream::connect(address).expect("the console");
+    let request = "GET /metrics HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    stream.write_all(request.as_bytes()).expect("a console that listens");
+    let mut page = String::new();
+    stream.read_to_string(&mut page).expect("text");
+    let series = page.lines().filter_map(|line| {
+        let (name, number) = line.rsplit_once(' ')?;
+        Some((name.to_owned(), number.parse().ok()?))
+    });
+    series.collect()
+}
+
+#[test]
+fn a_receiver_that_is_slow_holds_up_no_other_and_metrics_tell_how_long_events_took() {
+    let (site, mut talk) = (Site::new(), Talk::begin());
+    let (fast, mut slow) = (Peer::up([], Act::Take), Peer::up([Act::Hold], Act::Take));
+    let console = format!("{}:8470", own_address());
+    let config = site.folder.path().join("tapwire.toml");
+    let output = |name: &str, peer: &Peer| {
+        format!("[[output]]\nname = \"{name}\"\nto = \"{}\"\nonly = [\"exchanges\"]\n", peer.url())
+    };
+    fs::write(&config, output("fast", &fast) + &output("slow", &slow)).expect("a writable folder");
+    let given = ["--events", "null://", "--serve", &console, "--config", &config.display().to_string()];
+    let settings = ["sink.http.finish_ms=60000", "sink.http.timeout_ms=600000"];
+    let mut child = tap(&site, &talk, &given, &settings);
+    if !heard(&mut child, &mut talk, || !fast.taken().is_empty()) {
+        return;
+    }
+    slow.wait_until_held();
+    talk.ask(200);
+    let last = format!("/things/{}\"", talk.asked);
+    let came = |peer: &Peer| peer.taken().iter().any(|line| line.contains(&last));
+    until("everything at the fast one", || came(&fast));
+    let of = |name: &str, output: &str| {
+        let found = metrics(&console);
+        let count = found.get(&format!("tapwire_output_{name}{{output=\"{output}\"}}")).copied();
+        (count.expect("a series"), found)
+    };
+    until("its delays", || of("delay_seconds_count", "fast").0 >= 200.0);
+    let (count, found) = of("delay_seconds_count", "slow");
+    assert_eq!(count, 0.0, "nothing is counted that was not taken");
+    assert!(found["tapwire_output_events_total{output=\"slow\",state=\"waiting\"}"] >= 200.0);
+    slow.close();
+    slow.open();
+    until("everything at the slow one", || came(&slow));
+    until("its delays", || of("delay_seconds_count", "slow").0 >= 200.0);
+    let found = metrics(&console);
+    let steps: Vec<f64> = ["0.01", "0.5", "2", "60", "+Inf"]
+        .map(|le| found[&format!("tapwire_output_delay_seconds_bucket{{output=\"slow\",le=\"{le}\"}}")])
+        .to_vec();
+    assert!(steps.is_sorted(), "{steps:?}");
+    assert_eq!(steps.last(), found.get("tapwire_output_delay_seconds_count{output=\"slow\"}"));
+    let sent = Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill");
+    assert!(sent.success());
+    assert_code(&child.wait_with_output().expect("its end"), 130);
 }

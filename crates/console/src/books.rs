@@ -18,6 +18,11 @@ pub trait Books: Send + Sync {
     /// The OpenAPI 3.1 description of a service, as `tapwire openapi` writes it.
     fn openapi(&self, service: &str) -> Option<String>;
 
+    /// Outputs of the run beside which it serves, as they stand; none where it serves by itself.
+    fn outputs(&self) -> Vec<Output> {
+        Vec::new()
+    }
+
     /// Does something with the incident of that uid, by a user of that name.
     ///
     /// # Errors
@@ -29,6 +34,19 @@ pub trait Books: Send + Sync {
     /// # Errors
     /// Why they cannot be had, in a line.
     fn carve(&self, uid: &str) -> Result<Vec<u8>, String>;
+}
+
+/// An output on the network.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Output {
+    /// Its own name, or its destination.
+    pub name: String,
+    /// Events by what became of them.
+    pub events: Vec<(&'static str, u64)>,
+    /// From the last packet until the receiver had them: bound in seconds, and the events that were not slower.
+    pub delays: Vec<(f64, u64)>,
+    /// All of these delays together, in seconds.
+    pub delay_sum: f64,
 }
 
 /// What a person does with an incident.

@@ -24,8 +24,8 @@ mod users;
 mod visit;
 
 pub use books::{
-    Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Mark, Posture, Service,
-    Snapshot, Spot, Verdict,
+    Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Mark, Output, Posture,
+    Service, Snapshot, Spot, Verdict,
 };
 pub use doors::Keeper;
 pub use server::{Access, Bad, pause, serve};

@@ -1,6 +1,6 @@
 //! `/metrics`: figures in the text format of Prometheus, version 0.0.4.
 
-use crate::books::{Level, Snapshot};
+use crate::books::{Level, Output, Snapshot};
 use crate::server::Shelf;
 use axum::extract::State;
 use axum::http::header;
@@ -13,10 +13,10 @@ const SERVICES: usize = 200;
 
 pub(crate) async fn metrics(State(books): State<Shelf>) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], text(&books.snapshot())).into_response()
+    ([(header::CONTENT_TYPE, kind)], text(&books.snapshot(), &books.outputs())).into_response()
 }
 
-fn text(snapshot: &Snapshot) -> String {
+fn text(snapshot: &Snapshot, outputs: &[Output]) -> String {
     let mut out = Page::default();
     let open = |level| snapshot.incidents.iter().filter(|one| !one.closed && one.level == level).count();
     out.family("tapwire_incidents_open", "gauge", "Incidents that go on, by level.");
@@ -42,7 +42,38 @@ fn text(snapshot: &Snapshot) -> String {
     }
     out.family("tapwire_stage_counter", "gauge", "Counters of every stage, by their path.");
     counters("", &snapshot.counters, &mut out);
+    of_outputs(outputs, &mut out);
     out.text
+}
+
+fn of_outputs(outputs: &[Output], out: &mut Page) {
+    if outputs.is_empty() {
+        return;
+    }
+    out.family(
+        "tapwire_output_events_total",
+        "counter",
+        "Events of outputs on the network, by what became of them.",
+    );
+    for output in outputs {
+        for (state, events) in &output.events {
+            out.labels("", &[("output", &output.name), ("state", state)], events);
+        }
+    }
+    out.family(
+        "tapwire_output_delay_seconds",
+        "histogram",
+        "From the last packet of an answer until the receiver had its events.",
+    );
+    for output in outputs {
+        let name = ("output", output.name.as_str());
+        for (bound, events) in &output.delays {
+            let bound = if bound.is_finite() { bound.to_string() } else { "+Inf".to_owned() };
+            out.labels("_bucket", &[name, ("le", &bound)], events);
+        }
+        out.labels("_sum", &[name], output.delay_sum);
+        out.labels("_count", &[name], output.delays.last().map_or(0, |(_, all)| *all));
+    }
 }
 
 fn counters(path: &str, value: &Value, out: &mut Page) {
@@ -70,8 +101,16 @@ impl Page {
     }
 
     fn line(&mut self, label: &str, value: &str, number: impl std::fmt::Display) {
-        let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
-        let _ = writeln!(self.text, "{}{{{label}=\"{value}\"}} {number}", self.name);
+        self.labels("", &[(label, value)], number);
+    }
+
+    fn labels(&mut self, suffix: &str, labels: &[(&str, &str)], number: impl std::fmt::Display) {
+        let one = |(label, value): &(&str, &str)| {
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            format!("{label}=\"{value}\"")
+        };
+        let labels: Vec<String> = labels.iter().map(one).collect();
+        let _ = writeln!(self.text, "{}{suffix}{{{}}} {number}", self.name, labels.join(","));
     }
 
     fn one(&mut self, name: &'static str, kind: &str, help: &str, number: usize) {
@@ -93,9 +132,28 @@ mod tests {
             counters: serde_json::json!({"wire": {"packets": 5, "why": "text"}}),
             ..Snapshot::default()
         };
-        let text = text(&snapshot);
+        let output = Output {
+            name: "siem".into(),
+            events: vec![("delivered", 7)],
+            delays: vec![(0.5, 6), (f64::INFINITY, 7)],
+            delay_sum: 1.5,
+        };
+        let text = text(&snapshot, &[output]);
         assert!(text.contains("tapwire_service_calls_total{service=\"a\\\"} 7\\nb\\\\c\"} 3\n"), "{text}");
         assert!(text.contains("tapwire_stage_counter{counter=\"wire.packets\"} 5\n"), "{text}");
+        assert!(
+            text.contains("tapwire_output_events_total{output=\"siem\",state=\"delivered\"} 7\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains(
+                "tapwire_output_delay_seconds_bucket{output=\"siem\",le=\"0.5\"} 6\n\
+                 tapwire_output_delay_seconds_bucket{output=\"siem\",le=\"+Inf\"} 7\n\
+                 tapwire_output_delay_seconds_sum{output=\"siem\"} 1.5\n\
+                 tapwire_output_delay_seconds_count{output=\"siem\"} 7\n"
+            ),
+            "{text}"
+        );
         assert!(text.lines().all(|line| line.starts_with('#') || line.starts_with("tapwire_")), "{text}");
     }
 }

@@ -48,6 +48,8 @@ pub struct Outlet {
     events: u32,
     /// Of the buffer, what matters more than the rest where room is short.
     marks: Vec<Mark>,
+    /// The last packet of the buffer's oldest exchange.
+    captured: Option<i64>,
     sequence: u64,
     pub(crate) error: Option<SinkError>,
     pub(crate) reader_gone: bool,
@@ -77,6 +79,7 @@ impl Outlet {
             buffer,
             events: 0,
             marks: Vec::new(),
+            captured: None,
             error: None,
             reader_gone: false,
         }
@@ -93,6 +96,7 @@ impl Outlet {
             if self.is_read {
                 self.renderer.exchange(view, self.sequence, &mut self.buffer);
             }
+            self.stamp(view);
             self.rendered();
         }
     }
@@ -105,6 +109,7 @@ impl Outlet {
                 self.renderer.finding(finding, view, self.sequence, &mut self.buffer);
             }
             self.mark(finding.severity, begin);
+            self.stamp(view);
             self.rendered();
         }
     }
@@ -176,6 +181,11 @@ impl Outlet {
         }
     }
 
+    fn stamp(&mut self, view: &View<'_>) {
+        let ended = view.exchange.ended().nanos();
+        self.captured = Some(self.captured.map_or(ended, |oldest| oldest.min(ended)));
+    }
+
     fn rendered(&mut self) {
         self.events += 1;
         if self.buffer.len() >= BATCH_BYTES || self.events >= BATCH_EVENTS {
@@ -200,7 +210,8 @@ impl Outlet {
         }
         let fresh = Vec::with_capacity(self.buffer.capacity());
         let batch = Batch::new(std::mem::replace(&mut self.buffer, fresh), std::mem::take(&mut self.events))
-            .marked(&self.marks);
+            .marked(&self.marks)
+            .captured(self.captured.take());
         self.marks.clear();
         for index in 0..self.sinks.len() {
             let result = self.sinks.get_mut(index).map(|sink| sink.write(&batch));

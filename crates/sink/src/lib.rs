@@ -13,11 +13,12 @@
 
 mod config;
 mod courier;
+mod delay;
 mod error;
 mod file;
 mod http;
-mod network;
 mod kafka;
+mod network;
 mod null;
 mod queue;
 mod registry;
@@ -31,6 +32,7 @@ use std::sync::Arc;
 use tapwire_store::Spools;
 
 pub use config::{Config, Http, Rotation, SpoolSize, Syslog};
+pub use delay::{Delays, Outputs, Standing};
 pub use error::SinkError;
 pub use file::FileSink;
 pub use network::Network;
@@ -46,6 +48,7 @@ pub struct Batch {
     bytes: Arc<Vec<u8>>,
     events: u32,
     marks: Arc<[Mark]>,
+    captured: Option<i64>,
 }
 
 /// An event of a batch that matters more than others when room is short.
@@ -64,13 +67,21 @@ pub struct Mark {
 impl Batch {
     /// Takes `bytes`, which hold `events` rendered events, one a line.
     pub fn new(bytes: Vec<u8>, events: u32) -> Self {
-        Self { bytes: Arc::new(bytes), events, marks: Arc::default() }
+        Self { bytes: Arc::new(bytes), events, marks: Arc::default(), captured: None }
     }
 
     /// The same with events that matter more, in their order.
     #[must_use]
     pub fn marked(mut self, marks: &[Mark]) -> Self {
         self.marks = marks.into();
+        self
+    }
+
+    /// The same with when the last packet of its oldest event was captured, in nanoseconds since 1970: a tap's, so that it can
+    /// be said how long events take.
+    #[must_use]
+    pub fn captured(mut self, nanos: Option<i64>) -> Self {
+        self.captured = nanos;
         self
     }
 
@@ -130,6 +141,8 @@ pub struct Context {
     pub config: Config,
     /// Where events wait for receivers on the network; without it they wait in memory.
     pub spools: Option<Spools>,
+    /// Where outputs on the network can be looked at while they run.
+    pub outputs: Outputs,
     /// The output's own name, which its spool has, too; without it the destination names it.
     pub name: Option<String>,
 }
@@ -137,7 +150,14 @@ pub struct Context {
 impl Context {
     /// The default configuration under the given pressure.
     pub fn new(pressure: Pressure) -> Self {
-        Self { pressure, network: Network::default(), config: Config::default(), spools: None, name: None }
+        Self {
+            pressure,
+            network: Network::default(),
+            config: Config::default(),
+            spools: None,
+            outputs: Outputs::default(),
+            name: None,
+        }
     }
 }
 

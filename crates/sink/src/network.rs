@@ -69,8 +69,10 @@ impl NetworkSink {
     pub(crate) fn open(shown: String, place: &str, most: u32, carrier: Carrier, context: &Context) -> Opened {
         let http = &context.config.http;
         let spool = context.spool(&shown, place)?;
+        let name = context.name.clone().unwrap_or_else(|| shown.clone());
         let queue = Queue::new(shown, limits(&context.config, most), context.pressure, spool);
         let queue = Arc::new(queue);
+        context.outputs.add(name, &queue);
         let courier = Courier::new(carrier, http.clone(), Arc::clone(&queue), context.pressure);
         let failed = |e: io::Error| SinkError::BadDestination {
             destination: "network".into(),

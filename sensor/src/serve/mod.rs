@@ -1,6 +1,7 @@
 //! `serve`: the console over what was learned.
 
 mod keeper;
+mod outputs;
 mod rows;
 mod said;
 mod users;
@@ -24,9 +25,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
-use tapwire_console::{Access, Action, Books, Incident, Snapshot, Tls, Verdict};
+use tapwire_console::{Access, Action, Books, Incident, Output, Snapshot, Tls, Verdict};
 use tapwire_event::describe;
 use tapwire_inventory::kpis::Target;
+use tapwire_sink::Outputs;
 use tapwire_store::Directories;
 
 /// How often files are looked at for something new, and signals for the end.
@@ -94,9 +96,14 @@ impl Beside {
     }
 
     /// Begins to serve.
-    pub(crate) fn start(listener: TcpListener, args: LearnArgs, quiet: bool) -> Result<Self, Failure> {
+    pub(crate) fn start(
+        listener: TcpListener,
+        args: LearnArgs,
+        outputs: Outputs,
+        quiet: bool,
+    ) -> Result<Self, Failure> {
         let files = keeper::Files::open(args.data.clone())?;
-        let shelf = Shelf::waiting(args)?;
+        let shelf = Shelf { outputs, ..Shelf::waiting(args)? };
         if !quiet {
             eprintln!("tapwire: the console is at http://{}/", listener.local_addr()?);
         }
@@ -134,6 +141,8 @@ struct Shelf {
     targets: Vec<Target>,
     /// Where a run keeps it, where none was learned from captures.
     data: Option<PathBuf>,
+    /// Those of the run beside which it serves.
+    outputs: Outputs,
     held: Mutex<Held>,
 }
 
@@ -163,7 +172,7 @@ impl Shelf {
         let stamp = data.as_deref().map(stamps).unwrap_or_default();
         let snapshot = Arc::new(Snapshot { keeps: data.is_some(), ..Snapshot::default() });
         let held = Mutex::new(Held { learned: None, snapshot, stamp, looked: Instant::now() });
-        Ok(Self { args, targets, data, held })
+        Ok(Self { args, targets, data, outputs: Outputs::default(), held })
     }
 
     fn put(&self, held: &mut Held, mut learned: Learned) {
@@ -225,6 +234,10 @@ fn stamp(path: &PathBuf) -> Option<SystemTime> {
 impl Books for Shelf {
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.held().snapshot)
+    }
+
+    fn outputs(&self) -> Vec<Output> {
+        outputs::standing(&self.outputs)
     }
 
     fn endpoint(&self, id: &str) -> Option<Value> {

@@ -11,7 +11,7 @@ pub(crate) struct Piece {
     batch: Batch,
     range: Range<usize>,
     pub(super) amount: Tally,
-    /// Offset in the spool behind its last event; 0 without a spool.
+    /// Offset in the spool behind its last event; without a spool the number of the last event.
     pub(super) until: u64,
 }
 

@@ -15,6 +15,7 @@ use tokio::sync::Notify;
 pub(crate) use load::Load;
 use load::Piece;
 
+use crate::delay::{Delays, Waiting};
 use crate::{Batch, Counts, DropReason, Notice, Pressure, SinkError, SinkReport, Tally};
 
 /// Bounds of a request and of the queue.
@@ -52,6 +53,9 @@ struct State {
     /// Of `waiting` and the spool only.
     ready: Tally,
     oldest: Option<Instant>,
+    /// Place behind the last event that was handed in, where no spool counts them.
+    place: u64,
+    stamps: Waiting,
     flush: bool,
     closed: bool,
     ended: bool,
@@ -151,6 +155,11 @@ impl Queue {
         }
     }
 
+    /// How long events took.
+    pub(crate) fn delays(&self) -> Delays {
+        self.lock().stamps.delays.clone()
+    }
+
     pub(crate) fn poll_notice(&self) -> Option<Notice> {
         self.lock().notices.pop_front()
     }
@@ -193,6 +202,7 @@ impl Queue {
             return;
         }
         state.acknowledge(until);
+        state.stamps.delivered(until);
         state.held = state.held.minus(amount);
         state.counts.delivered.add(amount);
         // A peer that is merely slow would otherwise fail and recover with every request.

@@ -24,7 +24,9 @@ impl State {
     pub(super) fn keep(&mut self, batch: &Batch, shown: &str, limits: &Limits) {
         if self.spool.is_none() {
             self.count_in(Tally::of(batch.events(), batch.bytes().len()));
-            self.waiting.extend(split(batch, 0, limits));
+            self.place += u64::from(batch.events());
+            self.waiting.extend(split(batch, self.place, limits));
+            self.stamp(batch, self.place);
             return;
         }
         let mut failed = None;
@@ -52,6 +54,15 @@ impl State {
                     failed = Some(error);
                 }
             }
+        }
+        let end = self.spool.as_ref().map_or(0, |spool| spool.end());
+        self.stamp(batch, end);
+    }
+
+    /// Follows a batch until the receiver has what stands before `until`.
+    fn stamp(&mut self, batch: &Batch, until: u64) {
+        if let Some(captured) = batch.captured {
+            self.stamps.add(until, batch.events().into(), captured);
         }
     }
 
