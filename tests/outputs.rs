@@ -162,16 +162,37 @@ fn leaks(place: &str, bytes: &[u8], precious: &BTreeSet<Vec<u8>>) -> Vec<String>
     found.iter().map(|secret| format!("{} in {place}", String::from_utf8_lossy(secret))).collect()
 }
 
-/// An output of each format, and one to where nobody listens: what waits for that stays in its spool.
-fn outputs_of_each_format(folder: &Path) -> String {
-    let files = ["ocsf", "ecs", "cef", "eve", "line", "tsv"].map(|format| {
-        let to = folder.join(format!("events.{format}"));
-        format!("[[output]]\nname = \"{format}\"\nformat = \"{format}\"\nto = \"{}\"\n", to.display())
-    });
+/// A profile that drops, masks, tokenises with its own keys, one that encrypts (to the public key of RFC 7748, 6.1).
+const PROFILES: &str = "[redact.profile.drop]\ncredentials = \"drop\"\nidentities = \"drop\"\nvalues = \"drop\"\n\
+    [redact.profile.mask]\ncredentials = \"mask\"\nidentities = \"mask\"\nvalues = \"mask\"\n\
+    [redact.profile.tokenise]\nown_tokens = true\n[redact.profile.encrypt]\ncredentials = \"encrypt\"\n\
+    identities = \"encrypt\"\nvalues = \"encrypt\"\n\
+    public_key = \"de9edb7d7b7dc1b4d35b61c2ece435373f8343c85b78674dadfc7e146f882b4f\"\n";
+
+/// An output of each format, of each profile, and one to where nobody listens: what waits for that stays in its spool.
+fn outputs_of_each_kind(folder: &Path) -> String {
+    let file = |name: &str, key: &str| {
+        let to = folder.join(format!("events.{name}"));
+        format!("[[output]]\nname = \"{name}\"\n{key} = \"{name}\"\nto = \"{}\"\n", to.display())
+    };
+    let formats = ["ocsf", "ecs", "cef", "eve", "line", "tsv"].map(|format| file(format, "format"));
+    let profiles = ["drop", "mask", "tokenise", "encrypt"].map(|profile| file(profile, "redact"));
     format!(
-        "[sink.http]\ntries = 1\n{}[[output]]\nname = \"spooled\"\nto = \"http://127.0.0.1:1/\"\n",
-        files.concat()
+        "[sink.http]\ntries = 1\n{PROFILES}{}{}[[output]]\nname = \"spooled\"\nto = \"http://127.0.0.1:1/\"\n",
+        formats.concat(),
+        profiles.concat()
     )
+}
+
+/// What the lake tells of every row, and the dump of the configuration.
+fn told_of(data: &Path, config: &Path) -> Vec<(&'static str, Vec<u8>)> {
+    let dump = Tapwire::new(["config", "show", "--config"]).args([config]).run().ok("config show");
+    let mut told = vec![("the dump of the configuration", dump.stdout)];
+    if cfg!(feature = "lake") {
+        let query = ["sql", "--json", "SELECT event FROM events", "--data"];
+        told.push(("the lake", Tapwire::new(query).args([data]).run().ok("sql").stdout));
+    }
+    told
 }
 
 #[test]
@@ -180,7 +201,7 @@ fn nothing_precious_is_in_any_byte_that_leaves_or_stays() {
         let precious = precious(&packets(fixture));
         let run = Tapwire::replay(fixture);
         let (config, data) = (run.home().join("tapwire.toml"), run.home().join("data"));
-        fs::write(&config, outputs_of_each_format(run.home())).expect("a writable folder");
+        fs::write(&config, outputs_of_each_kind(run.home())).expect("a writable folder");
         let run = run
             .args(["--events", "-", "-v", "--config"])
             .args([&config])
@@ -194,6 +215,9 @@ fn nothing_precious_is_in_any_byte_that_leaves_or_stays() {
             spooled.iter().any(|path| fs::metadata(path).is_ok_and(|found| found.len() > 0))
                 || ran.stdout.is_empty()
         );
+        for (place, bytes) in told_of(&data, &config) {
+            found.extend(leaks(place, &bytes, &precious));
+        }
         for path in files_below(ran.home.path(), &|_| true) {
             let place = path.strip_prefix(ran.home.path()).unwrap_or(&path).display().to_string();
             found.extend(leaks(&place, &contents(&path), &precious));
@@ -227,4 +251,181 @@ fn a_dump_of_the_configuration_shows_no_credential() {
     assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
     let said = [ran.stdout, ran.stderr].concat();
     assert!(!String::from_utf8_lossy(&said).contains("planted-token"), "{}", String::from_utf8_lossy(&said));
+}
+
+/// What a command prints; `None` where it is not installed or fails.
+fn said(command: &mut std::process::Command) -> Option<Vec<u8>> {
+    let output = command.stderr(std::process::Stdio::null()).output().ok()?;
+    output.status.success().then_some(output.stdout)
+}
+
+#[test]
+fn what_a_profile_encrypts_the_recipe_opens_and_nobody_else() {
+    use std::process::{Command, Stdio};
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let key = folder.path().join("private.pem");
+    let made = said(Command::new("openssl").args(["genpkey", "-algorithm", "X25519", "-out"]).arg(&key));
+    let public = said(Command::new("openssl").args(["pkey", "-pubout", "-outform", "DER", "-in"]).arg(&key));
+    let (Some(_), Some(public)) = (made, public) else {
+        println!("skipped: openssl is not installed");
+        return;
+    };
+    let digits: String = public[public.len() - 32..].iter().map(|byte| format!("{byte:02x}")).collect();
+    let (config, events) = (folder.path().join("tapwire.toml"), folder.path().join("events"));
+    let text = format!(
+        "[redact.profile.archive]\nidentities = \"encrypt\"\ncredentials = \"encrypt\"\nvalues = \"encrypt\"\n\
+         public_key = \"{digits}\"\n[[output]]\nname = \"archive\"\nto = \"{}\"\nredact = \"archive\"\n",
+        events.display()
+    );
+    fs::write(&config, text).expect("a writable folder");
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");
+    let run = Tapwire::replay(&fixture).args(["--events", "null://", "--config"]).args([&config]);
+    let _ran = run.run().ok("encrypt");
+    let sealed = fs::read(&events).expect("events");
+    let secret = "planted-query-1f2e3d";
+    assert!(String::from_utf8_lossy(&sealed).contains("token=enc:"), "nothing is sealed");
+    assert!(!String::from_utf8_lossy(&sealed).contains(secret));
+    let mut opens = Command::new("python3");
+    if let Some(peers) = std::env::var_os("TAPWIRE_PYTHON_PEERS") {
+        opens.env("PYTHONPATH", peers);
+    }
+    opens
+        .arg(workspace().join("docs/recipes/unseal.py"))
+        .arg(&key)
+        .stdin(Stdio::from(fs::File::open(&events).expect("events")));
+    let Some(opened) = said(&mut opens) else {
+        println!("skipped: Python's cryptography is not installed");
+        return;
+    };
+    let opened = String::from_utf8(opened).expect("UTF-8");
+    assert!(opened.contains(secret) && !opened.contains("enc:"), "not everything was opened");
+    // Verification codes leave in no mode.
+    assert!(!opened.contains("planted-cvc-2d3e4f"));
+    assert!(opened.lines().all(|line| serde_json::from_str::<Value>(line).is_ok()));
+}
+
+/// What an output of a profile gets, and what standard output gets beside it.
+fn beside_profile(profile: &str) -> (String, String) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (config, events, key) =
+        (folder.path().join("tapwire.toml"), folder.path().join("events"), folder.path().join("next.key"));
+    fs::write(&key, "5a".repeat(32)).expect("a writable folder");
+    let profile = profile.replace("KEY", &key.display().to_string());
+    let text = format!(
+        "[redact.profile.a]\n{profile}\n[[output]]\nname = \"a\"\nto = \"{}\"\nredact = \"a\"\n",
+        events.display()
+    );
+    fs::write(&config, text).expect("a writable folder");
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");
+    let ran =
+        Tapwire::replay(&fixture).args(["--events", "-", "--config"]).args([&config]).run().ok("profile");
+    let events = fs::read_to_string(&events).expect("events");
+    (events, String::from_utf8(ran.stdout).expect("UTF-8"))
+}
+
+#[test]
+fn tokens_of_an_output_turn_to_another_key_on_its_day_and_the_sensors_stay() {
+    let next = |from: &str| {
+        format!(
+            "own_tokens = true\n[[redact.profile.a.key]]\ngeneration = 2\nfrom = \"{from}\"\nfile = \"KEY\""
+        )
+    };
+    let (before, sensors) = beside_profile(&next("2999-01-01"));
+    let (after, same) = beside_profile(&next("2000-01-01"));
+    assert_eq!(sensors, same, "the sensor's own tokens stay");
+    assert!(before.contains("tok:") && !before.contains("tok2:"), "{before}");
+    assert!(after.contains("tok2:") && !after.contains("tok:"), "{after}");
+    let keys = |events: &str| -> BTreeSet<String> {
+        let events = events.lines().map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+        events.map(|event| event["unmapped"]["token_key"].as_str().expect("a key's id").to_owned()).collect()
+    };
+    let all: BTreeSet<String> =
+        [&sensors, &before, &after].into_iter().flat_map(|events| keys(events)).collect();
+    assert_eq!(all.len(), 3, "{all:?}");
+}
+
+#[test]
+fn a_profile_that_cannot_be_is_refused_in_one_line() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let config = folder.path().join("tapwire.toml");
+    let next = "[[redact.profile.a.key]]\ngeneration = 2\nfile = \"/none.key\"\nfrom = ";
+    for (key, names) in [
+        ("", "needs a public_key"),
+        ("public_key = \"beef\"\n", "64 hexadecimal digits"),
+        (&format!("{next}\"2027-01-01\"\n"), "own_tokens = true"),
+        (&format!("own_tokens = true\n{next}\"soon\"\n"), "give a day"),
+        (&format!("own_tokens = true\n{next}\"2027-01-01\"\n{next}\"2028-01-01\"\n"), "a greater number"),
+    ] {
+        let text = format!(
+            "[redact.profile.a]\nvalues = \"encrypt\"\n{key}[[output]]\nname = \"a\"\nto = \"{}\"\nredact = \"a\"\n",
+            folder.path().join("events").display()
+        );
+        fs::write(&config, text).expect("a writable folder");
+        let demo = fixtures().remove(0);
+        let ran = Tapwire::replay(&demo).args(["--config"]).args([&config]).run();
+        assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+        assert!(ran.stderr.contains(names) && ran.stderr.trim().lines().count() == 1, "{}", ran.stderr);
+    }
+}
+
+/// What `config check` says of a configuration.
+fn checked(folder: &Path, text: &str) -> (Option<i32>, String) {
+    let config = folder.join("tapwire.toml");
+    fs::write(&config, text).expect("a writable folder");
+    let ran = Tapwire::new(["config", "check", "--config"]).args([&config]).run();
+    (ran.code, ran.stderr)
+}
+
+#[test]
+fn what_is_wrong_with_an_output_is_said_before_anything_is_opened() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let to = |to: &str| format!("[[output]]\nname = \"a\"\nto = \"{to}\"\n");
+    let (file, kafka) = (to("events"), to("kafka://127.0.0.1/t"));
+    for (text, says) in [
+        (to("hec+https://splunk.example") + "format = \"cef\"\n", "takes events in the format ocsf, not cef"),
+        (to("hec+https://splunk.example") + "format = \"ecs\"\n", "takes events in the format ocsf, not ecs"),
+        (to("elastic+https://e.example") + "format = \"line\"\n", "in the format ocsf or ecs, not line"),
+        (to("webhook+https://soar.example") + "format = \"tsv\"\n", "in the format ocsf or eve, not tsv"),
+        (to("elastic+htps://e.example"), "no output for `elastic+htps://`"),
+        (to("https://u:p@c.example"), "no credentials in the URL"),
+        (to("kafka://127.0.0.1/a/b"), "its topic is no name that Kafka takes"),
+        (to("-"), "standard output is given with --events -"),
+        (file.clone() + "format = \"xml\"\n", "no such format"),
+        (file.clone() + "only = [\"all\"]\n", "no such class"),
+        (file.clone() + "where = \"status >\"\n", "status >"),
+        (file.clone() + "redact = \"none\"\n", "no redaction profile 'none'"),
+        (file.clone() + "fields = \"time,nothing\"\n", "nothing"),
+        (kafka.clone() + &kafka, "given twice"),
+        (kafka + "[output.sink.syslog]\nfacility = 24\n", "facilities are 0 to 23"),
+        ("[redact.profile.p]\nvalues = \"hide\"\n".to_owned(), "no treatment 'hide'"),
+    ] {
+        let (code, said) = checked(folder.path(), &text);
+        assert_eq!(code, Some(2), "{text}\n{said}");
+        assert!(said.contains(says), "{text}\n{said}");
+    }
+    for text in [to("elastic+https://e.example") + "format = \"ecs\"\n", to("kafka+tls://k.example/t"), file]
+    {
+        let (code, said) = checked(folder.path(), &text);
+        assert_eq!(code, Some(0), "{text}\n{said}");
+    }
+}
+
+#[test]
+fn events_that_wait_for_an_output_that_was_taken_out_are_told() {
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (config, data) = (folder.path().join("tapwire.toml"), folder.path().join("data"));
+    let text = "[sink.http]\ntries = 1\n[[output]]\nname = \"old\"\nto = \"http://127.0.0.1:1/\"\n";
+    fs::write(&config, text).expect("a writable folder");
+    let replay = || Tapwire::replay(&fixture).args(["--events", "null://", "--data"]).args([&data]);
+    let with_it = || replay().args(["--config"]).args([&config]).run();
+    let says = format!("{}: ", data.join("spool/old").display());
+    assert!(!with_it().stderr.contains(&says));
+    let without = replay().run().ok("without the output");
+    assert!(
+        without.stderr.contains(&says) && without.stderr.contains("no output of this run"),
+        "{}",
+        without.stderr
+    );
+    assert!(!with_it().stderr.contains(&says));
 }

@@ -195,7 +195,24 @@ pub(crate) fn open(
         let more = configured::open(effective, &context, &options, &plan.destinations, pressure, redactor)?;
         outlets.extend(more);
     }
+    if let Some(spools) = context.spools.filter(|_| !args.quiet) {
+        tell_left_behind(&spools);
+    }
     Ok(outlets)
+}
+
+/// Events that wait for an output which this run has not: it was renamed or taken out.
+fn tell_left_behind(spools: &Spools) {
+    for (path, left) in spools.left_behind() {
+        let name = path.file_name().unwrap_or_default().display().to_string();
+        eprintln!(
+            "tapwire: {}: {} events ({}) wait, and no output of this run takes them: name an [[output]] '{name}' to send \
+             them, or remove the directory",
+            path.display(),
+            left.events,
+            crate::size::bytes(left.bytes)
+        );
+    }
 }
 
 /// Sinks whose numbers go on alike share their bytes; those that any number suits join the first. At least one group.

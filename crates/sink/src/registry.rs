@@ -37,6 +37,8 @@ const USUAL: SinkInfo = SinkInfo {
 
 /// Receivers whose fields are those of OCSF.
 const OCSF: &[&str] = &["ocsf"];
+/// Receivers whose fields are those of OCSF or of ECS.
+const DOCUMENTS: &[&str] = &["ocsf", "ecs"];
 /// Receivers that take one JSON object.
 const JSON: &[&str] = &["ocsf", "eve"];
 
@@ -105,7 +107,7 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "Elasticsearch or OpenSearch, by _bulk",
         example: "elastic+https://elastic.example:9200/tapwire-events",
         open: http::open_elastic,
-        formats: OCSF,
+        formats: DOCUMENTS,
         place: http::place,
         ..USUAL
     },
@@ -115,7 +117,7 @@ pub static SINKS: &[SinkInfo] = &[
         summary: "the same without TLS, for this machine",
         example: "elastic+http://127.0.0.1:9200/tapwire-events",
         open: http::open_elastic,
-        formats: OCSF,
+        formats: DOCUMENTS,
         place: http::place,
         ..USUAL
     },
@@ -167,8 +169,6 @@ pub static SINKS: &[SinkInfo] = &[
         ..USUAL
     },
     SinkInfo {
-        scheme: "null",
-    SinkInfo {
         scheme: "kafka",
         name: "kafka",
         summary: "a topic of Kafka, a caller's events in one partition, acknowledged by all replicas",
@@ -186,6 +186,8 @@ pub static SINKS: &[SinkInfo] = &[
         place: kafka::place,
         ..USUAL
     },
+    SinkInfo {
+        scheme: "null",
         name: "null",
         summary: "nowhere: events are counted, not rendered; to measure what sensing costs",
         example: "null://",

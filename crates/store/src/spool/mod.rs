@@ -154,6 +154,17 @@ impl Spools {
         Ok(spool)
     }
 
+    /// Spools that nobody has opened and in which events wait, with how many.
+    pub fn left_behind(&self) -> Vec<(PathBuf, Amount)> {
+        let waiting = |name: String| {
+            // One that is open, or cannot be, is somebody else's to tell of.
+            let spool = self.open(&name, u64::MAX).ok()?;
+            let left = spool.unread();
+            (left.events > 0).then(|| (self.directory.join(name), left))
+        };
+        self.names().into_iter().filter_map(waiting).collect()
+    }
+
     /// Names of the spools that exist, whoever they were for.
     pub fn names(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.directory) else { return Vec::new() };
@@ -483,19 +494,6 @@ impl Spool {
             // What stays is removed with the next start.
             let _removed = fs::remove_file(&segment.path);
         }
-    }
-
-    /// Reads again from the first event that was not acknowledged.
-    ///
-    /// # Errors
-    /// The path and the system's reason.
-    pub fn rewind(&mut self) -> Result<(), StoreError> {
-        (self.cursor, self.place) = (self.acknowledged, None);
-        for segment in &mut self.segments {
-            let counted = segment.count(self.cursor);
-            counted.map_err(|e| StoreError::io("read", &segment.path, &e))?;
-        }
-        Ok(())
     }
 
     /// What is still to be read.

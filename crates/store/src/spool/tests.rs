@@ -68,7 +68,8 @@ fn what_is_taken_is_read_in_order_and_again_until_it_is_acknowledged() {
     assert_eq!(rest(&mut spool), (0..100).collect::<Vec<_>>());
     // The receiver took 37: the fourth record in part.
     spool.acknowledge(37).unwrap();
-    spool.rewind().unwrap();
+    drop(spool);
+    let mut spool = open(dir.path(), MIB);
     assert_eq!(spool.unread().events, 63);
     assert_eq!(rest(&mut spool), (37..100).collect::<Vec<_>>());
     drop(spool);
@@ -97,6 +98,16 @@ fn files_are_for_their_owner_and_go_when_they_are_taken() {
     spool.acknowledge(100_000).unwrap();
     assert_eq!(files().len(), 2, "the mark and the file that is written");
     assert_eq!(store.spools().names(), ["collector"]);
+    // Of those that nobody has opened, the ones in which something waits are told.
+    let spools = store.spools();
+    let mut left = spools.open("left", MIB).unwrap();
+    append(&mut left, 0, 0..10);
+    assert_eq!(spools.left_behind(), []);
+    drop(left);
+    drop(spool);
+    let left = spools.left_behind();
+    assert_eq!(left.len(), 1, "{left:?}");
+    assert_eq!((left[0].0.as_path(), left[0].1.events), (dir.path().join("spool/left").as_path(), 10));
     assert!(matches!(store.spools().open("../state", 1), Err(StoreError::Name(_))));
 }
 
