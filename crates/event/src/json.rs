@@ -30,7 +30,9 @@ pub(crate) fn close(out: &mut Vec<u8>) {
     out.push(b'}');
 }
 
-/// Begins a member: comma, name, colon. Names are the sensor's own and need no escaping.
+/// Begins a member: comma, name, colon. Names are the sensor's own and need no escaping. Inlined, so that a copy of a name is
+/// one of known length.
+#[inline(always)]
 pub(crate) fn key(out: &mut Vec<u8>, name: &str) {
     element(out);
     out.push(b'"');
@@ -47,12 +49,14 @@ pub(crate) fn element(out: &mut Vec<u8>) {
 }
 
 /// Opens a member object.
+#[inline(always)]
 pub(crate) fn object(out: &mut Vec<u8>, name: &str) {
     key(out, name);
     out.push(b'{');
 }
 
 /// Opens a member list.
+#[inline(always)]
 pub(crate) fn list(out: &mut Vec<u8>, name: &str) {
     key(out, name);
     out.push(b'[');
@@ -64,36 +68,41 @@ pub(crate) fn close_list(out: &mut Vec<u8>) {
 }
 
 /// A whole-number member.
+#[inline(always)]
 pub(crate) fn integer(out: &mut Vec<u8>, name: &str, value: i64) {
     key(out, name);
     number::signed(out, value);
 }
 
 /// A count member.
+#[inline(always)]
 pub(crate) fn count(out: &mut Vec<u8>, name: &str, value: u64) {
     key(out, name);
     number::unsigned(out, value);
 }
 
-/// A truth member.
 /// A finite number with so many digits behind the point.
 pub(crate) fn decimal(out: &mut Vec<u8>, name: &str, value: f64, digits: usize) {
     key(out, name);
     out.extend_from_slice(format!("{value:.digits$}").as_bytes());
 }
 
+/// A truth member.
+#[inline(always)]
 pub(crate) fn truth(out: &mut Vec<u8>, name: &str, value: bool) {
     key(out, name);
     out.extend_from_slice(if value { b"true" } else { b"false" });
 }
 
 /// A member of the sensor's own text.
+#[inline(always)]
 pub(crate) fn own(out: &mut Vec<u8>, name: &str, value: &str) {
     key(out, name);
     string(out, value.as_bytes());
 }
 
 /// A member of redacted text.
+#[inline(always)]
 pub(crate) fn text(out: &mut Vec<u8>, name: &str, value: Redacted<'_>) {
     key(out, name);
     string(out, value.bytes());
