@@ -3,8 +3,10 @@
 use std::hash::{BuildHasher, Hasher};
 use tapwire_protocol::{Field, Head, Range};
 
-/// Slots; a power of two. With the longest fields the table holds a megabyte and a half.
-const SLOTS: usize = 1024;
+/// Slots; a power of two: the credentials of some thousand callers.
+const SLOTS: usize = 8192;
+/// Bytes of fields and JSON that are held together at most.
+const MOST_BYTES: usize = 2 << 20;
 /// Longest field that is remembered, in bytes: shorter than any text that is cut.
 const LONGEST: usize = 512;
 
@@ -31,6 +33,8 @@ struct Slot {
 /// A direct-mapped table. It only saves time: what it answers is what writing the field anew would.
 pub(crate) struct RepeatedFields {
     slots: Box<[Slot]>,
+    /// Room of all slots' texts together.
+    held: usize,
     state: foldhash::fast::FixedState,
 }
 
@@ -38,6 +42,7 @@ impl RepeatedFields {
     pub(crate) fn new() -> Self {
         Self {
             slots: (0..SLOTS).map(|_| Slot::default()).collect(),
+            held: 0,
             state: foldhash::fast::FixedState::with_seed(3),
         }
     }
@@ -66,11 +71,22 @@ impl RepeatedFields {
         if std::mem::replace(&mut slot.asked, line.hash) != line.hash {
             return;
         }
+        let (before, room) = (slot.room(), line.text.len() + json.len());
+        if self.held + room.saturating_sub(before) > MOST_BYTES {
+            return;
+        }
         (slot.name, slot.value) = (line.name, line.value);
         slot.text.clear();
         slot.text.extend_from_slice(line.text);
         slot.json.clear();
         slot.json.extend_from_slice(json);
+        self.held = self.held + slot.room() - before;
+    }
+}
+
+impl Slot {
+    fn room(&self) -> usize {
+        self.text.capacity() + self.json.capacity()
     }
 }
 
@@ -132,6 +148,22 @@ mod tests {
             assert!(repeated.get(&line).is_none_or(|json| json == text));
             repeated.put(&line, &text);
         }
+    }
+
+    #[test]
+    fn the_longest_fields_take_no_more_than_their_room() {
+        let mut repeated = RepeatedFields::new();
+        let json = vec![b'x'; 1500];
+        for number in 0..20_000_u32 {
+            let text = [number.to_be_bytes().as_slice(), &[b'a'; 500]].concat();
+            let head = head(&text);
+            let line = repeated.line(&head, NAME, Range { start: 2, end: 504 }).unwrap();
+            (0..2).for_each(|_| repeated.put(&line, &json));
+        }
+        let held: usize = repeated.slots.iter().map(Slot::room).sum();
+        assert_eq!(held, repeated.held);
+        // A text's room may be twice its length.
+        assert!((MOST_BYTES / 2..MOST_BYTES + 8192).contains(&held), "{held}");
     }
 
     #[test]

@@ -9,54 +9,64 @@ const SLOTS: usize = 512;
 const LONGEST: usize = 1024;
 
 /// A value and what becomes of it.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Known {
-    policy: Policy,
+    /// The hash of the last value that asked in vain. One that asks again takes the place: most others never come again.
+    asked: u64,
+    policy: Option<Policy>,
     value: Vec<u8>,
     redacted: Vec<u8>,
 }
 
 /// A direct-mapped table. It only saves time: what it answers is what the rules would.
 pub(super) struct Remembered {
-    slots: Box<[Option<Known>]>,
+    slots: Box<[Known]>,
     state: foldhash::fast::FixedState,
 }
 
 impl Remembered {
     pub(super) fn new() -> Self {
-        Self { slots: (0..SLOTS).map(|_| None).collect(), state: foldhash::fast::FixedState::with_seed(1) }
+        Self {
+            slots: (0..SLOTS).map(|_| Known::default()).collect(),
+            state: foldhash::fast::FixedState::with_seed(1),
+        }
     }
 
     /// What became of the value under that policy, when it is remembered.
     pub(super) fn get(&self, policy: Policy, value: &[u8]) -> Option<&[u8]> {
-        let known = self.slots.get(self.place(policy, value)?)?.as_ref()?;
-        (known.policy == policy && known.value == value).then_some(known.redacted.as_slice())
+        let known = self.slots.get(place(self.hash(policy, value)?))?;
+        (known.policy == Some(policy) && known.value == value).then_some(known.redacted.as_slice())
     }
 
-    /// Remembers what became of a value, in place of another.
+    /// Remembers what became of a value that came twice, in place of another.
     pub(super) fn put(&mut self, policy: Policy, value: &[u8], redacted: &[u8]) {
-        let Some(slot) = self.place(policy, value).and_then(|place| self.slots.get_mut(place)) else {
+        let Some(hash) = self.hash(policy, value) else { return };
+        let Some(known) = self.slots.get_mut(place(hash)) else { return };
+        if std::mem::replace(&mut known.asked, hash) != hash {
             return;
-        };
-        let known = slot.get_or_insert_with(|| Known { policy, value: Vec::new(), redacted: Vec::new() });
-        known.policy = policy;
+        }
+        known.policy = Some(policy);
         known.value.clear();
         known.value.extend_from_slice(value);
         known.redacted.clear();
         known.redacted.extend_from_slice(redacted);
     }
 
-    /// Only policies whose values repeat have a place: trace identifiers and URLs do not.
-    fn place(&self, policy: Policy, value: &[u8]) -> Option<usize> {
+    /// Only policies whose values repeat have one: trace identifiers and URLs do not.
+    fn hash(&self, policy: Policy, value: &[u8]) -> Option<u64> {
         let repeats = !matches!(policy, Policy::Trace | Policy::Url | Policy::SetCookie);
         (repeats && value.len() <= LONGEST).then(|| {
             let mut hash = self.state.build_hasher();
             hash.write(value);
             hash.write_u8(policy as u8);
-            usize::from(hash.finish().to_le_bytes().first_chunk().map_or(0, |low| u16::from_le_bytes(*low)))
-                % SLOTS
+            hash.finish()
         })
     }
+}
+
+fn place(hash: u64) -> usize {
+    let [low, high, ..] = hash.to_le_bytes();
+    usize::from(u16::from_le_bytes([low, high])) % SLOTS
 }
 
 impl std::fmt::Debug for Remembered {
@@ -74,6 +84,7 @@ mod tests {
         let mut remembered = Remembered::new();
         for n in 0..5_000_u32 {
             let value = n.to_string();
+            remembered.put(Policy::Text, value.as_bytes(), b"first");
             remembered.put(Policy::Text, value.as_bytes(), format!("<{n}>").as_bytes());
             assert_eq!(remembered.get(Policy::Text, value.as_bytes()), Some(format!("<{n}>").as_bytes()));
             assert_eq!(remembered.get(Policy::Token, value.as_bytes()), None);
@@ -88,7 +99,7 @@ mod tests {
     #[test]
     fn long_values_are_not_remembered() {
         let mut remembered = Remembered::new();
-        remembered.put(Policy::Text, &[b'a'; 2_000], b"x");
+        (0..2).for_each(|_| remembered.put(Policy::Text, &[b'a'; 2_000], b"x"));
         assert_eq!(remembered.get(Policy::Text, &[b'a'; 2_000]), None);
     }
 }
