@@ -138,9 +138,18 @@ impl Incident {
         }
         all.extend(self.block_address(inventory));
         if self.timeline.iter().any(|moment| OF_MANY_CALLS.contains(&moment.detector)) {
-            all.extend(self.endpoints.iter().filter_map(|id| quota(*id, inventory)).take(EACH));
+            let most = self.most_calls(inventory);
+            all.extend(self.endpoints.iter().filter_map(|id| quota(*id, most, inventory)).take(EACH));
         }
         all
+    }
+
+    /// The most calls that one of its callers made; `None` where nobody knows who they are.
+    fn most_calls(&self, inventory: &Inventory) -> Option<u64> {
+        let all = self.callers.iter().chain(&self.unnamed).filter(|_| !self.at_place);
+        all.filter_map(|caller| inventory.principals().caller(caller.token))
+            .map(|known| u64::from(known.calls))
+            .max()
     }
 
     fn block(&self, caller: Principal, before: u32, inventory: &Inventory) -> Suggestion {
@@ -274,17 +283,22 @@ fn around(others: u64, is_least: bool) -> String {
     }
 }
 
-fn quota(endpoint: EndpointId, inventory: &Inventory) -> Option<Suggestion> {
+fn quota(endpoint: EndpointId, most: Option<u64>, inventory: &Inventory) -> Option<Suggestion> {
     let limit = inventory.hours().suggested(endpoint)?;
+    // A limit that the actor never came to stops nothing.
+    if most.is_some_and(|most| most <= limit.calls) {
+        return None;
+    }
     let honest = if limit.hit > 0 { Honest::Hit } else { Honest::NoneKnown };
     let why = format!(
-        "Of the last seven days it would have refused {} in {} of callers; 99 of 100 of these had at most {}. {} left out as unusual.",
+        "Of the last seven days it would have refused {} in {} of callers; 99 of 100 of these had at most {}.{}",
         counted(limit.hit, "legitimate call"),
         counted(limit.hours.into(), "hour"),
         limit.p99,
         match limit.unusual {
-            1 => "One hour was".to_owned(),
-            hours => format!("{hours} hours were"),
+            0 => String::new(),
+            1 => " One hour was left out as unusual.".to_owned(),
+            hours => format!(" {hours} hours were left out as unusual."),
         },
     );
     Some(Suggestion {

@@ -456,3 +456,23 @@ fn nobody_is_shut_out_for_what_a_service_does_wrong() {
     world.high((NAT, "caller"), "missing-authentication");
     assert_eq!(suggestions(&world), []);
 }
+
+#[test]
+fn a_limit_is_suggested_where_the_actor_would_have_met_it() {
+    let mut world = World::new();
+    for hour in 0..3 {
+        for caller in 0..20 {
+            (0..4).for_each(|_| drop(world.call(NAT, &format!("customer-{caller}"))));
+        }
+        world.now += HOUR * (1 + hour % 2);
+    }
+    (0..300).for_each(|_| drop(world.call(NAT, "thief")));
+    world.high((NAT, "thief"), "enumeration");
+    let quota = suggested(&world, "quota");
+    let Response::Quota { calls_an_hour, .. } = quota.response else { panic!("{quota:?}") };
+    assert!((4..300).contains(&calls_an_hour), "{quota:?}");
+    assert_eq!((quota.calls, quota.honest), (Some(0), Honest::NoneKnown), "{}", quota.why);
+    let mut world = World { incidents: Incidents::default(), told: Vec::new(), ..world };
+    world.high((NAT, "newcomer"), "enumeration");
+    assert!(suggestions(&world).iter().all(|one| one.response.name() != "quota"));
+}
