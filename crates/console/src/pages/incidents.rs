@@ -180,7 +180,7 @@ fn suggestions(whole: &Value) -> Markup {
     let all = whole.get("suggestions").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
     html! {
         @if !all.is_empty() {
-            h3 { "It could be stopped by" }
+            h2 { "It could be stopped by" }
             ul { @for one in all {
                 li {
                     b { (text(one, "action")) } " " (aim(one))
