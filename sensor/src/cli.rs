@@ -8,6 +8,7 @@ pub(crate) use console::{ServeAction, ServeArgs, UserAction};
 pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
 pub(crate) use sql::SqlArgs;
 
+use crate::case::CaseAction;
 use crate::rules::RulesAction;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
@@ -67,6 +68,12 @@ pub(crate) enum Command {
     Serve(ServeArgs),
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
+    /// Hand an incident on as one signed file, and check such a file
+    Case {
+        /// What to do with it
+        #[command(subcommand)]
+        action: CaseAction,
+    },
     /// Send TLS secrets to a sensor on another machine
     Keys {
         /// What to do with them

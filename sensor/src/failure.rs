@@ -59,6 +59,8 @@ pub(crate) enum Exit {
     Done,
     /// There were findings at or above `--fail-on`.
     Findings,
+    /// What was to be checked does not hold.
+    Refuted,
     /// The operator's error.
     Operator,
     /// Interrupted; everything known was reported.
@@ -69,7 +71,7 @@ impl From<Exit> for std::process::ExitCode {
     fn from(exit: Exit) -> Self {
         Self::from(match exit {
             Exit::Done => 0,
-            Exit::Findings => 1,
+            Exit::Findings | Exit::Refuted => 1,
             Exit::Operator => 2,
             Exit::Interrupted => 130,
         })

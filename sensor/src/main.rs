@@ -6,6 +6,7 @@ mod behind;
 mod blast;
 mod callers;
 mod carve;
+mod case;
 mod cli;
 mod context;
 mod coverage;
@@ -91,6 +92,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Sql(args) => lake::sql(&args),
         Command::Serve(args) => serve::serve(args),
         Command::Carve(args) => carve::carve(&args),
+        Command::Case { action } => case::carry_out(&action),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),
         Command::Rules { action } => rules::carry_out(&action),
         Command::Explain { name } => lists::explain(&name),

@@ -24,6 +24,7 @@ mod events;
 mod files;
 mod member;
 mod packets;
+mod signing;
 mod spool;
 mod token_key;
 
@@ -43,6 +44,7 @@ pub use events::{DayFile, DayReader, Piece, Recovered};
 pub use packets::{
     Block, PacketReader, PacketRing, Record, Records, RingCounters, Segment, SegmentFile, SegmentPackets,
 };
+pub use signing::{SigningKey, is_signed};
 pub use spool::{Amount, Appended, Damage, Entry, RANKS, Rank, Spool, Spools};
 pub use token_key::{Origin, TokenKey, token_key};
 

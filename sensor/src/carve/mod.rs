@@ -26,7 +26,7 @@ use choose::{Answer, Chooser, Spot, Wish};
 use fragments::{Fragments, Gatherer};
 use kept::Kept;
 use locate::Locator;
-use output::Output;
+pub(crate) use output::Output;
 use places::Places;
 pub(crate) use ring::RingSource;
 use std::collections::BTreeSet;

@@ -1,0 +1,262 @@
+//! Cases: every incident of every fixture is exported and verified, and whatever is changed in a case is found.
+
+use ring::digest::{SHA256, digest};
+use ring::rand::SystemRandom;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use serde_json::{Value, json};
+use std::fs;
+use std::path::{Path, PathBuf};
+use tapwire_tests::{Ran, Tapwire, fixtures};
+
+/// A file of a tar archive: its name and where its bytes lie.
+#[derive(Debug)]
+struct Member {
+    name: String,
+    start: usize,
+    length: usize,
+}
+
+fn members(archive: &[u8]) -> Vec<Member> {
+    let (mut at, mut found) = (0, Vec::new());
+    while archive.len() >= at + 512 && archive[at] != 0 {
+        let text = |from: usize, to: usize| {
+            let field = archive[at + from..at + to].split(|byte| *byte == 0).next().unwrap_or_default();
+            String::from_utf8_lossy(field).trim().to_owned()
+        };
+        let length = usize::from_str_radix(&text(124, 136), 8).expect("a size in octal digits");
+        found.push(Member { name: text(0, 100), start: at + 512, length });
+        at += 512 + length.next_multiple_of(512);
+    }
+    found
+}
+
+fn incidents(capture: &Path) -> Vec<String> {
+    let ran = Tapwire::new(["incidents", "--json"]).key().args([capture]).run().ok("incidents");
+    ran.events().iter().map(|incident| incident["uid"].as_str().expect("a uid").to_owned()).collect()
+}
+
+/// The case of an incident, with the key that signed it beside.
+fn export(incident: &str, capture: &Path, room: &Path, more: &[&str]) -> PathBuf {
+    let case = room.join(format!("{incident}.tar"));
+    let ran = Tapwire::new(["case", "export", incident]).key().args([capture]).args(["-w"]).args([&case]);
+    let _done = ran
+        .args(["--sign"])
+        .args([room.join("case.key")])
+        .args(["--by", "a tester"])
+        .args(more)
+        .run()
+        .ok("case export");
+    case
+}
+
+fn verify(case: &Path, more: &[&str]) -> Ran {
+    Tapwire::new(["case", "verify"]).args([case]).args(more).run()
+}
+
+fn said(ran: &Ran) -> String {
+    format!("{}{}", String::from_utf8_lossy(&ran.stdout), ran.stderr)
+}
+
+fn manifest(archive: &[u8]) -> Value {
+    let member =
+        members(archive).into_iter().find(|member| member.name == "manifest.json").expect("a manifest");
+    serde_json::from_slice(&archive[member.start..][..member.length]).expect("a manifest in JSON")
+}
+
+#[test]
+fn every_incident_of_every_fixture_verifies() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let mut seen = 0;
+    for fixture in fixtures().iter().filter(|fixture| fixture.arguments().is_empty()) {
+        for incident in incidents(&fixture.path()) {
+            let case = export(&incident[..12], &fixture.path(), room.path(), &[]);
+            let manifest = manifest(&fs::read(&case).expect("a case"));
+            assert_eq!(manifest["known_as"], incident, "{}", fixture.name);
+            let key = manifest["public_key"].as_str().expect("a key");
+            let ran = verify(&case, &["--key", key]);
+            assert_eq!(ran.code, Some(0), "{}: {}", fixture.name, said(&ran));
+            seen += 1;
+        }
+    }
+    assert!(seen >= 5, "{seen} incidents");
+}
+
+fn one_case(room: &Path) -> PathBuf {
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");
+    let incident = incidents(&fixture.path()).pop().expect("an incident");
+    export(&incident, &fixture.path(), room, &["--set", "sensor=\"custody\""])
+}
+
+#[test]
+fn a_changed_byte_anywhere_is_found() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let archive = fs::read(one_case(room.path())).expect("a case");
+    let members = members(&archive);
+    for wanted in ["captures/", "config.toml", "token.key", "events.jsonl", "incident.pcapng", "report.html"]
+    {
+        assert!(
+            members.iter().any(|member| member.name.starts_with(wanted)),
+            "{wanted} is not in {members:?}"
+        );
+    }
+    let changed = room.path().join("changed.tar");
+    for member in &members {
+        let mut bytes = archive.clone();
+        bytes[member.start + member.length / 2] ^= 1;
+        fs::write(&changed, &bytes).expect("a file");
+        let ran = verify(&changed, &[]);
+        // A manifest that is none any more is no case.
+        let codes: &[i32] = if member.name == "manifest.json" { &[1, 2] } else { &[1] };
+        assert!(ran.code.is_some_and(|code| codes.contains(&code)), "{}: {}", member.name, said(&ran));
+    }
+}
+
+#[test]
+fn what_is_missing_more_or_cut_off_is_found() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let archive = fs::read(one_case(room.path())).expect("a case");
+    let members = members(&archive);
+    let last = members.last().expect("a member");
+    let changed = room.path().join("changed.tar");
+    let end = [0; 1024];
+    let without = [&archive[..last.start - 512], &end].concat();
+    let mut header = archive[last.start - 512..last.start].to_vec();
+    header[..8].copy_from_slice(b"../out\0\0");
+    let sum: u32 = header
+        .iter()
+        .enumerate()
+        .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
+        .sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let body = &archive[last.start..last.start + last.length.next_multiple_of(512)];
+    let with = [&archive[..last.start + body.len()], &header, body, &end].concat();
+    for bytes in [without, with, archive[..last.start + 1].to_vec()] {
+        fs::write(&changed, &bytes).expect("a file");
+        let ran = verify(&changed, &[]);
+        assert!(matches!(ran.code, Some(1 | 2)), "{}", said(&ran));
+    }
+    assert!(!room.path().join("out").exists() && !Path::new("/tmp/out").exists());
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The archive with other bytes in one file, its manifest made anew and signed with another key.
+fn forged(archive: &[u8], name: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
+    let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
+    let key = Ed25519KeyPair::from_pkcs8(key.as_ref()).expect("a key");
+    let mut files: Vec<(String, Vec<u8>)> = members(archive)
+        .into_iter()
+        .map(|member| (member.name, archive[member.start..][..member.length].to_vec()))
+        .collect();
+    let mut manifest = manifest(archive);
+    for (other, bytes) in files.iter_mut().filter(|(other, _)| other == name) {
+        *bytes = change(bytes);
+        manifest["files"][other.as_str()] =
+            json!({"bytes": bytes.len(), "sha256": hex(digest(&SHA256, bytes).as_ref())});
+    }
+    manifest["public_key"] = hex(key.public_key().as_ref()).into();
+    files[0].1 = manifest.to_string().into_bytes();
+    files[1].1 = hex(key.sign(&files[0].1).as_ref()).into_bytes();
+    let mut whole = Vec::new();
+    for (name, bytes) in files {
+        let mut header = vec![0; 512];
+        let size = format!("{:011o}", bytes.len());
+        for (at, text) in [
+            (0, name.as_str()),
+            (100, "0000600"),
+            (124, &size),
+            (136, "00000000000"),
+            (156, "0"),
+            (257, "ustar\x0000"),
+        ] {
+            header[at..at + text.len()].copy_from_slice(text.as_bytes());
+        }
+        header[148..156].fill(b' ');
+        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        whole.extend(header);
+        whole.extend(&bytes);
+        whole.resize(whole.len().next_multiple_of(512), 0);
+    }
+    whole.resize(whole.len() + 1024, 0);
+    whole
+}
+
+#[test]
+fn a_case_that_somebody_else_signed_does_not_derive_what_it_claims() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let archive = fs::read(one_case(room.path())).expect("a case");
+    let key = manifest(&archive)["public_key"].as_str().expect("a key").to_owned();
+    let case = room.path().join("forged.tar");
+    let as_it_was = |bytes: &[u8]| bytes.to_vec();
+    fs::write(&case, forged(&archive, "", as_it_was)).expect("a file");
+    let ran = verify(&case, &[]);
+    assert_eq!(ran.code, Some(0), "{}", said(&ran));
+    let ran = verify(&case, &["--key", &key]);
+    assert_eq!(ran.code, Some(1), "another key: {}", said(&ran));
+    let other = |from: &'static str, to: &'static str| {
+        move |bytes: &[u8]| String::from_utf8_lossy(bytes).replacen(from, to, 1).into_bytes()
+    };
+    for (name, from, to) in
+        [("events.jsonl", "\"confirmed\"", "\"blocked\""), ("config.toml", "custody", "another")]
+    {
+        fs::write(&case, forged(&archive, name, other(from, to))).expect("a file");
+        let ran = verify(&case, &[]);
+        assert_eq!(ran.code, Some(1), "{name}: {}", said(&ran));
+        assert!(said(&ran).contains("DIFFERENT"), "{name}: {}", said(&ran));
+    }
+}
+
+#[test]
+fn a_forged_configuration_sends_and_reads_nothing() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let archive = fs::read(one_case(room.path())).expect("a case");
+    let case = room.path().join("forged.tar");
+    let secret = room.path().join("assets.csv");
+    fs::write(&secret, "address,owner\n10.0.0.1,somebody\n").expect("a file");
+    let leak = room.path().join("leak.jsonl");
+    let output = format!("\n[[output]]\nto = {:?}\n", leak.display().to_string());
+    let outside = |bytes: &[u8]| {
+        let text =
+            String::from_utf8_lossy(bytes).replacen("files = []", &format!("files = [{:?}]", secret), 1);
+        text.into_bytes()
+    };
+    fs::write(&case, forged(&archive, "config.toml", outside)).expect("a file");
+    let ran = verify(&case, &[]);
+    assert_eq!(ran.code, Some(1), "{}", said(&ran));
+    assert!(said(&ran).contains("files that are not in the case"), "{}", said(&ran));
+    fs::write(&case, forged(&archive, "config.toml", |bytes| [bytes, output.as_bytes()].concat()))
+        .expect("a file");
+    let ran = verify(&case, &[]);
+    assert!(!leak.exists(), "{}", said(&ran));
+}
+
+#[test]
+fn mistakes_are_one_line() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");
+    let none = room.path().join("none.tar");
+    fs::write(&none, "no archive").expect("a file");
+    let out = room.path().join("out.tar");
+    let sign = room.path().join("case.key");
+    let base =
+        || Tapwire::new(["case", "export"]).key().args(["--sign"]).args([&sign]).args(["-w"]).args([&out]);
+    let runs = [
+        (verify(&none, &[]), "is no case"),
+        (verify(&room.path().join("absent.tar"), &[]), "No such file"),
+        (base().args(["xyz"]).args([fixture.path()]).run(), "hexadecimal digits"),
+        (base().args(["0123456789ab"]).args([fixture.path()]).run(), "no such incident"),
+        (base().args(["0123456789ab", "--rsa-key", "x.pem"]).args([fixture.path()]).run(), "private key"),
+    ];
+    for (ran, words) in runs {
+        assert_eq!(ran.code, Some(2), "{}", said(&ran));
+        assert!(
+            ran.stderr.contains(words) && ran.stderr.trim_end().lines().count() <= 2,
+            "{words}: {}",
+            ran.stderr
+        );
+    }
+    assert!(!out.exists());
+}
