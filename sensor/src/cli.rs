@@ -1,9 +1,11 @@
 //! The command line.
 
+mod carve;
 mod console;
 mod incidents;
 mod sql;
 
+pub(crate) use carve::CarveArgs;
 pub(crate) use console::{ServeAction, ServeArgs, UserAction};
 pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
 pub(crate) use sql::SqlArgs;
@@ -512,40 +514,6 @@ pub(crate) enum ScopeSort {
     Owner,
     /// Tags
     Tag,
-}
-
-/// `tapwire carve`.
-#[derive(Debug, Args)]
-pub(crate) struct CarveArgs {
-    /// Uids of exchanges or findings, each its first 6 or more hexadecimal digits; then captures to carve from (one whose
-    /// name could be a uid is written ./NAME). Without captures, the packets kept under --data
-    #[arg(value_name = "UID|PATH")]
-    pub(crate) words: Vec<String>,
-    /// The packets of all exchanges for which this holds, such as 'status >= 500'
-    #[arg(long = "where", value_name = "EXPR")]
-    pub(crate) filter: Option<String>,
-    /// Write here, as pcapng that only you can read; - for standard output
-    #[arg(short = 'w', long = "write", value_name = "OUT", required = true)]
-    pub(crate) out: PathBuf,
-    #[command(flatten)]
-    pub(crate) keys: KeyArgs,
-    /// Only the packets that carry these exchanges, not their whole connections
-    #[arg(long)]
-    pub(crate) exact: bool,
-    /// Replace OUT where it exists
-    #[arg(long)]
-    pub(crate) force: bool,
-    /// Where packets, state and the audit log are kept
-    #[arg(long, value_name = "DIR")]
-    pub(crate) data: Option<PathBuf>,
-    /// Key of all tokens
-    #[arg(long, value_name = "FILE")]
-    pub(crate) token_key: Option<PathBuf>,
-    /// Say nothing but errors
-    #[arg(short, long)]
-    pub(crate) quiet: bool,
-    #[command(flatten)]
-    pub(crate) config: ConfigArgs,
 }
 
 /// Puts the command in where only its option was typed: `-r FILE` is `replay FILE`, `-i IFACE` is `run -i IFACE`.

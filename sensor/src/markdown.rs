@@ -143,7 +143,7 @@ fn of<'v>(value: &'v Value, name: &str) -> &'v str {
 }
 
 /// Text that is no markup, neither of Markdown nor of HTML, in a table or outside of one.
-fn escaped(text: &str) -> String {
+pub(crate) fn escaped(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in plain(text).chars() {
         if c.is_ascii_punctuation()

@@ -2,6 +2,7 @@
 
 use super::derive::Found;
 use super::manifest::Manifest;
+use crate::markdown::escaped as marked;
 use serde_json::Value;
 use std::fmt::Write;
 
@@ -245,21 +246,6 @@ fn escaped(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
-            letter if letter.is_control() => safe.push(' '),
-            letter => safe.push(letter),
-        }
-    }
-    safe
-}
-
-/// The same in Markdown.
-fn marked(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '\\' | '`' | '*' | '_' | '[' | ']' | '<' | '>' | '|' | '#' | '!' | '&' => {
-                safe.extend(['\\', letter])
-            }
             letter if letter.is_control() => safe.push(' '),
             letter => safe.push(letter),
         }
