@@ -84,7 +84,7 @@ fn is_plain(name: &str) -> bool {
     !name.is_empty()
         && name
             .split('/')
-            .all(|part| !part.is_empty() && part.bytes().all(letter) && part.trim_matches('.') != "")
+            .all(|part| !part.is_empty() && part.bytes().all(letter) && !part.trim_matches('.').is_empty())
 }
 
 #[cfg(test)]
