@@ -6,6 +6,7 @@
 
 mod condition;
 mod evidence;
+mod prose;
 mod signatures;
 mod ssrf;
 mod value;
@@ -284,7 +285,9 @@ fn add(
     let truth = if kind == AttemptKind::Sql { condition::truth(text) } else { None };
     let evidence = answer.of(kind, text, suspect.raw);
     let value = crate::payload::PathHash::ROOT.text(text).get();
-    let sure = sure && is_meant(suspect, kind, truth) && !(kind == AttemptKind::Ldap && is_sentence(text));
+    let told = matches!(suspect.place, Place::Body | Place::Query) && prose::is_about(kind, text);
+    let sure =
+        sure && is_meant(suspect, kind, truth) && !told && !(kind == AttemptKind::Ldap && is_sentence(text));
     out.push(Attempt {
         kind,
         place: suspect.place,
