@@ -109,6 +109,48 @@ fn recipes_of_the_manual_run() {
     }
 }
 
+#[test]
+fn tables_are_kept_as_long_as_is_said() {
+    let (data, _) = replayed("basic-rest");
+    let count = |table: &str| {
+        rows(data.path(), &format!("SELECT count(*) AS n FROM {table}"))[0]["n"].as_u64().expect("a number")
+    };
+    let lake = |arguments: &[&str]| {
+        let ran = Tapwire::new(["lake"]).args(arguments);
+        ran.args(["--data".as_ref(), data.path().as_os_str()]).run()
+    };
+    let exchanges = count("exchanges");
+    assert!(exchanges > 0);
+    let info = lake(&["info", "--json"]).ok("info").events();
+    let tables = info[0]["tables"].as_array().expect("a list");
+    let (table, day) = (&tables[0], &tables[0]["oldest"]);
+    assert_eq!((&table["table"], &table["rows"]), (&"exchanges".into(), &exchanges.into()));
+    assert!(info[0]["free_bytes"].as_u64() > Some(0), "{info:?}");
+    let text = String::from_utf8(lake(&["info"]).ok("info").stdout).expect("UTF-8");
+    assert!(text.contains("exchanges") && text.contains("14 days"), "{text}");
+    // It was recorded more than 14 days ago.
+    let day = day.as_str().expect("a day");
+    let held = lake(&["hold", "case 7", "--from", day, "--until", day]).ok("hold");
+    assert_eq!(
+        String::from_utf8_lossy(&held.stdout),
+        format!("held: case 7: all tables of {day} to {day}\n")
+    );
+    let done = lake(&["maintain", "--json"]).ok("maintain").events();
+    assert_eq!((done[0]["taken_out"].as_array().map(Vec::len), count("exchanges")), (Some(0), exchanges));
+    assert!(done[0]["held_files"].as_u64() > Some(0), "{done:?}");
+    let unknown = lake(&["release", "case 8"]);
+    assert_eq!(unknown.code, Some(2));
+    assert_eq!(unknown.stderr, "tapwire: lake: case 8: no such hold; there are case 7\n");
+    let _ran = lake(&["release", "case 7"]).ok("release");
+    let dry = String::from_utf8(lake(&["maintain", "--dry-run"]).ok("dry").stdout).expect("UTF-8");
+    assert!(dry.starts_with("Nothing was done") && dry.contains("taken out: exchanges of"), "{dry}");
+    assert_eq!(count("exchanges"), exchanges);
+    let _ran = lake(&["maintain", "--set", "lake.grace_minutes=0"]).ok("maintain");
+    assert_eq!(count("exchanges"), 0);
+    let left = fs::read_dir(data.path().join("lake/exchanges").join(format!("day={day}"))).expect("the day");
+    assert_eq!(left.count(), 0);
+}
+
 /// A capture of minutes of calls, as bytes.
 fn minutes(count: u16) -> Vec<u8> {
     let mut bytes = Vec::new();

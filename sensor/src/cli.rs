@@ -8,7 +8,7 @@ mod sql;
 pub(crate) use carve::CarveArgs;
 pub(crate) use console::{ServeAction, ServeArgs, UserAction};
 pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
-pub(crate) use sql::SqlArgs;
+pub(crate) use sql::{LakeAction, LakeHoldArgs, LakeInfoArgs, LakeMaintainArgs, LakeReleaseArgs, SqlArgs};
 
 use crate::case::CaseAction;
 use crate::rules::RulesAction;
@@ -66,6 +66,9 @@ pub(crate) enum Command {
     Report(ReportArgs),
     /// Ask the tables of what was seen, in SQL
     Sql(SqlArgs),
+    /// Keep those tables: how long, how much, what is held
+    #[command(subcommand)]
+    Lake(LakeAction),
     /// Show what was learned as pages in a browser
     Serve(ServeArgs),
     /// Write the packets of exchanges and findings as pcapng

@@ -90,6 +90,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Report(args) => report::report(&args),
         Command::Kpis(args) => kpis::kpis(&args),
         Command::Sql(args) => lake::sql(&args),
+        Command::Lake(action) => lake::carry_out(&action),
         Command::Serve(args) => serve::serve(args),
         Command::Carve(args) => carve::carve(&args),
         Command::Case { action } => case::carry_out(&action),

@@ -4,7 +4,7 @@ mod data;
 mod mute;
 mod output;
 
-pub(crate) use data::{Events, Keep, Packets, State};
+pub(crate) use data::{Events, Keep, Lake, Packets, State, Streams};
 pub(crate) use mute::UserMute;
 pub(crate) use output::{Output, RedactProfile};
 
@@ -55,6 +55,8 @@ pub(crate) struct Settings {
     pub(crate) streams: Streams,
     /// Events under `--data`.
     pub(crate) events: Events,
+    /// How long tables are kept, and how much of them.
+    pub(crate) lake: Lake,
     /// What was learned, under `--data`.
     pub(crate) state: State,
     /// What is known of payloads beforehand.
@@ -91,20 +93,6 @@ pub(crate) struct Settings {
     pub(crate) output: Vec<Output>,
     /// Secrets that others send.
     pub(crate) keys: Keys,
-}
-
-/// `[streams]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Streams {
-    /// Messages that one stream tells in a second of packet time; further ones are counted. 0: only its end.
-    pub(crate) children_per_second: u32,
-}
-
-impl Default for Streams {
-    fn default() -> Self {
-        Self { children_per_second: tapwire_protocol::Config::default().children_per_second }
-    }
 }
 
 /// `[keys]`.
@@ -301,6 +289,7 @@ impl Default for Settings {
             body: Body::default(),
             streams: Streams::default(),
             events: Events::default(),
+            lake: Lake::default(),
             state: State::default(),
             inspect: Inspect::default(),
             data_class: Vec::new(),

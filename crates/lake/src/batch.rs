@@ -35,6 +35,10 @@ impl Texts {
         self.spans.push(span.filter(|_| text.is_some()).unwrap_or((NONE, NONE)));
     }
 
+    fn append(&mut self, other: &Self) {
+        (0..other.len()).for_each(|row| self.push(other.get(row)));
+    }
+
     /// Where the text of that row stands.
     pub(crate) fn span(&self, row: usize) -> Option<(usize, usize)> {
         let (begin, end) = *self.spans.get(row)?;
@@ -97,6 +101,24 @@ impl Values {
         }
     }
 
+    /// Appends values of the same kind; gives about how much memory they take.
+    fn append(&mut self, other: Self) -> usize {
+        match (self, other) {
+            (Self::Ints(ints), Self::Ints(more)) => ints.extend(more),
+            (Self::Bools(bools), Self::Bools(more)) => bools.extend(more),
+            (Self::Texts(texts), Self::Texts(more)) => {
+                texts.append(&more);
+                return more.bytes.len();
+            }
+            (Self::Lists(lists), Self::Lists(more)) => {
+                (0..more.spans.len()).for_each(|row| lists.push(more.get(row)));
+                return more.texts.bytes.len();
+            }
+            _ => {}
+        }
+        0
+    }
+
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Ints(ints) => ints.len(),
@@ -140,6 +162,19 @@ impl Rows {
                 values.push_none();
             }
         }
+    }
+
+    /// Appends rows: their columns, those that their file has.
+    pub(crate) fn append(&mut self, columns: Vec<Option<Values>>, rows: usize) {
+        let mut bytes = 0;
+        for (to, from) in self.columns.iter_mut().zip(columns) {
+            bytes += from.map_or(0, |from| to.append(from));
+            while to.len() < self.len + rows {
+                to.push_none();
+            }
+        }
+        self.len += rows;
+        self.bytes += bytes + 8 * self.columns.len() * rows;
     }
 
     /// The times of the rows.

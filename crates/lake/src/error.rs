@@ -31,6 +31,21 @@ pub enum LakeError {
         /// What is wrong with it.
         why: String,
     },
+    /// A file of the log is not there any more.
+    #[error("{path}: it is gone", path = path.display())]
+    Gone {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Another process keeps the lake at this moment.
+    #[error("{path}: another tapwire maintains these tables; try again when it is done", path = path.display())]
+    Busy {
+        /// The lake.
+        path: PathBuf,
+    },
+    /// A hold cannot be made or released.
+    #[error("{0}")]
+    Hold(String),
     /// There is no lake.
     #[error("{path}: no lake is kept there: `tapwire replay PATH --data DIR` and `tapwire run` write one", path = path.display())]
     Missing {

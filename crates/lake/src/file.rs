@@ -186,6 +186,13 @@ impl FileRows {
         Ok(Self { path: path.to_owned(), reader })
     }
 
+    /// Whether each of its columns is one of the table's.
+    pub(crate) fn has_only(&self, table: &Table) -> bool {
+        let leaves = self.reader.metadata().file_metadata().schema_descr();
+        let known = |name: &String| name == EXTRA || table.columns.iter().any(|column| column.name == name);
+        leaves.columns().iter().all(|leaf| leaf.path().parts().first().is_some_and(known))
+    }
+
     /// How many row groups it has.
     pub(crate) fn groups(&self) -> usize {
         self.reader.num_row_groups()

@@ -19,6 +19,8 @@ mod error;
 #[cfg(feature = "lake")]
 mod file;
 #[cfg(feature = "lake")]
+mod keep;
+#[cfg(feature = "lake")]
 mod log;
 #[cfg(feature = "lake")]
 mod scan;
@@ -34,10 +36,14 @@ mod time;
 mod writer;
 
 pub use manual::manual;
-pub use schema::{Column, Kind, TABLES, Table, VIEWS, View};
+pub use schema::{Column, Kind, TABLES, Table, VIEWS, View, Worth};
 
 #[cfg(feature = "lake")]
 pub use error::LakeError;
+#[cfg(feature = "lake")]
+pub use keep::{
+    Deleted, Gone, Held, Hold, Info, Maintained, Policy, Round, TableInfo, hold, holds, maintain, release,
+};
 #[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]

@@ -53,8 +53,21 @@ pub struct Table {
     pub classes: &'static [u32],
     /// What a row is.
     pub comment: &'static str,
+    /// What goes first where room is needed.
+    pub worth: Worth,
     /// Its columns beside `day` and `extra`.
     pub columns: &'static [Column],
+}
+
+/// What a table is worth where room is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Worth {
+    /// Its oldest rows go first.
+    Least,
+    /// They go when nothing of the least worth is left.
+    More,
+    /// They never go for want of room.
+    Most,
 }
 
 /// A view.
@@ -86,24 +99,28 @@ pub const TABLES: &[Table] = &[
         name: "exchanges",
         classes: &[6003, 4002],
         comment: "A request with its response, or a message of a stream",
+        worth: Worth::Least,
         columns: EXCHANGES,
     },
     Table {
         name: "findings",
         classes: &[2004, 2006, 2007],
         comment: "What is wrong: of one exchange (2004), or of a service (2007)",
+        worth: Worth::Most,
         columns: FINDINGS,
     },
     Table {
         name: "incidents",
         classes: &[2005],
         comment: "What one actor did, each time that it opened, grew or was over",
+        worth: Worth::Most,
         columns: INCIDENTS,
     },
     Table {
         name: "sensors",
         classes: &[0],
         comment: "What sensors say of themselves, and how well services are seen",
+        worth: Worth::More,
         columns: SENSORS,
     },
 ];

@@ -137,7 +137,7 @@ impl TableWriter {
             parts.push(Part { path, day: text, bytes: written.bytes, rows: written.rows, times: day.times });
         }
         if let Some(now) = parts.iter().filter_map(|part| part.times.map(|(_, last)| last)).max() {
-            self.log.commit("WRITE", &parts, &[], now)?;
+            self.log.add(&parts, now)?;
         }
         Ok(events)
     }

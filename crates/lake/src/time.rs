@@ -55,6 +55,11 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     (self::text(ms) == text).then_some(ms)
 }
 
+/// What [`day_text`] made of a day.
+pub(crate) fn parse_day(text: &str) -> Option<i64> {
+    parse(&format!("{text}T00:00:00.000Z")).map(day_of)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -74,6 +79,7 @@ mod tests {
         for day in DAYS.step_by(37) {
             let ms = day * MS_PER_DAY + day.rem_euclid(MS_PER_DAY);
             assert_eq!(parse(&text(ms)), Some(ms));
+            assert_eq!(parse_day(&day_text(day)), Some(day));
         }
         for odd in ["", "2026-11-21", "2026-02-30T00:00:00.000Z", "2026-11-21T19:04:50.969+"] {
             assert_eq!(parse(odd), None, "{odd}");

@@ -1,6 +1,7 @@
 //! The command line of the lake.
 
-use clap::Args;
+use super::ConfigArgs;
+use clap::{Args, Subcommand};
 use std::path::PathBuf;
 
 /// `tapwire sql`.
@@ -21,4 +22,75 @@ pub(crate) struct SqlArgs {
     /// As CSV
     #[arg(long)]
     pub(crate) csv: bool,
+}
+
+/// What `lake` can do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum LakeAction {
+    /// Say what the tables keep, and how long disk and limits last
+    Info(LakeInfoArgs),
+    /// Take out what is not to be kept, put small files together, delete what nobody reads any more
+    Maintain(LakeMaintainArgs),
+    /// Keep days, whatever retention says, until they are released
+    Hold(LakeHoldArgs),
+    /// Let go of what is held under a name
+    Release(LakeReleaseArgs),
+}
+
+/// `tapwire lake info`.
+#[derive(Debug, Args)]
+pub(crate) struct LakeInfoArgs {
+    /// Where a run keeps its tables
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// `tapwire lake maintain`.
+#[derive(Debug, Args)]
+pub(crate) struct LakeMaintainArgs {
+    /// Where a run keeps its tables
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Only say what would be done
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
+/// `tapwire lake hold`.
+#[derive(Debug, Args)]
+pub(crate) struct LakeHoldArgs {
+    /// What the hold is called
+    pub(crate) name: String,
+    /// The first day, such as 2026-11-01
+    #[arg(long, value_name = "DAY", required_unless_present = "incident", requires = "until")]
+    pub(crate) from: Option<String>,
+    /// The last day
+    #[arg(long, value_name = "DAY", requires = "from")]
+    pub(crate) until: Option<String>,
+    /// The days of this incident, its findings and the exchanges that show them, also those to come
+    #[arg(long, value_name = "UID", conflicts_with_all = ["from", "until"])]
+    pub(crate) incident: Option<String>,
+    /// Where a run keeps its tables
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+}
+
+/// `tapwire lake release`.
+#[derive(Debug, Args)]
+pub(crate) struct LakeReleaseArgs {
+    /// What the hold is called
+    pub(crate) name: String,
+    /// Where a run keeps its tables
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
 }

@@ -1,11 +1,12 @@
 //! Fills the tables on a thread of its own, behind a bounded queue.
 
+use super::keep::{Keeper, Keeping, now_ms};
 use crate::failure::Failure;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tapwire_capture::Pressure;
 use tapwire_lake::{Lake, LakeError};
 use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally};
@@ -32,6 +33,10 @@ pub(crate) struct LakeSink {
     /// `None` before that, and when there is nothing more to come.
     queue: Option<SyncSender<Batch>>,
     thread: Option<JoinHandle<()>>,
+    /// How the tables are kept meanwhile, and who does.
+    keeping: Option<Keeping>,
+    keeper: Option<Keeper>,
+    data: PathBuf,
     pressure: Pressure,
     done: Arc<Mutex<Done>>,
     counts: Counts,
@@ -40,18 +45,17 @@ pub(crate) struct LakeSink {
 }
 
 impl LakeSink {
-    #[allow(clippy::disallowed_methods, reason = "a commit says when it was made, whatever packets say")]
-    pub(crate) fn open(data: &Path, pressure: Pressure) -> Result<Self, Failure> {
-        // A clock before 1970 is no reason not to write: tables only keep when they were made.
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let now_ms = i64::try_from(now.as_millis()).unwrap_or(i64::MAX);
-        let lake = Lake::open(data, now_ms).map_err(|error| Failure::new(error.to_string()))?;
+    pub(super) fn open(data: &Path, keeping: Option<Keeping>, pressure: Pressure) -> Result<Self, Failure> {
+        let lake = Lake::open(data, now_ms()).map_err(|error| Failure::new(error.to_string()))?;
         let done = Arc::new(Mutex::new(Done::default()));
         let worker = Worker { lake, done: Arc::clone(&done), is_fresh: false };
         Ok(Self {
             worker: Some(worker),
             queue: None,
             thread: None,
+            keeping,
+            keeper: None,
+            data: data.to_owned(),
             pressure,
             done,
             counts: Counts::default(),
@@ -61,6 +65,7 @@ impl LakeSink {
     }
 
     fn start(&mut self, worker: Worker) {
+        self.keeper = self.keeping.take().and_then(|keeping| Keeper::start(&self.data, keeping));
         let (queue, batches) = sync_channel(WAITING);
         let started = std::thread::Builder::new().name("lake".into()).spawn(move || worker.run(&batches));
         match started {
@@ -136,6 +141,7 @@ impl Sink for LakeSink {
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {
+        drop(self.keeper.take());
         drop(self.queue.take());
         if let Some(thread) = self.thread.take() {
             // A panic there was reported on standard error; its events stay uncounted as delivered.

@@ -33,6 +33,42 @@ impl Default for Events {
     }
 }
 
+/// `[lake]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Lake {
+    /// Days that each table is kept; 0: for good.
+    pub(crate) days: Days,
+    /// Bytes of all tables, such as 400GiB: beyond them the oldest exchanges go, never findings or incidents. 0: no limit.
+    pub(crate) bytes: String,
+    /// Minutes that a file stays on the disk after it was taken out of its table, for those who read it.
+    pub(crate) grace_minutes: u32,
+    /// Seconds between two rounds in which a tap keeps its tables; 0: only `tapwire lake maintain` does.
+    pub(crate) every: u32,
+}
+
+impl Default for Lake {
+    fn default() -> Self {
+        Self { days: Days::default(), bytes: "0".into(), grace_minutes: 60, every: 600 }
+    }
+}
+
+/// `[lake.days]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Days {
+    pub(crate) exchanges: u32,
+    pub(crate) findings: u32,
+    pub(crate) incidents: u32,
+    pub(crate) sensors: u32,
+}
+
+impl Default for Days {
+    fn default() -> Self {
+        Self { exchanges: 14, findings: 400, incidents: 400, sensors: 400 }
+    }
+}
+
 /// What is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -63,5 +99,19 @@ impl Default for State {
 impl State {
     pub(crate) fn every(&self) -> Option<std::time::Duration> {
         (self.every > 0).then(|| std::time::Duration::from_secs(self.every.into()))
+    }
+}
+
+/// `[streams]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Streams {
+    /// Messages that one stream tells in a second of packet time; further ones are counted. 0: only its end.
+    pub(crate) children_per_second: u32,
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self { children_per_second: tapwire_protocol::Config::default().children_per_second }
     }
 }

@@ -1,0 +1,350 @@
+//! The log of a table, as the Delta protocol has it: reader version 1, writer version 2.
+//!
+//! A commit is a file of JSON lines with the next number. It is written beside, synced, and linked into place: whoever
+//! finds the number taken takes the next one, and nobody ever reads half a commit. A checkpoint is the table at one commit
+//! as a Parquet file, so that readers begin there.
+
+mod action;
+mod checkpoint;
+
+use crate::error::LakeError;
+use crate::schema::Table;
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+
+const LOG: &str = "_delta_log";
+
+/// Tries to find a free number before something must be wrong.
+const TRIES: u64 = 1_000;
+
+/// Commits from one checkpoint of a writer to its next.
+const CHECKPOINT_EVERY: u64 = 100;
+
+/// A file of the table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Its path below the table's directory.
+    pub(crate) path: String,
+    /// Its day, as its directory is named.
+    pub(crate) day: String,
+    pub(crate) bytes: u64,
+    pub(crate) rows: u64,
+    /// The first and last `time` in it, in milliseconds.
+    pub(crate) times: Option<(i64, i64)>,
+}
+
+/// A file that was taken out of the table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Tombstone {
+    /// When, by the wall clock.
+    pub(crate) removed_ms: i64,
+    pub(crate) bytes: u64,
+}
+
+/// The log of one table.
+#[derive(Debug, Clone)]
+pub(crate) struct Log {
+    directory: PathBuf,
+}
+
+/// The table at one commit.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Snapshot {
+    /// The next commit's number.
+    next: u64,
+    /// The commit that its reading began at, by a checkpoint.
+    checkpoint: Option<u64>,
+    /// The files, by path.
+    pub(crate) parts: BTreeMap<String, Part>,
+    /// Files that are no longer part of it, and that a vacuum has not deleted yet.
+    pub(crate) removed: BTreeMap<String, Tombstone>,
+    /// The table's `metaData` as its log has it.
+    about: Option<Value>,
+}
+
+/// What a commit does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Deed {
+    /// Adds rows.
+    Write,
+    /// Takes rows out.
+    Delete,
+    /// Puts files together, and changes no row.
+    Optimize,
+}
+
+impl Deed {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Write => "WRITE",
+            Self::Delete => "DELETE",
+            Self::Optimize => "OPTIMIZE",
+        }
+    }
+}
+
+/// The numbers that a log has.
+#[derive(Debug, Default)]
+struct Numbers {
+    commits: Vec<u64>,
+    checkpoints: Vec<u64>,
+}
+
+impl Log {
+    /// Of the table in that directory.
+    pub(crate) fn of(directory: &Path) -> Self {
+        Self { directory: directory.join(LOG) }
+    }
+
+    /// Whether there is a table.
+    pub(crate) fn exists(&self) -> bool {
+        self.numbers().is_ok_and(|numbers| !numbers.commits.is_empty() || !numbers.checkpoints.is_empty())
+    }
+
+    /// Makes the table where there is none.
+    pub(crate) fn create(&self, table: &Table, now_ms: i64) -> Result<(), LakeError> {
+        private_directory(&self.directory)?;
+        if self.exists() {
+            return Ok(());
+        }
+        self.put(0, &action::creation(table, now_ms)).map(|_| ())
+    }
+
+    /// Adds files to the table.
+    pub(crate) fn add(&self, parts: &[Part], now_ms: i64) -> Result<(), LakeError> {
+        let mut lines = vec![action::info(Deed::Write.name(), now_ms)];
+        lines.extend(parts.iter().map(|part| action::addition(part, now_ms, true)));
+        let next = self.last()?.map_or(0, |last| last + 1);
+        for number in next..next + TRIES {
+            if self.put(number, &lines)? {
+                if number % CHECKPOINT_EVERY == 0 {
+                    self.checkpoint(&self.snapshot()?)?;
+                }
+                return Ok(());
+            }
+        }
+        Err(self.is_full())
+    }
+
+    /// Takes files out of the table as it was at `base` and puts others in, in one step. `false` where another has taken
+    /// out one of them since: then nothing is done.
+    pub(crate) fn replace(
+        &self,
+        base: &Snapshot,
+        deed: Deed,
+        remove: &[&Part],
+        add: &[Part],
+        now_ms: i64,
+    ) -> Result<bool, LakeError> {
+        // Where files are only put together, readers of changes have nothing to hear.
+        let changes = deed != Deed::Optimize;
+        let mut lines = vec![action::info(deed.name(), now_ms)];
+        lines.extend(remove.iter().map(|part| action::removal(part, now_ms, changes)));
+        lines.extend(add.iter().map(|part| action::addition(part, now_ms, changes)));
+        for number in base.next..base.next + TRIES {
+            if self.put(number, &lines)? {
+                return Ok(true);
+            }
+            let mut between = Snapshot::default();
+            between.read(&self.commit_path(number))?;
+            if remove.iter().any(|part| between.removed.contains_key(&part.path)) {
+                return Ok(false);
+            }
+        }
+        Err(self.is_full())
+    }
+
+    /// The table as it is.
+    pub(crate) fn snapshot(&self) -> Result<Snapshot, LakeError> {
+        let mut tries = 0;
+        loop {
+            match self.try_snapshot() {
+                // Between listing and reading, the log was made shorter: there is a later checkpoint then.
+                Err(LakeError::Gone { .. }) if tries < 10 => tries += 1,
+                other => return other,
+            }
+        }
+    }
+
+    fn try_snapshot(&self) -> Result<Snapshot, LakeError> {
+        let numbers = self.numbers()?;
+        let mut snapshot = Snapshot::default();
+        if let Some(last) = numbers.checkpoints.last() {
+            snapshot = checkpoint::read(&self.checkpoint_path(*last))?;
+            (snapshot.next, snapshot.checkpoint) = (last + 1, Some(*last));
+        }
+        let first = snapshot.next;
+        for number in numbers.commits.into_iter().filter(|number| *number >= first) {
+            if number != snapshot.next {
+                let why = format!("commit {} is missing", snapshot.next);
+                return Err(LakeError::Log { path: self.directory.clone(), why });
+            }
+            snapshot.read(&self.commit_path(number))?;
+            snapshot.next = number + 1;
+        }
+        Ok(snapshot)
+    }
+
+    /// Writes the table at that commit as a checkpoint.
+    pub(crate) fn checkpoint(&self, snapshot: &Snapshot) -> Result<(), LakeError> {
+        let Some(version) = snapshot.next.checked_sub(1) else { return Ok(()) };
+        let place = self.checkpoint_path(version);
+        let beside = self.directory.join(format!(".{version:020}.{}.checkpoint", std::process::id()));
+        let size = checkpoint::write(&beside, snapshot)?;
+        fs::rename(&beside, &place).map_err(|error| LakeError::io("write", &place, &error))?;
+        sync_directory(&self.directory)?;
+        let hint = self.directory.join("_last_checkpoint");
+        let beside = self.directory.join(format!("._last_checkpoint.{}", std::process::id()));
+        let text = serde_json::json!({"version": version, "size": size}).to_string();
+        let written = write_durably(&beside, text.as_bytes()).and_then(|()| fs::rename(&beside, &hint));
+        written.map_err(|error| LakeError::io("write", &hint, &error))
+    }
+
+    /// Deletes commits that a checkpoint has made needless, and older checkpoints, where they were written before
+    /// `before_ms`: who reads them has read them by then. Gives how many files went.
+    pub(crate) fn shorten(&self, before_ms: i64) -> Result<u64, LakeError> {
+        let numbers = self.numbers()?;
+        let Some(last) = numbers.checkpoints.last().copied() else { return Ok(0) };
+        let commits = numbers.commits.iter().filter(|number| **number <= last);
+        let checkpoints = numbers.checkpoints.iter().filter(|number| **number < last);
+        // The oldest first, so that what is left has no hole.
+        let files = checkpoints.map(|number| self.checkpoint_path(*number));
+        let files = files.chain(commits.map(|number| self.commit_path(*number)));
+        let mut gone = 0;
+        for path in files.filter(|path| written_ms(path).is_some_and(|ms| ms < before_ms)) {
+            fs::remove_file(&path).map_err(|error| LakeError::io("delete", &path, &error))?;
+            gone += 1;
+        }
+        Ok(gone)
+    }
+
+    fn is_full(&self) -> LakeError {
+        LakeError::Log { path: self.directory.clone(), why: "no number for a commit is free".into() }
+    }
+
+    fn last(&self) -> Result<Option<u64>, LakeError> {
+        let numbers = self.numbers()?;
+        Ok(numbers.commits.last().max(numbers.checkpoints.last()).copied())
+    }
+
+    fn numbers(&self) -> Result<Numbers, LakeError> {
+        let failed = |error: &std::io::Error| LakeError::io("read", &self.directory, error);
+        let mut numbers = Numbers::default();
+        for entry in fs::read_dir(&self.directory).map_err(|error| failed(&error))? {
+            let name = entry.map_err(|error| failed(&error))?.file_name();
+            let number = |end: &str| name.to_str()?.strip_suffix(end)?.parse::<u64>().ok();
+            numbers.commits.extend(number(".json"));
+            numbers.checkpoints.extend(number(".checkpoint.parquet"));
+        }
+        numbers.commits.sort_unstable();
+        numbers.checkpoints.sort_unstable();
+        Ok(numbers)
+    }
+
+    fn commit_path(&self, number: u64) -> PathBuf {
+        self.directory.join(format!("{number:020}.json"))
+    }
+
+    fn checkpoint_path(&self, number: u64) -> PathBuf {
+        self.directory.join(format!("{number:020}.checkpoint.parquet"))
+    }
+
+    /// Puts a commit into place; `false` where the number is taken.
+    fn put(&self, number: u64, lines: &[Value]) -> Result<bool, LakeError> {
+        let place = self.commit_path(number);
+        let beside = self.directory.join(format!(".{number:020}.{}.new", std::process::id()));
+        let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+        let written = write_durably(&beside, text.as_bytes());
+        written.map_err(|error| LakeError::io("write", &beside, &error))?;
+        let linked = fs::hard_link(&beside, &place);
+        let _ = fs::remove_file(&beside);
+        match linked {
+            Ok(()) => {
+                sync_directory(&self.directory)?;
+                Ok(true)
+            }
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(false),
+            Err(error) => Err(LakeError::io("write", &place, &error)),
+        }
+    }
+}
+
+impl Snapshot {
+    /// Commits since the last checkpoint.
+    pub(crate) fn since_checkpoint(&self) -> u64 {
+        self.next.saturating_sub(self.checkpoint.map_or(0, |number| number + 1))
+    }
+
+    /// Takes a commit.
+    fn read(&mut self, path: &Path) -> Result<(), LakeError> {
+        let text = fs::read_to_string(path).map_err(|error| gone_or(path, &error))?;
+        for line in text.lines() {
+            let action = serde_json::from_str(line).map_err(|_| LakeError::Log {
+                path: path.to_owned(),
+                why: "holds a line that is no JSON".into(),
+            })?;
+            self.take(&action, path)?;
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, action: &Value, path: &Path) -> Result<(), LakeError> {
+        let wrong = |why: &str| LakeError::Log { path: path.to_owned(), why: why.into() };
+        let member = |name: &str| action.get(name).filter(|value| !value.is_null());
+        if let Some(protocol) = member("protocol")
+            && protocol.get("minReaderVersion").and_then(Value::as_u64).is_none_or(|version| version > 1)
+        {
+            return Err(wrong("asks for a newer reader of Delta tables than this one"));
+        }
+        if let Some(about) = member("metaData") {
+            self.about = Some(about.clone());
+        }
+        if let Some(add) = member("add") {
+            let part = action::part_of(add).ok_or_else(|| wrong("adds a file that it does not describe"))?;
+            self.removed.remove(&part.path);
+            self.parts.insert(part.path.clone(), part);
+        }
+        if let Some((path, tombstone)) = member("remove").and_then(action::tombstone_of) {
+            self.parts.remove(&path);
+            self.removed.insert(path, tombstone);
+        }
+        Ok(())
+    }
+}
+
+/// A file of the log that is not there, or what else is wrong with it.
+fn gone_or(path: &Path, error: &std::io::Error) -> LakeError {
+    match error.kind() {
+        ErrorKind::NotFound => LakeError::Gone { path: path.to_owned() },
+        _ => LakeError::io("read", path, error),
+    }
+}
+
+/// When the file was last written, in milliseconds since 1970-01-01.
+pub(crate) fn written_ms(path: &Path) -> Option<i64> {
+    let written = fs::metadata(path).and_then(|about| about.modified()).ok()?;
+    let since = written.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).ok()
+}
+
+/// Makes the directory, for its owner only.
+pub(crate) fn private_directory(path: &Path) -> Result<(), LakeError> {
+    let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|error| LakeError::io("make", path, &error))
+}
+
+/// Has the system write the directory's entries to the disk.
+pub(crate) fn sync_directory(path: &Path) -> Result<(), LakeError> {
+    let synced = File::open(path).and_then(|directory| directory.sync_all());
+    synced.map_err(|error| LakeError::io("write", path, &error))
+}
+
+pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
