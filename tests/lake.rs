@@ -151,6 +151,167 @@ fn tables_are_kept_as_long_as_is_said() {
     assert_eq!(left.count(), 0);
 }
 
+#[test]
+fn what_is_used_adds_up_to_exchanges() {
+    let (data, _) = replayed("demo");
+    let sums = rows(
+        data.path(),
+        "SELECT sum(calls) AS calls, sum(response_bytes) AS bytes, sum(failures + errors) AS failed, \
+         sum(latency_sum) AS latency FROM usage",
+    );
+    let exchanges = rows(
+        data.path(),
+        "SELECT count(*) AS calls, sum(response_length) AS bytes, sum(status >= 400) AS failed, \
+         sum(latency) AS latency FROM exchanges WHERE parent IS NULL",
+    );
+    assert_eq!(sums, exchanges);
+    let classes = rows(
+        data.path(),
+        "SELECT class.key AS class, sum(class.value) AS seen FROM usage, json_each(data_classes) AS class GROUP BY class.key",
+    );
+    let from_exchanges = rows(
+        data.path(),
+        "SELECT json_extract(one.value, '$.class') AS class, sum(json_extract(one.value, '$.count')) AS seen \
+         FROM exchanges, json_each(data_classes) AS one \
+         WHERE json_extract(one.value, '$.where') LIKE 'response.%' GROUP BY class",
+    );
+    assert!(!classes.is_empty());
+    assert_eq!(classes, from_exchanges);
+}
+
+#[test]
+fn what_was_learned_is_written_down() {
+    let (data, _) = replayed("demo");
+    let json = |command: &str| {
+        let ran = Tapwire::new([command, "--json"]).args(["--data".as_ref(), data.path().as_os_str()]);
+        ran.run().ok(command).events()
+    };
+    let (endpoints, kpis) = (json("inventory"), json("kpis"));
+    let kept = rows(data.path(), "SELECT id, calls, template, states FROM endpoints ORDER BY id");
+    assert_eq!(kept.len(), endpoints.iter().filter(|one| one["template"].is_string()).count());
+    for one in &kept {
+        let known = endpoints.iter().find(|known| known["id"] == one["id"]).expect("the endpoint");
+        assert_eq!((&known["calls"], &known["template"]), (&one["calls"], &one["template"]));
+        assert_eq!(known["states"].to_string(), one["states"].as_str().expect("a list"));
+    }
+    let figures = rows(
+        data.path(),
+        "SELECT name, value FROM kpis WHERE service IS NULL AND owner IS NULL AND tag IS NULL AND value IS NOT NULL",
+    );
+    assert_eq!(figures.len(), kpis.iter().filter(|one| one["value"].is_number()).count());
+    for figure in figures {
+        let known = kpis.iter().find(|known| known["name"] == figure["name"]).expect("the KPI");
+        assert_eq!(known["value"].as_f64(), figure["value"].as_f64());
+    }
+    // Once more, as of a tap that runs on.
+    let note = Tapwire::new(["lake", "note"]).args(["--data".as_ref(), data.path().as_os_str()]).run();
+    assert!(String::from_utf8(note.ok("note").stdout).expect("UTF-8").starts_with("written down: "));
+    let twice = rows(data.path(), "SELECT count(*) AS n FROM endpoints")[0]["n"].as_u64();
+    assert_eq!(twice, Some(2 * kept.len() as u64));
+    let views = rows(data.path(), "SELECT count(*) AS n FROM undocumented_endpoints")[0]["n"].as_u64();
+    assert!(views > Some(0) && views <= Some(kept.len() as u64), "each endpoint once: {views:?}");
+}
+
+#[test]
+fn names_become_the_tokens_of_events() {
+    let (data, _) = replayed("logins");
+    let token =
+        rows(data.path(), "SELECT token('alice') AS one, token('a', 'b') AS two, token(NULL) AS none");
+    let one = token[0]["one"].as_str().expect("a text");
+    assert!(one.starts_with("tok:") && one.len() == 20 && token[0]["two"] != token[0]["one"], "{token:?}");
+    assert!(token[0]["none"].is_null());
+    let wrong = sql(data.path(), &["SELECT token(1, 2, 3)"]);
+    assert_eq!((wrong.code, wrong.stderr.contains("takes a name")), (Some(2), true), "{}", wrong.stderr);
+}
+
+/// Queries that every engine reads alike; `ms` of a time is its milliseconds.
+const BASIC: [&str; 12] = [
+    "SELECT count(*) AS n FROM exchanges",
+    "SELECT service, operation, count(*) AS n, avg(latency) AS mean, max(latency) AS worst FROM exchanges \
+     WHERE latency IS NOT NULL GROUP BY service, operation",
+    "SELECT principal_kind, principal, count(*) AS n, sum(CASE WHEN status >= 400 THEN 1 ELSE 0 END) AS failures, \
+     count(DISTINCT endpoint) AS endpoints, sum(response_length) AS bytes, ms(min(time)) AS first, \
+     ms(max(time)) AS last FROM exchanges WHERE principal IS NOT NULL GROUP BY principal_kind, principal",
+    "SELECT principal, service, template, count(DISTINCT path) AS paths FROM exchanges \
+     GROUP BY principal, service, template",
+    "SELECT uid, protocols, anomalies, ms(time) AS at, time_ns, decrypted, failed, extra FROM exchanges",
+    "SELECT uid, data_classes FROM exchanges WHERE data_classes IS NOT NULL",
+    "SELECT severity_id, severity, title, outcome, exchanges, evidences, extra FROM findings",
+    "SELECT uid, change, revision, ms(start_time) AS first, ms(end_time) AS last, addresses, timeline FROM incidents",
+    "SELECT service, principal, ms(time) AS at, sum(calls) AS calls, sum(response_bytes) AS bytes FROM usage \
+     GROUP BY service, principal, time",
+    "SELECT id, calls, states, exposure, auth, extra FROM endpoints",
+    "SELECT name, service, owner, value, numerator, denominator, not_judged FROM kpis",
+    "SELECT CAST(day AS VARCHAR) AS day, count(*) AS n FROM exchanges GROUP BY day",
+];
+
+/// Rows of an answer in an order, with numbers and lists spelled alike.
+fn alike(rows: &[Value]) -> Vec<String> {
+    fn cell(value: &Value) -> String {
+        match value {
+            // Our lists and truths are texts and numbers.
+            Value::String(text) if text.starts_with('[') => {
+                serde_json::from_str::<Value>(text).map_or_else(|_| text.clone(), |list| list.to_string())
+            }
+            Value::Bool(truth) => i64::from(*truth).to_string(),
+            Value::Number(number) if number.is_f64() => format!("{:.6}", number.as_f64().unwrap_or_default()),
+            other => other.to_string(),
+        }
+    }
+    let row = |row: &Value| {
+        let cells = row.as_object().expect("a row").iter();
+        cells.map(|(name, value)| format!("{name}: {}", cell(value))).collect::<Vec<_>>().join(", ")
+    };
+    let mut lines: Vec<String> = rows.iter().map(row).collect();
+    lines.sort();
+    lines
+}
+
+#[test]
+fn other_engines_answer_alike() {
+    let Some(packages) = std::env::var_os("TAPWIRE_LAKE_ENGINES").filter(|one| Path::new(one).is_dir())
+    else {
+        println!("skipped: TAPWIRE_LAKE_ENGINES names no folder with deltalake and duckdb");
+        return;
+    };
+    // Enough runs for a checkpoint, and for files that are put together.
+    let (data, _) = replayed("demo");
+    let again = fixture("basic-rest").path();
+    for _ in 0..20 {
+        let run = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data.path(), &again]);
+        let _ran = run.run().ok("the next run");
+    }
+    let maintain = Tapwire::new(["lake", "maintain", "--json", "--set", "lake.days.exchanges=0", "--data"]);
+    let done = maintain.args([data.path()]).run().ok("maintain").events();
+    assert!(
+        done[0]["checkpoints"].as_u64() > Some(0) && done[0]["into_files"].as_u64() > Some(0),
+        "{done:?}"
+    );
+    for engine in ["deltalake", "duckdb"] {
+        let script = workspace().join("tests/engines.py");
+        let mut child = Command::new("python3")
+            .args([script.as_os_str(), engine.as_ref(), data.path().join("lake").as_os_str()])
+            .env("PYTHONPATH", &packages)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("python3 runs");
+        let mut input = child.stdin.take().expect("a pipe");
+        input.write_all(serde_json::json!(BASIC).to_string().as_bytes()).expect("it reads");
+        drop(input);
+        let output = child.wait_with_output().expect("it ends");
+        assert!(output.status.success(), "{engine}");
+        let answers: Vec<Vec<Value>> = serde_json::from_slice(&output.stdout).expect("answers");
+        for (query, theirs) in BASIC.iter().zip(&answers) {
+            let ours = alike(&rows(data.path(), query));
+            assert!(!ours.is_empty(), "{query}");
+            assert_eq!(alike(theirs), ours, "{engine}: {query}");
+        }
+        assert_eq!(answers.len(), BASIC.len());
+        println!("{engine} answers {} queries alike", answers.len());
+    }
+}
+
 /// A capture of minutes of calls, as bytes.
 fn minutes(count: u16) -> Vec<u8> {
     let mut bytes = Vec::new();

@@ -3,12 +3,12 @@
 mod carve;
 mod console;
 mod incidents;
-mod sql;
+pub(crate) mod sql;
 
 pub(crate) use carve::CarveArgs;
 pub(crate) use console::{ServeAction, ServeArgs, UserAction};
 pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
-pub(crate) use sql::{LakeAction, LakeHoldArgs, LakeInfoArgs, LakeMaintainArgs, LakeReleaseArgs, SqlArgs};
+pub(crate) use sql::{LakeAction, SqlArgs};
 
 use crate::case::CaseAction;
 use crate::rules::RulesAction;

@@ -53,18 +53,21 @@ fn table(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) 
 /// TLS and QUIC of which something was not decrypted.
 fn lines(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) -> String {
     let mut text = String::new();
-    let risks = inventory.risks();
-    for endpoint in inventory.endpoints() {
-        text.push_str(&format!("{}\n", object(inventory, endpoint, &risks, redactor)));
-    }
-    for orphan in inventory.orphans() {
-        text.push_str(&format!("{}\n", unseen(inventory, &orphan, redactor)));
-    }
+    objects(inventory, redactor).iter().for_each(|object| text.push_str(&format!("{object}\n")));
     for (old, new) in inventory.merged() {
         text.push_str(&format!("{}\n", json!({"id": endpoint_id(old), "merged_into": endpoint_id(new)})));
     }
     behind::json(behind_tls, redactor).iter().for_each(|service| text.push_str(&format!("{service}\n")));
     text
+}
+
+/// Endpoints, seen and only described.
+pub(crate) fn objects(inventory: &Inventory, redactor: &mut Redactor) -> Vec<Value> {
+    let risks = inventory.risks();
+    let mut all: Vec<Value> =
+        inventory.endpoints().map(|endpoint| object(inventory, endpoint, &risks, redactor)).collect();
+    all.extend(inventory.orphans().into_iter().map(|orphan| unseen(inventory, &orphan, redactor)));
+    all
 }
 
 /// The endpoints of that id, or of that method and template: of several services there may be some.

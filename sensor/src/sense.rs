@@ -163,6 +163,9 @@ impl Run<'_> {
             // Figures of nothing help nobody, nor do figures that nobody waits for.
             return Ok(exit);
         }
+        if let Some(data) = data {
+            crate::lake::learned(data, effective, &report, &mut redactor())?;
+        }
         if !args.quiet || args.json {
             let summary = Summary::new(&report, asked, args.verbose, redactor());
             let to_stdout = !plan.stdout_carries_events();

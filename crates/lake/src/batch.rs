@@ -10,6 +10,8 @@ const NONE: u32 = u32::MAX;
 pub(crate) enum Values {
     /// Numbers, and times in milliseconds.
     Ints(Vec<Option<i64>>),
+    /// Other numbers.
+    Reals(Vec<Option<f64>>),
     /// Truths.
     Bools(Vec<Option<bool>>),
     /// Texts.
@@ -86,6 +88,7 @@ impl Values {
     pub(crate) fn of(kind: Kind) -> Self {
         match kind {
             Kind::Int | Kind::Time => Self::Ints(Vec::new()),
+            Kind::Real => Self::Reals(Vec::new()),
             Kind::Bool => Self::Bools(Vec::new()),
             Kind::Text | Kind::Json => Self::Texts(Texts::default()),
             Kind::List => Self::Lists(Lists::default()),
@@ -95,6 +98,7 @@ impl Values {
     fn push_none(&mut self) {
         match self {
             Self::Ints(ints) => ints.push(None),
+            Self::Reals(reals) => reals.push(None),
             Self::Bools(bools) => bools.push(None),
             Self::Texts(texts) => texts.push(None),
             Self::Lists(lists) => lists.push(None::<[&[u8]; 0]>),
@@ -105,6 +109,7 @@ impl Values {
     fn append(&mut self, other: Self) -> usize {
         match (self, other) {
             (Self::Ints(ints), Self::Ints(more)) => ints.extend(more),
+            (Self::Reals(reals), Self::Reals(more)) => reals.extend(more),
             (Self::Bools(bools), Self::Bools(more)) => bools.extend(more),
             (Self::Texts(texts), Self::Texts(more)) => {
                 texts.append(&more);
@@ -122,6 +127,7 @@ impl Values {
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Ints(ints) => ints.len(),
+            Self::Reals(reals) => reals.len(),
             Self::Bools(bools) => bools.len(),
             Self::Texts(texts) => texts.len(),
             Self::Lists(lists) => lists.spans.len(),
@@ -146,6 +152,22 @@ impl Rows {
 
     pub(crate) const fn len(&self) -> usize {
         self.len
+    }
+
+    /// The number of that column and row.
+    pub(crate) fn int(&self, column: usize, row: usize) -> Option<i64> {
+        match self.columns.get(column)? {
+            Values::Ints(ints) => ints.get(row).copied().flatten(),
+            _ => None,
+        }
+    }
+
+    /// The text of that column and row.
+    pub(crate) fn text(&self, column: usize, row: usize) -> Option<&[u8]> {
+        match self.columns.get(column)? {
+            Values::Texts(texts) => texts.get(row),
+            _ => None,
+        }
     }
 
     /// The column of that place, to push one value to.

@@ -6,7 +6,7 @@ use crate::schema::{EXTRA, Kind, Table};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::column::writer::ColumnWriterImpl;
-use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int64Type};
+use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 use parquet::file::reader::{FileReader, SerializedFileReader};
@@ -32,6 +32,7 @@ fn message(table: &Table) -> Result<Arc<Type>, ParquetError> {
         // Writing to a text cannot fail.
         let _ = match kind {
             Kind::Int => writeln!(text, "optional int64 {name};"),
+            Kind::Real => writeln!(text, "optional double {name};"),
             Kind::Time => writeln!(text, "optional int64 {name} (TIMESTAMP(MICROS,true));"),
             Kind::Bool => writeln!(text, "optional boolean {name};"),
             Kind::Text | Kind::Json => writeln!(text, "optional binary {name} (STRING);"),
@@ -94,6 +95,11 @@ impl FileWriter {
         self.writer.bytes_written() as u64
     }
 
+    /// How many row groups it has so far.
+    pub(crate) fn groups(&self) -> usize {
+        self.writer.flushed_row_groups().len()
+    }
+
     /// Ends the file and has the system write it to the disk.
     pub(crate) fn finish(mut self) -> Result<Written, LakeError> {
         let about = self.writer.finish().map_err(|error| LakeError::parquet(&self.path, &error))?;
@@ -118,6 +124,9 @@ fn write_column(
             let scaled = |value: &i64| value.saturating_mul(scale);
             let get = |row: usize| ints.get(row).and_then(|value| value.as_ref().map(scaled));
             optional(column.typed::<Int64Type>(), order, get)?;
+        }
+        Values::Reals(reals) => {
+            optional(column.typed::<DoubleType>(), order, |row| reals.get(row).copied().flatten())?;
         }
         Values::Bools(bools) => {
             optional(column.typed::<BoolType>(), order, |row| bools.get(row).copied().flatten())?;
@@ -223,6 +232,7 @@ fn read_column(column: ColumnReader, kind: Kind, rows: usize) -> Result<Values, 
             let micros = read_optional::<Int64Type>(column, rows)?;
             Values::Ints(micros.into_iter().map(|value| value.map(|value| value.div_euclid(1_000))).collect())
         }
+        Kind::Real => Values::Reals(read_optional::<DoubleType>(column, rows)?),
         Kind::Bool => Values::Bools(read_optional::<BoolType>(column, rows)?),
         Kind::Text | Kind::Json => {
             let mut texts = Texts::default();

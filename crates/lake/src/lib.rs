@@ -33,6 +33,8 @@ mod table;
 #[cfg(feature = "lake")]
 mod time;
 #[cfg(feature = "lake")]
+mod usage;
+#[cfg(feature = "lake")]
 mod writer;
 
 pub use manual::manual;

@@ -8,10 +8,13 @@ pub fn manual() -> String {
     let mut out = String::new();
     for table in TABLES {
         let classes: Vec<String> = table.classes.iter().map(u32::to_string).collect();
+        let (classes, place) = match classes.as_slice() {
+            [] => (String::new(), "as JSON"),
+            some => (format!(" OCSF class {}.", some.join(", ")), "in the event"),
+        };
         // Writing to a text cannot fail.
-        let _ =
-            writeln!(out, "### {}\n\n{}. OCSF class {}.\n", table.name, table.comment, classes.join(", "));
-        out.push_str("| column | type | what | in the event |\n|---|---|---|---|\n");
+        let _ = writeln!(out, "### {}\n\n{}.{classes}\n", table.name, table.comment);
+        let _ = writeln!(out, "| column | type | what | {place} |\n|---|---|---|---|");
         let _ = writeln!(out, "| `{DAY}` | date | UTC day of `time`; the partition | |");
         for column in table.columns {
             let _ = writeln!(
@@ -29,6 +32,6 @@ pub fn manual() -> String {
     for view in VIEWS {
         let _ = writeln!(out, "| `{}` | {} |", view.name, view.comment);
     }
-    out.push_str("| `events` | every row of every table as its OCSF event, in `event` |\n");
+    out.push_str("| `events` | every event of every table as it was told, an OCSF event, in `event` |\n");
     out
 }

@@ -7,6 +7,8 @@ pub enum Kind {
     Text,
     /// A whole number.
     Int,
+    /// A number.
+    Real,
     /// True or false.
     Bool,
     /// A time. Events say milliseconds since 1970-01-01 UTC.
@@ -23,6 +25,7 @@ impl Kind {
         match self {
             Self::Text => "text",
             Self::Int => "integer",
+            Self::Real => "number",
             Self::Bool => "boolean",
             Self::Time => "timestamp",
             Self::List => "list of text",
@@ -49,7 +52,7 @@ pub struct Column {
 pub struct Table {
     /// Its name, and that of its directory.
     pub name: &'static str,
-    /// Which events it takes, by `class_uid`.
+    /// Which events it takes, by `class_uid`; none: its rows are made, of exchanges or of what was learned.
     pub classes: &'static [u32],
     /// What a row is.
     pub comment: &'static str,
@@ -84,6 +87,9 @@ pub struct View {
 /// The column of the partitions: the UTC day of `time`.
 pub(crate) const DAY: &str = "day";
 
+/// The table of sums.
+pub(crate) const USAGE: &str = "usage";
+
 /// The column of what no other column has.
 pub(crate) const EXTRA: &str = "extra";
 
@@ -91,7 +97,7 @@ const fn column(name: &'static str, kind: Kind, path: &'static str, comment: &'s
     Column { name, kind, path, comment }
 }
 
-use Kind::{Bool, Int, Json, List, Text, Time};
+use Kind::{Bool, Int, Json, List, Real, Text, Time};
 
 /// Every table.
 pub const TABLES: &[Table] = &[
@@ -115,6 +121,27 @@ pub const TABLES: &[Table] = &[
         comment: "What one actor did, each time that it opened, grew or was over",
         worth: Worth::Most,
         columns: INCIDENTS,
+    },
+    Table {
+        name: USAGE,
+        classes: &[],
+        comment: "Who used what in which hour: sums of exchanges, for longer than these are kept. Rows of one hour add up",
+        worth: Worth::More,
+        columns: USAGES,
+    },
+    Table {
+        name: "endpoints",
+        classes: &[],
+        comment: "The inventory as `tapwire inventory --json` has it, an endpoint a row, each time that it was written down",
+        worth: Worth::More,
+        columns: ENDPOINTS,
+    },
+    Table {
+        name: "kpis",
+        classes: &[],
+        comment: "KPIs as `tapwire kpis --json` has them, each time that they were written down",
+        worth: Worth::More,
+        columns: KPIS,
     },
     Table {
         name: "sensors",
@@ -271,6 +298,75 @@ const SENSORS: &[Column] = &[
     column("sequence", Int, "metadata.sequence", "number of the event in its run"),
 ];
 
+const USAGES: &[Column] = &[
+    column("time", Time, "time", "when the hour began, UTC"),
+    column("service", Text, "service", "service"),
+    column("endpoint", Text, "endpoint", "id of the endpoint"),
+    column("template", Text, "template", "path template"),
+    column("method", Text, "method", "request method"),
+    column("principal_kind", Text, "principal_kind", "user, key, session, cert, token, net"),
+    column("principal", Text, "principal", "token of the caller"),
+    column("reporter", Text, "reporter", "name of the sensor"),
+    column("tenant", Text, "tenant", "tenant of the sensor"),
+    column("calls", Int, "calls", "exchanges"),
+    column("messages", Int, "messages", "messages of streams, which are no calls"),
+    column("failures", Int, "failures", "calls with a status of 400 to 499"),
+    column("errors", Int, "errors", "calls with a status of 500 or more"),
+    column("request_bytes", Int, "request_bytes", "bytes of request bodies"),
+    column("response_bytes", Int, "response_bytes", "bytes of response bodies"),
+    column("answered", Int, "answered", "calls whose latency is known"),
+    column("latency_sum", Int, "latency_sum", "milliseconds of these calls together"),
+    column("latency_max", Int, "latency_max", "milliseconds of the slowest of them"),
+    column("data_classes", Json, "data_classes", "values in responses, by class of sensitive data"),
+];
+
+const ENDPOINTS: &[Column] = &[
+    column("time", Time, "time", "when it was written down: the last packet before"),
+    column("id", Text, "id", "id of the endpoint"),
+    column("service", Text, "service", "service"),
+    column("method", Text, "method", "request method"),
+    column("template", Text, "template", "path template"),
+    column("operation", Text, "operation", "what is called, where that has a name"),
+    column("first_seen", Text, "first_seen", "first call, RFC 3339"),
+    column("last_seen", Text, "last_seen", "last call, RFC 3339"),
+    column("calls", Int, "calls", "calls so far"),
+    column("callers", Int, "callers", "callers so far"),
+    column("states", List, "states", "undocumented, shadow, zombie, orphan, dormant, and so on"),
+    column("status", Json, "status", "calls by class of status"),
+    column("auth", Json, "auth", "share of calls by kind of credential"),
+    column("data_classes", Json, "data_classes", "sensitive data of its messages"),
+    column("exposure", Int, "exposure", "how exposed it is, 0 to 100"),
+    column("threat", Int, "threat", "how threatened it is, 0 to 100"),
+    column("clear_text", Int, "clear_text", "calls without TLS"),
+    column("latency_us", Json, "latency_us", "microseconds until the answer: p50, p90, p99"),
+    column("owner", Text, "owner", "who answers for it"),
+    column("zone", Text, "zone", "zone of its servers"),
+    column("criticality", Text, "criticality", "how much depends on it"),
+    column("tags", List, "tags", "its tags"),
+];
+
+const KPIS: &[Column] = &[
+    column("time", Time, "time", "when it was written down: the last packet before"),
+    column("name", Text, "name", "the KPI"),
+    column("unit", Text, "unit", "its unit"),
+    column("better", Text, "better", "whether more or less of it is better"),
+    column("service", Text, "scope.service", "the service that it is about"),
+    column("owner", Text, "scope.owner", "the owner that it is about"),
+    column(
+        "tag",
+        Text,
+        "scope.tag",
+        "the tag that it is about; without any of these three it is about everything",
+    ),
+    column("value", Real, "value", "the figure"),
+    column("numerator", Int, "numerator", "what was counted"),
+    column("denominator", Int, "denominator", "of how many"),
+    column("not_judged", Text, "not_judged", "why there is no figure"),
+    column("target", Real, "target.value", "what it should be"),
+    column("target_by", Text, "target.by", "and by which day"),
+    column("standing", Text, "standing", "met, missed, overdue"),
+];
+
 /// Every view.
 pub const VIEWS: &[View] = &[
     View {
@@ -282,6 +378,14 @@ pub const VIEWS: &[View] = &[
                 WHERE principal_by = 'network' AND status < 400 \
                 AND json_extract(class.value, '$.where') LIKE 'response.%' \
                 GROUP BY service, method, template, data_class",
+    },
+    View {
+        name: "undocumented_endpoints",
+        comment: "Endpoints that no description has, as they were written down last, the most exposed to be looked at first",
+        query: "SELECT service, method, template, states, calls, callers, exposure, data_classes, first_seen, last_seen \
+                FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY time DESC) AS place FROM endpoints) \
+                WHERE place = 1 AND EXISTS \
+                (SELECT 1 FROM json_each(states) WHERE value IN ('undocumented', 'shadow'))",
     },
     View {
         name: "top_callers",

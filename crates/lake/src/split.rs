@@ -123,6 +123,11 @@ fn take(values: &mut Values, kind: Kind, value: &str) -> bool {
                 true
             })
         }
+        (Values::Reals(reals), _) => {
+            let number = value.parse::<f64>().ok().filter(|number| number.is_finite());
+            reals.extend(number.map(Some));
+            number.is_some()
+        }
         (Values::Bools(bools), _) => match value {
             "true" | "false" => {
                 bools.push(Some(value == "true"));

@@ -7,6 +7,7 @@ use crate::log::{Log, Part, private_directory, sync_directory};
 use crate::schema::Table;
 use crate::split::Splitter;
 use crate::time;
+use crate::usage::Tally;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -19,16 +20,21 @@ pub(crate) struct Cut {
     pub(crate) file_bytes: u64,
     /// A file that spans so much time is done, in milliseconds of events.
     pub(crate) span_ms: i64,
+    /// A file with so many sums is done.
+    pub(crate) sums: usize,
 }
 
 impl Default for Cut {
     fn default() -> Self {
-        Self { group_bytes: 16 << 20, file_bytes: 128 << 20, span_ms: 300_000 }
+        Self { group_bytes: 16 << 20, file_bytes: 128 << 20, span_ms: 300_000, sums: 20_000 }
     }
 }
 
 /// Days that are written at once: events come late by minutes, so that two are usual.
 const MAX_DAYS: usize = 3;
+
+/// A file with so many row groups is done: what it says of each stays in memory until then, some 20 KiB.
+const MOST_GROUPS: usize = 128;
 
 /// Writes to one table.
 pub(crate) struct TableWriter {
@@ -38,6 +44,8 @@ pub(crate) struct TableWriter {
     cut: Cut,
     splitter: Splitter,
     days: BTreeMap<i64, Day>,
+    /// Sums of what was committed, with their times: rows of another table.
+    sums: Vec<(i64, String)>,
     /// Names of files are numbered within the run.
     files: u64,
     run: String,
@@ -50,6 +58,19 @@ struct Day {
     times: Option<(i64, i64)>,
     /// Events in it.
     events: u64,
+    /// Sums over what is in the file.
+    tally: Option<Tally>,
+}
+
+impl Day {
+    fn of(table: &Table) -> Self {
+        Self { rows: Rows::of(table), file: None, times: None, events: 0, tally: Tally::of(table) }
+    }
+
+    /// About as much memory as it takes.
+    fn bytes(&self) -> usize {
+        self.rows.bytes + self.tally.as_ref().map_or(0, Tally::bytes)
+    }
 }
 
 impl TableWriter {
@@ -59,19 +80,27 @@ impl TableWriter {
         log.create(table, now_ms)?;
         let run = format!("{:x}-{:x}", now_ms, std::process::id());
         let splitter = Splitter::of(table);
-        Ok(Self { table, directory, log, cut, splitter, days: BTreeMap::new(), files: 0, run })
+        // Rows that are made are complete when they come, whatever hours they are of.
+        let span_ms = if table.classes.is_empty() { i64::MAX } else { cut.span_ms };
+        let cut = Cut { span_ms, ..cut };
+        Ok(Self {
+            table,
+            directory,
+            log,
+            cut,
+            splitter,
+            days: BTreeMap::new(),
+            sums: Vec::new(),
+            files: 0,
+            run,
+        })
     }
 
     /// Takes an event of that time. Answers with the events that became part of the table.
     pub(crate) fn take(&mut self, event: &str, ms: i64) -> Result<u64, LakeError> {
         let number = time::day_of(ms);
         let table = self.table;
-        let day = self.days.entry(number).or_insert_with(|| Day {
-            rows: Rows::of(table),
-            file: None,
-            times: None,
-            events: 0,
-        });
+        let day = self.days.entry(number).or_insert_with(|| Day::of(table));
         self.splitter.split(event, &mut day.rows);
         day.events += 1;
         let (first, last) = day.times.map_or((ms, ms), |(first, last)| (first.min(ms), last.max(ms)));
@@ -80,11 +109,11 @@ impl TableWriter {
         if day.rows.bytes >= self.cut.group_bytes || is_old {
             self.write_group(number)?;
         }
-        let is_large = self
-            .days
-            .get(&number)
-            .and_then(|day| day.file.as_ref())
-            .is_some_and(|(_, file)| file.bytes() >= self.cut.file_bytes);
+        let is_large = self.days.get(&number).is_some_and(|day| {
+            let bytes = day.file.as_ref().map_or(0, |(_, file)| file.bytes());
+            bytes >= self.cut.file_bytes
+                || day.tally.as_ref().is_some_and(|tally| tally.len() >= self.cut.sums)
+        });
         if is_old || is_large {
             return self.commit(&[number]);
         }
@@ -103,9 +132,31 @@ impl TableWriter {
         self.commit(&days)
     }
 
+    /// Sums of what was committed since they were asked for, with their times.
+    pub(crate) fn sums(&mut self) -> Vec<(i64, String)> {
+        std::mem::take(&mut self.sums)
+    }
+
+    /// About as much memory as its rows and sums take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.days.values().map(Day::bytes).sum()
+    }
+
+    /// The same of the day that has most rows.
+    pub(crate) fn most(&self) -> usize {
+        self.days.values().map(|day| day.rows.bytes).max().unwrap_or_default()
+    }
+
+    /// Makes room: the rows of the day that has most of them go to the disk. Of the table they are when the file is done.
+    pub(crate) fn spill(&mut self) -> Result<(), LakeError> {
+        let most = self.days.iter().max_by_key(|(_, day)| day.rows.bytes).map(|(number, _)| *number);
+        most.map_or(Ok(()), |number| self.write_group(number))
+    }
+
     fn write_group(&mut self, number: i64) -> Result<(), LakeError> {
         let Some(day) = self.days.get_mut(&number).filter(|day| day.rows.len() > 0) else { return Ok(()) };
         let rows = std::mem::replace(&mut day.rows, Rows::of(self.table));
+        day.tally.iter_mut().for_each(|tally| tally.add(&rows));
         if day.file.is_none() {
             let folder = format!("day={}", time::day_text(number));
             private_directory(&self.directory.join(&folder))?;
@@ -125,7 +176,7 @@ impl TableWriter {
     }
 
     fn commit(&mut self, days: &[i64]) -> Result<u64, LakeError> {
-        let (mut parts, mut events) = (Vec::new(), 0);
+        let (mut parts, mut events, mut sums) = (Vec::new(), 0, Vec::new());
         for number in days {
             self.write_group(*number)?;
             let Some(day) = self.days.remove(number) else { continue };
@@ -134,11 +185,13 @@ impl TableWriter {
             let text = time::day_text(*number);
             sync_directory(&self.directory.join(format!("day={text}")))?;
             events += day.events;
+            sums.extend(day.tally.into_iter().flat_map(Tally::into_lines));
             parts.push(Part { path, day: text, bytes: written.bytes, rows: written.rows, times: day.times });
         }
         if let Some(now) = parts.iter().filter_map(|part| part.times.map(|(_, last)| last)).max() {
             self.log.add(&parts, now)?;
         }
+        self.sums.append(&mut sums);
         Ok(events)
     }
 }

@@ -3,9 +3,10 @@
 use crate::error::LakeError;
 use crate::log::private_directory;
 use crate::scan::Members;
-use crate::schema::TABLES;
+use crate::schema::{TABLES, USAGE};
 use crate::split::table_of;
 use crate::table::{Cut, TableWriter};
+use crate::usage::KEY_BYTES;
 use std::path::{Path, PathBuf};
 
 /// The writer of a lake. One at a time: the lock of the data directory is its caller's.
@@ -13,9 +14,17 @@ pub struct Lake {
     room: PathBuf,
     now_ms: i64,
     cut: Cut,
+    /// Bytes that rows may take before they go to the disk.
+    memory: usize,
     /// Opened with the first event of their class.
     tables: Vec<Option<TableWriter>>,
 }
+
+/// Rows in memory, where nothing else is said: some row groups.
+const MEMORY: usize = 64 << 20;
+
+/// Smaller row groups are not worth their headers.
+const LEAST_GROUP: usize = 256 << 10;
 
 /// What became of events.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -35,7 +44,17 @@ impl Lake {
     pub fn open(data: &Path, now_ms: i64) -> Result<Self, LakeError> {
         let room = data.join(crate::ROOM);
         private_directory(&room)?;
-        Ok(Self { room, now_ms, cut: Cut::default(), tables: TABLES.iter().map(|_| None).collect() })
+        let tables = TABLES.iter().map(|_| None).collect();
+        Ok(Self { room, now_ms, cut: Cut::default(), memory: MEMORY, tables })
+    }
+
+    /// The same with about so much memory for rows that are not on the disk yet; less makes smaller row groups.
+    #[must_use]
+    pub fn bounded(mut self, bytes: usize) -> Self {
+        self.memory = bytes;
+        self.cut.group_bytes = self.cut.group_bytes.min(bytes / 4).max(LEAST_GROUP);
+        self.cut.sums = self.cut.sums.min(bytes / 16 / KEY_BYTES).max(100);
+        self
     }
 
     /// Takes events, one a line.
@@ -47,12 +66,56 @@ impl Lake {
         for event in lines.lines() {
             match self.place(event) {
                 Some((table, ms)) => {
-                    taken.committed += self.table(table)?.map_or(Ok(0), |to| to.take(event, ms))?
+                    let committed = self.table(table)?.map_or(Ok(0), |to| to.take(event, ms))?;
+                    taken.committed += committed;
+                    if committed > 0 {
+                        self.sum_up()?;
+                    }
                 }
                 None => taken.refused += 1,
             }
         }
+        while self.bytes() > self.memory {
+            let most = self.tables.iter_mut().flatten().max_by_key(|table| table.most());
+            // Sums stay until their file is done; how many there may be is bounded.
+            let Some(table) = most.filter(|table| table.most() > 0) else { break };
+            table.spill()?;
+        }
         Ok(taken)
+    }
+
+    /// Takes rows of a table that no event goes to, one a line as JSON with its `time`, and makes them part of it; gives
+    /// their number. Lines without a time are passed over.
+    ///
+    /// # Errors
+    /// A file cannot be written.
+    pub fn put(&mut self, table: &str, lines: &str) -> Result<u64, LakeError> {
+        let place = TABLES.iter().position(|one| one.name == table && one.classes.is_empty());
+        let Some(to) = place.map(|at| self.table(at)).transpose()?.flatten() else { return Ok(0) };
+        let mut rows = 0;
+        for line in lines.lines() {
+            let Some(ms) = time_of(line) else { continue };
+            rows += to.take(line, ms)?;
+        }
+        Ok(rows + to.commit_all()?)
+    }
+
+    /// Puts the sums of what was committed into their table.
+    fn sum_up(&mut self) -> Result<(), LakeError> {
+        let sums: Vec<_> = self.tables.iter_mut().flatten().flat_map(TableWriter::sums).collect();
+        let place = TABLES.iter().position(|table| table.name == USAGE);
+        let Some(to) = place.filter(|_| !sums.is_empty()).map(|at| self.table(at)).transpose()?.flatten()
+        else {
+            return Ok(());
+        };
+        for (ms, line) in sums {
+            to.take(&line, ms)?;
+        }
+        to.commit_all().map(|_| ())
+    }
+
+    fn bytes(&self) -> usize {
+        self.tables.iter().flatten().map(TableWriter::bytes).sum()
     }
 
     /// Makes everything that was taken part of its table; gives how many events these were.
@@ -64,14 +127,14 @@ impl Lake {
         for table in self.tables.iter_mut().flatten() {
             committed += table.commit_all()?;
         }
+        self.sum_up()?;
         Ok(committed)
     }
 
     fn place(&self, event: &str) -> Option<(usize, i64)> {
         // A torn event is none, whatever it still holds.
         let table = table_of(event).filter(|_| event.trim_end().ends_with('}'))?;
-        let ms = Members::of(event)?.find(|(name, _)| *name == "time")?.1.parse().ok()?;
-        Some((table, ms))
+        Some((table, time_of(event)?))
     }
 
     fn table(&mut self, at: usize) -> Result<Option<&mut TableWriter>, LakeError> {
@@ -81,4 +144,8 @@ impl Lake {
         }
         Ok(place.as_mut())
     }
+}
+
+fn time_of(line: &str) -> Option<i64> {
+    Members::of(line)?.find(|(name, _)| *name == "time")?.1.parse().ok()
 }

@@ -43,7 +43,7 @@ fn policy(exchange_days: u32, bytes: u64) -> Policy {
 }
 
 fn keep(data: &Path, policy: &Policy, now_ms: i64) -> Maintained {
-    maintain(data, &Round { policy, now_ms, dry: false, stop: &|| false }).unwrap()
+    maintain(data, &Round { policy, now_ms, memory: 1 << 25, dry: false, stop: &|| false }).unwrap()
 }
 
 fn ask(reader: &Reader, query: &str) -> Vec<Cell> {
@@ -168,7 +168,7 @@ fn an_unreadable_list_of_holds_keeps_everything() {
     let data = tempfile::tempdir().unwrap();
     three_days(data.path());
     fs::write(data.path().join("lake/holds.json"), "[{\"name\": \"torn").unwrap();
-    let round = Round { policy: &policy(1, 0), now_ms: LATE, dry: false, stop: &|| false };
+    let round = Round { policy: &policy(1, 0), now_ms: LATE, memory: 1 << 25, dry: false, stop: &|| false };
     let error = maintain(data.path(), &round).unwrap_err().to_string();
     assert!(error.ends_with("holds.json: is no list of holds; nothing is deleted until it is"), "{error}");
     assert_eq!(count(data.path(), "exchanges"), 3);
@@ -257,7 +257,7 @@ fn one_keeps_a_lake_at_a_time_and_a_dry_round_does_nothing() {
         true
     };
     let limits = policy(1, 0);
-    let dry = Round { policy: &limits, now_ms: LATE, dry: true, stop: &|| false };
+    let dry = Round { policy: &limits, now_ms: LATE, memory: 1 << 25, dry: true, stop: &|| false };
     let said = maintain(data.path(), &dry).unwrap();
     assert_eq!((said.gone.len(), count(data.path(), "exchanges")), (1, 3));
     maintain(data.path(), &Round { stop: &ask_inside, ..dry }).unwrap();

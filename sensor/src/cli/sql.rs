@@ -22,6 +22,9 @@ pub(crate) struct SqlArgs {
     /// As CSV
     #[arg(long)]
     pub(crate) csv: bool,
+    /// The key of tokens, for the function token()
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
 }
 
 /// What `lake` can do.
@@ -35,6 +38,8 @@ pub(crate) enum LakeAction {
     Hold(LakeHoldArgs),
     /// Let go of what is held under a name
     Release(LakeReleaseArgs),
+    /// Write endpoints and KPIs into their tables as a running tap has learned them by now; runs do when they end
+    Note(LakeNoteArgs),
 }
 
 /// `tapwire lake info`.
@@ -93,4 +98,17 @@ pub(crate) struct LakeReleaseArgs {
     /// Where a run keeps its tables
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// `tapwire lake note`.
+#[derive(Debug, Args)]
+pub(crate) struct LakeNoteArgs {
+    /// Where a run keeps what it learns
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// The key that it was written with
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
 }

@@ -51,6 +51,22 @@ pub(crate) fn kpis(args: &KpisArgs) -> Result<Exit, Failure> {
     Ok(learned.exit())
 }
 
+/// Every KPI of everything, of each service, owner and tag, as an object each.
+#[cfg(feature = "lake")]
+pub(crate) fn objects(
+    inventory: &Inventory,
+    report: &tapwire_pipeline::Report,
+    feedback: Feedback,
+    targets: &[Target],
+    redactor: &mut tapwire_event::Redactor,
+) -> Vec<serde_json::Value> {
+    let kpis = Kpis::new(inventory, &sensed(report, feedback));
+    let sorts = [None, Some(ScopeSort::Service), Some(ScopeSort::Owner), Some(ScopeSort::Tag)];
+    let scopes: Vec<Scope> = sorts.into_iter().flat_map(|sort| scopes(&kpis, sort)).collect();
+    let lines = lines(&kpis, &scopes, targets, today(inventory));
+    lines.iter().map(|line| object::object(line, redactor)).collect()
+}
+
 /// Everything, or the scopes of one sort.
 fn scopes(kpis: &Kpis, by: Option<ScopeSort>) -> Vec<Scope> {
     match by {

@@ -10,7 +10,7 @@ pub(super) fn lines(lines: &[Line<'_>], redactor: &mut Redactor) -> String {
     lines.iter().map(|line| format!("{}\n", object(line, redactor))).collect()
 }
 
-fn object(line: &Line<'_>, redactor: &mut Redactor) -> Json {
+pub(super) fn object(line: &Line<'_>, redactor: &mut Redactor) -> Json {
     let mut object = figure(line.kpi, line.scope, line.value, redactor);
     if let Some(target) = line.target {
         object["target"] = goal(target);

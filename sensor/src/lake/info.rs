@@ -1,7 +1,7 @@
 //! `tapwire lake info`.
 
 use super::keep::{held_line, now_ms, policy, told};
-use crate::cli::LakeInfoArgs;
+use crate::cli::sql::LakeInfoArgs;
 use crate::failure::{Exit, Failure};
 use crate::paper::{self, Paper};
 use crate::settings::Effective;

@@ -1,6 +1,6 @@
 //! Keeping the tables: by hand, and beside a tap.
 
-use crate::cli::{LakeHoldArgs, LakeMaintainArgs, LakeReleaseArgs};
+use crate::cli::sql::{LakeHoldArgs, LakeMaintainArgs, LakeReleaseArgs};
 use crate::failure::{Exit, Failure};
 use crate::paper::{self, Paper, plain};
 use crate::settings::{Effective, Lake, size_of_key};
@@ -24,6 +24,14 @@ pub(super) fn now_ms() -> i64 {
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
 }
 
+/// What a round by hand may take: nothing is sensed beside it.
+const MEMORY: usize = 64 << 20;
+
+/// The share of `--memory` that rows of tables have, and as much again for putting files together.
+pub(super) const fn share(memory: usize) -> usize {
+    memory / 100 * 3
+}
+
 pub(super) fn told(error: &LakeError) -> Failure {
     Failure::new(format!("lake: {error}"))
 }
@@ -35,6 +43,9 @@ pub(super) fn policy(settings: &Lake) -> Result<Policy, Failure> {
         ("exchanges", days.exchanges),
         ("findings", days.findings),
         ("incidents", days.incidents),
+        ("usage", days.usage),
+        ("endpoints", days.endpoints),
+        ("kpis", days.kpis),
         ("sensors", days.sensors),
     ];
     Ok(Policy {
@@ -48,7 +59,8 @@ pub(super) fn policy(settings: &Lake) -> Result<Policy, Failure> {
 pub(super) fn maintain(args: &LakeMaintainArgs) -> Result<Exit, Failure> {
     let policy = policy(&Effective::load(&args.config)?.settings.lake)?;
     let data = stored::directory(args.data.clone())?;
-    let round = Round { policy: &policy, now_ms: now_ms(), dry: args.dry_run, stop: &|| false };
+    let round =
+        Round { policy: &policy, now_ms: now_ms(), memory: MEMORY, dry: args.dry_run, stop: &|| false };
     let done = tapwire_lake::maintain(&data, &round).map_err(|error| told(&error))?;
     let text = if args.json { line(&done) } else { page(&done, args.dry_run) };
     paper::print(&text, true)?;
@@ -141,6 +153,8 @@ pub(super) struct Keeping {
     pub(super) policy: Policy,
     /// Between two rounds.
     pub(super) every: Duration,
+    /// Bytes for putting files together.
+    pub(super) memory: usize,
 }
 
 impl Keeping {
@@ -149,7 +163,8 @@ impl Keeping {
         let settings = &effective.settings.lake;
         let policy = policy(settings)?;
         let every = Duration::from_secs(settings.every.into());
-        Ok((settings.every > 0).then_some(Self { policy, every }))
+        let memory = share(effective.memory()?);
+        Ok((settings.every > 0).then_some(Self { policy, every, memory }))
     }
 }
 
@@ -168,7 +183,7 @@ impl Keeper {
         let (data, asked) = (data.to_owned(), Arc::clone(&stop));
         let rounds = move || {
             while let Err(RecvTimeoutError::Timeout) = waiting.recv_timeout(keeping.every) {
-                one_round(&data, &keeping.policy, &asked);
+                one_round(&data, &keeping, &asked);
             }
         };
         match std::thread::Builder::new().name("lake-keeper".into()).spawn(rounds) {
@@ -192,9 +207,10 @@ impl Drop for Keeper {
     }
 }
 
-fn one_round(data: &Path, policy: &Policy, stop: &AtomicBool) {
+fn one_round(data: &Path, keeping: &Keeping, stop: &AtomicBool) {
     let stop = || stop.load(Ordering::Relaxed);
-    let round = Round { policy, now_ms: now_ms(), dry: false, stop: &stop };
+    let Keeping { policy, memory, .. } = keeping;
+    let round = Round { policy, now_ms: now_ms(), memory: *memory, dry: false, stop: &stop };
     match tapwire_lake::maintain(data, &round) {
         Ok(done) => {
             done.gone.iter().for_each(|gone| eprintln!("tapwire: lake: took out {}", said(gone)));
@@ -226,7 +242,8 @@ mod tests {
         let files = || std::fs::read_dir(&folder).unwrap().count();
         assert_eq!(files(), 1);
         let policy = Policy { days: BTreeMap::from([("exchanges", 14)]), bytes: 0, grace_ms: 0 };
-        let keeper = Keeper::start(data.path(), Keeping { policy, every: Duration::from_millis(10) });
+        let keeper =
+            Keeper::start(data.path(), Keeping { policy, every: Duration::from_millis(10), memory: 1 << 22 });
         let began = Instant::now();
         while files() > 0 {
             assert!(began.elapsed() < Duration::from_secs(60), "nothing was taken out");

@@ -5,6 +5,8 @@ mod info;
 #[cfg(feature = "lake")]
 mod keep;
 #[cfg(feature = "lake")]
+mod learned;
+#[cfg(feature = "lake")]
 mod print;
 #[cfg(feature = "lake")]
 mod query;
@@ -13,9 +15,15 @@ mod sink;
 
 use crate::cli::{LakeAction, SqlArgs};
 use crate::failure::{Exit, Failure};
+#[cfg(feature = "lake")]
+use crate::feedback::Feedback;
 use crate::settings::Effective;
+#[cfg(feature = "lake")]
+use crate::settings::Keep;
 use std::path::Path;
 use tapwire_capture::Pressure;
+use tapwire_event::Redactor;
+use tapwire_pipeline::Report;
 use tapwire_sink::Sink;
 
 /// The sink that fills the tables of that data directory; none in a build without them.
@@ -30,7 +38,7 @@ pub(crate) fn sink(
         Pressure::Block => None,
         Pressure::Shed => keep::Keeping::of(effective)?,
     };
-    Ok(Some(Box::new(sink::LakeSink::open(data, keeping, pressure)?)))
+    Ok(Some(Box::new(sink::LakeSink::open(data, effective.memory()?, keeping, pressure)?)))
 }
 
 #[cfg(not(feature = "lake"))]
@@ -40,6 +48,31 @@ pub(crate) fn sink(
     _pressure: Pressure,
 ) -> Result<Option<Box<dyn Sink>>, Failure> {
     Ok(None)
+}
+
+/// Writes down what a run has learned, where its events become tables.
+#[cfg(feature = "lake")]
+pub(crate) fn learned(
+    data: &Path,
+    effective: &Effective,
+    report: &Report,
+    redactor: &mut Redactor,
+) -> Result<(), Failure> {
+    let settings = &effective.settings;
+    if settings.events.lake && settings.events.keep != Keep::None {
+        learned::write(data, report, Feedback::read(data), &settings.kpi, redactor)?;
+    }
+    Ok(())
+}
+
+#[cfg(not(feature = "lake"))]
+pub(crate) fn learned(
+    _data: &Path,
+    _effective: &Effective,
+    _report: &Report,
+    _redactor: &mut Redactor,
+) -> Result<(), Failure> {
+    Ok(())
 }
 
 /// `tapwire sql`.
@@ -56,6 +89,7 @@ pub(crate) fn carry_out(action: &LakeAction) -> Result<Exit, Failure> {
         LakeAction::Maintain(args) => keep::maintain(args),
         LakeAction::Hold(args) => keep::hold(args),
         LakeAction::Release(args) => keep::release(args),
+        LakeAction::Note(args) => learned::note(args),
     }
 }
 

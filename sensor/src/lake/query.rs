@@ -7,8 +7,9 @@ use crate::{paper, sense, stored};
 use clap::Parser;
 use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
-use std::path::Path;
-use tapwire_lake::{Reader, TABLES, VIEWS};
+use std::path::{Path, PathBuf};
+use tapwire_inspect::{Domain, Token, TokenKey};
+use tapwire_lake::{LakeError, Reader, TABLES, VIEWS};
 use tapwire_store::{Directories, token_key};
 use tempfile::TempDir;
 
@@ -18,13 +19,29 @@ pub(super) fn sql(args: &SqlArgs) -> Result<Exit, Failure> {
         Some(folder) => folder.path().to_owned(),
         None => stored::directory(args.data.clone())?,
     };
-    let form = Form::of(args);
+    let asked = Asked { key: key(args, &data)?, data, form: Form::of(args) };
     if let Some(query) = &args.query {
-        carry_out(&data, query, form)?;
+        asked.carry_out(query)?;
         return Ok(Exit::Done);
     }
     let input = std::io::stdin();
-    if input.is_terminal() { prompt(&data, form) } else { all(&data, &std::io::read_to_string(input)?, form) }
+    if input.is_terminal() { prompt(&asked) } else { all(&asked, &std::io::read_to_string(input)?) }
+}
+
+/// The key of the tokens in the tables, for `token()`; without one there is no such function.
+fn key(args: &SqlArgs, data: &Path) -> Result<Option<TokenKey>, Failure> {
+    if args.token_key.is_some() || !args.on.is_empty() {
+        return sense::load_key(args.token_key.as_deref(), None).map(Some);
+    }
+    let kept = tapwire_store::Reader::open(data).and_then(|reader| reader.token_key());
+    Ok(kept.ok().map(|key| TokenKey::new(*key.bytes())))
+}
+
+/// What is asked, and how it is answered.
+struct Asked {
+    data: PathBuf,
+    key: Option<TokenKey>,
+    form: Form,
 }
 
 /// A lake of the captures alone, in a directory that goes when the answer is there.
@@ -45,18 +62,29 @@ fn sensed(args: &SqlArgs) -> Result<TempDir, Failure> {
     }
 }
 
-/// One query, or what begins with `\`.
-fn carry_out(data: &Path, text: &str, form: Form) -> Result<(), Failure> {
-    let text = text.trim().trim_end_matches(';').trim();
-    if let Some(name) = text.strip_prefix("\\d") {
-        return paper::print(&described(name.trim())?, true);
+impl Asked {
+    /// One query, or what begins with `\`.
+    fn carry_out(&self, text: &str) -> Result<(), Failure> {
+        let text = text.trim().trim_end_matches(';').trim();
+        if let Some(name) = text.strip_prefix("\\d") {
+            return paper::print(&described(name.trim())?, true);
+        }
+        let told = |error: LakeError| Failure::new(format!("sql: {error}"));
+        let mut reader = Reader::open(&self.data).map_err(told)?;
+        if let Some(key) = self.key.clone() {
+            reader = reader.with_tokens(move |name| shown(&key, name)).map_err(told)?;
+        }
+        let mut printer = Printer::new(self.form);
+        reader.query(text, &mut |piece| printer.take(piece)).map_err(told)?;
+        printer.finish()
     }
-    let reader = Reader::open(data).map_err(|error| Failure::new(format!("sql: {error}")))?;
-    let mut printer = Printer::new(form);
-    reader
-        .query(text, &mut |piece| printer.take(piece))
-        .map_err(|error| Failure::new(format!("sql: {error}")))?;
-    printer.finish()
+}
+
+/// The token of who is called so, as events show it.
+fn shown(key: &TokenKey, name: &str) -> String {
+    let Token(bytes) = key.token(Domain::Identity, name.as_bytes());
+    let digits: String = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    format!("tok:{digits}")
 }
 
 /// Tables and views; or the columns of one.
@@ -85,15 +113,15 @@ fn described(name: &str) -> Result<String, Failure> {
 }
 
 /// Queries of standard input, each ended by `;`.
-fn all(data: &Path, text: &str, form: Form) -> Result<Exit, Failure> {
+fn all(asked: &Asked, text: &str) -> Result<Exit, Failure> {
     for query in text.split_inclusive(';').map(str::trim).filter(|query| !query.trim_matches(';').is_empty())
     {
-        carry_out(data, query, form)?;
+        asked.carry_out(query)?;
     }
     Ok(Exit::Done)
 }
 
-fn prompt(data: &Path, form: Form) -> Result<Exit, Failure> {
+fn prompt(asked: &Asked) -> Result<Exit, Failure> {
     println!("Queries end with ;   \\d lists tables   \\d TABLE lists columns   \\q ends");
     let mut query = String::new();
     loop {
@@ -105,7 +133,7 @@ fn prompt(data: &Path, form: Form) -> Result<Exit, Failure> {
         }
         query.push_str(&line);
         let is_whole = query.trim_end().ends_with(';') || query.trim_start().starts_with('\\');
-        if is_whole && let Err(failure) = carry_out(data, &std::mem::take(&mut query), form) {
+        if is_whole && let Err(failure) = asked.carry_out(&std::mem::take(&mut query)) {
             eprintln!("{failure}");
         }
     }

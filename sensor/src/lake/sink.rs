@@ -1,6 +1,6 @@
 //! Fills the tables on a thread of its own, behind a bounded queue.
 
-use super::keep::{Keeper, Keeping, now_ms};
+use super::keep::{Keeper, Keeping, now_ms, share};
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -11,8 +11,8 @@ use tapwire_capture::Pressure;
 use tapwire_lake::{Lake, LakeError};
 use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally};
 
-/// Batches of about 128 KiB that wait: 8 MiB.
-const WAITING: usize = 64;
+/// Batches of about 128 KiB that wait: 8 MiB, or a hundredth of a small memory.
+const WAITING: std::ops::RangeInclusive<usize> = 4..=64;
 
 /// A tap that hears nothing for so long makes what it heard part of the tables.
 const QUIET: Duration = Duration::from_secs(60);
@@ -37,6 +37,8 @@ pub(crate) struct LakeSink {
     keeping: Option<Keeping>,
     keeper: Option<Keeper>,
     data: PathBuf,
+    /// Batches that may wait.
+    waiting: usize,
     pressure: Pressure,
     done: Arc<Mutex<Done>>,
     counts: Counts,
@@ -45,8 +47,15 @@ pub(crate) struct LakeSink {
 }
 
 impl LakeSink {
-    pub(super) fn open(data: &Path, keeping: Option<Keeping>, pressure: Pressure) -> Result<Self, Failure> {
-        let lake = Lake::open(data, now_ms()).map_err(|error| Failure::new(error.to_string()))?;
+    pub(super) fn open(
+        data: &Path,
+        memory: usize,
+        keeping: Option<Keeping>,
+        pressure: Pressure,
+    ) -> Result<Self, Failure> {
+        let lake = Lake::open(data, now_ms())
+            .map(|lake| lake.bounded(share(memory)))
+            .map_err(|error| Failure::new(error.to_string()))?;
         let done = Arc::new(Mutex::new(Done::default()));
         let worker = Worker { lake, done: Arc::clone(&done), is_fresh: false };
         Ok(Self {
@@ -56,6 +65,7 @@ impl LakeSink {
             keeping,
             keeper: None,
             data: data.to_owned(),
+            waiting: (memory / 100 / (128 << 10)).clamp(*WAITING.start(), *WAITING.end()),
             pressure,
             done,
             counts: Counts::default(),
@@ -66,7 +76,7 @@ impl LakeSink {
 
     fn start(&mut self, worker: Worker) {
         self.keeper = self.keeping.take().and_then(|keeping| Keeper::start(&self.data, keeping));
-        let (queue, batches) = sync_channel(WAITING);
+        let (queue, batches) = sync_channel(self.waiting);
         let started = std::thread::Builder::new().name("lake".into()).spawn(move || worker.run(&batches));
         match started {
             Ok(thread) => (self.queue, self.thread) = (Some(queue), Some(thread)),

@@ -60,12 +60,23 @@ pub(crate) struct Days {
     pub(crate) exchanges: u32,
     pub(crate) findings: u32,
     pub(crate) incidents: u32,
+    pub(crate) usage: u32,
+    pub(crate) endpoints: u32,
+    pub(crate) kpis: u32,
     pub(crate) sensors: u32,
 }
 
 impl Default for Days {
     fn default() -> Self {
-        Self { exchanges: 14, findings: 400, incidents: 400, sensors: 400 }
+        Self {
+            exchanges: 14,
+            findings: 400,
+            incidents: 400,
+            usage: 400,
+            endpoints: 400,
+            kpis: 400,
+            sensors: 400,
+        }
     }
 }
 

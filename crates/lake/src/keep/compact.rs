@@ -1,5 +1,6 @@
 //! Small files become large ones: each five minutes of a tap are a file, and readers open every one.
 
+use super::Round;
 use crate::batch::Rows;
 use crate::error::LakeError;
 use crate::file::{FileRows, FileWriter};
@@ -15,8 +16,8 @@ const TARGET: u64 = 128 << 20;
 /// So many small files are put together, whatever their sizes: an hour of a tap.
 const MANY: usize = 12;
 
-/// Rows of about so many bytes are a row group, and in memory at once.
-const GROUP_BYTES: usize = 16 << 20;
+/// Rows of about so many bytes are a row group, where there is memory for twice as much: a group is read beside it.
+const GROUP_BYTES: std::ops::RangeInclusive<usize> = 2 << 20..=16 << 20;
 
 /// Files of one day that are to become one.
 pub(super) type Group<'a> = Vec<&'a Part>;
@@ -61,9 +62,10 @@ pub(super) fn compact(
     table: &'static Table,
     snapshot: &Snapshot,
     group: &[&Part],
-    now_ms: i64,
+    round: &Round<'_>,
 ) -> Result<bool, LakeError> {
     let Some(first) = group.first() else { return Ok(false) };
+    let now_ms = round.now_ms;
     let mut number = 0;
     let name = loop {
         let name = format!("day={}/{now_ms:x}-{:x}-c{number:05}.zstd.parquet", first.day, std::process::id());
@@ -73,7 +75,7 @@ pub(super) fn compact(
         number += 1;
     };
     let path = directory.join(&name);
-    let done = rewrite(directory, table, group, &path).and_then(|written| {
+    let done = rewrite(directory, table, group, &path, round.memory / 2).and_then(|written| {
         let Some((rows, bytes)) = written else { return Ok(false) };
         let times = group.iter().map(|part| part.times).reduce(|a, b| {
             let (a, b) = a.zip(b)?;
@@ -95,9 +97,11 @@ fn rewrite(
     table: &'static Table,
     group: &[&Part],
     path: &Path,
+    group_bytes: usize,
 ) -> Result<Option<(u64, u64)>, LakeError> {
     let mut writer = FileWriter::create(path, table)?;
     let mut rows = Rows::of(table);
+    let group_bytes = group_bytes.clamp(*GROUP_BYTES.start(), *GROUP_BYTES.end());
     for part in group {
         let file = FileRows::open(&directory.join(&part.path))?;
         if !file.has_only(table) {
@@ -110,7 +114,7 @@ fn rewrite(
                 .map(|(name, kind)| file.column(at, name, kind))
                 .collect();
             rows.append(columns?, file.rows_of(at));
-            if rows.bytes >= GROUP_BYTES {
+            if rows.bytes >= group_bytes {
                 writer.write(std::mem::replace(&mut rows, Rows::of(table)))?;
             }
         }

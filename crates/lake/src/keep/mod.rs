@@ -45,6 +45,8 @@ pub struct Round<'a> {
     pub policy: &'a Policy,
     /// The wall clock, in milliseconds since 1970-01-01 UTC.
     pub now_ms: i64,
+    /// Bytes that rows may take in memory while files are put together, about.
+    pub memory: usize,
     /// Only say what would go.
     pub dry: bool,
     /// Asked between two steps: where it says so, the round ends early.
@@ -188,7 +190,7 @@ impl Room {
             let put = if round.dry {
                 Ok(true)
             } else {
-                compact::compact(&self.directory, self.table, &snapshot, &group, round.now_ms)
+                compact::compact(&self.directory, self.table, &snapshot, &group, round)
             };
             match put {
                 Ok(true) => {

@@ -90,6 +90,7 @@ fn type_of(kind: Kind) -> Value {
     match kind {
         Kind::Text | Kind::Json => json!("string"),
         Kind::Int => json!("long"),
+        Kind::Real => json!("double"),
         Kind::Bool => json!("boolean"),
         Kind::Time => json!("timestamp"),
         Kind::List => json!({"type": "array", "elementType": "string", "containsNull": true}),

@@ -1,4 +1,4 @@
-//! The function `event(TABLE, COLUMN…, EXTRA)`: a row as the event that it is of.
+//! Functions: `event(TABLE, COLUMN…, EXTRA)`, a row as the event that it is of; `ms(TIME)`, a time as a number; `token(NAME)`.
 
 use crate::schema::{Kind, TABLES};
 use crate::split::join;
@@ -10,8 +10,29 @@ use serde_json::Value;
 
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("ms", 1, flags, |context| {
+        Ok(context.get_raw(0).as_str().ok().and_then(time::parse))
+    })?;
     connection.create_scalar_function("event", -1, flags, |context| {
         event(context).ok_or_else(|| Error::UserFunctionError("event: not the columns of a table".into()))
+    })
+}
+
+/// Tokens issued by somebody name issuer and subject, as `inspect` reads them: both with a zero byte between.
+pub(super) fn register_tokens(
+    connection: &Connection,
+    token: impl Fn(&str) -> String + Send + 'static,
+) -> rusqlite::Result<()> {
+    let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
+    connection.create_scalar_function("token", -1, flags, move |context| {
+        let texts: Vec<Option<&str>> =
+            (0..context.len()).map(|at| context.get_raw(at).as_str().ok()).collect();
+        match texts.as_slice() {
+            [Some(name)] => Ok(Some(token(name))),
+            [Some(issuer), Some(subject)] => Ok(Some(token(&format!("{issuer}\0{subject}")))),
+            [None] | [None, _] | [_, None] => Ok(None),
+            _ => Err(Error::UserFunctionError("token: takes a name, or an issuer and a subject".into())),
+        }
     })
 }
 
@@ -33,6 +54,7 @@ fn value(cell: ValueRef<'_>, kind: Kind) -> Value {
         (ValueRef::Null, _) => Value::Null,
         (ValueRef::Integer(number), Kind::Bool) => Value::Bool(number != 0),
         (ValueRef::Integer(number), _) => number.into(),
+        (ValueRef::Real(number), _) => number.into(),
         (_, Kind::Time) => time::parse(text()).map_or(Value::Null, Value::from),
         (_, Kind::List | Kind::Json) => serde_json::from_str(text()).unwrap_or(Value::Null),
         _ => text().into(),

@@ -74,6 +74,17 @@ impl Reader {
         Ok(Self { connection })
     }
 
+    /// The same with the functions `token(NAME)` and `token(ISSUER, SUBJECT)`: the token by which events know who is called
+    /// so, as `token` makes it of the text.
+    ///
+    /// # Errors
+    /// The function cannot be made.
+    pub fn with_tokens(self, token: impl Fn(&str) -> String + Send + 'static) -> Result<Self, LakeError> {
+        event::register_tokens(&self.connection, token)
+            .map_err(|error| LakeError::Query(error.to_string()))?;
+        Ok(self)
+    }
+
     /// Hands out the answer to a query; stops early where `take` breaks.
     ///
     /// # Errors
@@ -153,10 +164,10 @@ fn connect(sources: Vec<Arc<Source>>) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-/// Every row of every table as the event that it is of.
+/// Every event of every table as it was told; rows that were made are none.
 fn events_view() -> String {
     let mut text = String::from("CREATE VIEW events AS ");
-    for (at, table) in TABLES.iter().enumerate() {
+    for (at, table) in TABLES.iter().filter(|table| !table.classes.is_empty()).enumerate() {
         let union = if at > 0 { " UNION ALL " } else { "" };
         let columns: Vec<&str> = table.columns.iter().map(|column| column.name).chain([EXTRA]).collect();
         // Writing to a text cannot fail.

@@ -94,6 +94,7 @@ unsafe impl VTab<'_> for LakeTable {
 fn declaration(source: &Source) -> String {
     let kind = |kind: Kind| match kind {
         Kind::Int | Kind::Bool => "INTEGER",
+        Kind::Real => "REAL",
         Kind::Text | Kind::Time | Kind::List | Kind::Json => "TEXT",
     };
     let columns = source.table.columns.iter();
@@ -162,6 +163,7 @@ unsafe impl VTabCursor for LakeCursor {
                 Some(ms) if is_time => context.set_result(time::text(ms)),
                 number => context.set_result(number),
             },
+            Some(Values::Reals(reals)) => context.set_result(reals.get(row).copied().flatten()),
             Some(Values::Bools(bools)) => context.set_result(bools.get(row).copied().flatten()),
             Some(Values::Texts(texts)) => {
                 context.set_result(texts.get(row).and_then(|text| std::str::from_utf8(text).ok()))
