@@ -30,7 +30,7 @@ fn replayed(name: &str) -> (tempfile::TempDir, Vec<Value>) {
 }
 
 fn sql(data: &Path, arguments: &[&str]) -> Ran {
-    Tapwire::new(["sql"]).args(arguments).args(["--data".as_ref(), data.as_os_str()]).run()
+    Tapwire::new(["sql"]).key().args(arguments).args(["--data".as_ref(), data.as_os_str()]).run()
 }
 
 fn rows(data: &Path, query: &str) -> Vec<Value> {
@@ -111,7 +111,13 @@ fn recipes_of_the_manual_run() {
 
 #[test]
 fn tables_are_kept_as_long_as_is_said() {
-    let (data, _) = replayed("basic-rest");
+    // Of 2023, so that all of it is older than is kept.
+    let (data, folder) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("another"));
+    let capture = folder.path().join("in.pcap");
+    fs::write(&capture, minutes(3)).expect("a capture");
+    let replay =
+        Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data.path(), &capture]);
+    let _ran = replay.run().ok("replay");
     let count = |table: &str| {
         rows(data.path(), &format!("SELECT count(*) AS n FROM {table}"))[0]["n"].as_u64().expect("a number")
     };
@@ -128,7 +134,6 @@ fn tables_are_kept_as_long_as_is_said() {
     assert!(info[0]["free_bytes"].as_u64() > Some(0), "{info:?}");
     let text = String::from_utf8(lake(&["info"]).ok("info").stdout).expect("UTF-8");
     assert!(text.contains("exchanges") && text.contains("14 days"), "{text}");
-    // It was recorded more than 14 days ago.
     let day = day.as_str().expect("a day");
     let held = lake(&["hold", "case 7", "--from", day, "--until", day]).ok("hold");
     assert_eq!(
@@ -183,7 +188,7 @@ fn what_is_used_adds_up_to_exchanges() {
 fn what_was_learned_is_written_down() {
     let (data, _) = replayed("demo");
     let json = |command: &str| {
-        let ran = Tapwire::new([command, "--json"]).args(["--data".as_ref(), data.path().as_os_str()]);
+        let ran = Tapwire::new([command, "--json"]).key().args(["--data".as_ref(), data.path().as_os_str()]);
         ran.run().ok(command).events()
     };
     let (endpoints, kpis) = (json("inventory"), json("kpis"));
@@ -198,13 +203,15 @@ fn what_was_learned_is_written_down() {
         data.path(),
         "SELECT name, value FROM kpis WHERE service IS NULL AND owner IS NULL AND tag IS NULL AND value IS NOT NULL",
     );
-    assert_eq!(figures.len(), kpis.iter().filter(|one| one["value"].is_number()).count());
-    for figure in figures {
-        let known = kpis.iter().find(|known| known["name"] == figure["name"]).expect("the KPI");
-        assert_eq!(known["value"].as_f64(), figure["value"].as_f64());
+    // The run itself knows of the sensor's own blind spots, too, which are not learned.
+    let judged: Vec<&Value> = kpis.iter().filter(|one| one["value"].is_number()).collect();
+    assert!(!judged.is_empty() && judged.len() <= figures.len());
+    for known in judged {
+        let figure = figures.iter().find(|figure| known["name"] == figure["name"]).expect("the KPI");
+        assert_eq!(known["value"].as_f64(), figure["value"].as_f64(), "{}", known["name"]);
     }
     // Once more, as of a tap that runs on.
-    let note = Tapwire::new(["lake", "note"]).args(["--data".as_ref(), data.path().as_os_str()]).run();
+    let note = Tapwire::new(["lake", "note"]).key().args(["--data".as_ref(), data.path().as_os_str()]).run();
     assert!(String::from_utf8(note.ok("note").stdout).expect("UTF-8").starts_with("written down: "));
     let twice = rows(data.path(), "SELECT count(*) AS n FROM endpoints")[0]["n"].as_u64();
     assert_eq!(twice, Some(2 * kept.len() as u64));
@@ -222,6 +229,10 @@ fn names_become_the_tokens_of_events() {
     assert!(token[0]["none"].is_null());
     let wrong = sql(data.path(), &["SELECT token(1, 2, 3)"]);
     assert_eq!((wrong.code, wrong.stderr.contains("takes a name")), (Some(2), true), "{}", wrong.stderr);
+    let query = ["sql", "SELECT token('alice')", "--data"];
+    let keyless = Tapwire::new(query).args([data.path()]).run();
+    assert_eq!(keyless.code, Some(2));
+    assert!(keyless.stderr.contains("give --token-key FILE"), "{}", keyless.stderr);
 }
 
 /// Queries that every engine reads alike; `ms` of a time is its milliseconds.

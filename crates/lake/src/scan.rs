@@ -80,10 +80,10 @@ fn spaces(bytes: &[u8], mut at: usize) -> usize {
 fn string_end(bytes: &[u8], at: usize) -> Option<usize> {
     let mut at = at + 1;
     loop {
-        match bytes.get(at)? {
-            b'"' => return Some(at + 1),
-            b'\\' => at += 2,
-            _ => at += 1,
+        let found = at + memchr::memchr2(b'"', b'\\', bytes.get(at..)?)?;
+        match bytes.get(found)? {
+            b'"' => return Some(found + 1),
+            _ => at = found + 2,
         }
     }
 }
@@ -94,7 +94,8 @@ fn value_end(bytes: &[u8], at: usize) -> Option<usize> {
         b'"' => string_end(bytes, at),
         b'{' | b'[' => nested_end(bytes, at),
         _ => {
-            let length = bytes.get(at..)?.iter().take_while(|byte| !b",}] \t\r\n".contains(byte)).count();
+            let is_more = |byte: &&u8| !matches!(byte, b',' | b'}' | b']' | b' ' | b'\t' | b'\r' | b'\n');
+            let length = bytes.get(at..)?.iter().take_while(is_more).count();
             (length > 0).then_some(at + length)
         }
     }

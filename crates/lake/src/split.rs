@@ -35,7 +35,9 @@ impl Node {
     }
 
     fn find(&self, name: &str) -> Option<&Self> {
-        self.inner.iter().find(|(known, _)| *known == name).map(|(_, node)| node)
+        // Names that begin alike are few, so that most are told apart without a call.
+        let is_it = |known: &str| known.as_bytes().first() == name.as_bytes().first() && known == name;
+        self.inner.iter().find(|(known, _)| is_it(known)).map(|(_, node)| node)
     }
 }
 
@@ -117,7 +119,9 @@ fn take(values: &mut Values, kind: Kind, value: &str) -> bool {
     match (values, kind) {
         (Values::Ints(ints), _) => {
             // "-0" and "01" would come back as other texts.
-            let number = value.parse::<i64>().ok().filter(|number| number.to_string() == value);
+            let odd =
+                value.starts_with("-0") || value.starts_with('+') || value.starts_with('0') && value != "0";
+            let number = value.parse::<i64>().ok().filter(|_| !odd);
             number.is_some_and(|number| {
                 ints.push(Some(number));
                 true

@@ -110,8 +110,9 @@ impl TableWriter {
             self.write_group(number)?;
         }
         let is_large = self.days.get(&number).is_some_and(|day| {
-            let bytes = day.file.as_ref().map_or(0, |(_, file)| file.bytes());
-            bytes >= self.cut.file_bytes
+            let is_long =
+                |file: &FileWriter| file.bytes() >= self.cut.file_bytes || file.groups() >= MOST_GROUPS;
+            day.file.as_ref().is_some_and(|(_, file)| is_long(file))
                 || day.tally.as_ref().is_some_and(|tally| tally.len() >= self.cut.sums)
         });
         if is_old || is_large {

@@ -164,6 +164,24 @@ fn a_file_is_seen_when_it_is_whole() {
 }
 
 #[test]
+fn little_memory_makes_small_row_groups_and_loses_nothing() {
+    let data = tempfile::tempdir().unwrap();
+    let mut lake = Lake::open(data.path(), 0).unwrap().bounded(1 << 20);
+    let day = 86_400_000;
+    let lines: String = (0..6_000).map(|ms| exchange(ms % 3 * day + ms / 100, 200)).collect();
+    // Three days of a megabyte each, of which none is done.
+    for piece in lines.split_inclusive('\n').collect::<Vec<_>>().chunks(500) {
+        assert_eq!(lake.write(&piece.concat()).unwrap().committed, 0);
+    }
+    let on_disk =
+        |day: u32| fs::metadata(data.path().join(format!("lake/exchanges/day=1970-01-0{day}"))).is_ok();
+    assert!((1..=3).any(on_disk), "some rows made room");
+    assert_eq!(lake.commit().unwrap(), 6_000);
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges"), 6_000);
+    assert_eq!(number(data.path(), "SELECT sum(calls) FROM usage"), 6_000);
+}
+
+#[test]
 fn five_minutes_of_events_are_a_file() {
     let data = tempfile::tempdir().unwrap();
     let mut lake = Lake::open(data.path(), 0).unwrap();

@@ -70,10 +70,9 @@ impl Asked {
             return paper::print(&described(name.trim())?, true);
         }
         let told = |error: LakeError| Failure::new(format!("sql: {error}"));
-        let mut reader = Reader::open(&self.data).map_err(told)?;
-        if let Some(key) = self.key.clone() {
-            reader = reader.with_tokens(move |name| shown(&key, name)).map_err(told)?;
-        }
+        let key = self.key.clone();
+        let reader = Reader::open(&self.data).map_err(told)?;
+        let reader = reader.with_tokens(move |name| Some(shown(key.as_ref()?, name))).map_err(told)?;
         let mut printer = Printer::new(self.form);
         reader.query(text, &mut |piece| printer.take(piece)).map_err(told)?;
         printer.finish()

@@ -21,18 +21,24 @@ pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
 /// Tokens issued by somebody name issuer and subject, as `inspect` reads them: both with a zero byte between.
 pub(super) fn register_tokens(
     connection: &Connection,
-    token: impl Fn(&str) -> String + Send + 'static,
+    token: impl Fn(&str) -> Option<String> + Send + 'static,
 ) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
     connection.create_scalar_function("token", -1, flags, move |context| {
         let texts: Vec<Option<&str>> =
             (0..context.len()).map(|at| context.get_raw(at).as_str().ok()).collect();
-        match texts.as_slice() {
-            [Some(name)] => Ok(Some(token(name))),
-            [Some(issuer), Some(subject)] => Ok(Some(token(&format!("{issuer}\0{subject}")))),
-            [None] | [None, _] | [_, None] => Ok(None),
-            _ => Err(Error::UserFunctionError("token: takes a name, or an issuer and a subject".into())),
-        }
+        let name = match texts.as_slice() {
+            [Some(name)] => (*name).to_owned(),
+            [Some(issuer), Some(subject)] => format!("{issuer}\0{subject}"),
+            [None] | [None, _] | [_, None] => return Ok(None),
+            _ => {
+                return Err(Error::UserFunctionError(
+                    "token: takes a name, or an issuer and a subject".into(),
+                ));
+            }
+        };
+        let unknown = "token: the key of these tables is not known: give --token-key FILE";
+        token(&name).map(Some).ok_or_else(|| Error::UserFunctionError(unknown.into()))
     })
 }
 

@@ -75,11 +75,14 @@ impl Reader {
     }
 
     /// The same with the functions `token(NAME)` and `token(ISSUER, SUBJECT)`: the token by which events know who is called
-    /// so, as `token` makes it of the text.
+    /// so, as `token` makes it of the text; nothing where the key of the tables is not known, which is told.
     ///
     /// # Errors
     /// The function cannot be made.
-    pub fn with_tokens(self, token: impl Fn(&str) -> String + Send + 'static) -> Result<Self, LakeError> {
+    pub fn with_tokens(
+        self,
+        token: impl Fn(&str) -> Option<String> + Send + 'static,
+    ) -> Result<Self, LakeError> {
         event::register_tokens(&self.connection, token)
             .map_err(|error| LakeError::Query(error.to_string()))?;
         Ok(self)
