@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use crate::StoreError;
+use crate::{StoreError, files};
 
 /// A log of lines, open for appending.
 #[derive(Debug)]
@@ -19,7 +19,7 @@ pub struct AuditLog {
 }
 
 impl AuditLog {
-    /// Opens the log at `path`; makes it, for its owner only, where there is none.
+    /// Opens the log at `path`; makes it, for the owner of its directory only, where there is none.
     ///
     /// # Errors
     /// The path and the system's reason.
@@ -34,6 +34,9 @@ impl AuditLog {
             made => (made, true),
         };
         let file = opened.map_err(|e| StoreError::io("open the audit log", path, &e))?;
+        if made {
+            files::share_owner(&file, path).map_err(|e| StoreError::io("make the audit log", path, &e))?;
+        }
         let torn = is_torn(&file).map_err(|e| StoreError::io("read the audit log", path, &e))?;
         Ok(Self { file, path: path.to_owned(), made, torn })
     }
@@ -80,5 +83,22 @@ mod tests {
         log.append(b"one\n").unwrap();
         log.append(b"two\n").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "whole\nto\none\ntwo\n");
+    }
+
+    #[test]
+    fn what_root_makes_belongs_to_the_owner_of_the_directory() {
+        use std::os::unix::fs::{MetadataExt, chown};
+        if !nix::unistd::geteuid().is_root() {
+            return eprintln!("skipped: only root makes files for others");
+        }
+        let dir = tempfile::tempdir().unwrap();
+        chown(dir.path(), Some(65_534), Some(65_534)).unwrap();
+        let (log, file) = (dir.path().join("audit.jsonl"), dir.path().join("users.json"));
+        AuditLog::open(&log).unwrap().append(b"one\n").unwrap();
+        crate::write_private(&file, b"{}").unwrap();
+        for path in [log, file] {
+            let about = fs::metadata(path).unwrap();
+            assert_eq!((about.uid(), about.gid(), about.mode() & 0o777), (65_534, 65_534, 0o600));
+        }
     }
 }

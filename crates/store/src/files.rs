@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use crate::StoreError;
@@ -34,7 +34,22 @@ pub(crate) fn put_in_place(unfinished: &Path, path: &Path) -> io::Result<()> {
 
 /// An empty file for its owner only.
 pub(crate) fn create_private(path: &Path) -> io::Result<File> {
-    OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    share_owner(&file, path)?;
+    Ok(file)
+}
+
+/// What root makes belongs to whoever its directory belongs to: a run that gave up being root has to read it.
+pub(crate) fn share_owner(file: &File, path: &Path) -> io::Result<()> {
+    if !nix::unistd::geteuid().is_root() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (about, own) = (fs::metadata(parent)?, file.metadata()?);
+    match (about.uid(), about.gid()) == (own.uid(), own.gid()) {
+        true => Ok(()),
+        false => fchown(file, Some(about.uid()), Some(about.gid())),
+    }
 }
 
 /// Whether a file is what a kill left of [`write_durably`].

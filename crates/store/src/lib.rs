@@ -6,7 +6,9 @@
 //! | `lock` | held by the one writer | released by the kernel |
 //! | `state/NAME` | checkpoints of bytes that the pure crates give | written beside, synced, renamed; CRC32C |
 //! | `events/DAY.ndjson.zst` | rendered events of one UTC day | one zstd frame per append; a torn one is cut off |
-//! | `audit.jsonl` | who carved which packets | appended, one write a line |
+//! | `audit.jsonl` | who carved which packets, and what users of the console did | appended, one write a line |
+//! | `feedback.jsonl`, `mutes.jsonl` | what people say of incidents | appended, one write a line |
+//! | `users.json` | who may log in to the console | written beside, synced, renamed |
 //! | `spool/NAME/` | events that wait for a receiver | a torn record is cut off, damage passed over and kept aside |
 //! | `packets/` | the packet ring, encrypted | read up to the last whole block |
 //! | `packets.key` | wraps the keys of its segments | written beside, synced, renamed |
@@ -64,6 +66,27 @@ pub struct Store {
     day: Option<DayWriter>,
     // Closing the last one releases the directory.
     lock: Arc<File>,
+}
+
+/// Makes `directory` a data directory, where it is none yet, for a file that stands in it before there was a run.
+///
+/// # Errors
+/// It holds something else, or a newer format; the system's reason.
+pub fn prepare(directory: &Path) -> Result<(), StoreError> {
+    files::private_directory(directory)?;
+    match read_version(directory)? {
+        // A run that writes it raises an older format.
+        Some(OLDEST_FORMAT..=FORMAT) => Ok(()),
+        _ => settle_version(directory),
+    }
+}
+
+/// Replaces the file at `path`, in one piece, for the owner of its directory only.
+///
+/// # Errors
+/// The path and the system's reason; the file is as before.
+pub fn write_private(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    files::write_durably(path, &[bytes])
 }
 
 /// Reads a data directory, also while a [`Store`] writes it.
@@ -310,6 +333,18 @@ mod tests {
         fs::write(newer.path().join("version"), "tapwire data 99\n").unwrap();
         assert!(matches!(Store::open(newer.path()), Err(StoreError::Newer { found: 99, .. })));
         assert!(matches!(Reader::open(&dir.path().join("none")), Err(StoreError::Missing { .. })));
+    }
+
+    #[test]
+    fn a_file_may_stand_there_before_there_was_a_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = dir.path().join("data");
+        prepare(&data).unwrap();
+        write_private(&data.join("users.json"), b"{}").unwrap();
+        let _run = Store::open(&data).unwrap();
+        prepare(&data).unwrap();
+        fs::write(dir.path().join("letters.txt"), "x").unwrap();
+        assert!(matches!(prepare(dir.path()), Err(StoreError::Foreign { .. })));
     }
 
     #[test]
