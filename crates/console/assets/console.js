@@ -4,9 +4,9 @@
 const WAIT = 250;
 const POLL = 5000;
 
-// Takes the content of another address, without moving what the reader looks at.
+// Takes the content of another address, without moving what the reader looks at. What nobody asked for keeps no session.
 async function show(address, focus) {
-  const answer = await fetch(address, { headers: { "X-Console": "part" } });
+  const answer = await fetch(address, { headers: { "X-Console": focus ? "part" : "poll" } });
   if (!answer.ok) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const from = page.querySelector("main");
@@ -52,7 +52,7 @@ async function refresh() {
   if (document.hidden || begun || !document.body.dataset.version) return;
   const busy = document.activeElement && document.activeElement.matches("input, select, button");
   try {
-    const answer = await fetch("/api/v1/version");
+    const answer = await fetch("/api/v1/version", { headers: { "X-Console": "poll" } });
     const { version } = await answer.json();
     document.body.classList.remove("away");
     if (!busy && String(version) !== document.body.dataset.version) await show(location.href, false);

@@ -1,10 +1,11 @@
 //! The JSON API: the rows that pages show, with the same parameters.
 
+use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Posture};
 use crate::pages::columns;
 use crate::server::{Asked, Desk, Shelf};
 use crate::table::{Ask, Column, Found, PAGE, Searched, find};
 use crate::visit;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
@@ -38,10 +39,9 @@ fn missing(why: &str) -> Response {
 fn rows<'r, R: Searched + Serialize + 'static>(
     all: impl Iterator<Item = &'r R>,
     columns: &[Column<R>],
-    asked: Vec<(String, String)>,
+    ask: &Ask,
 ) -> Json<Value> {
-    let ask = Ask::of(asked);
-    let Found { rows, all } = find(all, columns, &ask);
+    let Found { rows, all } = find(all, columns, ask);
     Json(json!({"total": all, "page": ask.page + 1, "page_size": PAGE, "rows": rows}))
 }
 
@@ -54,8 +54,8 @@ async fn services(State(books): State<Shelf>) -> Json<Value> {
     Json(json!({"rows": books.snapshot().services}))
 }
 
-async fn endpoints(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
-    rows(books.snapshot().endpoints.iter(), columns::ENDPOINTS, asked)
+async fn endpoints(State(books): State<Shelf>, asked: Asked<Endpoint>) -> Json<Value> {
+    rows(books.snapshot().endpoints.iter(), columns::ENDPOINTS, &asked.ask)
 }
 
 async fn endpoint(State(books): State<Shelf>, Path(id): Path<String>) -> Response {
@@ -65,8 +65,8 @@ async fn endpoint(State(books): State<Shelf>, Path(id): Path<String>) -> Respons
     }
 }
 
-async fn incidents(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
-    rows(books.snapshot().incidents.iter(), columns::INCIDENTS, asked)
+async fn incidents(State(books): State<Shelf>, asked: Asked<Incident>) -> Json<Value> {
+    rows(books.snapshot().incidents.iter(), columns::INCIDENTS, &asked.ask)
 }
 
 async fn incident(State(books): State<Shelf>, Path(uid): Path<String>) -> Response {
@@ -77,16 +77,16 @@ async fn incident(State(books): State<Shelf>, Path(uid): Path<String>) -> Respon
     }
 }
 
-async fn findings(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
-    rows(books.snapshot().findings.iter(), columns::FINDINGS, asked)
+async fn findings(State(books): State<Shelf>, asked: Asked<Finding>) -> Json<Value> {
+    rows(books.snapshot().findings.iter(), columns::FINDINGS, &asked.ask)
 }
 
-async fn postures(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
-    rows(books.snapshot().postures.iter(), columns::POSTURES, asked)
+async fn postures(State(books): State<Shelf>, asked: Asked<Posture>) -> Json<Value> {
+    rows(books.snapshot().postures.iter(), columns::POSTURES, &asked.ask)
 }
 
-async fn callers(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
-    rows(books.snapshot().callers.iter(), columns::CALLERS, asked)
+async fn callers(State(books): State<Shelf>, asked: Asked<Caller>) -> Json<Value> {
+    rows(books.snapshot().callers.iter(), columns::CALLERS, &asked.ask)
 }
 
 async fn caller(State(books): State<Shelf>, Path(name): Path<String>) -> Response {
@@ -96,8 +96,8 @@ async fn caller(State(books): State<Shelf>, Path(name): Path<String>) -> Respons
     }
 }
 
-async fn flows(State(books): State<Shelf>, Query(asked): Asked) -> Json<Value> {
-    rows(books.snapshot().flows.iter(), columns::FLOWS, asked)
+async fn flows(State(books): State<Shelf>, asked: Asked<DataFlow>) -> Json<Value> {
+    rows(books.snapshot().flows.iter(), columns::FLOWS, &asked.ask)
 }
 
 async fn figures(State(books): State<Shelf>) -> Json<Value> {

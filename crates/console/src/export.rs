@@ -1,7 +1,7 @@
 //! Tables as files: every row that is asked for, as JSON or as CSV by RFC 4180.
 
 use crate::pages::columns;
-use crate::server::{Asked, Shelf};
+use crate::server::{Shelf, unclear};
 use crate::table::{Ask, Column, Searched, sorted};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -11,33 +11,38 @@ use serde_json::Value;
 
 /// What has no place in a line.
 const WHOLE: &str = "whole";
+/// Bytes of a file: it is made in memory, which beside a run is the sensor's.
+const MOST: usize = 32 << 20;
+
+/// Parameters of an address.
+type Parameters = Vec<(String, String)>;
+/// Rows as they are written, made one by one.
+type Rows<'r> = Box<dyn Iterator<Item = Value> + 'r>;
 
 pub(crate) async fn export(
     State(books): State<Shelf>,
     Path(file): Path<String>,
-    Query(asked): Asked,
+    Query(asked): Query<Parameters>,
 ) -> Response {
     let snapshot = books.snapshot();
-    let ask = Ask::of(asked);
     let Some((name, kind)) = file.split_once('.') else { return unknown() };
     let rows = match name {
-        "endpoints" => values(snapshot.endpoints.iter(), columns::ENDPOINTS, &ask),
-        "incidents" => values(snapshot.incidents.iter(), columns::INCIDENTS, &ask),
-        "findings" => values(snapshot.findings.iter(), columns::FINDINGS, &ask),
-        "postures" => values(snapshot.postures.iter(), columns::POSTURES, &ask),
-        "callers" => values(snapshot.callers.iter(), columns::CALLERS, &ask),
-        "flows" => values(snapshot.flows.iter(), columns::FLOWS, &ask),
-        "figures" => snapshot
-            .figures
-            .iter()
-            .chain(&snapshot.blind_spots)
-            .filter_map(|row| serde_json::to_value(row).ok())
-            .collect(),
+        "endpoints" => values(snapshot.endpoints.iter(), columns::ENDPOINTS, asked),
+        "incidents" => values(snapshot.incidents.iter(), columns::INCIDENTS, asked),
+        "findings" => values(snapshot.findings.iter(), columns::FINDINGS, asked),
+        "postures" => values(snapshot.postures.iter(), columns::POSTURES, asked),
+        "callers" => values(snapshot.callers.iter(), columns::CALLERS, asked),
+        "flows" => values(snapshot.flows.iter(), columns::FLOWS, asked),
+        "figures" => {
+            let figures = snapshot.figures.iter().chain(&snapshot.blind_spots);
+            Ok(Box::new(figures.filter_map(|row| serde_json::to_value(row).ok())) as Rows<'_>)
+        }
         _ => return unknown(),
     };
-    match kind {
-        "csv" => answer("text/csv; charset=utf-8; header=present", &file, csv(&rows)),
-        "json" => answer("application/json", &file, Value::from(rows).to_string()),
+    match (kind, rows) {
+        (_, Err(why)) => unclear(why),
+        ("csv", Ok(rows)) => answer("text/csv; charset=utf-8; header=present", &file, csv(rows, MOST)),
+        ("json", Ok(rows)) => answer("application/json", &file, json(rows, MOST)),
         _ => unknown(),
     }
 }
@@ -46,7 +51,11 @@ fn unknown() -> Response {
     (StatusCode::NOT_FOUND, "there is no such table; there are endpoints, incidents, findings, postures, callers, flows and figures, as .csv and .json\n").into_response()
 }
 
-fn answer(kind: &'static str, file: &str, text: String) -> Response {
+fn answer(kind: &'static str, file: &str, text: Option<String>) -> Response {
+    let Some(text) = text else {
+        let why = "these rows are more than 32 MiB: ask for fewer by q or a filter, or read them with `tapwire inventory --json` and `tapwire sql`\n";
+        return (StatusCode::UNPROCESSABLE_ENTITY, why).into_response();
+    };
     // The name is one of those above.
     let kept = format!("attachment; filename=\"tapwire-{file}\"");
     ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, kept)], text).into_response()
@@ -55,26 +64,41 @@ fn answer(kind: &'static str, file: &str, text: String) -> Response {
 fn values<'r, R: Searched + Serialize + 'static>(
     rows: impl Iterator<Item = &'r R>,
     columns: &[Column<R>],
-    ask: &Ask,
-) -> Vec<Value> {
-    sorted(rows, columns, ask).into_iter().filter_map(|row| serde_json::to_value(row).ok()).collect()
+    asked: Parameters,
+) -> Result<Rows<'r>, String> {
+    let rows = sorted(rows, columns, &Ask::of::<R>(asked)?);
+    Ok(Box::new(rows.into_iter().filter_map(|row| serde_json::to_value(row).ok())))
 }
 
-/// The names of the first row are the head: rows of one table have the same.
-fn csv(rows: &[Value]) -> String {
-    let names: Vec<&String> = rows
-        .first()
-        .and_then(Value::as_object)
-        .into_iter()
-        .flat_map(|row| row.keys())
-        .filter(|name| *name != WHOLE)
-        .collect();
-    let mut text = String::new();
-    line(&mut text, names.iter().map(|name| (*name).clone()));
-    for row in rows {
-        line(&mut text, names.iter().map(|name| row.get(name.as_str()).map(cell).unwrap_or_default()));
+/// An array; `None` where it would have more than so many bytes.
+fn json(rows: Rows<'_>, most: usize) -> Option<String> {
+    let mut text = "[".to_owned();
+    for (at, row) in rows.enumerate() {
+        if at > 0 {
+            text.push(',');
+        }
+        text.push_str(&row.to_string());
+        if text.len() > most {
+            return None;
+        }
     }
-    text
+    Some(text + "]")
+}
+
+/// The names of the first row are the head: rows of one table have the same. `None` where it would have more than so many bytes.
+fn csv(rows: Rows<'_>, most: usize) -> Option<String> {
+    let (mut text, mut rows) = (String::new(), rows.peekable());
+    let first = rows.peek().and_then(Value::as_object).into_iter();
+    let names: Vec<String> =
+        first.flat_map(|row| row.keys()).filter(|name| *name != WHOLE).cloned().collect();
+    line(&mut text, names.iter().cloned());
+    for row in rows {
+        line(&mut text, names.iter().map(|name| row.get(name).map(cell).unwrap_or_default()));
+        if text.len() > most {
+            return None;
+        }
+    }
+    Some(text)
 }
 
 fn line(text: &mut String, cells: impl Iterator<Item = String>) {
@@ -113,9 +137,17 @@ mod tests {
 
     #[test]
     fn lists_are_joined_and_what_is_whole_is_left_out() {
-        let rows = [json!({"calls": 3, "name": "a,\"b\"", "tags": ["x", "y"], "whole": {"z": 1}})];
-        assert_eq!(csv(&rows), "calls,name,tags\r\n3,\"a,\"\"b\"\"\",\"x; y\"\r\n");
-        assert_eq!(csv(&[]), "\r\n");
+        let row = json!({"calls": 3, "name": "a,\"b\"", "tags": ["x", "y"], "whole": {"z": 1}});
+        let text = csv(Box::new([row].into_iter()), MOST).unwrap();
+        assert_eq!(text, "calls,name,tags\r\n3,\"a,\"\"b\"\"\",\"x; y\"\r\n");
+        assert_eq!(csv(Box::new(std::iter::empty()), MOST).unwrap(), "\r\n");
+    }
+
+    #[test]
+    fn a_file_is_bounded() {
+        let rows = || -> Rows<'static> { Box::new((0..10).map(|at| json!({"at": at}))) };
+        assert_eq!(super::json(rows(), MOST).unwrap(), Value::from(rows().collect::<Vec<_>>()).to_string());
+        assert_eq!((super::json(rows(), 50), csv(rows(), 20)), (None, None));
     }
 
     #[test]

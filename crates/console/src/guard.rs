@@ -1,9 +1,11 @@
 //! What keeps others out: who may ask from where, and what an answer may do.
 
-use crate::doors::{Doors, Refused, Visitor};
-use crate::server::Desk;
+use crate::connections::PATIENCE;
+use crate::doors::{Asks, Doors, Refused, Visitor};
+use crate::server::{Desk, FORM, beside};
 use crate::tls::Peer;
 use axum::Json;
+use axum::body::{Body, to_bytes};
 use axum::extract::{ConnectInfo, Request, State};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -11,6 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 use std::net::IpAddr;
 use std::sync::Arc;
+use tokio::time::timeout;
 
 /// Nothing is loaded from elsewhere, nothing runs inline, nobody frames the pages, whatever stands in them.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -29,18 +32,18 @@ const HEADERS: [(HeaderName, &str); 6] = [
 const OPEN: [&str; 4] = ["/login", "/console.css", "/console.js", "/mark.svg"];
 
 /// Lets in who names this machine as host, comes from no other site, and is known; the handlers find out who it is.
-pub(crate) async fn guard(State(desk): State<Desk>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
     let admitted = match admit(&desk.doors, &request) {
         Entry::Known(visitor) => Ok(visitor),
-        Entry::Shown(shown) => prove(&desk.doors, shown).await.map(Some),
+        Entry::Shown(shown) => prove(&desk, shown).await.map(Some),
         Entry::Refused(response) => Err(response),
     };
-    let mut response = match admitted {
-        Ok(visitor) => {
+    let mut response = match (admitted, whole(request).await) {
+        (Ok(visitor), Ok(mut request)) => {
             visitor.into_iter().for_each(|visitor| drop(request.extensions_mut().insert(visitor)));
             next.run(request).await
         }
-        Err(refused) => refused,
+        (Err(refused), _) | (_, Err(refused)) => refused,
     };
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
@@ -48,6 +51,19 @@ pub(crate) async fn guard(State(desk): State<Desk>, mut request: Request, next: 
     }
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     response
+}
+
+/// The request with its body read: who sends one slowly does not get to the handlers.
+async fn whole(request: Request) -> Result<Request, Response> {
+    if *request.method() != Method::POST {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    match timeout(PATIENCE, to_bytes(body, FORM)).await {
+        Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
+        Ok(Err(_)) => Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "a form has 16 KiB at most")),
+        Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the form did not come")),
+    }
 }
 
 /// What comes of looking at a request.
@@ -75,7 +91,13 @@ fn admit(doors: &Doors, request: &Request) -> Entry {
         ));
     }
     match *request.method() {
-        Method::GET | Method::HEAD => {}
+        Method::GET | Method::HEAD if is_asked_for(headers) => {}
+        Method::GET | Method::HEAD => {
+            return Entry::Refused(refused(
+                StatusCode::FORBIDDEN,
+                "pages of other sites may lead here, and load nothing from here",
+            ));
+        }
         Method::POST if is_own(headers) => {}
         Method::POST => {
             return Entry::Refused(refused(StatusCode::FORBIDDEN, "forms are sent by these pages only"));
@@ -87,7 +109,9 @@ fn admit(doors: &Doors, request: &Request) -> Entry {
             ));
         }
     }
-    let visitor = doors.visitor(cookie(headers, doors.cookie()));
+    let polls = text(headers, HeaderName::from_static("x-console")) == Some("poll");
+    let asks = if polls { Asks::Page } else { Asks::Somebody };
+    let visitor = doors.visitor(cookie(headers, doors.cookie()), asks);
     if visitor.is_some() || OPEN.contains(&path) {
         return Entry::Known(visitor);
     }
@@ -105,15 +129,14 @@ fn basic(headers: &HeaderMap, from: IpAddr) -> Option<Shown> {
     Some(Shown { name: name.to_owned(), password: password.to_owned(), from })
 }
 
-async fn prove(doors: &Arc<Doors>, shown: Shown) -> Result<Visitor, Response> {
-    let (doors, name) = (Arc::clone(doors), shown.name.clone());
-    let proven =
-        tokio::task::spawn_blocking(move || doors.prove(&shown.name, &shown.password, shown.from)).await;
+async fn prove(desk: &Desk, shown: Shown) -> Result<Visitor, Response> {
+    let (doors, name) = (Arc::clone(&desk.doors), shown.name.clone());
+    let proven = beside(&desk.proofs, move || doors.prove(&shown.name, &shown.password, shown.from)).await;
     match proven {
         // Without a token of forms, it can only read.
-        Ok(Ok(role)) => Ok(Visitor { name, role, token: String::new(), logged_in: false }),
-        Ok(Err(Refused::TooOften)) => Err(too_often()),
-        Ok(Err(Refused::Wrong)) | Err(_) => Err(unknown()),
+        Some(Ok(role)) => Ok(Visitor { name, role, token: String::new(), logged_in: false }),
+        Some(Err(Refused::TooOften)) => Err(too_often()),
+        Some(Err(Refused::Wrong)) | None => Err(unknown()),
     }
 }
 
@@ -139,6 +162,14 @@ fn is_own(headers: &HeaderMap) -> bool {
     let is_host = |origin: &str| origin.split_once("://").is_some_and(|(_, origin)| Some(origin) == host);
     site.is_none_or(|site| matches!(site, "same-origin" | "none"))
         && text(headers, header::ORIGIN).is_none_or(is_host)
+}
+
+/// Whether these pages, a program, or a link that somebody followed asks: pages of other sites could have any browser in reach
+/// ask, as often as they like (Fetch Metadata Request Headers, 2).
+fn is_asked_for(headers: &HeaderMap) -> bool {
+    let said = |name| text(headers, HeaderName::from_static(name));
+    said("sec-fetch-site").is_none_or(|site| matches!(site, "same-origin" | "none"))
+        || (said("sec-fetch-mode"), said("sec-fetch-dest")) == (Some("navigate"), Some("document"))
 }
 
 /// The value of a cookie.

@@ -11,6 +11,7 @@
 mod api;
 mod books;
 mod chart;
+mod connections;
 mod doors;
 mod export;
 mod guard;

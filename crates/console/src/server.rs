@@ -1,11 +1,14 @@
 //! The server: addresses, and what answers them.
 
 use crate::books::Books;
+use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Posture};
 use crate::doors::{Doors, Keeper, Visitor};
-use crate::tls::{Peer, Secure, Tls};
-use crate::{api, export, guard, metrics, pages, visit};
+use crate::table::{Ask, Searched};
+use crate::tls::Tls;
+use crate::{api, connections, export, guard, metrics, pages, visit};
 use axum::Extension;
-use axum::extract::{DefaultBodyLimit, FromRef, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts, Path, Query, State};
+use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
@@ -13,24 +16,49 @@ use axum::{Router, middleware};
 use maud::Markup;
 use std::future::Future;
 use std::io;
+use std::marker::PhantomData;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 const STYLE: &str = include_str!("../assets/console.css");
 const SCRIPT: &str = include_str!("../assets/console.js");
 /// The description of the JSON API.
 const DESCRIPTION: &str = include_str!("../assets/openapi.json");
 /// A form is not larger.
-const FORM: usize = 16 << 10;
-/// Passwords that are checked, and packets that are carved, at once.
-const BESIDE: usize = 4;
+pub(crate) const FORM: usize = 16 << 10;
+/// Passwords that are checked at once, with 19 MiB each.
+const PROOFS: usize = 2;
+/// Incidents whose packets are carved at once.
+const CARVES: usize = 2;
+/// Threads for both, and for files that are read.
+const THREADS: usize = PROOFS + CARVES + 2;
 const MARK: &str = include_str!("../assets/mark.svg");
 
 /// What every answer is made of.
 pub(crate) type Shelf = Arc<dyn Books>;
-/// Parameters of an address.
-pub(crate) type Asked = Query<Vec<(String, String)>>;
+
+/// What the parameters of an address ask of a table of such rows.
+pub(crate) struct Asked<R> {
+    pub(crate) ask: Ask,
+    rows: PhantomData<fn() -> R>,
+}
+
+impl<R: Searched, S: Send + Sync> FromRequestParts<S> for Asked<R> {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
+        let parameters = Query::<Vec<(String, String)>>::from_request_parts(parts, state).await;
+        let Query(parameters) = parameters.map_err(IntoResponse::into_response)?;
+        Ok(Self { ask: Ask::of::<R>(parameters).map_err(unclear)?, rows: PhantomData })
+    }
+}
+
+/// What is asked cannot be read.
+pub(crate) fn unclear(why: String) -> Response {
+    (StatusCode::BAD_REQUEST, why + "\n").into_response()
+}
 
 /// Why the console cannot be served.
 #[derive(Debug)]
@@ -69,7 +97,7 @@ impl Access {
     /// # Errors
     /// The address is beyond loopback, and there is no TLS or nobody who could log in.
     pub fn suits(&self, address: SocketAddr) -> Result<(), Bad> {
-        let is_guarded = self.tls.is_some() && !self.keeper.users().is_empty();
+        let is_guarded = self.tls.is_some() && self.keeper.users().is_some_and(|users| !users.is_empty());
         if address.ip().is_loopback() || is_guarded { Ok(()) } else { Err(Bad::Public(address)) }
     }
 }
@@ -79,6 +107,23 @@ impl Access {
 pub(crate) struct Desk {
     pub(crate) books: Shelf,
     pub(crate) doors: Arc<Doors>,
+    pub(crate) proofs: Arc<Semaphore>,
+    pub(crate) carves: Arc<Semaphore>,
+}
+
+/// Does work that takes long on a thread of its own, when there is a place for it. The place is taken until the work is
+/// done, also where nobody waits for it any more. `None` where it broke off.
+pub(crate) async fn beside<T: Send + 'static>(
+    places: &Arc<Semaphore>,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Option<T> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    let work = move || {
+        let done = work();
+        drop(place);
+        done
+    };
+    tokio::task::spawn_blocking(work).await.ok()
 }
 
 impl FromRef<Desk> for Shelf {
@@ -102,23 +147,21 @@ pub fn serve(
     listener.set_nonblocking(true).map_err(Bad::System)?;
     let doors = Doors::new(access.keeper, address.ip().is_loopback(), access.tls.is_some());
     let doors = doors.ok_or_else(|| Bad::System(io::Error::other("the system gave no random bytes")))?;
-    let service =
-        router(Desk { books, doors: Arc::new(doors) }).into_make_service_with_connect_info::<Peer>();
+    let places = |most| Arc::new(Semaphore::new(most));
+    let desk = Desk { books, doors: Arc::new(doors), proofs: places(PROOFS), carves: places(CARVES) };
     let runtime = tokio::runtime::Builder::new_current_thread()
-        .max_blocking_threads(BESIDE)
+        .max_blocking_threads(THREADS)
         .enable_all()
         .build()
         .map_err(Bad::System)?;
-    runtime.block_on(async {
+    let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(Bad::System)?;
-        match &access.tls {
-            Some(tls) => {
-                let listener = Secure::new(listener, tls).map_err(Bad::System)?;
-                axum::serve(listener, service).with_graceful_shutdown(stop).await.map_err(Bad::System)
-            }
-            None => axum::serve(listener, service).with_graceful_shutdown(stop).await.map_err(Bad::System),
-        }
-    })
+        connections::serve(listener, access.tls.as_ref(), router(desk), stop).await;
+        Ok(())
+    });
+    // Packets that are being carved for somebody do not hold up the end of a run.
+    runtime.shutdown_background();
+    served
 }
 
 /// Waits in a future that the console runs.
@@ -175,8 +218,8 @@ async fn overview(State(books): State<Shelf>) -> Response {
     page(pages::overview(&books.snapshot()))
 }
 
-async fn apis(State(books): State<Shelf>, Query(asked): Asked) -> Response {
-    page(pages::apis(&books.snapshot(), asked))
+async fn apis(State(books): State<Shelf>, asked: Asked<Endpoint>) -> Response {
+    page(pages::apis(&books.snapshot(), asked.ask))
 }
 
 async fn endpoint(State(books): State<Shelf>, Path(id): Path<String>) -> Response {
@@ -188,29 +231,29 @@ async fn endpoint(State(books): State<Shelf>, Path(id): Path<String>) -> Respons
     }
 }
 
-async fn incidents(State(books): State<Shelf>, Query(asked): Asked) -> Response {
-    page(pages::incidents(&books.snapshot(), asked))
+async fn incidents(State(books): State<Shelf>, asked: Asked<Incident>) -> Response {
+    page(pages::incidents(&books.snapshot(), &asked.ask))
 }
 
 async fn incident(
     State(books): State<Shelf>,
     Extension(visitor): Extension<Visitor>,
     Path(uid): Path<String>,
-    Query(asked): Asked,
+    asked: Asked<Finding>,
 ) -> Response {
     let snapshot = books.snapshot();
     match snapshot.incidents.iter().find(|incident| incident.uid == uid) {
-        Some(incident) => page(pages::incident(&snapshot, incident, &visitor, asked)),
+        Some(incident) => page(pages::incident(&snapshot, incident, &visitor, asked.ask)),
         None => none(pages::lost("There is no incident of that id.")),
     }
 }
 
-async fn posture(State(books): State<Shelf>, Query(asked): Asked) -> Response {
-    page(pages::posture(&books.snapshot(), asked))
+async fn posture(State(books): State<Shelf>, asked: Asked<Posture>) -> Response {
+    page(pages::posture(&books.snapshot(), &asked.ask))
 }
 
-async fn callers(State(books): State<Shelf>, Query(asked): Asked) -> Response {
-    page(pages::callers(&books.snapshot(), asked))
+async fn callers(State(books): State<Shelf>, asked: Asked<Caller>) -> Response {
+    page(pages::callers(&books.snapshot(), &asked.ask))
 }
 
 async fn caller(State(books): State<Shelf>, Path(name): Path<String>) -> Response {
@@ -222,8 +265,8 @@ async fn caller(State(books): State<Shelf>, Path(name): Path<String>) -> Respons
     }
 }
 
-async fn data(State(books): State<Shelf>, Query(asked): Asked) -> Response {
-    page(pages::data(&books.snapshot(), asked))
+async fn data(State(books): State<Shelf>, asked: Asked<DataFlow>) -> Response {
+    page(pages::data(&books.snapshot(), &asked.ask))
 }
 
 async fn kpis(State(books): State<Shelf>) -> Response {

@@ -8,6 +8,8 @@ use std::fmt::Write;
 
 /// Rows of one page.
 pub(crate) const PAGE: usize = 100;
+/// Bytes of a parameter: a host has 255 at most, and nobody types more. Every link of a page repeats what was asked.
+const MOST_VALUE: usize = 256;
 
 /// What is asked of a table.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -23,23 +25,40 @@ pub(crate) struct Ask {
 }
 
 impl Ask {
-    /// Of the parameters of an address.
-    pub(crate) fn of(parameters: Vec<(String, String)>) -> Self {
+    /// Of the parameters of an address, for a table of such rows.
+    ///
+    /// # Errors
+    /// One that such rows do not know, that is given twice, or that is too long; in a line.
+    pub(crate) fn of<R: Searched>(parameters: Vec<(String, String)>) -> Result<Self, String> {
         let mut ask = Self::default();
+        let mut given: Vec<String> = Vec::new();
         for (name, value) in parameters {
-            match name.as_str() {
-                "q" => ask.words = value,
-                "sort" => {
-                    let (column, rising) =
-                        value.strip_prefix('-').map_or((&*value, true), |rest| (rest, false));
-                    ask.sort = Some((column.to_owned(), rising));
-                }
-                "page" => ask.page = value.parse::<usize>().unwrap_or(1).saturating_sub(1),
-                _ if !value.is_empty() => ask.only.push((name, value)),
-                _ => {}
+            if !["q", "sort", "page"].contains(&name.as_str()) && !R::FILTERS.contains(&name.as_str()) {
+                return Err(format!("no such parameter; there are q, sort, page, {}", R::FILTERS.join(", ")));
             }
+            if value.len() > MOST_VALUE {
+                return Err(format!("{name}: at most {MOST_VALUE} bytes"));
+            }
+            if given.contains(&name) {
+                return Err(format!("{name}: is given twice"));
+            }
+            given.push(name.clone());
+            ask.put(name, value);
         }
-        ask
+        Ok(ask)
+    }
+
+    fn put(&mut self, name: String, value: String) {
+        match name.as_str() {
+            "q" => self.words = value,
+            "sort" => {
+                let (column, rising) = value.strip_prefix('-').map_or((&*value, true), |rest| (rest, false));
+                self.sort = Some((column.to_owned(), rising));
+            }
+            "page" => self.page = value.parse::<usize>().unwrap_or(1).saturating_sub(1),
+            _ if !value.is_empty() => self.only.push((name, value)),
+            _ => {}
+        }
     }
 
     /// What is asked of a parameter beside the usual ones.
@@ -117,6 +136,9 @@ pub(crate) struct Column<R: 'static> {
 pub(crate) trait Searched {
     /// What files of such rows are called.
     const FILE: &'static str;
+
+    /// The parameters that [`Searched::is`] knows.
+    const FILTERS: &'static [&'static str];
 
     /// Whether one of its texts contains a word in lower case.
     fn has(&self, word: &str) -> bool;
@@ -303,6 +325,7 @@ mod tests {
 
     impl Searched for Row {
         const FILE: &'static str = "rows";
+        const FILTERS: &'static [&'static str] = &["least", "service"];
 
         fn is(&self, name: &str, value: &str) -> Option<bool> {
             (name == "least").then(|| value.parse().is_ok_and(|least: u64| self.1 >= least))
@@ -331,7 +354,22 @@ mod tests {
     ];
 
     fn ask(query: &[(&str, &str)]) -> Ask {
-        Ask::of(query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect())
+        tried(query).unwrap()
+    }
+
+    fn tried(query: &[(&str, &str)]) -> Result<Ask, String> {
+        let owned = query.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        Ask::of::<Row>(owned.collect())
+    }
+
+    #[test]
+    fn what_rows_do_not_know_is_refused() {
+        let long = "x".repeat(MOST_VALUE + 1);
+        assert!(tried(&[("a", "1")]).unwrap_err().contains("there are q, sort, page, least, service"));
+        assert!(tried(&[("least", "1"), ("least", "1")]).unwrap_err().contains("least: is given twice"));
+        assert!(tried(&[("q", "1"), ("q", "")]).is_err());
+        assert!(tried(&[("service", long.as_str())]).unwrap_err().contains("at most 256 bytes"));
+        assert!(tried(&[("q", long.as_str())]).is_err() && tried(&[("sort", long.as_str())]).is_err());
     }
 
     #[test]
@@ -344,7 +382,7 @@ mod tests {
         assert_eq!(found(&[("q", "orders users")]), [5]);
         assert_eq!(found(&[("sort", "calls")]), [3, 5, 9]);
         assert_eq!(found(&[("sort", "none such"), ("page", "99")]), [3, 9, 5]);
-        assert_eq!(found(&[("least", "5"), ("none such", "x")]), [9, 5]);
+        assert_eq!(found(&[("least", "5")]), [9, 5]);
         let many: Vec<Row> = (0..250).map(|at| Row("x", at)).collect();
         let third = find(many.iter(), COLUMNS, &ask(&[("page", "3")]));
         assert_eq!((third.rows.len(), third.rows[0].1, third.all), (50, 200, 250));
@@ -364,7 +402,7 @@ mod tests {
     #[test]
     fn text_is_never_markup() {
         let rows = [Row("<script>alert(1)</script>", 1)];
-        let hostile = ask(&[("q", "\"><script>"), ("x\"><script>", "<script>")]);
+        let hostile = ask(&[("q", "\"><script>"), ("service", "\"><script>")]);
         for page in [hostile, Ask::default()] {
             let text = table("/apis", rows.iter(), COLUMNS, &page, "row").into_string();
             assert!(!text.contains("<script"), "{text}");

@@ -1,24 +1,11 @@
-//! Connections over TLS. Handshakes go on beside each other: who is slow keeps nobody waiting.
+//! What proves to browsers who this is, and where requests come from.
 
-use axum::extract::connect_info::Connected;
-use axum::serve::{IncomingStream, Listener};
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc};
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::server::TlsStream;
-
-/// A handshake takes at most so long.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// Handshakes that go on at once.
-const AT_ONCE: usize = 64;
-/// After the system refused a connection, as when descriptors are used up.
-const BREATH: Duration = Duration::from_millis(100);
 
 /// A certificate with its key.
 #[derive(Clone)]
@@ -43,62 +30,9 @@ impl Tls {
             .map_err(|error| format!("certificate and key: {error}"))?;
         Ok(Self(Arc::new(config)))
     }
-}
 
-/// Connections whose handshake is done.
-pub(crate) struct Secure {
-    ready: mpsc::Receiver<(TlsStream<TcpStream>, SocketAddr)>,
-    address: SocketAddr,
-}
-
-impl Secure {
-    /// Begins to accept.
-    pub(crate) fn new(listener: TcpListener, tls: &Tls) -> std::io::Result<Self> {
-        let address = listener.local_addr()?;
-        let (done, ready) = mpsc::channel(AT_ONCE);
-        let acceptor = TlsAcceptor::from(Arc::clone(&tls.0));
-        tokio::spawn(accept(listener, acceptor, done));
-        Ok(Self { ready, address })
-    }
-}
-
-async fn accept(
-    listener: TcpListener,
-    acceptor: TlsAcceptor,
-    done: mpsc::Sender<(TlsStream<TcpStream>, SocketAddr)>,
-) {
-    let room = Arc::new(Semaphore::new(AT_ONCE));
-    while !done.is_closed() {
-        let Ok(place) = Arc::clone(&room).acquire_owned().await else { return };
-        let Ok((stream, from)) = listener.accept().await else {
-            tokio::time::sleep(BREATH).await;
-            continue;
-        };
-        let (acceptor, done) = (acceptor.clone(), done.clone());
-        tokio::spawn(async move {
-            // Who speaks no TLS, or is too slow, is let go without a word.
-            if let Ok(Ok(stream)) = tokio::time::timeout(PATIENCE, acceptor.accept(stream)).await {
-                let _gone = done.send((stream, from)).await;
-            }
-            drop(place);
-        });
-    }
-}
-
-impl Listener for Secure {
-    type Io = TlsStream<TcpStream>;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (Self::Io, Self::Addr) {
-        match self.ready.recv().await {
-            Some(ready) => ready,
-            // The task that accepts ends with this one only.
-            None => std::future::pending().await,
-        }
-    }
-
-    fn local_addr(&self) -> std::io::Result<Self::Addr> {
-        Ok(self.address)
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0))
     }
 }
 
@@ -112,14 +46,31 @@ impl Default for Peer {
     }
 }
 
-impl Connected<IncomingStream<'_, TcpListener>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, TcpListener>) -> Self {
-        Self(stream.remote_addr().ip())
+/// What an address is counted as: of IPv6, the 64 bits that one site has (RFC 6177), and one for all of loopback.
+pub(crate) fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        address if address.is_loopback() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(address) => {
+            let [one, two, three, four, ..] = address.segments();
+            Ipv6Addr::new(one, two, three, four, 0, 0, 0, 0).into()
+        }
+        address => address,
     }
 }
 
-impl Connected<IncomingStream<'_, Secure>> for Peer {
-    fn connect_info(stream: IncomingStream<'_, Secure>) -> Self {
-        Self(stream.remote_addr().ip())
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_is_one_network() {
+        for (address, known) in [
+            ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+            ("::ffff:192.0.2.7", "192.0.2.7"),
+            ("127.0.0.9", "127.0.0.1"),
+            ("::1", "127.0.0.1"),
+        ] {
+            assert_eq!(network(address.parse().unwrap()), known.parse::<IpAddr>().unwrap(), "{address}");
+        }
     }
 }

@@ -10,7 +10,8 @@ use std::collections::BTreeMap;
 pub const LEAST_PASSWORD: usize = 12;
 /// Longer only costs time.
 const MOST_PASSWORD: usize = 1_000;
-const MOST_NAME: usize = 64;
+/// Bytes of a name.
+pub(crate) const MOST_NAME: usize = 64;
 
 /// What somebody may do; each may what the one before may.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

@@ -4,7 +4,7 @@ use crate::books::{Action, Verdict};
 use crate::doors::{Refused, Visitor, same};
 use crate::guard;
 use crate::pages;
-use crate::server::{Desk, page};
+use crate::server::{Desk, beside, page};
 use crate::tls::Peer;
 use crate::users::Role;
 use axum::extract::{ConnectInfo, Form, Path, State};
@@ -38,13 +38,13 @@ pub(crate) async fn log_in(
     Form(form): Form<LogIn>,
 ) -> Response {
     let doors = Arc::clone(&desk.doors);
-    let done = tokio::task::spawn_blocking(move || doors.log_in(&form.name, &form.password, from)).await;
+    let done = beside(&desk.proofs, move || doors.log_in(&form.name, &form.password, from)).await;
     match done {
-        Ok(Ok(cookie)) => {
+        Some(Ok(cookie)) => {
             ([(header::SET_COOKIE, desk.doors.set_cookie(&cookie))], Redirect::to("/")).into_response()
         }
-        Ok(Err(Refused::TooOften)) => guard::too_often(),
-        Ok(Err(Refused::Wrong)) | Err(_) => {
+        Some(Err(Refused::TooOften)) => guard::too_often(),
+        Some(Err(Refused::Wrong)) | None => {
             told(StatusCode::FORBIDDEN, pages::login("Nobody of that name has that password."))
         }
     }
@@ -76,7 +76,11 @@ pub(crate) async fn account(State(desk): State<Desk>, Extension(visitor): Extens
 /// The last lines of the audit log, for admins.
 pub(crate) async fn audit(State(desk): State<Desk>, Extension(visitor): Extension<Visitor>) -> Response {
     match visitor.role {
-        Role::Admin => Json(json!({"rows": desk.doors.keeper().noted()})).into_response(),
+        Role::Admin => {
+            let keeper = Arc::clone(desk.doors.keeper());
+            let noted = tokio::task::spawn_blocking(move || keeper.noted()).await;
+            Json(json!({"rows": noted.unwrap_or_default()})).into_response()
+        }
         _ => (StatusCode::FORBIDDEN, Json(json!({"error": "the audit log is for admins"}))).into_response(),
     }
 }
@@ -153,14 +157,14 @@ pub(crate) async fn carve(
         return bad(&why);
     }
     let (books, asked) = (Arc::clone(&desk.books), uid.clone());
-    match tokio::task::spawn_blocking(move || books.carve(&asked)).await {
-        Ok(Ok(bytes)) => {
+    match beside(&desk.carves, move || books.carve(&asked)).await {
+        Some(Ok(bytes)) => {
             let name = format!("attachment; filename=\"incident-{}.pcapng\"", uid.get(..12).unwrap_or(&uid));
             let kind = "application/vnd.tcpdump.pcap".to_owned();
             ([(header::CONTENT_TYPE, kind), (header::CONTENT_DISPOSITION, name)], bytes).into_response()
         }
-        Ok(Err(why)) => bad(&why),
-        Err(_) => bad("carving broke off"),
+        Some(Err(why)) => bad(&why),
+        None => bad("carving broke off"),
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[path = "serve/browser.rs"]
 mod browser;
+#[path = "serve/load.rs"]
+mod load;
 
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -58,8 +60,8 @@ impl Books for Shelf {
 struct Users(Arc<Roll>);
 
 impl Keeper for Users {
-    fn users(&self) -> Arc<Roll> {
-        Arc::clone(&self.0)
+    fn users(&self) -> Option<Arc<Roll>> {
+        Some(Arc::clone(&self.0))
     }
 
     fn note(&self, _line: &Value) -> Result<(), String> {

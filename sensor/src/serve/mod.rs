@@ -21,7 +21,7 @@ use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
@@ -34,6 +34,8 @@ use tapwire_store::Directories;
 /// How often files are looked at for something new, and signals for the end.
 const LOOK: Duration = Duration::from_secs(2);
 const PULSE: Duration = Duration::from_millis(100);
+/// What files with carved packets are called, before the number of the process.
+const CARVED: &str = "carved-";
 
 /// `tapwire serve`.
 pub(crate) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
@@ -135,15 +137,21 @@ async fn stopped(stop: Arc<AtomicBool>) {
     }
 }
 
-/// What was learned, read anew when a run has kept more.
+/// What was learned, read anew when a run has kept more: on a thread of its own, while what was read before is shown.
 struct Shelf {
+    shared: Arc<Shared>,
+    /// Those of the run beside which it serves.
+    outputs: Outputs,
+}
+
+struct Shared {
     args: LearnArgs,
     targets: Vec<Target>,
     /// Where a run keeps it, where none was learned from captures.
     data: Option<PathBuf>,
-    /// Those of the run beside which it serves.
-    outputs: Outputs,
     held: Mutex<Held>,
+    /// Names of files that packets are carved into.
+    carved: AtomicU64,
 }
 
 struct Held {
@@ -152,6 +160,10 @@ struct Held {
     snapshot: Arc<Snapshot>,
     stamp: Stamp,
     looked: Instant,
+    /// Whether it is being read anew.
+    renews: bool,
+    /// Why it could not be read at the last look.
+    failed: Option<String>,
 }
 
 /// When what is kept was changed last.
@@ -160,8 +172,9 @@ type Stamp = [Option<SystemTime>; 3];
 impl Shelf {
     fn open(args: LearnArgs) -> Result<Self, Failure> {
         let shelf = Self::waiting(args)?;
-        let learned = learn(&shelf.args, false, |_| Ok(()))?;
-        shelf.put(&mut shelf.locked(), learned);
+        let stamp = shelf.shared.stamps();
+        let learned = learn(&shelf.shared.args, false, |_| Ok(()))?;
+        shelf.shared.put(learned, stamp);
         Ok(shelf)
     }
 
@@ -169,21 +182,51 @@ impl Shelf {
     fn waiting(args: LearnArgs) -> Result<Self, Failure> {
         let targets = crate::kpis::targets(&Effective::load(&args.config)?.settings.kpi)?;
         let data = kept(&args);
+        data.iter().for_each(|data| sweep(data));
         let stamp = data.as_deref().map(stamps).unwrap_or_default();
         let snapshot = Arc::new(Snapshot { keeps: data.is_some(), ..Snapshot::default() });
-        let held = Mutex::new(Held { learned: None, snapshot, stamp, looked: Instant::now() });
-        Ok(Self { args, targets, data, outputs: Outputs::default(), held })
+        let looked = Instant::now();
+        let held = Mutex::new(Held { learned: None, snapshot, stamp, looked, renews: false, failed: None });
+        let shared = Arc::new(Shared { args, targets, data, held, carved: AtomicU64::new(0) });
+        Ok(Self { shared, outputs: Outputs::default() })
     }
 
-    fn put(&self, held: &mut Held, mut learned: Learned) {
-        let version = held.snapshot.version + 1;
-        let mut snapshot = rows::snapshot(&mut learned, &self.targets, &self.args, version);
+    /// What is held. Where the run has written since, it is read again for those that ask later.
+    fn held(&self) -> MutexGuard<'_, Held> {
+        let mut held = self.shared.locked();
+        if self.shared.data.is_some() && !held.renews && held.looked.elapsed() > LOOK {
+            held.looked = Instant::now();
+            let now = self.shared.stamps();
+            if now != held.stamp && now[0].is_some() {
+                let shared = Arc::clone(&self.shared);
+                let renew = move || shared.renew(now);
+                held.renews = std::thread::Builder::new().name("console-read".into()).spawn(renew).is_ok();
+            }
+        }
+        held
+    }
+}
+
+impl Shared {
+    fn stamps(&self) -> Stamp {
+        self.data.as_deref().map(stamps).unwrap_or_default()
+    }
+
+    /// Shows what was learned of files that were so before they were read.
+    fn put(&self, mut learned: Learned, stamp: Stamp) {
+        let mut snapshot = rows::snapshot(&mut learned, &self.targets, &self.args, 0);
         if let Some(data) = &self.data {
             snapshot.keeps = true;
             said::mark(data, &mut snapshot.incidents);
         }
+        let mut held = self.locked();
+        snapshot.version = held.snapshot.version + 1;
         held.snapshot = Arc::new(snapshot);
-        held.learned = Some(learned);
+        let before = held.learned.replace(learned);
+        (held.stamp, held.failed) = (stamp, None);
+        drop(held);
+        // It is large, and nobody waits for it.
+        drop(before);
     }
 
     fn locked(&self) -> MutexGuard<'_, Held> {
@@ -191,25 +234,20 @@ impl Shelf {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What is held; read again first, where the run has written since.
-    fn held(&self) -> MutexGuard<'_, Held> {
-        let mut held = self.locked();
-        if let Some(data) = self.data.as_ref().filter(|_| held.looked.elapsed() > LOOK) {
-            held.looked = Instant::now();
-            let now = stamps(data);
-            if now != held.stamp && now[0].is_some() {
-                self.renew(&mut held);
-                held.stamp = now;
+    fn renew(&self, stamp: Stamp) {
+        let failed = match learn(&self.args, true, |_| Ok(())) {
+            Ok(learned) => {
+                self.put(learned, stamp);
+                None
             }
-        }
-        held
-    }
-
-    fn renew(&self, held: &mut Held) {
-        match learn(&self.args, true, |_| Ok(())) {
-            Ok(learned) => self.put(held, learned),
-            // What was read before stays; the next look tries again.
-            Err(failure) => eprintln!("tapwire: {failure}"),
+            Err(failure) => Some(failure.to_string()),
+        };
+        let mut held = self.locked();
+        held.renews = false;
+        // What was read before stays; the next look tries again, and says it only if it is something else.
+        if let Some(why) = failed.filter(|why| held.failed.as_ref() != Some(why)) {
+            eprintln!("tapwire: {why}");
+            held.failed = Some(why);
         }
     }
 
@@ -219,6 +257,23 @@ impl Shelf {
 
     fn keeping(&self) -> Result<&PathBuf, String> {
         self.data.as_ref().ok_or_else(|| "this is kept under --data: tapwire serve --data DIR".to_owned())
+    }
+}
+
+/// Removes packets that a process was carving when it was killed: they are clear, and nobody fetches them any more.
+fn sweep(data: &Path) {
+    let entries = std::fs::read_dir(data).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let process =
+            name.strip_prefix(CARVED).and_then(|rest| rest.split_once('-')).map(|(number, _)| number);
+        let gone = process
+            .and_then(|number| number.parse::<u32>().ok())
+            .is_some_and(|number| !Path::new(&format!("/proc/{number}")).exists());
+        if gone {
+            // Whoever may not remove it has no part in it.
+            let _stays = std::fs::remove_file(&path);
+        }
     }
 }
 
@@ -274,8 +329,9 @@ impl Books for Shelf {
     }
 
     fn act(&self, uid: &str, by: &str, action: &Action) -> Result<(), String> {
-        let data = self.keeping()?;
-        let incident = self.incident(uid).ok_or_else(|| "there is no incident of that id".to_owned())?;
+        let data = self.shared.keeping()?;
+        let incident =
+            self.shared.incident(uid).ok_or_else(|| "there is no incident of that id".to_owned())?;
         let done = match action {
             Action::Feedback { verdict, why } => {
                 feedback::keep(data, uid, verdict_of(*verdict), why, Some(by))
@@ -284,7 +340,7 @@ impl Books for Shelf {
         };
         done.map_err(|failure| failure.to_string())?;
         // Whoever did it sees it at once: what was said is written on what is held.
-        let mut held = self.locked();
+        let mut held = self.shared.locked();
         let mut snapshot = (*held.snapshot).clone();
         snapshot.version += 1;
         said::mark(data, &mut snapshot.incidents);
@@ -293,23 +349,26 @@ impl Books for Shelf {
     }
 
     fn carve(&self, uid: &str) -> Result<Vec<u8>, String> {
-        let data = self.keeping()?;
-        let incident = self.incident(uid).ok_or_else(|| "there is no incident of that id".to_owned())?;
+        let data = self.shared.keeping()?;
+        let incident =
+            self.shared.incident(uid).ok_or_else(|| "there is no incident of that id".to_owned())?;
         let moments = incident.whole["timeline"].as_array().into_iter().flatten();
         let exchanges: BTreeSet<&str> = moments.filter_map(|one| one["exchange"].as_str()).collect();
         let words = exchanges.into_iter().map(str::to_owned).collect();
-        let out = data.join(format!("carved-{}-{uid}.pcapng", std::process::id()));
+        // Two may ask for the same at once.
+        let number = self.shared.carved.fetch_add(1, Ordering::Relaxed);
+        let out = data.join(format!("{CARVED}{}-{number}.pcapng", std::process::id()));
         let args = CarveArgs {
             words,
             filter: None,
             out: out.clone(),
-            keys: self.args.keys.clone(),
+            keys: self.shared.args.keys.clone(),
             exact: false,
             force: true,
             data: Some(data.clone()),
-            token_key: self.args.token_key.clone(),
+            token_key: self.shared.args.token_key.clone(),
             quiet: true,
-            config: self.args.config.clone(),
+            config: self.shared.args.config.clone(),
         };
         let carved = carve::carve(&args).map_err(|failure| failure.to_string());
         let bytes = carved.and_then(|_| std::fs::read(&out).map_err(|error| error.to_string()));
@@ -324,5 +383,26 @@ const fn verdict_of(verdict: Verdict) -> crate::cli::Verdict {
         Verdict::True => crate::cli::Verdict::True,
         Verdict::False => crate::cli::Verdict::False,
         Verdict::Benign => crate::cli::Verdict::Benign,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packets_that_a_killed_process_left_are_removed() {
+        let data = tempfile::tempdir().unwrap();
+        // Numbers of processes end at 2^22.
+        let own = format!("{CARVED}{}-0.pcapng", std::process::id());
+        for name in [&own, "carved-4194305-0.pcapng.4194305.new", "carved-4194305-1.pcapng", "users.json"] {
+            std::fs::write(data.path().join(name), "").unwrap();
+        }
+        sweep(data.path());
+        let left: BTreeSet<String> = std::fs::read_dir(data.path())
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(left, BTreeSet::from([own, "users.json".to_owned()]));
     }
 }

@@ -6,27 +6,33 @@ use crate::failure::{Exit, Failure};
 use crate::paper::print;
 use crate::stored::directory;
 use std::io::{BufRead, IsTerminal};
-use tapwire_console::{LEAST_PASSWORD, Role};
+use tapwire_console::{LEAST_PASSWORD, Role, Roll};
 
 /// `tapwire serve user …`.
 pub(super) fn carry_out(action: UserAction) -> Result<Exit, Failure> {
     let text = match action {
         UserAction::Add { name, role, data } => {
-            let (data, password) = (directory(data)?, password(&name)?);
-            let role = role_of(&role)?;
+            let (data, role) = (directory(data)?, role_of(&role)?);
+            // What is wrong is said before a password is typed.
+            tapwire_store::prepare(&data)?;
+            let password = password(&name)?;
             keeper::change(&data, |roll| {
                 roll.put(&name, role, &password).map_err(|unfit| Failure::new(unfit.to_string()))
             })?;
             format!("{name} may log in as {}\n", role.name())
         }
         UserAction::Remove { name, data } => {
-            let known = keeper::change(&directory(data)?, |roll| Ok(roll.remove(&name)))?;
-            if !known {
-                return Err(Failure::new(format!(
-                    "{name}: there is no such user; tapwire serve user list has them"
-                )));
-            }
-            format!("{name} may log in no more\n")
+            let unknown =
+                || Failure::new(format!("{name}: there is no such user; tapwire serve user list has them"));
+            let remove = |roll: &mut Roll| roll.remove(&name).then_some(()).ok_or_else(unknown);
+            let ((), left) = keeper::change(&directory(data)?, remove)?;
+            let alone = match left.is_empty() {
+                true => {
+                    "; nobody is left: a console that is being served stays closed, one that is started anew is open to everybody on this machine"
+                }
+                false => "",
+            };
+            format!("{name} may log in no more{alone}\n")
         }
         UserAction::List { data } => {
             let roll = keeper::list(&directory(data)?)?;

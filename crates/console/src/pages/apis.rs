@@ -11,8 +11,7 @@ use maud::{Markup, html};
 /// Services that stand above the table; more are found by their name.
 const SHOWN: usize = 24;
 
-pub(crate) fn apis(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
-    let mut ask = Ask::of(asked);
+pub(crate) fn apis(snapshot: &Snapshot, mut ask: Ask) -> Markup {
     ask.sort.get_or_insert_with(|| ("exposure".to_owned(), false));
     let chosen = ask.only("service").map(str::to_owned);
     let service = chosen.as_deref().and_then(|name| snapshot.services.iter().find(|one| one.name == name));

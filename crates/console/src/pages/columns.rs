@@ -132,6 +132,7 @@ fn errors(row: &Endpoint) -> u64 {
 
 impl Searched for Endpoint {
     const FILE: &'static str = "endpoints";
+    const FILTERS: &'static [&'static str] = &["service", "class", "state", "auth"];
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
@@ -209,6 +210,7 @@ pub(crate) const INCIDENTS: &[Column<Incident>] = &[
 
 impl Searched for Incident {
     const FILE: &'static str = "incidents";
+    const FILTERS: &'static [&'static str] = &["state", "level", "outcome", "service"];
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
@@ -266,6 +268,7 @@ pub(crate) const FINDINGS: &[Column<Finding>] = &[
 
 impl Searched for Finding {
     const FILE: &'static str = "findings";
+    const FILTERS: &'static [&'static str] = &["incident", "level", "outcome", "detector"];
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
@@ -338,6 +341,7 @@ pub(crate) const POSTURES: &[Column<Posture>] = &[
 
 impl Searched for Posture {
     const FILE: &'static str = "postures";
+    const FILTERS: &'static [&'static str] = &["policy", "service", "state", "stands", "level"];
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
@@ -418,6 +422,7 @@ pub(crate) const CALLERS: &[Column<Caller>] = &[
 
 impl Searched for Caller {
     const FILE: &'static str = "callers";
+    const FILTERS: &'static [&'static str] = &["service", "kind"];
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
@@ -485,6 +490,7 @@ pub(crate) const FLOWS: &[Column<DataFlow>] = &[
 
 impl Searched for DataFlow {
     const FILE: &'static str = "flows";
+    const FILTERS: &'static [&'static str] = &["class", "service", "credentials", "clear", "answered"];
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {

@@ -12,8 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Classes and services that the drawing has room for; the table has all.
 const DRAWN: usize = 12;
 
-pub(crate) fn data(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
-    let ask = Ask::of(asked);
+pub(crate) fn data(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Data" }
         p.lead { "Which classes of data which endpoints take and give." }
@@ -24,7 +23,7 @@ pub(crate) fn data(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup 
                 section { h2 { "Classes" } (classes(&snapshot.flows)) }
                 section { h2 { "From class to service" } (chart::flows(&ribbons(&snapshot.flows))) }
             }
-            section { h2 { "Endpoints" } (table("/data", snapshot.flows.iter(), FLOWS, &ask, "flow")) }
+            section { h2 { "Endpoints" } (table("/data", snapshot.flows.iter(), FLOWS, ask, "flow")) }
         }
     };
     frame(snapshot, "/data", "Data", &body)

@@ -12,27 +12,20 @@ use crate::users::Role;
 use maud::{Markup, html};
 use serde_json::Value;
 
-pub(crate) fn incidents(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
-    let ask = Ask::of(asked);
+pub(crate) fn incidents(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Incidents" }
         p.lead { "One for each actor: a caller or an address, with everything that was found of it, and whether it worked." }
         @if snapshot.incidents.is_empty() {
             p.empty { "No incident: nobody did anything that detectors judge to be wrong. " a href="/sensor" { "What could not be judged" } "." }
         } @else {
-            (table("/incidents", snapshot.incidents.iter(), INCIDENTS, &ask, "incident"))
+            (table("/incidents", snapshot.incidents.iter(), INCIDENTS, ask, "incident"))
         }
     };
     frame(snapshot, "/incidents", "Incidents", &body)
 }
 
-pub(crate) fn incident(
-    snapshot: &Snapshot,
-    incident: &Incident,
-    visitor: &Visitor,
-    asked: Vec<(String, String)>,
-) -> Markup {
-    let mut ask = Ask::of(asked);
+pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, visitor: &Visitor, mut ask: Ask) -> Markup {
     ask.only = vec![("incident".to_owned(), incident.uid.clone())];
     let worst = incident.whole.get("worst").unwrap_or(&Value::Null);
     let body = html! {

@@ -122,24 +122,22 @@ fn nothing_seen() -> Markup {
     }
 }
 
-pub(crate) fn posture(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
-    let ask = Ask::of(asked);
+pub(crate) fn posture(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Posture" }
         p.lead { "What policies say of services: each line is one policy and one service, until traffic has verified that it is fixed." }
         @if snapshot.postures.is_empty() { p.empty { "Nothing wrong, by the policies that could be judged." } }
-        @else { (table("/posture", snapshot.postures.iter(), columns::POSTURES, &ask, "finding")) }
+        @else { (table("/posture", snapshot.postures.iter(), columns::POSTURES, ask, "finding")) }
     };
     frame(snapshot, "/posture", "Posture", &body)
 }
 
-pub(crate) fn callers(snapshot: &Snapshot, asked: Vec<(String, String)>) -> Markup {
-    let ask = Ask::of(asked);
+pub(crate) fn callers(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Callers" }
         p.lead { "Who calls: users, keys and sessions, by what they prove. Names are tokens; " code { "tapwire show" } " takes them." }
         @if snapshot.callers.is_empty() { (nothing_seen()) }
-        @else { (table("/callers", snapshot.callers.iter(), columns::CALLERS, &ask, "caller")) }
+        @else { (table("/callers", snapshot.callers.iter(), columns::CALLERS, ask, "caller")) }
     };
     frame(snapshot, "/callers", "Callers", &body)
 }
