@@ -8,6 +8,8 @@ use crate::redact::Fidelity;
 use crate::render::Detail;
 use crate::view::View;
 use std::net::IpAddr;
+use tapwire_inspect::classes::Found;
+use tapwire_inventory::Call;
 use tapwire_protocol::{Head, Message, Range, Untrusted, Version};
 
 /// Header fields of one message that an event tells.
@@ -45,6 +47,20 @@ fn endpoint(out: &mut Vec<u8>, name: &str, (ip, port): (IpAddr, Option<u16>), zo
         json::own(out, "zone", zone);
     }
     json::close(out);
+}
+
+/// Whether a body may not leave with full fidelity either: it holds what nobody may keep, or the number of a card under a
+/// content coding, where nothing can be cut out.
+fn is_withheld(view: &View<'_>, call: &Call, in_request: bool) -> bool {
+    let message = if in_request { view.request() } else { view.response() };
+    let coding = message.and_then(|message| message.head.header(b"content-encoding"));
+    let is_coded = coding.is_some_and(|coding| !coding.bytes().eq_ignore_ascii_case(b"identity"));
+    let is_card = |found: &Found<'_>| {
+        found.in_request == in_request && found.class.builtin().is_some_and(|class| class.name == "card")
+    };
+    let observation = &call.observation;
+    observation.body_is_never_kept(in_request)
+        || is_coded && observation.data_classes().any(|found| is_card(&found))
 }
 
 impl Writer<'_> {
@@ -104,7 +120,7 @@ impl Writer<'_> {
     /// A body that may leave. Without analysis nobody knows what is in it.
     fn told_body<'v>(&self, view: &View<'v>, in_request: bool) -> Option<&'v [u8]> {
         let call = view.call.filter(|_| self.pen.redactor.fidelity() == Fidelity::Full)?;
-        if call.observation.body_is_never_kept(in_request) {
+        if is_withheld(view, call, in_request) {
             return None;
         }
         let message = if in_request { view.request() } else { view.response() };
@@ -115,18 +131,18 @@ impl Writer<'_> {
     pub(super) fn withheld(&self, view: &View<'_>, out: &mut Vec<u8>) {
         let Some(call) = view.call.filter(|_| self.pen.redactor.fidelity() == Fidelity::Full) else { return };
         let halves = [("request.body", true), ("response.body", false)];
-        let mut held =
-            halves.into_iter().filter(|(_, side)| call.observation.body_is_never_kept(*side)).peekable();
+        let mut held = halves.into_iter().filter(|(_, side)| is_withheld(view, call, *side)).peekable();
         if held.peek().is_some() {
             json::words(out, "withheld", held.map(|(name, _)| name));
         }
     }
 
-    /// `data`: the body's bytes as held, still content-coded; bytes that are no UTF-8 are percent-encoded.
+    /// `data`: the body's bytes as held, still content-coded, without what no number of a card may show; bytes that are no
+    /// UTF-8 are percent-encoded.
     fn body(&self, view: &View<'_>, in_request: bool, out: &mut Vec<u8>) {
         if let Some(body) = self.told_body(view, in_request) {
             json::key(out, "data");
-            json::string(out, body);
+            json::string(out, self.pen.redactor.body(body, &mut Vec::new()).bytes());
         }
     }
 

@@ -1,6 +1,9 @@
 //! Numbers of payment cards inside any text: of each, the first six digits and the last four may stay in clear, in no mode
 //! more (PCI DSS 3.4.1).
 
+use super::url::hex_pair;
+use memchr::memchr2;
+
 /// Digits that may stay.
 const HEAD: usize = 6;
 const TAIL: usize = 4;
@@ -24,31 +27,61 @@ struct Digit {
 pub(super) fn truncate(text: &[u8], out: &mut Vec<u8>) {
     let from = out.len();
     out.extend_from_slice(text);
-    if text.iter().filter(|byte| byte.is_ascii_digit()).count() < LEAST {
-        return;
-    }
-    let readings: &[bool] = if text.contains(&b'%') { &[false, true] } else { &[false] };
-    for escaped in readings {
-        for_each_hidden(text, *escaped, |digit| {
-            let place = from + digit.at;
-            out.get_mut(place..place + digit.length).into_iter().for_each(|shown| shown.fill(b'x'));
-        });
-    }
+    for_each_hidden(text, |digit| {
+        let place = from + digit.at;
+        out.get_mut(place..place + digit.length).into_iter().for_each(|shown| shown.fill(b'x'));
+    });
 }
 
 /// Whether the text holds a number.
 pub(super) fn is_in(text: &[u8]) -> bool {
     let mut found = false;
-    for_each_hidden(text, false, |_| found = true);
+    for_each_hidden(text, |_| found = true);
     found
 }
 
-/// Gives each digit that must not be shown. With `escaped`, the text is percent-decoded (RFC 3986, 2.1).
-fn for_each_hidden(text: &[u8], escaped: bool, mut hide: impl FnMut(Digit)) {
+/// Gives each digit that must not be shown, in the text as it is and in what it is when all its escapes are undone.
+fn for_each_hidden(text: &[u8], mut hide: impl FnMut(Digit)) {
+    if text.iter().filter(|byte| byte.is_ascii_digit()).count() < LEAST {
+        return;
+    }
+    in_reading((0..).zip(text).map(|(at, byte)| (*byte, at, 1)), &mut hide);
+    if memchr2(b'%', b'\\', text).is_some() {
+        in_reading(unescaped(text).into_iter(), &mut hide);
+    }
+}
+
+/// The characters of a text, each with where it stands and how many bytes it takes there. Percent signs (RFC 3986, 2.1) and
+/// `\u00` of JSON (RFC 8259, 7) are undone, and what was encoded again, again.
+fn unescaped(text: &[u8]) -> Vec<(u8, usize, usize)> {
+    let mut all: Vec<(u8, usize, usize)> = Vec::with_capacity(text.len());
+    for (at, byte) in text.iter().enumerate() {
+        all.push((*byte, at, 1));
+        while let Some((byte, taken)) = last_escaped(&all) {
+            let begin = all.len() - taken;
+            let from = all.get(begin).map_or(at, |(_, from, _)| *from);
+            all.truncate(begin);
+            all.push((byte, from, at + 1 - from));
+        }
+    }
+    all
+}
+
+/// What the escape at the end stands for, and of how many characters it is.
+fn last_escaped(all: &[(u8, usize, usize)]) -> Option<(u8, usize)> {
+    let (rest, [(sign, ..), (high, ..), (low, ..)]) = all.split_last_chunk::<3>()?;
+    let byte = hex_pair(*high, *low)?;
+    match (sign, rest) {
+        (b'%', _) => Some((byte, 3)),
+        (b'0', [.., (b'\\', ..), (b'u', ..), (b'0', ..)]) => Some((byte, 6)),
+        _ => None,
+    }
+}
+
+fn in_reading(text: impl Iterator<Item = (u8, usize, usize)>, hide: &mut impl FnMut(Digit)) {
     let mut chain: Vec<Digit> = Vec::new();
-    let (mut at, mut marks, mut dots) = (0, 0, 0);
-    while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let (byte, length) = next(rest, escaped);
+    let (mut marks, mut dots) = (0, 0);
+    for (byte, at, length) in text {
         if byte.is_ascii_digit() {
             chain.push(Digit { value: byte - b'0', at, length, apart: marks > 0 && !chain.is_empty() });
             marks = 0;
@@ -56,26 +89,12 @@ fn for_each_hidden(text: &[u8], escaped: bool, mut hide: impl FnMut(Digit)) {
             marks += 1;
             dots += usize::from(byte == b'.');
         } else {
-            judge(&chain, dots, &mut hide);
+            judge(&chain, dots, hide);
             chain.clear();
             (marks, dots) = (0, 0);
         }
-        at += length;
     }
-    judge(&chain, dots, &mut hide);
-}
-
-/// The first character of a text, and how many bytes it takes.
-fn next(rest: &[u8], escaped: bool) -> (u8, usize) {
-    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
-    match rest {
-        [b'%', high, low, ..] if escaped => match (hex(*high), hex(*low)) {
-            (Some(high), Some(low)) => (high * 16 + low, 3),
-            _ => (b'%', 1),
-        },
-        [first, ..] => (*first, 1),
-        [] => (0, 1),
-    }
+    judge(&chain, dots, hide);
 }
 
 /// What people and programs write between groups of digits.
@@ -158,6 +177,12 @@ mod tests {
             ("4111–1111–1111–1111", "4111–11xx–xxxx–1111"),
             ("%34111111111111111", "%34111xxxxxxxx1111"),
             ("3782 822463 10005", "3782 82xxxx x0005"),
+            ("{\"card\":\"4539578763621486\"}", "{\"card\":\"453957xxxxxx1486\"}"),
+            ("<c>4539578763621486</c>", "<c>453957xxxxxx1486</c>"),
+            ("4539578763621486.example", "453957xxxxxx1486.example"),
+            (r"45395787636214\u00386", r"453957xxxxxx14\u00386"),
+            ("4539%252D5787%252D6362%252D1486", "4539%252D57xx%252Dxxxx%252D1486"),
+            ("%2534%2535%2533%2539578763621486", "%2534%2535%2533%253957xxxxxx1486"),
         ] {
             let told = shown(text);
             // What is hidden in either reading of percent signs is hidden.
@@ -195,7 +220,7 @@ mod tests {
         fn no_number_leaves_whatever_stands_in_and_around_it(
             digits in proptest::collection::vec(0_u8..10, 15..=15),
             marks in proptest::collection::vec(proptest::sample::select(
-                vec!["", "", "", "-", " ", ".", "_", "+", "%20", " - ", "–", "%2D"]), 16..=16),
+                vec!["", "", "", "-", " ", ".", "_", "+", "%20", " - ", "–", "%2D", "%252D"]), 16..=16),
             before in "[a-z:=0-9 ]{0,12}", behind in "[a-z;&0-9 -]{0,12}",
         ) {
             let digits = number([&[4], &digits[1..]].concat());
@@ -206,7 +231,7 @@ mod tests {
             let end = begin + written.len();
             let (plain, _) = told.split_at(end);
             // Ten digits of sixteen stay at most; those of escapes are no digits of the number.
-            let left = plain[begin..].replace("%20", "").replace("%2D", "");
+            let left = plain[begin..].replace("%20", "").replace("%2D", "").replace("%252D", "");
             let clear = left.bytes().filter(u8::is_ascii_digit).count();
             prop_assert!(clear <= HEAD + TAIL, "{told}");
         }

@@ -17,7 +17,7 @@
 //! one key, whose id stands in each event. Bytes that are no UTF-8 are percent-encoded. Longer text than the limits below
 //! is cut, and the event says so. What a replaced text becomes is each output's choice, its [`Profile`]. [`Fidelity::Full`] is the documented opt-out: text leaves as it was, but for what proves
 //! that a card is at hand (PCI DSS 3.3.1): verification codes, PINs and magnetic stripes leave in no form and in no mode. Where
-//! one stood there is `dropped:`.
+//! one stood there is `dropped:`. Of a card's number no more than six and four digits leave in any mode (PCI DSS 3.4.1).
 
 mod card;
 mod facts;
@@ -318,8 +318,21 @@ impl Redactor {
         let text = self.capped(text.bytes());
         match self.fidelity {
             Fidelity::Full => self.write_what_may_be_kept(text, scratch),
-            Fidelity::Default => write(self, text, scratch),
+            Fidelity::Default => {
+                write(self, text, scratch);
+                // Words that may leave one by one may be a number together.
+                if card::is_in(text) {
+                    card::truncate(&std::mem::take(scratch), scratch);
+                }
+            }
         }
+        Redacted(scratch)
+    }
+
+    /// A body, of which full fidelity lets leave all but what no number of a card may show.
+    pub(crate) fn body<'s>(&self, body: &[u8], scratch: &'s mut Vec<u8>) -> Redacted<'s> {
+        scratch.clear();
+        card::truncate(body, scratch);
         Redacted(scratch)
     }
 

@@ -4,6 +4,8 @@ use super::card;
 
 /// Longest run of letters and digits mixed that is taken for an identifier people chose, not for a secret.
 const LONGEST_MIXED: usize = 15;
+/// Changes between letters and digits in a name that people chose, `prodeastus2storage01`.
+const MOST_CHANGES: usize = 4;
 /// Longest such runs may be together.
 const LONGEST_GROUPS: usize = 20;
 /// Longest run of letters that is taken for words, `batchGetEffectiveIamPolicies`.
@@ -32,6 +34,25 @@ fn is_open_at_length(text: &[u8]) -> bool {
         && !card::is_in(text)
         && !is_social_security(text)
         && (is_uuid(text) || (runs(text).all(is_open_run) && !is_in_groups(text)))
+}
+
+/// Whether a label of a host is a key: a long run that changes between letters and digits as no name does, or what keys begin
+/// with. Case tells nothing, since names of hosts have none.
+pub(super) fn is_key_in_host(host: &[u8]) -> bool {
+    host.len() > LONGEST_MIXED && runs(host).any(is_key)
+}
+
+fn is_key(run: &[u8]) -> bool {
+    let begins = |text: &[u8]| run.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text));
+    if run.len() <= LONGEST_MIXED || run.iter().all(u8::is_ascii_hexdigit) {
+        return false;
+    }
+    let changes =
+        run.windows(2).filter(|two| matches!(two, [a, b] if a.is_ascii_digit() != b.is_ascii_digit()));
+    // The header of a JWT, and the keys of AWS, may have few digits.
+    changes.count() > MOST_CHANGES
+        || begins(b"eyJ")
+        || (run.len() == 20 && (begins(b"AKIA") || begins(b"ASIA")))
 }
 
 /// Runs of letters and digits. Bytes beyond ASCII count as letters: percent-decoded words of other languages.

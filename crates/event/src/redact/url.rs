@@ -18,7 +18,7 @@ impl Redactor {
             let mark = (*b == b'.') | (*b == b'-') | (*b == b'_') | (*b == b'[') | (*b == b']');
             all & (letter | digit | mark)
         };
-        if host.len() <= LONGEST_HOST && host.iter().fold(true, plain) {
+        if host.len() <= LONGEST_HOST && host.iter().fold(true, plain) && !shape::is_key_in_host(host) {
             out.extend_from_slice(host);
         } else {
             self.value(host, out);
@@ -111,15 +111,16 @@ impl Redactor {
         self.decoded = decoded;
     }
 
-    /// Percent-decodes into the buffer kept for it, which the caller gives back.
+    /// Percent-decodes into the buffer kept for it, which the caller gives back; what was encoded again, again.
     pub(super) fn decode(&mut self, text: &[u8]) -> Vec<u8> {
         let mut decoded = std::mem::take(&mut self.decoded);
         decoded.clear();
-        let mut rest = text;
-        while let Some((&byte, tail)) = rest.split_first() {
-            let escaped = (byte == b'%').then(|| hex_pair(tail)).flatten();
-            decoded.push(escaped.unwrap_or(byte));
-            rest = if escaped.is_some() { tail.get(2..).unwrap_or_default() } else { tail };
+        for byte in text {
+            decoded.push(*byte);
+            while let Some((kept, byte)) = last_escape(&decoded) {
+                decoded.truncate(kept);
+                decoded.push(byte);
+            }
         }
         decoded
     }
@@ -194,9 +195,60 @@ fn is_word(segment: &[u8]) -> bool {
     segment.len() <= 24 && segment.iter().all(|b| b.is_ascii_lowercase() || *b == b'-')
 }
 
-fn hex_pair(text: &[u8]) -> Option<u8> {
-    let digits = std::str::from_utf8(text.get(..2)?)
-        .ok()
-        .filter(|pair| pair.bytes().all(|b| b.is_ascii_hexdigit()))?;
-    u8::from_str_radix(digits, 16).ok()
+/// How much stands before an escape at the end, and what that stands for.
+fn last_escape(text: &[u8]) -> Option<(usize, u8)> {
+    match text.split_last_chunk::<3>()? {
+        (rest, [b'%', high, low]) => Some((rest.len(), hex_pair(*high, *low)?)),
+        _ => None,
+    }
+}
+
+/// The byte of two hexadecimal digits.
+pub(super) fn hex_pair(high: u8, low: u8) -> Option<u8> {
+    let hex = |byte: u8| char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok());
+    Some(hex(high)? * 16 + hex(low)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::redact::Fidelity;
+    use tapwire_inspect::TokenKey;
+
+    fn redactor() -> Redactor {
+        Redactor::new(TokenKey::new([7; 32]), Fidelity::Default)
+    }
+
+    #[test]
+    fn a_host_that_holds_a_key_is_a_value() {
+        for host in [
+            "sk_live_4eC39HqLyjWDarjtT1zdp7dc.example",
+            "AKIAIOSFODNN7EXAMPLE",
+            "akiaiosfodnn7example.example",
+            "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.abcdefghijklmnopqrstuvwxyz012345",
+        ] {
+            assert!(redactor().shown_host(host).starts_with("tok:"), "{host}");
+        }
+        for host in [
+            "shop.example:8443",
+            "ip-10-131-201-132.eu-west-1.compute.internal",
+            "prodeastus2storage01.blob.core.windows.net",
+            "0123456789ABCDEF0123456789ABCDEF.gr7.us-east-1.eks.amazonaws.com",
+            "d111111abcdef8.cloudfront.net",
+            "web-7d4b9c6f5-x2x7k.shop.svc.cluster.local",
+            "xn--80ak6aa92e.com",
+            "192.168.100.200:8080",
+            "[2001:db8::1]:8443",
+        ] {
+            assert_eq!(redactor().shown_host(host), host);
+        }
+    }
+
+    #[test]
+    fn what_was_encoded_again_is_decoded_again() {
+        let told = |text: &[u8]| redactor().decode(text);
+        assert_eq!(told(b"%2534%2535%2533%2539"), b"4539");
+        assert_eq!(told(b"%25252534"), b"4");
+        assert_eq!(told(b"%zz%2"), b"%zz%2");
+    }
 }

@@ -1,5 +1,6 @@
 //! Whole events: what validates, what leaks, what people read.
 
+mod cards;
 mod formats;
 mod redaction;
 mod schema;
