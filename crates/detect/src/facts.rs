@@ -134,6 +134,14 @@ pub(crate) fn path(call: &Call) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+/// The network of an address as a number: a host of IPv4, what a site has of IPv6.
+pub(crate) fn network(ip: std::net::IpAddr) -> u64 {
+    match ip {
+        std::net::IpAddr::V4(v4) => u64::from(v4.to_bits()),
+        std::net::IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+    }
+}
+
 /// A token as a number.
 pub(crate) fn short(token: tapwire_inspect::Token) -> u64 {
     token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))

@@ -10,7 +10,7 @@ use tapwire_inventory::Call;
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "account-farming",
     title: "Many accounts are made from one address (mass sign-up)",
-    summary: "From one address eight accounts and more were made within an hour: for spam, for vouchers, or to spread an attack over many callers.",
+    summary: "From one address eight accounts and more were made within an hour: for spam, for vouchers, or to spread an attack over many callers. Of names that are taken (409) four count as one: who hears that tries another.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-799",
     attack: ("T1136", "Create Account"),
@@ -50,10 +50,14 @@ fn signs_up(call: &Call) -> bool {
     is(SIGN_UP) || is(PEOPLE) && body.iter().any(|one| one.kind == CredentialKind::Password)
 }
 
+/// Names that are taken, for each that a person tries in the end.
+const EACH: u64 = 4;
+
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct AccountFarming {
     tried: u64,
     made: u64,
+    conflicts: u64,
     steps: Steps,
     stretch: Stretch,
 }
@@ -65,7 +69,10 @@ impl Detector for AccountFarming {
         }
         self.tried += 1;
         self.made += u64::from(is_ok(case.call));
-        if self.steps.reaches(self.tried, 8) {
+        self.conflicts += u64::from(status(case.call) == Some(409));
+        // Who hears that a name is taken tries another one.
+        let tried = self.tried - self.conflicts + self.conflicts / EACH;
+        if self.steps.reaches(tried, 8) {
             let refused = self.made * 2 < self.tried;
             let (severity, outcome) = if refused {
                 (Severity::Low, Outcome::Blocked)

@@ -2,12 +2,13 @@
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_ok, is_person, place, status, template};
+use crate::tally::Distinct;
 use crate::{Finding, Outcome, Severity};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "bot-timing",
     title: "A person's session calls like a clock (bot timing)",
-    summary: "A person's account called one endpoint sixty times and more with pauses that hardly differ, and ten times as often as others do. That is a \
+    summary: "A person's account called one endpoint sixty times and more with pauses that hardly differ, and ten times as often as others do; or for several objects with pauses of a clock, and three times as often. That is a \
               program: it waits for stock, prices or appointments faster than people can. What pages ask for by themselves they ask for \
               everybody; programs with a key or a certificate are not judged.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
@@ -33,6 +34,10 @@ const LONGEST: f64 = 900.0;
 const REGULAR: f64 = 0.15;
 /// How many times as often as others it must call, and how many others there must be.
 const TIMES: u64 = 10;
+/// The same for pauses that differ by no more than a network's delay does: those are a clock's, as those of pages that ask by themselves.
+const CLOCK: f64 = 0.02;
+const TIMES_OF_A_CLOCK: u64 = 3;
+const SEVERAL: usize = 2;
 const OTHERS: u64 = 20;
 
 /// The pauses between calls of one endpoint.
@@ -44,6 +49,8 @@ struct BotTiming {
     refused: u64,
     /// Pauses that were far from the others.
     odd: u64,
+    /// What it asked for by name.
+    objects: Distinct,
     /// Mean and sum of squared differences (Welford), in seconds.
     mean: f64,
     squares: f64,
@@ -68,19 +75,22 @@ impl Detector for BotTiming {
             return;
         }
         self.count += 1;
+        if case.call.relations.named != 0 {
+            self.objects.add(case.call.relations.named);
+        }
         self.refused += u64::from(!is_ok(case.call));
         let delta = pause - self.mean;
         self.mean += delta / self.count as f64;
         self.squares += delta * (pause - self.mean);
         let deviation = (self.squares / self.count as f64).sqrt();
         let is_regular = deviation <= self.mean * REGULAR && self.mean >= 0.2;
-        if self.told || self.count < ENOUGH || !is_regular || !self.is_alone(case) {
+        if self.told || self.count < ENOUGH || !is_regular || !self.is_alone(case, deviation) {
             return;
         }
         self.told = true;
         let outcome = if self.refused * 2 > self.count { Outcome::Blocked } else { Outcome::Confirmed };
         let reason = format!(
-            "{} calls of {} with pauses of {:.1} s that differ by {:.2} s; people's differ by as much as they last, and others call it a tenth as often.",
+            "{} calls of {} with pauses of {:.1} s that differ by {:.2} s; people's differ by as much as they last, and others call it far less often.",
             self.count,
             template(case.call),
             self.mean,
@@ -92,11 +102,14 @@ impl Detector for BotTiming {
 
 impl BotTiming {
     /// Whether others call there far less: what a page asks for by itself, it asks for everybody.
-    fn is_alone(&self, case: &Case<'_>) -> bool {
+    fn is_alone(&self, case: &Case<'_>, deviation: f64) -> bool {
         let Some(endpoint) = case.endpoint else { return false };
         let (callers, more) = endpoint.callers.count();
         let others = (callers as u64).saturating_sub(1);
         let calls = endpoint.calls.saturating_sub(self.count);
-        (others >= OTHERS || more) && calls * TIMES <= self.count * others.max(OTHERS)
+        // A list, or one thing whose state is waited for, is what a page asks for by itself.
+        let is_clock = deviation <= self.mean * CLOCK && self.objects.len() >= SEVERAL;
+        let times = if is_clock { TIMES_OF_A_CLOCK } else { TIMES };
+        (others >= OTHERS || more) && calls * times <= self.count * others.max(OTHERS)
     }
 }

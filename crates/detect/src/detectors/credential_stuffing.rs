@@ -17,7 +17,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1110.004", "Credential Stuffing"),
     severity: "Medium; Critical when one of the logins succeeded",
     scope: Scope::Address,
-    warm_up: "none: 10 names, seven in ten of the logins failed",
+    warm_up: "none: 10 names that did not get in afterwards, seven in ten of the logins failed",
     next_steps: &[
         "Limit logins by address and by fingerprint, and ask for a second factor.",
         "Where one succeeded: end that account's sessions and have its password changed.",
@@ -37,6 +37,8 @@ struct CredentialStuffing {
     names: Distinct,
     passwords: Distinct,
     answers: Distinct,
+    /// Names that failed and got in afterwards.
+    known: Distinct,
     failed: u64,
     succeeded: u64,
     steps: Steps,
@@ -60,6 +62,9 @@ impl Detector for CredentialStuffing {
                 // What is logged in to elsewhere is no part of it.
                 stranger = !self.names.has(name) && self.place == place(case.call);
                 self.succeeded += u64::from(stranger);
+                if self.names.has(name) {
+                    self.known.add(name);
+                }
             }
             Tried::Failed => {
                 self.place = place(case.call);
@@ -67,7 +72,7 @@ impl Detector for CredentialStuffing {
             }
             Tried::Unknown => return,
         }
-        let names = self.names.len() as u64;
+        let names = self.names.len().saturating_sub(self.known.len()) as u64;
         if self.failed * 10 < (self.failed + self.succeeded) * 7 {
             return;
         }
@@ -87,9 +92,13 @@ impl Detector for CredentialStuffing {
             (true, false, _) => "a password for each name (stuffing)",
             (false, ..) => "passwords were not seen",
         };
-        let (severity, outcome) = match taken {
-            true => (Severity::Critical, Outcome::Confirmed),
-            false => (Severity::Medium, Outcome::Attempted),
+        // Two answers to a wrong login, one for names that exist, tell what was asked for; where each answer repeats the name there are
+        // many.
+        let tells = passwords > 0 && passwords * 5 <= names && self.answers.len() == 2;
+        let (severity, outcome) = match (taken, tells) {
+            (true, _) => (Severity::Critical, Outcome::Confirmed),
+            (false, true) => (Severity::Medium, Outcome::Likely),
+            (false, false) => (Severity::Medium, Outcome::Attempted),
         };
         let reason = format!(
             "{} of {} from one address within {}, {} of other names succeeded; {kind}.",

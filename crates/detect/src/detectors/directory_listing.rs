@@ -1,7 +1,7 @@
 //! Folders that are looked into.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_ok, method_is, path, status};
+use crate::facts::{is_ok, method_is, network, path, status};
 use crate::tally::{AtLeast, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Mark;
@@ -43,7 +43,8 @@ impl Detector for DirectoryListing {
             self.refused = AtLeast::default();
         }
         if is_ok(case.call) {
-            if self.told.rises(1, 1, time) {
+            let who = case.call.caller.address.map_or(1, |address| network(address.ip));
+            if self.told.rises(who, 1, time) {
                 let reason =
                     "A list of a folder was answered that servers make of what stands in it.".to_owned();
                 out.push(case.finding(b"list", Severity::Medium, Outcome::Confirmed, 85, reason));

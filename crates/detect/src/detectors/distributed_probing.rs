@@ -1,9 +1,10 @@
 //! Probes and walks that are spread over many callers, so that each of them asks for little.
 
+use super::object_guessing;
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_denied, is_ok, short, status, template};
+use crate::facts::{is_denied, is_named, is_ok, short, status, template};
 use crate::refusal::{Refusal, is_given, others_miss, refusal};
-use crate::tally::{Distinct, Steps, Stretch, times};
+use crate::tally::{Distinct, Names as Bloom, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{AgentFamily, Call, Owned};
 
@@ -11,7 +12,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "distributed-probing",
     title: "Objects or names are tried from many addresses, a few from each (distributed enumeration)",
     summary: "At one endpoint many callers were refused object after object, where others are answered; or numbers were asked for one next to the other by many addresses, \
-              some by each; or many names were asked for where passwords are reset, several from each address. Each caller alone asks for \
+              some by each; or many names were asked for where passwords are reset, several from each address; or wrong codes were sent by many accounts. Each caller alone asks for \
               too little to be seen. People ask for what is theirs, and for one name.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
@@ -25,18 +26,20 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no call named an object, and no name was asked for where passwords are reset",
     needs: Needs::NOTHING,
-    judges: |call| call.relations.named != 0 || super::user_enumeration::asks(call),
+    judges: |call| call.relations.named != 0 || super::user_enumeration::asks(call) || guesses(call),
     concerns: |call| {
         super::user_enumeration::asks(call)
-            || call.relations.named != 0 && super::walks(call) && !is_bot(call) && !is_own(call)
+            || call.relations.named != 0 && super::walks(call) && !is_bot(call)
+            || guesses(call)
     },
     state: StateKind::of::<DistributedProbing>(),
 };
 
-/// Callers that were refused more than once, objects, and callers that were answered meanwhile.
+/// Callers that were refused more than once, objects, and callers that were answered within a week and meanwhile.
 const CALLERS: usize = 6;
 const OBJECTS: u64 = 25;
-const ANSWERED: usize = 5;
+const ANSWERED: u64 = 5;
+const MEANWHILE: usize = 2;
 /// Numbers in a row, and the networks that asked for them.
 const ROW: u64 = 60;
 const ROW_NETWORKS: usize = 8;
@@ -50,13 +53,24 @@ const NEAR: u64 = 10;
 const STRAY: u8 = 6;
 const QUIET: i64 = 1_800;
 const LONGEST: i64 = 3 * 3_600;
+const DAY: i64 = 86_400;
+/// Wrong codes in all, and of one caller: people mistype one or two.
+const GUESSES: u64 = 60;
+const GUESSED: u8 = 4;
+/// Callers of which that is counted.
+const COUNTED: usize = 64;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct DistributedProbing {
     probes: Probes,
     row: Row,
     names: Names,
+    guesses: Guesses,
     stretch: Stretch,
+    /// Who was answered here within a week before anything of it was refused, and how many.
+    answered: Bloom,
+    others: u64,
+    week: Stretch,
 }
 
 /// What was refused.
@@ -67,8 +81,10 @@ struct Probes {
     callers: Distinct,
     repeated: Distinct,
     networks: Distinct,
-    /// Who was answered before anything of it was refused.
-    answered: Distinct,
+    /// Others that were answered meanwhile.
+    meanwhile: Distinct,
+    /// Callers that were refused several times and had been answered before.
+    regulars: u64,
     /// What callers that were refused several times were given.
     given: u64,
     steps: Steps,
@@ -86,6 +102,18 @@ struct Row {
     steps: Steps,
 }
 
+/// Codes that bodies ask for.
+#[derive(Default, serde::Serialize, serde::Deserialize)]
+struct Guesses {
+    wrong: Distinct,
+    /// Callers, each with its wrong guesses: the first so many.
+    callers: Vec<(u64, u8)>,
+    networks: Distinct,
+    right: u64,
+    hit: bool,
+    steps: Steps,
+}
+
 /// Names that were asked for.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Names {
@@ -98,16 +126,45 @@ struct Names {
 }
 
 impl Detector for DistributedProbing {
+    fn begins(call: &Call) -> bool {
+        call.relations.named != 0 || asks(call) || object_guessing::is_wrong(call)
+    }
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         if self.stretch.begins(case.call.observation.exchange.started(), QUIET, LONGEST) {
-            *self = Self { stretch: self.stretch, ..Self::default() };
+            let Self { stretch, answered, others, week, .. } = std::mem::take(self);
+            *self = Self { stretch, answered, others, week, ..Self::default() };
+        }
+        if self.week.begins(case.call.observation.exchange.started(), DAY, 7 * DAY) {
+            (self.answered, self.others) = (Bloom::default(), 0);
         }
         if let Some(name) = super::user_enumeration::name(case.call).filter(|_| asks(case.call)) {
             return self.names.hear(case, name, self.stretch, out);
         }
-        self.probes.hear(case, self.stretch, out);
+        if case.call.relations.named == 0 {
+            return self.guesses.hear(case, self.stretch, out);
+        }
+        let who = who(case.call);
+        if is_given(case.call) && !self.probes.callers.has(who) {
+            self.probes.meanwhile.add(who);
+            self.others += u64::from(!self.answered.has(who));
+            self.answered.add(who);
+        }
+        if is_own(case.call) {
+            return;
+        }
+        self.probes.hear(case, self.stretch, (&self.answered, self.others), out);
         self.row.hear(case, self.stretch, out);
     }
+}
+
+/// Whether a body asks for one thing, as one with a code does, and it is a wrong one, or a right one where others were wrong.
+fn guesses(call: &Call) -> bool {
+    call.relations.named == 0
+        && call.relations.login.is_none()
+        && is_named(call)
+        && (object_guessing::is_wrong(call) || is_ok(call))
+        && object_guessing::asks_by_body(call)
 }
 
 fn asks(call: &Call) -> bool {
@@ -127,18 +184,21 @@ fn who(call: &Call) -> u64 {
 }
 
 fn network(call: &Call) -> u64 {
-    match call.caller.address.map(|address| address.ip) {
-        Some(std::net::IpAddr::V4(v4)) => u64::from(v4.to_bits()),
-        Some(std::net::IpAddr::V6(v6)) => (v6.to_bits() >> 64) as u64,
-        None => 0,
-    }
+    call.caller.address.map_or(0, |address| crate::facts::network(address.ip))
 }
 
 impl Probes {
-    fn hear(&mut self, case: &Case<'_>, stretch: Stretch, out: &mut Vec<Finding>) {
+    fn hear(
+        &mut self,
+        case: &Case<'_>,
+        stretch: Stretch,
+        (answered, others): (&Bloom, u64),
+        out: &mut Vec<Finding>,
+    ) {
         let (call, who) = (case.call, who(case.call));
         let Some(refusal) = refusal(call).filter(|_| status(call) != Some(401)) else {
-            return self.answer(call, who);
+            self.given += u64::from(is_given(call) && self.repeated.has(who));
+            return;
         };
         // What is missing for everybody is tried by nobody.
         if refusal == Refusal::Missing && others_miss(case, self.missing) {
@@ -146,15 +206,17 @@ impl Probes {
         }
         self.missing += u64::from(refusal == Refusal::Missing);
         let is_new = self.objects.add(call.relations.named);
-        if !self.callers.add(who) && is_new {
-            self.repeated.add(who);
+        if !self.callers.add(who) && is_new && self.repeated.add(who) {
+            self.regulars += u64::from(answered.has(who));
         }
         self.networks.add(network(call));
         let objects = self.objects.len() as u64;
         let spread = self.repeated.len() >= CALLERS && self.networks.len() >= NETWORKS;
         let several = objects >= EACH * self.callers.len() as u64;
-        // Where nobody is answered any more, the service has changed.
-        let others = self.answered.len() >= ANSWERED;
+        // Where nobody is answered meanwhile, or those are refused who were before, the service has changed.
+        let others = others >= ANSWERED
+            && self.meanwhile.len() >= MEANWHILE
+            && self.regulars * 2 <= self.repeated.len() as u64;
         let shown = self.repeated.has(who);
         if !(spread && several && others && shown && self.steps.reaches(objects, OBJECTS)) {
             return;
@@ -175,13 +237,52 @@ impl Probes {
         );
         out.push(case.finding(b"refused", severity, outcome, 75, reason));
     }
+}
 
-    fn answer(&mut self, call: &Call, who: u64) {
-        if is_given(call) && self.repeated.has(who) {
-            self.given += 1;
-        } else if is_given(call) && !self.callers.has(who) {
-            self.answered.add(who);
+impl Guesses {
+    fn hear(&mut self, case: &Case<'_>, stretch: Stretch, out: &mut Vec<Finding>) {
+        let (call, who) = (case.call, who(case.call));
+        let known = self.callers.iter().position(|(known, _)| *known == who);
+        let is_right = !object_guessing::is_wrong(call);
+        if is_right {
+            self.right += 1;
+        } else if self.wrong.add(object_guessing::guess(call).1) {
+            self.networks.add(network(call));
+            if let Some((_, count)) = known.and_then(|at| self.callers.get_mut(at)) {
+                *count = count.saturating_add(1);
+            } else if self.callers.len() < COUNTED {
+                self.callers.push((who, 1));
+            }
         }
+        let often = |count: u8| count >= GUESSED;
+        let guessers = self.callers.iter().filter(|(_, count)| often(*count)).count();
+        let one = known.and_then(|at| self.callers.get(at)).is_some_and(|(_, count)| often(*count));
+        let wrong = self.wrong.len() as u64;
+        let is_attack = guessers >= CALLERS
+            && self.networks.len() >= NETWORKS
+            && wrong >= GUESSES
+            && wrong > self.right * 4;
+        let hits = is_attack && one && is_right && !self.hit;
+        if !(hits || is_attack && one && !is_right && self.steps.reaches(wrong, GUESSES)) {
+            return;
+        }
+        self.hit |= hits;
+        let (severity, outcome) = match (hits, status(call) == Some(429)) {
+            (true, _) => (Severity::High, Outcome::Confirmed),
+            (false, true) => (Severity::Medium, Outcome::Blocked),
+            (false, false) => (Severity::Medium, Outcome::Attempted),
+        };
+        let reason = format!(
+            "{} were sent to {} by {} of {} and more each, from {} within {}{}; people mistype one or two.",
+            self.wrong.words("wrong code"),
+            template(call),
+            times(guessers as u64, "caller"),
+            GUESSED,
+            self.networks.words("network"),
+            stretch.words(),
+            if hits { ", and one was right now" } else { "" },
+        );
+        out.push(case.finding(&[b'g', u8::from(hits)], severity, outcome, 75, reason));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Many names from many addresses.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::short;
+use crate::facts::{network, short};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Tried;
@@ -55,7 +55,7 @@ impl Detector for DistributedStuffing {
             *self = Self { stretch: self.stretch, ..Self::default() };
         }
         let name = login.user.map_or(0, short);
-        let address = hash(address.ip);
+        let address = network(address.ip);
         let client = case.call.principal.map_or(address, |principal| short(principal.token));
         let mut taken = false;
         if login.result == Tried::Unknown {
@@ -87,7 +87,11 @@ impl Detector for DistributedStuffing {
         let told_taken = is_attack && taken && !self.told;
         // It is told of a login that failed, or of one that was taken: others log in beside it.
         let failed = login.result != Tried::Succeeded;
-        if !is_attack || !(told_taken || failed && self.steps.reaches(names, 30)) {
+        // Neither is it told of somebody who mistyped meanwhile,
+        // unless a botnet tries one name from each address.
+        let one_each = self.repeated.len() * 4 < self.addresses.len();
+        let again = failed && (one_each || self.repeated.has(address));
+        if !is_attack || !(told_taken || again && self.steps.reaches(names, 30)) {
             return;
         }
         self.told |= told_taken;
@@ -108,12 +112,5 @@ impl Detector for DistributedStuffing {
             self.taken,
         );
         out.push(case.finding(&[u8::from(success)], severity, outcome, 80, reason));
-    }
-}
-
-fn hash(address: std::net::IpAddr) -> u64 {
-    match address {
-        std::net::IpAddr::V4(v4) => u64::from(v4.to_bits()),
-        std::net::IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
     }
 }

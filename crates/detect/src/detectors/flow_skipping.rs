@@ -16,14 +16,14 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1565", "Data Manipulation"),
     severity: "High when the step was accepted, Low when refused",
     scope: Scope::Principal,
-    warm_up: "50 times that the step was made, 19 in 20 of them after the other one",
+    warm_up: "30 times by callers that did not make it within the hour before that the step was made, 19 in 20 of them after the other one",
     next_steps: &[
         "Keep what was done in the server, and refuse a step that is not the next one.",
         "Look what the steps that were accepted have moved.",
     ],
     unjudged: "no named caller made a step before which nearly all make another",
     needs: Needs::NOTHING,
-    judges: |call| is_named(call) && call.relations.usual.same_method >= 50,
+    judges: |call| is_named(call) && call.relations.usual.same_method >= 30,
     // In an outage nobody's steps before were made.
     concerns: |call| call.relations.usual.skipped.is_some() && matches!(status(call), Some(200..=499)),
     state: StateKind::of::<FlowSkipping>(),

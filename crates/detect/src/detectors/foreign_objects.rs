@@ -12,7 +12,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     summary: "A caller was given objects that belong to somebody else, where callers of its role otherwise meet only their own. Whose an \
               object is follows from what answers say of owners, from the name in a path, and from who lists or made it; roles that \
               meet others' objects as a rule, such as support, are no finding, nor is what many share. Three objects of three owners, or one \
-              that is changed, are enough, however slowly they are read and from whatever address. Where no owner is known, twelve \
+              that is changed, are enough, however slowly they are read and from whatever address. Where no owner is known, eight \
               objects that no list and no answer gave to the caller are, if its peers ask only for what they were given.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
@@ -44,7 +44,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 
 /// Objects read from which on it is no accident; of those that nobody gave the caller, more.
 const READ: u64 = 3;
-const STRANGE: u64 = 12;
+const STRANGE: u64 = 8;
 /// Callers of the role that must have met only their own for a finding to be certain.
 const CERTAIN: u32 = 50;
 

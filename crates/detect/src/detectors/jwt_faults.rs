@@ -10,7 +10,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "jwt-faults",
     title: "A JSON Web Token is forged (JWT)",
     summary: "A caller showed a JSON Web Token that says that nothing signs it (alg none); or one that no answer handed out, at a service that \
-              hands out nearly all that are used, younger than what was seen of it. Both are made by who shows them. Tokens that are accepted \
+              hands out nearly all that are used, younger than what was seen of it; one is enough that lasts for more than a year. Both are made by who shows them. Tokens that are accepted \
               after their end are a fact of the service, which policies tell.",
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-347",
@@ -18,7 +18,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     severity: "Critical when one that nothing signs was accepted, High when one was that no answer handed out, Medium when refused",
     scope: Scope::Address,
     warm_up: "none for alg none; for forged ones 20 tokens of the service, nine in ten of them handed out in sight, and three \
-              from one address within a day, beyond its logins without an answer and a fifth of those it was handed; or two, after 200 that were all \
+              from one address within a day, beyond its logins without an answer, a fifth of those it was handed and what is chance among people \
+              who log in elsewhere; or two, after 200 that were all \
               handed out in sight",
     next_steps: &[
         "Accept only the algorithm and the keys that the service itself uses.",
@@ -40,11 +41,13 @@ const DAY: i64 = 86_400 * 1_000_000_000;
 const SEVERAL: usize = 3;
 /// The same, where no other token of the service came from where nobody looked: people log in elsewhere and go on here.
 const TWO: usize = 2;
+/// The chance below which it is none.
+const CHANCE: f64 = 1e-4;
 
 /// What was told of an address, by kind, and when.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct JwtFaults {
-    told: [i64; 4],
+    told: [i64; 6],
     lately: Lately,
     stretch: Stretch,
 }
@@ -58,6 +61,8 @@ struct Lately {
     issued: Distinct,
     /// Logins of which no answer was seen.
     lost: u64,
+    /// How many of the address's tokens would be among those that nobody sees being handed out, were it like everybody.
+    expected: f64,
 }
 
 /// Whether the call is the first with a token that an answer handed out.
@@ -75,14 +80,16 @@ fn is_unanswered(call: &Call) -> bool {
 enum Kind {
     Unsigned,
     Forged,
+    Lasting,
 }
 
 fn kind(call: &Call) -> Option<Kind> {
     let facts = call.caller.facts;
     match () {
         () if facts.contains(TokenFact::Unsigned) => Some(Kind::Unsigned),
-        () if call.relations.minted != Minted::Unjudged => Some(Kind::Forged),
-        () => None,
+        () if call.relations.minted == Minted::Unjudged => None,
+        () if call.relations.minted == Minted::Lasting => Some(Kind::Lasting),
+        () => Some(Kind::Forged),
     }
 }
 
@@ -104,7 +111,7 @@ impl Detector for JwtFaults {
         let (severity, outcome) = match (kind, accepted) {
             (Kind::Unsigned, true) => (Severity::Critical, Outcome::Confirmed),
             // An answer that was lost and a login elsewhere look the same.
-            (Kind::Forged, true) => (Severity::High, Outcome::Likely),
+            (Kind::Forged | Kind::Lasting, true) => (Severity::High, Outcome::Likely),
             (_, false) if is_denied(case.call) => (Severity::Medium, Outcome::Blocked),
             (_, false) => (Severity::Medium, Outcome::Attempted),
         };
@@ -112,6 +119,10 @@ impl Detector for JwtFaults {
         let reason = match kind {
             Kind::Unsigned => format!(
                 "A JSON Web Token that nothing signs (alg none) was shown to {} and {answer}.",
+                template(case.call)
+            ),
+            Kind::Lasting => format!(
+                "A JSON Web Token that lasts for more than a year, and that no answer handed out, was shown to {} and {answer}; nine in ten and more of this service's were handed out in sight.",
                 template(case.call)
             ),
             Kind::Forged => format!(
@@ -126,10 +137,14 @@ impl Detector for JwtFaults {
 
 impl Lately {
     fn hear(&mut self, call: &Call) {
-        if call.relations.minted != Minted::Unjudged {
-            self.unseen.add(call.caller.session.map_or(0, short));
-        } else if is_new(call) {
-            self.issued.add(call.caller.session.map_or(0, short));
+        let session = call.caller.session.map_or(0, short);
+        let is_first = if call.relations.minted != Minted::Unjudged {
+            self.unseen.add(session)
+        } else {
+            is_new(call) && self.issued.add(session)
+        };
+        if is_first {
+            self.expected += f64::from(call.relations.unseen_tokens.max(1)) / 1_000.0;
         }
         self.lost += u64::from(is_unanswered(call));
     }
@@ -139,6 +154,18 @@ impl Lately {
     fn is_enough(&self, call: &Call) -> bool {
         let never = self.lost == 0 && call.relations.minted == Minted::Never;
         let (unseen, several) = (self.unseen.len(), if never { TWO } else { SEVERAL });
-        unseen as u64 >= several as u64 + self.lost && unseen * 5 >= self.issued.len()
+        unseen as u64 >= several as u64 + self.lost
+            && unseen * 5 >= self.issued.len()
+            && self.is_no_chance(unseen)
+    }
+
+    /// Whether so many of one address are beyond chance: of people who came with a token from elsewhere several sit behind one
+    /// address now and then (the first term of the tail of Poisson's distribution bounds it where few are expected).
+    fn is_no_chance(&self, unseen: usize) -> bool {
+        let mut odds = 1.0;
+        for nth in 1..=unseen {
+            odds *= self.expected / nth as f64;
+        }
+        self.expected * 2.0 < unseen as f64 && odds < CHANCE
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_ok, path};
-use crate::tally::{Distinct, Steps, times};
+use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::TokenFact;
 
@@ -15,8 +15,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     cwe: "CWE-613",
     attack: ("T1550.001", "Application Access Token"),
     severity: "Medium: it was accepted",
-    scope: Scope::Session,
-    warm_up: "none: 5 calls to 2 paths after the logout",
+    scope: Scope::Principal,
+    warm_up: "none: 5 calls to 2 paths after logouts of one caller's sessions, within a day",
     next_steps: &[
         "Make a logout end the session in the server.",
         "Ask the owner whether the calls were theirs.",
@@ -35,10 +35,14 @@ struct LoggedOutToken {
     paths: Distinct,
     calls: u64,
     steps: Steps,
+    stretch: Stretch,
 }
 
 impl Detector for LoggedOutToken {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        if self.stretch.begins(case.call.observation.exchange.started(), 43_200, 86_400) {
+            *self = Self { stretch: self.stretch, ..Self::default() };
+        }
         self.calls += 1;
         self.paths.add(path(case.call));
         if self.paths.len() < 2 || !self.steps.reaches(self.calls, ENOUGH) {

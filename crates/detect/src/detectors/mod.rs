@@ -15,6 +15,7 @@ mod enumeration;
 mod error_probing;
 mod excessive_exposure;
 mod exfiltration;
+mod expired_token;
 mod flow_skipping;
 mod foreign_objects;
 mod foreign_token;
@@ -68,6 +69,7 @@ pub static DETECTORS: &[DetectorInfo] = &[
     jwt_faults::INFO,
     foreign_token::INFO,
     logged_out_token::INFO,
+    expired_token::INFO,
     user_enumeration::INFO,
     mass_assignment::INFO,
     excessive_exposure::INFO,

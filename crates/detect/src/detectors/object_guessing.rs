@@ -1,7 +1,7 @@
 //! Codes and names that are guessed until one is right.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_missing, is_named, is_ok, method_is, path, status, template};
+use crate::facts::{is_missing, is_named, is_ok, is_person, method_is, path, status, template};
 use crate::refusal::others_miss;
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -30,6 +30,10 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 
 /// Different guesses that were wrong, and the longest time between two.
 const ENOUGH: u64 = 25;
+/// Wrong ones before one that is answered, from which on that was a guess as well.
+const AMID: u64 = 5;
+/// Wrong codes in bodies that nobody mistypes, whatever becomes of others' codes.
+const MANY: u64 = 40;
 const QUIET: i64 = 6 * 3_600;
 const DAY: i64 = 86_400;
 /// Seconds after the last wrong guess within which a right one is one of them.
@@ -50,6 +54,8 @@ struct Tried {
     wrong: Distinct,
     calls: u64,
     limited: u64,
+    /// Answered amid wrong guesses, before these were enough.
+    right: u64,
     hit: bool,
     /// The second of the last wrong guess, and the longest time between two.
     last: i64,
@@ -85,12 +91,15 @@ impl Detector for ObjectGuessing {
             tried.pace = if tried.last == 0 { 0 } else { tried.pace.max(now - tried.last) };
             tried.last = now;
         }
-        let is_right = is_ok(case.call) && !own && soon && count >= ENOUGH && !tried.hit;
+        let answered = is_ok(case.call) && !own && soon;
+        tried.right += u64::from(answered && (AMID..ENOUGH).contains(&count));
+        let is_right = answered && count >= ENOUGH && !tried.hit;
         let most = count * 5 >= tried.calls * 4;
-        if !most || others_miss(case, count) || !(is_right || tried.steps.reaches(count, ENOUGH)) {
+        if !most || !is_blamed(case, count) || !(is_right || tried.steps.reaches(count, ENOUGH)) {
             return;
         }
         tried.hit |= is_right;
+        let is_right = is_right || tried.right > 0;
         let (severity, outcome) = match (is_right, tried.limited * 2 > tried.calls) {
             (true, _) => (Severity::High, Outcome::Confirmed),
             (false, true) => (Severity::Medium, Outcome::Blocked),
@@ -103,7 +112,7 @@ impl Detector for ObjectGuessing {
             if count == 1 { "was" } else { "were" },
             self.stretch.words(),
             times(tried.calls, "call"),
-            if is_right { ", and now one was right" } else { "" },
+            if is_right { ", and one was right" } else { "" },
         );
         out.push(case.finding(&[u8::from(is_right)], severity, outcome, 75, reason));
     }
@@ -113,13 +122,21 @@ impl Detector for ObjectGuessing {
     }
 }
 
+/// Whether so many guesses are this caller's fault. Where codes are sent in a body and nobody was ever right, no endpoint is known; a
+/// person who sends one code after the other there guesses.
+fn is_blamed(case: &Case<'_>, wrong: u64) -> bool {
+    let many = case.endpoint.is_none() || wrong >= MANY;
+    let alone = many && asks_by_body(case.call) && is_person(case.call);
+    alone || !others_miss(case, wrong)
+}
+
 /// Whether an answer says that there is no such thing; to what a body asks for, also that it is no good.
-fn is_wrong(call: &Call) -> bool {
+pub(super) fn is_wrong(call: &Call) -> bool {
     is_missing(call) || matches!(status(call), Some(400 | 409 | 422 | 429)) && asks_by_body(call)
 }
 
 /// Whether a body asks for one thing, as one with a code does.
-fn asks_by_body(call: &Call) -> bool {
+pub(super) fn asks_by_body(call: &Call) -> bool {
     let list = call.observation.request_payload.list.as_deref();
     method_is(call, &[b"POST", b"PUT"])
         && list.is_some_and(|list| {
@@ -129,7 +146,7 @@ fn asks_by_body(call: &Call) -> bool {
 }
 
 /// Where a call guesses, and what.
-fn guess(call: &Call) -> (u64, u64) {
+pub(super) fn guess(call: &Call) -> (u64, u64) {
     let observation = &call.observation;
     if !asks_by_body(call) {
         return (folder(call), path(call));

@@ -1,6 +1,7 @@
 //! What tools answer to models that read it as orders.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::facts::network;
 use crate::tally::{AtLeast, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::AttemptKind;
@@ -45,7 +46,9 @@ impl Detector for PromptInjection {
         let attempts = case.call.observation.attempts.as_deref().unwrap_or_default();
         for attempt in attempts.iter().filter(|attempt| attempt.kind == AttemptKind::Prompt) {
             let texts = self.texts.add(attempt.value);
-            if self.told.rises(texts.ilog2().into(), 1, case.call.observation.exchange.started()) {
+            let reader = case.call.caller.address.map_or(0, |address| network(address.ip));
+            let about = u64::from(texts.ilog2()) ^ reader << 8;
+            if self.told.rises(about, 1, case.call.observation.exchange.started()) {
                 let reason = format!(
                     "An answer to a model's client gives orders to who reads it; at least {} of the kind so far.",
                     times(texts, "text")

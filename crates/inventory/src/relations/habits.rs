@@ -16,7 +16,7 @@ const MAX_PEERS: usize = 6;
 /// Seconds within which one step follows another.
 const SOON: i64 = 3_600;
 /// Times that a step must have been made before what comes before it is known, and the share of those with it.
-const ENOUGH: u32 = 50;
+const ENOUGH: u32 = 30;
 const SHARE: (u32, u32) = (95, 100);
 /// Elements from which on an answer is a list.
 const LIST: u32 = 5;
@@ -36,7 +36,7 @@ pub struct Usual {
     pub skipped: Option<u32>,
     /// Records that lists gave this caller today, with this answer; 0 where it is no list.
     pub records: u32,
-    /// The most that another caller of its roles was given in a day.
+    /// The most that another caller of its roles was given in a day; of three and more, the third.
     pub peers_records: u32,
     /// Callers of its roles that were given lists, itself left out, up to 6.
     pub peers: u32,
@@ -175,7 +175,8 @@ impl Habits {
         let skipped = before.steps.iter().filter(must).find(|(step, _)| !was(*step)).map(|_| before.all);
         if is_ok {
             let soon = |at: i64| (0..=SOON).contains(&(seen.now - at));
-            if !self.recalls {
+            // Who makes a step again and again is one caller, and no custom.
+            if !self.recalls && !was(seen.endpoint) {
                 before.learn(lately.iter().filter(|(step, at)| *step != seen.endpoint && soon(*at)));
             }
             let steps = &mut self.steps.met_or_new(who, seen.now).0;
@@ -203,7 +204,7 @@ impl Habits {
         let peers = &mut self.peers.met_or_new(mix(seen.shape.service, seen.role), seen.now).0;
         let others = peers.iter().filter(|(peer, count)| *peer != who && *count > 0);
         (usual.records, usual.peers) = (most, u32::try_from(others.clone().count()).unwrap_or(0));
-        usual.peers_records = others.map(|(_, count)| *count).max().unwrap_or(0);
+        usual.peers_records = usually_most(others.map(|(_, count)| *count));
         let own = peers.iter().position(|(peer, _)| *peer == who);
         let fewest = || peers.iter().enumerate().min_by_key(|(_, (_, count))| *count).map(|(at, _)| at);
         if let Some(place) = own.or_else(fewest).and_then(|at| peers.get_mut(at))
@@ -212,6 +213,20 @@ impl Habits {
             *place = (who, most);
         }
     }
+}
+
+/// The most of peers, without the two that have far more than the third, where there are so many: who carried records away before
+/// is no measure.
+fn usually_most(counts: impl Iterator<Item = u32>) -> u32 {
+    let mut most = [0; 3];
+    for count in counts {
+        if let Some(at) = most.iter().position(|known| count > *known) {
+            most.get_mut(at..).into_iter().for_each(|rest| rest.rotate_right(1));
+            most.get_mut(at).into_iter().for_each(|place| *place = count);
+        }
+    }
+    let [first, _, third] = most;
+    if third > 0 { third } else { first }
 }
 
 impl Before {

@@ -10,6 +10,14 @@ const MAX_SERVICES: usize = 10_000;
 /// Tokens that must have been shown for the first time before one is judged, and before one is judged alone.
 const ENOUGH: u32 = 20;
 const ALONE: u32 = 200;
+/// Seconds that a token may last before it is asked who made it: more than a year.
+const LASTING: i64 = 400 * 86_400;
+/// Of a thousand tokens at least so many are taken to be handed out where nobody looks.
+const LEAST: u16 = 10;
+/// Where no token was looked at.
+pub(super) const UNKNOWN: u16 = 1_000;
+/// Tokens of one day that nobody handed out in sight from which on, where they are most, the service has changed.
+const CHANGED: u32 = 30;
 /// Issuers of one service that are remembered, and tokens of one from which on it is usual somewhere.
 const MAX_ISSUERS: usize = 4;
 const USUAL: u32 = 50;
@@ -27,8 +35,39 @@ struct Shown {
     issued: u32,
     /// When an answer to a login was last missed.
     lost: i64,
+    /// Those shown for the first time on one day, and those that nobody handed out in sight.
+    day: i64,
+    today: (u32, u32),
+    /// Seconds that the longest of those handed out in sight lasts.
+    longest: i64,
     /// Issuers of tokens that were accepted, and how often: the first four.
     issuers: [(u64, u32); MAX_ISSUERS],
+}
+
+impl Shown {
+    /// A token is shown for the first time. Of those that nobody handed out, so many on one day are no habit of the service.
+    fn learn(&mut self, was_issued: bool, day: i64) {
+        if self.day != day {
+            (self.day, self.today) = (day, (0, 0));
+        }
+        self.today.0 = self.today.0.saturating_add(1);
+        self.today.1 = self.today.1.saturating_add((!was_issued).into());
+        if was_issued || self.first < ENOUGH || self.today.1 <= (self.first / 20).max(3) {
+            self.first = self.first.saturating_add(1);
+            self.issued = self.issued.saturating_add(was_issued.into());
+        }
+    }
+
+    /// Whether so many of a day's tokens were handed out elsewhere that the service must have changed.
+    const fn has_changed(&self) -> bool {
+        self.today.1 >= CHANGED && self.today.1 > self.today.0 / 2
+    }
+
+    /// How many in a thousand of its tokens are handed out where nobody looks.
+    fn unseen(&self) -> u16 {
+        let missed = u64::from(self.first - self.issued);
+        u16::try_from(missed * 1_000 / u64::from(self.first).max(1)).unwrap_or(1_000).max(LEAST)
+    }
 }
 
 /// How surely nobody handed a token out.
@@ -39,6 +78,8 @@ pub enum Minted {
     Unjudged,
     /// It was not seen being handed out, where nearly all others were.
     Unseen,
+    /// The same, and it lasts for more than a year, and far longer than those that are handed out.
+    Lasting,
     /// Nor was any other of many of that service not, and no answer to a login was missed lately.
     Never,
 }
@@ -62,7 +103,8 @@ impl Mints {
 
     /// Whether the call shows a token that nobody saw being handed out. Answers that were lost and a login elsewhere look the
     /// same, so that this alone proves nothing.
-    pub(super) fn hear(&mut self, seen: &Seen<'_>, caller: &Caller) -> Minted {
+    /// With it, how many in a thousand of the service's tokens are handed out where nobody looks.
+    pub(super) fn hear(&mut self, seen: &Seen<'_>, caller: &Caller) -> (Minted, u16) {
         let shown = self.services.met_or_new(seen.shape.service, seen.now);
         if shown.since == 0 {
             shown.since = seen.now;
@@ -75,25 +117,36 @@ impl Mints {
         let mut jwts = seen.observation.credentials.iter().filter(|one| one.kind == CredentialKind::Jwt);
         let Some(claims) = jwts.find_map(|one| one.claims.as_deref().filter(|_| one.identity.is_some()))
         else {
-            return Minted::Unjudged;
+            return (Minted::Unjudged, UNKNOWN);
         };
         let young = claims.issued_at.is_some_and(|issued| issued > shown.since + 60);
         if !young || caller.session.is_none() {
-            return Minted::Unjudged;
+            return (Minted::Unjudged, UNKNOWN);
         }
         let was_issued = caller.issued_in.is_some();
+        let lifetime = claims.lifetime().unwrap_or(0);
         let before = *shown;
         if caller.session_calls == 0 && matches!(seen.status, Some(200..=299)) {
-            shown.first = shown.first.saturating_add(1);
-            shown.issued = shown.issued.saturating_add(was_issued.into());
+            shown.learn(was_issued, seen.now / DAY);
+            if was_issued {
+                shown.longest = shown.longest.max(lifetime);
+            }
         }
         let missed = before.first - before.issued;
         let is_whole = before.lost == 0 || seen.now - before.lost > DAY;
-        match () {
-            () if was_issued || before.first < ENOUGH || missed * 10 > before.first => Minted::Unjudged,
+        let minted = match () {
+            () if was_issued
+                || before.first < ENOUGH
+                || missed * 10 > before.first
+                || before.has_changed() =>
+            {
+                Minted::Unjudged
+            }
+            () if lifetime > LASTING.max(before.longest.saturating_mul(20)) => Minted::Lasting,
             () if missed == 0 && is_whole && before.first >= ALONE => Minted::Never,
             () => Minted::Unseen,
-        }
+        };
+        (minted, before.unseen())
     }
 
     /// Whether a token's issuer is usual at other services, and not at this one, which takes those of others; learns from what

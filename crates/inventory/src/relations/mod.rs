@@ -39,6 +39,8 @@ pub struct Relations {
     pub other: Option<u64>,
     /// Whether its token was handed out in an answer, where it is younger than what was seen of the service.
     pub minted: Minted,
+    /// How many in a thousand of the service's tokens are handed out where nobody looks; 1,000 where nothing is known.
+    pub unseen_tokens: u16,
     /// What is usual where it goes.
     pub usual: Usual,
     /// Whether its token is of an issuer whose tokens other services take, where this one takes those of others.
@@ -156,12 +158,15 @@ impl Related {
         if let Some(issuance) = seen.observation.issuance.as_deref() {
             self.objects.logged_in(seen, issuance);
         }
+        let unjudged = (Minted::Unjudged, minted::UNKNOWN);
+        let (minted, unseen_tokens) = caller.map_or(unjudged, |caller| self.minted.hear(seen, caller));
         Relations {
             login,
             object: self.objects.hear(seen),
             other: self.objects.other(seen),
-            minted: caller.map_or(Minted::Unjudged, |caller| self.minted.hear(seen, caller)),
+            minted,
             usual: self.habits.hear(seen),
+            unseen_tokens,
             strange_issuer: self.minted.is_strange(seen),
             named: seen.asked.iter().fold(0, |sum, (at, hash)| mix(sum, *hash ^ u64::from(*at))),
             number: number(seen),

@@ -17,11 +17,14 @@ const SHARE: (u32, u32) = (9, 10);
 /// With that many that did so more than once, where hardly another met others', a field that names an owner beside the object's own identifier
 /// lets it be supposed.
 const FEW: u32 = 10;
+/// Others whose objects one caller meets that shares with nobody.
+const SEVERAL: u8 = 3;
 /// Identifiers of one answer that are looked at, and elements of its lists.
 const MAX_ANSWERED: usize = 16;
 const MAX_ELEMENTS: usize = 64;
 /// Seconds after which what was not met is forgotten: slow attacks take days.
 const SPAN: i64 = 14 * 86_400;
+const DAY: i64 = 86_400;
 
 /// Whose an object is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -90,11 +93,26 @@ struct Role {
     again: u32,
     /// Callers that met others', too.
     foreign: u32,
+    /// Callers that met others' and had never met their own, on the day that is counted.
+    day: i64,
+    newcomers: u32,
 }
 
 impl Role {
     const fn all(self) -> u32 {
         self.own + self.foreign
+    }
+
+    /// Whether one more caller that meets what several others have, and never met its own, counts today. Where most meet only their
+    /// own, accounts that do nothing else are what is to be found: many of them on one day must not make it usual. Who shares with one
+    /// other, as in a household, counts as ever.
+    fn takes_newcomer(&mut self, day: i64) -> bool {
+        if self.day != day {
+            (self.day, self.newcomers) = (day, 0);
+        }
+        self.newcomers = self.newcomers.saturating_add(1);
+        let private = self.own >= FEW && self.foreign * 3 <= self.own;
+        !private || self.newcomers <= (self.own / 20).max(1)
     }
 
     /// Whether that many in a hundred met only their own, without the one that calls now.
@@ -128,6 +146,21 @@ impl Source {
 struct Met {
     own: u8,
     foreign: bool,
+    /// The last other whose it met, where it met none of its own, and how many there were, up to a few.
+    other: u64,
+    others: u8,
+}
+
+impl Met {
+    /// Hears of another's; whether that is the third, just now.
+    fn meets(&mut self, other: u64) -> bool {
+        if self.other == other {
+            return false;
+        }
+        self.other = other;
+        self.others = self.others.saturating_add(1).min(SEVERAL + 1);
+        self.others == SEVERAL
+    }
 }
 
 /// What a call says of its object so far.
@@ -272,7 +305,7 @@ impl Objects {
         if !is_own && self.sources.get(source).is_none() {
             return;
         }
-        let role = self.meet(source, seen, who, is_own);
+        let role = self.meet(source, seen, who, (is_own, id));
         let object = Object {
             owned: Owned::Unknown,
             basis,
@@ -312,11 +345,12 @@ impl Objects {
     }
 
     /// Counts a caller of a role at a source: once as one that meets its own, and for good as one that does not.
-    fn meet(&mut self, source: u64, seen: &Seen<'_>, who: u64, is_own: bool) -> Role {
+    fn meet(&mut self, source: u64, seen: &Seen<'_>, who: u64, (is_own, other): (bool, u64)) -> Role {
         let met = self.met.met_or_new(mix(mix(source, seen.role), who), seen.now);
         let (before, was_foreign) = (met.own, met.foreign);
         met.own = met.own.saturating_add(u8::from(is_own)).min(3);
         met.foreign |= !is_own;
+        let several = before == 0 && !is_own && met.meets(other);
         let source = self.sources.met_or_new(source, seen.now);
         let Some((role, evicts)) = source.role(seen.role) else { return Role::default() };
         self.evicted_roles += u64::from(evicts);
@@ -330,6 +364,9 @@ impl Objects {
                 role.again = role.again.saturating_sub(u32::from(before > 1));
                 role.foreign += 1;
             }
+            (false, true) if several && !role.takes_newcomer(seen.now / DAY) => {
+                role.foreign = role.foreign.saturating_sub(1);
+            }
             (_, true) => {}
         }
         *role
@@ -340,8 +377,8 @@ impl Objects {
         let Some((kind, id)) = seen.last_named() else { return };
         let Some(holder) = self.held.holder(kind, id, seen.now) else { return };
         let given = matches!(holder, Holder::Several) || holder == Holder::One(who);
-        let role = self.meet(mix(kind, GIVEN), seen, who, given);
         let owner = if let Holder::One(owner) = holder { owner } else { 0 };
+        let role = self.meet(mix(kind, GIVEN), seen, who, (given, id));
         let object = Object {
             owned: Owned::Own,
             basis: Basis::Listed,
