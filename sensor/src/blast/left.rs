@@ -5,7 +5,7 @@ use crate::paper::{Paper, plain};
 use crate::size::{self, counted};
 use crate::summary::rfc3339;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use tapwire_detect::radius::{Persons, Radius, Reached};
 use tapwire_event::Redactor;
 use tapwire_inventory::{EndpointId, Inventory};
@@ -64,18 +64,25 @@ impl<'a> Left<'a> {
         let (count, exact) = self.persons.count();
         let answers = counted(self.sum(|one| one.calls), "answer");
         let persons = counted(count, "person");
-        let whose =
-            if self.radius.target().logins.is_some() { ", to all who logged in there meanwhile" } else { "" };
-        match (count, exact, self.is_bound()) {
-            (0, ..) if self.sum(|one| one.too_few) > 0 => {
-                format!("no person was told by what was read of {answers}, which hold data of people")
-            }
-            (0, ..) => format!("no person was told by what was read of {answers}"),
-            (_, true, true) => format!("records of at least {persons} left, in {answers}{whose}"),
-            (_, true, false) => format!("records of {persons} left, in {answers}{whose}: counted one by one"),
-            (_, false, true) => format!("records of at least about {persons} left, in {answers}{whose}"),
-            (_, false, false) => format!("records of about {persons} left, in {answers}{whose}: within 2 %"),
+        let target = self.radius.target();
+        let whose = match (target.logins, target.anybody) {
+            (Some(_), _) => ", to all who logged in there meanwhile",
+            (None, Some(_)) => ", to all who called there meanwhile",
+            (None, None) => "",
+        };
+        if count == 0 {
+            let people = if self.sum(|one| one.too_few) > 0 { ", which hold data of people" } else { "" };
+            return format!("no person was told by what was read of {answers}{people}");
         }
+        let about = if exact { "" } else { "about " };
+        let (bound, how) = match (self.is_bound(), self.is_loose()) {
+            (false, false) if exact => ("", ": counted one by one"),
+            (false, false) => ("", ": within 2 %"),
+            (true, false) => ("at least ", ""),
+            (false, true) => ("up to ", ""),
+            (true, true) => ("", ": some may be others', or counted twice, and some may be missing"),
+        };
+        format!("records of {bound}{about}{persons} left, in {answers}{whose}{how}")
     }
 
     /// Whether there may be persons in what was looked for that are in no figure.
@@ -83,9 +90,27 @@ impl<'a> Left<'a> {
         let radius = self.radius;
         self.unseen() != Some(0)
             || self.sum(|one| one.too_few) > 0
+            || self.endpoints.iter().any(|(_, one)| one.has_more())
             || radius.target().more
+            || radius.apart > 0
             || radius.beyond + radius.unfollowed > 0
             || self.before().is_some()
+    }
+
+    /// Whether there may be persons in the figures who are others', or who are counted several times.
+    fn is_loose(&self) -> bool {
+        let (radius, target) = (self.radius, self.radius.target());
+        target.logins.is_some()
+            || target.anybody.is_some()
+            || radius.likely > 0
+            || radius.has_several_programs()
+            || self.sum(|one| one.several) > 0
+            || self.spaces() > 1
+    }
+
+    /// In how many ways persons are named.
+    fn spaces(&self) -> usize {
+        self.endpoints.iter().flat_map(|(_, one)| &one.spaces).collect::<BTreeSet<_>>().len()
     }
 
     /// When the incident began and when the first call was read, where that was later.
@@ -149,10 +174,6 @@ impl<'a> Left<'a> {
         lines.extend(self.uncounted());
         lines.extend(self.unsure());
         lines.push("what passed outside of these packets, or was not decrypted".to_owned());
-        lines.push(
-            "a person who is named by e-mail in one answer and only by number in another counts twice"
-                .to_owned(),
-        );
         lines
     }
 
@@ -162,8 +183,22 @@ impl<'a> Left<'a> {
         let too_few = self.sum(|one| one.too_few);
         if too_few > 0 {
             lines.push(format!(
-                "{}: more data of people, or more fields, than the persons whom they name account for",
+                "{}: more data of people, or more fields, than the persons whom they name account for, or one name for most of \
+                 their records",
                 counted(too_few, "answer")
+            ));
+        }
+        let more = self.endpoints.iter().filter(|(_, one)| one.has_more()).count() as u64;
+        if more > 0 {
+            lines.push(format!(
+                "who shares an address with others: at {} more persons have numbers, or were asked for, than are told",
+                counted(more, "endpoint")
+            ));
+        }
+        if self.radius.apart > 0 {
+            lines.push(format!(
+                "what {} at its endpoints from its addresses led to: neither the name nor the program had failed there before",
+                counted(self.radius.apart, "login")
             ));
         }
         if self.radius.beyond > 0 {
@@ -188,9 +223,9 @@ impl<'a> Left<'a> {
         lines
     }
 
-    /// Whose calls may be among them.
+    /// Whose calls may be among them, and who may be counted twice.
     fn unsure(&self) -> Vec<String> {
-        let target = self.radius.target();
+        let (radius, target) = (self.radius, self.radius.target());
         let unnamed = target.unnamed().map(|(from, to)| {
             let time = span(from, to);
             format!("whose calls without a name those from its addresses are: all count, {time}")
@@ -199,7 +234,24 @@ impl<'a> Left<'a> {
             let time = span(from, to);
             format!("whose logins at its endpoints are: all that succeeded count, people's own too, {time}")
         });
-        unnamed.into_iter().chain(logins).collect()
+        let anybody = target.anybody.map(|(from, to)| {
+            let time = span(from, to);
+            format!("whose calls at its endpoints are: all count, people's own too, {time}")
+        });
+        let likely = (radius.likely > 0 && logins.is_none()).then(|| {
+            let logins = counted(radius.likely, "login");
+            format!("whose {logins} from its addresses are: name or program had failed there, and what their tokens got counts")
+        });
+        let several = self.sum(|one| one.several);
+        let several = (several > 0).then(|| {
+            let answers = counted(several, "answer");
+            format!("whose several records of one person are: {answers} tell by numbers of which a person may have more")
+        });
+        let twice = (self.spaces() > 1).then(|| {
+            "who is named by e-mail in one answer and only by number in another, or by numbers of two kinds: counted twice"
+                .to_owned()
+        });
+        unnamed.into_iter().chain(logins).chain(anybody).chain(likely).chain(several).chain(twice).collect()
     }
 
     pub(super) fn json(&self, redactor: &mut Redactor) -> Value {
@@ -207,12 +259,16 @@ impl<'a> Left<'a> {
         let endpoints: Vec<Value> =
             self.endpoints.iter().map(|(id, one)| self.endpoint_json(*id, one, redactor)).collect();
         json!({
-            "of": self.name, "persons": count, "exact": exact && !self.is_bound(), "at_least": self.is_bound(), "endpoints": endpoints,
+            "of": self.name, "persons": count, "exact": exact && !self.is_bound() && !self.is_loose(),
+            "at_least": self.is_bound(), "at_most": self.is_loose(), "endpoints": endpoints,
             "answers": self.sum(|one| one.calls), "refused": self.radius.refused,
             "unread_answers": self.sum(|one| one.unread), "unread_bytes": self.sum(|one| one.unread_bytes),
             "unseen_persons_at_most": self.unseen(), "calls_beyond": self.radius.beyond,
             "answers_of_more_persons": self.sum(|one| one.too_few), "more_callers": self.radius.target().more,
-            "unfollowed_logins": self.radius.unfollowed,
+            "unfollowed_logins": self.radius.unfollowed, "logins_apart": self.radius.apart,
+            "logins_followed_by_likeness": self.radius.likely,
+            "answers_that_may_tell_one_person_several_times": self.sum(|one| one.several),
+            "calls_of_anybody": self.radius.target().anybody.map(|(from, to)| [rfc3339(from), rfc3339(to)]),
             "logins_of_anybody": self.radius.target().logins.map(|(from, to)| [rfc3339(from), rfc3339(to)]),
             "unnamed_calls": self.radius.target().unnamed().map(|(from, to)| [rfc3339(from), rfc3339(to)]),
         })
@@ -220,9 +276,12 @@ impl<'a> Left<'a> {
 
     fn endpoint_json(&self, id: EndpointId, reached: &Reached, redactor: &mut Redactor) -> Value {
         let (count, exact) = reached.persons.count();
+        let is_sure =
+            reached.too_few + reached.several == 0 && reached.spaces.len() < 2 && !reached.has_more();
+        let is_exact = exact && is_sure;
         json!({
             "id": format!("{:016x}", id.0), "name": self.place(id, redactor), "answers": reached.calls,
-            "persons": count, "exact": exact && reached.too_few == 0, "told_by": told_by(reached, redactor),
+            "persons": count, "exact": is_exact, "told_by": told_by(reached, redactor),
             "answers_of_more_persons": reached.too_few,
             "data_classes": self.classes(reached), "first": rfc3339(reached.first), "last": rfc3339(reached.last),
             "unread_answers": reached.unread, "unread_bytes": reached.unread_bytes,

@@ -45,9 +45,26 @@ impl World {
         self.send(client, server, &request)
     }
 
+    fn login(&mut self, address: [u8; 4], user: &str, right: bool) -> Call {
+        let body = format!(r#"{{"username":"{user}","password":"pw-{}"}}"#, self.number);
+        let json = "Content-Type: application/json\r\nContent-Length:";
+        let request = format!("POST /login HTTP/1.1\r\nHost: shop\r\n{json} {}\r\n\r\n{body}", body.len());
+        let (status, answer) = match right {
+            true => (200, format!(r#"{{"access_token":"tok-{user}-9f8e7d6c5b4a39281706"}}"#)),
+            false => (401, r#"{"error":"wrong"}"#.to_owned()),
+        };
+        let response = format!("HTTP/1.1 {status} X\r\n{json} {}\r\n\r\n{answer}", answer.len());
+        self.now += 1;
+        self.answer(Endpoint::v4(address, 40_000), Endpoint::v4([10, 200, 0, 80], 80), &request, &response)
+    }
+
     fn send(&mut self, client: Endpoint, server: Endpoint, request: &str) -> Call {
+        self.answer(client, server, request, "HTTP/1.1 200 OK\r\n\r\n")
+    }
+
+    fn answer(&mut self, client: Endpoint, server: Endpoint, request: &str, response: &str) -> Call {
         self.number += 1;
-        let mut exchange = exchange(self.number, request.as_bytes(), b"HTTP/1.1 200 OK\r\n\r\n");
+        let mut exchange = exchange(self.number, request.as_bytes(), response.as_bytes());
         (exchange.flow.key, exchange.flow.client) = FlowKey::new(client, server);
         let now = Timestamp::from_parts(self.now, 0);
         exchange.request.iter_mut().for_each(|request| request.started = now);
@@ -475,4 +492,34 @@ fn a_limit_is_suggested_where_the_actor_would_have_met_it() {
     let mut world = World { incidents: Incidents::default(), told: Vec::new(), ..world };
     world.high((NAT, "newcomer"), "enumeration");
     assert!(suggestions(&world).iter().all(|one| one.response.name() != "quota"));
+}
+
+#[test]
+fn of_probes_by_many_everybody_at_the_place_counts_and_that_is_said() {
+    let mut world = World::new();
+    world.high(([198, 51, 100, 1], ""), "distributed-probing");
+    let target = Target::incident(&world.incidents.all()[0]);
+    assert!(target.anybody.is_some() && target.logins.is_none() && target.unnamed().is_none());
+    let mut radius = crate::radius::Radius::new(target);
+    for address in 1..11 {
+        let call = world.call([198, 51, 100, address], if address == 9 { "somebody" } else { "" });
+        radius.hear(&call);
+    }
+    let heard: u64 = radius.reached(&world.inventory).iter().map(|(_, one)| one.calls).sum();
+    assert_eq!(heard, 10);
+}
+
+#[test]
+fn logins_of_colleagues_behind_an_attackers_address_are_not_followed() {
+    let mut world = World::new();
+    let attack: Vec<Call> = (0..9).map(|_| world.login(NAT, "victim", false)).collect();
+    let colleague = world.login(NAT, "colleague", true);
+    world.link(&attack[8], "brute-force", Severity::Medium, Outcome::Attempted);
+    let heard = |calls: &[&Call]| {
+        let mut radius = crate::radius::Radius::new(Target::incident(&world.incidents.all()[0]));
+        calls.iter().for_each(|call| radius.hear(call));
+        (radius.likely, radius.apart)
+    };
+    assert_eq!(heard(&[&colleague, &attack[0]]), (0, 1), "it came before anything had failed");
+    assert_eq!(heard(&[&attack[0], &colleague]), (1, 0), "the same program, and something had failed");
 }

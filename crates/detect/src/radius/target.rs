@@ -3,7 +3,8 @@
 use crate::facts::is_named;
 use crate::incidents::{Incident, QUIET, network};
 use tapwire_inspect::Token;
-use tapwire_inventory::{Call, EndpointId, Tried};
+use tapwire_inventory::{Call, EndpointId};
+use tapwire_protocol::Uid;
 use tapwire_wire::Timestamp;
 
 /// Logins at a place that many addresses attack belong to the attack from so long before it is found, in nanoseconds: the
@@ -11,6 +12,21 @@ use tapwire_wire::Timestamp;
 const BEFORE: i64 = 2 * 3_600 * 1_000_000_000;
 /// And for so long behind the last finding.
 const BEHIND: i64 = 1_800 * 1_000_000_000;
+/// Probes that are spread over many callers are counted over so long at most.
+const STRETCH: i64 = 3 * 3_600 * 1_000_000_000;
+
+/// By what a call is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum By {
+    /// Its caller's name.
+    Caller,
+    /// It is a login at a place that is attacked.
+    Login,
+    /// It is at that place.
+    Anybody,
+    /// Its address.
+    Address,
+}
 
 /// Whose calls are looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -23,6 +39,10 @@ pub struct Target {
     time: Option<(Timestamp, Timestamp)>,
     /// When logins belong to it, whoever makes them: many addresses are behind an incident at a place.
     pub logins: Option<(Timestamp, Timestamp)>,
+    /// When every call at its endpoints belongs to it, where nothing tells whose are: probes of many callers.
+    pub anybody: Option<(Timestamp, Timestamp)>,
+    /// Exchanges that show the incident.
+    shown: Vec<Uid>,
     /// Only these endpoints, where it is about an incident.
     pub endpoints: Option<Vec<EndpointId>>,
     /// When the first finding of the incident was.
@@ -41,17 +61,21 @@ impl Target {
     /// without one, and from four hours before the first to four hours behind the last of all findings.
     pub fn incident(incident: &Incident) -> Self {
         let (first, last) = (incident.first.time, incident.last);
-        let is_place = incident.at_place;
+        let is_spread = |detector| incident.at_place && incident.first.detector == detector;
+        let (logins, anybody) = (is_spread("distributed-stuffing"), is_spread("distributed-probing"));
         Self {
             callers: incident.callers.iter().map(|caller| caller.token).collect(),
-            networks: incident.networks.clone(),
+            // Whoever has them is one of many.
+            networks: if logins || anybody { Vec::new() } else { incident.networks.clone() },
             began: Some(first),
             time: Some((before(first, QUIET), behind(last, QUIET))),
-            logins: is_place.then(|| (before(first, BEFORE), behind(last, BEHIND))),
+            logins: logins.then(|| (before(first, BEFORE), behind(last, BEHIND))),
+            anybody: anybody.then(|| (before(first, STRETCH), behind(last, STRETCH))),
+            shown: incident.timeline.iter().map(|moment| moment.exchange).collect(),
             // Where there were more endpoints than are kept, all of them count.
             endpoints: (!incident.more_endpoints && !incident.endpoints.is_empty())
                 .then(|| incident.endpoints.clone()),
-            more: incident.more_callers || incident.more_networks && !is_place,
+            more: !anybody && (incident.more_callers || incident.more_networks && !logins),
         }
     }
 
@@ -60,27 +84,31 @@ impl Target {
         self.time.filter(|_| !self.networks.is_empty())
     }
 
-    pub(super) fn means(&self, call: &Call) -> bool {
-        if call.principal.is_some_and(|principal| self.callers.contains(&principal.token))
-            || self.is_login(call)
-        {
-            return true;
+    /// By what a call is meant; `None`: it is not.
+    pub(super) fn by(&self, call: &Call) -> Option<By> {
+        let is_caller = || call.principal.is_some_and(|principal| self.callers.contains(&principal.token));
+        let is_address = || {
+            let address = call.caller.address.filter(|_| !is_named(call) && within(self.time, call));
+            address.is_some_and(|address| self.networks.contains(&network(address.ip)))
+        };
+        match () {
+            () if call.relations.login.is_some() && within(self.logins, call) && self.is_there(call) => {
+                Some(By::Login)
+            }
+            () if within(self.anybody, call) && self.is_there(call) => Some(By::Anybody),
+            () if is_caller() => Some(By::Caller),
+            () if is_address() => Some(By::Address),
+            () => None,
         }
-        let address = call.caller.address.filter(|_| !is_named(call) && within(self.time, call));
-        address.is_some_and(|address| self.networks.contains(&network(address.ip)))
     }
 
-    /// Whether what a call hands out is its, too: it is a login at its endpoints that succeeded.
-    pub(super) fn follows(&self, call: &Call) -> bool {
-        let login = call.relations.login.is_some_and(|login| login.result == Tried::Succeeded);
-        login && self.is_there(call)
+    /// Whether an exchange shows the incident.
+    pub(super) fn shows(&self, exchange: Uid) -> bool {
+        self.shown.contains(&exchange)
     }
 
-    fn is_login(&self, call: &Call) -> bool {
-        call.relations.login.is_some() && within(self.logins, call) && self.is_there(call)
-    }
-
-    fn is_there(&self, call: &Call) -> bool {
+    /// Whether a call goes to its endpoints.
+    pub(super) fn is_there(&self, call: &Call) -> bool {
         let endpoints = self.endpoints.as_ref();
         endpoints.is_none_or(|all| call.endpoint.is_some_and(|endpoint| all.contains(&endpoint)))
     }

@@ -30,7 +30,10 @@ impl World {
     }
 
     fn answer(&mut self, key: &str, path: &str, status: u16, media: &str, answer: &str) {
-        let request = format!("GET {path} HTTP/1.1\r\nHost: clinic\r\nX-Api-Key: {key}\r\n\r\n");
+        // A path may begin with the host.
+        let (host, path) = path.split_at(path.find('/').unwrap());
+        let host = if host.is_empty() { "clinic" } else { host };
+        let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nX-Api-Key: {key}\r\n\r\n");
         let response = format!(
             "HTTP/1.1 {status} X\r\nContent-Type: {media}\r\nContent-Length: {}\r\n\r\n{answer}",
             answer.len()
@@ -236,4 +239,104 @@ fn children_of_xml_that_come_again_are_records() {
     let mut world = World::new();
     world.answer("thief", "/it", 200, "application/xml", &body);
     assert_eq!(world.persons(), (21, true));
+}
+
+fn list(row: impl Fn(u32) -> String) -> String {
+    format!(r#"{{"rows":[{}]}}"#, rows(0..40, row))
+}
+
+#[test]
+fn who_works_on_records_is_not_whom_they_are_about() {
+    let agents =
+        list(|n| format!(r#"{{"customerId":{n},"ssn":"{}","agentEmail":"agent7@corp.example"}}"#, ssn(n)));
+    assert_eq!(told(&agents), (40, false, "customerId".into()));
+    let clerks = list(|n| {
+        let (clerk, rep) = ("clerk@corp.example", n % 5);
+        format!(
+            r#"{{"email":"c{n}@ex.example","createdByEmail":"{clerk}","salesRepEmail":"rep{rep}@corp.example"}}"#
+        )
+    });
+    assert_eq!(told(&clerks), (40, false, "email".into()));
+    let alone = list(|n| format!(r#"{{"id":{n},"agent_email":"agent{}@corp.example"}}"#, n % 5));
+    assert_eq!(told(&alone), (5, false, "agent_email".into()));
+}
+
+#[test]
+fn what_most_records_share_is_no_key_of_persons() {
+    let shared = list(|n| format!(r#"{{"ssn":"{}","mailbox":"us@corp.example"}}"#, ssn(n)));
+    assert_eq!(told(&shared), (1, true, "mailbox".into()));
+    let beside = list(|n| {
+        let team = n % 5;
+        format!(r#"{{"memberId":{n},"ssn":"{}","mailbox":"u{team}@ex.example"}}"#, ssn(n))
+    });
+    assert_eq!(told(&beside), (40, false, "memberId".into()));
+    let template = list(|n| format!(r#"{{"memberId":{n},"ssn":"{}","emailTemplateId":3}}"#, ssn(n)));
+    assert_eq!(told(&template), (40, false, "memberId".into()));
+    let app = list(|n| format!(r#"{{"orderId":{n},"client":"ios","total":3}}"#));
+    assert_eq!(told(&app), (0, false, String::new()));
+}
+
+#[test]
+fn an_address_that_many_share_one_answer_each_is_not_called_all() {
+    let mut world = World::new();
+    for n in 0..10 {
+        let one = format!(r#"{{"customerId":{n},"ssn":"{}","mailbox":"us@corp.example"}}"#, ssn(n));
+        world.get("thief", &format!("/customers/{}", 700 + n), 200, &one);
+    }
+    assert_eq!(world.persons().0, 1);
+    assert!(world.radius.reached(&world.inventory).iter().any(|(_, reached)| reached.has_more()));
+}
+
+#[test]
+fn one_number_of_two_services_or_of_two_things_is_two_persons() {
+    let mut world = World::new();
+    let row = |word: &'static str| move |n| format!(r#"{{"{word}":{n},"ssn":"{}"}}"#, ssn(n));
+    let all = |word| format!(r#"{{"rows":[{}]}}"#, rows(1..51, row(word)));
+    world.get("thief", "bank.example/v1/customers", 200, &all("customerId"));
+    world.get("thief", "clinic.example/v1/patients", 200, &all("patientId"));
+    assert_eq!(world.persons().0, 100);
+    world.get("thief", "bank.example/pay", 200, &all("id"));
+    world.get("thief", "bank.example/hr", 200, &all("id"));
+    assert_eq!(world.persons().0, 200);
+    // The customers of the same service are the same customers.
+    world.get("thief", "bank.example/v2/customers", 200, &all("id"));
+    assert_eq!(world.persons().0, 200);
+}
+
+#[test]
+fn values_in_many_fields_are_compared_together() {
+    let staff = rows(0..100, |n| format!(r#""a{}":{{"ssn":"{}"}}"#, letters(n), ssn(n)));
+    let answer = format!(r#"{{"viewer":{{"email":"boss@corp.example"}},"staff":{{{staff}}}}}"#);
+    assert_eq!(told(&answer), (1, true, "email".into()));
+    let phones = rows(0..30, |n| format!(r#""a{}":{{"phone":"+1 202 555 01{n:02}"}}"#, letters(n)));
+    let answer = format!(r#"{{"viewer":{{"email":"boss@corp.example"}},"staff":{{{phones}}}}}"#);
+    assert_eq!(told(&answer), (1, true, "email".into()));
+    let two = format!(
+        r#"{{"managers":[{}],"staff":[{}]}}"#,
+        rows(0..100, |n| format!(r#"{{"email":"m{n}@ex.example"}}"#)),
+        rows(0..50, |n| format!(r#"{{"ssn":"{}"}}"#, ssn(n)))
+    );
+    assert_eq!(told(&two), (100, true, "email".into()));
+}
+
+/// A number without digits.
+fn letters(number: u32) -> String {
+    format!("{:02}", number % 100).bytes().map(|digit| char::from(digit - b'0' + b'k')).collect()
+}
+
+#[test]
+fn names_that_are_keys_of_a_map_are_not_told() {
+    let users = rows(0..20, |n| format!(r#""user{}":"u{n}@ex.example""#, letters(n)));
+    assert_eq!(told(&format!(r#"{{"dir":{{{users}}}}}"#)), (20, false, "values".into()));
+}
+
+#[test]
+fn numbers_of_which_a_person_may_have_several_are_said_to_be() {
+    let orders = list(|n| format!(r#"{{"id":{n},"phone":"+1 202 555 01{n:02}"}}"#));
+    for (path, several) in [("/orders", 1), ("/patients", 0)] {
+        let mut world = World::new();
+        world.get("thief", path, 200, &orders);
+        let reached = &world.radius.reached(&world.inventory)[0].1;
+        assert_eq!((reached.persons.count().0, reached.several), (40, several), "{path}");
+    }
 }
