@@ -211,6 +211,13 @@ impl Run<'_> {
                 loads.left_out
             );
         }
+        if loads.outdated > 0 && !self.args.quiet {
+            eprintln!(
+                "tapwire: {}: {} states of detectors are of another version; these detectors begin anew",
+                store.reader().directory().display(),
+                loads.outdated
+            );
+        }
         Ok(Some(State { checkpoints, every: self.effective.settings.state.every(), learned }))
     }
 

@@ -94,6 +94,9 @@ impl Needs {
 /// A detector's state for one scope key. It owns no table: what it keeps is small and bounded. It outlives the process: a
 /// detector derives how its state is written and read, and a state that cannot be read any more begins anew.
 pub trait Detector: Default + Serialize + DeserializeOwned + Send + 'static {
+    /// Of what is written. A change of the state's fields raises it: bytes of another version may be read as something else.
+    const VERSION: u32 = 0;
+
     /// Judges a call of this key.
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>);
 
@@ -137,12 +140,13 @@ pub struct StateKind {
     pub(crate) new: fn() -> Box<dyn State>,
     pub(crate) load: fn(&[u8]) -> Option<Box<dyn State>>,
     pub(crate) begins: fn(&Call) -> bool,
+    pub(crate) version: u32,
 }
 
 impl StateKind {
     /// Those of a detector.
     pub const fn of<T: Detector>() -> Self {
-        Self { new: || Box::<T>::default(), load: loaded::<T>, begins: T::begins }
+        Self { new: || Box::<T>::default(), load: loaded::<T>, begins: T::begins, version: T::VERSION }
     }
 }
 

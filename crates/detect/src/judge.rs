@@ -81,12 +81,15 @@ impl Detectors {
         DETECTORS.iter().zip(&self.looks).filter_map(|(detector, look)| look.not_judged(detector)).collect()
     }
 
-    /// A pass that told nothing is over: what is known of places stays, what single callers did is forgotten, and what could be
-    /// judged is counted anew.
-    pub fn keep_lessons(&mut self) {
-        self.looks.fill(Look::default());
-        self.records.keep_lessons();
-        self.budget = Budget::new(&self.config);
+    /// What is known of places, for a pass that tells nothing.
+    pub fn lessons(&self) -> Self {
+        Self { records: self.records.lessons(), ..Self::new(self.config) }
+    }
+
+    /// A pass that told nothing is over: what it knows of places is taken over, and what single callers did in it forgotten.
+    pub fn take_lessons(&mut self, mut pass: Self) {
+        pass.records.keep_lessons();
+        self.records.take(pass.records);
     }
 
     /// Calls that the detector of that name has judged.

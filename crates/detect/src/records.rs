@@ -149,6 +149,36 @@ impl Records {
         self.evicted += 1;
     }
 
+    /// A copy of what is knowledge, in records of their own.
+    pub(crate) fn lessons(&self) -> Self {
+        let mut copy = Self::new(self.config);
+        let of = |(at, state): &(u16, Box<dyn State>)| {
+            let mut bytes = Vec::new();
+            state.save(&mut bytes);
+            let state = (DETECTORS.get(usize::from(*at))?.state.load)(&bytes)?;
+            Some((*at, state.lessons()?))
+        };
+        for Record { key, last, states, used } in &self.slots {
+            let states: Vec<_> = states.iter().filter_map(of).collect();
+            if !states.is_empty() {
+                copy.by_key.insert(*key, copy.slots.len());
+                copy.slots.push(Record { key: *key, last: *last, states, used: *used });
+            }
+        }
+        copy
+    }
+
+    /// Takes over what others learned; what is no knowledge of places stays as it is.
+    pub(crate) fn take(&mut self, lessons: Self) {
+        for Record { key, last, states, .. } in lessons.slots {
+            let Some(own) = self.record(key, last) else { continue };
+            for (at, state) in states {
+                own.states.retain(|(known, _)| *known != at);
+                own.states.push((at, state));
+            }
+        }
+    }
+
     /// Leaves of each state what is knowledge, and of the records those that have some.
     pub(crate) fn keep_lessons(&mut self) {
         let slots = std::mem::take(&mut self.slots);

@@ -1,5 +1,6 @@
 //! Records as bytes, and back: pieces as the inventory's are. How many calls were judged belongs to a run and is not written.
 
+use crate::detector::DetectorInfo;
 use crate::records::{Key, Record};
 use crate::{Config, DETECTORS, Detectors};
 use tapwire_inspect::TokenKey;
@@ -47,7 +48,7 @@ impl Detectors {
         piece.clear();
         let Some(left) = cursor.0 else {
             piece.extend_from_slice(&preface(FORMAT, key));
-            put(&DETECTORS.iter().map(|detector| detector.name).collect::<Vec<_>>(), piece);
+            put(&DETECTORS.iter().map(label).collect::<Vec<_>>(), piece);
             cursor.0 = Some(self.records.len());
             return true;
         };
@@ -69,12 +70,14 @@ pub struct Loading {
     places: Option<Vec<Option<usize>>>,
     records: Vec<Record>,
     left_out: u64,
+    /// States of detectors that are gone, or that write something else.
+    outdated: u64,
 }
 
 impl Loading {
     /// For that configuration and token key.
     pub const fn new(config: Config, key: TokenKey) -> Self {
-        Self { config, key, places: None, records: Vec::new(), left_out: 0 }
+        Self { config, key, places: None, records: Vec::new(), left_out: 0, outdated: 0 }
     }
 
     /// Takes a piece.
@@ -85,7 +88,7 @@ impl Loading {
         let Some(places) = &self.places else {
             let mut rest = behind_preface(piece, FORMAT, &self.key)?;
             let names: Vec<String> = take(&mut rest)?;
-            let place = |name: &String| DETECTORS.iter().position(|detector| detector.name == name);
+            let place = |name: &String| DETECTORS.iter().position(|detector| label(detector) == *name);
             self.places = Some(names.iter().map(place).collect());
             return Ok(());
         };
@@ -98,7 +101,7 @@ impl Loading {
             }
             room
         })?;
-        self.left_out += lost;
+        self.outdated += lost;
         Ok(())
     }
 
@@ -110,7 +113,15 @@ impl Loading {
         self.places.ok_or(Unfit::Unreadable)?;
         let mut detectors = Detectors::new(self.config);
         let left_out = self.left_out + detectors.records.restore(self.records);
-        Ok((detectors, Restored { left_out }))
+        Ok((detectors, Restored { left_out, outdated: self.outdated }))
+    }
+}
+
+/// What a detector is called in the head: its states of another version are of no use.
+fn label(detector: &DetectorInfo) -> String {
+    match detector.state.version {
+        0 => detector.name.to_owned(),
+        version => format!("{}/{version}", detector.name),
     }
 }
 
@@ -202,8 +213,20 @@ mod tests {
         other[0] = preface(FORMAT, &KEY).to_vec();
         put(&vec!["no-longer-there"], &mut other[0]);
         let (mut detectors, restored) = load(Config::default(), KEY, &other).unwrap();
-        assert_eq!(restored.left_out, 10);
+        assert_eq!((restored.left_out, restored.outdated), (0, 10));
         assert_eq!(judge(&mut detectors, 0..10), 10);
+    }
+
+    #[test]
+    fn states_of_another_version_are_told_apart_from_what_found_no_room() {
+        let mut detectors = Detectors::new(Config::default());
+        judge(&mut detectors, 0..10);
+        let mut all = pieces(&detectors);
+        let others = DETECTORS.iter().map(|detector| format!("{}/77", detector.name));
+        all[0] = preface(FORMAT, &KEY).to_vec();
+        put(&others.collect::<Vec<_>>(), &mut all[0]);
+        let (_, restored) = load(Config::default(), KEY, &all).unwrap();
+        assert_eq!((restored.left_out, restored.outdated), (0, 10));
     }
 
     #[test]

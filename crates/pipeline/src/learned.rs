@@ -49,6 +49,8 @@ pub struct Loads {
     pub unused: Vec<Unused>,
     /// What was read and found no room, or nothing to belong to.
     pub left_out: u64,
+    /// States of detectors that another version wrote, or of detectors that are gone.
+    pub outdated: u64,
 }
 
 /// A file of `state/`.
@@ -182,6 +184,7 @@ impl Place<'_> {
             Loaded::Whole(mut pieces) => match read(&mut pieces) {
                 Ok((whole, restored)) => {
                     loads.left_out += restored.left_out;
+                    loads.outdated += restored.outdated;
                     return Ok(Some(whole));
                 }
                 Err(Trouble::Unfit(unfit)) => unfit.to_string(),

@@ -92,12 +92,15 @@ pub fn learn(
     // What is told is no business of a pass that tells nothing.
     let cases = std::mem::take(&mut learned.cases);
     let incidents = std::mem::take(&mut learned.incidents);
+    // What was found before is no business of it either.
+    let lessons = learned.detectors.lessons();
+    let mut detectors = std::mem::replace(&mut learned.detectors, lessons);
     let aside = Aside { learned: Some(learned), ..Aside::default() };
     let mut report = run_with(source, &config, Vec::new(), watch, aside);
-    let empty = Learned::new(&config);
-    let mut detectors = report.detectors.take().unwrap_or(empty.detectors);
-    detectors.keep_lessons();
-    let inventory = report.inventory.take().unwrap_or(empty.inventory);
+    if let Some(pass) = report.detectors.take() {
+        detectors.take_lessons(pass);
+    }
+    let inventory = report.inventory.take().unwrap_or_else(|| Learned::new(&config).inventory);
     (Learned { inventory, detectors, incidents, cases }, report)
 }
 

@@ -98,6 +98,6 @@ impl Loading {
         incidents.all.reverse();
         incidents.all.iter_mut().for_each(Incident::restore);
         incidents.reopen();
-        Ok((incidents, Restored { left_out: self.left_out }))
+        Ok((incidents, Restored { left_out: self.left_out, ..Restored::default() }))
     }
 }

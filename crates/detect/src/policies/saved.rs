@@ -83,7 +83,7 @@ impl Loading {
     /// No piece was a checkpoint's first.
     pub fn finish(self) -> Result<(Cases, Restored), Unfit> {
         let cases = self.cases.ok_or(Unfit::Unreadable)?;
-        Ok((cases, Restored { left_out: self.left_out }))
+        Ok((cases, Restored { left_out: self.left_out, ..Restored::default() }))
     }
 }
 

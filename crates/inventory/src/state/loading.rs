@@ -13,6 +13,8 @@ use std::sync::Arc;
 pub struct Restored {
     /// Services, endpoints, callers and the rest that were read and found no room, or nothing to belong to.
     pub left_out: u64,
+    /// States of detectors that are gone, or that another version wrote.
+    pub outdated: u64,
 }
 
 /// Takes the pieces of a checkpoint, in their order.
@@ -110,7 +112,7 @@ impl Loading {
         if let Some(last) = last {
             inventory.series.hear(last);
         }
-        Ok((inventory, Restored { left_out }))
+        Ok((inventory, Restored { left_out, outdated: 0 }))
     }
 }
 
