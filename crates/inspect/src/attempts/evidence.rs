@@ -183,8 +183,73 @@ fn asked(request: Option<&Message>, caps: Caps) -> Asked {
     let mut text = percent::decode(&request.head.text, ASKED);
     text.push(0);
     text.extend(percent::decode(&body, ASKED));
+    // As forms, JSON and XML write it: whatever the server reads it as, it may say it again.
+    text.push(0);
+    percent::decode_form(&request.head.text, text.len() + ASKED, &mut text);
+    text.push(0);
+    percent::decode_form(&body, text.len() + ASKED, &mut text);
+    text.push(0);
+    text.extend(unescaped(&body));
     text.make_ascii_lowercase();
     Asked { text, whole }
+}
+
+/// A body with the escapes of JSON (RFC 8259, 7) and the references of XML undone.
+fn unescaped(body: &[u8]) -> Vec<u8> {
+    if memchr::memchr2(b'\\', b'&', body).is_none() {
+        return Vec::new();
+    }
+    let mut text = Vec::with_capacity(body.len());
+    let mut rest = body;
+    while let Some((&byte, tail)) = rest.split_first() {
+        let undone = match byte {
+            b'\\' => escape(tail),
+            b'&' => reference(tail),
+            _ => None,
+        };
+        let (letter, len) = undone.unwrap_or((char::from(byte), 0));
+        match undone {
+            Some(_) => text.extend_from_slice(letter.encode_utf8(&mut [0; 4]).as_bytes()),
+            None => text.push(byte),
+        }
+        rest = tail.get(len..).unwrap_or_default();
+    }
+    text
+}
+
+/// What stands behind a backslash, and how long that is.
+fn escape(tail: &[u8]) -> Option<(char, usize)> {
+    let plain = |letter| Some((letter, 1));
+    match tail.first()? {
+        b'n' => plain('\n'),
+        b'r' => plain('\r'),
+        b't' => plain('\t'),
+        b'u' => {
+            let digits = std::str::from_utf8(tail.get(1..5)?).ok()?;
+            Some((char::from_u32(u32::from_str_radix(digits, 16).ok()?)?, 5))
+        }
+        byte @ (b'"' | b'\\' | b'/') => plain(char::from(*byte)),
+        _ => None,
+    }
+}
+
+/// What stands behind an ampersand, up to its semicolon, and how long that is.
+fn reference(tail: &[u8]) -> Option<(char, usize)> {
+    let end = tail.iter().take(10).position(|byte| *byte == b';')?;
+    let name = std::str::from_utf8(tail.get(..end)?).ok()?;
+    let letter = match name {
+        "lt" => '<',
+        "gt" => '>',
+        "amp" => '&',
+        "quot" => '"',
+        "apos" => '\'',
+        _ => {
+            let number = name.strip_prefix('#')?;
+            let hexadecimal = number.strip_prefix(['x', 'X']).map(|digits| u32::from_str_radix(digits, 16));
+            char::from_u32(hexadecimal.unwrap_or_else(|| number.parse()).ok()?)?
+        }
+    };
+    Some((letter, end + 1))
 }
 
 /// Whether an answer has the header field that a value would begin: what stands in the head has broken out.

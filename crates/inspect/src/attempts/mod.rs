@@ -367,7 +367,7 @@ fn name_of(list: &FieldList, field: &Field) -> Box<str> {
 }
 
 /// The name of a field for people: letters, digits and `_.-[]`. A key of a map can be somebody's number or mail address: of
-/// digits no more than three in a row are shown, and a name with an `@` is not.
+/// digits no more than three are shown, however they are grouped, and a name with an `@` is not.
 pub fn plain_name(name: &[u8], most: usize) -> String {
     if name.contains(&b'@') {
         return "(an address)".to_owned();
@@ -375,8 +375,8 @@ pub fn plain_name(name: &[u8], most: usize) -> String {
     let mut digits = 0;
     let plain = |byte: &&u8| byte.is_ascii_alphanumeric() || b"_.-[]".contains(byte);
     let shown = name.iter().filter(plain).take(most).map(|byte| {
-        digits = if byte.is_ascii_digit() { digits + 1 } else { 0 };
-        if digits > 3 { '#' } else { char::from(*byte) }
+        digits += u32::from(byte.is_ascii_digit());
+        if digits > 3 && byte.is_ascii_digit() { '#' } else { char::from(*byte) }
     });
     shown.collect()
 }

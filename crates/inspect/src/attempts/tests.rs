@@ -160,6 +160,26 @@ fn what_the_request_says_itself_proves_nothing() {
 }
 
 #[test]
+fn what_the_request_says_in_escapes_proves_nothing_either() {
+    let passwd = "my passwd file says root:x:0:0:root:/root:/bin/bash why";
+    let json = r#"{"attachment":"../../../etc/passwd","note":"my passwd file says root\u003ax:0:0:root:\/root:\/bin\/bash why"}"#;
+    let xml = "<t><a>../../../etc/passwd</a><n>my passwd file says root&#58;x&#x3A;0:0:root:/root:/bin/bash why</n></t>";
+    let form = "q=1%27+or+1%3D1--&note=You+have+an+error+in+your+SQL+syntax%3B+check+the+manual";
+    for (media, body, answer) in [
+        ("application/json", json, passwd),
+        ("application/xml", xml, passwd),
+        ("application/x-www-form-urlencoded", form, "You have an error in your SQL syntax; check the manual"),
+    ] {
+        let head = format!("POST /t HTTP/1.1\r\nHost: shop\r\nContent-Type: {media}\r\n");
+        let found = of_body(&head, body, &ok("text/plain", answer));
+        assert!(found.iter().all(|one| one.3 == Evidence::None), "{media}: {found:?}");
+        let other = body.replace("root", "toor").replace("SQL+s", "s");
+        let proof = of_body(&head, &other, &ok("text/plain", answer));
+        assert!(proof.iter().any(|one| one.3 != Evidence::None), "{media}: {proof:?}");
+    }
+}
+
+#[test]
 fn a_header_field_that_a_value_begins_is_proof() {
     let request = "GET /go?to=%2Fhome%0d%0aSet-Cookie:%20sid%3Devil HTTP/1.1\r\nHost: shop\r\n\r\n";
     let broken = "HTTP/1.1 302 Found\r\nLocation: /home\r\nSet-Cookie: sid=evil\r\nContent-Length: 0\r\n\r\n";
@@ -226,6 +246,8 @@ fn what_a_long_request_said_itself_proves_nothing() {
 fn names_for_people_hold_no_numbers_or_addresses() {
     for (name, shown) in [
         (&b"balance_4111111111111111"[..], "balance_411#############"),
+        (b"balance_536-22-1234", "balance_536-##-####"),
+        (b"4111.1111.1111.1111", "411#.####.####.####"),
         (b"jane.doe@corp.example", "(an address)"),
         (b"items[12].price2", "items[12].price2"),
         ("größe".as_bytes(), "gre"),
