@@ -37,15 +37,27 @@ const QUIET: i64 = 1_800;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct LimitIgnored {
-    /// Endpoints with nothing left, each with the second at which its window ends.
-    spent: Vec<(u64, i64)>,
+    /// Endpoints with nothing left.
+    spent: Vec<Spent>,
     refused: u64,
     served: u64,
     steps: [Steps; 2],
     stretch: Stretch,
 }
 
+/// A limit that is used up.
+#[derive(Clone, Copy, serde::Serialize, serde::Deserialize)]
+struct Spent {
+    place: u64,
+    /// The second at which its window ends.
+    until: i64,
+    /// When the caller had heard of it: what it had sent before is no sign of anything.
+    told: tapwire_wire::Timestamp,
+}
+
 impl Detector for LimitIgnored {
+    const VERSION: u32 = 1;
+
     fn begins(call: &Call) -> bool {
         left(call).is_some_and(|left| left.nothing)
     }
@@ -81,30 +93,35 @@ impl LimitIgnored {
     /// it has not as long as nothing is left; a limit of one call is used up by each.
     fn goes_on(&mut self, call: &Call) -> bool {
         let Some(left) = left(call) else { return false };
-        let now = call.observation.exchange.started().nanos().div_euclid(1_000_000_000);
+        let exchange = &call.observation.exchange;
+        let now = exchange.started().nanos().div_euclid(1_000_000_000);
         let place = call.endpoint.map_or(0, |endpoint| endpoint.0);
         if !left.nothing {
-            self.spent.retain(|(known, _)| *known != place);
+            self.spent.retain(|known| known.place != place);
             return false;
         }
-        let known = self.spent.iter().position(|(known, _)| *known == place);
-        let goes_on = known.and_then(|at| self.spent.get(at)).is_some_and(|(_, until)| *until > now);
         let until = left.until.unwrap_or(if left.limit == Some(1) { now } else { now + QUIET });
-        match known.and_then(|at| self.spent.get_mut(at)) {
-            // What the first refusal said counts: windows that slide begin anew with each call.
-            Some(known) if known.1 <= now || left.until.is_none() => known.1 = until,
-            Some(_) => {}
-            None => self.spend(place, until),
+        let Some(known) = self.spent.iter_mut().find(|known| known.place == place) else {
+            self.spend(Spent { place, until, told: exchange.ended() });
+            return false;
+        };
+        let (goes_on, had_heard) = (known.until > now, exchange.started() >= known.told);
+        // What the first refusal said counts: windows that slide begin anew with each call.
+        if !goes_on || left.until.is_none() {
+            known.until = until;
         }
-        goes_on
+        if !goes_on {
+            known.told = exchange.ended();
+        }
+        goes_on && had_heard
     }
 
-    fn spend(&mut self, place: u64, until: i64) {
+    fn spend(&mut self, spent: Spent) {
         if self.spent.len() >= MOST {
-            let first = self.spent.iter().enumerate().min_by_key(|(_, (_, until))| *until).map(|(at, _)| at);
+            let first = self.spent.iter().enumerate().min_by_key(|(_, spent)| spent.until).map(|(at, _)| at);
             first.into_iter().for_each(|at| _ = self.spent.swap_remove(at));
         }
-        self.spent.push((place, until));
+        self.spent.push(spent);
     }
 }
 

@@ -7,6 +7,10 @@ use tapwire_wire::Timestamp;
 const MAX_SPENT: usize = 4;
 /// A larger number of seconds is a date: some say when a window ends in seconds since 1970.
 const EPOCH: u64 = 1_000_000_000;
+/// And a still larger one is a date in milliseconds.
+const MILLISECONDS: u64 = 100_000_000_000;
+/// Windows of one answer that are told apart.
+const MAX_WINDOWS: usize = 4;
 
 /// How the calls of an endpoint stand to the limits that it advertises.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -33,12 +37,22 @@ struct Spent {
 pub(super) struct Said {
     /// A limit is named.
     pub(super) limit: bool,
-    /// The smallest rest that is named.
-    remaining: Option<u64>,
-    /// Seconds until the window ends, or the date.
-    reset: Option<u64>,
+    /// What is left of each window that is named.
+    windows: Vec<Window>,
+    /// Seconds to wait after a refusal.
+    wait: Option<u64>,
     /// The length of the window, where the limit's own name or field says it.
     pub(super) window: Option<u64>,
+}
+
+/// One of the windows that an answer tells of.
+#[derive(Debug, Default)]
+struct Window {
+    /// A hash of its name; 0: it has none.
+    name: u64,
+    remaining: Option<u64>,
+    /// Seconds until it ends, or the date.
+    reset: Option<u64>,
 }
 
 impl Said {
@@ -46,21 +60,27 @@ impl Said {
     pub(super) fn read(&mut self, name: &[u8], value: &[u8]) {
         let name = name.strip_prefix(b"x-").unwrap_or(name);
         let rest = name.strip_prefix(b"ratelimit-").or_else(|| name.strip_prefix(b"rate-limit-"));
-        match rest {
-            Some(rest) if rest.starts_with(b"remaining") => self.left(digits(value)),
-            Some(rest) if rest.starts_with(b"reset") => self.reset = self.reset.max(digits(value)),
-            _ => {}
+        let Some(rest) = rest else { return };
+        if let Some(window) = rest.strip_prefix(b"remaining") {
+            self.tell(window, digits(value), None);
+        } else if let Some(window) = rest.strip_prefix(b"reset") {
+            self.tell(window, None, digits(value));
         }
     }
 
-    /// Reads the members of the field `RateLimit`, in its forms.
+    /// Reads the members of the field `RateLimit`, in its forms: `"day";r=9;t=60`, one member for each window, and
+    /// `remaining=9, reset=60`.
     pub(super) fn members(&mut self, value: &[u8]) {
-        for part in value.split(|byte| matches!(byte, b',' | b';')).map(<[u8]>::trim_ascii) {
-            let named = |names: [&[u8]; 2]| names.iter().find_map(|name| part.strip_prefix(*name));
-            if let Some(left) = named([b"remaining=", b"r="]) {
-                self.left(digits(left));
-            } else if let Some(reset) = named([b"reset=", b"t="]) {
-                self.reset = self.reset.max(digits(reset));
+        for member in value.split(|byte| *byte == b',') {
+            let mut parts = member.split(|byte| *byte == b';').map(<[u8]>::trim_ascii).peekable();
+            let window = parts.next_if(|part| !part.contains(&b'=')).unwrap_or_default();
+            for part in parts {
+                let named = |names: [&[u8]; 2]| names.iter().find_map(|name| part.strip_prefix(*name));
+                if let Some(left) = named([b"remaining=", b"r="]) {
+                    self.tell(window, digits(left), None);
+                } else if let Some(reset) = named([b"reset=", b"t="]) {
+                    self.tell(window, None, digits(reset));
+                }
             }
         }
         self.limit = true;
@@ -68,23 +88,42 @@ impl Said {
 
     /// Until when it says so: Retry-After of a refusal.
     pub(super) fn wait(&mut self, seconds: Option<u64>) {
-        self.reset = self.reset.max(seconds);
+        self.wait = self.wait.max(seconds);
     }
 
-    fn left(&mut self, left: Option<u64>) {
-        self.remaining =
-            self.remaining.map_or(left, |known| left.map(|left| left.min(known)).or(Some(known)));
-        self.limit = true;
+    /// Takes in what is said of a window: the smallest rest, and the latest end.
+    fn tell(&mut self, window: &[u8], left: Option<u64>, reset: Option<u64>) {
+        self.limit |= left.is_some();
+        let name = window.iter().fold(0, |hash: u64, byte| {
+            (hash ^ u64::from(*byte)).wrapping_add(1).wrapping_mul(0x0100_0000_01b3)
+        });
+        let at = self.windows.iter().position(|known| known.name == name).unwrap_or_else(|| {
+            if self.windows.len() < MAX_WINDOWS {
+                self.windows.push(Window { name, ..Window::default() });
+            }
+            self.windows.len() - 1
+        });
+        if let Some(known) = self.windows.get_mut(at) {
+            known.remaining =
+                known.remaining.map_or(left, |known| Some(left.map_or(known, |left| left.min(known))));
+            known.reset = known.reset.max(reset);
+        }
     }
 
     /// The smallest rest that is named.
-    pub(super) const fn left_over(&self) -> Option<u64> {
-        self.remaining
+    pub(super) fn left_over(&self) -> Option<u64> {
+        self.windows.iter().filter_map(|window| window.remaining).min()
     }
 
-    /// Packet time at which the window ends.
+    /// Packet time at which the window ends of which least is left.
     pub(super) fn until(&self, now: i64) -> Option<i64> {
-        let seconds = self.reset.or(self.window)?;
+        let least = self.left_over();
+        let ends = |window: &&Window| window.remaining == least || window.remaining.is_none();
+        let reset = self.windows.iter().filter(ends).filter_map(|window| window.reset).max();
+        let seconds = match reset.max(self.wait).or(self.window)? {
+            date @ MILLISECONDS.. => date / 1_000,
+            seconds => seconds,
+        };
         let seconds = i64::try_from(seconds).ok()?;
         Some(if seconds.unsigned_abs() > EPOCH { seconds } else { now.saturating_add(seconds) })
     }
@@ -107,11 +146,11 @@ impl Adherence {
         self.limited = self.limited.saturating_add(1);
         if refused {
             self.refused = self.refused.saturating_add(1);
-        } else if said.remaining == Some(0) {
+        } else if said.left_over() == Some(0) {
             let known = self.spent.iter().any(|spent| spent.caller == caller);
             self.beyond = self.beyond.saturating_add(known.into());
         }
-        if refused || said.remaining == Some(0) {
+        if refused || said.left_over() == Some(0) {
             self.spend(caller, said.until(now));
         } else {
             self.spent.retain(|spent| spent.caller != caller);
@@ -173,6 +212,22 @@ mod tests {
         let date = "X-RateLimit-Limit: 3\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1700000060";
         assert_eq!(kept(&[(1_700_000_000, 1, 200, date), (1_700_000_059, 1, 200, date)]), (1, 0, 1));
         assert_eq!(kept(&[(1_700_000_000, 1, 200, date), (1_700_000_061, 1, 200, date)]), (2, 0, 0));
+    }
+
+    #[test]
+    fn a_rest_ends_with_its_own_window() {
+        let two = "RateLimit: \"burst\";r=0;t=10, \"day\";r=900;t=80000";
+        assert_eq!(kept(&[(0, 1, 200, two), (11, 1, 200, two)]), (2, 0, 0));
+        assert_eq!(kept(&[(0, 1, 200, two), (9, 1, 200, two)]), (1, 0, 1));
+        let fields = "X-RateLimit-Remaining-Minute: 0\r\nX-RateLimit-Reset-Minute: 60\r\n\
+            X-RateLimit-Remaining-Day: 9\r\nX-RateLimit-Reset-Day: 80000";
+        assert_eq!(kept(&[(0, 1, 200, fields), (61, 1, 200, fields)]), (2, 0, 0));
+        let milliseconds =
+            "X-RateLimit-Limit: 1\r\nX-RateLimit-Remaining: 0\r\nX-RateLimit-Reset: 1700000060000";
+        assert_eq!(
+            kept(&[(1_700_000_000, 1, 200, milliseconds), (1_700_000_061, 1, 200, milliseconds)]),
+            (2, 0, 0)
+        );
     }
 
     #[test]

@@ -105,6 +105,18 @@ fn limits_are_heeded_or_not() {
 }
 
 #[test]
+fn what_was_sent_before_the_first_refusal_was_heard_is_no_sign_of_anything() {
+    let refused = "HTTP/1.1 429 Too Many Requests\r\nRetry-After: 60\r\nContent-Length: 0\r\n\r\n";
+    let mut world = World::new();
+    // All are sent before the first is answered.
+    world.latency = 90_000;
+    for _ in 0..40 {
+        from_origin(&mut world, 1, "https://www.shop.example", refused);
+    }
+    quiet_of(&world, "limit-ignored");
+}
+
+#[test]
 fn who_waits_for_the_end_of_a_window_keeps_to_its_limit() {
     let said = |left: u32, limit: u32| {
         format!(
