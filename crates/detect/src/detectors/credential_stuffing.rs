@@ -31,6 +31,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 };
 
 const ENOUGH: u64 = 10;
+/// Places of which it is known that logins failed there.
+const PLACES: usize = 8;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct CredentialStuffing {
@@ -43,12 +45,14 @@ struct CredentialStuffing {
     succeeded: u64,
     steps: Steps,
     taken: bool,
-    /// Where the last one failed.
-    place: u64,
+    /// Where logins failed, the first ones.
+    places: Vec<u64>,
     stretch: Stretch,
 }
 
 impl Detector for CredentialStuffing {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(login) = case.call.relations.login else { return };
         if self.stretch.begins(case.call.observation.exchange.started(), 1_800, 7_200) {
@@ -60,14 +64,17 @@ impl Detector for CredentialStuffing {
             // Who mistyped and then got in is the same person.
             Tried::Succeeded => {
                 // What is logged in to elsewhere is no part of it.
-                stranger = !self.names.has(name) && self.place == place(case.call);
+                stranger = !self.names.has(name) && self.places.contains(&place(case.call));
                 self.succeeded += u64::from(stranger);
                 if self.names.has(name) {
                     self.known.add(name);
                 }
             }
             Tried::Failed => {
-                self.place = place(case.call);
+                let place = place(case.call);
+                if self.places.len() < PLACES && !self.places.contains(&place) {
+                    self.places.push(place);
+                }
                 self.failed(&login, name);
             }
             Tried::Unknown => return,

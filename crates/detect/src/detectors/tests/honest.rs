@@ -227,6 +227,25 @@ fn who_logs_in_elsewhere_from_an_attackers_address_is_not_taken_over() {
 }
 
 #[test]
+fn a_takeover_is_told_though_logins_alternate_between_two_places() {
+    let mut world = World::new();
+    let client = Client::at(2);
+    for number in 0..60 {
+        let user = format!("user{number}");
+        let body = format!(r#"{{"username":"{user}","password":"pw{number}"}}"#);
+        let place = ["POST /login", "POST /v2/login"][number % 2];
+        match number {
+            40 | 45 | 51 => {
+                world.call(&client, place, &body, 200, &format!(r#"{{"access_token":"{}"}}"#, jwt(&user)))
+            }
+            _ => world.call(&client, place, &body, 401, r#"{"error":"wrong"}"#),
+        };
+    }
+    let taken = |finding: &&crate::Finding| finding.outcome == Outcome::Confirmed;
+    assert_eq!(world.found.iter().filter(taken).count(), 1, "{:?}", world.found);
+}
+
+#[test]
 fn a_colleague_of_who_mistyped_is_no_loot_of_an_attack() {
     let mut world = World::new();
     world.login(&Client::at(200), "mistyped", "typo", false);
