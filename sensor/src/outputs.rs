@@ -171,11 +171,21 @@ pub(crate) fn open(
         };
         let kept: Vec<Box<dyn Sink>> =
             [Box::new(KeptEvents::new(store, pressure)) as Box<dyn Sink>].into_iter().chain(tables).collect();
-        if options.format == Format::Ocsf && classes == plan.classes {
+        // What is kept is whole, whatever leaves: questions that come later are about all of it.
+        let whole = Options::default();
+        let ocsf = Options {
+            format: Format::Ocsf,
+            colour: false,
+            detail: whole.detail,
+            class: whole.class,
+            ..options.clone()
+        };
+        let is_alike =
+            (options.format, options.detail, options.class) == (ocsf.format, ocsf.detail, ocsf.class);
+        if is_alike && classes == plan.classes {
             // Both want the same bytes, which are rendered once.
             sinks.extend(kept);
         } else {
-            let ocsf = Options { format: Format::Ocsf, colour: false, ..options.clone() };
             let renderer = Renderer::new(ocsf, redactor(None)?);
             outlets.push(Outlet::new(renderer, classes, filter.clone(), kept));
         }

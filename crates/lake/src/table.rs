@@ -30,8 +30,8 @@ impl Default for Cut {
     }
 }
 
-/// Days that are written at once: events come late by minutes, so that two are usual.
-const MAX_DAYS: usize = 3;
+/// Days that are written at once: events come late by minutes, so that two are usual; captures may be of any.
+const MAX_DAYS: usize = 16;
 
 /// A file with so many row groups is done: what it says of each stays in memory until then, some 20 KiB.
 const MOST_GROUPS: usize = 128;

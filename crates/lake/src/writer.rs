@@ -57,6 +57,13 @@ impl Lake {
         self
     }
 
+    /// The same for events that come as fast as they are read, of any time: files are cut by their size alone.
+    #[must_use]
+    pub const fn at_once(mut self) -> Self {
+        self.cut.span_ms = i64::MAX;
+        self
+    }
+
     /// Takes events, one a line.
     ///
     /// # Errors

@@ -210,3 +210,43 @@ fn faults_of_queries_are_told_with_their_place() {
     let Err(nothing) = Reader::open(&data.path().join("none")) else { panic!("there is no lake") };
     assert!(nothing.to_string().contains("no lake is kept there"), "{nothing}");
 }
+
+#[test]
+fn bounds_that_may_hold_lose_and_double_no_row() {
+    let data = tempfile::tempdir().unwrap();
+    // Three files of two row groups each, and more.
+    for day in 0..3_i64 {
+        let mut lake = Lake::open(data.path(), 0).unwrap().bounded(1 << 20);
+        for row in 0..4_000_i64 {
+            lake.write(&exchange(1_795_219_200_000 + day * 86_400_000 + row * 20_000, 200)).unwrap();
+        }
+        lake.commit().unwrap();
+    }
+    let both = |time: &str, day: &str| {
+        format!(
+            "SELECT count(*) FROM exchanges WHERE {time} < '2026-11-21T06' OR {time} > '2026-11-22T20' OR {day} = '2026-11-22'"
+        )
+    };
+    // A sign before a column keeps its bounds from leaving files out.
+    let (found, looked_at) =
+        (number(data.path(), &both("time", "day")), number(data.path(), &both("+time", "+day")));
+    assert_eq!(found, looked_at);
+    assert!((1..12_000).contains(&found), "{found}");
+    assert_eq!(number(data.path(), "SELECT count(DISTINCT rowid) FROM exchanges"), 12_000);
+}
+
+#[test]
+fn captures_of_sparse_and_mixed_times_make_few_files() {
+    let data = tempfile::tempdir().unwrap();
+    let mut lake = Lake::open(data.path(), 0).unwrap().at_once();
+    for row in 0..1_000_i64 {
+        lake.write(&exchange(1_795_219_200_000 + row * 400_000 % (5 * 86_400_000), 200)).unwrap();
+    }
+    lake.commit().unwrap();
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges"), 1_000);
+    let folder = data.path().join("lake/exchanges");
+    let days =
+        fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != "_delta_log");
+    let files: usize = days.map(|day| fs::read_dir(day.unwrap().path()).unwrap().count()).sum();
+    assert_eq!(files, 5, "one a day");
+}

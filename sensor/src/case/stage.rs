@@ -50,7 +50,7 @@ impl Stage {
 
     /// Copies a file or a folder in, under what it is for; its name there.
     pub(super) fn take(&mut self, role: &str, path: &Path) -> Result<String, Failure> {
-        let was = path.file_name().unwrap_or_else(|| path.as_os_str()).to_string_lossy().into_owned();
+        let was = path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned();
         let number =
             self.inputs.iter().filter(|input| input.name.starts_with(&format!("{role}/"))).count() + 1;
         let name = format!("{role}/{number:02}-{}", plain(&was));

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tapwire_capture::Pressure;
 use tapwire_lake::{Lake, LakeError};
 use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally};
@@ -14,8 +14,8 @@ use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, S
 /// Batches of about 128 KiB that wait: 8 MiB, or a hundredth of a small memory.
 const WAITING: std::ops::RangeInclusive<usize> = 4..=64;
 
-/// A tap that hears nothing for so long makes what it heard part of the tables.
-const QUIET: Duration = Duration::from_secs(60);
+/// What was taken is part of the tables after so long, whatever else comes.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the thread did.
 #[derive(Default)]
@@ -55,9 +55,11 @@ impl LakeSink {
     ) -> Result<Self, Failure> {
         let lake = Lake::open(data, now_ms())
             .map(|lake| lake.bounded(share(memory)))
+            .map(|lake| if pressure == Pressure::Block { lake.at_once() } else { lake })
             .map_err(|error| Failure::new(error.to_string()))?;
         let done = Arc::new(Mutex::new(Done::default()));
-        let worker = Worker { lake, done: Arc::clone(&done), is_fresh: false };
+        let worker =
+            Worker { lake, done: Arc::clone(&done), since: None, is_tap: pressure == Pressure::Shed };
         Ok(Self {
             worker: Some(worker),
             queue: None,
@@ -166,14 +168,17 @@ impl Sink for LakeSink {
 struct Worker {
     lake: Lake,
     done: Arc<Mutex<Done>>,
-    /// Something was taken since the last commit.
-    is_fresh: bool,
+    /// When the first was taken that is not part of the tables.
+    since: Option<Instant>,
+    /// Somebody may ask while it runs.
+    is_tap: bool,
 }
 
 impl Worker {
     fn run(mut self, batches: &Receiver<Batch>) {
         loop {
-            match batches.recv_timeout(QUIET) {
+            let waited = self.since.filter(|_| self.is_tap).map_or(Duration::ZERO, |since| since.elapsed());
+            match batches.recv_timeout(PATIENCE.saturating_sub(waited)) {
                 Ok(batch) => self.take(&batch),
                 Err(RecvTimeoutError::Timeout) => self.commit(),
                 Err(RecvTimeoutError::Disconnected) => return self.commit(),
@@ -187,7 +192,7 @@ impl Worker {
         let lines = String::from_utf8_lossy(batch.bytes());
         match self.lake.write(&lines) {
             Ok(taken) => {
-                self.is_fresh = true;
+                self.since.get_or_insert_with(Instant::now);
                 let refused = u32::try_from(taken.refused).unwrap_or(u32::MAX).min(batch.events());
                 let mut done = held(&self.done);
                 done.refused.add(Tally::of(refused, 0));
@@ -201,7 +206,7 @@ impl Worker {
     }
 
     fn commit(&mut self) {
-        if std::mem::take(&mut self.is_fresh)
+        if self.since.take().is_some()
             && let Err(error) = self.lake.commit()
         {
             self.fail(&error);

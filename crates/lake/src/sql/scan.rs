@@ -52,10 +52,13 @@ impl Bound {
 /// A place in the rows of a table.
 pub(super) struct Scan {
     source: Arc<Source>,
-    /// Files that are still to come, by time.
-    parts: VecDeque<Part>,
+    /// Files that are still to come, by time, each with its place among all files of the table.
+    parts: VecDeque<(i64, Part)>,
     day: String,
     file: Option<FileRows>,
+    /// The place of the file among all, and the rows of its row groups that are over.
+    place: i64,
+    before: usize,
     group: usize,
     row: usize,
     rows: usize,
@@ -73,6 +76,8 @@ impl Scan {
             parts: VecDeque::new(),
             day: String::new(),
             file: None,
+            place: 0,
+            before: 0,
             group: 0,
             row: 0,
             rows: 0,
@@ -82,10 +87,10 @@ impl Scan {
 
     /// Goes before the first row of files that may have what is wanted.
     pub(super) fn begin(&mut self, bounds: &[Bound]) -> Result<(), LakeError> {
-        let wanted = |part: &&Part| bounds.iter().all(|bound| bound.lets(part));
-        let mut parts: Vec<Part> = self.source.snapshot.parts.values().filter(wanted).cloned().collect();
+        let mut parts: Vec<&Part> = self.source.snapshot.parts.values().collect();
         parts.sort_by(|a, b| (&a.day, a.times, &a.path).cmp(&(&b.day, b.times, &b.path)));
-        self.parts = parts.into();
+        let wanted = |(_, part): &(i64, &Part)| bounds.iter().all(|bound| bound.lets(part));
+        self.parts = (0..).zip(parts).filter(wanted).map(|(place, part)| (place, part.clone())).collect();
         self.file = None;
         (self.row, self.rows) = (0, 0);
         self.settle()
@@ -103,6 +108,13 @@ impl Scan {
 
     pub(super) const fn row(&self) -> usize {
         self.row
+    }
+
+    /// A number of the row that no other row of the table has, whatever the bounds are: where a query has several bounds
+    /// that may hold (`OR`), SQLite looks for each and tells rows apart by it.
+    pub(super) fn number(&self) -> i64 {
+        let within = i64::try_from(self.before + self.row).unwrap_or(i64::MAX);
+        (self.place << 32) | (within & 0xffff_ffff)
     }
 
     pub(super) fn day(&self) -> &str {
@@ -131,15 +143,18 @@ impl Scan {
         while self.row >= self.rows {
             self.columns.borrow_mut().clear();
             match &self.file {
-                Some(file) if self.group + 1 < file.groups() => self.group += 1,
+                Some(file) if self.group + 1 < file.groups() => {
+                    self.before += self.rows;
+                    self.group += 1;
+                }
                 _ => {
-                    let Some(part) = self.parts.pop_front() else {
+                    let Some((place, part)) = self.parts.pop_front() else {
                         self.file = None;
                         return Ok(());
                     };
                     self.file = Some(FileRows::open(&self.source.directory.join(&part.path))?);
                     self.day = part.day;
-                    self.group = 0;
+                    (self.place, self.before, self.group) = (place, 0, 0);
                 }
             }
             self.row = 0;

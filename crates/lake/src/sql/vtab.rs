@@ -176,6 +176,6 @@ unsafe impl VTabCursor for LakeCursor {
     }
 
     fn rowid(&self) -> Result<i64> {
-        Ok(i64::try_from(self.scan.row()).unwrap_or(i64::MAX))
+        Ok(self.scan.number())
     }
 }
