@@ -27,6 +27,10 @@ const ROLES: &[&str] = &[
     "internal", "agent",
 ];
 
+/// Roles of accounts that programs use.
+const PROGRAMS: &[&str] =
+    &["service", "system", "batch", "bot", "robot", "machine", "worker", "integration", "daemon", "m2m"];
+
 /// The status of the answer, where it was seen.
 pub(crate) fn status(call: &Call) -> Option<u16> {
     call.observation.exchange.response_head().and_then(|head| head.status)
@@ -92,6 +96,13 @@ pub(crate) fn has_privileged_role(call: &Call) -> Option<bool> {
     let words = grants.roles.iter().chain(&grants.scopes);
     let is = |word: &str| ROLES.iter().any(|role| word.to_ascii_lowercase().contains(role));
     (!grants.is_empty()).then(|| words.into_iter().any(|word| is(word.as_str())))
+}
+
+/// Whether a role of the caller says that a program calls.
+pub(crate) fn is_program(call: &Call) -> bool {
+    let is_part = |part: &str| PROGRAMS.iter().any(|program| part.eq_ignore_ascii_case(program));
+    let says = |role: &str| role.split(|letter: char| !letter.is_ascii_alphanumeric()).any(is_part);
+    call.caller.grants.as_ref().is_some_and(|grants| grants.roles.iter().any(|role| says(role.as_str())))
 }
 
 /// How bad calls out of order are, and what came of them: enough were accepted, some, or none.

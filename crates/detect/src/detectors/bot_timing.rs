@@ -1,7 +1,7 @@
 //! Calls as regular as no person makes them.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_ok, is_person, place, status, template};
+use crate::facts::{is_ok, is_person, is_program, place, status, template};
 use crate::tally::Distinct;
 use crate::{Finding, Outcome, Severity};
 
@@ -10,7 +10,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     title: "A person's session calls like a clock (bot timing)",
     summary: "A person's account called one endpoint sixty times and more with pauses that hardly differ, and ten times as often as others do; or for several objects with pauses of a clock, and three times as often. That is a \
               program: it waits for stock, prices or appointments faster than people can. What pages ask for by themselves they ask for \
-              everybody; programs with a key or a certificate are not judged.",
+              everybody; programs with a key, a certificate or a role of their own are not judged.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-799",
     attack: ("T1059", "Command and Scripting Interpreter"),
@@ -24,7 +24,12 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no person's account was used",
     needs: Needs { least: 60, of: "calls of one caller", seen: |call, _| call.caller.calls.into() },
     judges: is_person,
-    concerns: |call| is_person(call) && call.caller.calls >= 20 && (is_ok(call) || status(call) == Some(429)),
+    concerns: |call| {
+        is_person(call)
+            && call.caller.calls >= 20
+            && !is_program(call)
+            && (is_ok(call) || status(call) == Some(429))
+    },
     state: StateKind::of::<BotTiming>(),
 };
 

@@ -514,6 +514,7 @@ fn logins_of_colleagues_behind_an_attackers_address_are_not_followed() {
     let mut world = World::new();
     let attack: Vec<Call> = (0..9).map(|_| world.login(NAT, "victim", false)).collect();
     let colleague = world.login(NAT, "colleague", true);
+    let victim = world.login(NAT, "victim", true);
     world.link(&attack[8], "brute-force", Severity::Medium, Outcome::Attempted);
     let heard = |calls: &[&Call]| {
         let mut radius = crate::radius::Radius::new(Target::incident(&world.incidents.all()[0]));
@@ -521,5 +522,6 @@ fn logins_of_colleagues_behind_an_attackers_address_are_not_followed() {
         (radius.likely, radius.apart)
     };
     assert_eq!(heard(&[&colleague, &attack[0]]), (0, 1), "it came before anything had failed");
-    assert_eq!(heard(&[&attack[0], &colleague]), (1, 0), "the same program, and something had failed");
+    assert_eq!(heard(&[&attack[8], &colleague]), (1, 0), "the same program, and something had failed");
+    assert_eq!(heard(&[&attack[8], &victim]), (1, 0), "the name that had failed");
 }

@@ -18,7 +18,6 @@ const CODE: &[&[u8]] = &[
     b"when",
     b"then",
     b"else",
-    b"end",
     b"where",
     b"union",
     b"order",
