@@ -79,6 +79,10 @@ pub(super) struct Habits {
     steps: Ages<Steps>,
     records: Ages<Records>,
     peers: Ages<Peers>,
+    /// What each caller adds to roles and to what comes before a step: where calls come a second time, nobody is judged by its
+    /// own.
+    own_roles: Ages<u32>,
+    own_before: Ages<Before>,
     /// What is usual is known of all calls; these come a second time.
     recalls: bool,
 }
@@ -92,6 +96,8 @@ impl Habits {
             steps: Ages::new(callers / 20, SPAN),
             records: Ages::new(callers / 10, SPAN),
             peers: Ages::new(callers / 100, SPAN),
+            own_roles: Ages::new(callers / 10, SPAN),
+            own_before: Ages::new(callers / 50, SPAN),
             recalls: false,
         }
     }
@@ -113,6 +119,8 @@ impl Habits {
             .and(self.steps.forgotten())
             .and(self.records.forgotten())
             .and(self.peers.forgotten())
+            .and(self.own_roles.forgotten())
+            .and(self.own_before.forgotten())
     }
 
     /// What is usual where a call goes; learns from it.
@@ -124,7 +132,7 @@ impl Habits {
         }
         let Some(who) = seen.who else { return usual };
         if is_ok {
-            self.role(seen, &mut usual);
+            self.role(seen, who, &mut usual);
             self.given(seen, who, &mut usual);
         }
         if matches!(seen.method, Method::Post | Method::Put) && !seen.is_rpc {
@@ -142,14 +150,16 @@ impl Habits {
         }
     }
 
-    fn role(&mut self, seen: &Seen<'_>, usual: &mut Usual) {
+    fn role(&mut self, seen: &Seen<'_>, who: u64, usual: &mut Usual) {
         let recalls = self.recalls;
+        let own = mix(mix(seen.endpoint, seen.role), who);
         let roles = &mut self.roles.met_or_new(seen.endpoint, seen.now).0;
         let all: u32 = roles.iter().fold(0, |sum, (_, count)| sum.saturating_add(*count));
         let known = roles.iter().position(|(role, count)| *count > 0 && *role == seen.role);
         if recalls {
-            let own = known.and_then(|at| roles.get(at)).map_or(0, |(_, count)| *count);
-            (usual.same_role, usual.other_roles) = (own, all.saturating_sub(own));
+            let same = known.and_then(|at| roles.get(at)).map_or(0, |(_, count)| *count);
+            let own = self.own_roles.get(own).copied().unwrap_or(0);
+            (usual.same_role, usual.other_roles) = (same.saturating_sub(own), all.saturating_sub(same));
             return;
         }
         let at =
@@ -160,6 +170,8 @@ impl Habits {
         }
         (usual.same_role, usual.other_roles) = (place.1, all.saturating_sub(place.1));
         place.1 = place.1.saturating_add(1);
+        let own = self.own_roles.met_or_new(own, seen.now);
+        *own = own.saturating_add(1);
     }
 
     /// What comes before a step as a rule, and whether it was left out.
@@ -169,15 +181,20 @@ impl Habits {
             lately.iter().any(|(known, at)| *known == step && (0..=SOON).contains(&(seen.now - at)))
         };
         let before = self.before.met_or_new(seen.endpoint, seen.now);
+        let by_caller = mix(seen.endpoint, who);
+        let own = self.own_before.get(by_caller).filter(|_| self.recalls).copied().unwrap_or_default();
+        let all = before.all.saturating_sub(own.all);
         let must = |(step, count): &&(u64, u32)| {
-            *step != 0 && before.all >= ENOUGH && count * SHARE.1 >= before.all * SHARE.0
+            *step != 0 && all >= ENOUGH && count.saturating_sub(own.with(*step)) * SHARE.1 >= all * SHARE.0
         };
-        let skipped = before.steps.iter().filter(must).find(|(step, _)| !was(*step)).map(|_| before.all);
+        let skipped = before.steps.iter().filter(must).find(|(step, _)| !was(*step)).map(|_| all);
         if is_ok {
             let soon = |at: i64| (0..=SOON).contains(&(seen.now - at));
             // Who makes a step again and again is one caller, and no custom.
             if !self.recalls && !was(seen.endpoint) {
-                before.learn(lately.iter().filter(|(step, at)| *step != seen.endpoint && soon(*at)));
+                let steps = || lately.iter().filter(|(step, at)| *step != seen.endpoint && soon(*at));
+                before.learn(steps());
+                self.own_before.met_or_new(by_caller, seen.now).learn(steps());
             }
             let steps = &mut self.steps.met_or_new(who, seen.now).0;
             let oldest = steps.iter_mut().min_by_key(|(step, at)| (*step != seen.endpoint, *at));
@@ -230,6 +247,11 @@ fn usually_most(counts: impl Iterator<Item = u32>) -> u32 {
 }
 
 impl Before {
+    /// How often that step came before.
+    fn with(&self, step: u64) -> u32 {
+        self.steps.iter().find(|(known, _)| *known == step).map_or(0, |(_, count)| *count)
+    }
+
     /// A step was made; these had come before it.
     fn learn<'a>(&mut self, lately: impl Iterator<Item = &'a (u64, i64)>) {
         for (step, _) in lately.filter(|(step, _)| *step != 0) {
