@@ -94,6 +94,8 @@ struct Probes {
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Row {
     last: u64,
+    /// Its lowest and its highest number.
+    ends: (u64, u64),
     in_a_row: u64,
     stray: u8,
     given: u64,
@@ -312,7 +314,7 @@ impl Row {
             template(case.call),
             self.networks.words("network"),
             stretch.words(),
-            self.given,
+            self.given.min(self.in_a_row),
         );
         out.push(case.finding(b"row", severity, outcome, 75, reason));
     }
@@ -321,15 +323,17 @@ impl Row {
     fn is_next(&mut self, number: u64) -> bool {
         let near = number.abs_diff(self.last) <= NEAR;
         if near {
-            let is_new = self.seen.add(number);
-            self.in_a_row += u64::from(is_new);
+            // Of many numbers the set knows how many, and no more which; the ends of the row are known.
+            let is_new = self.seen.add(number) || number > self.ends.1 || number < self.ends.0;
+            self.ends = (self.ends.0.min(number), self.ends.1.max(number));
+            self.in_a_row = self.in_a_row.max(self.seen.len() as u64);
             self.stray = 0;
             self.last = number;
             return is_new;
         }
         self.stray += 1;
         if self.stray >= STRAY || self.in_a_row < 3 {
-            *self = Self { last: number, ..Self::default() };
+            *self = Self { last: number, ends: (number, number), ..Self::default() };
         }
         false
     }

@@ -2,7 +2,7 @@
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{network, short};
-use crate::tally::{Distinct, Steps, Stretch, times};
+use crate::tally::{Distinct, Names, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Tried;
 
@@ -32,10 +32,14 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 struct DistributedStuffing {
     names: Distinct,
     addresses: Distinct,
+    /// The same once more, for as many as there are: which they were.
+    failed_names: Names,
+    failed_at: Names,
     /// Those from which a second name failed.
     repeated: Distinct,
+    repeated_at: Names,
     /// Addresses together with the programs there that failed.
-    clients: Distinct,
+    clients: Names,
     /// The address with most failures by majority vote, and its lead.
     most: (u64, u64),
     failed: u64,
@@ -47,6 +51,8 @@ struct DistributedStuffing {
 }
 
 impl Detector for DistributedStuffing {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let (Some(login), Some(address)) = (case.call.relations.login, case.call.caller.address) else {
             return;
@@ -62,16 +68,21 @@ impl Detector for DistributedStuffing {
             return;
         }
         if login.result == Tried::Succeeded {
-            taken = (self.repeated.has(address) || self.clients.has(client)) && !self.names.has(name);
+            taken =
+                (self.repeated_at.has(address) || self.clients.has(client)) && !self.failed_names.has(name);
             self.succeeded += 1;
             self.taken += u64::from(taken);
         } else {
             self.failed += 1;
             self.clients.add(client);
-            let is_new = self.names.add(name);
-            if !self.addresses.add(address) && is_new {
+            self.names.add(name);
+            self.addresses.add(address);
+            if self.failed_at.has(address) && !self.failed_names.has(name) {
                 self.repeated.add(address);
+                self.repeated_at.add(address);
             }
+            self.failed_at.add(address);
+            self.failed_names.add(name);
             self.most = match self.most {
                 (_, 0) => (address, 1),
                 (known, lead) if known == address => (known, lead + 1),

@@ -67,14 +67,38 @@ fn is_refused_page(call: &Call) -> bool {
         && target(call).is_some()
 }
 
-/// A hash of a target that has a query.
+/// Parameters that say which page of a list is asked for.
+const PAGING: &[&[u8]] = &[
+    b"page",
+    b"pagenumber",
+    b"pageno",
+    b"pagetoken",
+    b"offset",
+    b"cursor",
+    b"limit",
+    b"start",
+    b"skip",
+    b"from",
+    b"after",
+    b"before",
+    b"pagesize",
+    b"perpage",
+];
+
+/// A hash of what a query says of pages; `None`: nothing.
 fn target(call: &Call) -> Option<u64> {
     let target = call.observation.exchange.request_head()?.target()?.bytes();
-    target.contains(&b'?').then(|| {
-        target.iter().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
-        })
-    })
+    let mark = memchr::memchr(b'?', target)?;
+    let pages = target.get(mark + 1..)?.split(|byte| *byte == b'&').filter(|pair| {
+        let name = pair.split(|byte| *byte == b'=').next().unwrap_or_default();
+        let plain: Vec<u8> =
+            name.iter().filter(|byte| byte.is_ascii_alphanumeric()).map(u8::to_ascii_lowercase).collect();
+        PAGING.contains(&plain.as_slice())
+    });
+    let hash = pages.flatten().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+    });
+    (hash != 0xcbf2_9ce4_8422_2325).then_some(hash)
 }
 
 impl Detector for Exfiltration {

@@ -39,6 +39,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 const DAY: i64 = 86_400 * 1_000_000_000;
 /// Tokens of one address that nobody saw being handed out, from which on it is no lost answer.
 const SEVERAL: usize = 3;
+/// Answers that the sensor may have lost: who does not wait for more of them has done so on purpose.
+const LOST: u64 = 3;
 /// The same, where no other token of the service came from where nobody looked: people log in elsewhere and go on here.
 const TWO: usize = 2;
 /// The chance below which it is none.
@@ -146,7 +148,7 @@ impl Lately {
         if is_first {
             self.expected += f64::from(call.relations.unseen_tokens.max(1)) / 1_000.0;
         }
-        self.lost += u64::from(is_unanswered(call));
+        self.lost = LOST.min(self.lost + u64::from(is_unanswered(call)));
     }
 
     /// One token may have been handed out where nobody looked; several from one address were not, unless as many logins there

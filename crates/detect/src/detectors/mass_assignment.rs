@@ -84,6 +84,8 @@ struct MassAssignment {
     sent: Names,
     answered: Vec<u64>,
     bodies: u64,
+    /// Of these, forms.
+    forms: u64,
     told: Told,
     /// Fields that were told of, with who sent them.
     senders: Vec<(u64, AtLeast)>,
@@ -101,6 +103,8 @@ enum Effect {
 }
 
 impl Detector for MassAssignment {
+    const VERSION: u32 = 1;
+
     fn lessons(self) -> Option<Self> {
         Some(Self { told: Told::default(), senders: Vec::new(), ..self })
     }
@@ -108,7 +112,9 @@ impl Detector for MassAssignment {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(list) = case.call.observation.request_payload.list.as_deref() else { return };
         let who = case.call.principal.map_or(0, |principal| short(principal.token));
-        let is_form = list.fields().iter().filter(|field| field.step == Step::Member).count() >= FORM;
+        let has_many = list.fields().iter().filter(|field| field.step == Step::Member).count() >= FORM;
+        // What bodies are here say those before it: who writes one may fill it up.
+        let is_form = self.forms * 4 > self.bodies;
         for field in list.fields().iter().filter(|field| field.step == Step::Member) {
             let name = list.name(field);
             let weight = weight(name);
@@ -132,6 +138,7 @@ impl Detector for MassAssignment {
         }
         if is_ok(case.call) {
             self.bodies += 1;
+            self.forms += u64::from(has_many);
             self.learn_answer(case.call);
         }
     }

@@ -32,6 +32,8 @@ const OVER: u64 = 5;
 /// burst, and who tries does so in several.
 const BURST: i64 = 5;
 const BURSTS: u64 = 3;
+/// Or more paths than a page has parts.
+const PARTS: usize = 30;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct RefusedToken {
@@ -67,7 +69,10 @@ impl Detector for RefusedToken {
         let facts = case.call.caller.facts;
         self.over |= facts.contains(TokenFact::AfterLogout) || facts.contains(TokenFact::Expired);
         let (least, paths) = if self.over { (OVER, 2) } else { (ENOUGH, 5) };
-        if self.paths.len() < paths || self.bursts < BURSTS || !self.steps.reaches(self.calls, least) {
+        if self.paths.len() < paths
+            || self.bursts < BURSTS && self.paths.len() < PARTS
+            || !self.steps.reaches(self.calls, least)
+        {
             return;
         }
         let reason = format!(

@@ -2,6 +2,7 @@
 //! people do.
 
 mod attacks;
+mod evasion;
 mod given_away;
 mod honest;
 mod learn;

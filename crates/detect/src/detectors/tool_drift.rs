@@ -32,6 +32,8 @@ const TEXTS: usize = 4;
 
 /// Readers of one text from which on it is the same for everybody.
 const SAME: u64 = 3;
+/// Readers of a text that are remembered.
+const READERS: usize = 8;
 
 /// What is said of an offer.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -46,9 +48,28 @@ struct Offer {
 struct Text {
     /// A hash; 0: none.
     said: u64,
-    /// Who read it last.
-    reader: u64,
+    /// Callers who read it last.
+    last: [u64; READERS],
+    /// By their roles, where they have some.
     readers: AtLeast,
+}
+
+impl Text {
+    fn hear(&mut self, reader: Reader) {
+        self.readers.add(reader.role);
+        if !self.last.contains(&reader.caller) {
+            self.last.rotate_right(1);
+            self.last[0] = reader.caller;
+        }
+    }
+}
+
+/// Who reads: callers of one role may be of several tenants, each with a text of its own.
+#[derive(Clone, Copy)]
+struct Reader {
+    /// Whoever has other roles than before is another one.
+    caller: u64,
+    role: u64,
 }
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -58,27 +79,28 @@ struct ToolDrift {
 
 impl Offer {
     /// Whether what is said is another text than its reader was given before, or than everybody was.
-    fn changes(&mut self, reader: u64, said: u64) -> bool {
+    fn changes(&mut self, reader: Reader, said: u64) -> bool {
         self.lists += 1;
         if let Some(known) = self.texts.iter_mut().find(|text| text.said == said) {
-            known.reader = reader;
-            known.readers.add(reader);
+            known.hear(reader);
             return false;
         }
         let mut known = self.texts.iter().filter(|text| text.said != 0);
-        let own = self.texts.iter().position(|text| text.said != 0 && text.reader == reader);
+        let own = self.texts.iter().position(|text| text.said != 0 && text.last.contains(&reader.caller));
         let is_one = known.next().is_some_and(|text| text.readers.get() >= SAME) && known.next().is_none();
         let oldest = usize::try_from(self.lists % TEXTS as u64).unwrap_or(0);
         let at = own.or_else(|| self.texts.iter().position(|text| text.said == 0)).unwrap_or(oldest);
         if let Some(place) = self.texts.get_mut(at) {
-            *place = Text { said, reader, ..Text::default() };
-            place.readers.add(reader);
+            *place = Text { said, ..Text::default() };
+            place.hear(reader);
         }
         own.is_some() || is_one
     }
 }
 
 impl Detector for ToolDrift {
+    const VERSION: u32 = 1;
+
     fn lessons(self) -> Option<Self> {
         Some(self)
     }
@@ -87,8 +109,8 @@ impl Detector for ToolDrift {
         let Some(listed) = listed(case.call) else { return };
         let (mut changed, mut known) = (0_usize, 0_usize);
         let grants = case.call.caller.grants.as_ref().map(|grants| grants.id);
-        let reader =
-            grants.or_else(|| case.call.principal.map(|who| crate::facts::short(who.token))).unwrap_or(0);
+        let caller = case.call.principal.map_or(0, |who| crate::facts::short(who.token));
+        let reader = Reader { caller: (caller ^ grants.unwrap_or(0)).max(1), role: grants.unwrap_or(caller) };
         for (name, said) in listed.iter().filter_map(offer) {
             let at = self.offers.iter().position(|offer| offer.name == name);
             let is_new = at.is_none() && self.offers.len() < MOST;

@@ -15,6 +15,8 @@ pub(super) struct World {
     inspector: Inspector,
     inventory: Inventory,
     detectors: Detectors,
+    /// What a pass before learned of the same calls.
+    known: Option<Inventory>,
     number: u32,
     scheme: Option<String>,
     /// Milliseconds until an answer comes.
@@ -57,6 +59,7 @@ impl World {
             inspector: Inspector::new(tapwire_inspect::Config::new(KEY)),
             inventory: Inventory::new(tapwire_inventory::Config::new(KEY)),
             detectors: Detectors::new(Config::default()),
+            known: None,
             number: 0,
             scheme: None,
             latency: 0,
@@ -122,7 +125,8 @@ impl World {
             let half = if asked { &mut exchange.request } else { &mut exchange.response };
             half.iter_mut().for_each(|half| half.anomalies.insert(anomaly));
         }
-        let call = self.inventory.place(self.inspector.exchange(exchange));
+        let mut call = self.inventory.place(self.inspector.exchange(exchange));
+        self.known.iter_mut().for_each(|known| known.recall(&mut call));
         let endpoint = call.endpoint.and_then(|id| self.inventory.endpoint(id));
         let before = self.found.len();
         self.detectors.judge(&call, endpoint, &mut self.found);
@@ -156,6 +160,27 @@ impl World {
             r#"{"error":"wrong"}"#.to_owned()
         };
         self.call(client, "POST /login", &body, if right { 200 } else { 401 }, &answer)
+    }
+
+    /// Calls that are read twice, and judged the second time.
+    pub(super) fn twice(play: impl Fn(&mut Self)) -> Self {
+        let (mut first, mut second) = (Self::new(), Self::new());
+        play(&mut first);
+        first.inventory.settle();
+        second.known = Some(first.inventory);
+        play(&mut second);
+        second
+    }
+
+    /// A pass that tells nothing.
+    pub(super) fn learns(&mut self, pass: impl FnOnce(&mut Self)) {
+        let lessons = self.detectors.lessons();
+        let own = std::mem::replace(&mut self.detectors, lessons);
+        let found = std::mem::take(&mut self.found);
+        pass(self);
+        let pass = std::mem::replace(&mut self.detectors, own);
+        self.detectors.take_lessons(pass);
+        self.found = found;
     }
 
     /// The only finding of a detector so far.
