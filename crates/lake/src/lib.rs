@@ -49,9 +49,9 @@ pub use keep::{
 #[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]
-pub use sql::{Answer, Cell, Reader};
+pub use sql::{Answer, Cell, Reader, Statements};
 #[cfg(feature = "lake")]
-pub use writer::{Lake, Taken};
+pub use writer::{Amount, Lake, Ledger, Taken};
 
 /// The directory of the tables under `--data`.
 pub const ROOM: &str = "lake";

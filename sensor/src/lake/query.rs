@@ -9,7 +9,7 @@ use std::ffi::OsString;
 use std::io::{BufRead, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use tapwire_inspect::{Domain, Token, TokenKey};
-use tapwire_lake::{LakeError, Reader, TABLES, VIEWS};
+use tapwire_lake::{LakeError, Reader, Statements, TABLES, VIEWS};
 use tapwire_store::{Directories, token_key};
 use tempfile::TempDir;
 
@@ -21,8 +21,7 @@ pub(super) fn sql(args: &SqlArgs) -> Result<Exit, Failure> {
     };
     let asked = Asked { key: key(args, &data)?, data, form: Form::of(args) };
     if let Some(query) = &args.query {
-        asked.carry_out(query)?;
-        return Ok(Exit::Done);
+        return all(&asked, query);
     }
     let input = std::io::stdin();
     if input.is_terminal() { prompt(&asked) } else { all(&asked, &std::io::read_to_string(input)?) }
@@ -65,7 +64,6 @@ fn sensed(args: &SqlArgs) -> Result<TempDir, Failure> {
 impl Asked {
     /// One query, or what begins with `\`.
     fn carry_out(&self, text: &str) -> Result<(), Failure> {
-        let text = text.trim().trim_end_matches(';').trim();
         if let Some(name) = text.strip_prefix("\\d") {
             return paper::print(&described(name.trim())?, true);
         }
@@ -111,12 +109,11 @@ fn described(name: &str) -> Result<String, Failure> {
     Ok(columns.chain(rest).collect())
 }
 
-/// Queries of standard input, each ended by `;`.
+/// Queries, each ended by `;`, perhaps but for the last.
 fn all(asked: &Asked, text: &str) -> Result<Exit, Failure> {
-    for query in text.split_inclusive(';').map(str::trim).filter(|query| !query.trim_matches(';').is_empty())
-    {
-        asked.carry_out(query)?;
-    }
+    let Statements { whole, rest } = Statements::of(text);
+    let last = Some(rest.trim()).filter(|rest| !rest.is_empty());
+    whole.into_iter().chain(last).try_for_each(|query| asked.carry_out(query))?;
     Ok(Exit::Done)
 }
 
@@ -131,9 +128,10 @@ fn prompt(asked: &Asked) -> Result<Exit, Failure> {
             return Ok(Exit::Done);
         }
         query.push_str(&line);
-        let is_whole = query.trim_end().ends_with(';') || query.trim_start().starts_with('\\');
-        if is_whole && let Err(failure) = asked.carry_out(&std::mem::take(&mut query)) {
+        let Statements { whole, rest } = Statements::of(&query);
+        if let Err(failure) = whole.into_iter().try_for_each(|query| asked.carry_out(query)) {
             eprintln!("{failure}");
         }
+        query = rest.to_owned();
     }
 }

@@ -5,7 +5,10 @@
 
 mod event;
 mod scan;
+mod statements;
 mod vtab;
+
+pub use statements::Statements;
 
 use crate::error::LakeError;
 use crate::log::{Log, Snapshot};
