@@ -94,6 +94,52 @@ fn answers_are_tables_json_and_csv() {
 }
 
 #[test]
+fn queries_of_standard_input_end_where_sql_says() {
+    let (data, _) = replayed("basic-rest");
+    let mut child = Command::new(binary())
+        .args(["sql", "--csv", "--data"])
+        .arg(data.path())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut input = child.stdin.take().expect("a pipe");
+    let queries = "SELECT ';' AS one; -- nothing; here\n\\d kpis\nSELECT 'it''s; ' AS \"t;wo\" /* ; */ ;\nSELECT 3 AS three";
+    input.write_all(queries.as_bytes()).expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    assert!(output.status.success() && text.starts_with("one\n;\n"), "{text}");
+    assert!(text.contains("numerator"), "{text}");
+    assert!(text.ends_with("t;wo\nit's; \nthree\n3\n"), "{text}");
+}
+
+#[test]
+fn what_the_tables_do_not_take_is_counted_as_dropped() {
+    let (data, folder) = (tempfile::tempdir().expect("a folder"), tempfile::tempdir().expect("another"));
+    let capture = folder.path().join("in.pcap");
+    fs::write(&capture, minutes(3)).expect("a capture");
+    let replay = |arguments: &[&str]| {
+        let ran =
+            Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data.path(), &capture]);
+        ran.args(arguments).run()
+    };
+    let _ran = replay(&["--set", "events.lake=false"]).ok("a data directory");
+    fs::create_dir_all(data.path().join("lake")).expect("a folder");
+    // A file where a folder is wanted stops root, too.
+    fs::write(data.path().join("lake/exchanges"), "").expect("a file");
+    let ran = replay(&["--json"]);
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("--data lake") && ran.stderr.contains("lake/exchanges"), "{}", ran.stderr);
+    let report = ran.events().pop().expect("a report");
+    let sinks = report.pointer("/stages/sinks").and_then(Value::as_array).expect("outputs");
+    let lake = sinks.iter().find(|sink| sink["destination"] == "--data lake").expect("the lake");
+    let count = |name: &str| lake[name].as_u64().expect("a number");
+    assert!(count("dropped") > 0, "{lake}");
+    assert_eq!(count("accepted"), count("delivered") + count("dropped"), "{lake}");
+}
+
+#[test]
 fn recipes_of_the_manual_run() {
     let (data, _) = replayed("demo");
     // There some answers without a credential tell something.

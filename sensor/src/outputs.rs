@@ -166,7 +166,7 @@ pub(crate) fn open(
     if let Some(store) = store {
         let classes = kept_classes(effective.settings.events.keep, pressure == Pressure::Shed);
         let tables = match effective.settings.events.lake {
-            true => crate::lake::sink(store.reader().directory(), effective, pressure)?,
+            true => crate::lake::sink(store.reader().directory(), effective, pressure, watched)?,
             false => None,
         };
         let kept: Vec<Box<dyn Sink>> =

@@ -8,7 +8,9 @@ use crate::schema::Table;
 use crate::split::Splitter;
 use crate::time;
 use crate::usage::Tally;
+use crate::writer::Amount;
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 /// When files are cut.
@@ -46,6 +48,9 @@ pub(crate) struct TableWriter {
     days: BTreeMap<i64, Day>,
     /// Sums of what was committed, with their times: rows of another table.
     sums: Vec<(i64, String)>,
+    /// What became part of the table, and what cannot any more.
+    pub(crate) committed: Amount,
+    pub(crate) failed: Amount,
     /// Names of files are numbered within the run.
     files: u64,
     run: String,
@@ -57,14 +62,20 @@ struct Day {
     file: Option<(String, FileWriter)>,
     times: Option<(i64, i64)>,
     /// Events in it.
-    events: u64,
+    amount: Amount,
     /// Sums over what is in the file.
     tally: Option<Tally>,
 }
 
 impl Day {
     fn of(table: &Table) -> Self {
-        Self { rows: Rows::of(table), file: None, times: None, events: 0, tally: Tally::of(table) }
+        Self {
+            rows: Rows::of(table),
+            file: None,
+            times: None,
+            amount: Amount::default(),
+            tally: Tally::of(table),
+        }
     }
 
     /// About as much memory as it takes.
@@ -91,18 +102,20 @@ impl TableWriter {
             splitter,
             days: BTreeMap::new(),
             sums: Vec::new(),
+            committed: Amount::default(),
+            failed: Amount::default(),
             files: 0,
             run,
         })
     }
 
-    /// Takes an event of that time. Answers with the events that became part of the table.
-    pub(crate) fn take(&mut self, event: &str, ms: i64) -> Result<u64, LakeError> {
+    /// Takes an event of that time, which counts as `amount`. Answers with the events that became part of the table.
+    pub(crate) fn take(&mut self, event: &str, ms: i64, amount: Amount) -> Result<u64, LakeError> {
         let number = time::day_of(ms);
         let table = self.table;
         let day = self.days.entry(number).or_insert_with(|| Day::of(table));
         self.splitter.split(event, &mut day.rows);
-        day.events += 1;
+        day.amount.add(amount);
         let (first, last) = day.times.map_or((ms, ms), |(first, last)| (first.min(ms), last.max(ms)));
         day.times = Some((first, last));
         let is_old = last - first >= self.cut.span_ms;
@@ -154,7 +167,18 @@ impl TableWriter {
         most.map_or(Ok(()), |number| self.write_group(number))
     }
 
+    /// Writes the rows of the day. Where that fails, the day with all that is in its file is lost, and counted.
     fn write_group(&mut self, number: i64) -> Result<(), LakeError> {
+        let written = self.try_write_group(number);
+        if written.is_err()
+            && let Some(day) = self.days.remove(&number)
+        {
+            self.lose(day.amount, day.file.map(|(path, _)| path));
+        }
+        written
+    }
+
+    fn try_write_group(&mut self, number: i64) -> Result<(), LakeError> {
         let Some(day) = self.days.get_mut(&number).filter(|day| day.rows.len() > 0) else { return Ok(()) };
         let rows = std::mem::replace(&mut day.rows, Rows::of(self.table));
         day.tally.iter_mut().for_each(|tally| tally.add(&rows));
@@ -176,23 +200,66 @@ impl TableWriter {
         }
     }
 
+    /// Counts what cannot become part of the table; its file is of no use.
+    fn lose(&mut self, amount: Amount, file: Option<String>) {
+        self.failed.add(amount);
+        if let Some(path) = file {
+            // A file that stays is no part of the table: the next vacuum finds it.
+            let _ = fs::remove_file(self.directory.join(path));
+        }
+    }
+
+    /// Tries all of the days; tells of the first that failed.
     fn commit(&mut self, days: &[i64]) -> Result<u64, LakeError> {
-        let (mut parts, mut events, mut sums) = (Vec::new(), 0, Vec::new());
+        let (mut parts, mut amount, mut sums) = (Vec::new(), Amount::default(), Vec::new());
+        let mut result = Ok(());
         for number in days {
-            self.write_group(*number)?;
-            let Some(day) = self.days.remove(number) else { continue };
-            let Some((path, writer)) = day.file else { continue };
-            let written = writer.finish()?;
-            let text = time::day_text(*number);
-            sync_directory(&self.directory.join(format!("day={text}")))?;
-            events += day.events;
-            sums.extend(day.tally.into_iter().flat_map(Tally::into_lines));
-            parts.push(Part { path, day: text, bytes: written.bytes, rows: written.rows, times: day.times });
+            match self.finish(*number) {
+                Ok(Some((part, day))) => {
+                    amount.add(day.amount);
+                    sums.extend(day.tally.into_iter().flat_map(Tally::into_lines));
+                    parts.push(part);
+                }
+                Ok(None) => {}
+                Err(error) => result = result.and(Err(error)),
+            }
         }
         if let Some(now) = parts.iter().filter_map(|part| part.times.map(|(_, last)| last)).max() {
-            self.log.add(&parts, now)?;
+            if let Err(error) = self.log.add(&parts, now) {
+                // Whether the commit can be seen is not known, so its files stay.
+                self.failed.add(amount);
+                return result.and(Err(error));
+            }
+            self.committed.add(amount);
+            self.sums.append(&mut sums);
         }
-        self.sums.append(&mut sums);
-        Ok(events)
+        result.map(|()| amount.events)
     }
+
+    /// Ends the file of the day.
+    fn finish(&mut self, number: i64) -> Result<Option<(Part, Finished)>, LakeError> {
+        self.write_group(number)?;
+        let Some(Day { file: Some((path, writer)), times, amount, tally, .. }) = self.days.remove(&number)
+        else {
+            return Ok(None);
+        };
+        let day = time::day_text(number);
+        let synced = || sync_directory(&self.directory.join(format!("day={day}")));
+        match writer.finish().and_then(|written| synced().map(|()| written)) {
+            Ok(written) => {
+                let part = Part { path, day, bytes: written.bytes, rows: written.rows, times };
+                Ok(Some((part, Finished { amount, tally })))
+            }
+            Err(error) => {
+                self.lose(amount, Some(path));
+                Err(error)
+            }
+        }
+    }
+}
+
+/// A day whose file is whole.
+struct Finished {
+    amount: Amount,
+    tally: Option<Tally>,
 }

@@ -18,6 +18,10 @@ pub struct Lake {
     memory: usize,
     /// Opened with the first event of their class.
     tables: Vec<Option<TableWriter>>,
+    accepted: Amount,
+    refused: Amount,
+    /// Events whose table cannot be opened.
+    homeless: Amount,
 }
 
 /// Rows in memory, where nothing else is said: some row groups.
@@ -35,6 +39,54 @@ pub struct Taken {
     pub committed: u64,
 }
 
+/// An amount of events, and of their bytes as lines.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Events.
+    pub events: u64,
+    /// Bytes, those that end lines with them.
+    pub bytes: u64,
+}
+
+impl Amount {
+    /// Of one event in so many bytes.
+    const fn one(bytes: usize) -> Self {
+        Self { events: 1, bytes: bytes as u64 }
+    }
+
+    /// Adds to it.
+    pub const fn add(&mut self, more: Self) {
+        self.events += more.events;
+        self.bytes += more.bytes;
+    }
+
+    /// What is left of it without those, which were in it.
+    #[must_use]
+    pub const fn without(self, less: Self) -> Self {
+        Self { events: self.events.saturating_sub(less.events), bytes: self.bytes.saturating_sub(less.bytes) }
+    }
+}
+
+/// What became of all events since the lake was opened: `accepted = refused + committed + failed + waiting`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ledger {
+    /// Came in.
+    pub accepted: Amount,
+    /// Of no table, or no event.
+    pub refused: Amount,
+    /// Became part of their table.
+    pub committed: Amount,
+    /// Cannot become part of it: a file could not be written.
+    pub failed: Amount,
+}
+
+impl Ledger {
+    /// What is part of no table yet.
+    pub const fn waiting(&self) -> Amount {
+        self.accepted.without(self.refused).without(self.committed).without(self.failed)
+    }
+}
+
 impl Lake {
     /// The lake of that data directory. `now_ms` is the time of the wall clock, in milliseconds since 1970-01-01 UTC: tables
     /// keep when they were made.
@@ -45,7 +97,9 @@ impl Lake {
         let room = data.join(crate::ROOM);
         private_directory(&room)?;
         let tables = TABLES.iter().map(|_| None).collect();
-        Ok(Self { room, now_ms, cut: Cut::default(), memory: MEMORY, tables })
+        let none = Amount::default();
+        let (accepted, refused, homeless) = (none, none, none);
+        Ok(Self { room, now_ms, cut: Cut::default(), memory: MEMORY, tables, accepted, refused, homeless })
     }
 
     /// The same with about so much memory for rows that are not on the disk yet; less makes smaller row groups.
@@ -64,31 +118,59 @@ impl Lake {
         self
     }
 
-    /// Takes events, one a line.
+    /// Takes events, one a line. All of them are tried, also behind one that fails.
     ///
     /// # Errors
-    /// A file cannot be written. What is not committed by then is lost.
+    /// The first file that cannot be written. [`Self::ledger`] has what is lost with it, and what became of the others.
     pub fn write(&mut self, lines: &str) -> Result<Taken, LakeError> {
-        let mut taken = Taken::default();
-        for event in lines.lines() {
-            match self.place(event) {
-                Some((table, ms)) => {
-                    let committed = self.table(table)?.map_or(Ok(0), |to| to.take(event, ms))?;
+        let (mut taken, mut result) = (Taken::default(), Ok(()));
+        for line in lines.split_inclusive('\n') {
+            let amount = Amount::one(line.len());
+            self.accepted.add(amount);
+            let event = line.trim_end_matches(['\n', '\r']);
+            let Some((table, ms)) = self.place(event) else {
+                taken.refused += 1;
+                self.refused.add(amount);
+                continue;
+            };
+            match self.take(table, event, ms, amount) {
+                Ok(0) => {}
+                Ok(committed) => {
                     taken.committed += committed;
-                    if committed > 0 {
-                        self.sum_up()?;
-                    }
+                    result = result.and(self.sum_up());
                 }
-                None => taken.refused += 1,
+                Err(error) => result = result.and(Err(error)),
             }
         }
         while self.bytes() > self.memory {
             let most = self.tables.iter_mut().flatten().max_by_key(|table| table.most());
             // Sums stay until their file is done; how many there may be is bounded.
             let Some(table) = most.filter(|table| table.most() > 0) else { break };
-            table.spill()?;
+            result = result.and(table.spill());
         }
-        Ok(taken)
+        result.map(|()| taken)
+    }
+
+    fn take(&mut self, table: usize, event: &str, ms: i64, amount: Amount) -> Result<u64, LakeError> {
+        match self.table(table) {
+            Ok(Some(to)) => to.take(event, ms, amount),
+            Ok(None) => Ok(0),
+            Err(error) => {
+                self.homeless.add(amount);
+                Err(error)
+            }
+        }
+    }
+
+    /// What became of all events since this was opened, rows that were [put](Self::put) aside.
+    pub fn ledger(&self) -> Ledger {
+        let Self { accepted, refused, .. } = *self;
+        let (mut committed, mut failed) = (Amount::default(), self.homeless);
+        for table in self.tables.iter().flatten() {
+            committed.add(table.committed);
+            failed.add(table.failed);
+        }
+        Ledger { accepted, refused, committed, failed }
     }
 
     /// Takes rows of a table that no event goes to, one a line as JSON with its `time`, and makes them part of it; gives
@@ -102,9 +184,11 @@ impl Lake {
         let mut rows = 0;
         for line in lines.lines() {
             let Some(ms) = time_of(line) else { continue };
-            rows += to.take(line, ms)?;
+            to.take(line, ms, Amount::default())?;
+            rows += 1;
         }
-        Ok(rows + to.commit_all()?)
+        to.commit_all()?;
+        Ok(rows)
     }
 
     /// Puts the sums of what was committed into their table.
@@ -116,7 +200,7 @@ impl Lake {
             return Ok(());
         };
         for (ms, line) in sums {
-            to.take(&line, ms)?;
+            to.take(&line, ms, Amount::default())?;
         }
         to.commit_all().map(|_| ())
     }
@@ -125,17 +209,20 @@ impl Lake {
         self.tables.iter().flatten().map(TableWriter::bytes).sum()
     }
 
-    /// Makes everything that was taken part of its table; gives how many events these were.
+    /// Makes everything that was taken part of its table; gives how many events these were. Every table is tried, also
+    /// behind one that fails.
     ///
     /// # Errors
-    /// A file cannot be written.
+    /// The first file that cannot be written; see [`Self::write`].
     pub fn commit(&mut self) -> Result<u64, LakeError> {
-        let mut committed = 0;
+        let (mut committed, mut result) = (0, Ok(()));
         for table in self.tables.iter_mut().flatten() {
-            committed += table.commit_all()?;
+            match table.commit_all() {
+                Ok(events) => committed += events,
+                Err(error) => result = result.and(Err(error)),
+            }
         }
-        self.sum_up()?;
-        Ok(committed)
+        result.and(self.sum_up()).map(|()| committed)
     }
 
     fn place(&self, event: &str) -> Option<(usize, i64)> {

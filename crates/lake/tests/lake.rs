@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::ops::ControlFlow;
 use std::path::Path;
-use tapwire_lake::{Answer, Cell, Lake, Reader};
+use tapwire_lake::{Amount, Answer, Cell, Lake, Ledger, Reader};
 
 fn answer(data: &Path, query: &str) -> Vec<Vec<Cell>> {
     let mut rows = Vec::new();
@@ -249,4 +249,79 @@ fn captures_of_sparse_and_mixed_times_make_few_files() {
         fs::read_dir(folder).unwrap().filter(|entry| entry.as_ref().unwrap().file_name() != "_delta_log");
     let files: usize = days.map(|day| fs::read_dir(day.unwrap().path()).unwrap().count()).sum();
     assert_eq!(files, 5, "one a day");
+}
+
+fn finding(ms: i64) -> String {
+    json!({"time": ms, "class_uid": 2004, "metadata": {"uid": "f"}, "unmapped": {"detector": "d"}})
+        .to_string()
+        + "\n"
+}
+
+fn amount(lines: &[&str]) -> Amount {
+    let bytes = lines.iter().map(|line| line.len() as u64).sum();
+    Amount { events: lines.len() as u64, bytes }
+}
+
+#[test]
+fn what_fails_takes_nothing_else_with_it_and_the_ledger_adds_up() {
+    let data = tempfile::tempdir().unwrap();
+    let day = 86_400_000;
+    let (table, findings) = (data.path().join("lake/exchanges"), data.path().join("lake/findings"));
+    let mut lake = Lake::open(data.path(), 0).unwrap();
+    let [one, two, other] = [exchange(1, 200), exchange(day, 201), finding(2 * day)];
+    assert_eq!(lake.write(&format!("{one}odd\n{two}{other}")).unwrap().refused, 1);
+    let waiting = lake.ledger().waiting();
+    assert_eq!(waiting, amount(&[&one, &two, &other]));
+    // The folder of the second day cannot be made; the log of findings cannot be written.
+    fs::write(table.join("day=1970-01-02"), "").unwrap();
+    fs::remove_dir_all(findings.join("_delta_log")).unwrap();
+    fs::write(findings.join("_delta_log"), "").unwrap();
+    let error = lake.commit().unwrap_err().to_string();
+    assert!(error.contains("day=1970-01-02"), "the first that failed: {error}");
+    let ledger = lake.ledger();
+    assert_eq!((ledger.refused, ledger.committed), (amount(&["odd\n"]), amount(&[&one])));
+    assert_eq!((ledger.failed, ledger.waiting()), (amount(&[&two, &other]), Amount::default()));
+    // What could be written is there, with its sums, and what is lost is not tried again.
+    assert_eq!(number(data.path(), "SELECT sum(status) FROM exchanges"), 200);
+    assert_eq!(number(data.path(), "SELECT sum(calls) FROM usage"), 1);
+    assert_eq!(lake.commit().unwrap(), 0);
+    // When the disk is well again, so is the lake.
+    fs::remove_file(table.join("day=1970-01-02")).unwrap();
+    lake.write(&two).unwrap();
+    assert_eq!(lake.commit().unwrap(), 1);
+    let Ledger { accepted, committed, failed, .. } = lake.ledger();
+    assert_eq!((accepted.events, committed.events, failed.events), (5, 2, 2));
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges"), 2);
+}
+
+#[test]
+fn events_of_a_table_that_cannot_be_opened_fail_and_others_do_not() {
+    let data = tempfile::tempdir().unwrap();
+    let mut lake = Lake::open(data.path(), 0).unwrap();
+    fs::write(data.path().join("lake/findings"), "").unwrap();
+    let (one, other) = (exchange(1, 200), finding(1));
+    assert!(lake.write(&format!("{other}{one}")).is_err());
+    assert_eq!(lake.commit().unwrap(), 1);
+    let ledger = lake.ledger();
+    assert_eq!((ledger.failed, ledger.committed), (amount(&[&other]), amount(&[&one])));
+}
+
+#[test]
+fn a_row_group_that_fails_takes_its_day_and_its_file_with_it() {
+    let data = tempfile::tempdir().unwrap();
+    let mut lake = Lake::open(data.path(), 0).unwrap().bounded(1 << 20);
+    let folder = data.path().join("lake/exchanges/day=1970-01-01");
+    lake.write(&exchange(1, 200)).unwrap();
+    fs::write(&folder, "").unwrap();
+    let mut errors = 0;
+    for ms in 0..3_000 {
+        errors += u64::from(lake.write(&exchange(ms % 1_000, 200)).is_err());
+    }
+    assert!(errors > 0);
+    let Ledger { failed, committed, .. } = lake.ledger();
+    assert!(failed.events > 0 && committed.events == 0, "{failed:?}");
+    fs::remove_file(&folder).unwrap();
+    let left = lake.ledger().waiting().events;
+    assert_eq!(lake.commit().unwrap(), left);
+    assert_eq!(lake.ledger().failed.events + left, 3_001);
 }

@@ -5,7 +5,6 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::SinkReport;
-use crate::queue::Queue;
 
 /// Upper bounds of the steps, in milliseconds; the last one has none.
 const BOUNDS_MS: [u64; 13] = [10, 25, 50, 100, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000];
@@ -102,11 +101,22 @@ fn now() -> i64 {
     i64::try_from(since).unwrap_or(i64::MAX)
 }
 
-/// The outputs on the network of one run, to be looked at while it goes on. Cloning shares them.
+/// The outputs of one run that take their time, to be looked at while it goes on. Cloning shares them.
 #[derive(Clone, Debug, Default)]
 pub struct Outputs(Arc<Mutex<Vec<Named>>>);
 
-type Named = (String, Weak<Queue>);
+type Named = (String, Weak<dyn Watched>);
+
+/// An output that can be looked at while its run goes on.
+pub trait Watched: Send + Sync {
+    /// Its counters.
+    fn report(&self) -> SinkReport;
+
+    /// How long events took; none where nobody waits for them.
+    fn delays(&self) -> Delays {
+        Delays::default()
+    }
+}
 
 /// What an output has done so far.
 #[derive(Clone, Debug)]
@@ -120,16 +130,19 @@ pub struct Standing {
 }
 
 impl Outputs {
-    pub(crate) fn add(&self, name: String, queue: &Arc<Queue>) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, Arc::downgrade(queue)));
+    /// Has this one looked at, as long as it is there.
+    pub fn watch<W: Watched + 'static>(&self, name: String, output: &Arc<W>) {
+        let output: Weak<W> = Arc::downgrade(output);
+        let output: Weak<dyn Watched> = output;
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push((name, output));
     }
 
     /// Every output that still runs, in the order of the configuration.
     pub fn standing(&self) -> Vec<Standing> {
         let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let standing = |(name, queue): &Named| {
-            let queue = queue.upgrade()?;
-            Some(Standing { name: name.clone(), report: queue.report(), delays: queue.delays() })
+        let standing = |(name, output): &Named| {
+            let output = output.upgrade()?;
+            Some(Standing { name: name.clone(), report: output.report(), delays: output.delays() })
         };
         all.iter().filter_map(standing).collect()
     }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 use tapwire_store::Spools;
 
 pub use config::{Config, Http, Rotation, SpoolSize, Syslog};
-pub use delay::{Delays, Outputs, Standing};
+pub use delay::{Delays, Outputs, Standing, Watched};
 pub use error::SinkError;
 pub use file::FileSink;
 pub use network::Network;

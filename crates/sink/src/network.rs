@@ -10,7 +10,7 @@ use tokio::task::JoinHandle;
 
 use crate::courier::{Carrier, Courier};
 use crate::queue::{Limits, Queue};
-use crate::{Batch, Config, Context, Notice, Opened, Pressure, Reader, Sink, SinkError, SinkReport};
+use crate::{Batch, Config, Context, Notice, Opened, Pressure, Reader, Sink, SinkError, SinkReport, Watched};
 
 /// The tokio runtime of all network sinks: one thread, started by the first sink. Cloning shares it.
 #[derive(Clone, Debug, Default)]
@@ -72,7 +72,7 @@ impl NetworkSink {
         let name = context.name.clone().unwrap_or_else(|| shown.clone());
         let queue = Queue::new(shown, limits(&context.config, most), context.pressure, spool);
         let queue = Arc::new(queue);
-        context.outputs.add(name, &queue);
+        context.outputs.watch(name, &queue);
         let courier = Courier::new(carrier, http.clone(), Arc::clone(&queue), context.pressure);
         let failed = |e: io::Error| SinkError::BadDestination {
             destination: "network".into(),

@@ -24,21 +24,24 @@ use std::path::Path;
 use tapwire_capture::Pressure;
 use tapwire_event::Redactor;
 use tapwire_pipeline::Report;
-use tapwire_sink::Sink;
+use tapwire_sink::{Outputs, Sink};
 
-/// The sink that fills the tables of that data directory; none in a build without them.
+/// The sink that fills the tables of that data directory, watched among the outputs; none in a build without them.
 #[cfg(feature = "lake")]
 pub(crate) fn sink(
     data: &Path,
     effective: &Effective,
     pressure: Pressure,
+    watched: &Outputs,
 ) -> Result<Option<Box<dyn Sink>>, Failure> {
     let keeping = match pressure {
         // What is replayed may be of any age: it is kept until somebody asks.
         Pressure::Block => None,
         Pressure::Shed => keep::Keeping::of(effective)?,
     };
-    Ok(Some(Box::new(sink::LakeSink::open(data, effective.memory()?, keeping, pressure)?)))
+    let sink = sink::LakeSink::open(data, effective.memory()?, keeping, pressure)?;
+    watched.watch(sink::DESTINATION.into(), sink.books());
+    Ok(Some(Box::new(sink)))
 }
 
 #[cfg(not(feature = "lake"))]
@@ -46,6 +49,7 @@ pub(crate) fn sink(
     _data: &Path,
     _effective: &Effective,
     _pressure: Pressure,
+    _watched: &Outputs,
 ) -> Result<Option<Box<dyn Sink>>, Failure> {
     Ok(None)
 }

@@ -8,8 +8,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tapwire_capture::Pressure;
-use tapwire_lake::{Lake, LakeError};
-use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_lake::{Amount, Lake, LakeError, Ledger};
+use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally, Watched};
+
+/// What it is called where outputs are.
+pub(super) const DESTINATION: &str = "--data lake";
 
 /// Batches of about 128 KiB that wait: 8 MiB, or a hundredth of a small memory.
 const WAITING: std::ops::RangeInclusive<usize> = 4..=64;
@@ -17,13 +20,39 @@ const WAITING: std::ops::RangeInclusive<usize> = 4..=64;
 /// What was taken is part of the tables after so long, whatever else comes.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// What the thread did.
+/// What became of the events, for all who look at it.
 #[derive(Default)]
-struct Done {
-    delivered: Tally,
-    failed: Tally,
-    refused: Tally,
+pub(super) struct Books(Mutex<Entries>);
+
+#[derive(Default)]
+struct Entries {
+    counts: Counts,
     error: Option<SinkError>,
+    notice: Option<Notice>,
+}
+
+impl Books {
+    fn lock(&self) -> MutexGuard<'_, Entries> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The first trouble is told; what comes of it is counted.
+    fn trouble(&self, cause: String) {
+        let mut entries = self.lock();
+        if entries.error.is_none() {
+            let told = SinkError::Write { destination: DESTINATION.into(), cause };
+            entries.notice = Some(Notice::Failing(told.clone()));
+            entries.error = Some(told);
+        }
+    }
+}
+
+impl Watched for Books {
+    fn report(&self) -> SinkReport {
+        let entries = self.lock();
+        let (counts, error) = (entries.counts, entries.error.clone());
+        SinkReport { destination: DESTINATION.into(), counts, error, notices: Vec::new() }
+    }
 }
 
 /// A sink whose events become rows.
@@ -40,10 +69,7 @@ pub(crate) struct LakeSink {
     /// Batches that may wait.
     waiting: usize,
     pressure: Pressure,
-    done: Arc<Mutex<Done>>,
-    counts: Counts,
-    error: Option<SinkError>,
-    notice: Option<Notice>,
+    books: Arc<Books>,
 }
 
 impl LakeSink {
@@ -57,9 +83,14 @@ impl LakeSink {
             .map(|lake| lake.bounded(share(memory)))
             .map(|lake| if pressure == Pressure::Block { lake.at_once() } else { lake })
             .map_err(|error| Failure::new(error.to_string()))?;
-        let done = Arc::new(Mutex::new(Done::default()));
-        let worker =
-            Worker { lake, done: Arc::clone(&done), since: None, is_tap: pressure == Pressure::Shed };
+        let books = Arc::new(Books::default());
+        let worker = Worker {
+            lake,
+            books: Arc::clone(&books),
+            told: Ledger::default(),
+            since: None,
+            is_tap: pressure == Pressure::Shed,
+        };
         Ok(Self {
             worker: Some(worker),
             queue: None,
@@ -69,11 +100,13 @@ impl LakeSink {
             data: data.to_owned(),
             waiting: (memory / 100 / (128 << 10)).clamp(*WAITING.start(), *WAITING.end()),
             pressure,
-            done,
-            counts: Counts::default(),
-            error: None,
-            notice: None,
+            books,
         })
+    }
+
+    /// What can be looked at while it works.
+    pub(super) const fn books(&self) -> &Arc<Books> {
+        &self.books
     }
 
     fn start(&mut self, worker: Worker) {
@@ -82,30 +115,15 @@ impl LakeSink {
         let started = std::thread::Builder::new().name("lake".into()).spawn(move || worker.run(&batches));
         match started {
             Ok(thread) => (self.queue, self.thread) = (Some(queue), Some(thread)),
-            Err(error) => {
-                let told = SinkError::Write { destination: "--data lake".into(), cause: error.to_string() };
-                held(&self.done).error.get_or_insert(told);
-            }
-        }
-    }
-
-    /// Takes what the thread did into the counters.
-    fn catch_up(&mut self) {
-        let done = std::mem::take(&mut *held(&self.done));
-        self.counts.deliver(done.delivered);
-        self.counts.drop_for(DropReason::WriteFailed, done.failed);
-        self.counts.drop_for(DropReason::Refused, done.refused);
-        if let Some(error) = done.error
-            && self.error.is_none()
-        {
-            self.notice = Some(Notice::Failing(error.clone()));
-            self.error = Some(error);
+            Err(error) => self.books.trouble(error.to_string()),
         }
     }
 
     fn send(&mut self, batch: &Batch) {
         let amount = Tally::of(batch.events(), batch.bytes().len());
-        let Some(queue) = &self.queue else { return self.counts.drop_for(DropReason::Stopped, amount) };
+        let Some(queue) = &self.queue else {
+            return self.books.lock().counts.drop_for(DropReason::Stopped, amount);
+        };
         let sent = match self.pressure {
             Pressure::Block => queue.send(batch.clone()).map_err(|_| DropReason::Stopped),
             Pressure::Shed => queue.try_send(batch.clone()).map_err(|error| match error {
@@ -114,24 +132,19 @@ impl LakeSink {
             }),
         };
         if let Err(reason) = sent {
-            self.counts.drop_for(reason, amount);
+            self.books.lock().counts.drop_for(reason, amount);
         }
     }
 }
 
-fn held(done: &Mutex<Done>) -> MutexGuard<'_, Done> {
-    done.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Sink for LakeSink {
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
-        self.counts.accept(Tally::of(batch.events(), batch.bytes().len()));
+        self.books.lock().counts.accept(Tally::of(batch.events(), batch.bytes().len()));
         if let Some(worker) = self.worker.take() {
             self.start(worker);
         }
         self.send(batch);
-        self.catch_up();
-        match &self.error {
+        match &self.books.lock().error {
             // A tap goes on sensing for its other outputs; what is lost here is counted.
             Some(error) if self.pressure == Pressure::Block => Err(error.clone()),
             _ => Ok(Reader::Listening),
@@ -139,27 +152,24 @@ impl Sink for LakeSink {
     }
 
     fn poll_notice(&mut self) -> Option<Notice> {
-        self.catch_up();
-        self.notice.take()
+        self.books.lock().notice.take()
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport {
-            destination: "--data lake".into(),
-            counts: self.counts,
-            error: self.error.clone(),
-            notices: Vec::new(),
-        }
+        self.books.report()
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {
         drop(self.keeper.take());
         drop(self.queue.take());
-        if let Some(thread) = self.thread.take() {
-            // A panic there was reported on standard error; its events stay uncounted as delivered.
-            let _ = thread.join();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            // The panic itself was reported on standard error.
+            let mut books = self.books.lock();
+            let lost = books.counts.queued();
+            books.counts.drop_for(DropReason::Stopped, lost);
         }
-        self.catch_up();
         self.report()
     }
 }
@@ -167,7 +177,9 @@ impl Sink for LakeSink {
 /// The thread's side.
 struct Worker {
     lake: Lake,
-    done: Arc<Mutex<Done>>,
+    books: Arc<Books>,
+    /// What of the lake's ledger stands in the books.
+    told: Ledger,
     /// When the first was taken that is not part of the tables.
     since: Option<Instant>,
     /// Somebody may ask while it runs.
@@ -187,34 +199,95 @@ impl Worker {
     }
 
     fn take(&mut self, batch: &Batch) {
-        let amount = Tally::of(batch.events(), batch.bytes().len());
         // Events are rendered as UTF-8; were one not, it would be refused as no event.
         let lines = String::from_utf8_lossy(batch.bytes());
-        match self.lake.write(&lines) {
-            Ok(taken) => {
-                self.since.get_or_insert_with(Instant::now);
-                let refused = u32::try_from(taken.refused).unwrap_or(u32::MAX).min(batch.events());
-                let mut done = held(&self.done);
-                done.refused.add(Tally::of(refused, 0));
-                done.delivered.add(Tally::of(batch.events() - refused, batch.bytes().len()));
-            }
-            Err(error) => {
-                held(&self.done).failed.add(amount);
-                self.fail(&error);
-            }
-        }
+        self.since.get_or_insert_with(Instant::now);
+        let result = self.lake.write(&lines);
+        self.tell(result.err());
     }
 
     fn commit(&mut self) {
-        if self.since.take().is_some()
-            && let Err(error) = self.lake.commit()
-        {
-            self.fail(&error);
+        if self.since.take().is_some() {
+            let result = self.lake.commit();
+            self.tell(result.err());
         }
     }
 
-    fn fail(&self, error: &LakeError) {
-        let told = SinkError::Write { destination: "--data lake".into(), cause: error.to_string() };
-        held(&self.done).error.get_or_insert(told);
+    /// Carries what became of events over into the books.
+    fn tell(&mut self, error: Option<LakeError>) {
+        if let Some(error) = error {
+            self.books.trouble(error.to_string());
+        }
+        let (before, now) = (self.told, self.lake.ledger());
+        self.told = now;
+        let more = |now: Amount, before: Amount| {
+            let Amount { events, bytes } = now.without(before);
+            Tally { events, bytes }
+        };
+        let mut books = self.books.lock();
+        books.counts.deliver(more(now.committed, before.committed));
+        books.counts.drop_for(DropReason::Refused, more(now.refused, before.refused));
+        books.counts.drop_for(DropReason::WriteFailed, more(now.failed, before.failed));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::fs;
+
+    fn event(class: u32, ms: i64) -> String {
+        format!("{{\"time\":{ms},\"class_uid\":{class}}}\n")
+    }
+
+    fn batch(lines: &[String]) -> Batch {
+        Batch::new(lines.concat().into_bytes(), u32::try_from(lines.len()).unwrap())
+    }
+
+    #[test]
+    fn what_a_file_does_not_take_is_told_as_failed_and_the_rest_as_delivered() {
+        let data = tempfile::tempdir().unwrap();
+        let mut sink = Box::new(LakeSink::open(data.path(), 1 << 30, None, Pressure::Shed).unwrap());
+        let books = Arc::clone(sink.books());
+        // One day of exchanges has a file where its folder would be.
+        let table = data.path().join("lake/exchanges");
+        fs::create_dir_all(&table).unwrap();
+        fs::write(table.join("day=1970-01-02"), "").unwrap();
+        let day = 86_400_000;
+        let lines = [
+            event(6003, 1),
+            event(6003, day),
+            event(6003, day + 1),
+            event(2004, day),
+            "nothing\n".to_owned(),
+        ];
+        let bytes = |at: &[usize]| at.iter().map(|at| lines[*at].len() as u64).sum::<u64>();
+        assert!(sink.write(&batch(&lines)).is_ok());
+        let before = books.report().counts;
+        assert_eq!((before.accepted.events, before.delivered.events), (5, 0), "nothing is in a table yet");
+        let report = Sink::finish(sink);
+        let counts = report.counts;
+        assert_eq!(counts.delivered, Tally { events: 2, bytes: bytes(&[0, 3]) });
+        assert_eq!(counts.dropped(DropReason::WriteFailed), Tally { events: 2, bytes: bytes(&[1, 2]) });
+        assert_eq!(counts.dropped(DropReason::Refused), Tally { events: 1, bytes: bytes(&[4]) });
+        assert_eq!(counts.queued(), Tally::default());
+        let told = report.error.unwrap().to_string();
+        assert!(told.contains("day=1970-01-02") && told.contains(DESTINATION), "{told}");
+        assert_eq!(books.report().counts, counts);
+    }
+
+    #[test]
+    fn a_replay_ends_where_its_tables_cannot_be_written() {
+        let data = tempfile::tempdir().unwrap();
+        let mut sink = Box::new(LakeSink::open(data.path(), 1 << 30, None, Pressure::Block).unwrap());
+        fs::write(data.path().join("lake/exchanges"), "").unwrap();
+        let lines = [event(6003, 1)];
+        let began = Instant::now();
+        while sink.write(&batch(&lines)).is_ok() {
+            assert!(began.elapsed() < Duration::from_secs(60), "nobody tells that it fails");
+        }
+        let report = Sink::finish(sink);
+        assert_eq!(report.counts.dropped(DropReason::WriteFailed).events, report.counts.accepted.events);
+        assert!(report.error.is_some());
     }
 }

@@ -122,7 +122,8 @@ impl Log {
         for number in next..next + TRIES {
             if self.put(number, &lines)? {
                 if number % CHECKPOINT_EVERY == 0 {
-                    self.checkpoint(&self.snapshot()?)?;
+                    // The commit stands without it; maintenance makes one where it is missing.
+                    let _ = self.snapshot().and_then(|snapshot| self.checkpoint(&snapshot));
                 }
                 return Ok(());
             }

@@ -16,7 +16,7 @@ pub(crate) use load::Load;
 use load::Piece;
 
 use crate::delay::{Delays, Waiting};
-use crate::{Batch, Counts, DropReason, Notice, Pressure, SinkError, SinkReport, Tally};
+use crate::{Batch, Counts, DropReason, Notice, Pressure, SinkError, SinkReport, Tally, Watched};
 
 /// Bounds of a request and of the queue.
 #[derive(Clone, Debug)]
@@ -71,6 +71,22 @@ enum Next {
     Send(Load),
     WaitFor(Option<Duration>),
     End,
+}
+
+impl Watched for Queue {
+    fn report(&self) -> SinkReport {
+        let state = self.lock();
+        SinkReport {
+            destination: self.shown.clone(),
+            counts: state.counts,
+            error: state.error.clone(),
+            notices: Vec::new(),
+        }
+    }
+
+    fn delays(&self) -> Delays {
+        self.lock().stamps.delays.clone()
+    }
 }
 
 impl Queue {
@@ -143,21 +159,6 @@ impl Queue {
     /// The number of the next event, counted over every run that shares the spool.
     pub(crate) fn next_sequence(&self) -> Option<u64> {
         self.lock().spool.as_ref().map(|spool| spool.end() + 1)
-    }
-
-    pub(crate) fn report(&self) -> SinkReport {
-        let state = self.lock();
-        SinkReport {
-            destination: self.shown.clone(),
-            counts: state.counts,
-            error: state.error.clone(),
-            notices: Vec::new(),
-        }
-    }
-
-    /// How long events took.
-    pub(crate) fn delays(&self) -> Delays {
-        self.lock().stamps.delays.clone()
     }
 
     pub(crate) fn poll_notice(&self) -> Option<Notice> {
