@@ -176,6 +176,44 @@ fn a_backtest_says_hits_callers_and_cost() {
     );
 }
 
+/// A capture with one call of one address, `day` seconds after the beginning.
+fn comes(captures: &Path, day: u16, target: &str) {
+    let request = format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\n\r\n").into_bytes();
+    let response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_vec();
+    let client = Endpoint::v4([10, 0, 0, 1], 40_000 + day);
+    let start = Timestamp::from_parts(1_700_000_000 + i64::from(day), 0);
+    let script = Conversation::new(vec![Turn { request, response }], day.into());
+    let capture = Conversation { client, start, ..script }.play();
+    let file = fs::File::create(captures.join(format!("{day}.pcap"))).expect("a file");
+    capture.write_pcap(file, ByteOrder::Little, Resolution::Nanoseconds).expect("a capture");
+}
+
+#[test]
+fn correlations_go_on_after_a_restart_and_keep_no_address() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (file, data) = (folder.path().join("a.yml"), folder.path().join("data"));
+    fs::write(&file, format!("{ORDERS}{MANY}")).expect("a file");
+    let key = token_key(folder.path());
+    let found = |from: u16, calls: u16| {
+        let captures = folder.path().join(format!("{from}"));
+        fs::create_dir(&captures).expect("a folder");
+        (from..from + calls).for_each(|day| comes(&captures, day, "/orders/1"));
+        let ran = Tapwire::new(["replay", "--events", "-", "--only", "findings", "-q", "--rules"]);
+        let ran = ran.args([&file, Path::new("--token-key"), &key, Path::new("--data"), &data, &captures]);
+        let events = ran.run().ok("orders").events();
+        let many = events.iter().filter(|event| by_rule(event) == Some("many-orders"));
+        many.map(|event| event["unmapped"]["exchanges"].as_array().expect("exchanges").len())
+            .collect::<Vec<_>>()
+    };
+    let none: &[usize] = &[];
+    assert_eq!(found(1, 3), none);
+    let kept = fs::read(data.join("state/rules")).expect("a checkpoint of rules");
+    assert!(!kept.windows(8).any(|part| part == b"10.0.0.1"), "addresses are kept as tokens");
+    assert_eq!(found(11, 2), [5], "three calls came before the restart");
+    assert_eq!(found(21, 1), none, "it was told");
+    assert_eq!(found(200, 4), none, "the minute is over");
+}
+
 #[test]
 fn rules_are_read_again_while_a_run_goes_on() {
     let folder = tempfile::tempdir().expect("a temporary folder");
@@ -185,14 +223,7 @@ fn rules_are_read_again_while_a_run_goes_on() {
     let mut day = 0_u16;
     let mut come = |target: &str| {
         day += 1;
-        let request = format!("GET {target} HTTP/1.1\r\nHost: shop.test\r\n\r\n").into_bytes();
-        let response = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}".to_vec();
-        let client = Endpoint::v4([10, 0, 0, 1], 40_000 + day);
-        let start = Timestamp::from_parts(1_700_000_000 + i64::from(day), 0);
-        let script = Conversation::new(vec![Turn { request, response }], day.into());
-        let capture = Conversation { client, start, ..script }.play();
-        let file = fs::File::create(captures.join(format!("{day}.pcap"))).expect("a file");
-        capture.write_pcap(file, ByteOrder::Little, Resolution::Nanoseconds).expect("a capture");
+        comes(&captures, day, target);
     };
     write(ORDERS);
     come("/orders/1");

@@ -167,6 +167,7 @@ fn rules(report: &Report) -> Value {
     json!({
         "rules": rules.rules, "judged": rules.judged, "findings": rules.findings, "groups": rules.groups,
         "evicted_groups": rules.evicted_groups, "cut_texts": rules.cut_texts,
+        "groups_left_out": rules.groups_left_out,
     })
 }
 

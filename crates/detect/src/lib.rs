@@ -33,6 +33,6 @@ pub use finding::{Finding, Outcome, Severity};
 pub use incidents::{Incident, Incidents, Moment, Told};
 pub use judge::{Counters, Detectors};
 pub use policies::{POLICIES, Policies, PolicyInfo, Posture, Stage};
-pub use rules::{CallRules, RULE, RuleCounters, RuleInfo};
+pub use rules::{CallRules, HeldGroups, RULE, RuleCounters, RuleInfo, RulePieces};
 pub use saved::{Cursor, Loading};
 pub use warmth::NotJudged;

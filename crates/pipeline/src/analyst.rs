@@ -17,9 +17,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tapwire_capture::SourceNames;
 use tapwire_detect::policies::Change;
 use tapwire_detect::radius::Radius;
-use tapwire_detect::{CallRules, Detectors, Finding, Incidents, Policies, Posture};
+use tapwire_detect::{CallRules, Detectors, Finding, HeldGroups, Incidents, Policies, Posture};
 use tapwire_event::{SensorReport, View};
-use tapwire_inspect::Observation;
+use tapwire_inspect::{Observation, TokenKey};
 use tapwire_inventory::{Call, Coverage, HourCoverage, Inventory};
 use tapwire_protocol::{ConnectionEnd, Exchange, Uid};
 use tapwire_wire::SourceId;
@@ -66,6 +66,9 @@ pub(crate) struct Analyst {
     /// Users' rules, and where they come from.
     pub(crate) rules: Option<Box<dyn CallRules>>,
     rule_feed: RuleFeed,
+    /// What rules of a run before held, for the first that come.
+    groups: Option<HeldGroups>,
+    token_key: TokenKey,
     mute_feed: crate::MuteFeed,
     /// Where findings pin the packets of their connections.
     pub(crate) pinner: Option<Pinner>,
@@ -81,7 +84,7 @@ impl Analyst {
         sources: SourceNames,
         stop: Arc<AtomicBool>,
     ) -> Self {
-        let Learned { inventory, detectors, incidents, cases } = learned;
+        let Learned { inventory, detectors, groups, incidents, cases } = learned;
         let mut policies = Policies::new(config.rules.clone(), config.policies);
         policies.set_cases(cases);
         let mut analyst = Self {
@@ -110,6 +113,8 @@ impl Analyst {
             policy_feed: config.policy_feed.clone(),
             rules: None,
             rule_feed: config.rule_feed.clone(),
+            groups: Some(groups),
+            token_key: config.inventory.token_key.clone(),
             mute_feed: config.mute_feed.clone(),
             pinner: None,
             keeper: None,
@@ -331,12 +336,23 @@ impl Analyst {
         if self.tells
             && let Some(mut rules) = self.rule_feed.take()
         {
-            if let (Some(rules), Some(before)) = (&mut rules, &mut self.rules)
-                && let Some(held) = before.hand_over()
-            {
-                rules.take_over(held, before.counters());
+            if let Some(rules) = &mut rules {
+                rules.set_key(&self.token_key);
+                self.hand_on(rules.as_mut());
             }
             self.rules = rules;
+        }
+    }
+
+    /// Groups go on in rules that were read anew: those of the rules before, or of the run before.
+    fn hand_on(&mut self, rules: &mut dyn CallRules) {
+        if let Some(before) = &mut self.rules
+            && let Some(held) = before.hand_over()
+        {
+            rules.take_over(held, before.counters());
+        }
+        if let Some(groups) = self.groups.take() {
+            rules.restore(&groups);
         }
     }
 
@@ -394,9 +410,15 @@ impl Analyst {
 
     /// Between two batches of calls: writes on what is learned, where it is time.
     pub(crate) fn checkpoint(&mut self) {
-        let Self { keeper, inventory, detectors, incidents, policies, .. } = self;
+        let Self { keeper, inventory, detectors, rules, incidents, policies, .. } = self;
         if let Some(keeper) = keeper {
-            keeper.step(Whole { inventory, detectors, incidents, cases: policies.cases() });
+            keeper.step(Whole {
+                inventory,
+                detectors,
+                rules: rules.as_deref(),
+                incidents,
+                cases: policies.cases(),
+            });
         }
     }
 
@@ -407,17 +429,29 @@ impl Analyst {
 
     /// No more calls come: writes what was learned of them.
     pub(crate) fn keep_last(&mut self) {
-        let Self { keeper, inventory, detectors, incidents, policies, .. } = self;
+        let Self { keeper, inventory, detectors, rules, incidents, policies, .. } = self;
         if let Some(keeper) = keeper {
-            keeper.last_calls(Whole { inventory, detectors, incidents, cases: policies.cases() });
+            keeper.last_calls(Whole {
+                inventory,
+                detectors,
+                rules: rules.as_deref(),
+                incidents,
+                cases: policies.cases(),
+            });
         }
     }
 
     /// Policies have looked for the last time: writes what they found.
     pub(crate) fn finish_keeping(&mut self) -> Option<StateReport> {
         let keeper = self.keeper.take()?;
-        let Self { inventory, detectors, incidents, policies, .. } = self;
-        Some(keeper.finish(Whole { inventory, detectors, incidents, cases: policies.cases() }))
+        let Self { inventory, detectors, rules, incidents, policies, .. } = self;
+        Some(keeper.finish(Whole {
+            inventory,
+            detectors,
+            rules: rules.as_deref(),
+            incidents,
+            cases: policies.cases(),
+        }))
     }
 
     pub(crate) fn notices(&mut self) -> Vec<Notice> {

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tapwire_detect::policies::Cases;
-use tapwire_detect::{Detectors, Incidents};
+use tapwire_detect::{CallRules, Detectors, HeldGroups, Incidents, RulePieces};
 use tapwire_inspect::TokenKey;
 use tapwire_inventory::Inventory;
 use tapwire_store::{Checkpoint, Checkpoints, StoreError};
@@ -44,14 +44,26 @@ enum Order {
 pub(crate) struct Whole<'a> {
     pub(crate) inventory: &'a Inventory,
     pub(crate) detectors: &'a Detectors,
+    pub(crate) rules: Option<&'a dyn CallRules>,
     pub(crate) incidents: &'a Incidents,
     pub(crate) cases: &'a Cases,
+}
+
+impl Whole<'_> {
+    fn rule_pieces(&self, key: &TokenKey) -> RulePieces {
+        match self.rules {
+            Some(rules) => rules.pieces(key),
+            None => Box::new(std::iter::once(HeldGroups::preface(key).to_vec())),
+        }
+    }
 }
 
 /// Where a checkpoint goes on.
 enum Cursor {
     Inventory(tapwire_inventory::state::Cursor),
     Detectors(tapwire_detect::Cursor),
+    /// `None` where it begins.
+    Rules(Option<RulePieces>),
     Incidents(tapwire_detect::incidents::Cursor),
     Policies(tapwire_detect::policies::Cursor),
 }
@@ -61,6 +73,7 @@ impl Cursor {
         match part {
             Part::Inventory => Self::Inventory(Default::default()),
             Part::Detectors => Self::Detectors(Default::default()),
+            Part::Rules => Self::Rules(None),
             Part::Incidents => Self::Incidents(Default::default()),
             Part::Policies => Self::Policies(Default::default()),
         }
@@ -154,6 +167,11 @@ impl Keeper {
         let more = match &mut self.now {
             Some((_, Cursor::Inventory(cursor))) => whole.inventory.save(cursor, &mut piece),
             Some((_, Cursor::Detectors(cursor))) => whole.detectors.save(&self.key, cursor, &mut piece),
+            Some((_, Cursor::Rules(pieces))) => {
+                let pieces = pieces.get_or_insert_with(|| whole.rule_pieces(&self.key));
+                piece = pieces.next().unwrap_or_default();
+                !piece.is_empty()
+            }
             Some((_, Cursor::Incidents(cursor))) => whole.incidents.save(&self.key, cursor, &mut piece),
             Some((_, Cursor::Policies(cursor))) => whole.cases.save(&self.key, cursor, &mut piece),
             None => return,

@@ -4,7 +4,7 @@ use crate::Config;
 use std::path::PathBuf;
 use std::time::Duration;
 use tapwire_detect::policies::Cases;
-use tapwire_detect::{Detectors, Incidents};
+use tapwire_detect::{Detectors, HeldGroups, Incidents};
 use tapwire_inventory::Inventory;
 use tapwire_inventory::state::{Restored, Unfit};
 use tapwire_store::{Checkpoints, Loaded, Pieces, Reader, StoreError};
@@ -25,6 +25,8 @@ pub struct Learned {
     pub inventory: Inventory,
     /// Detectors with their states.
     pub detectors: Detectors,
+    /// What correlations of users' rules held, for the rules that go on with it.
+    pub groups: HeldGroups,
     /// What actors did.
     pub incidents: Incidents,
     /// The lives of what policies found.
@@ -58,17 +60,20 @@ pub struct Loads {
 pub(crate) enum Part {
     Inventory,
     Detectors,
+    Rules,
     Incidents,
     Policies,
 }
 
 impl Part {
-    pub(crate) const ALL: [Self; 4] = [Self::Inventory, Self::Detectors, Self::Incidents, Self::Policies];
+    pub(crate) const ALL: [Self; 5] =
+        [Self::Inventory, Self::Detectors, Self::Rules, Self::Incidents, Self::Policies];
 
     pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Inventory => "inventory",
             Self::Detectors => "detectors",
+            Self::Rules => "rules",
             Self::Incidents => "incidents",
             Self::Policies => "policies",
         }
@@ -90,6 +95,7 @@ impl Learned {
         Self {
             inventory: Inventory::new(config.inventory.clone()),
             detectors: Detectors::new(config.detect),
+            groups: HeldGroups::default(),
             incidents: Incidents::new(config.detect),
             cases: Cases::default(),
         }
@@ -127,6 +133,14 @@ impl Learned {
             Ok(loading.finish()?)
         })?;
         learned.detectors = detectors.unwrap_or(learned.detectors);
+        if let Place::Own(_) = place {
+            let groups = place.pieces(Part::Rules, &mut loads, |pieces| {
+                let mut held = HeldGroups::default();
+                feed(pieces, |piece| held.take(piece, &config.inventory.token_key))?;
+                Ok(held.finish()?)
+            })?;
+            learned.groups = groups.unwrap_or_default();
+        }
         let incidents = place.pieces(Part::Incidents, &mut loads, |pieces| {
             let key = config.inventory.token_key.clone();
             let mut loading = tapwire_detect::incidents::Loading::new(config.detect, key);

@@ -275,7 +275,7 @@ pub struct Report {
 impl Report {
     /// Of no run, but of what others learned: nothing else is known.
     pub fn of_learned(learned: Learned, config: &Config) -> Self {
-        let Learned { mut inventory, detectors, incidents, cases } = learned;
+        let Learned { mut inventory, detectors, incidents, cases, .. } = learned;
         inventory.settle();
         for service in cases.services() {
             inventory.set_posture(service, cases.times(service));

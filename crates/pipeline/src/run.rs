@@ -91,6 +91,7 @@ pub fn learn(
     let config = Config { tells: false, max_exchanges: None, ..config.clone() };
     // What is told is no business of a pass that tells nothing.
     let cases = std::mem::take(&mut learned.cases);
+    let groups = std::mem::take(&mut learned.groups);
     let incidents = std::mem::take(&mut learned.incidents);
     // What was found before is no business of it either.
     let lessons = learned.detectors.lessons();
@@ -101,7 +102,7 @@ pub fn learn(
         detectors.take_lessons(pass);
     }
     let inventory = report.inventory.take().unwrap_or_else(|| Learned::new(&config).inventory);
-    (Learned { inventory, detectors, incidents, cases }, report)
+    (Learned { inventory, detectors, groups, incidents, cases }, report)
 }
 
 /// The same, with what it has beside.

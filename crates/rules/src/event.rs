@@ -5,11 +5,9 @@ use crate::{Names, Subject};
 use rsigma_eval::{Event, EventValue};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 use std::hash::Hasher;
 use tapwire_expr::Value;
-
-/// Bytes of a value that names a group; longer ones are told apart by a hash.
-const MAX_KEY: usize = 256;
 
 /// A call before the rules.
 pub(crate) struct CallEvent<'a> {
@@ -72,28 +70,42 @@ impl Event for CallEvent<'_> {
     }
 }
 
-/// The same call where groups are told apart: each value is one short text.
-pub(crate) struct Grouped<'a>(pub(crate) &'a CallEvent<'a>);
+/// The same call where groups are told apart: each text is a keyed hash, so that what is kept of it tells nobody what it was.
+pub(crate) struct Grouped<'a> {
+    pub(crate) call: &'a CallEvent<'a>,
+    pub(crate) key: &'a [u8; 16],
+    /// Fields that are reckoned with.
+    pub(crate) numbers: &'a BTreeSet<String>,
+}
 
 impl Event for Grouped<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
-        Some(match self.0.get_field(path)? {
-            EventValue::Str(text) => EventValue::Str(short(text)),
-            EventValue::Array(texts) => EventValue::Str(short(one(path, &texts).into())),
+        Some(match self.call.get_field(path)? {
+            EventValue::Str(text) if self.numbers.contains(path) => EventValue::Str(text),
+            EventValue::Str(text) => self.hash(&text),
+            EventValue::Array(texts) => self.hash(&one(path, &texts)),
             other => other,
         })
     }
 
     fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
-        self.0.any_string_value(pred)
+        self.call.any_string_value(pred)
     }
 
     fn all_string_values(&self) -> Vec<Cow<'_, str>> {
-        self.0.all_string_values()
+        self.call.all_string_values()
     }
 
     fn to_json(&self) -> serde_json::Value {
-        self.0.to_json()
+        self.call.to_json()
+    }
+}
+
+impl Grouped<'_> {
+    fn hash(&self, text: &str) -> EventValue<'static> {
+        let mut hash = SipHasher24::new_with_key(self.key);
+        hash.write(text.as_bytes());
+        EventValue::Str(Cow::Owned(format!("{:032x}", hash.finish128().as_u128())))
     }
 }
 
@@ -104,13 +116,4 @@ fn one(path: &str, texts: &[EventValue<'_>]) -> String {
         true => words.next().unwrap_or_default().into_owned(),
         false => words.collect::<Vec<_>>().join(","),
     }
-}
-
-fn short(text: Cow<'_, str>) -> Cow<'_, str> {
-    if text.len() <= MAX_KEY {
-        return text;
-    }
-    let mut hash = SipHasher24::new();
-    hash.write(text.as_bytes());
-    Cow::Owned(format!("#{:032x}", hash.finish128().as_u128()))
 }

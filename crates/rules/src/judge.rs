@@ -9,9 +9,12 @@ use rsigma_eval::{
     CorrelationBody, CorrelationEngine, CorrelationSnapshot, DetectionBody, EvaluationResult, ResultBody,
 };
 use std::any::Any;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use tapwire_detect::{CallRules, Finding, Outcome, RULE, RuleCounters, RuleInfo, Severity};
+use tapwire_detect::{
+    CallRules, Finding, HeldGroups, Outcome, RULE, RuleCounters, RuleInfo, RulePieces, Severity,
+};
+use tapwire_inspect::TokenKey;
 use tapwire_inventory::Call;
 use tapwire_protocol::Uid;
 
@@ -42,7 +45,11 @@ pub struct Judge {
     pub(crate) names: Names,
     pub(crate) groups: Groups,
     pub(crate) percentiles: Percentiles,
-    counters: RuleCounters,
+    /// Fields that correlations reckon with.
+    pub(crate) numbers: BTreeSet<String>,
+    /// What texts of groups are hashed with.
+    key: [u8; 16],
+    pub(crate) counters: RuleCounters,
 }
 
 impl std::fmt::Debug for Judge {
@@ -57,6 +64,7 @@ impl Judge {
         known: BTreeMap<String, Known>,
         reckoning: BTreeMap<String, String>,
         percentiles: Percentiles,
+        numbers: BTreeSet<String>,
     ) -> Self {
         let counters = RuleCounters { rules: known.len() as u64, ..RuleCounters::default() };
         Self {
@@ -66,6 +74,8 @@ impl Judge {
             names: Names::default(),
             groups: Groups::default(),
             percentiles,
+            numbers,
+            key: [0; 16],
             counters,
         }
     }
@@ -81,7 +91,10 @@ impl Judge {
         }
         let now = call.observation.exchange.started().nanos() / 1_000_000_000;
         self.groups.make_room(&mut self.engine, now, self.reckoning.len());
-        let mut found = self.engine.process_with_detections(&Grouped(&event), found, now);
+        let mut found = {
+            let grouped = Grouped { call: &event, key: &self.key, numbers: &self.numbers };
+            self.engine.process_with_detections(&grouped, found, now)
+        };
         found.retain(|result| self.percentiles.hold(result, now));
         found
     }
@@ -147,6 +160,18 @@ impl CallRules for Judge {
         windows.last_alert.retain(|rule, _| same(rule));
         windows.event_ref_buffers.retain(|rule, _| same(rule));
         self.engine.import_state(windows);
+    }
+
+    fn set_key(&mut self, key: &TokenKey) {
+        self.key = key.derived(b"groups of rules").table_key();
+    }
+
+    fn pieces(&self, key: &TokenKey) -> RulePieces {
+        Box::new(self.save(key))
+    }
+
+    fn restore(&mut self, held: &HeldGroups) {
+        self.load(held);
     }
 }
 

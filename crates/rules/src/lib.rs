@@ -33,6 +33,8 @@ mod judge;
 mod load;
 #[cfg(feature = "sigma")]
 mod percentiles;
+#[cfg(feature = "sigma")]
+mod saved;
 
 #[cfg(feature = "sigma")]
 pub use cases::{Case, Moment, NONE_JUDGED, TestFile};

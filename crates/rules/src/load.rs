@@ -355,7 +355,8 @@ impl Loading {
             self.faults.push(Fault { file: "all rules".into(), line: 0, what: error.to_string() });
         }
         let percentiles = Percentiles::of(&collection.correlations);
-        let judge = Judge::new(engine, known, reckoning, percentiles);
+        let numbers = numbers(&collection.correlations);
+        let judge = Judge::new(engine, known, reckoning, percentiles, numbers);
         Loaded { judge, applied, skipped: self.skipped, faults: self.faults }
     }
 }
@@ -418,6 +419,19 @@ fn reckoning(rule: &CorrelationRule) -> String {
         "{:?}",
         (rule.correlation_type, &rule.rules, &rule.group_by, timespan, window, gap, &rule.condition)
     )
+}
+
+/// The fields that correlations reckon with, and do not only tell apart.
+fn numbers(rules: &[CorrelationRule]) -> BTreeSet<String> {
+    let reckons = |rule: &&CorrelationRule| {
+        use CorrelationType::{ValueAvg, ValueMedian, ValuePercentile, ValueSum};
+        matches!(rule.correlation_type, ValueSum | ValueAvg | ValuePercentile | ValueMedian)
+    };
+    let fields = rules.iter().filter(reckons).filter_map(|rule| match &rule.condition {
+        CorrelationCondition::Threshold { field, .. } => field.clone(),
+        CorrelationCondition::Extended(_) => None,
+    });
+    fields.flatten().collect()
 }
 
 const fn severity(level: Option<Level>) -> Severity {

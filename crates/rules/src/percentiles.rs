@@ -51,6 +51,17 @@ impl Percentiles {
         holds && !silent
     }
 
+    /// What was told: by correlation and group when.
+    pub(crate) fn told(&self) -> impl Iterator<Item = (&(String, String), &i64)> {
+        self.told.iter()
+    }
+
+    /// Takes what a run before told.
+    pub(crate) fn remember(&mut self, rule: String, group: String, at: i64) {
+        self.make_room(at);
+        self.told.insert((rule, group), at);
+    }
+
     /// Forgets what was told longest ago, half of all at once.
     fn make_room(&mut self, now: i64) {
         if self.told.len() < MOST_TOLD {

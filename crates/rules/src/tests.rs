@@ -1,7 +1,7 @@
 use crate::groups::Groups;
 use crate::transcript::exchange;
 use crate::{Judge, Loaded, RuleFile, load};
-use tapwire_detect::{CallRules, Finding, Outcome, Severity};
+use tapwire_detect::{CallRules, Finding, HeldGroups, Outcome, Severity};
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_inventory::{Call, Inventory};
 use tapwire_wire::{Endpoint, FlowKey, Timestamp};
@@ -237,6 +237,82 @@ fn groups_go_on_when_rules_are_read_again_unless_they_reckon_otherwise() {
         assert_eq!(found(&mut rules, &calls.call(1, "GET /t", 200)).len(), expected, "{later}");
         assert_eq!(rules.counters().judged, 2);
     }
+}
+
+/// The groups of rules as a checkpoint has them, and a run after.
+fn restarted(before: &Judge, text: &str) -> (Judge, Vec<Vec<u8>>) {
+    let pieces: Vec<Vec<u8>> = before.pieces(&KEY).collect();
+    let mut held = HeldGroups::default();
+    pieces.iter().for_each(|piece| held.take(piece, &KEY).unwrap());
+    let (held, _) = held.finish().unwrap();
+    let mut rules = judge(text);
+    rules.set_key(&KEY);
+    rules.restore(&held);
+    (rules, pieces)
+}
+
+#[test]
+fn groups_outlive_a_run_without_a_text_of_traffic() {
+    let counted = "  rules: [t, u]\n  condition: {gte: 2}\n";
+    let valued = "  rules: [t]\n  condition: {gte: 2, field: cs-uri-query}\n";
+    let percentile = "  rules: [t, u]\n  condition: {gte: 200, field: sc-status, percentile: 90}\n";
+    for (kind, rest, first, second, expected) in [
+        ("event_count", counted, "GET /t", "GET /t", 1),
+        ("value_count", valued, "GET /t?card=4111", "GET /t?card=5", 1),
+        ("temporal", "  rules: [t, u]\n", "GET /t", "GET /u", 1),
+        ("value_percentile", percentile, "GET /t", "GET /t", 0),
+    ] {
+        let text = correlated(kind, rest).replace("[c-ip]", "[c-ip, c-useragent]");
+        let (mut before, mut calls) = (judge(&text), Calls::new());
+        before.set_key(&KEY);
+        let told = found(&mut before, &calls.call(1, first, 200)).len();
+        assert_eq!(told, usize::from(kind == "value_percentile"), "{kind}: a percentile holds at once");
+        let (mut rules, pieces) = restarted(&before, &text);
+        assert_eq!(rules.counters().groups, before.counters().groups, "{kind}");
+        assert_eq!(found(&mut rules, &calls.call(1, second, 200)).len(), expected, "{kind}");
+        let kept = pieces.concat();
+        for secret in ["ShopApp", "10.1.1.9", "card", "4111"] {
+            assert!(!kept.windows(secret.len()).any(|part| part == secret.as_bytes()), "{kind}: {secret}");
+        }
+    }
+}
+
+#[test]
+fn groups_of_a_run_before_whose_rule_reckons_otherwise_are_left_out_and_counted() {
+    let text = correlated("event_count", "  rules: [t, u]\n  condition: {gte: 2}\n");
+    let (mut before, mut calls) = (judge(&text), Calls::new());
+    before.set_key(&KEY);
+    assert!(found(&mut before, &calls.call(1, "GET /t", 200)).is_empty());
+    let (mut rules, _) = restarted(&before, &text.replace("10s", "1h"));
+    assert_eq!((rules.counters().groups, rules.counters().groups_left_out), (0, 1));
+    assert!(found(&mut rules, &calls.call(1, "GET /t", 200)).is_empty());
+    let mut held = HeldGroups::default();
+    let first = before.pieces(&KEY).next().unwrap();
+    assert!(held.take(&first, &TokenKey::new([8; 32])).is_err(), "under another key nothing would meet");
+}
+
+/// `cargo test -p tapwire-rules --features sigma pieces_of_full -- --nocapture` prints how long calls wait for a piece.
+#[test]
+fn pieces_of_full_groups_are_many_and_short() {
+    let text = correlated("event_count", "  rules: [t, u]\n  condition: {gte: 20}\n")
+        .replace("10s", "1d")
+        .replace("[c-ip]", "[cs-uri-query]");
+    let (mut rules, mut calls) = (judge(&text), Calls::new());
+    for number in 0..17_000 {
+        found(&mut rules, &calls.call(1, &format!("GET /t?{number}"), 200));
+    }
+    let (mut longest, mut sizes) = (std::time::Duration::ZERO, Vec::new());
+    let began = std::time::Instant::now();
+    let mut pieces = rules.pieces(&KEY);
+    let mut last = began.elapsed();
+    longest = longest.max(last);
+    while let Some(piece) = pieces.next() {
+        sizes.push(piece.len());
+        longest = longest.max(began.elapsed() - last);
+        last = began.elapsed();
+    }
+    println!("{} pieces, {} bytes, {longest:?} at most", sizes.len(), sizes.iter().sum::<usize>());
+    assert!(sizes.len() > 4 && sizes.iter().all(|size| *size < 2 << 20), "{sizes:?}");
 }
 
 #[test]
