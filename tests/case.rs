@@ -234,6 +234,45 @@ fn a_forged_configuration_sends_and_reads_nothing() {
 }
 
 #[test]
+fn a_case_holds_no_setting_and_every_file_of_a_folder() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");
+    let folder = room.path().join("captures");
+    fs::create_dir(&folder).expect("a folder");
+    for (name, of) in [("a b.pcap", &fixture), ("a_b.pcap", &demo())] {
+        fs::copy(of.path(), folder.join(name)).expect("a copy");
+    }
+    let incident = incidents(&folder).first().expect("an incident").clone();
+    let case = export(&incident, &folder, room.path(), &["--set", "sink.http.token=\"S3CRETTOKEN\""]);
+    let archive = fs::read(&case).expect("the case");
+    assert!(!archive.windows(11).any(|part| part == b"S3CRETTOKEN"));
+    let command = manifest(&archive)["exported"]["command"].to_string();
+    assert!(command.contains("sink.http.token=…"), "{command}");
+    let copied = members(&archive).iter().filter(|member| member.name.contains("a_b.pcap")).count();
+    assert_eq!(copied, 2, "names that become one stay two files");
+    assert_eq!(verify(&case, &[]).code, Some(0));
+}
+
+#[test]
+fn folders_that_are_too_deep_are_said_and_no_key_is_left() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let top = room.path().join("x");
+    let deep = (0..17).fold(top.clone(), |folder, _| folder.join("d"));
+    fs::create_dir_all(&deep).expect("folders");
+    fs::copy(demo().path(), deep.join("in.pcap")).expect("a copy");
+    let sign = room.path().join("new.key");
+    let ran = Tapwire::new(["case", "export", "0123456789ab"]).key().args(["--sign"]).args([&sign]);
+    let ran = ran.args(["-w"]).args([room.path().join("out.tar")]).args([&top]).run();
+    assert_eq!(ran.code, Some(2), "{}", said(&ran));
+    assert!(ran.stderr.contains("more than 16 deep"), "{}", ran.stderr);
+    assert!(!sign.exists(), "nothing is written where no case is made");
+}
+
+fn demo() -> tapwire_tests::Fixture {
+    fixtures().into_iter().find(|fixture| fixture.name == "demo").expect("the fixture")
+}
+
+#[test]
 fn mistakes_are_one_line() {
     let room = tempfile::tempdir().expect("a temporary folder");
     let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");

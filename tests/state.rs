@@ -389,7 +389,7 @@ fn the_state_of_another_token_key_is_set_aside() {
     let ran = data.replay(&[&demo.path()], &["--token-key".into(), key.clone()]).ok("another key");
     let told: Vec<&str> =
         ran.stderr.lines().filter(|line| line.contains("another token key; set aside")).collect();
-    assert_eq!(told.len(), 4, "inventory, detectors, incidents and policies: {}", ran.stderr);
+    assert_eq!(told.len(), 5, "inventory, detectors, rules, incidents and policies: {}", ran.stderr);
     let read = Tapwire::new(["inventory", "--json"]).arg("--data", data.path()).run();
     assert!(read.code == Some(2) && read.stderr.contains("with another token key"), "{}", read.stderr);
     let given = Tapwire::new(["inventory", "--json", "--token-key", &key]).arg("--data", data.path()).run();

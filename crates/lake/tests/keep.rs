@@ -155,6 +155,7 @@ fn a_hold_on_an_incident_keeps_what_shows_it_and_grows_with_it() {
     write(data.path(), &(event(2004, MIDNIGHT - DAY, &shows) + &incident(MIDNIGHT - DAY)));
     let none = hold(data.path(), "none", &Held::Incident("i2".into()), MIDNIGHT).unwrap_err().to_string();
     assert_eq!(none, "i2: no such incident is in the tables");
+    assert!(hold(data.path(), " ", &Held::Incident("i1".into()), MIDNIGHT).is_err(), "a hold has a name");
     let one = hold(data.path(), "theft", &Held::Incident("i1".into()), MIDNIGHT).unwrap();
     assert_eq!((one.from.as_str(), one.until.as_str()), ("2026-11-20", "2026-11-21"));
     write(data.path(), &(incident(MIDNIGHT) + &exchange(MIDNIGHT)));

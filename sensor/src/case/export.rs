@@ -21,13 +21,17 @@ const MIN_DIGITS: usize = 6;
 pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
     check(args)?;
     Output::check(&args.out, args.force)?;
-    let (seal, is_new) = SigningKey::open(&args.sign)?;
+    if args.sign.exists() {
+        // Whether it is one is said before the work; where there is none it is made when the case stands.
+        SigningKey::open(&args.sign)?;
+    }
     let mut stage = Stage::beside(&args.out)?;
     let (how, settings) = collect(args, &mut stage)?;
     stage.configure(&settings)?;
     stage.make_key()?;
     let (found, known_as) = find(args, &stage, &how)?;
     carve(&stage, &how, &found)?;
+    let (seal, is_new) = SigningKey::open(&args.sign)?;
     let now = jiff::Timestamp::now();
     let mut manifest = Manifest {
         format: FORMAT,
@@ -160,8 +164,24 @@ fn exported(args: &ExportArgs, now: jiff::Timestamp) -> Exported {
         time: now.to_string(),
         by: args.by.clone().or_else(name).unwrap_or_else(|| "unknown".into()),
         user_id: user.as_raw(),
-        command: std::iter::once("tapwire".to_owned()).chain(command).collect(),
+        command: std::iter::once("tapwire".to_owned()).chain(without_settings(command)).collect(),
     }
+}
+
+/// Settings may hold tokens of receivers: their names stay, and what matters of them is in the configuration beside.
+fn without_settings(command: impl Iterator<Item = String>) -> impl Iterator<Item = String> {
+    let mut is_setting = false;
+    command.map(move |argument| {
+        let setting = if is_setting { Some(argument.as_str()) } else { argument.strip_prefix("--set=") };
+        let named = setting.and_then(|setting| setting.split_once('=')).map(|(name, _)| name);
+        let told = match named {
+            Some(name) if is_setting => format!("{name}=…"),
+            Some(name) => format!("--set={name}=…"),
+            None => argument.clone(),
+        };
+        is_setting = argument == "--set";
+        told
+    })
 }
 
 /// Packets leave with it: that is recorded beside it, as of what is carved.

@@ -3,7 +3,7 @@
 use super::manifest::{Derivation, Input, Manifest, Sum};
 use crate::failure::Failure;
 use crate::settings::Settings;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -166,12 +166,26 @@ fn copy(from: &Path, to: &Path, depth: usize, left: &mut usize) -> std::io::Resu
     DirBuilder::new().recursive(true).mode(0o700).create(to)?;
     let mut entries = fs::read_dir(from)?.collect::<Result<Vec<_>, _>>()?;
     entries.sort_by_key(fs::DirEntry::file_name);
+    let mut taken = BTreeSet::new();
     for entry in entries {
         let kind = entry.file_type()?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        if !kind.is_symlink() && (kind.is_file() || depth > 0) && !name.starts_with('.') {
-            copy(&entry.path(), &to.join(plain(&name)), depth - 1, left)?;
+        if kind.is_symlink() || name.starts_with('.') {
+            continue;
         }
+        let below = match depth.checked_sub(1) {
+            Some(below) => below,
+            None if kind.is_file() => 0,
+            None => {
+                return Err(std::io::Error::other("folders are nested more than 16 deep; name those below"));
+            }
+        };
+        // Names that differ in other letters may become one.
+        let plain = plain(&name);
+        let free = (2..).map(|number| format!("{number}-{plain}")).find(|name| !taken.contains(name));
+        let name = if taken.contains(&plain) { free.unwrap_or_default() } else { plain };
+        copy(&entry.path(), &to.join(&name), below, left)?;
+        taken.insert(name);
     }
     Ok(())
 }

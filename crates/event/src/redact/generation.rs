@@ -89,13 +89,21 @@ impl Redactor {
         scratch.clear();
         let text = text.bytes();
         if self.profile.own_tokens {
-            let kind = memchr(b'~', text).and_then(|at| text.get(..=at)).unwrap_or_default();
+            let (kind, token) = text.split_at(memchr(b'~', text).map_or(0, |at| at + 1));
             scratch.extend_from_slice(kind);
-            self.write_token_of(Domain::Value, text, scratch);
+            match half_of(token) {
+                Some(half) => self.write_own_token(half, scratch),
+                None => self.write_token_of(Domain::Value, text, scratch),
+            }
         } else {
             scratch.extend_from_slice(text);
         }
         Redacted(scratch)
+    }
+
+    /// A token of the profile's own for one of the sensor's: of the half that is shown, so that every format tells the same.
+    pub(super) fn write_own_token(&mut self, half: [u8; 8], out: &mut Vec<u8>) {
+        self.write_token_of(Domain::Value, &half, out);
     }
 
     pub(super) fn write_token_of(&mut self, domain: Domain, text: &[u8], out: &mut Vec<u8>) {
@@ -104,13 +112,25 @@ impl Redactor {
     }
 }
 
+/// The half of a token that events show.
+pub(super) fn shown_half(token: &Token) -> [u8; 8] {
+    token.0.first_chunk().copied().unwrap_or_default()
+}
+
+/// The same half, as text has it: 16 hexadecimal digits.
+fn half_of(text: &[u8]) -> Option<[u8; 8]> {
+    let digits = std::str::from_utf8(text).ok().filter(|text| text.len() == 16)?;
+    digits.bytes().all(|digit| digit.is_ascii_hexdigit()).then_some(())?;
+    u64::from_str_radix(digits, 16).ok().map(u64::to_be_bytes)
+}
+
 pub(super) fn write_token(generation: u32, token: Token, out: &mut Vec<u8>) {
     out.extend_from_slice(b"tok");
     if generation > 1 {
         number::unsigned(out, generation.into());
     }
     out.push(b':');
-    number::hex(out, token.0.first_chunk::<8>().map_or(&[], |half| half.as_slice()));
+    number::hex(out, &shown_half(&token));
 }
 
 #[cfg(test)]
@@ -136,6 +156,18 @@ mod tests {
     }
 
     #[test]
+    fn a_caller_has_one_token_in_every_format() {
+        let profile = Profile { own_tokens: true, ..Profile::default() };
+        let mut redactor = Redactor::new(TokenKey::new([1; 32]), Fidelity::Default).profile(profile);
+        let mut scratch = Vec::new();
+        let whole = redactor.token(Token([0xa7; 16]), &mut scratch).bytes().to_vec();
+        let field = redactor.shown_token(Untrusted::new(b"user~a7a7a7a7a7a7a7a7"), &mut scratch);
+        assert_eq!(field.bytes(), [b"user~".as_slice(), &whole].concat());
+        let other = redactor.shown_token(Untrusted::new(b"user~unlike"), &mut scratch).bytes().to_vec();
+        assert!(other.starts_with(b"user~tok:") && other != [b"user~".as_slice(), &whole].concat());
+    }
+
+    #[test]
     fn each_time_has_its_key_in_whatever_order_events_come() {
         let first = TokenKey::new([1; 32]);
         let profile = Profile { own_tokens: true, ..Profile::default() };
@@ -150,7 +182,7 @@ mod tests {
             assert!(caller.starts_with(&prefix), "{time}: {caller}");
             assert_eq!(id, TokenKey::new([number; 32]).id(), "{time}");
             let key = TokenKey::new([number; 32]);
-            let token = key.token(Domain::Value, &[3; 16]);
+            let token = key.token(Domain::Value, &[3; 8]);
             let digits: String = token.0.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(caller, format!("{prefix}{digits}"), "{time}");
         }

@@ -300,7 +300,7 @@ impl Redactor {
     pub(crate) fn token<'s>(&mut self, token: Token, scratch: &'s mut Vec<u8>) -> Redacted<'s> {
         scratch.clear();
         if self.profile.own_tokens {
-            self.write_token_of(Domain::Value, &token.0, scratch);
+            self.write_own_token(generation::shown_half(&token), scratch);
         } else {
             generation::write_token(1, token, scratch);
         }

@@ -36,23 +36,29 @@ fn is_open_at_length(text: &[u8]) -> bool {
         && (is_uuid(text) || (runs(text).all(is_open_run) && !is_in_groups(text)))
 }
 
-/// Whether a label of a host is a key: a long run that changes between letters and digits as no name does, or what keys begin
-/// with. Case tells nothing, since names of hosts have none.
+/// Whether a label of a host may be a key: a long run that changes between letters and digits as no name does. Case tells
+/// nothing, since names of hosts have none.
 pub(super) fn is_key_in_host(host: &[u8]) -> bool {
-    host.len() > LONGEST_MIXED && runs(host).any(is_key)
+    let changes = |run: &[u8]| {
+        let two = run.windows(2);
+        two.filter(|two| matches!(two, [a, b] if a.is_ascii_digit() != b.is_ascii_digit())).count()
+    };
+    long_runs(host).any(|run| changes(run) > MOST_CHANGES)
 }
 
-fn is_key(run: &[u8]) -> bool {
-    let begins = |text: &[u8]| run.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text));
-    if run.len() <= LONGEST_MIXED || run.iter().all(u8::is_ascii_hexdigit) {
-        return false;
-    }
-    let changes =
-        run.windows(2).filter(|two| matches!(two, [a, b] if a.is_ascii_digit() != b.is_ascii_digit()));
-    // The header of a JWT, and the keys of AWS, may have few digits.
-    changes.count() > MOST_CHANGES
-        || begins(b"eyJ")
-        || (run.len() == 20 && (begins(b"AKIA") || begins(b"ASIA")))
+/// Whether a run of a host begins as the header of a JWT or a key of AWS does, which may have few digits: what follows it is no
+/// name either.
+pub(super) fn begins_as_key(host: &[u8]) -> bool {
+    long_runs(host).any(|run| {
+        let begins = |text: &[u8]| run.get(..text.len()).is_some_and(|head| head.eq_ignore_ascii_case(text));
+        (begins(b"eyJ") && run.iter().any(u8::is_ascii_digit))
+            || (run.len() == 20 && (begins(b"AKIA") || begins(b"ASIA")))
+    })
+}
+
+/// Runs that are longer than words, and no number in hexadecimal.
+fn long_runs(host: &[u8]) -> impl Iterator<Item = &[u8]> {
+    runs(host).filter(|run| run.len() > LONGEST_MIXED && !run.iter().all(u8::is_ascii_hexdigit))
 }
 
 /// Runs of letters and digits. Bytes beyond ASCII count as letters: percent-decoded words of other languages.

@@ -10,6 +10,11 @@ use std::io::ErrorKind;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
+/// Fewer digits of a uid would match too much.
+const MIN_DIGITS: usize = 6;
+/// Bytes of a hold's name.
+const LONGEST_NAME: usize = 200;
+
 /// Days of all tables that are kept until somebody lets go of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Hold {
@@ -97,6 +102,9 @@ fn write(data: &Path, holds: &[Hold]) -> Result<(), LakeError> {
 pub fn hold(data: &Path, name: &str, held: &Held, now_ms: i64) -> Result<Hold, LakeError> {
     let _lock = super::lock(data)?;
     let mut all = holds(data)?;
+    if name.trim().is_empty() || name.len() > LONGEST_NAME || name.chars().any(char::is_control) {
+        return Err(LakeError::Hold(format!("a hold is named by 1 to {LONGEST_NAME} letters on one line")));
+    }
     if all.iter().any(|one| one.name == name) {
         return Err(LakeError::Hold(format!("{name}: there is a hold of this name; release it first")));
     }
@@ -110,11 +118,12 @@ pub fn hold(data: &Path, name: &str, held: &Held, now_ms: i64) -> Result<Hold, L
             }
             (from.clone(), until.clone(), None)
         }
-        Held::Incident(uid) => {
-            let days = days_of(data, uid, true)?;
+        Held::Incident(given) => {
+            let uid = incident_of(data, given)?;
+            let days = days_of(data, &uid, true)?;
             let (from, until) =
-                days.ok_or_else(|| LakeError::Hold(format!("{uid}: no such incident is in the tables")))?;
-            (from, until, Some(uid.clone()))
+                days.ok_or_else(|| LakeError::Hold(format!("{given}: no such incident is in the tables")))?;
+            (from, until, Some(uid))
         }
     };
     let one = Hold { name: name.to_owned(), from, until, incident, since_ms: now_ms };
@@ -160,6 +169,33 @@ pub(super) fn grown(data: &Path) -> Result<Vec<Hold>, LakeError> {
 }
 
 /// The first and last day of an incident and its findings, and where asked of the exchanges that show them.
+/// The incident that is called so, or whose uid begins so: as many digits as other commands take.
+fn incident_of(data: &Path, given: &str) -> Result<String, LakeError> {
+    let quoted = given.replace('\'', "''");
+    let begins = match given.len() >= MIN_DIGITS {
+        true => format!(" OR substr(uid, 1, {}) = '{quoted}'", given.chars().count()),
+        false => String::new(),
+    };
+    let query = format!(
+        "SELECT DISTINCT uid FROM (SELECT uid FROM incidents UNION SELECT incident FROM findings) \
+         WHERE uid = '{quoted}'{begins} LIMIT 2"
+    );
+    let mut found = Vec::new();
+    Reader::open(data)?.query(&query, &mut |piece| {
+        if let Answer::Row([Cell::Text(uid)]) = piece {
+            found.push(uid.clone());
+        }
+        ControlFlow::Continue(())
+    })?;
+    match <[String; 1]>::try_from(found) {
+        Ok([uid]) => Ok(uid),
+        Err(found) if found.is_empty() => {
+            Err(LakeError::Hold(format!("{given}: no such incident is in the tables")))
+        }
+        Err(_) => Err(LakeError::Hold(format!("{given}: several incidents begin so; give more digits"))),
+    }
+}
+
 fn days_of(data: &Path, uid: &str, exchanges: bool) -> Result<Option<(String, String)>, LakeError> {
     let uid = uid.replace('\'', "''");
     let shown = "SELECT day FROM exchanges WHERE uid IN \

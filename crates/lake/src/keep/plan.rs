@@ -40,15 +40,22 @@ impl<'a> Plan<'a> {
         }
         plan.by_bytes = vec![Vec::new(); tables.len()];
         if policy.bytes > 0 {
-            plan.shrink(tables, &left, holds, policy.bytes);
+            plan.shrink(tables, &left, holds, policy, today);
         }
         plan
     }
 
     /// The oldest files of what is worth least go until the rest is within the limit.
-    fn shrink(&mut self, tables: &[Kept<'a>], left: &[Vec<&'a Part>], holds: &[Hold], limit: u64) {
+    fn shrink(
+        &mut self,
+        tables: &[Kept<'a>],
+        left: &[Vec<&'a Part>],
+        holds: &[Hold],
+        policy: &Policy,
+        today: i64,
+    ) {
         let total: u64 = left.iter().flatten().map(|part| part.bytes).sum();
-        let mut over = total.saturating_sub(limit);
+        let mut over = total.saturating_sub(policy.bytes);
         for worth in [Worth::Least, Worth::More] {
             let of_worth = tables.iter().zip(left).enumerate();
             let of_worth = of_worth.filter(|(_, (kept, _))| kept.table.worth == worth);
@@ -60,7 +67,9 @@ impl<'a> Plan<'a> {
                     return;
                 }
                 if is_held(part, holds) {
-                    self.held += 1;
+                    // Those of old days were counted where days were looked at.
+                    let days = tables.get(at).and_then(|kept| policy.days.get(kept.table.name));
+                    self.held += u64::from(!is_old(part, days.copied().unwrap_or_default(), today));
                     continue;
                 }
                 over = over.saturating_sub(part.bytes);
@@ -133,6 +142,8 @@ mod tests {
         assert_eq!(by_bytes(&[], 511), (vec![vec![], vec![], vec![]], 0));
         assert_eq!(by_bytes(&[], 505), (vec![vec![1, 2, 4], vec![], vec![]], 0));
         assert_eq!(by_bytes(&[hold(20, 20)], 505), (vec![vec![1, 4, 8], vec![], vec![]], 0));
+        let both = Policy { days: BTreeMap::from([("exchanges", 3)]), bytes: 1, grace_ms: 0 };
+        assert_eq!(Plan::of(&tables, &[hold(10, 20)], &both, 30).held, 2, "a file is held once");
         assert_eq!(by_bytes(&[], 450), (vec![vec![1, 2, 4, 8, 16], vec![], vec![128]], 0));
         assert_eq!(by_bytes(&[], 90), (vec![vec![1, 2, 4, 8, 16], vec![], vec![128, 256]], 6));
     }

@@ -42,6 +42,8 @@ pub(crate) struct Producer {
     gzip: bool,
     /// Who leads; `None`: nobody was asked, or the last answer does not hold any more.
     known: Option<Topic>,
+    /// Brokers beside the first, as the last answer named them.
+    others: Vec<(String, u16)>,
     connections: BTreeMap<(String, u16), Stream>,
     number: i32,
 }
@@ -67,6 +69,7 @@ fn open(destination: &str, tls: Option<Arc<ClientConfig>>, context: &Context) ->
         timeout: Duration::from_millis(http.timeout_ms),
         gzip: http.gzip,
         known: None,
+        others: Vec::new(),
         connections: BTreeMap::new(),
         number: 0,
     };
@@ -98,6 +101,9 @@ fn address(destination: &str) -> Result<(String, (String, u16), String), SinkErr
     Ok((format!("{shown}/{topic}"), (host, port), topic.to_owned()))
 }
 
+/// Kafka's LEADER_NOT_AVAILABLE.
+const LED_BY_NOBODY: i16 = 5;
+
 /// The events of one broker: places in the load, by partition.
 type Shares = BTreeMap<(String, u16), BTreeMap<i32, Vec<usize>>>;
 
@@ -115,8 +121,9 @@ impl Producer {
             self.ask().await?;
         }
         let lines: Vec<&[u8]> = load.lines().map(|line| line.strip_suffix(b"\n").unwrap_or(line)).collect();
-        let (mut missed, mut miss) = (Vec::new(), None);
-        for (broker, shares) in self.shares(&lines)? {
+        let (shares, mut missed) = self.shares(&lines)?;
+        let mut miss = (!missed.is_empty()).then_some(Miss::Code(LED_BY_NOBODY));
+        for (broker, shares) in shares {
             match self.produce(&broker, &shares, &lines).await {
                 Ok(answers) => {
                     for (partition, places) in shares {
@@ -146,24 +153,27 @@ impl Producer {
         Ok(Taken { again: Some(again), ..Taken::default() })
     }
 
-    fn shares(&mut self, lines: &[&[u8]]) -> Result<Shares, Miss> {
-        let mut shares = Shares::new();
+    /// What each broker is to take, and what nobody can take at this time.
+    fn shares(&mut self, lines: &[&[u8]]) -> Result<(Shares, Vec<usize>), Miss> {
+        let (mut shares, mut led_by_nobody) = (Shares::new(), Vec::new());
         let known = self.known.as_ref().filter(|topic| topic.error == 0 && !topic.leaders.is_empty());
         let Some(topic) = known else {
-            // 5: it is being made.
-            let code = self.known.take().map_or(5, |topic| if topic.error == 0 { 5 } else { topic.error });
+            // It is being made.
+            let told = self.known.take().map_or(0, |topic| topic.error);
+            let code = if told == 0 { LED_BY_NOBODY } else { told };
             return Err(Miss::Code(code));
         };
         for (place, line) in lines.iter().enumerate() {
             let at = record::place(record::key(line), topic.leaders.len());
             let (partition, leader) = topic.leaders.get(at).copied().unwrap_or_default();
-            let Some(broker) = topic.brokers.get(&leader) else {
-                self.known = None;
-                return Err(Miss::Code(5));
-            };
-            shares.entry(broker.clone()).or_default().entry(partition).or_default().push(place);
+            match topic.brokers.get(&leader) {
+                Some(broker) => {
+                    shares.entry(broker.clone()).or_default().entry(partition).or_default().push(place);
+                }
+                None => led_by_nobody.push(place),
+            }
         }
-        Ok(shares)
+        Ok((shares, led_by_nobody))
     }
 
     async fn produce(
@@ -189,11 +199,11 @@ impl Producer {
 
     /// Asks who leads: where it began, and where that does not answer, those it has learned of.
     async fn ask(&mut self) -> Result<(), Miss> {
-        let others: Vec<(String, u16)> = self.connections.keys().cloned().collect();
         let mut first = None;
-        for broker in [self.first.clone()].into_iter().chain(others) {
+        for broker in [self.first.clone()].into_iter().chain(self.others.clone()) {
             match self.ask_one(&broker).await {
                 Ok(topic) => {
+                    self.others = topic.brokers.values().filter(|one| **one != self.first).cloned().collect();
                     self.known = Some(topic);
                     return Ok(());
                 }
@@ -301,5 +311,39 @@ impl Fault {
     pub(crate) fn told(&self) -> (String, &'static str) {
         let (name, hint) = wire::meaning(self.0);
         (format!("answered {name} ({})", self.0), hint)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_partition_without_a_leader_holds_up_its_own_events_alone() {
+        let broker = ("127.0.0.1".to_owned(), 9092);
+        let topic = Topic {
+            brokers: BTreeMap::from([(1, broker.clone())]),
+            leaders: vec![(0, 1), (1, -1)],
+            error: 0,
+        };
+        let mut producer = Producer {
+            shown: String::new(),
+            first: broker.clone(),
+            topic: TOPIC.into(),
+            tls: None,
+            timeout: Duration::ZERO,
+            gzip: false,
+            known: Some(topic),
+            others: Vec::new(),
+            connections: BTreeMap::new(),
+            number: 0,
+        };
+        let lines: Vec<String> =
+            (0..64).map(|n| format!(r#"{{"actor":{{"user":{{"uid":"tok:{n:016x}"}}}}}}"#)).collect();
+        let lines: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();
+        let Ok((shares, left)) = producer.shares(&lines) else { panic!("there are leaders") };
+        let sent = shares.get(&broker).and_then(|shares| shares.get(&0)).map_or(0, Vec::len);
+        assert!(sent > 0 && !left.is_empty(), "{sent} {left:?}");
+        assert_eq!(sent + left.len(), 64);
     }
 }
