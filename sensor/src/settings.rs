@@ -1,9 +1,11 @@
 //! The configuration: defaults, then the file, then `--set`, then options, each value with where it came from.
 
+mod console;
 mod data;
 mod mute;
 mod output;
 
+pub(crate) use console::{Console, Hunt};
 pub(crate) use data::{Events, Keep, Lake, Packets, State, Streams};
 pub(crate) use mute::UserMute;
 pub(crate) use output::{Output, RedactProfile};
@@ -93,6 +95,8 @@ pub(crate) struct Settings {
     pub(crate) output: Vec<Output>,
     /// Secrets that others send.
     pub(crate) keys: Keys,
+    /// The console.
+    pub(crate) console: Console,
 }
 
 /// `[keys]`.
@@ -308,6 +312,7 @@ impl Default for Settings {
             sink: tapwire_sink::Config::default(),
             output: Vec::new(),
             keys: Keys::default(),
+            console: Console::default(),
         }
     }
 }

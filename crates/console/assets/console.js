@@ -12,6 +12,7 @@ async function show(address, focus) {
   const from = page.querySelector("main");
   const to = document.querySelector("main");
   if (!from || !to) return;
+  const held = document.activeElement && document.activeElement.name;
   const open = [...to.querySelectorAll("details[open] summary")].map((one) => one.textContent);
   to.replaceChildren(...from.childNodes);
   for (const one of to.querySelectorAll("details summary")) {
@@ -21,10 +22,10 @@ async function show(address, focus) {
   if (bar) document.querySelector("header.bar").replaceWith(bar);
   document.body.dataset.version = page.body.dataset.version;
   if (focus) {
-    const field = to.querySelector("input[type=search]");
+    const field = held && to.querySelector(`.filter [name="${CSS.escape(held)}"]:not([type=hidden])`);
     if (field) {
       field.focus();
-      field.setSelectionRange(field.value.length, field.value.length);
+      if (field.type === "search") field.setSelectionRange(field.value.length, field.value.length);
     }
   }
 }
@@ -48,6 +49,12 @@ document.addEventListener("input", (event) => {
   if (event.target.closest("form.act")) begun = true;
 });
 
+// A query goes with Ctrl and Enter, as in other editors.
+document.addEventListener("keydown", (event) => {
+  const form = event.target.closest("form.hunt");
+  if (form && event.key === "Enter" && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+});
+
 async function refresh() {
   if (document.hidden || begun || !document.body.dataset.version) return;
   const busy = document.activeElement && document.activeElement.matches("input, select, button");
@@ -55,7 +62,9 @@ async function refresh() {
     const answer = await fetch("/api/v1/version", { headers: { "X-Console": "poll" } });
     const { version } = await answer.json();
     document.body.classList.remove("away");
-    if (!busy && String(version) !== document.body.dataset.version) await show(location.href, false);
+    // A query that is being written is not taken away.
+    const writes = document.querySelector("form.hunt");
+    if (!busy && !writes && String(version) !== document.body.dataset.version) await show(location.href, false);
   } catch {
     document.body.classList.add("away");
   }

@@ -1,5 +1,6 @@
 //! What the console shows: rows of text and numbers, as of one moment.
 
+use crate::hunt::Tables;
 use serde::Serialize;
 use serde_json::Value;
 use std::sync::Arc;
@@ -21,6 +22,14 @@ pub trait Books: Send + Sync {
     /// Outputs of the run beside which it serves, as they stand; none where it serves by itself.
     fn outputs(&self) -> Vec<Output> {
         Vec::new()
+    }
+
+    /// Tables that SQL asks.
+    ///
+    /// # Errors
+    /// Why there are none, and what to do, in a line.
+    fn tables(&self) -> Result<Arc<dyn Tables>, String> {
+        Err("no tables are kept here".to_owned())
     }
 
     /// Does something with the incident of that uid, by a user of that name.
@@ -145,6 +154,8 @@ pub struct Snapshot {
     pub source: String,
     /// Whether what people say of incidents is kept, and packets may be had.
     pub keeps: bool,
+    /// Whether exchanges are kept in tables that SQL asks.
+    pub has_tables: bool,
     /// Time of the first and of the last call; empty where none was seen.
     pub first: String,
     /// See `first`.

@@ -1,6 +1,6 @@
 //! Small drawings in SVG. Colours come from the style sheet, and everything that is drawn is told in words beside it.
 
-use crate::text::{count, percent};
+use crate::text::{count, figure, percent};
 use maud::{Markup, html};
 use std::fmt::Write;
 
@@ -57,6 +57,66 @@ pub(crate) fn days(days: &[(String, u64)]) -> Markup {
                 figcaption.of { span { (first) } @if days.len() > 1 { span { (last) } } }
             }
         }
+    }
+}
+
+/// Rows of a query as bars; where there are more rows than are drawn, that is said.
+#[allow(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "the length of a bar"
+)]
+pub(crate) fn columns(points: &[(String, f64)], rows: usize) -> Markup {
+    let most = points.iter().map(|(_, value)| *value).fold(f64::MIN_POSITIVE, f64::max);
+    let length = |value: f64| (value.max(0.0) / most * 10_000.0) as u64;
+    let bar = |(name, value): &'_ (String, f64)| (name.clone(), length(*value), figure(*value));
+    let all: Vec<(String, u64, String)> = points.iter().map(bar).collect();
+    let bars_of: Vec<Bar<'_>> = all
+        .iter()
+        .map(|(name, length, told)| Bar {
+            name,
+            address: None,
+            length: *length,
+            told: told.clone(),
+            class: "fill",
+        })
+        .collect();
+    html! {
+        (bars(&bars_of))
+        @if points.len() < rows { p.of { "the first " (count(points.len() as u64)) " of " (count(rows as u64)) " rows" } }
+    }
+}
+
+/// Points of a query as a line between the least and the most, which are told in words.
+#[allow(clippy::cast_precision_loss, reason = "a place in a drawing")]
+pub(crate) fn series(title: &str, points: &[(String, f64)], rows: usize) -> Markup {
+    let values = || points.iter().map(|(_, value)| *value);
+    // Numbers that are never below 0 are drawn from 0 on, so that the height is the number.
+    let (low, high) = (values().fold(0.0, f64::min), values().fold(f64::NEG_INFINITY, f64::max));
+    let (span, last) = ((high - low).max(f64::MIN_POSITIVE), points.len().saturating_sub(1).max(1) as f64);
+    let place = |(at, (_, value)): (usize, &(String, f64))| {
+        format!("{:.1},{:.1}", 4.0 + at as f64 / last * 592.0, 116.0 - (value - low) / span * 112.0)
+    };
+    let line: Vec<String> = points.iter().enumerate().map(place).collect();
+    let (Some((first, _)), Some((end, _))) = (points.first(), points.last()) else { return html! {} };
+    let label = format!(
+        "{title} from {first} to {end}: between {} and {}",
+        figure(values().fold(f64::INFINITY, f64::min)),
+        figure(high)
+    );
+    html! {
+        figure.days {
+            span.of.top { (figure(high)) }
+            svg.plot viewBox="0 0 600 120" preserveAspectRatio="none" role="img" aria-label=(label) {
+                @match line.as_slice() {
+                    [_] => { line x1="4" x2="596" y1="4" y2="4" {} }
+                    several => { polyline points=(several.join(" ")) {} }
+                }
+            }
+            figcaption.of { span { (first) } @if points.len() > 1 { span { (end) } } }
+        }
+        @if points.len() < rows { p.of { "the first " (count(points.len() as u64)) " of " (count(rows as u64)) " rows" } }
     }
 }
 

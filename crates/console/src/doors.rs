@@ -236,7 +236,7 @@ fn sha256(text: &str) -> [u8; 32] {
 }
 
 /// 256 random bits in hexadecimal digits.
-fn random() -> Option<String> {
+pub(crate) fn random() -> Option<String> {
     let mut bytes = [0_u8; 32];
     SystemRandom::new().fill(&mut bytes).ok()?;
     Some(bytes.iter().map(|byte| format!("{byte:02x}")).collect())

@@ -1,5 +1,6 @@
 //! Tables as files: every row that is asked for, as JSON or as CSV by RFC 4180.
 
+use crate::hunt::{self, Answer};
 use crate::pages::columns;
 use crate::server::{Shelf, unclear};
 use crate::table::{Ask, Column, Searched, sorted};
@@ -99,6 +100,29 @@ fn csv(rows: Rows<'_>, most: usize) -> Option<String> {
         }
     }
     Some(text)
+}
+
+/// What a query found, as CSV.
+pub(crate) fn answer_csv(answer: &Answer, ask: &Ask) -> String {
+    let mut text = String::new();
+    line(&mut text, answer.columns.iter().cloned());
+    for row in hunt::arranged(answer, ask) {
+        line(&mut text, row.iter().map(cell));
+    }
+    text
+}
+
+/// The same as JSON: an array of objects whose members are in the order of the query.
+pub(crate) fn answer_json(answer: &Answer, ask: &Ask) -> String {
+    let names: Vec<String> =
+        answer.columns.iter().map(|name| Value::from(name.as_str()).to_string()).collect();
+    let object = |row: &[Value]| {
+        let members: Vec<String> =
+            names.iter().zip(row).map(|(name, value)| format!("{name}:{value}")).collect();
+        format!("{{{}}}", members.join(","))
+    };
+    let objects: Vec<String> = hunt::arranged(answer, ask).into_iter().map(object).collect();
+    format!("[{}]", objects.join(",\n"))
 }
 
 fn line(text: &mut String, cells: impl Iterator<Item = String>) {

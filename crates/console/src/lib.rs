@@ -15,6 +15,7 @@ mod connections;
 mod doors;
 mod export;
 mod guard;
+mod hunt;
 mod metrics;
 mod pages;
 mod server;
@@ -29,6 +30,7 @@ pub use books::{
     Service, Snapshot, Spot, Verdict,
 };
 pub use doors::Keeper;
+pub use hunt::{Answer, Limits, MOST_QUERY, MOST_TITLE, Query, Table, Tables};
 pub use server::{Access, Bad, pause, serve};
 pub use tls::Tls;
 pub use users::{LEAST_PASSWORD, Role, Roll, Unfit};

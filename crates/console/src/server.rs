@@ -5,7 +5,7 @@ use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Posture};
 use crate::doors::{Doors, Keeper, Visitor};
 use crate::table::{Ask, Searched};
 use crate::tls::Tls;
-use crate::{api, connections, export, guard, metrics, pages, visit};
+use crate::{api, connections, export, guard, hunt, metrics, pages, visit};
 use axum::Extension;
 use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
@@ -32,8 +32,10 @@ pub(crate) const FORM: usize = 16 << 10;
 const PROOFS: usize = 2;
 /// Incidents whose packets are carved at once.
 const CARVES: usize = 2;
-/// Threads for both, and for files that are read.
-const THREADS: usize = PROOFS + CARVES + 2;
+/// Queries that are carried out at once.
+const HUNTS: usize = 2;
+/// Threads for all of these, and for files that are read.
+const THREADS: usize = PROOFS + CARVES + HUNTS + 2;
 const MARK: &str = include_str!("../assets/mark.svg");
 
 /// What every answer is made of.
@@ -109,6 +111,8 @@ pub(crate) struct Desk {
     pub(crate) doors: Arc<Doors>,
     pub(crate) proofs: Arc<Semaphore>,
     pub(crate) carves: Arc<Semaphore>,
+    pub(crate) hunts: Arc<Semaphore>,
+    pub(crate) answers: Arc<hunt::Held>,
 }
 
 /// Does work that takes long on a thread of its own, when there is a place for it. The place is taken until the work is
@@ -148,7 +152,14 @@ pub fn serve(
     let doors = Doors::new(access.keeper, address.ip().is_loopback(), access.tls.is_some());
     let doors = doors.ok_or_else(|| Bad::System(io::Error::other("the system gave no random bytes")))?;
     let places = |most| Arc::new(Semaphore::new(most));
-    let desk = Desk { books, doors: Arc::new(doors), proofs: places(PROOFS), carves: places(CARVES) };
+    let desk = Desk {
+        books,
+        doors: Arc::new(doors),
+        proofs: places(PROOFS),
+        carves: places(CARVES),
+        hunts: places(HUNTS),
+        answers: Arc::default(),
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(THREADS)
         .enable_all()
@@ -184,6 +195,8 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/data", get(data))
         .route("/kpis", get(kpis))
         .route("/sensor", get(sensor))
+        .route("/hunt", get(hunt::hunt).post(hunt::ask))
+        .route("/hunt/{id}", get(hunt::answer))
         .route("/openapi/{service}", get(openapi))
         .route("/incidents/{uid}/act", post(visit::act))
         .route("/incidents/{uid}/carve", post(visit::carve))
@@ -208,6 +221,11 @@ fn asset(kind: &'static str, text: &'static str) -> Response {
 
 pub(crate) fn page(markup: Markup) -> Response {
     Html(markup.into_string()).into_response()
+}
+
+/// There is no such thing, in words.
+pub(crate) fn lost(why: &str) -> Response {
+    none(pages::lost(why))
 }
 
 fn none(markup: Markup) -> Response {

@@ -212,12 +212,12 @@ pub(crate) fn table<'r, R: Searched + 'static>(
 ) -> Markup {
     let found = find(rows, columns, ask);
     html! {
-        (filter(path, columns, ask, what, found.all))
+        (filter(path, &titles(columns), ask, what, found.all))
         (filters(path, ask))
         @if found.rows.is_empty() { p.empty { "No " (what) " matches. " a href=(path) { "Show all" } "." } } @else {
             div.scroll tabindex="0" role="region" aria-label=(format!("Table of {what}s")) {
                 table.list.rows {
-                    thead { tr { @for column in columns.iter().filter(|column| column.own) { (head(path, column, ask)) } } }
+                    thead { tr { @for column in columns.iter().filter(|column| column.own) { (head(path, column.name, column.title, ask, None)) } } }
                     tbody {
                         @for row in &found.rows { tr { @for column in columns.iter().filter(|column| column.own) { (cell::<R>(row, column)) } } }
                     }
@@ -228,10 +228,13 @@ pub(crate) fn table<'r, R: Searched + 'static>(
     }
 }
 
-/// The field for words, and what to sort by: on a narrow screen there is no head to press.
-fn filter<R>(path: &str, columns: &[Column<R>], ask: &Ask, what: &str, all: usize) -> Markup {
-    let order =
-        |column: &Column<R>, rising: bool| format!("{}{}", if rising { "" } else { "-" }, column.name);
+fn titles<R>(columns: &[Column<R>]) -> Vec<(&str, &str)> {
+    columns.iter().map(|column| (column.name, column.title)).collect()
+}
+
+/// The field for words, and what to sort by, each with its title: on a narrow screen there is no head to press.
+pub(crate) fn filter(path: &str, columns: &[(&str, &str)], ask: &Ask, what: &str, all: usize) -> Markup {
+    let order = |name: &str, rising: bool| format!("{}{name}", if rising { "" } else { "-" });
     let chosen = ask.sort.as_ref().map(|(name, rising)| format!("{}{name}", if *rising { "" } else { "-" }));
     html! {
         form.filter method="get" action=(path) role="search" {
@@ -242,9 +245,9 @@ fn filter<R>(path: &str, columns: &[Column<R>], ask: &Ask, what: &str, all: usiz
             label.sort { span { "Sort by " }
                 select name="sort" {
                     option value="" selected[chosen.is_none()] { "the usual order" }
-                    @for (column, rising) in columns.iter().flat_map(|column| [(column, false), (column, true)]) {
-                        @let value = order(column, rising);
-                        option value=(value) selected[chosen.as_ref() == Some(&value)] { (column.title) @if rising { " ↑" } @else { " ↓" } }
+                    @for ((name, title), rising) in columns.iter().flat_map(|column| [(column, false), (column, true)]) {
+                        @let value = order(name, rising);
+                        option value=(value) selected[chosen.as_ref() == Some(&value)] { (title) @if rising { " ↑" } @else { " ↓" } }
                     }
                 }
             }
@@ -286,23 +289,25 @@ fn cell<R>(row: &R, column: &Column<R>) -> Markup {
     html! { td class=[class] data-title=(column.title) { ((column.cell)(row)) } }
 }
 
-fn head<R>(path: &str, column: &Column<R>, ask: &Ask) -> Markup {
-    let now = ask.sort.as_ref().filter(|(name, _)| name == column.name).map(|(_, rising)| *rising);
+/// The head of a column, by which rows are sorted.
+pub(crate) fn head(path: &str, name: &str, title: &str, ask: &Ask, class: Option<&str>) -> Markup {
+    let now = ask.sort.as_ref().filter(|(known, _)| known == name).map(|(_, rising)| *rising);
     // The first press shows the most.
     let rising = now.is_some_and(|rising| !rising);
-    let next = Ask { sort: Some((column.name.to_owned(), rising)), page: 0, ..ask.clone() };
+    let next = Ask { sort: Some((name.to_owned(), rising)), page: 0, ..ask.clone() };
     let order = now.map(|rising| if rising { "ascending" } else { "descending" });
     html! {
-        th scope="col" aria-sort=[order] {
+        th class=[class] scope="col" aria-sort=[order] {
             a href=(next.address(path)) {
-                (column.title)
+                (title)
                 @if let Some(rising) = now { span.arrow aria-hidden="true" { @if rising { "↑" } @else { "↓" } } }
             }
         }
     }
 }
 
-fn pages(path: &str, ask: &Ask, all: usize) -> Markup {
+/// Ways to the pages before and after.
+pub(crate) fn pages(path: &str, ask: &Ask, all: usize) -> Markup {
     let last = all.div_ceil(PAGE).max(1) - 1;
     let page = ask.page.min(last);
     let to = |page: usize| Ask { page, ..ask.clone() }.address(path);

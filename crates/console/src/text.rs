@@ -44,6 +44,17 @@ pub(crate) fn second(time: &str) -> String {
     }
 }
 
+/// A number of a query: whole ones in groups of three, others with three digits behind the point at most.
+#[allow(clippy::cast_possible_truncation, reason = "whole numbers below 2^53 are whole")]
+pub(crate) fn figure(number: f64) -> String {
+    if number.fract() != 0.0 || number.abs() >= 9e15 {
+        let text = format!("{number:.3}");
+        return text.trim_end_matches('0').trim_end_matches('.').to_owned();
+    }
+    let sign = if number < 0.0 { "-" } else { "" };
+    format!("{sign}{}", count((number as i64).unsigned_abs()))
+}
+
 /// A part of a whole in percent, without digits behind the point; what is not all is at most 99 and what is not nothing at least 1.
 pub(crate) fn percent(part: u64, whole: u64) -> u64 {
     match (part, whole) {
@@ -60,6 +71,7 @@ mod tests {
     #[test]
     fn numbers_have_groups_of_three() {
         assert_eq!([0, 999, 1_000, 1_234_567].map(count), ["0", "999", "1,000", "1,234,567"]);
+        assert_eq!([0.0, -1234.0, 2.5, 0.33333].map(figure), ["0", "-1,234", "2.5", "0.333"]);
         assert_eq!((counted(1, "call"), counted(0, "call")), ("1 call".into(), "0 calls".into()));
     }
 

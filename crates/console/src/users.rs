@@ -19,7 +19,7 @@ pub(crate) const MOST_NAME: usize = 64;
 pub enum Role {
     /// Read.
     Viewer,
-    /// Say what incidents were, mute, and carve packets.
+    /// Ask tables by SQL, say what incidents were, mute, and carve packets.
     Analyst,
     /// Read the audit log.
     Admin,

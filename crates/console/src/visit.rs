@@ -168,7 +168,7 @@ pub(crate) async fn carve(
     }
 }
 
-fn may_not(visitor: &Visitor, token: &str) -> Option<Response> {
+pub(crate) fn may_not(visitor: &Visitor, token: &str) -> Option<Response> {
     if visitor.role < Role::Analyst {
         let why = "viewers only read: ask for the role analyst";
         return Some(told(StatusCode::FORBIDDEN, pages::refused(why)));
@@ -184,6 +184,6 @@ fn stale() -> Response {
     told(StatusCode::FORBIDDEN, pages::refused("This form is of another session: load its page again."))
 }
 
-fn bad(why: &str) -> Response {
+pub(crate) fn bad(why: &str) -> Response {
     told(StatusCode::UNPROCESSABLE_ENTITY, pages::refused(why))
 }

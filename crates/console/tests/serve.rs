@@ -2,6 +2,8 @@
 
 #[path = "serve/browser.rs"]
 mod browser;
+#[path = "serve/hunt.rs"]
+mod hunt;
 #[path = "serve/load.rs"]
 mod load;
 
@@ -14,7 +16,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 use tapwire_console::{
     Access, Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Keeper, Posture, Role,
-    Roll, Service, Snapshot, Spot, Tls,
+    Roll, Service, Snapshot, Spot, Tables, Tls,
 };
 
 /// What nobody may ever get into a page as it is.
@@ -25,6 +27,10 @@ struct Shelf(Arc<Snapshot>);
 impl Books for Shelf {
     fn snapshot(&self) -> Arc<Snapshot> {
         Arc::clone(&self.0)
+    }
+
+    fn tables(&self) -> Result<Arc<dyn Tables>, String> {
+        if self.0.has_tables { Ok(Arc::new(hunt::Lake)) } else { Err(HOSTILE.to_owned()) }
     }
 
     fn endpoint(&self, id: &str) -> Option<Value> {
@@ -55,17 +61,22 @@ impl Books for Shelf {
     }
 }
 
-/// Users as a test names them.
-#[derive(Default)]
-struct Users(Arc<Roll>);
+/// Users as a test names them, and what comes of noting a line.
+struct Users(Arc<Roll>, fn(&Value) -> Result<(), String>);
+
+impl Default for Users {
+    fn default() -> Self {
+        Self(Arc::default(), |_| Ok(()))
+    }
+}
 
 impl Keeper for Users {
     fn users(&self) -> Option<Arc<Roll>> {
         Some(Arc::clone(&self.0))
     }
 
-    fn note(&self, _line: &Value) -> Result<(), String> {
-        Ok(())
+    fn note(&self, line: &Value) -> Result<(), String> {
+        (self.1)(line)
     }
 
     fn noted(&self) -> Vec<Value> {
@@ -82,6 +93,7 @@ fn hostile() -> Snapshot {
         version: 3,
         source: text(),
         keeps: true,
+        has_tables: true,
         first: text(),
         last: text(),
         services: vec![Service { name: text(), owner: text(), zone: text(), calls: 4, ..Service::default() }],
@@ -184,6 +196,15 @@ impl Running {
     }
 
     fn with(snapshot: Snapshot, roll: Roll) -> Self {
+        Self::kept(snapshot, Users(Arc::new(roll), |_| Ok(())))
+    }
+
+    /// Whose lines are noted so.
+    fn noting(snapshot: Snapshot, note: fn(&Value) -> Result<(), String>) -> Self {
+        Self::kept(snapshot, Users(Arc::default(), note))
+    }
+
+    fn kept(snapshot: Snapshot, users: Users) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it has an address");
         let stop = Arc::new(AtomicBool::new(false));
@@ -194,7 +215,7 @@ impl Running {
                     tapwire_console::pause(Duration::from_millis(5)).await;
                 }
             };
-            let access = Access { keeper: Arc::new(Users(Arc::new(roll))), tls: None };
+            let access = Access { keeper: Arc::new(users), tls: None };
             let shelf = Arc::new(Shelf(Arc::new(snapshot)));
             tapwire_console::serve(listener, shelf, access, over).expect("it serves");
         });
@@ -234,7 +255,7 @@ impl Drop for Running {
     }
 }
 
-const PAGES: [&str; 13] = [
+const PAGES: [&str; 15] = [
     "/",
     "/apis",
     "/endpoints/00ff",
@@ -247,6 +268,8 @@ const PAGES: [&str; 13] = [
     "/data?class=%3Cscript%3E",
     "/kpis",
     "/sensor",
+    "/hunt",
+    "/hunt?query=%3C%2Ftextarea%3E%3Cscript%3E",
     "/apis?q=%3Cscript%3E&sort=-calls&service=%22%3E%3Cscript%3E",
 ];
 

@@ -49,7 +49,7 @@ pub use keep::{
 #[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]
-pub use sql::{Answer, Cell, Reader, Statements};
+pub use sql::{Answer, Bounds, Cell, Reader, Statements};
 #[cfg(feature = "lake")]
 pub use writer::{Amount, Lake, Ledger, Taken};
 

@@ -12,9 +12,10 @@ pub(crate) struct ServeArgs {
     pub(crate) action: Option<ServeAction>,
     #[command(flatten)]
     pub(crate) learn: LearnArgs,
-    /// Where the console answers; beyond loopback it takes a certificate, and users to log in
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:8470")]
-    pub(crate) listen: String,
+    /// Where the console answers, as `console.listen` does (127.0.0.1:8470); beyond loopback it takes a certificate, and users to
+    /// log in
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) listen: Option<String>,
     /// Serve over TLS with this chain of certificates, PEM
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub(crate) tls_cert: Option<PathBuf>,
@@ -42,7 +43,7 @@ pub(crate) enum UserAction {
         /// Letters, digits and . _ @ -
         #[arg(value_name = "NAME")]
         name: String,
-        /// viewer (reads), analyst (also says what incidents were, mutes, carves), admin (also reads the audit log)
+        /// viewer (reads), analyst (also asks tables by SQL, says what incidents were, mutes, carves), admin (also reads the audit log)
         #[arg(long, value_name = "ROLE")]
         role: String,
         /// Where users are kept

@@ -13,6 +13,9 @@ mod query;
 #[cfg(feature = "lake")]
 mod sink;
 
+#[cfg(feature = "lake")]
+pub(crate) use query::shown;
+
 use crate::cli::{LakeAction, SqlArgs};
 use crate::failure::{Exit, Failure};
 #[cfg(feature = "lake")]

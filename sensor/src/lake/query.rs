@@ -78,7 +78,7 @@ impl Asked {
 }
 
 /// The token of who is called so, as events show it.
-fn shown(key: &TokenKey, name: &str) -> String {
+pub(crate) fn shown(key: &TokenKey, name: &str) -> String {
     let Token(bytes) = key.token(Domain::Identity, name.as_bytes());
     let digits: String = bytes.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     format!("tok:{digits}")

@@ -4,6 +4,7 @@ mod keeper;
 mod outputs;
 mod rows;
 mod said;
+mod tables;
 mod users;
 
 pub(crate) use said::{mutes, mutes_file};
@@ -15,7 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::feedback;
 use crate::inventory;
 use crate::learn::{Learned, learn};
-use crate::settings::Effective;
+use crate::settings::{Effective, Hunt};
 use crate::watch::catch_signals;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -25,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
-use tapwire_console::{Access, Action, Books, Incident, Output, Snapshot, Tls, Verdict};
+use tapwire_console::{Access, Action, Books, Incident, Output, Snapshot, Tables, Tls, Verdict};
 use tapwire_event::describe;
 use tapwire_inventory::kpis::Target;
 use tapwire_sink::Outputs;
@@ -42,7 +43,10 @@ pub(crate) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     if let Some(ServeAction::User { action }) = args.action {
         return users::carry_out(action);
     }
-    let listener = bind("--listen", &args.listen)?;
+    let listener = match &args.listen {
+        Some(address) => bind("--listen", address)?,
+        None => bind("console.listen", &Effective::load(&args.learn.config)?.settings.console.listen)?,
+    };
     let access = Access { keeper: Arc::new(keeper::Files::open(kept(&args.learn))?), tls: tls(&args)? };
     let address = listener.local_addr()?;
     access.suits(address).map_err(|bad| Failure::new(bad.to_string()))?;
@@ -152,6 +156,10 @@ struct Shared {
     held: Mutex<Held>,
     /// Names of files that packets are carved into.
     carved: AtomicU64,
+    /// What a query of the console may take.
+    hunt: Hunt,
+    /// Held while users' queries are replaced.
+    queries: Mutex<()>,
 }
 
 struct Held {
@@ -180,14 +188,18 @@ impl Shelf {
 
     /// One that has nothing yet.
     fn waiting(args: LearnArgs) -> Result<Self, Failure> {
-        let targets = crate::kpis::targets(&Effective::load(&args.config)?.settings.kpi)?;
+        let settings = Effective::load(&args.config)?.settings;
+        let targets = crate::kpis::targets(&settings.kpi)?;
+        let hunt = settings.console.hunt;
+        hunt.check()?;
         let data = kept(&args);
         data.iter().for_each(|data| sweep(data));
         let stamp = data.as_deref().map(stamps).unwrap_or_default();
         let snapshot = Arc::new(Snapshot { keeps: data.is_some(), ..Snapshot::default() });
         let looked = Instant::now();
         let held = Mutex::new(Held { learned: None, snapshot, stamp, looked, renews: false, failed: None });
-        let shared = Arc::new(Shared { args, targets, data, held, carved: AtomicU64::new(0) });
+        let (carved, queries) = (AtomicU64::new(0), Mutex::new(()));
+        let shared = Arc::new(Shared { args, targets, data, held, carved, hunt, queries });
         Ok(Self { shared, outputs: Outputs::default() })
     }
 
@@ -217,6 +229,7 @@ impl Shared {
         let mut snapshot = rows::snapshot(&mut learned, &self.targets, &self.args, 0);
         if let Some(data) = &self.data {
             snapshot.keeps = true;
+            snapshot.has_tables = tables::are_kept(data);
             said::mark(data, &mut snapshot.incidents);
         }
         let mut held = self.locked();
@@ -293,6 +306,10 @@ impl Books for Shelf {
 
     fn outputs(&self) -> Vec<Output> {
         outputs::standing(&self.outputs)
+    }
+
+    fn tables(&self) -> Result<Arc<dyn Tables>, String> {
+        tables::open(&self.shared)
     }
 
     fn endpoint(&self, id: &str) -> Option<Value> {

@@ -32,8 +32,10 @@ pub(crate) fn refused(why: &str) -> Markup {
 pub(crate) fn account(snapshot: &Snapshot, visitor: &Visitor) -> Markup {
     let may = match visitor.role {
         Role::Viewer => "read",
-        Role::Analyst => "read, say what incidents were, mute, and have packets",
-        Role::Admin => "read, say what incidents were, mute, have packets, and read the audit log",
+        Role::Analyst => "read, ask tables by SQL, say what incidents were, mute, and have packets",
+        Role::Admin => {
+            "read, ask tables by SQL, say what incidents were, mute, have packets, and read the audit log"
+        }
     };
     let body = html! {
         h1 { "Account" }

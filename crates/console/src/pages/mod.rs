@@ -7,6 +7,7 @@ pub(crate) mod columns;
 mod data;
 mod endpoint;
 mod example;
+mod hunt;
 mod incidents;
 mod overview;
 mod sensor;
@@ -16,6 +17,7 @@ pub(crate) use apis::apis;
 pub(crate) use caller::caller;
 pub(crate) use data::data;
 pub(crate) use endpoint::endpoint;
+pub(crate) use hunt::{Editor, answer, hunt, no_hunt};
 pub(crate) use incidents::{incident, incidents};
 pub(crate) use overview::overview;
 pub(crate) use sensor::{kpis, sensor};
@@ -26,7 +28,7 @@ use crate::text::minute;
 use maud::{DOCTYPE, Markup, html};
 
 /// What the navigation leads to: address, name, and where a number belongs to it.
-const PLACES: [(&str, &str); 8] = [
+const PLACES: [(&str, &str); 9] = [
     ("/", "Overview"),
     ("/apis", "APIs"),
     ("/incidents", "Incidents"),
@@ -34,6 +36,7 @@ const PLACES: [(&str, &str); 8] = [
     ("/callers", "Callers"),
     ("/data", "Data"),
     ("/kpis", "KPIs"),
+    ("/hunt", "Hunt"),
     ("/sensor", "Sensor"),
 ];
 

@@ -3,6 +3,7 @@
 //! Each table is a virtual table of SQLite. It opens only files whose days and times the query can want, and of them
 //! decodes only columns that the query asks for, a row group at a time.
 
+mod bounds;
 mod event;
 mod scan;
 mod statements;
@@ -20,6 +21,8 @@ use std::fmt::Write;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+pub use bounds::Bounds;
 
 /// A value of an answer.
 #[derive(Debug, Clone, PartialEq)]
