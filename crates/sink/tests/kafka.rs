@@ -15,10 +15,11 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use std::thread;
 use std::time::Duration;
 
+use broker::sasl::Door;
 use broker::{Broker, Reply};
 use rustls::ServerConfig;
 use rustls::pki_types::PrivateKeyDer;
-use tapwire_sink::{Batch, Context, DropReason, Http, Pressure, Sink, open};
+use tapwire_sink::{Batch, Context, DropReason, Http, Pressure, Secret, Sink, open};
 use tapwire_store::Store;
 
 const CALLERS: u32 = 7;
@@ -238,17 +239,23 @@ fn a_real_broker_takes_everything_and_another_client_reads_it() {
     assert_in_order(&real.read_back(2000), 2000);
 }
 
-#[test]
-fn a_broker_is_spoken_to_over_tls() {
-    let (dir, host) = (tempfile::tempdir().unwrap(), own_address());
-    let issued = rcgen::generate_simple_self_signed([host.clone()]).unwrap();
-    let authority = dir.path().join("authority.pem");
+/// A broker's certificate, and the file that trusts it.
+fn certified(host: &str, folder: &Path) -> (ServerConfig, PathBuf) {
+    let issued = rcgen::generate_simple_self_signed([host.to_owned()]).unwrap();
+    let authority = folder.join("authority.pem");
     fs::write(&authority, issued.cert.pem()).unwrap();
     let key = PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
     let config = config.with_no_client_auth().with_single_cert(vec![issued.cert.der().clone()], key).unwrap();
-    let broker = Broker::start_tls(&host, config);
+    (config, authority)
+}
+
+#[test]
+fn a_broker_is_spoken_to_over_tls() {
+    let (dir, host) = (tempfile::tempdir().unwrap(), own_address());
+    let (config, authority) = certified(&host, dir.path());
+    let broker = Broker::start_tls(&host, config, None);
     let url = format!("kafka+tls://{host}:9092/events");
     let http = Http { gzip: false, ca_file: Some(authority), ..Http::default() };
     let mut sink = open(&url, &context(&dir.path().join("data"), http)).unwrap();
@@ -256,4 +263,74 @@ fn a_broker_is_spoken_to_over_tls() {
     let report = sink.finish();
     assert_eq!(report.counts.delivered.events, 100, "{report:?}");
     assert_in_order(&broker.taken(), 100);
+}
+
+/// The context of a run that ends when nothing more can be done, with that password.
+fn with_password(data: &Path, password: &str) -> Context {
+    let http = Http { gzip: false, token: Some(Secret::new(password)), ..Http::default() };
+    let mut context = context(data, http);
+    context.pressure = Pressure::Block;
+    context
+}
+
+#[test]
+fn a_broker_is_told_who_writes_by_what_it_takes() {
+    for mechanisms in [&["SCRAM-SHA-512", "PLAIN"][..], &["GSSAPI", "SCRAM-SHA-256"]] {
+        let (dir, host) = (tempfile::tempdir().unwrap(), own_address());
+        let broker = Broker::start_with(&host, Door { user: "tap=1", password: "pencil", mechanisms });
+        let url = format!("kafka://tap=1@{host}:9092/events");
+        let mut sink = open(&url, &with_password(dir.path(), "pencil")).unwrap();
+        send(&mut sink, 0..100);
+        let report = sink.finish();
+        assert_eq!(report.counts.delivered.events, 100, "{mechanisms:?} {report:?}");
+        assert!(!report.destination.contains("tap=1"), "who writes is not in reports");
+        assert_in_order(&broker.taken(), 100);
+    }
+}
+
+#[test]
+fn a_password_goes_in_the_clear_over_tls_alone() {
+    let mechanisms = &["PLAIN"];
+    let (dir, host) = (tempfile::tempdir().unwrap(), own_address());
+    let (config, authority) = certified(&host, dir.path());
+    let door = Door { user: "tap", password: "pencil", mechanisms };
+    let broker = Broker::start_tls(&host, config, Some(door.clone()));
+    let mut context = with_password(&dir.path().join("data"), "pencil");
+    context.config.http.ca_file = Some(authority);
+    let mut sink = open(&format!("kafka+tls://tap@{host}:9092/events"), &context).unwrap();
+    send(&mut sink, 0..100);
+    assert_eq!(sink.finish().counts.delivered.events, 100);
+    assert_in_order(&broker.taken(), 100);
+    let host = own_address();
+    let _broker = Broker::start_with(&host, door);
+    assert_refused(&host, "pencil", "takes passwords in the clear alone (PLAIN) (1 try): use kafka+tls://");
+}
+
+#[test]
+fn what_is_wrong_with_a_login_is_said() {
+    let host = own_address();
+    let _broker =
+        Broker::start_with(&host, Door { user: "tap", password: "other", mechanisms: &["SCRAM-SHA-512"] });
+    assert_refused(&host, "hunter2hunter2", "refuses the user or its password (1 try): check the user");
+    let host = own_address();
+    let _broker = Broker::start_with(&host, Door { user: "tap", password: "x", mechanisms: &["GSSAPI"] });
+    assert_refused(&host, "x", "takes neither SCRAM nor PLAIN");
+    let dir = tempfile::tempdir().unwrap();
+    let error = open("kafka://tap@127.0.0.1/t", &context(dir.path(), Http::default())).err().unwrap();
+    assert_eq!(error.to_string(), "sink.http.token_file: is needed: the password of tap");
+    let error = open("kafka://tap:hunter2@127.0.0.1/t", &context(dir.path(), Http::default())).err().unwrap();
+    assert!(
+        error.to_string().contains("no credentials") && !error.to_string().contains("hunter2"),
+        "{error}"
+    );
+}
+
+fn assert_refused(host: &str, password: &str, words: &str) {
+    let dir = tempfile::tempdir().unwrap();
+    let mut sink = open(&format!("kafka://tap@{host}/t"), &with_password(dir.path(), password)).unwrap();
+    send(&mut sink, 0..5);
+    let report = sink.finish();
+    assert_eq!((report.counts.delivered.events, report.counts.kept.events), (0, 5), "{report:?}");
+    let text = report.error.unwrap().to_string();
+    assert!(text.contains(words) && !text.contains(password), "{text}");
 }

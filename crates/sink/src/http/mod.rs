@@ -48,7 +48,7 @@ fn open(destination: &str, dialect: &'static Dialect, context: &Context) -> Open
     let http = &context.config.http;
     let mut target = Target::parse(destination)?;
     (dialect.place)(&mut target)?;
-    let token = bearer(&context.config, std::env::var_os(&http.token_env))?;
+    let token = token(&context.config)?;
     if dialect.authorization.is_none() && token.is_none() {
         return Err(SinkError::Setting {
             key: "sink.http.token_file",
@@ -62,6 +62,11 @@ fn open(destination: &str, dialect: &'static Dialect, context: &Context) -> Open
     NetworkSink::open(shown, &place, dialect.most_events, Carrier::Http(Box::new(post)), context)
 }
 
+/// The token that is set for an output.
+pub(crate) fn token(config: &Config) -> Result<Option<Secret>, SinkError> {
+    bearer(config, std::env::var_os(&config.http.token_env))
+}
+
 /// The token, from the first of: the option, the file, the environment.
 fn bearer(config: &Config, environment: Option<std::ffi::OsString>) -> Result<Option<Secret>, SinkError> {
     let http = &config.http;
@@ -73,7 +78,7 @@ fn bearer(config: &Config, environment: Option<std::ffi::OsString>) -> Result<Op
     };
     let token = token.trim();
     let printable = !token.is_empty() && token.bytes().all(|b| b.is_ascii_graphic());
-    let cause = || "is no bearer token: one line of visible ASCII characters is expected".to_owned();
+    let cause = || "is no token or password: one line of visible ASCII characters is expected".to_owned();
     printable.then(|| Some(Secret::new(token))).ok_or_else(|| SinkError::Setting { key, cause: cause() })
 }
 
@@ -109,7 +114,7 @@ mod tests {
     fn a_bad_token_is_refused_without_showing_it() {
         let config = Config::default();
         let error = bearer(&config, Some("se cret".into())).unwrap_err().to_string();
-        assert!(error.starts_with("sink.http.token_env: is no bearer token"), "{error}");
+        assert!(error.starts_with("sink.http.token_env: is no token or password"), "{error}");
         assert!(!error.contains("se cret"));
         let mut config = Config::default();
         config.http.token = Some(Secret::new("hidden-token"));

@@ -3,7 +3,9 @@
 //! One request at a time for each broker, answered by all replicas in sync before the next one, so that order holds in each
 //! partition; a caller's events go to one partition. What is sent twice has the same `metadata.uid`.
 
+mod login;
 mod record;
+mod sasl;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -17,11 +19,12 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::courier::{Carrier, Miss, Taken};
 use crate::http::connection::{Connector, Stream, within};
-use crate::http::{target, tls};
+use crate::http::{target, tls, token};
 use crate::network::NetworkSink;
 use crate::queue::Load;
 use crate::syslog;
 use crate::{Context, Opened, SinkError};
+use login::{Login, Step};
 use wire::Topic;
 
 const PORT: u16 = 9092;
@@ -45,6 +48,7 @@ pub(crate) struct Producer {
     /// Brokers beside the first, as the last answer named them.
     others: Vec<(String, u16)>,
     connections: BTreeMap<(String, u16), Stream>,
+    login: Option<Login>,
     number: i32,
 }
 
@@ -59,8 +63,10 @@ pub(crate) fn open_tls(destination: &str, context: &Context) -> Opened {
 }
 
 fn open(destination: &str, tls: Option<Arc<ClientConfig>>, context: &Context) -> Opened {
-    let (shown, first, topic) = address(destination)?;
+    let (user, destination) = user_of(destination);
+    let (shown, first, topic) = address(&destination)?;
     let http = &context.config.http;
+    let login = login(user, tls.is_some(), context)?;
     let producer = Producer {
         shown: shown.clone(),
         first,
@@ -71,6 +77,7 @@ fn open(destination: &str, tls: Option<Arc<ClientConfig>>, context: &Context) ->
         known: None,
         others: Vec::new(),
         connections: BTreeMap::new(),
+        login,
         number: 0,
     };
     let place = shown.clone();
@@ -79,7 +86,26 @@ fn open(destination: &str, tls: Option<Arc<ClientConfig>>, context: &Context) ->
 
 /// One text for each topic.
 pub(crate) fn place(destination: &str) -> Result<String, SinkError> {
-    Ok(address(destination)?.0)
+    Ok(address(&user_of(destination).1)?.0)
+}
+
+/// The user that an address names, and the address without it.
+fn user_of(destination: &str) -> (Option<String>, String) {
+    let parts = destination.split_once("://").and_then(|(scheme, rest)| {
+        let (user, rest) = rest.split_once('@').filter(|(user, _)| !user.contains(['/', ':', '?']))?;
+        Some((Some(user.to_owned()), format!("{scheme}://{rest}")))
+    });
+    parts.unwrap_or_else(|| (None, destination.to_owned()))
+}
+
+/// Where the address names a user, its password is the output's token.
+fn login(user: Option<String>, is_hidden: bool, context: &Context) -> Result<Option<Login>, SinkError> {
+    let Some(user) = user else { return Ok(None) };
+    let password = token(&context.config)?.ok_or_else(|| SinkError::Setting {
+        key: "sink.http.token_file",
+        cause: format!("is needed: the password of {user}"),
+    })?;
+    Ok(Some(Login::new(user, password, is_hidden)))
 }
 
 /// The address for people, where to ask first, and the topic.
@@ -246,7 +272,8 @@ impl Producer {
                     cause: format!("names a broker that is unusable: {e}"),
                     hint: "",
                 };
-                connector.map_err(unusable)?.connect_stream().await?
+                let connector = connector.map_err(unusable)?;
+                connected(&connector, self.login.as_mut(), self.timeout).await?
             }
         };
         let step = async {
@@ -265,6 +292,33 @@ impl Producer {
         self.number = self.number.wrapping_add(1);
         self.number
     }
+}
+
+/// A connection on which the broker knows who we are. One on which it wanted to know it otherwise is over.
+async fn connected(
+    connector: &Connector,
+    login: Option<&mut Login>,
+    timeout: Duration,
+) -> Result<Stream, Miss> {
+    let mut stream = connector.connect_stream().await?;
+    let Some(login) = login else { return Ok(stream) };
+    if let Step::Again = logged_in(login, &mut stream, timeout).await? {
+        stream = connector.connect_stream().await?;
+        if let Step::Again = logged_in(login, &mut stream, timeout).await? {
+            return Err(no_kafka());
+        }
+    }
+    Ok(stream)
+}
+
+async fn logged_in(login: &mut Login, stream: &mut Stream, timeout: Duration) -> Result<Step, Miss> {
+    let step = async {
+        match stream {
+            Stream::Plain(stream) => login.step(stream).await,
+            Stream::Tls(stream) => login.step(&mut **stream).await,
+        }
+    };
+    within(timeout, step).await
 }
 
 fn no_kafka() -> Miss {
@@ -336,6 +390,7 @@ mod tests {
             known: Some(topic),
             others: Vec::new(),
             connections: BTreeMap::new(),
+            login: None,
             number: 0,
         };
         let lines: Vec<String> =

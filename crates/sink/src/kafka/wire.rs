@@ -1,4 +1,5 @@
-//! The three requests that a producer needs: what the broker speaks, who leads which partition, take these events.
+//! The requests that a producer needs: what the broker speaks, who leads which partition, take these events; and, where the
+//! broker asks, who we are.
 //!
 //! The versions are the newest without tagged fields (KIP-482) that brokers from 2.1 to 4 have in common.
 
@@ -7,9 +8,13 @@ use std::collections::BTreeMap;
 const PRODUCE: i16 = 0;
 const METADATA: i16 = 3;
 const API_VERSIONS: i16 = 18;
+const SASL_HANDSHAKE: i16 = 17;
+const SASL_AUTHENTICATE: i16 = 36;
 
 const PRODUCE_VERSION: i16 = 7;
 const METADATA_VERSION: i16 = 1;
+/// From this on what follows is a request of its own, too.
+const HANDSHAKE_VERSION: i16 = 1;
 
 /// All replicas that are in sync have the events before the answer comes.
 const ACKS_ALL: i16 = -1;
@@ -76,6 +81,21 @@ pub(super) fn ask_topic(number: i32, topic: &str) -> Vec<u8> {
     let mut request = Writing::new(METADATA, METADATA_VERSION, number);
     request.count(1);
     request.text(topic);
+    request.end()
+}
+
+/// Names how we say who we are.
+pub(super) fn ask_mechanism(number: i32, mechanism: &str) -> Vec<u8> {
+    let mut request = Writing::new(SASL_HANDSHAKE, HANDSHAKE_VERSION, number);
+    request.text(mechanism);
+    request.end()
+}
+
+/// Says a part of that.
+pub(super) fn authenticate(number: i32, message: &[u8]) -> Vec<u8> {
+    let mut request = Writing::new(SASL_AUTHENTICATE, 0, number);
+    request.count(message.len());
+    request.0.extend_from_slice(message);
     request.end()
 }
 
@@ -154,6 +174,23 @@ pub(super) fn speaks_ours(answer: &[u8]) -> Option<bool> {
         known += i32::from((least..=most).contains(&ours));
     }
     Some(known == 2)
+}
+
+/// What the broker says to a mechanism, and those that it takes.
+pub(super) fn mechanisms(answer: &[u8]) -> Option<(i16, Vec<&[u8]>)> {
+    let mut reading = Reading(answer);
+    let code = reading.short()?;
+    let count = reading.count()?;
+    let names: Option<Vec<&[u8]>> = (0..count).map(|_| reading.text()).collect();
+    Some((code, names?))
+}
+
+/// What the broker says to a part of the login.
+pub(super) fn authenticated(answer: &[u8]) -> Option<(i16, &[u8])> {
+    let mut reading = Reading(answer);
+    let (code, _why) = (reading.short()?, reading.text()?);
+    let length = reading.count()?;
+    Some((code, reading.0.get(..length)?))
 }
 
 /// Who leads.
@@ -249,5 +286,10 @@ mod tests {
         assert_eq!(topic(&i32::MAX.to_be_bytes()), None);
         assert_eq!(produced(&[0xff; 4]), None);
         assert_eq!(speaks_ours(&[0, 35]), Some(false));
+        let taken = [0, 33, 0, 0, 0, 1, 0, 5, b'P', b'L', b'A', b'I', b'N'];
+        assert_eq!(mechanisms(&taken), Some((33, vec![b"PLAIN".as_slice()])));
+        assert_eq!(mechanisms(taken.get(..12).unwrap()), None);
+        assert_eq!(authenticated(&[0, 0, 0xff, 0xff, 0, 0, 0, 1, b'v']), Some((0, b"v".as_slice())));
+        assert_eq!(authenticated(&[0, 0, 0xff, 0xff, 0, 0, 0, 2, b'v']), None);
     }
 }

@@ -1,5 +1,7 @@
 //! A scripted Kafka broker on loopback with three partitions: it keeps what it takes and answers by script, then takes all.
 
+pub(crate) mod sasl;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -7,6 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+use sasl::{Door, Visit};
 
 /// What it does with one request to produce.
 #[derive(Clone, Copy, Debug)]
@@ -28,6 +31,7 @@ pub(crate) enum Reply {
 struct Shared {
     script: Mutex<VecDeque<Reply>>,
     taken: Mutex<BTreeMap<i32, Vec<Vec<u8>>>>,
+    door: Option<Door>,
 }
 
 pub(crate) struct Broker {
@@ -38,18 +42,28 @@ pub(crate) struct Broker {
 impl Broker {
     /// One at port 9092 of that address.
     pub(crate) fn start(host: &str, script: impl IntoIterator<Item = Reply>) -> Self {
-        Self::listen(host, script, None)
+        Self::listen(host, script, None, None)
     }
 
     /// The same over TLS.
-    pub(crate) fn start_tls(host: &str, config: ServerConfig) -> Self {
-        Self::listen(host, [], Some(Arc::new(config)))
+    pub(crate) fn start_tls(host: &str, config: ServerConfig, door: Option<Door>) -> Self {
+        Self::listen(host, [], Some(Arc::new(config)), door)
     }
 
-    fn listen(host: &str, script: impl IntoIterator<Item = Reply>, tls: Option<Arc<ServerConfig>>) -> Self {
+    /// One that lets only its user in.
+    pub(crate) fn start_with(host: &str, door: Door) -> Self {
+        Self::listen(host, [], None, Some(door))
+    }
+
+    fn listen(
+        host: &str,
+        script: impl IntoIterator<Item = Reply>,
+        tls: Option<Arc<ServerConfig>>,
+        door: Option<Door>,
+    ) -> Self {
         let listener = TcpListener::bind((host, 9092)).unwrap();
         let shared =
-            Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), ..Shared::default() });
+            Arc::new(Shared { script: Mutex::new(script.into_iter().collect()), door, ..Shared::default() });
         let (served, name) = (Arc::clone(&shared), host.to_owned());
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -72,6 +86,7 @@ impl Broker {
 
 /// Answers requests until one ends the connection.
 fn serve(mut stream: impl Read + Write, host: &str, shared: &Shared) -> Option<()> {
+    let mut visit = Visit::default();
     loop {
         let mut length = [0; 4];
         stream.read_exact(&mut length).ok()?;
@@ -84,6 +99,24 @@ fn serve(mut stream: impl Read + Write, host: &str, shared: &Shared) -> Option<(
         if matches!(shared.script.lock().unwrap().front(), Some(Reply::Nonsense)) {
             stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").ok()?;
             continue;
+        }
+        if let Some(door) = &shared.door {
+            let said = match key {
+                17 => visit.handshake(door, rest.text()),
+                36 => {
+                    let length = rest.long();
+                    visit.authenticate(door, rest.take(usize::try_from(length).unwrap()))
+                }
+                _ if visit.is_in => Vec::new(),
+                // As Kafka does with who is not known.
+                _ => return None,
+            };
+            if !said.is_empty() {
+                answer.extend(said);
+                stream.write_all(&u32::try_from(answer.len()).unwrap().to_be_bytes()).ok()?;
+                stream.write_all(&answer).ok()?;
+                continue;
+            }
         }
         match key {
             18 => answer.extend([0, 0, 0, 0, 0, 2, 0, 0, 0, 3, 0, 9, 0, 3, 0, 0, 0, 9]),
