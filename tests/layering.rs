@@ -107,7 +107,7 @@ const POWERS: &[(&str, &[&str])] = &[
     ("clap", &["sensor"]),
     ("toml", &["sensor"]),
     ("mimalloc", &["sensor"]),
-    ("ring", &["store", "protocol", "console", "event"]),
+    ("ring", &["sink", "store", "protocol", "console", "event"]),
     ("argon2", &["console"]),
     ("parquet", &["lake"]),
     ("rusqlite", &["lake"]),
