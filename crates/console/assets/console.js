@@ -19,7 +19,10 @@ async function show(address, focus) {
     if (open.includes(one.textContent)) one.parentElement.open = true;
   }
   const bar = page.querySelector("header.bar");
-  if (bar) document.querySelector("header.bar").replaceWith(bar);
+  if (bar) {
+    document.querySelector("header.bar").replaceWith(bar);
+    point();
+  }
   document.body.dataset.version = page.body.dataset.version;
   if (focus) {
     const field = held && to.querySelector(`.filter [name="${CSS.escape(held)}"]:not([type=hidden])`);
@@ -29,6 +32,13 @@ async function show(address, focus) {
     }
   }
 }
+
+// On a phone the pages are a row that scrolls: the one that is open is in sight.
+function point() {
+  const place = document.querySelector("header.bar [aria-current]");
+  if (place) place.scrollIntoView({ block: "nearest", inline: "center" });
+}
+point();
 
 let waiting = 0;
 document.addEventListener("input", (event) => {

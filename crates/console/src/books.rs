@@ -182,6 +182,8 @@ pub struct Snapshot {
     pub not_judged: Vec<Spot>,
     /// Calls of each day: the date and how many.
     pub days: Vec<(String, u64)>,
+    /// Calls of each of the last hours, where that is kept: the hour and how many.
+    pub hours: Vec<(String, u64)>,
     /// Every counter of every stage.
     pub counters: Value,
 }
@@ -329,6 +331,10 @@ pub struct Posture {
     pub total: u64,
     /// Since when.
     pub since: String,
+    /// Who answers for the service; empty where no file says so.
+    pub owner: String,
+    /// Who accepted it, until when and why; empty where nobody did.
+    pub accepted: String,
 }
 
 /// Who calls.

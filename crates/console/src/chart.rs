@@ -1,6 +1,6 @@
 //! Small drawings in SVG. Colours come from the style sheet, and everything that is drawn is told in words beside it.
 
-use crate::text::{count, figure, percent};
+use crate::text::{count, counted, figure, percent};
 use maud::{Markup, html};
 use std::fmt::Write;
 
@@ -34,27 +34,28 @@ pub(crate) fn line(values: &[Option<f64>]) -> Markup {
     }
 }
 
-/// Calls a day as columns, each with its date and number, on an axis that is told in words.
+/// Calls a day or an hour as columns, each with its date and number, on an axis that is told in words.
 #[allow(clippy::cast_precision_loss, reason = "the height of a column")]
-pub(crate) fn days(days: &[(String, u64)]) -> Markup {
+pub(crate) fn days(days: &[(String, u64)], each: &str) -> Markup {
     let top = days.iter().map(|(_, calls)| *calls).max().unwrap_or(0).max(1);
     let most = top as f64;
     let width = 600.0 / days.len().max(1) as f64;
-    let label = format!("Calls a day, at most {}", count(top));
+    let label = format!("Calls by {each}, at most {}", count(top));
     html! {
         figure.days {
             span.of.top { (count(top)) " calls" }
             svg.days viewBox="0 0 600 90" preserveAspectRatio="none" role="img" aria-label=(label) {
                 @for (at, (day, calls)) in days.iter().enumerate() {
                     @let height = 88.0 * *calls as f64 / most;
-                    rect x=(format!("{:.1}", at as f64 * width + width * 0.1)) y=(format!("{:.1}", 90.0 - height))
-                        width=(format!("{:.1}", (width * 0.8).min(48.0))) height=(format!("{height:.1}")) {
-                        title { (day) ": " (count(*calls)) " calls" }
+                    @let thick = (width * 0.8).min(48.0);
+                    rect x=(format!("{:.1}", at as f64 * width + (width - thick) / 2.0)) y=(format!("{:.1}", 90.0 - height))
+                        width=(format!("{thick:.1}")) height=(format!("{height:.1}")) {
+                        title { (day) ": " (counted(*calls, "call")) }
                     }
                 }
             }
             @if let (Some((first, _)), Some((last, _))) = (days.first(), days.last()) {
-                figcaption.of { span { (first) } @if days.len() > 1 { span { (last) } } }
+                figcaption.of.single[days.len() == 1] { span { (first) } @if days.len() > 1 { span { (last) } } }
             }
         }
     }
@@ -301,7 +302,7 @@ mod tests {
     #[test]
     fn nothing_is_drawn_of_nothing() {
         assert!(!line(&[]).into_string().contains("polyline"));
-        assert!(!days(&[]).into_string().contains("rect"));
+        assert!(!days(&[], "day").into_string().contains("rect"));
         assert!(!flows(&[]).into_string().contains("path"));
         assert!(!bars(&[]).into_string().contains("rect"));
         assert!(answers(&[0; 6]).into_string().contains("0 %"));

@@ -27,7 +27,7 @@ use tokio_rustls::TlsAcceptor;
 /// At once. Beside a run, their descriptors and buffers are the sensor's.
 const MOST: usize = 256;
 /// A handshake, the head of a request, and the body of one come whole within this time.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 /// A connection on which no byte moves is given up, unless its request is being answered.
 const STALLED: Duration = Duration::from_secs(60);
 /// Bytes of a head.
@@ -42,11 +42,12 @@ pub(crate) async fn serve(
     listener: TcpListener,
     tls: Option<&Tls>,
     router: Router,
+    patience: Duration,
     stop: impl Future<Output = ()>,
 ) {
     let acceptor = tls.map(Tls::acceptor);
     let (end, ending) = watch::channel(());
-    let mut room = Room::default();
+    let mut room = Room { patience, places: Vec::new(), tasks: JoinSet::new() };
     let mut stop = pin!(stop);
     loop {
         tokio::select! {
@@ -68,8 +69,8 @@ pub(crate) async fn serve(
 }
 
 /// The connections that there are.
-#[derive(Default)]
 struct Room {
+    patience: Duration,
     places: Vec<Place>,
     tasks: JoinSet<()>,
 }
@@ -95,7 +96,8 @@ impl Room {
             return;
         }
         let pulse = Pulse::begin();
-        let call = Call { peer: Peer(from.ip()), pulse: pulse.clone(), ending: ending.clone() };
+        let (patience, peer) = (self.patience, Peer(from.ip()));
+        let call = Call { patience, peer, pulse: pulse.clone(), ending: ending.clone() };
         let task = self.tasks.spawn(call.attend(stream, tls, router.clone()));
         self.places.push(Place { task, pulse, network: network(from.ip()) });
     }
@@ -114,6 +116,7 @@ impl Room {
 
 /// One connection.
 struct Call {
+    patience: Duration,
     peer: Peer,
     pulse: Pulse,
     ending: watch::Receiver<()>,
@@ -123,27 +126,22 @@ impl Call {
     async fn attend(self, stream: TcpStream, tls: Option<TlsAcceptor>, router: Router) {
         let Some(acceptor) = tls else { return self.answer(stream, router).await };
         // Who speaks no TLS, or is too slow, is let go without a word.
-        if let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await {
+        if let Ok(Ok(stream)) = timeout(self.patience, acceptor.accept(stream)).await {
             self.answer(stream, router).await;
         }
     }
 
     async fn answer<S: AsyncRead + AsyncWrite + Unpin + Send>(self, stream: S, router: Router) {
-        let Self { peer, pulse, mut ending } = self;
+        let Self { patience, peer, pulse, mut ending } = self;
         let stream = TokioIo::new(Felt { stream, pulse: pulse.clone() });
         let (inner, felt) = (TowerToHyperService::new(router), pulse.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(peer));
-            let answering = felt.answering();
-            let answer = inner.call(request);
-            async move {
-                let answer = answer.await;
-                drop(answering);
-                answer
-            }
+            request.extensions_mut().insert(felt.clone());
+            inner.call(request)
         });
         let mut http = http1::Builder::new();
-        http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEAD);
+        http.timer(TokioTimer::new()).header_read_timeout(patience).max_buf_size(HEAD);
         let mut connection = pin!(http.serve_connection(stream, service));
         let mut is_ending = false;
         loop {
@@ -161,7 +159,7 @@ impl Call {
 
 /// When something moved on a connection.
 #[derive(Clone)]
-struct Pulse(Arc<Mutex<Beat>>);
+pub(crate) struct Pulse(Arc<Mutex<Beat>>);
 
 #[derive(Clone, Copy)]
 struct Beat {
@@ -188,8 +186,8 @@ impl Pulse {
         self.locked().last = Instant::now();
     }
 
-    /// Until it is dropped, a request is being answered.
-    fn answering(&self) -> Answering {
+    /// Until it is dropped, a request is being answered: all of it has come.
+    pub(crate) fn answering(&self) -> Answering {
         self.locked().answers = true;
         Answering(self.clone())
     }
@@ -207,7 +205,8 @@ impl Pulse {
     }
 }
 
-struct Answering(Pulse);
+/// See [`Pulse::answering`].
+pub(crate) struct Answering(Pulse);
 
 impl Drop for Answering {
     fn drop(&mut self) {

@@ -1,6 +1,6 @@
 //! What keeps others out: who may ask from where, and what an answer may do.
 
-use crate::connections::PATIENCE;
+use crate::connections::Pulse;
 use crate::doors::{Asks, Doors, Refused, Visitor};
 use crate::server::{Desk, FORM, beside};
 use crate::tls::Peer;
@@ -13,6 +13,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use serde_json::json;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::time::timeout;
 
 /// Nothing is loaded from elsewhere, nothing runs inline, nobody frames the pages, whatever stands in them.
@@ -34,12 +35,18 @@ const OPEN: [&str; 4] = ["/login", "/console.css", "/console.js", "/mark.svg"];
 
 /// Lets in who names this machine as host, comes from no other site, and is known; the handlers find out who it is.
 pub(crate) async fn guard(State(desk): State<Desk>, request: Request, next: Next) -> Response {
+    // Who sends a form slowly waits as others do, and makes room for them.
+    let pulse = request.extensions().get::<Pulse>().cloned();
+    let answering = || pulse.as_ref().map(Pulse::answering);
+    let at_once = (*request.method() != Method::POST).then(answering);
     let admitted = match admit(&desk.doors, &request) {
         Entry::Known(visitor) => Ok(visitor),
         Entry::Shown(shown) => prove(&desk, shown).await.map(Some),
         Entry::Refused(response) => Err(response),
     };
-    let mut response = match (admitted, whole(request).await) {
+    let whole = whole(request, desk.patience).await;
+    let _answering = at_once.unwrap_or_else(answering);
+    let mut response = match (admitted, whole) {
         (Ok(visitor), Ok(mut request)) => {
             visitor.into_iter().for_each(|visitor| drop(request.extensions_mut().insert(visitor)));
             next.run(request).await
@@ -55,12 +62,12 @@ pub(crate) async fn guard(State(desk): State<Desk>, request: Request, next: Next
 }
 
 /// The request with its body read: who sends one slowly does not get to the handlers.
-async fn whole(request: Request) -> Result<Request, Response> {
+async fn whole(request: Request, patience: Duration) -> Result<Request, Response> {
     if *request.method() != Method::POST {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
-    match timeout(PATIENCE, to_bytes(body, FORM)).await {
+    match timeout(patience, to_bytes(body, FORM)).await {
         Ok(Ok(bytes)) => Ok(Request::from_parts(parts, Body::from(bytes))),
         Ok(Err(_)) => Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "a form has 16 KiB at most")),
         Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the form did not come")),

@@ -29,8 +29,9 @@ pub use books::{
     Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Mark, Output, Posture,
     Service, Snapshot, Spot, Verdict,
 };
+pub use connections::PATIENCE;
 pub use doors::Keeper;
 pub use hunt::{Answer, Limits, MOST_QUERY, MOST_TITLE, Query, Table, Tables};
-pub use server::{Access, Bad, pause, serve};
+pub use server::{Access, Bad, pause, serve, serve_patiently};
 pub use tls::Tls;
 pub use users::{LEAST_PASSWORD, Role, Roll, Unfit};

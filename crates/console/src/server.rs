@@ -2,6 +2,7 @@
 
 use crate::books::Books;
 use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Posture};
+use crate::connections::PATIENCE;
 use crate::doors::{Doors, Keeper, Visitor};
 use crate::table::{Ask, Searched};
 use crate::tls::Tls;
@@ -10,7 +11,7 @@ use axum::Extension;
 use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
-use axum::response::{Html, IntoResponse, Response};
+use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
 use axum::{Router, middleware};
 use maud::Markup;
@@ -113,6 +114,7 @@ pub(crate) struct Desk {
     pub(crate) carves: Arc<Semaphore>,
     pub(crate) hunts: Arc<Semaphore>,
     pub(crate) answers: Arc<hunt::Held>,
+    pub(crate) patience: Duration,
 }
 
 /// Does work that takes long on a thread of its own, when there is a place for it. The place is taken until the work is
@@ -146,6 +148,20 @@ pub fn serve(
     access: Access,
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), Bad> {
+    serve_patiently(listener, books, access, PATIENCE, stop)
+}
+
+/// The same with another time than [`PATIENCE`].
+///
+/// # Errors
+/// As of [`serve`].
+pub fn serve_patiently(
+    listener: TcpListener,
+    books: Shelf,
+    access: Access,
+    patience: Duration,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> Result<(), Bad> {
     let address = listener.local_addr().map_err(Bad::System)?;
     access.suits(address)?;
     listener.set_nonblocking(true).map_err(Bad::System)?;
@@ -159,6 +175,7 @@ pub fn serve(
         carves: places(CARVES),
         hunts: places(HUNTS),
         answers: Arc::default(),
+        patience,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .max_blocking_threads(THREADS)
@@ -167,7 +184,7 @@ pub fn serve(
         .map_err(Bad::System)?;
     let served = runtime.block_on(async {
         let listener = tokio::net::TcpListener::from_std(listener).map_err(Bad::System)?;
-        connections::serve(listener, access.tls.as_ref(), router(desk), stop).await;
+        connections::serve(listener, access.tls.as_ref(), router(desk), patience, stop).await;
         Ok(())
     });
     // Packets that are being carved for somebody do not hold up the end of a run.
@@ -193,7 +210,8 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/callers/{name}", get(caller))
         .route("/export/{file}", get(export::export))
         .route("/data", get(data))
-        .route("/kpis", get(kpis))
+        .route("/governance", get(governance))
+        .route("/kpis", get(|| async { Redirect::permanent("/governance") }))
         .route("/sensor", get(sensor))
         .route("/hunt", get(hunt::hunt).post(hunt::ask))
         .route("/hunt/{id}", get(hunt::answer))
@@ -287,8 +305,8 @@ async fn data(State(books): State<Shelf>, asked: Asked<DataFlow>) -> Response {
     page(pages::data(&books.snapshot(), &asked.ask))
 }
 
-async fn kpis(State(books): State<Shelf>) -> Response {
-    page(pages::kpis(&books.snapshot()))
+async fn governance(State(books): State<Shelf>) -> Response {
+    page(pages::governance(&books.snapshot()))
 }
 
 async fn sensor(State(books): State<Shelf>) -> Response {

@@ -1,10 +1,11 @@
 //! What is known of an endpoint and of a service.
 
 use crate::hashing::Keyed;
+use crate::inventory::caller_hash;
 use crate::schemas::{Room, Schemas};
 use crate::state::ClassMap;
 use crate::usage::{Origin, Usage};
-use crate::{Conduct, Documented, Egress, EndpointId, History, PostureTimes, Proofs};
+use crate::{Conduct, Documented, Egress, EndpointId, History, PostureTimes, Principal, Proofs};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::{CredentialKind, Observation, PayloadState};
@@ -92,6 +93,11 @@ impl Callers {
     /// How many, and whether there were more than are counted.
     pub fn count(&self) -> (usize, bool) {
         (self.seen.len(), self.more)
+    }
+
+    /// Whether somebody is among those that are counted.
+    pub fn has(&self, principal: &Principal) -> bool {
+        self.seen.binary_search(&caller_hash(principal)).is_ok()
     }
 
     fn absorb(&mut self, other: &Self) {

@@ -495,7 +495,7 @@ fn service_name(observation: &Observation) -> String {
 }
 
 /// Tokens are keyed hashes already.
-fn caller_hash(principal: &Principal) -> u64 {
+pub(crate) fn caller_hash(principal: &Principal) -> u64 {
     principal.token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
 }
 

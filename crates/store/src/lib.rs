@@ -8,7 +8,7 @@
 //! | `events/DAY.ndjson.zst` | rendered events of one UTC day | one zstd frame per append; a torn one is cut off |
 //! | `audit.jsonl` | who carved which packets, and what users of the console did | appended, one write a line |
 //! | `feedback.jsonl`, `mutes.jsonl` | what people say of incidents | appended, one write a line |
-//! | `users.json` | who may log in to the console | written beside, synced, renamed |
+//! | `users.json`, `queries.json` | who may log in to the console, and queries that users keep there | written beside, synced, renamed |
 //! | `spool/NAME/` | events that wait for a receiver | a torn record is cut off, damage passed over and kept aside |
 //! | `packets/` | the packet ring, encrypted | read up to the last whole block |
 //! | `packets.key` | wraps the keys of its segments | written beside, synced, renamed |

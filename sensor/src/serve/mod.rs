@@ -230,6 +230,7 @@ impl Shared {
         if let Some(data) = &self.data {
             snapshot.keeps = true;
             snapshot.has_tables = tables::are_kept(data);
+            snapshot.hours = tables::hours(data, &snapshot.last);
             said::mark(data, &mut snapshot.incidents);
         }
         let mut held = self.locked();
@@ -317,7 +318,11 @@ impl Books for Shelf {
         let Learned { report, redactor } = held.learned.as_mut()?;
         let inventory = report.inventory.as_ref()?;
         let wanted = inventory.endpoints().find(|endpoint| inventory::endpoint_id(endpoint.id) == id)?;
-        Some(inventory::object(inventory, wanted, &inventory.risks(), redactor))
+        let mut whole = inventory::object(inventory, wanted, &inventory.risks(), redactor);
+        let callers = inventory.principals().callers();
+        let those = callers.iter().filter(|known| wanted.callers.has(&known.principal));
+        whole["known_callers"] = those.map(|known| callers::name(&known.principal)).collect();
+        Some(whole)
     }
 
     fn caller(&self, name: &str) -> Option<Value> {
@@ -330,6 +335,8 @@ impl Books for Shelf {
         let sessions = inventory.principals().sessions();
         let own = sessions.iter().filter(|session| session.owner.as_ref() == Some(&known.principal));
         whole["known_sessions"] = own.map(callers::session_object).collect();
+        let touched = inventory.endpoints().filter(|endpoint| endpoint.callers.has(&known.principal));
+        whole["known_endpoints"] = touched.map(|endpoint| inventory::endpoint_id(endpoint.id)).collect();
         Some(whole)
     }
 

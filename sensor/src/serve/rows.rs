@@ -16,6 +16,7 @@ use tapwire_console::{
     Spot,
 };
 use tapwire_detect::Severity;
+use tapwire_detect::policies::Acceptance;
 use tapwire_event::Redactor;
 use tapwire_inventory::kpis::{KPIS, Kpi, Kpis, Scope, Standing, Target, Unit, Value as Worth, target_of};
 use tapwire_inventory::{AuthCounts, Endpoint, Inventory, Risks};
@@ -36,6 +37,9 @@ pub(super) fn snapshot(
     let mut snapshot = Snapshot { version, source: source(args), ..Snapshot::default() };
     snapshot.incidents = incidents(report, redactor);
     snapshot.findings = findings(report, redactor);
+    if snapshot.findings.is_empty() {
+        snapshot.findings = moments(&snapshot.incidents);
+    }
     snapshot.postures = postures(report, redactor);
     snapshot.not_judged = not_judged(report);
     snapshot.counters = ledger::stages(report);
@@ -122,6 +126,32 @@ fn findings(report: &Report, redactor: &mut Redactor) -> Vec<Finding> {
     .collect()
 }
 
+/// What a run keeps of findings is in the timelines of their incidents.
+fn moments(incidents: &[Incident]) -> Vec<Finding> {
+    let of = |incident: &Incident| -> Vec<Finding> {
+        let all = incident.whole["timeline"].as_array().into_iter().flatten();
+        all.map(|moment| Finding {
+            incident: incident.uid.clone(),
+            time: text(moment, "time"),
+            detector: text(moment, "detector"),
+            level: level_of(&text(moment, "severity")),
+            outcome: text(moment, "outcome"),
+            reason: text(moment, "reason"),
+        })
+        .collect()
+    };
+    let mut all: Vec<Finding> = incidents.iter().flat_map(of).collect();
+    all.sort_by_key(|finding| std::cmp::Reverse(finding.level));
+    all
+}
+
+/// Of a severity as incidents spell it.
+fn level_of(name: &str) -> Level {
+    let names =
+        |level: &Level| level.name() == name.to_lowercase().get(..level.name().len()).unwrap_or_default();
+    Level::ALL.into_iter().find(names).unwrap_or_default()
+}
+
 fn postures(report: &Report, redactor: &mut Redactor) -> Vec<Posture> {
     let all = report.postures.iter();
     all.map(|posture| {
@@ -142,9 +172,21 @@ fn postures(report: &Report, redactor: &mut Redactor) -> Vec<Posture> {
             references: rule.references.iter().map(ToString::to_string).collect(),
             total: posture.total,
             since: rfc3339(posture.opened),
+            owner: owner(report, &posture.service),
+            accepted: posture.accepted.as_ref().map(|one| accepted(one)).unwrap_or_default(),
         }
     })
     .collect()
+}
+
+fn owner(report: &Report, service: &str) -> String {
+    let about = report.inventory.as_ref().map(|inventory| inventory.about_service(service));
+    about.and_then(|about| about.owner.as_deref().map(str::to_owned)).unwrap_or_default()
+}
+
+fn accepted(one: &Acceptance) -> String {
+    let until = rfc3339(one.until);
+    format!("{} until {}: {}", one.who, until.get(..10).unwrap_or(&until), one.why)
 }
 
 fn not_judged(report: &Report) -> Vec<Spot> {
@@ -187,8 +229,16 @@ fn auth(counts: &AuthCounts, calls: u64) -> Vec<(String, u8)> {
     let mut all: Vec<(&str, u64)> =
         kinds.chain([("none", counts.none)]).filter(|(_, calls)| *calls > 0).collect();
     all.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
-    let percent = |part: u64| u8::try_from((part * 100).div_ceil(calls.max(1)).min(100)).unwrap_or(100);
-    all.into_iter().map(|(name, part)| (name.to_owned(), percent(part))).collect()
+    all.into_iter().map(|(name, part)| (name.to_owned(), percent(part, calls))).collect()
+}
+
+/// What is not all is at most 99, and what is not nothing at least 1.
+fn percent(part: u64, all: u64) -> u8 {
+    match part {
+        0 => 0,
+        part if part >= all => 100,
+        part => u8::try_from(u128::from(part) * 100 / u128::from(all.max(1))).unwrap_or(99).clamp(1, 99),
+    }
 }
 
 fn flows(inventory: &Inventory, endpoint: &Endpoint, redactor: &mut Redactor) -> Vec<DataFlow> {
@@ -313,4 +363,27 @@ fn trend(inventory: &Inventory, kpi: &'static Kpi) -> Vec<Option<f64>> {
         _ => days.iter().flatten().copied().fold(f64::MIN_POSITIVE, f64::max),
     };
     days.iter().map(|day| day.map(|value| value / most)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_all_only_where_it_is() {
+        let shares = [(0, 9), (1, 1_000), (1, 2), (999, 1_000), (7, 7)].map(|(part, all)| percent(part, all));
+        assert_eq!(shares, [0, 1, 50, 99, 100]);
+    }
+
+    #[test]
+    fn findings_of_what_is_kept_are_those_of_timelines() {
+        let moment =
+            |severity: &str| serde_json::json!({"severity": severity, "detector": "bola", "reason": "why"});
+        let whole =
+            serde_json::json!({"timeline": [moment("Low"), moment("Critical"), moment("Informational")]});
+        let incidents = [Incident { uid: "ab".into(), whole, ..Incident::default() }];
+        let levels: Vec<Level> = moments(&incidents).iter().map(|finding| finding.level).collect();
+        assert_eq!(levels, [Level::Critical, Level::Low, Level::Informational]);
+        assert_eq!(moments(&incidents)[0].incident, "ab");
+    }
 }

@@ -20,6 +20,17 @@ pub(super) fn open(_shared: &Arc<Shared>) -> Result<Arc<dyn Tables>, String> {
         .to_owned())
 }
 
+/// Calls of each hour of the last three days; nothing where that cannot be read.
+#[cfg(feature = "lake")]
+pub(super) fn hours(data: &Path, last: &str) -> Vec<(String, u64)> {
+    if are_kept(data) { lake::hours(data, last).unwrap_or_default() } else { Vec::new() }
+}
+
+#[cfg(not(feature = "lake"))]
+pub(super) fn hours(_data: &Path, _last: &str) -> Vec<(String, u64)> {
+    Vec::new()
+}
+
 /// Whether there is something to ask.
 #[cfg(feature = "lake")]
 pub(super) fn are_kept(data: &Path) -> bool {
@@ -34,7 +45,9 @@ pub(super) fn are_kept(_data: &Path) -> bool {
 #[cfg(feature = "lake")]
 mod lake {
     use super::Shared;
+    use jiff::{SignedDuration, Timestamp};
     use serde_json::{Value, json};
+    use std::collections::BTreeMap;
     use std::io::ErrorKind;
     use std::ops::ControlFlow;
     use std::path::{Path, PathBuf};
@@ -49,6 +62,9 @@ mod lake {
     const QUERIES: &str = "queries.json";
     /// More are a list that nobody reads.
     const MOST_QUERIES: usize = 200;
+    /// Hours that are drawn, and seconds of one.
+    const HOURS: i64 = 72;
+    const HOUR: i64 = 3_600;
     /// What a cell takes beside its text.
     const CELL: usize = 32;
     /// The page with the queries that come with the product.
@@ -177,6 +193,30 @@ mod lake {
                 Ok(())
             })
         }
+    }
+
+    /// Calls of each hour before a time, those without any among them.
+    pub(super) fn hours(data: &Path, last: &str) -> Option<Vec<(String, u64)>> {
+        let last: Timestamp = last.parse().ok()?;
+        let from = last - SignedDuration::from_hours(HOURS);
+        let query =
+            format!("SELECT time, sum(calls) FROM usage WHERE time > '{from}' GROUP BY time ORDER BY time");
+        let mut counts: BTreeMap<i64, u64> = BTreeMap::new();
+        let take = &mut |piece: Piece<'_>| {
+            if let Piece::Row([Cell::Text(time), Cell::Int(calls)]) = piece
+                && let Ok(time) = time.parse::<Timestamp>()
+            {
+                counts.insert(time.as_second().div_euclid(HOUR), u64::try_from(*calls).unwrap_or(0));
+            }
+            ControlFlow::Continue(())
+        };
+        Reader::open(data).ok()?.query(&query, take).ok()?;
+        let (first, last) = (*counts.keys().next()?, *counts.keys().last()?);
+        let told = |hour: i64| {
+            let time = Timestamp::from_second(hour * HOUR).ok()?.to_string();
+            Some((time.get(..16)?.replace('T', " "), counts.get(&hour).copied().unwrap_or(0)))
+        };
+        (first..=last).map(told).collect()
     }
 
     /// An answer as far as it is taken.

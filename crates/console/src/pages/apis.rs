@@ -30,7 +30,7 @@ pub(crate) fn apis(snapshot: &Snapshot, mut ask: Ask) -> Markup {
 
 fn head(service: &Service) -> Markup {
     html! {
-        p.crumbs { a href="/apis" { "APIs" } " / " }
+        p.crumbs { a href="/apis" { "APIs" } }
         h1 { (service.name) }
         p.lead {
             (counted(service.calls, "call")) ", " (counted(service.endpoints, "endpoint")) ", first seen " (minute(&service.first))

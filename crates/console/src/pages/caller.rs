@@ -1,26 +1,30 @@
 //! One caller: how it proves who it is, what it touched, and its sessions.
 
-use super::columns::{chips, level, service_address};
+use super::columns::{chips, endpoint_address, exchanges, level, operation, service_address};
 use super::frame;
-use crate::books::{Caller, Incident, Snapshot};
+use crate::books::{Caller, Endpoint, Incident, Snapshot};
 use crate::table::escaped;
 use crate::text::{count, counted, minute};
 use maud::{Markup, html};
 use serde_json::Value;
+use std::collections::BTreeSet;
 
 /// Sessions that are shown; the rest is counted.
 const SESSIONS: usize = 100;
+/// Endpoints that are shown.
+const ENDPOINTS: usize = 200;
 
 pub(crate) fn caller(snapshot: &Snapshot, row: &Caller, whole: &Value) -> Markup {
     let digits = row.name.rsplit_once('~').map_or(row.name.as_str(), |(_, digits)| digits);
     let body = html! {
-        p.crumbs { a href="/callers" { "Callers" } " / " }
+        p.crumbs { a href="/callers" { "Callers" } }
         h1.name { span.path { (row.name) } }
-        p.lead { (counted(row.calls, "call")) " from " (minute(&row.first)) " to " (minute(&row.last)) " UTC. The name is a token: who it is stays in traffic." }
+        p.lead { (counted(row.calls, "call")) " from " (minute(&row.first)) " to " (minute(&row.last)) " UTC. The name is a token: who it is stays in traffic. " (seen(snapshot, digits)) }
         div.columns {
             section { h2 { "Who" } (facts(row)) }
             section { h2 { "What it touched" } (services(snapshot, row)) }
         }
+        section { h2 { "Endpoints" } (endpoints(snapshot, whole)) }
         section { h2 { "Incidents" } (incidents(snapshot, digits)) }
         section { h2 { "Sessions" } (sessions(whole)) }
         section { h2 { "In a terminal" } pre tabindex="0" { code { "tapwire replay CAPTURE --where 'principal == \"" (row.name) "\"'" } } }
@@ -52,6 +56,33 @@ fn services(snapshot: &Snapshot, row: &Caller) -> Markup {
                 }
             }
         }
+    }
+}
+
+/// Its exchanges; a name is a token of hexadecimal digits.
+fn seen(snapshot: &Snapshot, digits: &str) -> Markup {
+    let is_token = digits.bytes().all(|digit| digit.is_ascii_hexdigit());
+    html! { @if is_token { (exchanges(snapshot, &format!("principal = 'tok:{digits}'"))) } }
+}
+
+/// Endpoints that count it among their callers.
+fn endpoints(snapshot: &Snapshot, whole: &Value) -> Markup {
+    let known = whole.get("known_endpoints").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let ids: BTreeSet<&str> = known.iter().filter_map(Value::as_str).collect();
+    let rows: Vec<&Endpoint> =
+        snapshot.endpoints.iter().filter(|row| ids.contains(row.id.as_str())).collect();
+    let more = rows.len().saturating_sub(ENDPOINTS);
+    html! {
+        @if rows.is_empty() { p.empty { "No endpoint counts it among its first 64 callers." } }
+        ul.places.parted {
+            @for row in rows.into_iter().take(ENDPOINTS) {
+                li {
+                    a.row href=(endpoint_address(&row.id)) { (operation(&row.method, &row.template, &row.operation)) }
+                    " " span.of.inline { (row.service) } " " (chips(&row.classes))
+                }
+            }
+        }
+        @if more > 0 { p.of { "and " (counted(more as u64, "more endpoint")) } }
     }
 }
 

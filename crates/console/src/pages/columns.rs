@@ -1,6 +1,6 @@
 //! The columns of every table, and what its rows are searched by.
 
-use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Level, Posture};
+use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Level, Posture, Snapshot};
 use crate::chart;
 use crate::table::{Ask, Column, Key, Searched, contains, escaped};
 use crate::text::{count, micros, minute};
@@ -36,6 +36,14 @@ pub(crate) fn endpoint_address(id: &str) -> String {
 /// The page of a caller.
 pub(crate) fn caller_address(name: &str) -> String {
     format!("/callers/{}", escaped(name))
+}
+
+/// The way to the exchanges that a condition of SQL holds for, where they are kept in tables.
+pub(crate) fn exchanges(snapshot: &Snapshot, condition: &str) -> Markup {
+    let query = format!(
+        "SELECT time, principal, client, method, path, status, latency, uid\nFROM exchanges WHERE {condition}\nORDER BY time DESC LIMIT 1000"
+    );
+    html! { @if snapshot.has_tables { a.exchanges href=(format!("/hunt?query={}", escaped(&query))) { "Its exchanges" } } }
 }
 
 /// The table of endpoints of one service.
@@ -305,6 +313,7 @@ pub(crate) const POSTURES: &[Column<Posture>] = &[
                 details {
                     summary { (row.title) span.of { (row.service) " · " (row.reason) } }
                     div.more {
+                        @if !row.accepted.is_empty() { p { b { "Accepted by " } (row.accepted) } }
                         @if !row.fix.is_empty() { p { b { "Fix: " } (row.fix) } }
                         @if !row.test.is_empty() { p { b { "Test: " } (row.test) } }
                         @if !row.references.is_empty() { p { b { "See: " } (row.references.join(", ")) } }
@@ -331,6 +340,13 @@ pub(crate) const POSTURES: &[Column<Posture>] = &[
         cell: |row| html! { (row.state) },
     },
     Column {
+        name: "owner",
+        title: "Owner",
+        own: true,
+        key: |row| Key::Text(&row.owner),
+        cell: |row| html! { (row.owner) },
+    },
+    Column {
         name: "since",
         title: "Since",
         own: true,
@@ -341,13 +357,14 @@ pub(crate) const POSTURES: &[Column<Posture>] = &[
 
 impl Searched for Posture {
     const FILE: &'static str = "postures";
-    const FILTERS: &'static [&'static str] = &["policy", "service", "state", "stands", "level"];
+    const FILTERS: &'static [&'static str] = &["policy", "service", "state", "stands", "level", "owner"];
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
             "policy" => self.policy == value,
             "service" => self.service == value,
             "state" => self.state == value,
+            "owner" => self.owner == value,
             "stands" => self.stands == (value == "yes"),
             "level" => is_level(self.level, value),
             _ => return None,
@@ -355,7 +372,7 @@ impl Searched for Posture {
     }
 
     fn has(&self, word: &str) -> bool {
-        let texts = [&self.title, &self.policy, &self.service, &self.reason, &self.state];
+        let texts = [&self.title, &self.policy, &self.service, &self.reason, &self.state, &self.owner];
         let names = self.endpoints.iter().map(|(_, name)| name);
         texts.into_iter().chain(names).chain(&self.references).any(|text| contains(text, word))
     }

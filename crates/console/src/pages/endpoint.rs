@@ -1,6 +1,6 @@
 //! One endpoint: what it is, who calls it, how well it is protected, and what its messages consist of.
 
-use super::columns::{chips, level, operation, service_address};
+use super::columns::{caller_address, chips, exchanges, level, operation, service_address};
 use super::{example, frame};
 use crate::books::{Endpoint, Incident, Snapshot};
 use crate::chart::{self, Bar};
@@ -16,12 +16,13 @@ const INCIDENTS: usize = 5;
 
 pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Markup {
     let body = html! {
-        p.crumbs { a href="/apis" { "APIs" } " / " a href=(service_address(&row.service)) { (row.service) } " / " }
+        p.crumbs { a href="/apis" { "APIs" } " / " a href=(service_address(&row.service)) { (row.service) } }
         h1.name { (operation(&row.method, &row.template, &row.operation)) }
         p.lead {
             (counted(row.calls, "call")) " from " (minute(&row.first)) " to " (minute(&row.last)) " UTC "
             (chips(&row.states))
             " " a href=(format!("/openapi/{}", escaped(&row.service))) download { "OpenAPI 3.1 of the service" }
+            " " (exchanges(snapshot, &format!("endpoint = '{}'", row.id.replace('\'', "''"))))
         }
         (incidents(snapshot, row))
         div.columns {
@@ -36,6 +37,7 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
             section { h2 { "Latency" } (latency(whole)) }
             section { h2 { "Drift" } (drift(row, whole)) }
         }
+        section { h2 { "Callers" } (callers(row, whole)) }
         @if whole.get("data_classes").and_then(Value::as_array).is_some_and(|all| !all.is_empty()) {
             section { h2 { "Data" } (data(whole)) }
         }
@@ -86,6 +88,19 @@ fn calls(row: &Endpoint, whole: &Value) -> Markup {
             div { dt { "Clear text" } dd { @match clear { 0 => "none: all over TLS", _ => { (percent(clear, row.calls)) " % of calls" } } } }
             @if !row.owner.is_empty() { div { dt { "Owner" } dd { (row.owner) } } }
             div { dt { "Spoken in" } dd { (whole.get("protocols").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")) } }
+        }
+    }
+}
+
+/// Who called it, of those that are still known.
+fn callers(row: &Endpoint, whole: &Value) -> Markup {
+    let known = whole.get("known_callers").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let names: Vec<&str> = known.iter().filter_map(Value::as_str).collect();
+    let more = row.callers.saturating_sub(names.len() as u64);
+    html! {
+        p {
+            @for name in &names { a.chip href=(caller_address(name)) { (name) } " " }
+            @if more > 0 || row.more_callers { span.of.inline { (count(more)) @if row.more_callers { " or more" } " that are no users, or are known no more" } }
         }
     }
 }

@@ -1,7 +1,8 @@
 //! Incidents, and one of them: who did what, why that is known, and what to do.
 
 use super::columns::{
-    FINDINGS, INCIDENTS, caller_address, chips, endpoint_address, level, operation, service_address,
+    FINDINGS, INCIDENTS, caller_address, chips, endpoint_address, exchanges, level, operation,
+    service_address,
 };
 use super::frame;
 use crate::books::{Incident, Snapshot, Verdict};
@@ -29,13 +30,16 @@ pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, visitor: &Visit
     ask.only = vec![("incident".to_owned(), incident.uid.clone())];
     let worst = incident.whole.get("worst").unwrap_or(&Value::Null);
     let body = html! {
-        p.crumbs { a href="/incidents" { "Incidents" } " / " }
+        p.crumbs { a href="/incidents" { "Incidents" } }
         h1 { (incident.title) }
         p.lead {
             (level(incident.level)) " " (outcome(&incident.outcome)) ": " (meaning(&incident.outcome))
             " · " (counted(incident.findings, "finding")) " from " (minute(&incident.first)) " to " (minute(&incident.last)) " UTC"
             @if incident.closed { " · closed" } @else { " · open" }
             @if !incident.verdict.is_empty() { " · judged " b { (incident.verdict) } }
+            @if let Some(uid) = Some(&incident.uid).filter(|uid| uid.bytes().all(|digit| digit.is_ascii_hexdigit())) {
+                " " (exchanges(snapshot, &format!("uid IN (SELECT value FROM findings, json_each(findings.exchanges) WHERE incident = '{uid}')")))
+            }
             @if !incident.muted.is_empty() { " · its kind is muted here until " (minute(&incident.muted)) }
         }
         div.columns {

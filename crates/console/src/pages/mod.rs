@@ -7,6 +7,7 @@ pub(crate) mod columns;
 mod data;
 mod endpoint;
 mod example;
+mod governance;
 mod hunt;
 mod incidents;
 mod overview;
@@ -17,10 +18,11 @@ pub(crate) use apis::apis;
 pub(crate) use caller::caller;
 pub(crate) use data::data;
 pub(crate) use endpoint::endpoint;
+pub(crate) use governance::governance;
 pub(crate) use hunt::{Editor, answer, hunt, no_hunt};
 pub(crate) use incidents::{incident, incidents};
 pub(crate) use overview::overview;
-pub(crate) use sensor::{kpis, sensor};
+pub(crate) use sensor::sensor;
 
 use crate::books::Snapshot;
 use crate::table::{Ask, table};
@@ -35,7 +37,7 @@ const PLACES: [(&str, &str); 9] = [
     ("/posture", "Posture"),
     ("/callers", "Callers"),
     ("/data", "Data"),
-    ("/kpis", "KPIs"),
+    ("/governance", "Governance"),
     ("/hunt", "Hunt"),
     ("/sensor", "Sensor"),
 ];

@@ -26,15 +26,16 @@ pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
                 section { h2 { "Posture" } (postures(&snapshot.postures)) }
             }
             div.columns {
-                section { h2 { "Calls a day" } (traffic(snapshot)) }
+                section { h2 { @if snapshot.hours.len() > 1 { "Calls an hour" } @else { "Calls a day" } } (traffic(snapshot)) @if snapshot.hours.len() > 1 && snapshot.days.len() > 1 { h2 { "Calls a day" } (chart::days(&snapshot.days, "day")) } }
                 section { h2 { "Services" } (services(snapshot)) }
             }
             section { h2 { "Most exposed" } (exposed(snapshot)) }
             div.columns {
-                section { h2 { "Key figures" } (figures(&snapshot.figures)) p { a href="/kpis" { "All KPIs" } } }
+                section { h2 { "Key figures" } (figures(&snapshot.figures)) p { a href="/governance" { "All figures, day by day" } } }
                 section {
                     h2 { "Blind spots" }
                     p.of { "What the sensor did not get or could not read is in no figure." }
+                    @if snapshot.blind_spots.is_empty() { p.empty { "Counters of stages are not part of what a run keeps: its summary and " code { "tapwire doctor" } " say what was lost." } }
                     (figures(&snapshot.blind_spots))
                     p { a href="/sensor" { "What could not be judged, and why" } ": " (count(snapshot.not_judged.len() as u64)) }
                 }
@@ -51,16 +52,18 @@ fn tiles(snapshot: &Snapshot) -> Markup {
     let bare = snapshot.flows.iter().filter(|flow| flow.open && flow.answered > 0).map(|flow| &flow.endpoint);
     let bare = bare.collect::<std::collections::BTreeSet<_>>().len() as u64;
     let tile = |number: u64, what: &str, address: &str, bad: bool| {
+        let (one, many) = what.split_once('|').unwrap_or((what, what));
+        let what = if number == 1 { one } else { many };
         html! { li { a href=(address) class=[bad.then_some("bad")] { strong { (count(number)) } span { (what) } } } }
     };
     html! {
         ul.tiles {
-            (tile(urgent, "urgent incidents open", "/incidents?state=open&level=urgent", urgent > 0))
-            (tile(bare, "endpoints give sensitive data without credentials", "/data?credentials=none&answered=yes", bare > 0))
-            (tile(snapshot.endpoints.len() as u64, "endpoints", "/apis", false))
-            (tile(snapshot.services.len() as u64, "services", "/apis", false))
-            (tile(calls, "calls", "/apis?sort=-calls", false))
-            (tile(snapshot.callers.len() as u64, "callers", "/callers", false))
+            (tile(urgent, "urgent incident open|urgent incidents open", "/incidents?state=open&level=urgent", urgent > 0))
+            (tile(bare, "endpoint gives sensitive data without credentials|endpoints give sensitive data without credentials", "/data?credentials=none&answered=yes", bare > 0))
+            (tile(snapshot.endpoints.len() as u64, "endpoint|endpoints", "/apis", false))
+            (tile(snapshot.services.len() as u64, "service|services", "/apis", false))
+            (tile(calls, "call|calls", "/apis?sort=-calls", false))
+            (tile(snapshot.callers.len() as u64, "caller|callers", "/callers", false))
         }
     }
 }
@@ -111,8 +114,9 @@ fn postures(all: &[Posture]) -> Markup {
 
 fn traffic(snapshot: &Snapshot) -> Markup {
     html! {
-        @if snapshot.days.is_empty() { p.empty { "Days are counted from the first midnight (UTC) on that calls were seen over." } }
-        @else { (chart::days(&snapshot.days)) }
+        @if snapshot.hours.len() > 1 { (chart::days(&snapshot.hours, "hour")) }
+        @else if snapshot.days.is_empty() { p.empty { "Days are counted from the first midnight (UTC) on that calls were seen over." } }
+        @else { (chart::days(&snapshot.days, "day")) }
     }
 }
 

@@ -1,4 +1,4 @@
-//! The sensor: what it did not see, what it could not judge, and every counter. And all KPIs.
+//! The sensor: what it did not see, what it could not judge, and every counter.
 
 use super::frame;
 use super::overview::mark;
@@ -30,15 +30,6 @@ pub(crate) fn sensor(snapshot: &Snapshot) -> Markup {
         }
     };
     frame(snapshot, "/sensor", "Sensor", &body)
-}
-
-pub(crate) fn kpis(snapshot: &Snapshot) -> Markup {
-    let body = html! {
-        h1 { "KPIs" }
-        p.lead { code { "tapwire explain NAME" } " has the formula of each." }
-        @if snapshot.figures.is_empty() { p.empty { "Nothing could be judged: no call was seen." } } @else { (table(&snapshot.figures)) }
-    };
-    frame(snapshot, "/kpis", "KPIs", &body)
 }
 
 fn table(figures: &[Figure]) -> Markup {
