@@ -2,6 +2,8 @@
 
 #[path = "serve/browser.rs"]
 mod browser;
+#[path = "serve/driver.rs"]
+mod driver;
 #[path = "serve/hunt.rs"]
 mod hunt;
 #[path = "serve/load.rs"]
@@ -15,8 +17,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tapwire_console::{
-    Access, Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Keeper, Posture, Role,
-    Roll, Service, Snapshot, Spot, Tables, Tls,
+    Access, Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Keeper, PATIENCE, Posture,
+    Role, Roll, Service, Snapshot, Spot, Tables, Tls,
 };
 
 /// What nobody may ever get into a page as it is.
@@ -39,13 +41,13 @@ impl Books for Shelf {
         Some(serde_json::json!({
             "id": row.id, "parameters": [field], "exposure_reasons": [{"reason": HOSTILE, "seen": HOSTILE, "points": 7}],
             "request": [{"media_type": HOSTILE, "fields": [field]}], "responses": [{"status": HOSTILE, "media_type": HOSTILE, "fields": [field]}],
-            "protocols": [HOSTILE], "clients": {HOSTILE: 3}, "status_codes": {HOSTILE: 2}, "data_classes": [{"class": HOSTILE, "sensitivity": HOSTILE}],
+            "protocols": [HOSTILE], "clients": {HOSTILE: 3}, "known_callers": [HOSTILE], "status_codes": {HOSTILE: 2}, "data_classes": [{"class": HOSTILE, "sensitivity": HOSTILE}],
         }))
     }
 
     fn caller(&self, name: &str) -> Option<Value> {
         let session = serde_json::json!({"session": HOSTILE, "first_used": HOSTILE, "networks": [HOSTILE], "agents": [HOSTILE], "ended": HOSTILE});
-        (name == "user~00ff").then(|| serde_json::json!({"principal": name, "known_sessions": [session]}))
+        (name == "user~00ff").then(|| serde_json::json!({"principal": name, "known_sessions": [session], "known_endpoints": ["00ff", HOSTILE]}))
     }
 
     fn act(&self, uid: &str, by: &str, action: &Action) -> Result<(), String> {
@@ -142,6 +144,8 @@ fn hostile() -> Snapshot {
             test: text(),
             references: list(),
             endpoints: vec![(text(), text())],
+            owner: text(),
+            accepted: text(),
             ..Posture::default()
         }],
         callers: vec![Caller {
@@ -179,6 +183,7 @@ fn hostile() -> Snapshot {
         }],
         not_judged: vec![Spot { what: text(), why: text() }],
         days: vec![(text(), 3), (text(), 5)],
+        hours: vec![(text(), 3), (text(), 5)],
         counters: serde_json::json!({HOSTILE: HOSTILE}),
     }
 }
@@ -205,6 +210,10 @@ impl Running {
     }
 
     fn kept(snapshot: Snapshot, users: Users) -> Self {
+        Self::patiently(snapshot, users, PATIENCE)
+    }
+
+    fn patiently(snapshot: Snapshot, users: Users, patience: Duration) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("loopback has a free port");
         let address = listener.local_addr().expect("it has an address");
         let stop = Arc::new(AtomicBool::new(false));
@@ -217,7 +226,7 @@ impl Running {
             };
             let access = Access { keeper: Arc::new(users), tls: None };
             let shelf = Arc::new(Shelf(Arc::new(snapshot)));
-            tapwire_console::serve(listener, shelf, access, over).expect("it serves");
+            tapwire_console::serve_patiently(listener, shelf, access, patience, over).expect("it serves");
         });
         Self { address, stop, thread: Some(thread) }
     }
@@ -266,7 +275,7 @@ const PAGES: [&str; 15] = [
     "/callers/user~00ff",
     "/data",
     "/data?class=%3Cscript%3E",
-    "/kpis",
+    "/governance",
     "/sensor",
     "/hunt",
     "/hunt?query=%3C%2Ftextarea%3E%3Cscript%3E",
