@@ -28,6 +28,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     // It takes rendered events: what they are about is nothing to it.
     ("lake", &[]),
     ("console", &[]),
+    // What is acknowledged is on the disk.
+    ("collect", &["store"]),
     (
         "pipeline",
         &[
@@ -65,6 +67,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "keys",
             "pipeline",
             "console",
+            "collect",
             "lake",
         ],
     ),
@@ -97,17 +100,17 @@ const PURE: &[&str] =
 /// Outside crates that give a power, each with the crates that may have it.
 const POWERS: &[(&str, &[&str])] = &[
     ("pcap", &["capture"]),
-    ("tokio", &["sink", "console"]),
+    ("tokio", &["sink", "console", "collect"]),
     ("axum", &["console"]),
-    ("tokio-rustls", &["sink", "console"]),
-    ("hyper", &["sink", "console"]),
-    ("hyper-util", &["sink", "console"]),
-    ("rustls", &["sink", "keys", "console", "testkit"]),
+    ("tokio-rustls", &["sink", "console", "collect"]),
+    ("hyper", &["sink", "console", "collect"]),
+    ("hyper-util", &["sink", "console", "collect"]),
+    ("rustls", &["sink", "keys", "console", "collect", "testkit"]),
     ("crossbeam-channel", &["pipeline", "sink", "keys"]),
     ("clap", &["sensor"]),
     ("toml", &["sensor"]),
     ("mimalloc", &["sensor"]),
-    ("ring", &["sink", "store", "protocol", "console", "event"]),
+    ("ring", &["sink", "store", "protocol", "console", "collect", "event"]),
     ("argon2", &["console"]),
     ("parquet", &["lake"]),
     ("rusqlite", &["lake"]),

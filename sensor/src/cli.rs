@@ -1,11 +1,13 @@
 //! The command line.
 
 mod carve;
+mod collect;
 mod console;
 mod incidents;
 pub(crate) mod sql;
 
 pub(crate) use carve::CarveArgs;
+pub(crate) use collect::{CollectArgs, SensorAction, SensorAddArgs};
 pub(crate) use console::{ServeAction, ServeArgs, UserAction};
 pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
 pub(crate) use sql::{LakeAction, SqlArgs};
@@ -71,6 +73,14 @@ pub(crate) enum Command {
     Lake(LakeAction),
     /// Show what was learned as pages in a browser
     Serve(ServeArgs),
+    /// Receive events of other sensors, and keep them all together
+    Collect(CollectArgs),
+    /// Say which sensors may send to a collector
+    Sensor {
+        /// What to do
+        #[command(subcommand)]
+        action: SensorAction,
+    },
     /// Write the packets of exchanges and findings as pcapng
     Carve(CarveArgs),
     /// Hand an incident on as one signed file, and check such a file

@@ -69,6 +69,13 @@ fn from_data(
 
 /// What is wrong, in one line.
 fn nothing_kept(data: &Path, loads: &Loads) -> String {
+    if crate::collect::is_collectors(data) && loads.unused.is_empty() {
+        return format!(
+            "{}: a collector keeps events there, and learns nothing of them: ask its tables (tapwire sql --data {0}), or the \
+             sensors' own directories",
+            data.display()
+        );
+    }
     match loads.unused.first() {
         Some(Unused { path, why }) => format!(
             "{}: {why}; name captures instead, or the token key it was written with: --token-key FILE",

@@ -8,6 +8,7 @@ mod callers;
 mod carve;
 mod case;
 mod cli;
+mod collect;
 mod context;
 mod coverage;
 mod descriptions;
@@ -92,6 +93,8 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Sql(args) => lake::sql(&args),
         Command::Lake(action) => lake::carry_out(&action),
         Command::Serve(args) => serve::serve(args),
+        Command::Collect(args) => collect::collect(&args),
+        Command::Sensor { action } => collect::sensor(action),
         Command::Carve(args) => carve::carve(&args),
         Command::Case { action } => case::carry_out(&action),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),

@@ -6,7 +6,7 @@ mod mute;
 mod output;
 
 pub(crate) use console::{Console, Hunt};
-pub(crate) use data::{Events, Keep, Lake, Packets, State, Streams};
+pub(crate) use data::{Collect, Events, Keep, Lake, Packets, State, Streams};
 pub(crate) use mute::UserMute;
 pub(crate) use output::{Output, RedactProfile};
 
@@ -59,6 +59,8 @@ pub(crate) struct Settings {
     pub(crate) events: Events,
     /// How long tables are kept, and how much of them.
     pub(crate) lake: Lake,
+    /// Events of other sensors.
+    pub(crate) collect: Collect,
     /// What was learned, under `--data`.
     pub(crate) state: State,
     /// What is known of payloads beforehand.
@@ -294,6 +296,7 @@ impl Default for Settings {
             streams: Streams::default(),
             events: Events::default(),
             lake: Lake::default(),
+            collect: Collect::default(),
             state: State::default(),
             inspect: Inspect::default(),
             data_class: Vec::new(),

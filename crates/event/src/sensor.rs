@@ -23,6 +23,8 @@ pub enum SensorCode {
     NotJudged,
     /// The run ended, with the counters of all of it.
     Summary,
+    /// A sensor's token for its collector ends soon, or has ended.
+    TokenEnds,
 }
 
 impl SensorCode {
@@ -37,11 +39,12 @@ impl SensorCode {
             Self::BehindTls => "service.behind-tls",
             Self::NotJudged => "sensor.not-judged",
             Self::Summary => "sensor.summary",
+            Self::TokenEnds => "sensor.token-ends",
         }
     }
 
     /// Every report, for `tapwire explain`.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Heartbeat,
         Self::Degraded,
         Self::Silent,
@@ -50,6 +53,7 @@ impl SensorCode {
         Self::BehindTls,
         Self::NotJudged,
         Self::Summary,
+        Self::TokenEnds,
     ];
 
     /// What it means, and what to do about it.
@@ -88,6 +92,10 @@ impl SensorCode {
                  know more."
             }
             Self::Summary => "The run ended; the counters of all of it.",
+            Self::TokenEnds => {
+                "The token by which a sensor sends to its collector ends within 30 days, or has ended. `tapwire sensor add NAME \
+                 --renew` on the collector makes another; until the sensor has it, what it senses waits in its spool."
+            }
         }
     }
 
@@ -95,7 +103,7 @@ impl SensorCode {
     pub(crate) const fn severity(self) -> i64 {
         match self {
             Self::Heartbeat | Self::Coverage | Self::BehindTls | Self::NotJudged | Self::Summary => 1,
-            Self::Degraded | Self::Silent | Self::ServiceSilent => 3,
+            Self::Degraded | Self::Silent | Self::ServiceSilent | Self::TokenEnds => 3,
         }
     }
 }

@@ -21,6 +21,8 @@ mod file;
 #[cfg(feature = "lake")]
 mod keep;
 #[cfg(feature = "lake")]
+mod known;
+#[cfg(feature = "lake")]
 mod log;
 #[cfg(feature = "lake")]
 mod scan;
@@ -46,6 +48,8 @@ pub use error::LakeError;
 pub use keep::{
     Deleted, Gone, Held, Hold, Info, Maintained, Policy, Round, TableInfo, hold, holds, maintain, release,
 };
+#[cfg(feature = "lake")]
+pub use known::{KnownFile, known_files};
 #[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]

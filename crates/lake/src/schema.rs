@@ -232,6 +232,7 @@ const EXCHANGES: &[Column] = &[
     column("community_id", Text, "unmapped.community_id", "Community ID of the connection"),
     column("reporter", Text, "metadata.reporter.name", "name of the sensor"),
     column("tenant", Text, "metadata.tenant_uid", "tenant of the sensor"),
+    column("site", Text, "unmapped.site", "site of the sensor, as its collector knows it"),
     column("sequence", Int, "metadata.sequence", "number of the event in its run"),
 ];
 
@@ -261,6 +262,7 @@ const FINDINGS: &[Column] = &[
     column("source", Text, "unmapped.source", "capture file or interface"),
     column("reporter", Text, "metadata.reporter.name", "name of the sensor"),
     column("tenant", Text, "metadata.tenant_uid", "tenant of the sensor"),
+    column("site", Text, "unmapped.site", "site of the sensor, as its collector knows it"),
     column("sequence", Int, "metadata.sequence", "number of the event in its run"),
 ];
 
@@ -285,6 +287,7 @@ const INCIDENTS: &[Column] = &[
     column("next_steps", List, "unmapped.next_steps", "what to do"),
     column("reporter", Text, "metadata.reporter.name", "name of the sensor"),
     column("tenant", Text, "metadata.tenant_uid", "tenant of the sensor"),
+    column("site", Text, "unmapped.site", "site of the sensor, as its collector knows it"),
     column("sequence", Int, "metadata.sequence", "number of the event in its run"),
 ];
 
@@ -295,6 +298,7 @@ const SENSORS: &[Column] = &[
     column("message", Text, "message", "one sentence"),
     column("reporter", Text, "metadata.reporter.name", "name of the sensor"),
     column("tenant", Text, "metadata.tenant_uid", "tenant of the sensor"),
+    column("site", Text, "unmapped.site", "site of the sensor, as its collector knows it"),
     column("sequence", Int, "metadata.sequence", "number of the event in its run"),
 ];
 
@@ -386,6 +390,13 @@ pub const VIEWS: &[View] = &[
                 FROM (SELECT *, row_number() OVER (PARTITION BY id ORDER BY time DESC) AS place FROM endpoints) \
                 WHERE place = 1 AND EXISTS \
                 (SELECT 1 FROM json_each(states) WHERE value IN ('undocumented', 'shadow'))",
+    },
+    View {
+        name: "endpoints_seen",
+        comment: "Endpoints that were called, by the sums of hours: also where nothing is learned, as in a collector",
+        query: "SELECT service, method, template, endpoint, sum(calls) AS calls, sum(failures) AS failures, \
+                sum(errors) AS errors, count(DISTINCT principal) AS callers, count(DISTINCT reporter) AS sensors, \
+                min(time) AS first, max(time) AS last FROM usage GROUP BY service, method, template, endpoint",
     },
     View {
         name: "top_callers",

@@ -9,7 +9,9 @@
 //! | `audit.jsonl` | who carved which packets, and what users of the console did | appended, one write a line |
 //! | `feedback.jsonl`, `mutes.jsonl` | what people say of incidents | appended, one write a line |
 //! | `users.json`, `queries.json` | who may log in to the console, and queries that users keep there | written beside, synced, renamed |
-//! | `spool/NAME/` | events that wait for a receiver | a torn record is cut off, damage passed over and kept aside |
+//! | `sensors.json` | who may send to a collector | written beside, synced, renamed |
+//! | `collected.json` | counters of what they sent | written beside, synced, renamed |
+//! | `spool/NAME/` | events that wait for a receiver; those that a collector has acknowledged | a torn record is cut off, damage passed over and kept aside |
 //! | `packets/` | the packet ring, encrypted | read up to the last whole block |
 //! | `packets.key` | wraps the keys of its segments | written beside, synced, renamed |
 //! | `token.key` | the key of tokens, unless another is given | linked into place when whole |

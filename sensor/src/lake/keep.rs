@@ -18,7 +18,7 @@ use tapwire_lake::{Gone, Held, Hold, LakeError, Maintained, Policy, Round};
 
 /// Milliseconds since 1970-01-01 UTC.
 #[allow(clippy::disallowed_methods, reason = "how old something is, is a question to the wall clock")]
-pub(super) fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     // A clock before 1970 deletes nothing: everything is younger than it.
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
@@ -149,7 +149,7 @@ pub(super) fn held_line(one: &Hold) -> String {
 
 /// How a tap's tables are kept.
 #[derive(Debug, Clone)]
-pub(super) struct Keeping {
+pub(crate) struct Keeping {
     pub(super) policy: Policy,
     /// Between two rounds.
     pub(super) every: Duration,
@@ -159,7 +159,7 @@ pub(super) struct Keeping {
 
 impl Keeping {
     /// As settings ask for; `None` where they say that the tap does not.
-    pub(super) fn of(effective: &Effective) -> Result<Option<Self>, Failure> {
+    pub(crate) fn of(effective: &Effective) -> Result<Option<Self>, Failure> {
         let settings = &effective.settings.lake;
         let policy = policy(settings)?;
         let every = Duration::from_secs(settings.every.into());
@@ -169,7 +169,7 @@ impl Keeping {
 }
 
 /// A thread that keeps the tables while a tap writes them. It ends when this is dropped, after the file that it is at.
-pub(super) struct Keeper {
+pub(crate) struct Keeper {
     stop: Arc<AtomicBool>,
     wake: Option<Sender<()>>,
     thread: Option<JoinHandle<()>>,
@@ -177,7 +177,7 @@ pub(super) struct Keeper {
 
 impl Keeper {
     /// Starts it. Without a thread the tables only grow, and that is said.
-    pub(super) fn start(data: &Path, keeping: Keeping) -> Option<Self> {
+    pub(crate) fn start(data: &Path, keeping: Keeping) -> Option<Self> {
         let stop = Arc::new(AtomicBool::new(false));
         let (wake, waiting) = channel();
         let (data, asked) = (data.to_owned(), Arc::clone(&stop));

@@ -14,6 +14,8 @@ mod query;
 mod sink;
 
 #[cfg(feature = "lake")]
+pub(crate) use keep::{Keeper, Keeping, now_ms};
+#[cfg(feature = "lake")]
 pub(crate) use query::shown;
 
 use crate::cli::{LakeAction, SqlArgs};

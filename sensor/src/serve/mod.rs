@@ -35,6 +35,8 @@ use tapwire_store::Directories;
 /// How often files are looked at for something new, and signals for the end.
 const LOOK: Duration = Duration::from_secs(2);
 const PULSE: Duration = Duration::from_millis(100);
+/// What is said where a collector keeps its events.
+const COLLECTED: &str = "a collector keeps events there, and learns nothing of them";
 /// What files with carved packets are called, before the number of the process.
 const CARVED: &str = "carved-";
 
@@ -60,7 +62,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
 }
 
 /// A place that is taken is told before captures are read for minutes.
-fn bind(option: &str, text: &str) -> Result<TcpListener, Failure> {
+pub(crate) fn bind(option: &str, text: &str) -> Result<TcpListener, Failure> {
     let address: SocketAddr = text.parse().map_err(|_| {
         Failure::new(format!("{option} {text}: this is no address and port; write it like 127.0.0.1:8470"))
     })?;
@@ -180,6 +182,13 @@ type Stamp = [Option<SystemTime>; 3];
 impl Shelf {
     fn open(args: LearnArgs) -> Result<Self, Failure> {
         let shelf = Self::waiting(args)?;
+        if let Some(data) = shelf.shared.data.as_deref().filter(|data| crate::collect::is_collectors(data)) {
+            eprintln!(
+                "tapwire: {}: {COLLECTED}: /hunt asks its tables, other pages are empty",
+                data.display()
+            );
+            return Ok(shelf);
+        }
         let stamp = shelf.shared.stamps();
         let learned = learn(&shelf.shared.args, false, |_| Ok(()))?;
         shelf.shared.put(learned, stamp);
@@ -195,7 +204,13 @@ impl Shelf {
         let data = kept(&args);
         data.iter().for_each(|data| sweep(data));
         let stamp = data.as_deref().map(stamps).unwrap_or_default();
-        let snapshot = Arc::new(Snapshot { keeps: data.is_some(), ..Snapshot::default() });
+        let is_collectors = data.as_deref().is_some_and(crate::collect::is_collectors);
+        let snapshot = Arc::new(Snapshot {
+            keeps: data.is_some(),
+            has_tables: data.as_deref().is_some_and(tables::are_kept),
+            source: if is_collectors { COLLECTED.into() } else { String::new() },
+            ..Snapshot::default()
+        });
         let looked = Instant::now();
         let held = Mutex::new(Held { learned: None, snapshot, stamp, looked, renews: false, failed: None });
         let (carved, queries) = (AtomicU64::new(0), Mutex::new(()));

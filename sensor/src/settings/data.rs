@@ -80,6 +80,22 @@ impl Default for Days {
     }
 }
 
+/// `[collect]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Collect {
+    /// Seconds after which events that were received are in the tables.
+    pub(crate) commit: u32,
+    /// Bytes of events that were acknowledged and are not in the tables yet, on disk; beyond them sensors have to wait.
+    pub(crate) journal: String,
+}
+
+impl Default for Collect {
+    fn default() -> Self {
+        Self { commit: 30, journal: "1GiB".into() }
+    }
+}
+
 /// What is kept.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

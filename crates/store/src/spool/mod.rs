@@ -12,6 +12,7 @@
 mod mark;
 mod record;
 mod segment;
+mod sync;
 #[cfg(test)]
 mod tests;
 

@@ -22,6 +22,8 @@ pub(super) struct Segment {
     pub(super) length: u64,
     /// Lines that are still to be read, by rank.
     pub(super) unread: [Amount; RANKS],
+    /// Something of it may not be on the disk yet.
+    pub(super) unsynced: bool,
 }
 
 /// What a walk over the headers found beside records.
@@ -38,14 +40,15 @@ impl Segment {
         let path = directory.join(format!("{first:020}{SUFFIX}"));
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(true).mode(0o600).open(&path)?;
-        Ok(Self { path, file, first, end: first, length: 0, unread: Default::default() })
+        Ok(Self { path, file, first, end: first, length: 0, unread: Default::default(), unsynced: true })
     }
 
     /// Opens a file of a former run; what is to be read begins at `from`.
     pub(super) fn open(path: PathBuf, first: u64, from: u64) -> io::Result<(Self, Holes)> {
         let file = OpenOptions::new().read(true).write(true).open(&path)?;
         let length = file.metadata()?.len();
-        let mut segment = Self { path, file, first, end: first, length, unread: Default::default() };
+        let mut segment =
+            Self { path, file, first, end: first, length, unread: Default::default(), unsynced: false };
         let holes = segment.count(from)?;
         Ok((segment, holes))
     }
@@ -173,6 +176,7 @@ impl Segment {
             let _shortened = self.file.set_len(self.length);
             return written;
         }
+        self.unsynced = true;
         self.length += header.size();
         self.end = header.end();
         self.counts(&header, header.offset, header.length.into());

@@ -1,0 +1,376 @@
+//! Takes batches in: starts the threads behind it, and bounds what waits for them.
+
+use crate::batch::{Checked, Pool, Refusal, Way, check};
+use crate::journal::{self, Head, Journal, Recovered};
+use crate::roll::{ITSELF, Keeper, Place, Standing};
+use crate::seen::{Hasher, Seen};
+use crate::tally::Tallies;
+use crate::writer::{Tables, Work, Writer};
+use hyper::body::Bytes;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tapwire_store::{Spools, StoreError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+
+/// The journal's name among the spools.
+const JOURNAL: &str = "collected";
+/// Batches that wait for the journal.
+const WAITING: usize = 256;
+/// What room is counted in.
+const UNIT: usize = 1 << 10;
+/// Batches of one sensor at once: it sends one after another.
+const MOST_OF_SENSOR: u32 = 2;
+/// What a remembered event takes, with what tables of hashes leave empty.
+const SEEN_BYTES: usize = 64;
+/// Between two lines about one sensor's refused batches.
+const QUIET: Duration = Duration::from_secs(60);
+
+/// What bounds a collector.
+#[derive(Debug, Clone, Copy)]
+pub struct Limits {
+    /// Bytes of batches that wait, and of what is remembered of events, in all.
+    pub memory: usize,
+    /// Bytes of the journal.
+    pub journal: u64,
+    /// Bytes of a body as it comes.
+    pub body: usize,
+    /// Bytes of its lines.
+    pub lines: usize,
+    /// What was taken is in the tables for good after so long.
+    pub every: Duration,
+}
+
+impl Limits {
+    /// How many events are remembered.
+    pub fn remembered(&self) -> usize {
+        (self.memory / 2 / SEEN_BYTES).max(10_000)
+    }
+}
+
+/// What the threads share.
+pub(crate) struct Shared {
+    pub(crate) tallies: Tallies,
+    pub(crate) pool: Pool,
+    /// Up to where the tables have the journal for good.
+    pub(crate) committed: AtomicU64,
+    /// Whether the writer has ended, and why.
+    ended: Mutex<Option<Option<String>>>,
+    over: Condvar,
+    complained: Mutex<Option<Instant>>,
+}
+
+impl Shared {
+    fn of(tallies: Tallies) -> Self {
+        let committed = AtomicU64::new(0);
+        Self {
+            tallies,
+            pool: Pool::default(),
+            committed,
+            ended: Mutex::default(),
+            over: Condvar::new(),
+            complained: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn writer_ended(&self, why: Option<String>) {
+        *self.ended.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+        self.over.notify_all();
+    }
+
+    pub(crate) fn wait_for_writer(&self) {
+        let ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        // A panic in the wait leaves nothing to wait for.
+        let _ended = self.over.wait_while(ended, |ended| ended.is_none());
+    }
+
+    fn failure(&self) -> Option<String> {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).clone().flatten()
+    }
+
+    /// Says what is wrong with the journal, once a minute.
+    pub(crate) fn complain(&self, why: &str) {
+        let mut last = self.complained.lock().unwrap_or_else(PoisonError::into_inner);
+        if last.is_none_or(|last| last.elapsed() >= QUIET) {
+            *last = Some(Instant::now());
+            eprintln!("tapwire: nothing is taken from sensors, which keep it: {why}");
+        }
+    }
+}
+
+/// What becomes of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Answer {
+    /// So many events are durable.
+    Taken(u64),
+    /// There is no room at this moment.
+    Later,
+    Refused(Refusal),
+    Failed,
+}
+
+/// A batch on its way to the journal.
+pub(crate) struct Parcel {
+    pub(crate) head: Head,
+    pub(crate) body: Bytes,
+    pub(crate) checked: Checked,
+    pub(crate) room: Option<OwnedSemaphorePermit>,
+    pub(crate) reply: oneshot::Sender<Answer>,
+}
+
+impl Parcel {
+    pub(crate) fn answer(self, answer: Answer) {
+        // Nobody may be waiting any more.
+        let _gone = self.reply.send(answer);
+    }
+}
+
+/// Where requests bring batches.
+pub struct Desk {
+    keeper: Arc<dyn Keeper>,
+    limits: Limits,
+    shared: Arc<Shared>,
+    hasher: Hasher,
+    room: Arc<Semaphore>,
+    parcels: Mutex<Option<SyncSender<Parcel>>>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    sensors: Mutex<BTreeMap<String, Arc<Busy>>>,
+}
+
+/// What a sensor does at this moment.
+#[derive(Default)]
+struct Busy {
+    batches: std::sync::atomic::AtomicU32,
+    told: Mutex<Option<Instant>>,
+}
+
+/// A place among a sensor's batches; free again when it is dropped.
+pub(crate) struct Turn(Arc<Busy>);
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        self.0.batches.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// A collector that is being opened: what a former process left is read before anything new is taken.
+pub struct Opening {
+    spools: Spools,
+    limits: Limits,
+    hasher: Hasher,
+    seen: Seen,
+    recovered: Recovered,
+}
+
+impl Opening {
+    /// What a former process left in the journal.
+    pub const fn recovered(&self) -> &Recovered {
+        &self.recovered
+    }
+
+    /// How many events can be remembered.
+    pub fn remembers(&self) -> usize {
+        self.limits.remembered()
+    }
+
+    /// Takes an event that the tables have as one that came before: any, or only such as the journal has, too.
+    pub fn know(&mut self, tenant: Option<&str>, uid: &str, ms: i64, any: bool) {
+        let key = self.hasher.key(tenant, uid);
+        if any || self.recovered.keys.contains(&key) {
+            let _known = self.seen.take("", key, ms);
+        }
+    }
+
+    /// Brings what a former process left into the tables, and opens.
+    ///
+    /// # Errors
+    /// The journal's or the tables' reason, in a line.
+    pub fn open(
+        self,
+        keeper: Arc<dyn Keeper>,
+        tallies: Tallies,
+        tables: Box<dyn Tables>,
+    ) -> Result<Desk, String> {
+        let Self { spools, limits, hasher, seen, .. } = self;
+        let told = |error: StoreError| error.to_string();
+        let mut spool = spools.open(JOURNAL, limits.journal).map_err(told)?;
+        let shared = Arc::new(Shared::of(tallies));
+        let most = (limits.remembered() / 2) as u64;
+        let every = limits.every;
+        let mut writer = Writer {
+            tables,
+            seen,
+            shared: Arc::clone(&shared),
+            every,
+            most,
+            since: None,
+            events: 0,
+            until: 0,
+        };
+        while let Some(entry) = spool.read().map_err(told)? {
+            let until = entry.offset + entry.events;
+            let Some((head, checked)) = journal::read(&entry, limits.lines, &hasher) else { continue };
+            writer.take(Work { sensor: head.place.name, checked, until, _room: None })?;
+        }
+        for damage in spool.take_damage() {
+            eprintln!(
+                "tapwire: {}: {} events of the journal cannot be read",
+                damage.path.display(),
+                damage.events
+            );
+        }
+        writer.commit()?;
+        let until = spool.end();
+        spool.acknowledge(until).map_err(told)?;
+        let (to_writer, works) = channel();
+        let (to_journal, parcels) = sync_channel(WAITING);
+        let journal =
+            Journal { spool, shared: Arc::clone(&shared), works: Some(to_writer), acknowledged: until };
+        let start = |name: &str, work: Box<dyn FnOnce() + Send>| {
+            std::thread::Builder::new().name(name.into()).spawn(work).map_err(|error| error.to_string())
+        };
+        let threads = vec![
+            start("tables", Box::new(move || writer.run(&works)))?,
+            start("journal", Box::new(move || journal.run(&parcels)))?,
+        ];
+        Ok(Desk {
+            keeper,
+            limits,
+            shared,
+            hasher,
+            room: Arc::new(Semaphore::new(limits.memory / 2 / UNIT)),
+            parcels: Mutex::new(Some(to_journal)),
+            threads: Mutex::new(threads),
+            sensors: Mutex::default(),
+        })
+    }
+}
+
+impl Desk {
+    /// Begins to open the collector whose journal stands among those spools.
+    ///
+    /// # Errors
+    /// The journal cannot be read.
+    pub fn opening(spools: Spools, limits: Limits) -> Result<Opening, StoreError> {
+        let hasher = Hasher::default();
+        let recovered = journal::look(&mut spools.open(JOURNAL, limits.journal)?, limits.lines, &hasher)?;
+        Ok(Opening { spools, limits, hasher, seen: Seen::of(limits.remembered()), recovered })
+    }
+
+    pub(crate) const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// Who has that token; `None` where nobody has, or nobody can be known.
+    pub(crate) fn who(&self, token: &str) -> Option<(Place, Standing)> {
+        self.keeper.roll()?.find(token, now_ms())
+    }
+
+    /// Counters by sensor.
+    pub fn tallies(&self) -> &Tallies {
+        &self.shared.tallies
+    }
+
+    /// Why the tables take nothing more, where they do not.
+    pub fn failure(&self) -> Option<String> {
+        self.shared.failure()
+    }
+
+    /// A sensor's turn, unless it sends too much at once.
+    pub(crate) fn turn(&self, sensor: &str) -> Option<Turn> {
+        let mut sensors = self.sensors.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = Arc::clone(sensors.entry(sensor.to_owned()).or_default());
+        drop(sensors);
+        let turn = Turn(Arc::clone(&busy));
+        let before = busy.batches.fetch_add(1, Ordering::AcqRel);
+        (before < MOST_OF_SENSOR).then_some(turn)
+    }
+
+    /// Room for so many bytes that wait.
+    pub(crate) fn room(&self, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let units = u32::try_from(bytes.div_ceil(UNIT)).unwrap_or(u32::MAX);
+        Arc::clone(&self.room).try_acquire_many_owned(units).ok()
+    }
+
+    /// Checks a batch and hands it to the journal; what becomes of it is told there. Takes as long as its lines are.
+    pub(crate) fn submit(
+        &self,
+        place: Place,
+        body: Bytes,
+        gzip: bool,
+    ) -> Result<oneshot::Receiver<Answer>, Answer> {
+        let now = now_ms();
+        let (hasher, pool) = (&self.hasher, &self.shared.pool);
+        let way = Way { gzip, most: self.limits.lines, place: &place, now_ms: now, hasher, pool };
+        let checked = check(&body, &way).map_err(Answer::Refused)?;
+        if place.name != ITSELF {
+            self.shared.tallies.count(&place.name, |tally| tally.last_ms = now);
+        }
+        let (reply, answer) = oneshot::channel();
+        let Some(span) = checked.span() else {
+            // Nothing is durable at once.
+            let _waits = reply.send(Answer::Taken(0));
+            return Ok(answer);
+        };
+        let room = self.room(checked.text.len() + body.len()).ok_or(Answer::Later)?;
+        let head = Head { place, gzip, span };
+        let parcel = Parcel { head, body, checked, room: Some(room), reply };
+        let parcels = self.parcels.lock().unwrap_or_else(PoisonError::into_inner);
+        match parcels.as_ref().map(|parcels| parcels.try_send(parcel)) {
+            Some(Ok(())) => Ok(answer),
+            Some(Err(TrySendError::Full(_))) => Err(Answer::Later),
+            Some(Err(TrySendError::Disconnected(_))) | None => Err(Answer::Failed),
+        }
+    }
+
+    /// Takes an event of the collector itself, a line.
+    pub fn say(&self, event: String) {
+        let place = Place { name: ITSELF.into(), ..Place::default() };
+        // Where there is no room for it, its line on standard error has said it.
+        let _answer = self.submit(place, event.into(), false);
+    }
+
+    /// Counts a batch that was not taken, and says why on standard error, a line a minute for each sensor.
+    pub(crate) fn refused(&self, sensor: &str, why: &str) {
+        self.shared.tallies.count(sensor, |tally| {
+            tally.refused += 1;
+            tally.reason = why.to_owned();
+        });
+        let mut sensors = self.sensors.lock().unwrap_or_else(PoisonError::into_inner);
+        let busy = Arc::clone(sensors.entry(sensor.to_owned()).or_default());
+        drop(sensors);
+        let mut told = busy.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_none_or(|told| told.elapsed() >= QUIET) {
+            *told = Some(Instant::now());
+            eprintln!("tapwire: sensor {sensor}: a batch was refused: {why}");
+        }
+    }
+
+    /// Takes nothing more, brings into the tables what was taken, and waits until that is done.
+    ///
+    /// # Errors
+    /// The tables' reason, in a line. What is not there for good is in the journal.
+    pub fn close(&self) -> Result<(), String> {
+        drop(self.parcels.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                return Err("a thread of the collector broke off".into());
+            }
+        }
+        self.failure().map_or(Ok(()), Err)
+    }
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+#[allow(
+    clippy::disallowed_methods,
+    reason = "how old a token or an event is, is a question to the wall clock"
+)]
+fn now_ms() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}

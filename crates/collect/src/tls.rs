@@ -1,0 +1,52 @@
+//! What proves to sensors who this is, and, where that is asked for, who they are.
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
+use rustls::{RootCertStore, ServerConfig};
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// A certificate with its key.
+#[derive(Clone)]
+pub struct Tls(Arc<ServerConfig>);
+
+impl Tls {
+    /// Of a chain of certificates and a private key, both as PEM. With authorities, sensors have to show a certificate that
+    /// one of them signed.
+    ///
+    /// # Errors
+    /// What is wrong with them, in a line.
+    pub fn of(chain: &[u8], key: &[u8], authorities: Option<&[u8]>) -> Result<Self, String> {
+        let chain = certificates(chain).map_err(|why| format!("the certificate: {why}"))?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key: {error}"))?;
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
+            .with_safe_default_protocol_versions()
+            .map_err(|error| error.to_string())?;
+        let config = match authorities {
+            None => config.with_no_client_auth(),
+            Some(authorities) => {
+                let told = |why: String| format!("the authorities of sensors: {why}");
+                let mut roots = RootCertStore::empty();
+                for one in certificates(authorities).map_err(told)? {
+                    roots.add(one).map_err(|error| told(error.to_string()))?;
+                }
+                let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+                config.with_client_cert_verifier(verifier.map_err(|error| told(error.to_string()))?)
+            }
+        };
+        let config = config.with_single_cert(chain, key);
+        Ok(Self(Arc::new(config.map_err(|error| format!("certificate and key: {error}"))?)))
+    }
+
+    pub(crate) fn acceptor(&self) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::clone(&self.0))
+    }
+}
+
+fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(text).collect();
+    let all = all.map_err(|error| error.to_string())?;
+    if all.is_empty() { Err("no certificate in PEM is in it".into()) } else { Ok(all) }
+}

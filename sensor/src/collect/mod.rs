@@ -1,0 +1,43 @@
+//! `collect`, and the sensors that send to it.
+
+mod enrol;
+mod files;
+#[cfg(feature = "lake")]
+mod receive;
+#[cfg(feature = "lake")]
+mod tables;
+#[cfg(feature = "lake")]
+mod warn;
+
+pub(crate) use enrol::sensor;
+#[cfg(feature = "lake")]
+pub(crate) use receive::collect;
+
+use crate::failure::Failure;
+use std::path::{Path, PathBuf};
+use tapwire_store::Directories;
+
+#[cfg(not(feature = "lake"))]
+pub(crate) fn collect(_args: &crate::cli::CollectArgs) -> Result<crate::failure::Exit, Failure> {
+    Err(Failure::new(
+        "collect: this build has no lake: packages have it, or build with `cargo build --release --features lake`",
+    ))
+}
+
+/// Whether events of other sensors are kept there.
+pub(crate) fn is_collectors(data: &Path) -> bool {
+    files::sensors(data).is_file()
+}
+
+/// The collector's directory.
+fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
+    let data = given.or_else(|| Directories::from_env().data);
+    data.ok_or_else(|| Failure::new("there is no place for the collector's data: give --data DIR"))
+}
+
+/// Milliseconds since 1970-01-01 UTC.
+#[allow(clippy::disallowed_methods, reason = "how old a token is, is a question to the wall clock")]
+fn now_ms() -> i64 {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
