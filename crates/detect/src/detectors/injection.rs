@@ -15,7 +15,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
               JNDI, serialised objects, header fields. A pattern alone says little: the answer says whether it \
               worked, by a message of the interpreter, by what only success gives (a file of the system, the output of a command, a computed \
               value) and the request does not say itself, by a wait that was asked for where others wait a quarter of it, by answers to conditions that hold \
-              and that do not, by a login that succeeds, by a page that has the script in it, or by an answer of 2xx to a path that names nothing. What stands between sentences, as in tickets, counts where the answer says that it worked, or where it cuts a statement off. \
+              and that do not, by a login that succeeds, by a page that has the script in it, or by an answer of 2xx to a path that names nothing. What stands between sentences, as in tickets, counts where the answer says that it worked, or where it cuts a statement off or leaves a text open for it; lookups count but in fields for long texts, \
+              and in names, identifiers and codes no sentence hides anything. \
               Not seen: what comes of it later, and answers beyond their first 16 KiB.",
     owasp: "API8:2023 Security Misconfiguration",
     cwe: "CWE-74",
@@ -107,7 +108,7 @@ impl Injection {
         let verdict = verdict(case, attempt, values, differ);
         // One odd value that came to nothing may be what somebody looks for.
         let shown = verdict.evidence != Evidence::None || verdict.outcome.rank() >= Outcome::Likely.rank();
-        if !(shown || attempt.sure && (values >= 2 || nobody_writes(attempt))) {
+        if !(shown || attempt.is_certain() && (values >= 2 || nobody_writes(attempt))) {
             return;
         }
         let worked = verdict.outcome.rank() >= Outcome::Likely.rank();

