@@ -50,6 +50,12 @@ impl Distinct {
         let about = if self.more { "about " } else { "" };
         format!("{about}{}", times(self.len() as u64, what))
     }
+
+    /// The same, of which there can be no more than so many.
+    pub(crate) fn words_of(&self, what: &str, most: u64) -> String {
+        let about = if self.more { "about " } else { "" };
+        format!("{about}{}", times(most.min(self.len() as u64), what))
+    }
 }
 
 /// Makes of any number one that is spread over all of them, one to one (the finaliser of MurmurHash3).
@@ -103,29 +109,61 @@ impl Told {
     }
 }
 
-/// Names that were seen, as bits: one that was not may be taken for one that was, as seldom as the filter is empty.
+/// Names that were seen. As many as `WORDS` are known exactly; of more a filter (Bloom's, four bits each) takes no more room: one
+/// that was not seen may be taken for one that was, seldom until the filter is crowded.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub(crate) struct Names(Vec<u64>);
+pub(crate) struct Names<const WORDS: usize> {
+    /// Sorted hashes; or the filter.
+    words: Vec<u64>,
+    is_filter: bool,
+    /// Bits that are set in the filter.
+    bits: u32,
+}
 
-impl Names {
-    const WORDS: usize = 64;
-
-    const fn places(hash: u64) -> [usize; 2] {
-        [(hash >> 52) as usize, (hash.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 52) as usize]
-    }
-
+impl<const WORDS: usize> Names<WORDS> {
     pub(crate) fn add(&mut self, hash: u64) {
-        self.0.resize(Self::WORDS, 0);
-        for place in Self::places(hash) {
-            self.0.get_mut(place / 64).into_iter().for_each(|word| *word |= 1 << (place % 64));
+        let hash = spread(hash);
+        if self.is_filter {
+            return self.set(hash);
         }
+        let Err(at) = self.words.binary_search(&hash) else { return };
+        if self.words.len() < WORDS {
+            return self.words.insert(at, hash);
+        }
+        self.is_filter = true;
+        let exact = std::mem::replace(&mut self.words, vec![0; WORDS]);
+        exact.into_iter().chain([hash]).for_each(|hash| self.set(hash));
     }
 
     pub(crate) fn has(&self, hash: u64) -> bool {
-        Self::places(hash)
-            .into_iter()
-            .all(|place| self.0.get(place / 64).is_some_and(|word| word >> (place % 64) & 1 == 1))
+        let hash = spread(hash);
+        if !self.is_filter {
+            return self.words.binary_search(&hash).is_ok();
+        }
+        places(hash, WORDS).all(|(at, bit)| self.words.get(at).is_some_and(|word| word & bit != 0))
     }
+
+    /// Whether so many were seen that what is said of one may well be wrong: a tenth of the bits is set.
+    pub(crate) const fn is_crowded(&self) -> bool {
+        self.is_filter && self.bits as usize * 10 > WORDS * 64
+    }
+
+    fn set(&mut self, hash: u64) {
+        for (at, bit) in places(hash, WORDS) {
+            let Some(word) = self.words.get_mut(at) else { continue };
+            self.bits += u32::from(*word & bit == 0);
+            *word |= bit;
+        }
+    }
+}
+
+/// Four bits of a filter of so many words, each as its word and its mask (Kirsch and Mitzenmacher: two hashes make all).
+fn places(hash: u64, words: usize) -> impl Iterator<Item = (usize, u64)> {
+    let (one, other) = (hash & 0xffff_ffff, hash >> 32 | 1);
+    (0..4).map(move |nth| {
+        let place = one.wrapping_add(other * nth) % (words as u64 * 64);
+        (usize::try_from(place / 64).unwrap_or(0), 1 << (place % 64))
+    })
 }
 
 /// A stretch of time in which things are counted: it begins with the first and is over when nothing came for a while, or when
@@ -209,6 +247,20 @@ mod tests {
             assert_eq!(distinct.hashes.len(), 64);
         }
         assert!(distinct.words("object").starts_with("about "));
+    }
+
+    #[test]
+    fn names_are_exact_while_they_are_few_and_say_when_they_are_too_many() {
+        let mut names = Names::<64>::default();
+        (0..64).for_each(|hash| names.add(hash));
+        assert!((0..64).all(|hash| names.has(hash)) && (64..100_000).all(|hash| !names.has(hash)));
+        let mut names = Names::<1024>::default();
+        (0..1_500).for_each(|hash| names.add(hash));
+        assert!((0..1_500).all(|hash| names.has(hash)) && !names.is_crowded());
+        let wrong = (10_000..110_000).filter(|hash| names.has(*hash)).count();
+        assert!(wrong < 30, "{wrong} of 100,000");
+        (0..3_000).for_each(|hash| names.add(hash));
+        assert!(names.is_crowded());
     }
 
     #[test]

@@ -12,8 +12,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "distributed-probing",
     title: "Objects or names are tried from many addresses, a few from each (distributed enumeration)",
     summary: "At one endpoint many callers were refused object after object, where others are answered; or numbers were asked for one next to the other by many addresses, \
-              some by each; or many names were asked for where passwords are reset, several from each address; or wrong codes were sent by many accounts. Each caller alone asks for \
-              too little to be seen. People ask for what is theirs, and for one name.",
+              some by each; or many names were asked for where passwords are reset, several from each address; or wrong codes were sent by many accounts that were never right before. Each caller alone asks for \
+              too little to be seen. People ask for what is theirs, and for one name; numbers above all that were asked for before are those of new objects, which are looked at one after the other as they come.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
     attack: ("T1119", "Automated Collection"),
@@ -29,7 +29,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     judges: |call| call.relations.named != 0 || super::user_enumeration::asks(call) || guesses(call),
     concerns: |call| {
         super::user_enumeration::asks(call)
-            || call.relations.named != 0 && super::walks(call) && !is_bot(call)
+            || call.relations.named != 0 && super::walks(call)
             || guesses(call)
     },
     state: StateKind::of::<DistributedProbing>(),
@@ -57,6 +57,8 @@ const DAY: i64 = 86_400;
 /// Wrong codes in all, and of one caller: people mistype one or two.
 const GUESSES: u64 = 60;
 const GUESSED: u8 = 4;
+/// The same where nobody was ever right: what a code is for may be out of order, and people try a few times.
+const GUESSED_ALONE: u8 = 8;
 /// Callers of which that is counted.
 const COUNTED: usize = 64;
 
@@ -68,9 +70,11 @@ struct DistributedProbing {
     guesses: Guesses,
     stretch: Stretch,
     /// Who was answered here within a week before anything of it was refused, and how many.
-    answered: Bloom,
+    answered: Bloom<128>,
     others: u64,
     week: Stretch,
+    /// The highest number that was answered.
+    newest: u64,
 }
 
 /// What was refused.
@@ -96,6 +100,8 @@ struct Row {
     last: u64,
     /// Its lowest and its highest number.
     ends: (u64, u64),
+    /// The highest number that was answered before it began.
+    known: u64,
     in_a_row: u64,
     stray: u8,
     given: u64,
@@ -112,6 +118,9 @@ struct Guesses {
     callers: Vec<(u64, u8)>,
     networks: Distinct,
     right: u64,
+    limited: u64,
+    /// Guessers that had been right before.
+    regulars: u64,
     hit: bool,
     steps: Steps,
 }
@@ -128,14 +137,24 @@ struct Names {
 }
 
 impl Detector for DistributedProbing {
+    const VERSION: u32 = 1;
+
     fn begins(call: &Call) -> bool {
-        call.relations.named != 0 || asks(call) || object_guessing::is_wrong(call)
+        call.relations.named != 0 || asks(call) || guesses(call)
     }
 
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+        let known = self.newest;
+        if case.call.relations.named != 0 && is_given(case.call) {
+            self.newest = self.newest.max(case.call.relations.number.unwrap_or(0));
+        }
+        // A crawler shows what there is, and walks openly.
+        if case.call.relations.named != 0 && is_bot(case.call) {
+            return;
+        }
         if self.stretch.begins(case.call.observation.exchange.started(), QUIET, LONGEST) {
-            let Self { stretch, answered, others, week, .. } = std::mem::take(self);
-            *self = Self { stretch, answered, others, week, ..Self::default() };
+            let Self { stretch, answered, others, week, newest, .. } = std::mem::take(self);
+            *self = Self { stretch, answered, others, week, newest, ..Self::default() };
         }
         if self.week.begins(case.call.observation.exchange.started(), DAY, 7 * DAY) {
             (self.answered, self.others) = (Bloom::default(), 0);
@@ -144,28 +163,39 @@ impl Detector for DistributedProbing {
             return self.names.hear(case, name, self.stretch, out);
         }
         if case.call.relations.named == 0 {
-            return self.guesses.hear(case, self.stretch, out);
+            let who = who(case.call);
+            if is_given(case.call) && !self.guesses.callers.iter().any(|(known, _)| *known == who) {
+                self.answers(who);
+            }
+            return self.guesses.hear(case, self.stretch, (&self.answered, self.others), out);
         }
         let who = who(case.call);
         if is_given(case.call) && !self.probes.callers.has(who) {
             self.probes.meanwhile.add(who);
-            self.others += u64::from(!self.answered.has(who));
-            self.answered.add(who);
+            self.answers(who);
         }
         if is_own(case.call) {
             return;
         }
         self.probes.hear(case, self.stretch, (&self.answered, self.others), out);
-        self.row.hear(case, self.stretch, out);
+        self.row.hear(case, self.stretch, known, out);
     }
 }
 
-/// Whether a body asks for one thing, as one with a code does, and it is a wrong one, or a right one where others were wrong.
+impl DistributedProbing {
+    /// Somebody was answered who had not been refused lately.
+    fn answers(&mut self, who: u64) {
+        self.others += u64::from(!self.answered.has(who));
+        self.answered.add(who);
+    }
+}
+
+/// Whether a body asks for one thing by a code, and it is a wrong one, or a right one where others were wrong.
 fn guesses(call: &Call) -> bool {
     call.relations.named == 0
         && call.relations.login.is_none()
         && is_named(call)
-        && (object_guessing::is_wrong(call) || is_ok(call))
+        && (object_guessing::is_wrong(call) || is_ok(call) || object_guessing::is_limited(call))
         && object_guessing::asks_by_body(call)
 }
 
@@ -194,7 +224,7 @@ impl Probes {
         &mut self,
         case: &Case<'_>,
         stretch: Stretch,
-        (answered, others): (&Bloom, u64),
+        (answered, others): (&Bloom<128>, u64),
         out: &mut Vec<Finding>,
     ) {
         let (call, who) = (case.call, who(case.call));
@@ -242,34 +272,48 @@ impl Probes {
 }
 
 impl Guesses {
-    fn hear(&mut self, case: &Case<'_>, stretch: Stretch, out: &mut Vec<Finding>) {
+    fn hear(
+        &mut self,
+        case: &Case<'_>,
+        stretch: Stretch,
+        (answered, others): (&Bloom<128>, u64),
+        out: &mut Vec<Finding>,
+    ) {
         let (call, who) = (case.call, who(case.call));
+        if object_guessing::is_limited(call) {
+            self.limited += 1;
+            return;
+        }
         let known = self.callers.iter().position(|(known, _)| *known == who);
         let is_right = !object_guessing::is_wrong(call);
+        let least = if others > 0 { GUESSED } else { GUESSED_ALONE };
         if is_right {
             self.right += 1;
         } else if self.wrong.add(object_guessing::guess(call).1) {
             self.networks.add(network(call));
             if let Some((_, count)) = known.and_then(|at| self.callers.get_mut(at)) {
                 *count = count.saturating_add(1);
+                self.regulars += u64::from(*count == least && answered.has(who));
             } else if self.callers.len() < COUNTED {
                 self.callers.push((who, 1));
             }
         }
-        let often = |count: u8| count >= GUESSED;
+        let often = |count: u8| count >= least;
         let guessers = self.callers.iter().filter(|(_, count)| often(*count)).count();
         let one = known.and_then(|at| self.callers.get(at)).is_some_and(|(_, count)| often(*count));
         let wrong = self.wrong.len() as u64;
         let is_attack = guessers >= CALLERS
             && self.networks.len() >= NETWORKS
             && wrong >= GUESSES
-            && wrong > self.right * 4;
+            && wrong > self.right * 4
+            // Where those are wrong who were right before, the service has changed.
+            && self.regulars * 2 <= guessers as u64;
         let hits = is_attack && one && is_right && !self.hit;
         if !(hits || is_attack && one && !is_right && self.steps.reaches(wrong, GUESSES)) {
             return;
         }
         self.hit |= hits;
-        let (severity, outcome) = match (hits, status(call) == Some(429)) {
+        let (severity, outcome) = match (hits, self.limited > wrong) {
             (true, _) => (Severity::High, Outcome::Confirmed),
             (false, true) => (Severity::Medium, Outcome::Blocked),
             (false, false) => (Severity::Medium, Outcome::Attempted),
@@ -279,7 +323,7 @@ impl Guesses {
             self.wrong.words("wrong code"),
             template(call),
             times(guessers as u64, "caller"),
-            GUESSED,
+            least,
             self.networks.words("network"),
             stretch.words(),
             if hits { ", and one was right now" } else { "" },
@@ -289,9 +333,9 @@ impl Guesses {
 }
 
 impl Row {
-    fn hear(&mut self, case: &Case<'_>, stretch: Stretch, out: &mut Vec<Finding>) {
+    fn hear(&mut self, case: &Case<'_>, stretch: Stretch, known: u64, out: &mut Vec<Finding>) {
         let Some(number) = case.call.relations.number else { return };
-        if !self.is_next(number) {
+        if !self.is_next(number, known, is_given(case.call)) {
             return;
         }
         self.given += u64::from(is_ok(case.call));
@@ -320,8 +364,13 @@ impl Row {
     }
 
     /// Whether a number is a new one in the row; others' calls come in between.
-    fn is_next(&mut self, number: u64) -> bool {
+    fn is_next(&mut self, number: u64, known: u64, is_given: bool) -> bool {
         let near = number.abs_diff(self.last) <= NEAR;
+        if near && is_given && number > self.known {
+            // It may just have been made.
+            self.last = number;
+            return false;
+        }
         if near {
             // Of many numbers the set knows how many, and no more which; the ends of the row are known.
             let is_new = self.seen.add(number) || number > self.ends.1 || number < self.ends.0;
@@ -333,7 +382,7 @@ impl Row {
         }
         self.stray += 1;
         if self.stray >= STRAY || self.in_a_row < 3 {
-            *self = Self { last: number, ends: (number, number), ..Self::default() };
+            *self = Self { last: number, known, ends: (number, number), ..Self::default() };
         }
         false
     }

@@ -28,18 +28,21 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     state: StateKind::of::<DistributedStuffing>(),
 };
 
+/// A place under attack may keep 32 KiB of each sort.
+type Seen = Names<4_096>;
+
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct DistributedStuffing {
     names: Distinct,
     addresses: Distinct,
     /// The same once more, for as many as there are: which they were.
-    failed_names: Names,
-    failed_at: Names,
+    failed_names: Seen,
+    failed_at: Seen,
     /// Those from which a second name failed.
     repeated: Distinct,
-    repeated_at: Names,
+    repeated_at: Seen,
     /// Addresses together with the programs there that failed.
-    clients: Names,
+    clients: Seen,
     /// The address with most failures by majority vote, and its lead.
     most: (u64, u64),
     failed: u64,
@@ -51,7 +54,7 @@ struct DistributedStuffing {
 }
 
 impl Detector for DistributedStuffing {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let (Some(login), Some(address)) = (case.call.relations.login, case.call.caller.address) else {
@@ -68,8 +71,7 @@ impl Detector for DistributedStuffing {
             return;
         }
         if login.result == Tried::Succeeded {
-            taken =
-                (self.repeated_at.has(address) || self.clients.has(client)) && !self.failed_names.has(name);
+            taken = self.comes_from_there(address, client) && !self.failed_names.has(name);
             self.succeeded += 1;
             self.taken += u64::from(taken);
         } else {
@@ -89,7 +91,7 @@ impl Detector for DistributedStuffing {
                 (known, lead) => (known, lead - 1),
             };
         }
-        let (names, addresses) = (self.names.len() as u64, self.addresses.len() as u64);
+        let (names, addresses) = ((self.names.len() as u64).min(self.failed), self.addresses.len() as u64);
         let is_attack = names >= 30
             && addresses >= 5
             && self.failed * 10 >= (self.failed + self.succeeded) * 6
@@ -113,15 +115,25 @@ impl Detector for DistributedStuffing {
             (Severity::High, Outcome::Attempted)
         };
         let reason = format!(
-            "{} of {} from {} within {} at {}; {} succeeded, {} of them from addresses that had failed with other names.",
+            "{} of {} from {} within {} at {}; {} succeeded, {} of them from addresses that had failed with other names{}.",
             times(self.failed, "failed login"),
-            self.names.words("name"),
-            self.addresses.words("network"),
+            self.names.words_of("name", self.failed),
+            self.addresses.words_of("network", self.failed),
             self.stretch.words(),
             crate::facts::template(case.call),
             self.succeeded,
             self.taken,
+            if self.failed_at.is_crowded() { ", as far as they can be told apart" } else { "" },
         );
         out.push(case.finding(&[u8::from(success)], severity, outcome, 80, reason));
+    }
+}
+
+impl DistributedStuffing {
+    /// Whether somebody comes from where other names failed: two from its address, or one by its program there. Where addresses are
+    /// too many to be told apart nobody is said to.
+    fn comes_from_there(&self, address: u64, client: u64) -> bool {
+        let at_all = !self.failed_at.is_crowded() && self.failed_at.has(address);
+        at_all && (self.repeated_at.has(address) || !self.clients.is_crowded() && self.clients.has(client))
     }
 }

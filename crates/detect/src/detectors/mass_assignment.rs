@@ -81,7 +81,7 @@ const SPREAD: u64 = 4;
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct MassAssignment {
     /// Fields that were sent, and fields that were answered.
-    sent: Names,
+    sent: Names<64>,
     answered: Vec<u64>,
     bodies: u64,
     /// Of these, forms.
@@ -103,7 +103,7 @@ enum Effect {
 }
 
 impl Detector for MassAssignment {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn lessons(self) -> Option<Self> {
         Some(Self { told: Told::default(), senders: Vec::new(), ..self })

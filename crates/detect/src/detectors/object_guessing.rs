@@ -5,7 +5,7 @@ use crate::facts::{is_missing, is_named, is_ok, is_person, method_is, path, stat
 use crate::refusal::others_miss;
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inspect::fields::Step;
+use tapwire_inspect::fields::{Field, FieldList, Step};
 use tapwire_inventory::{Call, Owned};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
@@ -13,7 +13,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     title: "Codes are guessed (brute force of objects such as coupons)",
     summary: "A named caller asked one endpoint for one thing after the other that does not exist, 25 and more within a day and nearly nothing \
               else there, by the path or in a body, where others mostly ask for what there is: it guesses codes, vouchers, file names or \
-              identifiers. When one of them is answered, the guess was right.",
+              identifiers. When one of them is answered, the guess was right. A code is one short word; that a limit was reached (429) says nothing of it.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-799",
     attack: ("T1110", "Brute Force"),
@@ -24,7 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no named caller called",
     needs: Needs::NOTHING,
     judges: is_named,
-    concerns: |call| is_named(call) && (is_wrong(call) || is_ok(call)),
+    concerns: |call| is_named(call) && (is_wrong(call) || is_ok(call) || is_limited(call)),
     state: StateKind::of::<ObjectGuessing>(),
 };
 
@@ -38,8 +38,9 @@ const QUIET: i64 = 6 * 3_600;
 const DAY: i64 = 86_400;
 /// Seconds after the last wrong guess within which a right one is one of them.
 const SOON: i64 = 600;
-/// Members of a body that asks for one thing.
+/// Members of a body that asks for one thing, and the longest code.
 const FEW: usize = 2;
+const LONGEST: u32 = 40;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct ObjectGuessing {
@@ -77,8 +78,11 @@ impl Detector for ObjectGuessing {
         }
         self.stretch.renew(&mut self.tried, case.call.observation.exchange.started(), QUIET, DAY);
         let tried = &mut self.tried;
+        if is_limited(case.call) {
+            tried.limited += 1;
+            return;
+        }
         tried.calls += 1;
-        tried.limited += u64::from(status(case.call) == Some(429));
         if wrong {
             tried.wrong.add(guess);
         }
@@ -100,7 +104,7 @@ impl Detector for ObjectGuessing {
         }
         tried.hit |= is_right;
         let is_right = is_right || tried.right > 0;
-        let (severity, outcome) = match (is_right, tried.limited * 2 > tried.calls) {
+        let (severity, outcome) = match (is_right, tried.limited > tried.calls) {
             (true, _) => (Severity::High, Outcome::Confirmed),
             (false, true) => (Severity::Medium, Outcome::Blocked),
             (false, false) => (Severity::Medium, Outcome::Attempted),
@@ -132,17 +136,29 @@ fn is_blamed(case: &Case<'_>, wrong: u64) -> bool {
 
 /// Whether an answer says that there is no such thing; to what a body asks for, also that it is no good.
 pub(super) fn is_wrong(call: &Call) -> bool {
-    is_missing(call) || matches!(status(call), Some(400 | 409 | 422 | 429)) && asks_by_body(call)
+    is_missing(call) || matches!(status(call), Some(400 | 409 | 422)) && asks_by_body(call)
 }
 
-/// Whether a body asks for one thing, as one with a code does.
+/// Whether a code was not looked at: that is so for right ones as well, as where everybody's quota is used up.
+pub(super) fn is_limited(call: &Call) -> bool {
+    status(call) == Some(429) && asks_by_body(call)
+}
+
+/// Whether a body asks for one thing by a code: a question, or what somebody writes, is none.
 pub(super) fn asks_by_body(call: &Call) -> bool {
     let list = call.observation.request_payload.list.as_deref();
     method_is(call, &[b"POST", b"PUT"])
         && list.is_some_and(|list| {
-            let members = list.fields().iter().filter(|field| field.step == Step::Member);
-            (1..=FEW).contains(&members.count())
+            let mut members = list.fields().iter().filter(|field| field.step == Step::Member);
+            (1..=FEW).contains(&members.clone().count()) && members.all(|field| is_code(list, field))
         })
+}
+
+/// Whether all texts of a field are short words, or of a format.
+fn is_code(list: &FieldList, field: &Field) -> bool {
+    let is_word = |text: &[u8]| !text.iter().any(u8::is_ascii_whitespace);
+    let is_one = list.samples(field).next().is_some() || !field.formats.is_empty();
+    field.lengths.most <= LONGEST && is_one && list.samples(field).all(is_word)
 }
 
 /// Where a call guesses, and what.

@@ -79,6 +79,7 @@ fn a_tab_that_polls_asks_for_no_further_page() {
 #[test]
 fn a_long_walk_is_told_though_more_addresses_share_it() {
     let mut world = World::new();
+    world.get(&Client::at(250), "/products/9000", r#"{"price":4}"#);
     for number in 0..2_400_u32 {
         let client = Client::at(u8::try_from(number % 120).unwrap()).program("Mozilla/5.0 Firefox/150");
         world.get(&client, &format!("/products/{}", 1_000 + number), r#"{"price":4}"#);
