@@ -10,7 +10,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "exfiltration",
     title: "A caller is given far more records than its peers (exfiltration, insider)",
     summary: "Lists gave one person's account more records of a service within a day than four times what other callers of its roles were given in a \
-              day, two of them left out, and a thousand at least. It may see each of them; nobody needs all. Or one page of a list after the other was refused to it: it tries \
+              day, two of them left out, twice what any other was given on the same day, and a thousand at least. It may see each of them; nobody needs all. Or one page of a list after the other was refused to it: it tries \
               to carry them away. Programs with a key or a certificate are not judged.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-770",
@@ -36,6 +36,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 const PEERS: u32 = 3;
 const RECORDS: u32 = 1_000;
 const TIMES: u32 = 4;
+/// The same of what another was given on the same day: several who do so at once have been told to, as at the end of a month.
+const TIMES_TODAY: u32 = 2;
 /// Pages of one list that are refused, from which on it is no mistake.
 const PAGES: u64 = 20;
 const DAY: i64 = 86_400;
@@ -46,6 +48,7 @@ fn is_far_more(call: &Call) -> bool {
     usual.records >= RECORDS
         && usual.peers >= PEERS
         && usual.records > usual.peers_records.saturating_mul(TIMES)
+        && usual.records > usual.peers_today.saturating_mul(TIMES_TODAY)
         && !is_bot
 }
 

@@ -238,48 +238,77 @@ impl Incident {
             self.callers.iter().filter_map(|caller| principals.caller(caller.token)).collect();
         let unnamed: Vec<KnownCaller> =
             self.unnamed.iter().filter_map(|caller| principals.caller(caller.token)).collect();
-        let (mut others, mut is_least) = (0, self.more_addresses);
+        let mut around = Around { is_least: self.more_addresses, ..Around::default() };
         for network in &networks {
             let crowd = principals.crowd(*network);
-            let here = own.iter().filter(|caller| caller.networks.0.contains(network)).count() as u64;
-            others += u64::from(crowd.callers).saturating_sub(here);
-            is_least |= crowd.is_least;
+            let here = own.iter().filter(|caller| caller.networks.0.contains(network));
+            let settled = here.clone().filter(|caller| caller.last_seen.since(caller.first_seen) >= HABIT);
+            around.others += u64::from(crowd.callers).saturating_sub(here.clone().count() as u64);
+            around.settled += u64::from(crowd.settled).saturating_sub(settled.count() as u64);
+            around.is_least |= crowd.is_least;
+            around.is_young |= crowd.since.is_none_or(|since| self.first.time.since(since) < HABIT);
         }
-        let honest = match (others, is_least) {
-            (0, false) => Honest::NoneKnown,
-            (0, true) => Honest::NotCounted,
-            _ => Honest::Hit,
-        };
         // Calls are counted by caller: those of a name may have come from elsewhere.
-        let calls: Option<u64> = (!unnamed.is_empty() && own.is_empty())
+        let is_alone = own.is_empty() && around.others == 0;
+        let calls: Option<u64> = (!unnamed.is_empty() && is_alone)
             .then(|| unnamed.iter().map(|caller| u64::from(caller.calls)).sum());
         Some(Suggestion {
             response: Response::BlockAddress(self.addresses.clone()),
             calls,
             before: None,
-            principals: Some(others + (own.len() + unnamed.len()) as u64),
+            principals: Some(around.others + (own.len() + unnamed.len()) as u64),
             since: unnamed.iter().chain(&own).map(|caller| caller.first_seen).min(),
-            honest,
-            why: around(others, is_least),
+            honest: around.honest(),
+            why: around.why(),
         })
     }
 }
 
-/// Who else comes from there.
-fn around(others: u64, is_least: bool) -> String {
-    let least = if is_least { "at least " } else { "" };
-    match (others, is_least) {
-        (0, false) => {
-            "Nobody else with a name was seen from the same networks (/24, IPv6: /48); callers without one were not told apart."
-                .to_owned()
+/// Who else comes from an incident's networks.
+#[derive(Default)]
+struct Around {
+    /// Callers with names, and those of them that called for a day: names are made in seconds, by whoever wants not to be blocked.
+    others: u64,
+    settled: u64,
+    is_least: bool,
+    /// Nobody can have called for a day: the first call of all is no day before the first finding.
+    is_young: bool,
+}
+
+impl Around {
+    const fn honest(&self) -> Honest {
+        match () {
+            () if self.settled > 0 => Honest::Hit,
+            () if self.is_least || self.is_young && self.others > 0 => Honest::NotCounted,
+            () => Honest::NoneKnown,
         }
-        (0, true) => {
-            "Nobody else with a name is known from the same networks (/24, IPv6: /48), and not all are counted.".to_owned()
+    }
+
+    fn why(&self) -> String {
+        let Self { others, settled, is_least, is_young } = *self;
+        let least = if is_least { "at least " } else { "" };
+        let (came, shared) = ("the same networks (/24, IPv6: /48)", "a router may be shared");
+        let callers = |count: u64| match count {
+            1 => "one other caller with a name".to_owned(),
+            _ => format!("{count} other callers with names"),
+        };
+        match (others, settled) {
+            (0, _) if is_least => {
+                format!("Nobody else with a name is known from {came}, and not all are counted.")
+            }
+            (0, _) => format!(
+                "Nobody else with a name was seen from {came}; callers without one were not told apart."
+            ),
+            (_, 0) if is_young => format!(
+                "{least}{} came from {came}; what was seen does not go back a day, so nobody knows whether they are honest: {shared}.",
+                callers(others)
+            ),
+            (_, 0) => format!(
+                "{least}{} came from {came}, none of them for a day: no honest use of these is known.",
+                callers(others)
+            ),
+            _ => format!("{least}{} called from {came} for a day and longer: {shared}.", callers(settled)),
         }
-        (1, _) => format!("{least}one other caller with a name came from the same networks (/24, IPv6: /48): a router may be shared."),
-        _ => format!(
-            "{least}{others} other callers with names came from the same networks (/24, IPv6: /48): a router may be shared."
-        ),
     }
 }
 

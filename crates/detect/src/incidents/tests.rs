@@ -441,13 +441,32 @@ fn who_came_to_attack_has_no_honest_use() {
 #[test]
 fn blocking_a_router_would_hit_its_neighbours() {
     let mut world = World::new();
-    for neighbour in ["one", "two", "three"] {
-        world.call([203, 0, 113, 9], neighbour);
+    for _ in 0..2 {
+        for neighbour in ["one", "two", "three"] {
+            world.call([203, 0, 113, 9], neighbour);
+        }
+        world.now += 25 * HOUR;
     }
     world.high((NAT, "thief"), "foreign-objects");
     let address = suggested(&world, "block-address");
     assert_eq!((address.principals, address.honest), (Some(4), Honest::Hit), "{}", address.why);
     assert!(address.why.contains("3 other callers"), "{}", address.why);
+}
+
+#[test]
+fn names_that_are_made_for_it_shield_no_address() {
+    for (ahead, honest) in [(48 * HOUR, Honest::NoneKnown), (HOUR, Honest::NotCounted)] {
+        let mut world = World::new();
+        world.call([192, 0, 2, 7], "somebody");
+        world.now += ahead;
+        (0..9).for_each(|nth| drop(world.call(NAT, &format!("throwaway{nth}"))));
+        (0..3).for_each(|_| drop(world.call(NAT, "")));
+        let call = world.call(NAT, "");
+        world.link(&call, "credential-stuffing", Severity::High, Outcome::Attempted);
+        let address = suggested(&world, "block-address");
+        assert_eq!((address.honest, address.calls), (honest, None), "{}", address.why);
+        assert!(address.why.contains("9 other callers"), "{}", address.why);
+    }
 }
 
 #[test]

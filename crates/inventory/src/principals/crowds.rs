@@ -1,20 +1,32 @@
-//! How many callers with a name of their own came from each network: whoever blocks an address blocks them all.
+//! How many callers with a name of their own came from each network: whoever blocks an address blocks them all. Names are made
+//! in seconds, so those that called for a day are counted by themselves.
 
 use super::Network;
-use super::record::Known;
+use super::record::{Known, Seconds, time};
 use crate::PrincipalKind;
 use crate::hashing::Keyed;
 use std::collections::HashMap;
+use tapwire_wire::Timestamp;
 
 /// Networks that are counted, at most; a quarter of the callers where that is less.
 const MOST: usize = 65_536;
+const DAY: Seconds = 86_400;
 
 /// Named callers by network.
 pub(super) struct Crowds {
-    counts: HashMap<Network, u32, Keyed>,
+    counts: HashMap<Network, Count, Keyed>,
     most: usize,
     /// Some network found no room: what is not known may be somebody's.
     is_short: bool,
+    /// The second of the first call of all.
+    since: Option<Seconds>,
+}
+
+/// Named callers of one network, and those of them that called for a day.
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    all: u32,
+    settled: u32,
 }
 
 /// Named callers of a network.
@@ -22,6 +34,10 @@ pub(super) struct Crowds {
 pub struct Crowd {
     /// How many are known.
     pub callers: u32,
+    /// Of these, those whose last call came a day after their first and later.
+    pub settled: u32,
+    /// When the first call of all came: before a day is over nobody can have called for one.
+    pub since: Option<Timestamp>,
     /// There may be more: more networks were seen than are counted.
     pub is_least: bool,
 }
@@ -29,29 +45,45 @@ pub struct Crowd {
 impl Crowds {
     pub(super) fn new(callers: usize, hashing: Keyed) -> Self {
         let most = (callers / 4).clamp(1, MOST);
-        Self { counts: HashMap::with_hasher(hashing), most, is_short: false }
+        Self { counts: HashMap::with_hasher(hashing), most, is_short: false, since: None }
     }
 
     /// Bytes held, about.
     pub(super) fn held(&self) -> usize {
-        self.counts.capacity() * 8 / 7 * (size_of::<(Network, u32)>() + 1)
+        self.counts.capacity() * 8 / 7 * (size_of::<(Network, Count)>() + 1)
     }
 
-    /// Somebody named came from there for the first time.
-    pub(super) fn enter(&mut self, network: Network) {
-        if let Some(count) = self.counts.get_mut(&network) {
-            *count = count.saturating_add(1);
-        } else if self.counts.len() < self.most {
-            self.counts.insert(network, 1);
-        } else {
+    /// A call came.
+    pub(super) fn hear(&mut self, now: Seconds) {
+        self.since = Some(self.since.map_or(now, |since| since.min(now)));
+    }
+
+    /// Somebody named came from there for the first time, who has called for a day or not.
+    pub(super) fn enter(&mut self, network: Network, is_settled: bool) {
+        if self.counts.len() >= self.most && !self.counts.contains_key(&network) {
             self.is_short = true;
+            return;
+        }
+        let count = self.counts.entry(network).or_default();
+        count.all = count.all.saturating_add(1);
+        count.settled = count.settled.saturating_add(is_settled.into());
+    }
+
+    /// Somebody named has called for a day now.
+    pub(super) fn settle(&mut self, known: &Known, but: Option<Network>) {
+        for network in known.places.networks.iter().filter(|network| Some(*network) != but) {
+            if let Some(count) = self.counts.get_mut(&network) {
+                count.settled = count.settled.saturating_add(1);
+            }
         }
     }
 
     /// Counts a caller that was kept before.
     pub(super) fn restore(&mut self, known: &Known) {
+        self.hear(known.span.first);
         if known.kind != PrincipalKind::Network {
-            known.places.networks.iter().for_each(|network| self.enter(network));
+            let is_settled = is_settled(known);
+            known.places.networks.iter().for_each(|network| self.enter(network, is_settled));
         }
     }
 
@@ -60,19 +92,26 @@ impl Crowds {
         if known.kind == PrincipalKind::Network {
             return;
         }
+        let is_settled = is_settled(known);
         for network in known.places.networks.iter() {
             let Some(count) = self.counts.get_mut(&network) else { continue };
-            *count = count.saturating_sub(1);
-            if *count == 0 {
+            count.all = count.all.saturating_sub(1);
+            count.settled = count.settled.saturating_sub(is_settled.into());
+            if count.all == 0 {
                 self.counts.remove(&network);
             }
         }
     }
 
     pub(super) fn of(&self, network: Network) -> Crowd {
-        let callers = self.counts.get(&network).copied().unwrap_or(0);
-        Crowd { callers, is_least: self.is_short }
+        let Count { all, settled } = self.counts.get(&network).copied().unwrap_or_default();
+        Crowd { callers: all, settled, since: self.since.map(time), is_least: self.is_short }
     }
+}
+
+/// Whether a caller has called for a day.
+pub(super) const fn is_settled(known: &Known) -> bool {
+    known.span.last.saturating_sub(known.span.first) >= DAY
 }
 
 #[cfg(test)]
@@ -113,8 +152,26 @@ mod tests {
     #[test]
     fn networks_beyond_the_limit_are_said() {
         let mut crowds = Crowds::new(8, Keyed::new([3; 16]));
-        (0..9).for_each(|third| crowds.enter(network(third)));
-        assert_eq!(crowds.of(network(1)), Crowd { callers: 1, is_least: true });
-        assert_eq!(crowds.of(network(7)), Crowd { callers: 0, is_least: true });
+        (0..9).for_each(|third| crowds.enter(network(third), false));
+        let told = |callers| Crowd { callers, settled: 0, since: None, is_least: true };
+        assert_eq!(crowds.of(network(1)), told(1));
+        assert_eq!(crowds.of(network(7)), told(0));
+    }
+
+    #[test]
+    fn who_called_for_a_day_is_counted_by_itself() {
+        let mut crowds = Crowds::new(1_000, Keyed::new([3; 16]));
+        let (mut one, two) =
+            (caller(PrincipalKind::JwtSubject, &[1, 2]), caller(PrincipalKind::ApiKey, &[2]));
+        one.span.add(1_000);
+        [&one, &two].into_iter().for_each(|known| crowds.restore(known));
+        one.span.add(1_000 + DAY);
+        crowds.settle(&one, None);
+        let count = |crowds: &Crowds| [1, 2].map(|third| crowds.of(network(third)).settled);
+        assert_eq!(count(&crowds), [1, 1]);
+        crowds.leave(&one);
+        assert_eq!(count(&crowds), [0, 0]);
+        crowds.restore(&one);
+        assert_eq!(count(&crowds), [1, 1]);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::address::{ClientHeaders, client};
 use super::choose::{Chosen, choose};
-use super::crowds::{Crowd, Crowds};
+use super::crowds::{Crowd, Crowds, is_settled};
 use super::record::{CERTIFICATE, Few, Known, Place, Places, Seconds, Session, Span, bit, second, time};
 use super::table::Table;
 use super::{AgentFamily, Caller, ClientAddress, KnownBy, Network};
@@ -206,6 +206,7 @@ impl Principals {
                 caller.grants = caller.grants.take().or_else(|| claims.grants.clone());
             }
             caller.facts.session(session, observation.exchange.started());
+            caller.ended = caller.ended.or(Some(session.ended).filter(|at| *at != Timestamp::MIN));
             if caller.session.is_none() {
                 caller.session = Some(credential.token);
                 caller.session_calls = before;
@@ -233,6 +234,7 @@ impl Principals {
         let Some(known) = self.callers.used_or(chosen.principal.token, || Known::new(kind)) else { return };
         (caller.calls, caller.from) = (known.span.calls, Some(place.told()));
         caller.strange = known.places.strange(place);
+        let was_settled = is_settled(known);
         known.span.add(now);
         let is_new_there = known.places.add(place) && known.kind != PrincipalKind::Network;
         placing.service.and_then(|index| u16::try_from(index).ok()).into_iter().for_each(|at| {
@@ -248,8 +250,13 @@ impl Principals {
         }
         caller.grants = caller.grants.take().or_else(|| self.grants.get(known.grants));
         caller.first_seen = Some(time(known.span.first));
+        let is_settled = is_settled(known);
+        self.crowds.hear(now);
+        if is_settled && !was_settled && known.kind != PrincipalKind::Network {
+            self.crowds.settle(known, is_new_there.then_some(place.network));
+        }
         if is_new_there {
-            self.crowds.enter(place.network);
+            self.crowds.enter(place.network, is_settled);
         }
         if let Some(gone) = self.callers.take_fallen() {
             self.crowds.leave(&gone);

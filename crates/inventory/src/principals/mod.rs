@@ -107,6 +107,8 @@ pub struct Caller {
     pub facts: TokenFacts,
     /// Roles and scopes.
     pub grants: Option<Arc<Grants>>,
+    /// When the session of that credential was ended.
+    pub ended: Option<Timestamp>,
     /// Calls with the credential of its session before this one.
     pub session_calls: u32,
     /// Its calls before this one.

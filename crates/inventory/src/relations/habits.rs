@@ -38,6 +38,8 @@ pub struct Usual {
     pub records: u32,
     /// The most that another caller of its roles was given in a day; of three and more, the third.
     pub peers_records: u32,
+    /// The most that another was given on this very day.
+    pub peers_today: u32,
     /// Callers of its roles that were given lists, itself left out, up to 6.
     pub peers: u32,
 }
@@ -68,9 +70,9 @@ struct Records {
     count: u32,
 }
 
-/// The callers of a role with most records in a day.
+/// The callers of a role with most records in a day, and which day that was.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Peers([(u64, u32); MAX_PEERS]);
+struct Peers([(u64, u32, i64); MAX_PEERS]);
 
 pub(super) struct Habits {
     methods: Ages<Methods>,
@@ -219,15 +221,17 @@ impl Habits {
         records.count = records.count.saturating_add(count);
         let most = records.count;
         let peers = &mut self.peers.met_or_new(mix(seen.shape.service, seen.role), seen.now).0;
-        let others = peers.iter().filter(|(peer, count)| *peer != who && *count > 0);
+        let others = peers.iter().filter(|(peer, count, _)| *peer != who && *count > 0);
         (usual.records, usual.peers) = (most, u32::try_from(others.clone().count()).unwrap_or(0));
-        usual.peers_records = usually_most(others.map(|(_, count)| *count));
-        let own = peers.iter().position(|(peer, _)| *peer == who);
-        let fewest = || peers.iter().enumerate().min_by_key(|(_, (_, count))| *count).map(|(at, _)| at);
+        usual.peers_records = usually_most(others.clone().map(|(_, count, _)| *count));
+        let same_day = others.filter(|(.., day)| *day == today).map(|(_, count, _)| *count);
+        usual.peers_today = same_day.max().unwrap_or(0);
+        let own = peers.iter().position(|(peer, ..)| *peer == who);
+        let fewest = || peers.iter().enumerate().min_by_key(|(_, (_, count, _))| *count).map(|(at, _)| at);
         if let Some(place) = own.or_else(fewest).and_then(|at| peers.get_mut(at))
             && place.1 < most
         {
-            *place = (who, most);
+            *place = (who, most, today);
         }
     }
 }

@@ -3,17 +3,21 @@
 use super::Seen;
 use super::ages::{Ages, Forgotten};
 use crate::Caller;
-use tapwire_inspect::{CredentialKind, PayloadState};
+use tapwire_inspect::{Claims, CredentialKind, PayloadState};
 
 /// Services that are remembered.
 const MAX_SERVICES: usize = 10_000;
 /// Tokens that must have been shown for the first time before one is judged, and before one is judged alone.
 const ENOUGH: u32 = 20;
 const ALONE: u32 = 200;
-/// Seconds that a token may last before it is asked who made it: more than a year.
-const LASTING: i64 = 400 * 86_400;
-/// Of a thousand tokens at least so many are taken to be handed out where nobody looks.
-const LEAST: u16 = 10;
+/// Seconds that a token may last before it is asked who made it, longer than the month for which people stay logged in; and how
+/// many times as long as those that are handed out it has to last.
+const LASTING: i64 = 40 * 86_400;
+const TIMES: i64 = 20;
+/// Of a thousand tokens at least so many are taken to be handed out where nobody looks, where a few were.
+const LEAST: u64 = 10;
+/// Of many that were all handed out in sight, the one that nobody saw before the next.
+const ONE: u32 = 1;
 /// Where no token was looked at.
 pub(super) const UNKNOWN: u16 = 1_000;
 /// Tokens of one day that nobody handed out in sight from which on, where they are most, the service has changed.
@@ -40,6 +44,8 @@ struct Shown {
     today: (u32, u32),
     /// Seconds that the longest of those handed out in sight lasts.
     longest: i64,
+    /// Those of them that have no end.
+    endless: u32,
     /// Issuers of tokens that were accepted, and how often: the first four.
     issuers: [(u64, u32); MAX_ISSUERS],
 }
@@ -65,8 +71,23 @@ impl Shown {
 
     /// How many in a thousand of its tokens are handed out where nobody looks.
     fn unseen(&self) -> u16 {
-        let missed = u64::from(self.first - self.issued);
-        u16::try_from(missed * 1_000 / u64::from(self.first).max(1)).unwrap_or(1_000).max(LEAST)
+        let (missed, first) = (self.first - self.issued, u64::from(self.first).max(1));
+        // Where none was, the next may be the first.
+        let least = if missed <= ONE { (1_000 / first).clamp(1, LEAST) } else { LEAST };
+        u16::try_from((u64::from(missed) * 1_000 / first).max(least)).unwrap_or(1_000)
+    }
+
+    /// Hears how long a token lasts that was handed out in sight.
+    fn lasts(&mut self, claims: &Claims) {
+        self.longest = self.longest.max(claims.lifetime().unwrap_or(0));
+        self.endless = self.endless.saturating_add(claims.expires.is_none().into());
+    }
+
+    /// Whether a token lasts far longer than those that are handed out, which have an end.
+    fn is_outlasted(&self, claims: &Claims) -> bool {
+        let longest = LASTING.max(self.longest.saturating_mul(TIMES));
+        let outlasts = claims.expires.is_none() || claims.lifetime().is_some_and(|lasts| lasts > longest);
+        self.longest > 0 && self.endless == 0 && outlasts
     }
 }
 
@@ -78,9 +99,9 @@ pub enum Minted {
     Unjudged,
     /// It was not seen being handed out, where nearly all others were.
     Unseen,
-    /// The same, and it lasts for more than a year, and far longer than those that are handed out.
+    /// The same, and it lasts far longer than those that are handed out, or for ever.
     Lasting,
-    /// Nor was any other of many of that service not, and no answer to a login was missed lately.
+    /// Nor was any other but one of many of that service not, and no answer to a login was missed lately.
     Never,
 }
 
@@ -124,12 +145,11 @@ impl Mints {
             return (Minted::Unjudged, UNKNOWN);
         }
         let was_issued = caller.issued_in.is_some();
-        let lifetime = claims.lifetime().unwrap_or(0);
         let before = *shown;
         if caller.session_calls == 0 && matches!(seen.status, Some(200..=299)) {
             shown.learn(was_issued, seen.now / DAY);
             if was_issued {
-                shown.longest = shown.longest.max(lifetime);
+                shown.lasts(claims);
             }
         }
         let missed = before.first - before.issued;
@@ -142,8 +162,8 @@ impl Mints {
             {
                 Minted::Unjudged
             }
-            () if lifetime > LASTING.max(before.longest.saturating_mul(20)) => Minted::Lasting,
-            () if missed == 0 && is_whole && before.first >= ALONE => Minted::Never,
+            () if before.is_outlasted(claims) => Minted::Lasting,
+            () if missed <= ONE && is_whole && before.first >= ALONE => Minted::Never,
             () => Minted::Unseen,
         };
         (minted, before.unseen())
