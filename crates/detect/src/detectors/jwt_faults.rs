@@ -1,26 +1,27 @@
 //! Tokens that are made to look like others: unsigned, forged, over.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_denied, is_ok, short, status, template};
+use crate::facts::{has_privileged_role, is_denied, is_ok, is_privileged_place, short, status, template};
 use crate::tally::{Distinct, Stretch};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::{Call, Minted, TokenFact};
+use tapwire_inventory::{Call, Minted, Owned, TokenFact};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "jwt-faults",
     title: "A JSON Web Token is forged (JWT)",
     summary: "A caller showed a JSON Web Token that says that nothing signs it (alg none); or one that no answer handed out, at a service that \
-              hands out nearly all that are used, younger than what was seen of it; one is enough that lasts for more than a year. Both are made by who shows them. Tokens that are accepted \
+              hands out nearly all that are used, younger than what was seen of it; one is enough that lasts for more than forty days and twenty times as long as those that are handed out, or has \
+              no end where those have one. Both are made by who shows them. Tokens that are accepted \
               after their end are a fact of the service, which policies tell.",
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-347",
     attack: ("T1606.001", "Forge Web Credentials: Web Cookies"),
-    severity: "Critical when one that nothing signs was accepted, High when one was that no answer handed out, Medium when refused",
+    severity: "Critical when one that nothing signs was accepted, High when several were that no answer handed out, or one that lasts and has a privileged role or comes to what others have, \
+               Medium when one lasts, or when refused",
     scope: Scope::Address,
     warm_up: "none for alg none; for forged ones 20 tokens of the service, nine in ten of them handed out in sight, and three \
               from one address within a day, beyond its logins without an answer, a fifth of those it was handed and what is chance among people \
-              who log in elsewhere; or two, after 200 that were all \
-              handed out in sight",
+              who log in elsewhere; or two, after 200 of which no other was not handed out in sight",
     next_steps: &[
         "Accept only the algorithm and the keys that the service itself uses.",
         "Change the signing key: who forged one knows it.",
@@ -49,7 +50,7 @@ const CHANCE: f64 = 1e-4;
 /// What was told of an address, by kind, and when.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct JwtFaults {
-    told: [i64; 6],
+    told: [i64; 8],
     lately: Lately,
     stretch: Stretch,
 }
@@ -83,6 +84,8 @@ enum Kind {
     Unsigned,
     Forged,
     Lasting,
+    /// One that lasts, with more rights than others or at what others have.
+    Mighty,
 }
 
 fn kind(call: &Call) -> Option<Kind> {
@@ -90,12 +93,24 @@ fn kind(call: &Call) -> Option<Kind> {
     match () {
         () if facts.contains(TokenFact::Unsigned) => Some(Kind::Unsigned),
         () if call.relations.minted == Minted::Unjudged => None,
+        () if call.relations.minted == Minted::Lasting && is_mighty(call) => Some(Kind::Mighty),
         () if call.relations.minted == Minted::Lasting => Some(Kind::Lasting),
         () => Some(Kind::Forged),
     }
 }
 
+/// Whether a call is one for which somebody would make a token of its own.
+fn is_mighty(call: &Call) -> bool {
+    let object = call.relations.object.map(|object| object.owned);
+    has_privileged_role(call) == Some(true)
+        || is_privileged_place(call)
+        || call.relations.other.is_some()
+        || matches!(object, Some(Owned::Foreign | Owned::Strange))
+}
+
 impl Detector for JwtFaults {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let start = case.call.observation.exchange.started();
         self.stretch.renew(&mut self.lately, start, 12 * 3_600, 86_400);
@@ -113,7 +128,9 @@ impl Detector for JwtFaults {
         let (severity, outcome) = match (kind, accepted) {
             (Kind::Unsigned, true) => (Severity::Critical, Outcome::Confirmed),
             // An answer that was lost and a login elsewhere look the same.
-            (Kind::Forged | Kind::Lasting, true) => (Severity::High, Outcome::Likely),
+            (Kind::Forged | Kind::Mighty, true) => (Severity::High, Outcome::Likely),
+            // A partner's token that was made elsewhere, for years, looks the same.
+            (Kind::Lasting, true) => (Severity::Medium, Outcome::Likely),
             (_, false) if is_denied(case.call) => (Severity::Medium, Outcome::Blocked),
             (_, false) => (Severity::Medium, Outcome::Attempted),
         };
@@ -123,8 +140,8 @@ impl Detector for JwtFaults {
                 "A JSON Web Token that nothing signs (alg none) was shown to {} and {answer}.",
                 template(case.call)
             ),
-            Kind::Lasting => format!(
-                "A JSON Web Token that lasts for more than a year, and that no answer handed out, was shown to {} and {answer}; nine in ten and more of this service's were handed out in sight.",
+            Kind::Lasting | Kind::Mighty => format!(
+                "A JSON Web Token that lasts far longer than this service's, and that no answer handed out, was shown to {} and {answer}; nine in ten and more of this service's were handed out in sight.",
                 template(case.call)
             ),
             Kind::Forged => format!(

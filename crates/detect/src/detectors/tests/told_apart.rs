@@ -1,7 +1,7 @@
 //! Honest stories that look like attacks, each beside the attack that it is to be told from.
 
 use super::world::{Client, World, jwt, order_of, token};
-use crate::Outcome;
+use crate::{Outcome, Severity};
 
 /// A token of that subject which begins now.
 fn fresh(world: &World, subject: &str, seconds: i64) -> String {
@@ -60,6 +60,50 @@ fn one_token_for_years_is_told_unless_the_service_hands_out_such() {
         }
         shows(&mut world, &Client::at(99), "jane", 10 * 365 * 86_400);
         assert_eq!(!world.found.is_empty(), told, "{:?}", world.found);
+    }
+}
+
+#[test]
+fn two_forged_tokens_are_enough_where_all_others_were_handed_out() {
+    for (elsewhere, forged, told) in [(0, 1, false), (0, 2, true), (6, 2, false)] {
+        let mut world = opened();
+        for user in 0..220 {
+            comes(&mut world, &Client::at(user), &format!("user{user}"), 3_600);
+        }
+        for user in 0..elsewhere {
+            shows(&mut world, &Client::at(220 + user), &format!("guest{user}"), 3_600);
+        }
+        for user in 0..forged {
+            shows(&mut world, &Client::at(240), &format!("admin{user}"), 3_600);
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "jwt-faults");
+        assert_eq!(found, told, "{elsewhere} {forged}: {:?}", world.found);
+    }
+}
+
+#[test]
+fn a_token_without_an_end_lasts_longest() {
+    let made = |begin: i64, rest: &str| {
+        let claims = format!(r#"{{"sub":"jane","iat":{begin}{rest}}}"#);
+        token(r#"{"alg":"HS256"}"#, &claims)
+    };
+    let (role, year) = (r#","role":"admin""#, 365 * 86_400);
+    for (usual, role, end, severity) in [
+        (3_600, "", None, Some(Severity::Medium)),
+        (3_600, "", Some(year), Some(Severity::Medium)),
+        (3_600, role, None, Some(Severity::High)),
+        (3_600, "", Some(30 * 86_400), None),
+        (year, "", Some(2 * year), None),
+    ] {
+        let mut world = opened();
+        for user in 0..30 {
+            comes(&mut world, &Client::at(user), &format!("user{user}"), usual);
+        }
+        let end = end.map_or(String::new(), |end| format!(r#","exp":{}"#, world.now + end));
+        let token = made(world.now, &format!("{role}{end}"));
+        world.get(&Client::at(99).with(&token), "/me", "{}");
+        let told = world.found.iter().find(|finding| finding.detector == "jwt-faults");
+        assert_eq!(told.map(|finding| finding.severity), severity, "{usual} {end}: {:?}", world.found);
     }
 }
 
