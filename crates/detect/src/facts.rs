@@ -153,6 +153,18 @@ pub(crate) fn network(ip: std::net::IpAddr) -> u64 {
     }
 }
 
+/// A hash of the program that calls, as it says itself and as its TLS tells.
+pub(crate) fn program(call: &Call) -> u64 {
+    let fingerprint = call.caller.from.map_or(0, |from| from.fingerprint);
+    let agent = call.observation.exchange.request_head().and_then(|head| head.header(b"user-agent"));
+    agent
+        .into_iter()
+        .flat_map(|agent| agent.bytes())
+        .fold(0xcbf2_9ce4_8422_2325 ^ u64::from(fingerprint), |hash, byte| {
+            (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3)
+        })
+}
+
 /// A token as a number.
 pub(crate) fn short(token: tapwire_inspect::Token) -> u64 {
     token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))

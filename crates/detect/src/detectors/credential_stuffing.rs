@@ -1,10 +1,10 @@
 //! Many names from one address: stuffing, spraying, and finding out which names exist.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{place, short};
+use crate::facts::{place, program, short};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::{Login, Tried};
+use tapwire_inventory::{Call, Login, Tried};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "credential-stuffing",
@@ -15,9 +15,9 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-307",
     attack: ("T1110.004", "Credential Stuffing"),
-    severity: "Medium; Critical when one of the logins succeeded",
+    severity: "Medium; Critical when one of the logins succeeded, as fast as others failed and by a program that made them",
     scope: Scope::Address,
-    warm_up: "none: 10 names that did not get in afterwards, seven in ten of the logins failed",
+    warm_up: "none: 10 names that did not get in afterwards, seven failed logins for three names that got in",
     next_steps: &[
         "Limit logins by address and by fingerprint, and ask for a second factor.",
         "Where one succeeded: end that account's sessions and have its password changed.",
@@ -33,6 +33,16 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 const ENOUGH: u64 = 10;
 /// Places of which it is known that logins failed there.
 const PLACES: usize = 8;
+/// Failures that are remembered one by one.
+const LATELY: usize = 12;
+/// Milliseconds within which a program tries the next password of a name, and people do not; and within which so many other names
+/// fail beside it.
+const NEXT: i64 = 5_000;
+const MINUTE: i64 = 60_000;
+const BESIDE: usize = 5;
+/// Milliseconds after a failure within which a success belongs to it, or so many of the usual pauses.
+const SOON: i64 = 10_000;
+const PAUSES: i64 = 3;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct CredentialStuffing {
@@ -42,7 +52,16 @@ struct CredentialStuffing {
     /// Names that failed and got in afterwards.
     known: Distinct,
     failed: u64,
+    /// Names that got in where logins failed, whoever they are.
+    got_in: Distinct,
+    /// Logins that succeeded as others failed.
     succeeded: u64,
+    /// By what failed.
+    programs: Distinct,
+    /// The last failures: names and milliseconds.
+    lately: Vec<(u64, i64)>,
+    /// The millisecond of the first.
+    first: i64,
     steps: Steps,
     taken: bool,
     /// Where logins failed, the first ones.
@@ -51,7 +70,7 @@ struct CredentialStuffing {
 }
 
 impl Detector for CredentialStuffing {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(login) = case.call.relations.login else { return };
@@ -61,26 +80,12 @@ impl Detector for CredentialStuffing {
         let name = login.user.map_or(0, short);
         let mut stranger = false;
         match login.result {
-            // Who mistyped and then got in is the same person.
-            Tried::Succeeded => {
-                // What is logged in to elsewhere is no part of it.
-                stranger = !self.names.has(name) && self.places.contains(&place(case.call));
-                self.succeeded += u64::from(stranger);
-                if self.names.has(name) {
-                    self.known.add(name);
-                }
-            }
-            Tried::Failed => {
-                let place = place(case.call);
-                if self.places.len() < PLACES && !self.places.contains(&place) {
-                    self.places.push(place);
-                }
-                self.failed(&login, name);
-            }
+            Tried::Succeeded => stranger = self.succeeded(case.call, name),
+            Tried::Failed => self.failed(case.call, &login, name),
             Tried::Unknown => return,
         }
         let names = self.names.len().saturating_sub(self.known.len()) as u64;
-        if self.failed * 10 < (self.failed + self.succeeded) * 7 {
+        if self.failed * 10 < (self.failed + self.got_in.len() as u64) * 7 {
             return;
         }
         let taken = stranger && names >= ENOUGH && !self.taken;
@@ -108,9 +113,9 @@ impl Detector for CredentialStuffing {
             (false, false) => (Severity::Medium, Outcome::Attempted),
         };
         let reason = format!(
-            "{} of {} from one address within {}, {} of other names succeeded; {kind}.",
+            "{} of {} from one address within {}, {} succeeded among them; {kind}.",
             times(self.failed, "failed login"),
-            self.names.words("name"),
+            self.names.words_of("name", self.failed),
             self.stretch.words(),
             self.succeeded,
         );
@@ -119,12 +124,68 @@ impl Detector for CredentialStuffing {
 }
 
 impl CredentialStuffing {
-    fn failed(&mut self, login: &Login, name: u64) {
+    /// A login succeeded; whether by who makes the others fail.
+    fn succeeded(&mut self, call: &Call, name: u64) -> bool {
+        let had_failed = self.names.has(name);
+        // What is logged in to elsewhere is no part of it.
+        let is_here = self.places.contains(&place(call));
+        if is_here {
+            self.got_in.add(name);
+        }
+        let is_taken =
+            is_here && self.follows(call) && (!had_failed || self.is_next_password(name, millis(call)));
+        // Who mistyped and then got in is the same person.
+        if had_failed && !is_taken {
+            self.known.add(name);
+        }
+        self.succeeded += u64::from(is_taken);
+        is_taken
+    }
+
+    fn failed(&mut self, call: &Call, login: &Login, name: u64) {
+        let (place, now) = (place(call), millis(call));
+        if self.places.len() < PLACES && !self.places.contains(&place) {
+            self.places.push(place);
+        }
+        if self.failed == 0 {
+            self.first = now;
+        }
         self.failed += 1;
         self.names.add(name);
+        self.programs.add(program(call));
+        if self.lately.len() >= LATELY {
+            self.lately.remove(0);
+        }
+        self.lately.push((name, now));
         if let Some(password) = login.password {
             self.passwords.add(short(password));
         }
         self.answers.add(login.answer);
     }
+
+    /// Whether a success comes at the pace of the failures, by a program that made some of them, or by any where each has another.
+    fn follows(&self, call: &Call) -> bool {
+        let last = self.lately.last().map_or(i64::MIN / 2, |(_, at)| *at);
+        let pauses = i64::try_from(self.failed).unwrap_or(i64::MAX).saturating_sub(1).max(1);
+        let pause = last.saturating_sub(self.first) / pauses;
+        let rotates = self.programs.len() * 2 >= self.names.len();
+        millis(call).saturating_sub(last) <= SOON.max(pause.saturating_mul(PAUSES))
+            && (rotates || self.programs.has(program(call)))
+    }
+
+    /// Whether a name that failed gets in sooner than a person types another password, while many others fail.
+    fn is_next_password(&self, name: u64, now: i64) -> bool {
+        let within = |at: i64, span: i64| (0..=span).contains(&now.saturating_sub(at));
+        let at_once = self.lately.iter().any(|(known, at)| *known == name && within(*at, NEXT));
+        let mut others = Distinct::default();
+        let beside = self.lately.iter().filter(|(known, at)| *known != name && within(*at, MINUTE));
+        for (known, _) in beside {
+            others.add(*known);
+        }
+        at_once && others.len() >= BESIDE
+    }
+}
+
+fn millis(call: &Call) -> i64 {
+    call.observation.exchange.started().nanos() / 1_000_000
 }
