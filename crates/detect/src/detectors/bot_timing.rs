@@ -8,7 +8,7 @@ use crate::{Finding, Outcome, Severity};
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "bot-timing",
     title: "A person's session calls like a clock (bot timing)",
-    summary: "A person's account called one endpoint sixty times and more with pauses that hardly differ, and ten times as often as others do; or for several objects with pauses of a clock, and three times as often. That is a \
+    summary: "A person's account called one endpoint sixty times and more with pauses that hardly differ, and ten times as often as others do; or for several objects by turns, or ten and more, with pauses of a clock, and three times as often. That is a \
               program: it waits for stock, prices or appointments faster than people can. What pages ask for by themselves they ask for \
               everybody; programs with a key, a certificate or a role of their own are not judged.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
@@ -43,6 +43,9 @@ const TIMES: u64 = 10;
 const CLOCK: f64 = 0.02;
 const TIMES_OF_A_CLOCK: u64 = 3;
 const SEVERAL: usize = 2;
+const MANY: usize = 10;
+/// Calls of each other caller from which on a page asks there by itself: who leaves it open asks more often, and for one thing.
+const POLLED: u64 = 10;
 const OTHERS: u64 = 20;
 
 /// The pauses between calls of one endpoint.
@@ -56,6 +59,9 @@ struct BotTiming {
     odd: u64,
     /// What it asked for by name.
     objects: Distinct,
+    /// The last of these, and how often another came.
+    last_object: u64,
+    turns: u64,
     /// Mean and sum of squared differences (Welford), in seconds.
     mean: f64,
     squares: f64,
@@ -63,6 +69,8 @@ struct BotTiming {
 }
 
 impl Detector for BotTiming {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let (place, now) = (place(case.call), case.call.observation.exchange.started().nanos());
         if place != self.place {
@@ -80,8 +88,11 @@ impl Detector for BotTiming {
             return;
         }
         self.count += 1;
-        if case.call.relations.named != 0 {
-            self.objects.add(case.call.relations.named);
+        let object = case.call.relations.named;
+        if object != 0 {
+            self.objects.add(object);
+            self.turns += u64::from(object != self.last_object);
+            self.last_object = object;
         }
         self.refused += u64::from(!is_ok(case.call));
         let delta = pause - self.mean;
@@ -112,9 +123,13 @@ impl BotTiming {
         let (callers, more) = endpoint.callers.count();
         let others = (callers as u64).saturating_sub(1);
         let calls = endpoint.calls.saturating_sub(self.count);
-        // A list, or one thing whose state is waited for, is what a page asks for by itself.
-        let is_clock = deviation <= self.mean * CLOCK && self.objects.len() >= SEVERAL;
+        // A list, or one thing after the other whose state is waited for, is what a page asks for by itself.
+        let objects = self.objects.len();
+        let by_turns = objects >= SEVERAL && self.turns > objects as u64;
+        let is_watch = by_turns || objects >= MANY;
+        let is_clock = deviation <= self.mean * CLOCK && is_watch;
         let times = if is_clock { TIMES_OF_A_CLOCK } else { TIMES };
-        (others >= OTHERS || more) && calls * times <= self.count * others.max(OTHERS)
+        let is_polled = calls >= POLLED * others && !is_watch;
+        (others >= OTHERS || more) && !is_polled && calls * times <= self.count * others.max(OTHERS)
     }
 }

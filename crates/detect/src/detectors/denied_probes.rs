@@ -1,17 +1,17 @@
 //! Objects that are tried and refused.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_named, template};
+use crate::facts::{is_named, status, template};
 use crate::refusal::{Refusal, is_given, others_miss, refusal};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::{Call, Owned};
+use tapwire_inventory::{Call, Owned, TokenFact};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "denied-probes",
     title: "Objects are probed and refused",
     summary: "A named caller asked for many different objects within an hour, or more of them within a week, and most of them were refused (401, 403, 405) or \
-              do not exist (404), where others mostly ask for what there is: it tries which objects of others it can reach. People follow links that exist and are theirs.",
+              do not exist (404), where others mostly ask for what there is: it tries which objects of others it can reach. People follow links that exist and are theirs. What is refused because a token is over does not count.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
     attack: ("T1087", "Account Discovery"),
@@ -76,6 +76,13 @@ impl Detector for DeniedProbes {
     }
 }
 
+/// Whether a call was refused for its token, which is over.
+fn is_over(call: &Call) -> bool {
+    let facts = call.caller.facts;
+    status(call) == Some(401)
+        && (facts.contains(TokenFact::Expired) || facts.contains(TokenFact::AfterLogout))
+}
+
 impl Probes {
     /// Hears of a call; whether enough were refused.
     fn hear(&mut self, case: &Case<'_>, enough: u64) -> bool {
@@ -85,6 +92,10 @@ impl Probes {
         let own = call.relations.object.is_some_and(|object| object.owned == Owned::Own);
         self.given += u64::from(is_given(call) && !own);
         let Some(refusal) = refusal(call) else { return false };
+        // What a token that is over is refused says nothing of the objects.
+        if is_over(call) {
+            return false;
+        }
         // Pictures that few people have are missing for everybody.
         if refusal == Refusal::Missing && others_miss(case, self.missing) {
             return false;

@@ -4,12 +4,12 @@ use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_ok, path, short, template};
 use crate::tally::{Distinct, Steps, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::TokenFact;
+use tapwire_inventory::{Call, TokenFact};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "expired-token",
     title: "A token goes on after its end (expired token)",
-    summary: "Tokens were used again and again after their end (exp), and accepted, where few of a service's callers do so: clients that \
+    summary: "Tokens were used again and again ten minutes after their end (exp) and later, and accepted, where few of a service's callers do so: clients that \
               work get another one in time, so somebody goes on with an old copy, and the service does not look. Endpoints that answer without credentials do not count. Where a tenth of its callers \
               and more do, the service hands out ends that mean nothing, which is for a policy to say.",
     owasp: "API2:2023 Broken Authentication",
@@ -28,6 +28,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     concerns: |call| {
         call.caller.facts.contains(TokenFact::Expired)
             && !call.caller.facts.contains(TokenFact::AfterLogout)
+            && is_late(call)
             && is_ok(call)
             && call.relations.login.is_none()
     },
@@ -43,6 +44,17 @@ const FEW: usize = 10;
 /// One call without credentials in so many, and an endpoint is open to everybody.
 const OPEN: u64 = 20;
 const DAY: i64 = 86_400;
+/// Seconds for which servers may take a token after its end, as clocks differ: libraries allow for five minutes at most by
+/// themselves, and clients wait for the first refusal.
+const SKEW: i64 = 600;
+
+/// Whether a token is over for longer than any clock is wrong.
+fn is_late(call: &Call) -> bool {
+    let now = call.observation.exchange.started().nanos() / 1_000_000_000;
+    let mut ends = call.observation.credentials.iter().filter_map(|one| one.claims.as_deref()?.expires);
+    // What has no end of its own was told one when it was handed out.
+    ends.next().is_none_or(|end| end.saturating_add(SKEW) < now)
+}
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct ExpiredToken {

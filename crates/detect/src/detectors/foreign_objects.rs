@@ -4,7 +4,7 @@ use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{template, writes};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::{Call, Object, Owned};
+use tapwire_inventory::{Basis, Call, Object, Owned};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "foreign-objects",
@@ -12,12 +12,13 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     summary: "A caller was given objects that belong to somebody else, where callers of its role otherwise meet only their own. Whose an \
               object is follows from what answers say of owners, from the name in a path, and from who lists or made it; roles that \
               meet others' objects as a rule, such as support, are no finding, nor is what many share. Three objects of three owners, or one \
-              that is changed, are enough, however slowly they are read and from whatever address. Where no owner is known, eight \
+              that is changed, are enough, however slowly they are read and from whatever address; eight, where only lists tell the owner and they are met on different days without counting up to their numbers: \
+              somebody may have sent a link. Where no owner is known, eight \
               objects that no list and no answer gave to the caller are, if its peers ask only for what they were given.",
     owasp: "API1:2023 Broken Object Level Authorization",
     cwe: "CWE-639",
     attack: ("T1213", "Data from Information Repositories"),
-    severity: "Critical: the answers were given; High where fewer than 50 peers are known, or no owner is",
+    severity: "Critical: the answers were given; High where fewer than 50 peers are known, no owner is, or a link may have been shared",
     scope: Scope::Principal,
     warm_up: "50 callers of the role that met only their own objects there, and nine in ten of all of them; or 10 that did so twice, \
               and all of them, where a field names the owner",
@@ -45,6 +46,9 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 /// Objects read from which on it is no accident; of those that nobody gave the caller, more.
 const READ: u64 = 3;
 const STRANGE: u64 = 8;
+/// Numbers that far apart are in a row.
+const NEAR: u64 = 10;
+const DAY: i64 = 86_400;
 /// Callers of the role that must have met only their own for a finding to be certain.
 const CERTAIN: u32 = 50;
 
@@ -57,12 +61,20 @@ struct ForeignObjects {
     owners: Distinct,
     /// Most other owners that one answer named, beyond the first.
     in_one: u32,
+    /// The last number that was read, and how many were next to one before.
+    number: Option<u64>,
+    in_a_row: u64,
+    /// Whose objects were met within a day.
+    today: Distinct,
+    day: Stretch,
     steps: [Steps; 2],
     told_change: bool,
     stretch: Stretch,
 }
 
 impl Detector for ForeignObjects {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(object) = case.call.relations.object else { return };
         self.stretch.begins(case.call.observation.exchange.started(), i64::MAX / 4, i64::MAX / 4);
@@ -74,13 +86,18 @@ impl Detector for ForeignObjects {
         objects.add(object.key);
         self.owners.add(object.owner);
         self.in_one = self.in_one.max(object.owners.saturating_sub(1));
+        self.counts_up(case.call.relations.number);
+        self.day.renew(&mut self.today, case.call.observation.exchange.started(), DAY, DAY);
+        self.today.add(object.owner);
         let (owners, all) = (self.owners.len() as u64 + u64::from(self.in_one), self.objects());
         // What one other shares for good, as in a household, is theirs.
         let several = owners >= 3 || owners >= 2 && all >= 10;
-        let is_certain = object.own_callers >= CERTAIN;
+        let may_be_shared = object.basis == Basis::Listed && !changes && self.in_a_row < READ - 1;
+        let is_certain = object.own_callers >= CERTAIN && !may_be_shared;
+        let read = if may_be_shared && (self.today.len() as u64) < READ { STRANGE } else { READ };
         let first_change = changes && is_certain && !std::mem::replace(&mut self.told_change, true);
         let [steps, _] = &mut self.steps;
-        let is_enough = several && steps.reaches(all.max(owners), READ);
+        let is_enough = several && steps.reaches(all.max(owners), read);
         if !is_enough && !first_change {
             return;
         }
@@ -104,6 +121,14 @@ impl Detector for ForeignObjects {
 }
 
 impl ForeignObjects {
+    /// Hears of a number: whoever counts them up or down was sent none.
+    fn counts_up(&mut self, number: Option<u64>) {
+        let Some(number) = number else { return };
+        let near = self.number.is_some_and(|last| (1..=NEAR).contains(&number.abs_diff(last)));
+        self.in_a_row += u64::from(near);
+        self.number = Some(number);
+    }
+
     fn objects(&self) -> u64 {
         (self.read.len() + self.changed.len()) as u64
     }

@@ -4,13 +4,13 @@ use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{is_ok, path};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::TokenFact;
+use tapwire_inventory::{Call, TokenFact};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "logged-out-token",
     title: "A session goes on after its logout (logged out token)",
     summary: "A credential was used again and again after the logout, or the revocation, that ended it, and was accepted: the service only forgets it \
-              at the client, and who has a copy of it goes on. What a page still had under way when it logged out does not count.",
+              at the client, and who has a copy of it goes on. What a page still had under way when it logged out, or asked within half a minute, does not count.",
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-613",
     attack: ("T1550.001", "Application Access Token"),
@@ -24,11 +24,18 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no credential was used after a logout",
     needs: Needs::NOTHING,
     judges: |call| call.caller.session.is_some(),
-    concerns: |call| call.caller.facts.contains(TokenFact::AfterLogout) && is_ok(call),
+    concerns: |call| call.caller.facts.contains(TokenFact::AfterLogout) && is_ok(call) && is_late(call),
     state: StateKind::of::<LoggedOutToken>(),
 };
 
 const ENOUGH: u64 = 5;
+/// Nanoseconds after a logout within which a page that polls may not have heard of it.
+const UNDER_WAY: i64 = 30_000_000_000;
+
+/// Whether a call comes longer after the logout than a page has calls under way.
+fn is_late(call: &Call) -> bool {
+    call.caller.ended.is_none_or(|ended| call.observation.exchange.started().since(ended) > UNDER_WAY)
+}
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct LoggedOutToken {

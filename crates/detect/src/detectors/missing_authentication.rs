@@ -5,14 +5,14 @@ use crate::facts::{calls_of_the_endpoint, is_ok, network, path, template};
 use crate::tally::{Distinct, Steps, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Mark;
-use tapwire_inventory::Call;
+use tapwire_inventory::{AgentFamily, Call};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "missing-authentication",
     title: "An endpoint answers without credentials (unauthenticated access)",
     summary: "An endpoint whose callers nearly always show credentials answered somebody who showed none, with a body. Where it never asked for \
-              any there is no finding but a policy; here somebody found that it does not check. Answers without data about anybody count where one or two addresses took ten different objects so, and of \
-              two hundred calls hardly one came without before.",
+              any there is no finding but a policy; here somebody found that it does not check. Answers without data about anybody count where each address took ten different objects so, and of \
+              two hundred calls hardly one came without before; what crawlers of search engines are given is linked somewhere.",
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-306",
     attack: ("T1190", "Exploit Public-Facing Application"),
@@ -34,8 +34,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 const ENOUGH: u64 = 15;
 /// The same where answers tell of nobody, and the different objects that were given without any.
 const MANY: u64 = 200;
-/// Where many come without, it is meant so.
-const NETWORKS: usize = 2;
+/// By each network: where many come for a few, it is meant so.
 const OBJECTS: usize = 10;
 const DAY: i64 = 86_400;
 
@@ -59,17 +58,20 @@ impl Detector for MissingAuthentication {
         let with = endpoint.calls.saturating_sub(endpoint.auth.none);
         // Those that count here are the ones that are judged: what was without before them is usual.
         let others = endpoint.auth.none.saturating_sub(self.bare);
+        let tells = tells(case.call);
+        if is_bot(case.call) && !tells {
+            return;
+        }
         self.networks.add(case.call.caller.address.map_or(0, |address| network(address.ip)));
         if with < ENOUGH || others * 10 > with {
             return;
         }
         self.objects.add(path(case.call));
         // What tells of nobody may be meant for everybody: only who takes many of what nobody asks for without is told.
-        if !tells(case.call)
+        if !tells
             && (with < MANY
                 || others * 100 > with
-                || self.networks.len() > NETWORKS
-                || self.objects.len() < OBJECTS)
+                || self.objects.len() < OBJECTS * self.networks.len().max(1))
         {
             return;
         }
@@ -100,6 +102,10 @@ fn is_bare(call: &Call) -> bool {
         && is_ok(call)
         && answered
         && !logs_in
+}
+
+fn is_bot(call: &Call) -> bool {
+    call.caller.from.is_some_and(|from| from.agent == AgentFamily::Bot as u8)
 }
 
 /// Whether the answer tells of somebody.

@@ -1,7 +1,7 @@
 //! Tokens that are refused and shown again and again.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_ok, path, status};
+use crate::facts::{is_ok, path, status, writes};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{Call, TokenFact};
@@ -16,7 +16,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1550.001", "Application Access Token"),
     severity: "Low: all were refused",
     scope: Scope::Session,
-    warm_up: "none: 10 calls at 5 different paths, 5 at 2 of a token that is known to be over; in three bursts at least",
+    warm_up: "none: 10 calls at 5 different paths, 5 at 2 of a token that is known to be over; in three bursts at least, or 30 that are read",
     next_steps: &["Nothing at once: the server did what it should. Watch the address."],
     unjudged: "no credential of a session was used",
     needs: Needs::NOTHING,
@@ -32,12 +32,14 @@ const OVER: u64 = 5;
 /// burst, and who tries does so in several.
 const BURST: i64 = 5;
 const BURSTS: u64 = 3;
-/// Or more paths than a page has parts.
+/// Or more paths than a page has parts: what an application sends at once when it is online again is not among them.
 const PARTS: usize = 30;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct RefusedToken {
     paths: Distinct,
+    /// Those of them that were read.
+    read: Distinct,
     calls: u64,
     bursts: u64,
     /// The second in which the last burst began.
@@ -48,6 +50,8 @@ struct RefusedToken {
 }
 
 impl Detector for RefusedToken {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         // Each of them may come hours after the last; a token that is accepted in between is a good one.
         let time = case.call.observation.exchange.started();
@@ -66,11 +70,14 @@ impl Detector for RefusedToken {
         }
         self.calls += 1;
         self.paths.add(path(case.call));
+        if !writes(case.call) {
+            self.read.add(path(case.call));
+        }
         let facts = case.call.caller.facts;
         self.over |= facts.contains(TokenFact::AfterLogout) || facts.contains(TokenFact::Expired);
         let (least, paths) = if self.over { (OVER, 2) } else { (ENOUGH, 5) };
         if self.paths.len() < paths
-            || self.bursts < BURSTS && self.paths.len() < PARTS
+            || self.bursts < BURSTS && self.read.len() < PARTS
             || !self.steps.reaches(self.calls, least)
         {
             return;

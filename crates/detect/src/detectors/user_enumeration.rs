@@ -17,7 +17,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1087", "Account Discovery"),
     severity: "Medium when answers differ, else Low",
     scope: Scope::Address,
-    warm_up: "none: 15 different names within a day; 40 where two in three are answered",
+    warm_up: "none: 15 different names within a day; 40 where two in three are answered, but where every answer tells whether a name is there",
     next_steps: &[
         "Answer a name that exists and one that does not alike.",
         "Limit how many names one address may ask for.",
@@ -32,6 +32,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 /// Words of paths where a name is asked for and nothing else is shown.
 const WORDS: &[&str] =
     &["reset", "forgot", "forgotten", "recover", "recovery", "exists", "available", "availability", "resend"];
+/// Those of them whose answers tell it with 200.
+const TELLING: &[&str] = &["exists", "available", "availability"];
 const ENOUGH: u64 = 15;
 const MANY: u64 = 40;
 const DAY: i64 = 86_400;
@@ -77,14 +79,16 @@ impl Detector for UserEnumeration {
         counted.given += u64::from(is_ok(case.call));
         counted.refused += u64::from(matches!(status(case.call), Some(400 | 404 | 409 | 422)));
         counted.limited += u64::from(matches!(status(case.call), Some(401 | 403 | 429)));
-        // People know their own name: who is mostly answered may be an office after a mailing.
-        let known = (counted.refused + counted.limited) * 3 < counted.calls;
+        // People know their own name: who is mostly answered may be an office after a mailing. Where it is asked whether a name is
+        // there, any answer says so.
+        let tells = has_word(case.call, TELLING);
+        let known = !tells && (counted.refused + counted.limited) * 3 < counted.calls;
         let enough = if known { MANY } else { ENOUGH };
         let names = counted.names.len() as u64;
         if names < enough || !counted.steps.reaches(names, enough) {
             return;
         }
-        let differ = counted.given > 0 && counted.refused > 0;
+        let differ = counted.given > 0 && (counted.refused > 0 || tells);
         let (severity, outcome) = match () {
             () if differ => (Severity::Medium, Outcome::Confirmed),
             () if counted.limited * 2 > counted.calls => (Severity::Low, Outcome::Blocked),
