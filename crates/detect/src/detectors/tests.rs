@@ -8,6 +8,7 @@ mod honest;
 mod learn;
 mod owners;
 mod told_apart;
+mod variations;
 mod world;
 
 use crate::{Outcome, Severity};

@@ -42,6 +42,10 @@ impl Client {
         Self { address: [10, 1, last, 9], agent: PHONE.into(), token: None }
     }
 
+    pub(super) fn from(address: [u8; 4]) -> Self {
+        Self { address, ..Self::at(0) }
+    }
+
     pub(super) fn with(mut self, token: &str) -> Self {
         self.token = Some(token.into());
         self
