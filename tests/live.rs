@@ -1,6 +1,8 @@
 //! The live path on a wire of our own: two network namespaces, a server in one, a client in the other, and the real
 //! binary on the interface between them. Without root there are no namespaces, and the tests say so.
 
+#[path = "live/confined.rs"]
+mod confined;
 #[path = "live/directions.rs"]
 mod directions;
 #[path = "live/lanes.rs"]
@@ -169,9 +171,13 @@ struct Sensor {
 
 impl Sensor {
     fn start(wire: &Wire, arguments: &[&str]) -> Self {
+        Self::begin(&mut wire.on_server(&binary().to_string_lossy()), arguments)
+    }
+
+    /// The same by a command that ends with the program.
+    fn begin(command: &mut Command, arguments: &[&str]) -> Self {
         let data = tempfile::tempdir().expect("a temporary folder");
-        let mut child = wire
-            .on_server(&binary().to_string_lossy())
+        let mut child = command
             .args(["run", "--events", "-", "--only", "exchanges", "--token-key"])
             .arg(token_key(data.path()))
             .arg("--data")

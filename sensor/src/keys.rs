@@ -21,7 +21,7 @@ pub(crate) struct Keys {
 }
 
 impl Keys {
-    /// Of traffic that goes on: sources are followed until this value is dropped.
+    /// Of traffic that goes on: sources are open, and followed from [`Self::start`] on until this value is dropped.
     pub(crate) fn of_a_tap(args: &KeyArgs, files: &Tls, lanes: usize, quiet: bool) -> Result<Self, Failure> {
         let Some((addresses, mut secrets)) = asked(args)? else { return Ok(Self::default()) };
         if addresses.is_empty() {
@@ -45,6 +45,11 @@ impl Keys {
         let Some((addresses, mut secrets)) = asked(args)? else { return Ok(Self::default()) };
         secrets.log = Sources::read(&addresses, &tell(quiet))?;
         Ok(Self { secrets, ..Self::default() })
+    }
+
+    /// Follows the sources of a tap; before that they are only open.
+    pub(crate) fn start(&mut self) -> Result<(), Failure> {
+        Ok(self.sources.as_mut().map_or(Ok(()), Sources::start)?)
     }
 
     /// What the sources have to tell when the run is over.

@@ -40,6 +40,7 @@ mod quotas;
 mod report;
 mod risk;
 mod rules;
+mod sandbox;
 mod schema;
 mod sense;
 mod serve;

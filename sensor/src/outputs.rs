@@ -75,6 +75,11 @@ impl Plan {
         self.destinations.iter().any(|destination| destination == "-")
     }
 
+    /// Where events go, as typed.
+    pub(crate) fn destinations(&self) -> &[String] {
+        &self.destinations
+    }
+
     /// Destinations that are files, as typed.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         self.destinations.iter().filter_map(|destination| file_of(destination)).collect()
@@ -110,7 +115,8 @@ fn agree(args: &SenseArgs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn file_of(destination: &str) -> Option<PathBuf> {
+/// The path of a destination that is a file.
+pub(crate) fn file_of(destination: &str) -> Option<PathBuf> {
     let path = destination.strip_prefix("file://").unwrap_or(destination);
     (destination != "-" && !path.contains("://")).then(|| PathBuf::from(path))
 }

@@ -11,6 +11,7 @@ use crate::lessons::Lessons;
 use crate::next::Asked;
 use crate::outputs::{self, Plan};
 use crate::paper::print;
+use crate::sandbox::{Reach, confine_and_tell};
 use crate::serve::Beside;
 use crate::settings::{Effective, Fidelity, Keep, size_of_key};
 use crate::summary::Summary;
@@ -44,7 +45,9 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
         paths: args.paths.iter().map(|path| path.display().to_string()).collect(),
         ..asked(&args.sense, &effective, &plan, data.as_deref())
     };
-    Run { args: &args.sense, effective, plan, data, asked, lessons, serve: None }.sense(&mut *source, keys)
+    let captures = args.paths.iter().chain(&args.learn_from).cloned().collect();
+    let run = Run { args: &args.sense, effective, plan, data, asked, lessons, captures, serve: None };
+    run.sense(&mut *source, keys)
 }
 
 fn open_captures(args: &ReplayArgs) -> Result<Box<dyn Source>, Failure> {
@@ -73,7 +76,8 @@ pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let keys = Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, lanes, args.sense.quiet)?;
     let lessons = Lessons::default();
     let serve = args.serve.as_deref().map(Beside::bind).transpose()?;
-    Run { args: &args.sense, effective, plan, data, asked, lessons, serve }.sense(&mut source, keys)
+    let run = Run { args: &args.sense, effective, plan, data, asked, lessons, captures: Vec::new(), serve };
+    run.sense(&mut source, keys)
 }
 
 fn asked(args: &SenseArgs, effective: &Effective, plan: &Plan, data: Option<&Path>) -> Asked {
@@ -105,6 +109,8 @@ struct Run<'a> {
     data: Option<PathBuf>,
     asked: Asked,
     lessons: Lessons,
+    /// What is read beside, and learned from.
+    captures: Vec<PathBuf>,
     /// Where the console is served meanwhile.
     serve: Option<TcpListener>,
 }
@@ -133,6 +139,8 @@ impl Run<'_> {
         if pressure == Pressure::Shed {
             self.give_up_privileges()?;
         }
+        self.confine(pressure);
+        keys.start()?;
         let watcher = source.is_endless().then(|| {
             Watcher::start(&args.config, key.clone(), &config, &args.rules, data.as_deref(), args.quiet)
         });
@@ -226,6 +234,16 @@ impl Run<'_> {
         // Without --data nothing is kept, packets neither.
         let (Some(budget), Some(store)) = (self.effective.packet_budget()?, store) else { return Ok(None) };
         Ok(Some(store.packet_ring(budget, &source.names().all())?))
+    }
+
+    /// Keeps what is still to be read and written within reach, and nothing else. Threads start after it.
+    fn confine(&self, pressure: Pressure) {
+        let Self { args, effective, plan, data, .. } = self;
+        let reach = Reach::sensing(args, effective, data.as_deref(), plan.destinations());
+        let reach = if self.serve.is_some() { reach.console() } else { reach };
+        // A replay is over soon, and whoever asks for much is told.
+        let quiet = args.quiet || pressure == Pressure::Block && !args.verbose;
+        confine_and_tell(effective.settings.sandbox, &reach.captures(&self.captures), quiet);
     }
 
     /// Interfaces and outputs are open. Says, before the first packet, who the process is from here on.

@@ -14,6 +14,7 @@ use crate::cli::ConfigArgs;
 use crate::context::{ContextSettings, Labels, Lists, Networks};
 use crate::failure::Failure;
 use crate::kpis::KpiSettings;
+use crate::sandbox::Sandbox;
 use crate::size::parse_bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub(crate) struct Settings {
     pub(crate) memory: String,
     /// Inspector threads; -1 takes the machine's cores less two, at least one, and none where there is nothing to inspect.
     pub(crate) threads: i64,
+    /// Whether the process gives up, once it has opened what it needs, to reach other files and to make calls that it does not need.
+    pub(crate) sandbox: Sandbox,
     /// This sensor's name, as events carry it; empty for none.
     pub(crate) sensor: String,
     /// The tenant that events name; empty for none.
@@ -282,6 +285,7 @@ impl Default for Settings {
         Self {
             memory: "1GiB".into(),
             threads: -1,
+            sandbox: Sandbox::default(),
             sensor: String::new(),
             tenant: String::new(),
             openapi: Vec::new(),

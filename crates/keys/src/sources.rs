@@ -92,6 +92,8 @@ pub struct Sources {
     shared: Arc<Shared>,
     /// Sockets that were made here.
     sockets: Vec<PathBuf>,
+    /// Sources by their names that are not followed yet.
+    open: Vec<(String, Open, Feeder)>,
 }
 
 impl fmt::Debug for Sources {
@@ -101,8 +103,8 @@ impl fmt::Debug for Sources {
 }
 
 impl Sources {
-    /// Opens every source and reads what files hold already, at most 16 MiB of each one's end; then follows them. A feed for each
-    /// of `lanes` capture threads.
+    /// Opens every source and reads what files hold already, at most 16 MiB of each one's end. A feed for each of `lanes`
+    /// capture threads, for what comes from [`Self::start`] on.
     ///
     /// # Errors
     /// When one cannot be opened, or the certificates for `tls://` cannot be used.
@@ -114,19 +116,28 @@ impl Sources {
     ) -> Result<(Self, Log, Vec<Feed>), KeyError> {
         let mut sources = Self::new(tell);
         let mut log = room_for(addresses, MOST_OF_A_RUN);
-        let mut open = Vec::new();
-        for address in addresses {
-            open.push((address.to_string(), sources.open(address, files, &mut log)?));
-        }
         let (feeder, feeds) = feeds(lanes);
-        for (name, source) in open {
-            let (feeder, shared) = (feeder.clone(), Arc::clone(&sources.shared));
+        for address in addresses {
+            let source = sources.open(address, files, &mut log)?;
+            sources.open.push((address.to_string(), source, feeder.clone()));
+        }
+        Ok((sources, Arc::new(log), feeds))
+    }
+
+    /// Follows what is open, on a thread each. Privileges and confinement belong to threads: call it when the process has what
+    /// it is to keep.
+    ///
+    /// # Errors
+    /// When a thread cannot be started.
+    pub fn start(&mut self) -> Result<(), KeyError> {
+        for (name, source, feeder) in self.open.drain(..) {
+            let shared = Arc::clone(&self.shared);
             std::thread::Builder::new()
                 .name("keys".into())
                 .spawn(move || source.run(&feeder, &shared))
                 .map_err(|error| KeyError::open(&name, error))?;
         }
-        Ok((sources, Arc::new(log), feeds))
+        Ok(())
     }
 
     /// Reads files, and FIFOs until their writers close them, to their ends: what a capture is replayed with. Tells of those
@@ -177,7 +188,7 @@ impl Sources {
             counters: Counted::default(),
             tell,
         };
-        Self { shared: Arc::new(shared), sockets: Vec::new() }
+        Self { shared: Arc::new(shared), sockets: Vec::new(), open: Vec::new() }
     }
 
     fn open(&mut self, address: &Address, files: &Tls, log: &mut Batch) -> Result<Open, KeyError> {

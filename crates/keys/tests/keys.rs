@@ -84,7 +84,8 @@ fn a_file_a_pipe_and_a_socket_feed_together() {
     let path = |name: &str| folder.path().join(name);
     append(&path("file"), "one\n");
     let addresses = [Address::File(path("file")), Address::Fifo(path("fifo")), Address::Unix(path("socket"))];
-    let (sources, log, feeds) = Sources::follow(&addresses, &Tls::default(), 1, quiet()).unwrap();
+    let (mut sources, log, feeds) = Sources::follow(&addresses, &Tls::default(), 1, quiet()).unwrap();
+    sources.start().unwrap();
     let feed = &feeds[0];
     assert_eq!(&log[..], b"one\n");
     append(&path("file"), "two\n");
@@ -153,7 +154,8 @@ fn senders_on_other_machines_lose_nothing_while_the_sensor_restarts() {
     append(&file, &numbered(0, 3_000));
     let sender = Sender::start(file.clone(), port, &authority.tls("sender"), false, quiet());
 
-    let (sources, _, feeds) = Sources::follow(&address, &authority.tls("receiver"), 2, quiet()).unwrap();
+    let (mut sources, _, feeds) = Sources::follow(&address, &authority.tls("receiver"), 2, quiet()).unwrap();
+    sources.start().unwrap();
     for feed in &feeds {
         assert_eq!(lines(feed, 3_000).concat(), numbered(0, 3_000).replace('\n', ""));
     }
@@ -161,7 +163,8 @@ fn senders_on_other_machines_lose_nothing_while_the_sensor_restarts() {
     drop((sources, feeds));
     append(&file, &numbered(3_000, 3_100));
     std::thread::sleep(Duration::from_millis(300));
-    let (_sources, _, feeds) = Sources::follow(&address, &authority.tls("receiver"), 1, quiet()).unwrap();
+    let (mut again, _, feeds) = Sources::follow(&address, &authority.tls("receiver"), 1, quiet()).unwrap();
+    again.start().unwrap();
     let got = lines(&feeds[0], 100);
     for number in 3_000..3_100 {
         assert!(got.contains(&format!("CLIENT_RANDOM {number}")), "{number} is lost");
@@ -175,7 +178,8 @@ fn many_senders_at_once() {
     let authority = Authority::new();
     let port = free_port();
     let address = [Address::Tls("localhost".into(), port)];
-    let (sources, _, feeds) = Sources::follow(&address, &authority.tls("receiver"), 1, quiet()).unwrap();
+    let (mut sources, _, feeds) = Sources::follow(&address, &authority.tls("receiver"), 1, quiet()).unwrap();
+    sources.start().unwrap();
     let senders: Vec<Sender> = (0..20)
         .map(|number| {
             let file = authority.0.path().join(format!("keys.{number}"));
@@ -197,7 +201,8 @@ fn nobody_without_a_certificate_of_the_authority_is_let_in_or_told_anything() {
     let port = free_port();
     let address = [Address::Tls("localhost".into(), port)];
     let (tell, refusals) = told();
-    let (sources, _, feeds) = Sources::follow(&address, &authority.tls("receiver"), 1, tell).unwrap();
+    let (mut sources, _, feeds) = Sources::follow(&address, &authority.tls("receiver"), 1, tell).unwrap();
+    sources.start().unwrap();
     let file = authority.0.path().join("keys.log");
     append(&file, "CLIENT_RANDOM secret\n");
 

@@ -37,7 +37,7 @@ pub use error::SinkError;
 pub use file::FileSink;
 pub use network::Network;
 pub use null::NullSink;
-pub use registry::{Opened, SINKS, SinkInfo, check, open, place};
+pub use registry::{Opened, Reach, SINKS, SinkInfo, check, open, place, reach};
 pub use report::{Counts, DropReason, Notice, SinkReport, Tally};
 pub use secret::Secret;
 pub use stdout::StreamSink;

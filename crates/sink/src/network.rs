@@ -56,11 +56,14 @@ impl Network {
 /// Hands batches to the task that delivers them, by way of memory or a spool on disk.
 pub(crate) struct NetworkSink {
     queue: Arc<Queue>,
-    task: JoinHandle<()>,
+    /// Waits until the sink is first used: threads that start when privileges are given up and the process is confined are
+    /// so, too.
+    courier: Option<Courier>,
+    task: Option<JoinHandle<()>>,
     pressure: Pressure,
     finish: Duration,
-    // Keeps the delivery task's runtime alive.
-    _network: Network,
+    /// Keeps the delivery task's runtime alive.
+    network: Network,
 }
 
 impl NetworkSink {
@@ -74,18 +77,26 @@ impl NetworkSink {
         let queue = Arc::new(queue);
         context.outputs.watch(name, &queue);
         let courier = Courier::new(carrier, http.clone(), Arc::clone(&queue), context.pressure);
-        let failed = |e: io::Error| SinkError::BadDestination {
-            destination: "network".into(),
-            reason: format!("its thread cannot be started: {e}"),
-        };
-        let task = context.network.spawn(courier.run()).map_err(failed)?;
         Ok(Box::new(Self {
             queue,
-            task,
+            courier: Some(courier),
+            task: None,
             pressure: context.pressure,
             finish: Duration::from_millis(http.finish_ms),
-            _network: context.network.clone(),
+            network: context.network.clone(),
         }))
+    }
+
+    /// Begins to deliver. Without a thread nothing is, which ends the sink.
+    fn start(&mut self) {
+        let Some(courier) = self.courier.take() else { return };
+        match self.network.spawn(courier.run()) {
+            Ok(task) => self.task = Some(task),
+            Err(error) => self.queue.stop(SinkError::BadDestination {
+                destination: "network".into(),
+                reason: format!("its thread cannot be started: {error}"),
+            }),
+        }
     }
 }
 
@@ -127,11 +138,13 @@ fn spool_name(shown: &str, place: &str) -> String {
 
 impl Sink for NetworkSink {
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
+        self.start();
         self.queue.push(batch)?;
         Ok(Reader::Listening)
     }
 
     fn flush(&mut self) -> Result<Reader, SinkError> {
+        self.start();
         self.queue.flush()?;
         Ok(Reader::Listening)
     }
@@ -141,6 +154,7 @@ impl Sink for NetworkSink {
     }
 
     fn poll_notice(&mut self) -> Option<Notice> {
+        self.start();
         self.queue.poll_notice()
     }
 
@@ -148,7 +162,8 @@ impl Sink for NetworkSink {
         self.queue.report()
     }
 
-    fn finish(self: Box<Self>) -> SinkReport {
+    fn finish(mut self: Box<Self>) -> SinkReport {
+        self.start();
         // Behind a file delivery ends by itself: each request has bounded tries, and the first failure stops it.
         let limit = (self.pressure == Pressure::Shed).then_some(self.finish);
         self.queue.finish(limit);
@@ -161,7 +176,7 @@ impl Drop for NetworkSink {
     /// A sink that is dropped without `finish` leaves no task behind.
     fn drop(&mut self) {
         self.queue.finish(Some(Duration::ZERO));
-        self.task.abort();
+        self.task.iter().for_each(JoinHandle::abort);
     }
 }
 

@@ -19,8 +19,21 @@ pub struct SinkInfo {
     pub incidents: bool,
     /// One text for each place, however its address is spelled; it may hold credentials.
     pub place: fn(&str) -> Result<String, SinkError>,
+    /// What of the network it takes.
+    pub reach: fn(&str) -> Result<Reach, SinkError>,
     /// Opens a destination of this scheme.
     pub open: fn(&str, &Context) -> Opened,
+}
+
+/// What of the network a destination takes, beside the look-up of its name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// None, or no connection.
+    None,
+    /// Connections to this port.
+    Port(u16),
+    /// Connections to ports that only the receiver knows.
+    Any,
 }
 
 /// What most kinds have in common.
@@ -32,6 +45,7 @@ const USUAL: SinkInfo = SinkInfo {
     formats: &[],
     incidents: false,
     place: |as_given| Ok(as_given.to_owned()),
+    reach: |_| Ok(Reach::None),
     open: NullSink::open,
 };
 
@@ -70,6 +84,7 @@ pub static SINKS: &[SinkInfo] = &[
         example: "http://127.0.0.1:9000/events",
         open: http::open_ndjson,
         place: http::place,
+        reach: http::reach,
         ..USUAL
     },
     SinkInfo {
@@ -79,6 +94,7 @@ pub static SINKS: &[SinkInfo] = &[
         example: "https://collector.example/events",
         open: http::open_ndjson,
         place: http::place,
+        reach: http::reach,
         ..USUAL
     },
     SinkInfo {
@@ -89,6 +105,7 @@ pub static SINKS: &[SinkInfo] = &[
         open: http::open_hec,
         formats: OCSF,
         place: http::place,
+        reach: http::reach,
         ..USUAL
     },
     SinkInfo {
@@ -99,6 +116,7 @@ pub static SINKS: &[SinkInfo] = &[
         open: http::open_hec,
         formats: OCSF,
         place: http::place,
+        reach: http::reach,
         ..USUAL
     },
     SinkInfo {
@@ -109,6 +127,7 @@ pub static SINKS: &[SinkInfo] = &[
         open: http::open_elastic,
         formats: DOCUMENTS,
         place: http::place,
+        reach: http::reach,
         ..USUAL
     },
     SinkInfo {
@@ -119,6 +138,7 @@ pub static SINKS: &[SinkInfo] = &[
         open: http::open_elastic,
         formats: DOCUMENTS,
         place: http::place,
+        reach: http::reach,
         ..USUAL
     },
     SinkInfo {
@@ -130,6 +150,7 @@ pub static SINKS: &[SinkInfo] = &[
         formats: JSON,
         incidents: true,
         place: http::place,
+        reach: http::reach,
     },
     SinkInfo {
         scheme: "webhook+http",
@@ -140,6 +161,7 @@ pub static SINKS: &[SinkInfo] = &[
         formats: JSON,
         incidents: true,
         place: http::place,
+        reach: http::reach,
     },
     SinkInfo {
         scheme: "syslog",
@@ -148,6 +170,7 @@ pub static SINKS: &[SinkInfo] = &[
         example: "syslog://127.0.0.1:514",
         open: syslog::open_tcp,
         place: syslog::place,
+        reach: syslog::reach,
         ..USUAL
     },
     SinkInfo {
@@ -157,6 +180,7 @@ pub static SINKS: &[SinkInfo] = &[
         example: "syslog+tls://syslog.example:6514",
         open: syslog::open_tls,
         place: syslog::place_tls,
+        reach: syslog::reach_tls,
         ..USUAL
     },
     SinkInfo {
@@ -175,6 +199,7 @@ pub static SINKS: &[SinkInfo] = &[
         example: "kafka://127.0.0.1:9092/tapwire-events",
         open: kafka::open_plain,
         place: kafka::place,
+        reach: |_| Ok(Reach::Any),
         ..USUAL
     },
     SinkInfo {
@@ -184,6 +209,7 @@ pub static SINKS: &[SinkInfo] = &[
         example: "kafka+tls://kafka.example:9093/tapwire-events",
         open: kafka::open_tls,
         place: kafka::place,
+        reach: |_| Ok(Reach::Any),
         ..USUAL
     },
     SinkInfo {
@@ -219,6 +245,14 @@ pub fn check(destination: &str) -> Result<&'static SinkInfo, SinkError> {
 /// As for [`check`].
 pub fn place(destination: &str) -> Result<String, SinkError> {
     (find(destination)?.place)(destination)
+}
+
+/// What of the network a destination takes.
+///
+/// # Errors
+/// As for [`check`].
+pub fn reach(destination: &str) -> Result<Reach, SinkError> {
+    (find(destination)?.reach)(destination)
 }
 
 fn find(destination: &str) -> Result<&'static SinkInfo, SinkError> {

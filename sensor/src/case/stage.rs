@@ -98,7 +98,7 @@ impl Stage {
     }
 }
 
-/// Settings with everything that leaves, listens or is kept taken out.
+/// Settings with everything that leaves, listens or is kept taken out; nor has a case a say in what confines who reads it.
 pub(super) fn harmless(settings: &Settings) -> Settings {
     let usual = Settings::default();
     Settings {
@@ -107,6 +107,7 @@ pub(super) fn harmless(settings: &Settings) -> Settings {
         heartbeat: usual.heartbeat,
         events: usual.events,
         state: usual.state,
+        sandbox: usual.sandbox,
         sink: usual.sink,
         output: usual.output,
         keys: usual.keys,

@@ -16,6 +16,7 @@ pub(crate) use ailment::{Ailment, ailments};
 use crate::cli::{DoctorArgs, OnOff, SenseArgs};
 use crate::failure::{Exit, Failure};
 use crate::paper::print;
+use crate::sandbox::{Reach, confine_and_tell};
 use crate::sense::{pipeline_config, redactor};
 use crate::settings::{Effective, size_of_key};
 use crate::watch::{Terminal, catch_signals};
@@ -91,6 +92,7 @@ impl Visit<'_> {
         // A capture may bring secrets along.
         crate::keys::keep_to_oneself()?;
         let mut source = open_files(&self.args.paths, None)?;
+        self.confine(true);
         let terminal = Terminal::new(Arc::clone(&self.stop), self.args.json, Pressure::Block);
         self.examine(&mut source, self.args.bpf.as_deref(), terminal)
     }
@@ -107,6 +109,7 @@ impl Visit<'_> {
         let unfiltered = args.bpf.as_ref().map(|_| InterfaceSource::open_many(&args.interfaces, None, 0));
         let unfiltered = unfiltered.transpose()?;
         drop_privileges(Some(settings.capture.user.as_str()))?;
+        self.confine(args.json);
         let seconds = args.seconds.unwrap_or(if args.size { 60 } else { 10 });
         eprintln!("tapwire: listening for {seconds} s on {}", args.interfaces.join(", "));
         let terminal = Terminal::new(Arc::clone(&self.stop), true, Pressure::Shed).with_deadline(seconds);
@@ -116,6 +119,12 @@ impl Visit<'_> {
             examined.refused = Some(self.second_look(&mut unfiltered, filter)?);
         }
         Ok(examined)
+    }
+
+    /// What a run is confined by on this machine is said with it.
+    fn confine(&self, quiet: bool) {
+        let reach = Reach::looking(&self.args.config, self.effective).captures(&self.args.paths);
+        confine_and_tell(self.effective.settings.sandbox, &reach, quiet);
     }
 
     fn examine(

@@ -16,6 +16,7 @@ use crate::failure::{Exit, Failure};
 use crate::feedback;
 use crate::inventory;
 use crate::learn::{Learned, learn};
+use crate::sandbox::{Reach, confine_and_tell};
 use crate::settings::{Effective, Hunt};
 use crate::watch::catch_signals;
 use serde_json::Value;
@@ -52,7 +53,10 @@ pub(crate) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let access = Access { keeper: Arc::new(keeper::Files::open(kept(&args.learn))?), tls: tls(&args)? };
     let address = listener.local_addr()?;
     access.suits(address).map_err(|bad| Failure::new(bad.to_string()))?;
+    let effective = Effective::load(&args.learn.config)?;
+    let reach = Reach::serving(&args.learn, &effective, kept(&args.learn).as_deref());
     let shelf = Shelf::open(args.learn)?;
+    confine_and_tell(effective.settings.sandbox, &reach, false);
     let stop = catch_signals()?;
     let scheme = if access.tls.is_some() { "https" } else { "http" };
     eprintln!("tapwire: the console is at {scheme}://{address}/ (Ctrl-C ends it)");

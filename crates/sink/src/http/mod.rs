@@ -13,7 +13,7 @@ mod webhook;
 
 use crate::courier::Carrier;
 use crate::network::NetworkSink;
-use crate::{Config, Context, Opened, Secret, SinkError, error};
+use crate::{Config, Context, Opened, Reach, Secret, SinkError, error};
 use dialect::Dialect;
 pub(crate) use dialect::{number_behind, text_behind};
 pub(crate) use post::Post;
@@ -42,6 +42,11 @@ pub(crate) fn open_webhook(destination: &str, context: &Context) -> Opened {
 /// One text for each address.
 pub(crate) fn place(destination: &str) -> Result<String, SinkError> {
     Ok(Target::parse(destination)?.place())
+}
+
+/// Where its requests go, and nowhere else: redirects are not followed.
+pub(crate) fn reach(destination: &str) -> Result<Reach, SinkError> {
+    Ok(Reach::Port(Target::parse(destination)?.port))
 }
 
 fn open(destination: &str, dialect: &'static Dialect, context: &Context) -> Opened {

@@ -17,7 +17,7 @@ use crate::http::connection::{Connector, Stream, within};
 use crate::http::{target, tls};
 use crate::network::NetworkSink;
 use crate::queue::Load;
-use crate::{Context, Opened, SinkError};
+use crate::{Context, Opened, Reach, SinkError};
 use message::Header;
 
 /// Over UDP a load is one datagram an event: few, so that a failure repeats little.
@@ -95,6 +95,16 @@ pub(crate) fn place(destination: &str) -> Result<String, SinkError> {
 /// The same over TLS.
 pub(crate) fn place_tls(destination: &str) -> Result<String, SinkError> {
     Ok(address(destination, PORT_TLS)?.0)
+}
+
+/// The port of a receiver over TCP.
+pub(crate) fn reach(destination: &str) -> Result<Reach, SinkError> {
+    Ok(Reach::Port(address(destination, PORT)?.2))
+}
+
+/// The same over TLS.
+pub(crate) fn reach_tls(destination: &str) -> Result<Reach, SinkError> {
+    Ok(Reach::Port(address(destination, PORT_TLS)?.2))
 }
 
 /// The address for people, its host, and its port.
