@@ -303,10 +303,10 @@ fn pieces_of_full_groups_are_many_and_short() {
     }
     let (mut longest, mut sizes) = (std::time::Duration::ZERO, Vec::new());
     let began = std::time::Instant::now();
-    let mut pieces = rules.pieces(&KEY);
+    let pieces = rules.pieces(&KEY);
     let mut last = began.elapsed();
     longest = longest.max(last);
-    while let Some(piece) = pieces.next() {
+    for piece in pieces {
         sizes.push(piece.len());
         longest = longest.max(began.elapsed() - last);
         last = began.elapsed();
