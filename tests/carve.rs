@@ -326,7 +326,7 @@ fn mistakes_are_one_line_and_leave_nothing_behind() {
     let out = folder.path().join("out.pcapng");
     let capture = fixture.path();
     let cases: [(&[&str], &[&Path], &str); 6] = [
-        (&["0123456789ab"], &[&capture], "no exchange or finding has this uid"),
+        (&["0123456789ab"], &[&capture], "no exchange, finding or incident has this uid"),
         (&["--where", "status == 999"], &[&capture], "holds for no exchange"),
         (&["--where", "statu == 1"], &[&capture], "did you mean 'status'"),
         (&["0123"], &[&capture], "at least 6 hexadecimal digits"),
@@ -426,4 +426,45 @@ fn a_full_disk_leaves_nothing_behind_and_one_line() {
         assert_eq!(left, "2\n", "{said}");
         assert!(said.lines().count() == 1 && said.contains("the disk is full"), "{said}");
     }
+}
+
+/// The exchanges that are told of an incident: by itself and by its findings.
+fn told_of(incident: &str, events: &[Value]) -> BTreeSet<String> {
+    let own = events.iter().filter(|event| event["unmapped"]["incident"] == incident);
+    let list = |event: &Value, name: &str| event["unmapped"][name].as_array().cloned().unwrap_or_default();
+    let named = own.flat_map(|event| {
+        let timeline = list(event, "timeline").into_iter().map(|moment| moment["exchange"].clone());
+        list(event, "exchanges").into_iter().chain(timeline).collect::<Vec<_>>()
+    });
+    named.filter_map(|uid| uid.as_str().map(str::to_owned)).collect()
+}
+
+#[test]
+fn an_incident_is_carved_with_all_that_it_tells_of() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let mut several = 0;
+    for fixture in fixtures().iter().filter(|fixture| fixture.arguments().is_empty()) {
+        let data = folder.path().join(&fixture.name);
+        let run = Tapwire::new(["replay", "--events", "-", "-q", "--set", "packets.budget=64MiB"]).key();
+        let events = run.args(["--data"]).args([&data]).args([fixture.path()]).run().ok("replay").events();
+        let incidents: BTreeSet<&str> =
+            events.iter().filter_map(|event| event["unmapped"]["incident"].as_str()).collect();
+        for incident in incidents {
+            let told = told_of(incident, &events);
+            several += usize::from(told.len() > 1);
+            for from_ring in [false, true] {
+                let out = folder.path().join(format!("{incident}-{from_ring}.pcapng"));
+                let carve = Tapwire::new(["carve", incident]).key().args(["-w"]).args([&out]);
+                let carve = if from_ring {
+                    carve.args(["--data"]).args([&data])
+                } else {
+                    carve.args([fixture.path()])
+                };
+                let _carved = carve.run().ok("carve");
+                let there: BTreeSet<String> = exchanges(&[&out], "off").iter().map(uid).collect();
+                assert!(told.is_subset(&there), "{}: {incident}: of {told:?} only {there:?}", fixture.name);
+            }
+        }
+    }
+    assert!(several > 0, "no incident tells of several exchanges");
 }

@@ -81,6 +81,27 @@ fn every_incident_of_every_fixture_verifies() {
     assert!(seen >= 5, "{seen} incidents");
 }
 
+#[test]
+fn the_packets_that_a_sensor_kept_are_a_case_of_their_own() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let data = room.path().join("data");
+    let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");
+    let keeping = Tapwire::new(["replay", "-q", "--events", "null://", "--set", "packets.budget=64MiB"]);
+    let _kept = keeping.key().args(["--data"]).args([&data]).args([fixture.path()]).run().ok("replay");
+    let incident = incidents(&fixture.path()).pop().expect("an incident");
+    let case = room.path().join("ring.tar");
+    let export = Tapwire::new(["case", "export", &incident[..12], "--by", "a tester"]).key();
+    let export = export.args(["--data"]).args([&data]).args(["--sign"]).args([room.path().join("case.key")]);
+    let _done = export.args(["-w"]).args([&case]).run().ok("case export");
+    let ran = verify(&case, &[]);
+    assert_eq!(ran.code, Some(0), "{}", said(&ran));
+    let manifest = manifest(&fs::read(&case).expect("a case"));
+    assert_eq!(manifest["known_as"], incident);
+    assert_eq!(manifest["derivation"]["captures"][0], "captures/01-packets.pcapng");
+    let neither = Tapwire::new(["case", "export", &incident[..12], "-w", "x.tar", "--sign", "x.key"]).run();
+    assert!(neither.code == Some(2) && neither.stderr.contains("PATH"), "{}", neither.stderr);
+}
+
 fn one_case(room: &Path) -> PathBuf {
     let fixture = fixtures().into_iter().find(|fixture| fixture.name == "secrets").expect("the fixture");
     let incident = incidents(&fixture.path()).pop().expect("an incident");

@@ -148,3 +148,16 @@ fn the_radius_of_what_two_passes_find_is_counted_from_captures_and_from_what_is_
     let once = radius(&incident, &[&attacked, "--token-key", &key]);
     assert!(once.code == Some(2) && once.stderr.contains("--two-pass"), "{}", once.stderr);
 }
+
+#[test]
+fn what_two_passes_find_is_shown_by_two_passes() {
+    let (_folder, attacked, _) = captures();
+    let told = events(&attacked, &["--two-pass", "--only", "findings"]).events();
+    let uid = told.first().and_then(|finding| finding["finding_info"]["uid"].as_str()).expect("a finding");
+    let show = |more: &[&str]| Tapwire::new(["show", uid]).args([&attacked]).key().args(more).run();
+    assert_eq!(show(&[]).code, Some(2), "one pass finds it, so nothing is shown by two");
+    let shown = show(&["--two-pass", "--json"]).ok("show");
+    assert!(shown.events().iter().any(|event| event["finding_info"]["uid"] == uid), "{:?}", shown.events());
+    let kept = Tapwire::new(["show", uid, "--two-pass"]).run();
+    assert!(kept.code == Some(2) && kept.stderr.contains("--two-pass"), "{}", kept.stderr);
+}

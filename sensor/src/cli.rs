@@ -383,6 +383,9 @@ pub(crate) struct ShowArgs {
     /// Captures to look in; without any, the events kept under --data
     #[arg(value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// Find it as `replay --two-pass` does: with findings that only a second look gives
+    #[arg(long, requires = "paths")]
+    pub(crate) two_pass: bool,
     #[command(flatten)]
     pub(crate) keys: KeyArgs,
     /// Where state and events are kept

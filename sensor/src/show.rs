@@ -2,6 +2,7 @@
 
 use crate::cli::{OnOff, SenseArgs, ShowArgs};
 use crate::failure::{Exit, Failure};
+use crate::lessons::Lessons;
 use crate::page;
 use crate::paper::print;
 use crate::sense::{load_key, pipeline_config, redactor};
@@ -11,7 +12,7 @@ use serde_json::Value;
 use std::sync::{Arc, Mutex};
 use tapwire_capture::{Pressure, open_files};
 use tapwire_event::{Options, Renderer};
-use tapwire_pipeline::{Classes, Outlet, run};
+use tapwire_pipeline::{Aside, Classes, Learned, Outlet, run_with};
 use tapwire_sink::{Batch, Reader as Listener, Sink, SinkError, SinkReport};
 use tapwire_store::{Directories, Piece, Reader};
 
@@ -96,13 +97,20 @@ fn from_captures(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
     let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
     let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
     config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
+    let lessons = Lessons::new(&args.paths, args.two_pass, &[])?;
+    if args.two_pass {
+        lessons.share(&mut config);
+    }
     let found = Arc::new(Mutex::new(Vec::new()));
     let sink: Box<dyn Sink> = Box::new(Matching { uid: uid.to_owned(), found: Arc::clone(&found) });
     let options = Options { version: env!("CARGO_PKG_VERSION").into(), ..Options::default() };
     let renderer = Renderer::new(options, redactor(&effective, key));
     let outlet = Outlet::new(renderer, Classes::default(), None, vec![sink]);
     let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
-    let report = run(&mut source, &config, vec![outlet], &mut terminal);
+    let empty = || Ok(Learned::new(&config));
+    let taught = lessons.learn(None, empty, &config, &mut terminal)?.unwrap_or_default();
+    let aside = Aside { known: taught.known, ..Aside::default() };
+    let report = run_with(&mut source, &config, vec![outlet], &mut terminal, aside);
     terminal.finish();
     for error in &report.source_errors {
         eprintln!("tapwire: {error}");

@@ -52,9 +52,9 @@ impl Wish {
             (true, Some(word)) if !Path::new(word).exists() => Err(Failure::new(format!(
                 "carve {word}: give at least {MIN_DIGITS} hexadecimal digits of a uid, as metadata.uid has it, or --where EXPR"
             ))),
-            (true, _) => {
-                Err(Failure::new("carve: say what to carve: uids of exchanges or findings, or --where EXPR"))
-            }
+            (true, _) => Err(Failure::new(
+                "carve: say what to carve: uids of exchanges, findings or incidents, or --where EXPR",
+            )),
         }
     }
 
@@ -297,7 +297,10 @@ impl Chooser {
 }
 
 fn unknown(prefix: &Prefix) -> Failure {
-    Failure::new(format!("carve {}: no exchange or finding has this uid in what was searched", prefix.text))
+    Failure::new(format!(
+        "carve {}: no exchange, finding or incident has this uid in what was searched",
+        prefix.text
+    ))
 }
 
 impl Follower for Chooser {

@@ -39,11 +39,9 @@ pub(crate) fn exchanges_of(carving: &Carving, wishes: &[Wish]) -> Result<Option<
 fn outlet(carving: &Carving, wish: &Wish, found: &Arc<Mutex<BTreeSet<Uid>>>) -> Outlet {
     let redactor = redactor(&carving.effective, carving.key.clone());
     let (format, classes, filter) = match wish {
-        Wish::Uid(_) => (
-            Format::Ocsf,
-            Classes { exchanges: false, findings: true, incidents: false, sensor: false },
-            None,
-        ),
+        Wish::Uid(_) => {
+            (Format::Ocsf, Classes { exchanges: false, findings: true, incidents: true, sensor: false }, None)
+        }
         Wish::Where { expr, .. } => (
             Format::Tsv,
             Classes { exchanges: true, findings: false, incidents: false, sensor: false },
@@ -76,12 +74,20 @@ fn named_by_finding(line: &[u8], prefix: &str) -> Vec<Uid> {
         return Vec::new();
     }
     let Ok(event) = serde_json::from_slice::<Value>(line) else { return Vec::new() };
-    let own = event.pointer("/finding_info/uid").and_then(Value::as_str);
-    if !own.is_some_and(|own| own.starts_with(prefix)) {
-        return Vec::new();
-    }
-    let exchanges = event.pointer("/unmapped/exchanges").and_then(Value::as_array);
-    exchanges.into_iter().flatten().filter_map(Value::as_str).filter_map(uid).collect()
+    if is_about(&event, prefix) { exchanges_named_by(&event) } else { Vec::new() }
+}
+
+/// Whether it is the finding of that uid, or about the incident, as its findings are, too.
+pub(super) fn is_about(event: &Value, prefix: &str) -> bool {
+    let own = |path| event.pointer(path).and_then(Value::as_str).is_some_and(|own| own.starts_with(prefix));
+    own("/finding_info/uid") || own("/unmapped/incident")
+}
+
+/// The exchanges that a finding names, or that an incident tells of.
+pub(super) fn exchanges_named_by(event: &Value) -> Vec<Uid> {
+    let list = |path| event.pointer(path).and_then(Value::as_array).into_iter().flatten();
+    let told = list("/unmapped/timeline").filter_map(|moment| moment.get("exchange"));
+    list("/unmapped/exchanges").chain(told).filter_map(Value::as_str).filter_map(uid).collect()
 }
 
 /// From its 32 digits.

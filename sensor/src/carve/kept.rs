@@ -2,6 +2,7 @@
 //! that of the packet ring only that has to be read.
 
 use super::choose::{Answer, Wish};
+use super::findings::{exchanges_named_by, is_about};
 use crate::failure::Failure;
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -67,10 +68,8 @@ fn look(line: &[u8], prefixes: &[String], found: &mut [Found]) {
         let is = |path: &str| {
             event.pointer(path).and_then(Value::as_str).is_some_and(|own| own.starts_with(prefix.as_str()))
         };
-        if is("/finding_info/uid") {
-            let exchanges = event.pointer("/unmapped/exchanges").and_then(Value::as_array);
-            let exchanges = exchanges.into_iter().flatten().filter_map(Value::as_str);
-            found.exchanges.extend(exchanges.filter_map(super::findings::uid));
+        if is_about(event, prefix) {
+            found.exchanges.extend(exchanges_named_by(event));
             let evidences = event.pointer("/evidences").and_then(Value::as_array);
             found.labels.extend(evidences.into_iter().flatten().filter_map(label));
         } else if is("/metadata/uid") {

@@ -66,14 +66,21 @@ pub(crate) fn carve(args: &CarveArgs) -> Result<Exit, Failure> {
     written.output.keep(args.force)?;
     if !args.quiet {
         eprintln!(
-            "tapwire: {} of {} ({}) in {}",
+            "tapwire: {} of {}{} ({}) in {}",
             counted(written.packets, "packet"),
             counted(spots.len() as u64, "exchange"),
+            if args.exact { String::new() } else { around(&spots) },
             bytes(written.bytes),
             args.out.display()
         );
     }
     Ok(Exit::Done)
+}
+
+/// Why there are more packets than the exchanges have.
+fn around(spots: &[Spot]) -> String {
+    let connections: BTreeSet<u64> = spots.iter().map(|spot| spot.connection).collect();
+    format!(" and all else on {}", counted(connections.len() as u64, "connection"))
 }
 
 /// What all passes share.

@@ -18,9 +18,12 @@ pub(crate) enum CaseAction {
 pub(crate) struct ExportArgs {
     /// The first 6 or more digits of the incident's uid
     pub(super) incident: String,
-    /// Captures that show it
-    #[arg(value_name = "PATH", required = true)]
+    /// Captures that show it; without any, the packets kept under --data
+    #[arg(value_name = "PATH", required_unless_present = "data")]
     pub(super) paths: Vec<PathBuf>,
+    /// Where a sensor keeps packets (`packets.budget`), and its key of tokens
+    #[arg(long, value_name = "DIR")]
+    pub(super) data: Option<PathBuf>,
     /// Write here, as a tar archive that only you can read
     #[arg(short = 'w', long = "write", value_name = "OUT", required = true)]
     pub(super) out: PathBuf,

@@ -95,8 +95,15 @@ fn collect(args: &ExportArgs, stage: &mut Stage) -> Result<(Derivation, Settings
     let mut all = |role: &str, paths: &[PathBuf]| -> Result<Vec<String>, Failure> {
         paths.iter().map(|path| stage.take(role, path)).collect()
     };
+    let mut captures = all("captures", &args.paths)?;
+    if let (true, Some(data)) = (captures.is_empty(), &args.data) {
+        captures.push(stage.take_ring("captures", data)?);
+    }
+    let mut all = |role: &str, paths: &[PathBuf]| -> Result<Vec<String>, Failure> {
+        paths.iter().map(|path| stage.take(role, path)).collect()
+    };
     let how = Derivation {
-        captures: all("captures", &args.paths)?,
+        captures,
         two_pass: args.two_pass,
         learn_from: all("learned", &args.learn_from)?,
         keylogs: all("secrets", &args.keys.keylog.iter().map(PathBuf::from).collect::<Vec<_>>())?,
@@ -130,7 +137,7 @@ fn find(args: &ExportArgs, stage: &Stage, how: &Derivation) -> Result<(Found, St
         let uid = found.uid.clone();
         return Ok((found, uid));
     }
-    let key = token_key(args.token_key.as_deref(), None, &Directories::from_env())?;
+    let key = token_key(args.token_key.as_deref(), args.data.as_deref(), &Directories::from_env())?;
     let path = std::path::absolute(&key.path)?;
     let named = |error: Failure| Failure::new(format!("case export {}: {error}", args.incident));
     let known = derive(room, how, &path, &asked).map_err(named)?;

@@ -10,10 +10,12 @@ mod export;
 mod manifest;
 mod pack;
 mod report;
+mod ring;
 mod stage;
 mod verify;
 
 pub(crate) use args::CaseAction;
+pub(crate) use manifest::{from_hex, hex};
 
 use crate::failure::{Exit, Failure};
 

@@ -62,6 +62,14 @@ impl Stage {
         Ok(name)
     }
 
+    /// Writes the packets that a sensor kept, under what they are for; their name there.
+    pub(super) fn take_ring(&mut self, role: &str, data: &Path) -> Result<String, Failure> {
+        let name = format!("{role}/01-packets.pcapng");
+        super::ring::write(data, &self.room.path().join(&name))?;
+        self.inputs.push(Input { name: name.clone(), was: "packets kept by the sensor".into() });
+        Ok(name)
+    }
+
     /// Writes a file that the case makes itself.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let place = self.room.path().join(name);

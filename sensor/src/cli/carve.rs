@@ -7,7 +7,7 @@ use std::path::PathBuf;
 /// `tapwire carve`.
 #[derive(Debug, Args)]
 pub(crate) struct CarveArgs {
-    /// Uids of exchanges or findings, each its first 6 or more hexadecimal digits; then captures to carve from (one whose
+    /// Uids of exchanges, findings or incidents, each its first 6 or more hexadecimal digits; then captures to carve from (one whose
     /// name could be a uid is written ./NAME). Without captures, the packets kept under --data
     #[arg(value_name = "UID|PATH")]
     pub(crate) words: Vec<String>,
