@@ -101,6 +101,12 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: RulesAction,
     },
+    /// Install rules, mutes, lists and data classes from one signed file, and take that back
+    Content {
+        /// What to do with it
+        #[command(subcommand)]
+        action: crate::content::ContentAction,
+    },
     /// Say what a detector, anomaly, data class, KPI, ailment or field means
     Explain {
         /// Its name, as events and lists spell it

@@ -9,6 +9,7 @@ mod carve;
 mod case;
 mod cli;
 mod collect;
+mod content;
 mod context;
 mod coverage;
 mod descriptions;
@@ -100,6 +101,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Case { action } => case::carry_out(&action),
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),
         Command::Rules { action } => rules::carry_out(&action),
+        Command::Content { action } => content::carry_out(&action),
         Command::Explain { name } => lists::explain(&name),
         Command::List { what, json } => lists::list(what, json),
         Command::Config { action, config } => configuration(action, &config),

@@ -4,13 +4,16 @@ mod console;
 mod data;
 mod mute;
 mod output;
+mod tap;
 
 pub(crate) use console::{Console, Hunt};
 pub(crate) use data::{Collect, Events, Keep, Lake, Packets, State, Streams};
 pub(crate) use mute::UserMute;
 pub(crate) use output::{Output, RedactProfile};
+pub(crate) use tap::{Capture, Heartbeat};
 
 use crate::cli::ConfigArgs;
+use crate::content::ContentSettings;
 use crate::context::{ContextSettings, Labels, Lists, Networks};
 use crate::failure::Failure;
 use crate::kpis::KpiSettings;
@@ -82,6 +85,8 @@ pub(crate) struct Settings {
     pub(crate) accept: Vec<tapwire_detect::policies::UserAcceptance>,
     /// Findings that are not told for a while.
     pub(crate) mute: Vec<UserMute>,
+    /// What was installed with `tapwire content`.
+    pub(crate) content: ContentSettings,
     /// What is known of the network.
     pub(crate) context: ContextSettings,
     /// Networks by what they are; context files add to them.
@@ -133,69 +138,6 @@ pub(crate) enum Fidelity {
     Default,
     /// Everything.
     Full,
-}
-
-/// `[capture]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Capture {
-    /// Capture threads; more than one where one core does not keep up. More than one keep no packets, and do not follow an
-    /// interface that is made anew.
-    pub(crate) lanes: usize,
-    /// Ring between kernel and sensor, for each interface and lane.
-    pub(crate) ring: String,
-    /// The user to become after interfaces are open.
-    pub(crate) user: String,
-}
-
-impl Default for Capture {
-    fn default() -> Self {
-        Self { lanes: 1, ring: "64MiB".into(), user: "nobody".into() }
-    }
-}
-
-/// `[heartbeat]`.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub(crate) struct Heartbeat {
-    /// Seconds between two `sensor.heartbeat` of a tap; 0: none.
-    pub(crate) every: u32,
-    /// Seconds without a packet after which a tap says `sensor.silent`; 0: never.
-    pub(crate) silent_after: u32,
-    /// Seconds in which a service's traffic must have been steady before `service.silent` judges it; 0: it judges none.
-    pub(crate) service_window: u32,
-    /// Exchanges in every 15th of that window that make it steady.
-    pub(crate) service_least: u32,
-    /// Seconds without an exchange after which a service is silent, at the least: five of its longest pauses count, too.
-    pub(crate) service_after: u32,
-}
-
-impl Default for Heartbeat {
-    fn default() -> Self {
-        let tapwire_inventory::Silence { window, least, after } = tapwire_inventory::Silence::USUAL;
-        Self {
-            every: 60,
-            silent_after: 300,
-            service_window: window,
-            service_least: least,
-            service_after: after,
-        }
-    }
-}
-
-impl Heartbeat {
-    pub(crate) fn pulse(&self) -> tapwire_pipeline::Heartbeat {
-        let seconds = |seconds: u32| std::time::Duration::from_secs(seconds.into());
-        tapwire_pipeline::Heartbeat { every: seconds(self.every), silent_after: seconds(self.silent_after) }
-    }
-
-    pub(crate) const fn silence(&self) -> tapwire_inventory::Silence {
-        tapwire_inventory::Silence {
-            window: self.service_window,
-            least: self.service_least,
-            after: self.service_after,
-        }
-    }
 }
 
 /// `[body]`.
@@ -310,6 +252,7 @@ impl Default for Settings {
             detect: DetectSettings::default(),
             quota: Vec::new(),
             mute: Vec::new(),
+            content: ContentSettings::default(),
             context: ContextSettings::default(),
             networks: Networks::default(),
             lists: Lists::default(),
@@ -346,8 +289,24 @@ const MOST_LANES: usize = 64;
 const MOST_THREADS: usize = 256;
 
 impl Effective {
-    /// Reads what `args` name.
+    /// Reads what `args` name, and adds what is installed.
     pub(crate) fn load(args: &ConfigArgs) -> Result<Self, Failure> {
+        let mut effective = Self::without_content(args)?;
+        if let Some((version, keys)) = crate::content::apply(&mut effective.settings)? {
+            let origin = format!("content {version}");
+            effective.origins.extend(keys.into_iter().map(|key| (key.to_owned(), origin.clone())));
+            effective.classes = Arc::new(effective.settings.classes()?);
+        }
+        Ok(effective)
+    }
+
+    /// Of settings that somebody put together.
+    pub(crate) fn of(settings: Settings) -> Result<Self, Failure> {
+        Ok(Self { classes: Arc::new(settings.classes()?), settings, origins: BTreeMap::new() })
+    }
+
+    /// Reads what `args` name.
+    pub(crate) fn without_content(args: &ConfigArgs) -> Result<Self, Failure> {
         let mut merged = Table::new();
         let mut origins = BTreeMap::new();
         if let Some(path) = file_of(args) {

@@ -1,6 +1,7 @@
 //! The folder that a case is put together in, and taken apart in: whoever reads it by hand finds the same.
 
 use super::manifest::{Derivation, Input, Manifest, Sum};
+use crate::content::ContentSettings;
 use crate::failure::Failure;
 use crate::settings::Settings;
 use std::collections::{BTreeMap, BTreeSet};
@@ -116,6 +117,7 @@ pub(super) fn harmless(settings: &Settings) -> Settings {
         events: usual.events,
         state: usual.state,
         sandbox: usual.sandbox,
+        content: ContentSettings::nowhere(),
         sink: usual.sink,
         output: usual.output,
         keys: usual.keys,

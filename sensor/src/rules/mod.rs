@@ -42,6 +42,18 @@ impl Source {
         Ok(Some(Box::new(loaded.judge)))
     }
 
+    /// What is wrong with the first that is broken.
+    #[cfg(feature = "sigma")]
+    pub(crate) fn fault(&self) -> Result<Option<String>, Failure> {
+        let told = |fault: &tapwire_rules::Fault| format!("{}:{}: {}", fault.file, fault.line, fault.what);
+        Ok(files::load(&self.paths)?.faults.first().map(told))
+    }
+
+    #[cfg(not(feature = "sigma"))]
+    pub(crate) fn fault(&self) -> Result<Option<String>, Failure> {
+        Ok(None)
+    }
+
     /// The files, to see when they change.
     #[cfg(feature = "sigma")]
     pub(crate) fn files(&self) -> Vec<PathBuf> {

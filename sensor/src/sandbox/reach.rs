@@ -95,6 +95,8 @@ impl Reach {
         let file = file_of(args);
         let named = file.iter().chain(&settings.context.files).chain(&settings.rules);
         reach.read.extend(named.chain(&settings.inspect.proto).map(|path| folder(path)));
+        // Versions to come are taken up while it runs.
+        reach.read.push(settings.content.folder.clone());
         settings.openapi.iter().for_each(|given| reach.describe(given));
         reach
     }
