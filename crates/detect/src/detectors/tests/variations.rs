@@ -1,5 +1,7 @@
 //! Variations of attacks that cost nothing, each beside what honest people do that looks alike.
 
+#![allow(clippy::cast_possible_truncation, reason = "users and addresses of a story are few")]
+
 use super::world::{Client, World, jwt, token};
 use crate::{Finding, Outcome, Severity};
 
