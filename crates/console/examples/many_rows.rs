@@ -138,7 +138,7 @@ fn incident(at: u64, random: u64) -> Incident {
         first: time(at),
         last: time(random),
         findings: random % 1_000,
-        closed: random % 3 > 0,
+        closed: !random.is_multiple_of(3),
         ..Incident::default()
     }
 }
