@@ -13,7 +13,7 @@ pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, Incident
 pub(crate) use sql::{LakeAction, SqlArgs};
 
 use crate::case::CaseAction;
-use crate::rules::RulesAction;
+use crate::rules::{HuntArgs, RulesAction};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use std::path::PathBuf;
 
@@ -71,6 +71,8 @@ pub(crate) enum Command {
     /// Keep those tables: how long, how much, what is held
     #[command(subcommand)]
     Lake(LakeAction),
+    /// Ask Sigma rules of the past: of the tables as far as these tell, else of kept packets or captures
+    Hunt(HuntArgs),
     /// Show what was learned as pages in a browser
     Serve(ServeArgs),
     /// Receive events of other sensors, and keep them all together

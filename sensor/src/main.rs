@@ -94,6 +94,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Kpis(args) => kpis::kpis(&args),
         Command::Sql(args) => lake::sql(&args),
         Command::Lake(action) => lake::carry_out(&action),
+        Command::Hunt(args) => rules::hunt(&args),
         Command::Serve(args) => serve::serve(args),
         Command::Collect(args) => collect::collect(&args),
         Command::Sensor { action } => collect::sensor(action),

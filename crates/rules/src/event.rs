@@ -5,6 +5,7 @@ use crate::{Names, Subject};
 use rsigma_eval::{Event, EventValue};
 use siphasher::sip128::{Hasher128, SipHasher24};
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::hash::Hasher;
 use tapwire_expr::Value;
@@ -15,37 +16,36 @@ pub(crate) struct CallEvent<'a> {
     pub(crate) names: &'a Names,
 }
 
-impl<'a> CallEvent<'a> {
-    fn text<'s>(&self, text: Cow<'s, [u8]>) -> Cow<'s, str> {
-        if text.len() > MAX_TEXT {
-            self.subject.cut.set(self.subject.cut.get() + 1);
+/// A value as the engine takes it; texts that are longer than what rules look at are counted.
+pub(crate) fn told<'s>(value: Value<'s>, cut: &Cell<u64>) -> Option<EventValue<'s>> {
+    Some(match value {
+        Value::Unknown => return None,
+        Value::Bool(truth) => EventValue::Bool(truth),
+        Value::Int(number) => EventValue::Int(number),
+        Value::Ip(address) => EventValue::Str(Cow::Owned(address.to_string())),
+        Value::Text(text) => EventValue::Str(bounded(text, cut)),
+        Value::List(texts) => {
+            EventValue::Array(texts.into_iter().map(|text| EventValue::Str(bounded(text, cut))).collect())
         }
-        match text {
-            Cow::Borrowed(text) => String::from_utf8_lossy(text.get(..MAX_TEXT).unwrap_or(text)),
-            Cow::Owned(mut text) => {
-                text.truncate(MAX_TEXT);
-                Cow::Owned(String::from_utf8_lossy(&text).into_owned())
-            }
-        }
-    }
+    })
+}
 
-    fn value<'s>(&'s self, value: Value<'s>) -> Option<EventValue<'s>> {
-        Some(match value {
-            Value::Unknown => return None,
-            Value::Bool(truth) => EventValue::Bool(truth),
-            Value::Int(number) => EventValue::Int(number),
-            Value::Ip(address) => EventValue::Str(Cow::Owned(address.to_string())),
-            Value::Text(text) => EventValue::Str(self.text(text)),
-            Value::List(texts) => {
-                EventValue::Array(texts.into_iter().map(|text| EventValue::Str(self.text(text))).collect())
-            }
-        })
+fn bounded<'s>(text: Cow<'s, [u8]>, cut: &Cell<u64>) -> Cow<'s, str> {
+    if text.len() > MAX_TEXT {
+        cut.set(cut.get() + 1);
+    }
+    match text {
+        Cow::Borrowed(text) => String::from_utf8_lossy(text.get(..MAX_TEXT).unwrap_or(text)),
+        Cow::Owned(mut text) => {
+            text.truncate(MAX_TEXT);
+            Cow::Owned(String::from_utf8_lossy(&text).into_owned())
+        }
     }
 }
 
 impl Event for CallEvent<'_> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
-        self.value(self.names.find(path)?.value(self.subject))
+        told(self.names.find(path)?.value(self.subject), &self.subject.cut)
     }
 
     fn any_string_value(&self, pred: &dyn Fn(&str) -> bool) -> bool {
@@ -61,7 +61,7 @@ impl Event for CallEvent<'_> {
     }
 
     fn visit_string_values(&self, visit: &mut dyn FnMut(&str)) {
-        self.subject.log_line(&mut |text| visit(&self.text(Cow::Borrowed(text))));
+        self.subject.log_line(&mut |text| visit(&bounded(Cow::Borrowed(text), &self.subject.cut)));
     }
 
     /// What findings of correlations keep of a call: which it was.
@@ -71,14 +71,14 @@ impl Event for CallEvent<'_> {
 }
 
 /// The same call where groups are told apart: each text is a keyed hash, so that what is kept of it tells nobody what it was.
-pub(crate) struct Grouped<'a> {
-    pub(crate) call: &'a CallEvent<'a>,
+pub(crate) struct Grouped<'a, E> {
+    pub(crate) call: &'a E,
     pub(crate) key: &'a [u8; 16],
     /// Fields that are reckoned with.
     pub(crate) numbers: &'a BTreeSet<String>,
 }
 
-impl Event for Grouped<'_> {
+impl<E: Event> Event for Grouped<'_, E> {
     fn get_field(&self, path: &str) -> Option<EventValue<'_>> {
         Some(match self.call.get_field(path)? {
             EventValue::Str(text) if self.numbers.contains(path) => EventValue::Str(text),
@@ -101,7 +101,7 @@ impl Event for Grouped<'_> {
     }
 }
 
-impl Grouped<'_> {
+impl<E> Grouped<'_, E> {
     fn hash(&self, text: &str) -> EventValue<'static> {
         let mut hash = SipHasher24::new_with_key(self.key);
         hash.write(text.as_bytes());

@@ -6,7 +6,8 @@ use crate::event::{CallEvent, Grouped};
 use crate::groups::Groups;
 use crate::percentiles::Percentiles;
 use rsigma_eval::{
-    CorrelationBody, CorrelationEngine, CorrelationSnapshot, DetectionBody, EvaluationResult, ResultBody,
+    CorrelationBody, CorrelationEngine, CorrelationSnapshot, DetectionBody, EvaluationResult, Event,
+    ResultBody,
 };
 use std::any::Any;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,8 +16,9 @@ use tapwire_detect::{
     CallRules, Finding, HeldGroups, Outcome, RULE, RuleCounters, RuleInfo, RulePieces, Severity,
 };
 use tapwire_inspect::TokenKey;
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, EndpointId};
 use tapwire_protocol::Uid;
+use tapwire_wire::Timestamp;
 
 /// Exchanges that a finding names.
 pub(crate) const MAX_EXCHANGES: usize = 8;
@@ -28,6 +30,14 @@ pub(crate) struct Known {
     pub(crate) severity: Severity,
     /// By how well its author says it is tried.
     pub(crate) confidence: u8,
+}
+
+/// The exchange that a finding is of.
+pub(crate) struct At {
+    pub(crate) uid: Uid,
+    pub(crate) time: Timestamp,
+    pub(crate) status: Option<u16>,
+    pub(crate) endpoint: Option<EndpointId>,
 }
 
 /// What correlations held when rules were read again.
@@ -42,7 +52,8 @@ pub struct Judge {
     pub(crate) engine: CorrelationEngine,
     pub(crate) known: BTreeMap<String, Known>,
     pub(crate) reckoning: BTreeMap<String, String>,
-    pub(crate) names: Names,
+    /// Shared, so that a call that is looked at does not hold the rest.
+    pub(crate) names: Arc<Names>,
     pub(crate) groups: Groups,
     pub(crate) percentiles: Percentiles,
     /// Fields that correlations reckon with.
@@ -71,7 +82,7 @@ impl Judge {
             engine,
             known,
             reckoning,
-            names: Names::default(),
+            names: Arc::default(),
             groups: Groups::default(),
             percentiles,
             numbers,
@@ -83,26 +94,34 @@ impl Judge {
     /// What holds of an event: rules and, where they come to it, correlations.
     fn results(&mut self, call: &Call) -> Vec<EvaluationResult> {
         let subject = Subject::new(call);
-        let event = CallEvent { subject: &subject, names: &self.names };
+        let names = Arc::clone(&self.names);
+        let event = CallEvent { subject: &subject, names: &names };
         let found = self.engine.evaluate(&event);
         self.counters.cut_texts += subject.cut.get();
+        let now = call.observation.exchange.started().nanos() / 1_000_000_000;
+        self.counted(&event, found, now)
+    }
+
+    /// The same with correlations, where these come to it.
+    pub(crate) fn counted(
+        &mut self,
+        event: &impl Event,
+        found: Vec<EvaluationResult>,
+        now: i64,
+    ) -> Vec<EvaluationResult> {
         if found.is_empty() || self.reckoning.is_empty() {
             return found;
         }
-        let now = call.observation.exchange.started().nanos() / 1_000_000_000;
         self.groups.make_room(&mut self.engine, now, self.reckoning.len());
-        let mut found = {
-            let grouped = Grouped { call: &event, key: &self.key, numbers: &self.numbers };
-            self.engine.process_with_detections(&grouped, found, now)
-        };
+        let grouped = Grouped { call: event, key: &self.key, numbers: &self.numbers };
+        let mut found = self.engine.process_with_detections(&grouped, found, now);
         found.retain(|result| self.percentiles.hold(result, now));
         found
     }
 
-    fn finding(&self, result: &EvaluationResult, call: &Call) -> Option<Finding> {
+    pub(crate) fn finding(&self, result: &EvaluationResult, at: &At) -> Option<Finding> {
         let known = self.known.get(result.header.rule_id.as_ref()?)?;
-        let exchange = &call.observation.exchange;
-        let (uid, title) = (exchange.uid(), &known.info.title);
+        let (uid, title) = (at.uid, &known.info.title);
         let (about, reason, exchanges) = match &result.body {
             ResultBody::Detection(body) => (String::new(), held(title, body), vec![uid]),
             ResultBody::Correlation(body) => {
@@ -113,12 +132,12 @@ impl Judge {
             detector: RULE,
             rule: Some(Arc::clone(&known.info)),
             uid: Finding::identity(&known.info.id, about.as_bytes(), uid),
-            time: exchange.started(),
+            time: at.time,
             severity: known.severity,
             confidence: known.confidence,
-            outcome: outcome(exchange.response_head().and_then(|head| head.status)),
+            outcome: outcome(at.status),
             reason,
-            endpoint: call.endpoint,
+            endpoint: at.endpoint,
             incident: None,
             exchanges,
         })
@@ -133,7 +152,14 @@ impl CallRules for Judge {
         }
         self.counters.judged += 1;
         let results = self.results(call);
-        let found = results.iter().filter_map(|result| self.finding(result, call));
+        let exchange = &call.observation.exchange;
+        let at = At {
+            uid: exchange.uid(),
+            time: exchange.started(),
+            status: exchange.response_head().and_then(|head| head.status),
+            endpoint: call.endpoint,
+        };
+        let found = results.iter().filter_map(|result| self.finding(result, &at));
         let before = out.len();
         out.extend(found);
         self.counters.findings += (out.len() - before) as u64;

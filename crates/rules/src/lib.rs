@@ -34,7 +34,11 @@ mod load;
 #[cfg(feature = "sigma")]
 mod percentiles;
 #[cfg(feature = "sigma")]
+mod reads;
+#[cfg(feature = "sigma")]
 mod saved;
+#[cfg(feature = "sigma")]
+mod stored;
 
 #[cfg(feature = "sigma")]
 pub use cases::{Case, Moment, NONE_JUDGED, TestFile};
@@ -42,6 +46,10 @@ pub use cases::{Case, Moment, NONE_JUDGED, TestFile};
 pub use judge::Judge;
 #[cfg(feature = "sigma")]
 pub use load::{Entry, Fault, Kind, Loaded, RuleFile, Skipped, load};
+#[cfg(feature = "sigma")]
+pub use reads::KEYWORDS;
+#[cfg(feature = "sigma")]
+pub use stored::StoredCall;
 
 #[cfg(all(test, feature = "sigma"))]
 mod tests;

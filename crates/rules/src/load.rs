@@ -4,6 +4,7 @@ use crate::applies;
 use crate::documents::{Document, documents};
 use crate::judge::{Judge, Known, MAX_EXCHANGES};
 use crate::percentiles::Percentiles;
+use crate::reads::Reads;
 use crate::{Names, Taxonomy};
 use rsigma_eval::{CorrelationConfig, CorrelationEngine, CorrelationEventMode, Engine, compile_rule};
 use rsigma_parser::{
@@ -70,6 +71,8 @@ pub struct Entry {
     pub file: String,
     /// The line it begins on.
     pub line: usize,
+    /// Fields it asks for, those of the rules that it counts and of filters with them, sorted.
+    pub reads: Vec<String>,
 }
 
 /// A rule that is sound but not judged.
@@ -328,6 +331,11 @@ impl Loading {
 
     fn finish(mut self) -> Loaded {
         let (mut applied, mut known) = (Vec::new(), BTreeMap::new());
+        let reads = Reads::of(
+            self.rules.iter().map(|(rule, _)| rule),
+            self.filters.iter().map(|(filter, _)| filter),
+            self.correlations.iter().map(|(rule, _)| rule),
+        );
         for (rule, place) in &self.rules {
             let about =
                 about(rule.id.as_deref(), &rule.title, &rule.description, &rule.tags, &rule.falsepositives);
@@ -342,6 +350,7 @@ impl Loading {
             let about = about(filter.id.as_deref(), &filter.title, &None, &[], &[]);
             add(Kind::Filter, about, (None, None), place, &mut applied, &mut BTreeMap::new());
         }
+        applied.iter_mut().for_each(|entry: &mut Entry| entry.reads = reads.get(&entry.id));
         let reckoning = self.correlations.iter().map(|(rule, _)| (id_of(rule), reckoning(rule))).collect();
         let collection = SigmaCollection {
             rules: self.rules.into_iter().map(|(rule, _)| rule).collect(),
@@ -370,7 +379,8 @@ fn add(
     known: &mut BTreeMap<String, Known>,
 ) {
     let (id, title, severity) = (info.id.clone(), info.title.clone(), severity(level));
-    applied.push(Entry { kind, id: id.clone(), title, severity, file: place.file.clone(), line: place.line });
+    let (file, line, reads) = (place.file.clone(), place.line, Vec::new());
+    applied.push(Entry { kind, id: id.clone(), title, severity, file, line, reads });
     known.insert(id, Known { info: Arc::new(info), severity, confidence: confidence(status) });
 }
 

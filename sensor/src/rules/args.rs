@@ -67,6 +67,32 @@ pub(crate) struct RulesBacktestArgs {
     pub(crate) config: ConfigArgs,
 }
 
+/// `tapwire hunt`.
+#[derive(Debug, Args)]
+pub(crate) struct HuntArgs {
+    /// Rule file, or folder of them
+    #[arg(value_name = "RULES", required = true)]
+    pub(crate) rules: PathBuf,
+    /// Captures for rules that read what the tables do not keep; without any, the packets kept under --data
+    #[arg(value_name = "PATH")]
+    pub(crate) captures: Vec<PathBuf>,
+    /// Where a run keeps its tables and packets
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Hits from then on: a time before the newest exchange or packet such as -30d or -12h, a day, or RFC 3339; UTC where no
+    /// zone is given
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) since: Option<String>,
+    /// Hits before then, written alike
+    #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
+    pub(crate) until: Option<String>,
+    /// As JSON, one object a line
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) config: ConfigArgs,
+}
+
 /// `tapwire rules check`.
 #[derive(Debug, Args)]
 pub(crate) struct RulesCheckArgs {

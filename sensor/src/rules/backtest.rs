@@ -3,6 +3,7 @@
 use super::args::RulesBacktestArgs;
 use super::files;
 use super::past::Past;
+use super::since::Since;
 use crate::failure::{Exit, Failure};
 use crate::paper::{Paper, print};
 use crate::size::{count, counted, duration};
@@ -22,7 +23,7 @@ const MOST_HITS: usize = 1_000_000;
 
 /// `tapwire rules backtest`.
 pub(super) fn backtest(args: &RulesBacktestArgs) -> Result<Exit, Failure> {
-    let since = args.since.as_deref().map(Since::read).transpose()?;
+    let since = args.since.as_deref().map(|text| Since::read("--since", text)).transpose()?;
     let loaded = files::load(std::slice::from_ref(&args.rules))?;
     super::check::say(&loaded, args.json);
     if loaded.applied.is_empty() {
@@ -43,42 +44,6 @@ pub(super) fn backtest(args: &RulesBacktestArgs) -> Result<Exit, Failure> {
     let told = Told { seen: &seen, from, span: last.since(from).max(1) };
     print(&if args.json { told.lines(&loaded.applied) } else { told.page(&loaded.applied) }, true)?;
     Ok(Exit::Done)
-}
-
-/// From when on hits count.
-enum Since {
-    Before(i64),
-    At(Timestamp),
-}
-
-impl Since {
-    fn read(text: &str) -> Result<Self, Failure> {
-        let wrong = || {
-            Failure::new(format!(
-                "--since {text}: write it like -30d, -12h, 2026-01-31 or 2026-01-31T12:00:00Z (UTC without a zone)"
-            ))
-        };
-        if let Some(ago) = text.strip_prefix('-') {
-            let (number, unit) = ago.split_at_checked(ago.len().saturating_sub(1)).ok_or_else(wrong)?;
-            let unit = match unit {
-                "d" => 86_400,
-                "h" => 3_600,
-                "m" => 60,
-                "s" => 1,
-                _ => return Err(wrong()),
-            };
-            let number = number.parse::<i64>().map_err(|_| wrong())?;
-            return Ok(Self::Before(number.saturating_mul(unit).saturating_mul(1_000_000_000)));
-        }
-        tapwire_expr::time(text).map(|nanos| Self::At(Timestamp::from_nanos(nanos))).ok_or_else(wrong)
-    }
-
-    fn before(&self, last: Timestamp) -> Timestamp {
-        match self {
-            Self::Before(ago) => Timestamp::from_nanos(last.nanos().saturating_sub(*ago)),
-            Self::At(time) => *time,
-        }
-    }
 }
 
 /// When a rule held, and of whom, where that is known.

@@ -9,12 +9,16 @@ mod check;
 mod draft;
 #[cfg(feature = "sigma")]
 mod files;
+#[cfg(all(feature = "sigma", feature = "lake"))]
+mod hunt;
 #[cfg(feature = "sigma")]
 mod past;
 #[cfg(feature = "sigma")]
+mod since;
+#[cfg(feature = "sigma")]
 mod trial;
 
-pub(crate) use args::RulesAction;
+pub(crate) use args::{HuntArgs, RulesAction};
 
 use crate::failure::{Exit, Failure};
 use std::path::PathBuf;
@@ -80,6 +84,20 @@ pub(crate) fn carry_out(action: &RulesAction) -> Result<Exit, Failure> {
         RulesAction::New(args) => draft::new(args),
         RulesAction::Backtest(args) => backtest::backtest(args),
     }
+}
+
+/// `tapwire hunt`.
+#[cfg(all(feature = "sigma", feature = "lake"))]
+pub(crate) fn hunt(args: &HuntArgs) -> Result<Exit, Failure> {
+    hunt::hunt(args)
+}
+
+#[cfg(not(all(feature = "sigma", feature = "lake")))]
+pub(crate) fn hunt(_args: &HuntArgs) -> Result<Exit, Failure> {
+    Err(Failure::new(
+        "hunt: this build has no rules or no lake: packages have both, or build with \
+         `cargo build --release --features sigma,lake`",
+    ))
 }
 
 #[cfg(not(feature = "sigma"))]

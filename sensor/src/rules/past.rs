@@ -41,7 +41,10 @@ impl Past<'_> {
 
     fn open(&self) -> Result<(Box<dyn Source>, TokenKey), Failure> {
         if !self.captures.is_empty() {
-            return Ok((Box::new(open_files(self.captures, None)?), load_key(None, None)?));
+            // Callers are called as what is kept there calls them.
+            let kept = self.data.map(|data| Ok::<_, Failure>(*Reader::open(data)?.token_key()?.bytes()));
+            let key = kept.map_or_else(|| load_key(None, None), |key| key.map(TokenKey::new))?;
+            return Ok((Box::new(open_files(self.captures, None)?), key));
         }
         let data = self.data.map(Path::to_owned).or_else(|| Directories::from_env().data);
         let data =
