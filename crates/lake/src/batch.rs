@@ -170,9 +170,9 @@ impl Rows {
         }
     }
 
-    /// The column of that place, to push one value to.
-    pub(crate) fn column(&mut self, at: usize) -> Option<&mut Values> {
-        self.columns.get_mut(at)
+    /// The column of that place, to push one value to, where it has none of this row.
+    pub(crate) fn open_column(&mut self, at: usize) -> Option<&mut Values> {
+        self.columns.get_mut(at).filter(|values| values.len() == self.len)
     }
 
     /// Ends a row: what it has no value for is absent.

@@ -8,11 +8,11 @@ use parquet::column::reader::{ColumnReader, get_typed_column_reader};
 use parquet::column::writer::ColumnWriterImpl;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, DoubleType, Int64Type};
 use parquet::errors::ParquetError;
-use parquet::file::properties::WriterProperties;
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder};
 use parquet::file::reader::{FileReader, SerializedFileReader};
 use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::parser::parse_message_type;
-use parquet::schema::types::Type;
+use parquet::schema::types::{ColumnPath, Type};
 use std::fmt::Write;
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt;
@@ -46,6 +46,22 @@ fn message(table: &Table) -> Result<Arc<Type>, ParquetError> {
     Ok(Arc::new(parse_message_type(&text)?))
 }
 
+/// Columns whose values are nearly all different: a dictionary of them is given up after it was made.
+const UNLIKE: [&str; 5] = ["time", "time_ns", "uid", "sequence", EXTRA];
+
+fn properties() -> WriterProperties {
+    // Readers leave out row groups by what stands in these; pages have none, which saves comparing each value twice.
+    let properties = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::default()))
+        .set_statistics_enabled(EnabledStatistics::Chunk)
+        .set_created_by("Tapwire".into());
+    let without = |properties: WriterPropertiesBuilder, name: &str| {
+        properties.set_column_dictionary_enabled(ColumnPath::from(name), false)
+    };
+    let properties = UNLIKE.into_iter().fold(properties, without);
+    properties.set_column_statistics_enabled(ColumnPath::from(EXTRA), EnabledStatistics::None).build()
+}
+
 /// A file that is being written. It is no part of its table until the log says so.
 pub(crate) struct FileWriter {
     path: PathBuf,
@@ -67,12 +83,8 @@ impl FileWriter {
         let file = options.write(true).create_new(true).mode(0o600).open(path);
         let file = file.map_err(|error| LakeError::io("write", path, &error))?;
         let failed = |error| LakeError::parquet(path, &error);
-        let properties = WriterProperties::builder()
-            .set_compression(Compression::ZSTD(ZstdLevel::default()))
-            .set_created_by("Tapwire".into())
-            .build();
         let schema = message(table).map_err(failed)?;
-        let writer = SerializedFileWriter::new(file, schema, Arc::new(properties)).map_err(failed)?;
+        let writer = SerializedFileWriter::new(file, schema, Arc::new(properties())).map_err(failed)?;
         let kinds = table.columns.iter().map(|column| column.kind).chain([Kind::Json]).collect();
         Ok(Self { path: path.to_owned(), kinds, writer })
     }

@@ -61,7 +61,7 @@ impl Splitter {
         walk(event, root, rows, extra);
         extra.push(b'}');
         let last = rows.columns.len().saturating_sub(1);
-        if let Some(Values::Texts(texts)) = rows.column(last) {
+        if let Some(Values::Texts(texts)) = rows.open_column(last) {
             texts.push((extra.len() > 2).then_some(extra.as_slice()));
         }
         rows.end_row(event.len());
@@ -78,7 +78,8 @@ fn walk(object: &str, node: &Node, rows: &mut Rows, extra: &mut Vec<u8>) -> bool
         };
         match known.column {
             Some((at, kind)) => {
-                if !rows.column(at).is_some_and(|values| take(values, kind, value)) {
+                // What an event says twice stays beside: a second value would be taken for the next row's.
+                if !rows.open_column(at).is_some_and(|values| take(values, kind, value)) {
                     keep(name, value, extra);
                 }
             }

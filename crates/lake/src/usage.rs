@@ -95,11 +95,14 @@ impl Tally {
                 self.key.extend_from_slice(&length.to_be_bytes());
                 self.key.extend_from_slice(text.unwrap_or_default());
             }
-            if !self.sums.contains_key(self.key.as_slice()) {
-                self.sums.insert(self.key.as_slice().into(), Sum::default());
-            }
-            if let Some(sum) = self.sums.get_mut(self.key.as_slice()) {
-                sum.add(rows, row, &places);
+            // Most keys are there already, and are looked up once.
+            match self.sums.get_mut(self.key.as_slice()) {
+                Some(sum) => sum.add(rows, row, &places),
+                None => {
+                    let mut sum = Sum::default();
+                    sum.add(rows, row, &places);
+                    self.sums.insert(self.key.as_slice().into(), sum);
+                }
             }
         }
     }

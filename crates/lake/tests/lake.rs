@@ -124,6 +124,16 @@ fn odd_values_stay_what_they_are() {
 }
 
 #[test]
+fn what_an_event_says_twice_shifts_no_other_row() {
+    let data = tempfile::tempdir().unwrap();
+    let twice = "{\"time\":1,\"class_uid\":6003,\"duration\":1,\"duration\":2,\"metadata\":{\"uid\":\"a\",\"uid\":\"b\"}}\n";
+    assert_eq!(write(data.path(), &format!("{twice}{}", exchange(2, 201))), 2);
+    let rows = answer(data.path(), "SELECT uid, duration, status FROM exchanges ORDER BY time");
+    assert_eq!(rows[0], [Cell::Text("a".into()), Cell::Int(1), Cell::Null]);
+    assert_eq!(rows[1], [Cell::Text(format!("{:032x}", 2)), Cell::Null, Cell::Int(201)]);
+}
+
+#[test]
 fn days_and_times_leave_out_files_and_no_rows() {
     let data = tempfile::tempdir().unwrap();
     let day = 86_400_000;
