@@ -281,6 +281,86 @@ fn names_become_the_tokens_of_events() {
     assert!(keyless.stderr.contains("give --token-key FILE"), "{}", keyless.stderr);
 }
 
+#[test]
+fn an_answer_becomes_a_parquet_file() {
+    let (data, _) = replayed("basic-rest");
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("answer.parquet");
+    let path = file.to_str().expect("UTF-8");
+    let query =
+        "SELECT service, service, status, latency / 2.0 AS half, NULL AS absent FROM exchanges ORDER BY time";
+    let wrote = sql(data.path(), &["--parquet", path, query]).ok("parquet");
+    assert!(wrote.stderr.contains("answer.parquet") && wrote.stdout.is_empty(), "{}", wrote.stderr);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing beside it");
+    let bytes = fs::read(&file).expect("the file");
+    assert!(bytes.starts_with(b"PAR1") && bytes.ends_with(b"PAR1"));
+    for (queries, words) in [
+        ("SELECT missing FROM exchanges", "no such column"),
+        ("SELECT 1; SELECT 2", "the answer to one query"),
+    ] {
+        let wrong = sql(data.path(), &["--parquet", path, queries]);
+        assert_eq!((wrong.code, wrong.stderr.contains(words)), (Some(2), true), "{}", wrong.stderr);
+    }
+    assert_eq!(fs::read(&file).expect("the file"), bytes, "a wrong query leaves what was there");
+    let Some(packages) = std::env::var_os("TAPWIRE_LAKE_ENGINES").filter(|one| Path::new(one).is_dir())
+    else {
+        return println!("skipped in part: TAPWIRE_LAKE_ENGINES names no folder with duckdb");
+    };
+    let read = "import duckdb, json, sys; rows = duckdb.read_parquet(sys.argv[1]); \
+                print(json.dumps([rows.columns, [str(one) for one in rows.types], rows.fetchall()]))";
+    let output = Command::new("python3").args(["-c", read, path]).env("PYTHONPATH", packages).output();
+    let output = output.expect("python3 runs");
+    let read: Value = serde_json::from_slice(&output.stdout).expect("what it read");
+    assert_eq!(read[0], serde_json::json!(["service", "service_2", "status", "half", "absent"]));
+    assert_eq!(read[1], serde_json::json!(["VARCHAR", "VARCHAR", "BIGINT", "DOUBLE", "VARCHAR"]));
+    let ours =
+        rows(data.path(), "SELECT service, status, latency / 2.0 AS half FROM exchanges ORDER BY time");
+    let theirs = read[2].as_array().expect("rows");
+    assert_eq!(theirs.len(), ours.len());
+    for (theirs, ours) in theirs.iter().zip(&ours) {
+        assert_eq!((&theirs[0], &theirs[2], &theirs[3]), (&ours["service"], &ours["status"], &ours["half"]));
+    }
+}
+
+#[test]
+fn the_prompt_completes_remembers_and_counts() {
+    let (data, _) = replayed("basic-rest");
+    let state = tempfile::tempdir().expect("a folder");
+    // Each line with what is waited for behind it; `\t` asks for what may follow.
+    let first = [
+        ["SELECT count(*) AS n FRO\t", "FROM"],
+        [" exch\t", "exchanges"],
+        [";\r", "1 row, "],
+        ["SELECT 'a;b'\r", ""],
+        [" AS c;\r", "a;b"],
+        ["\\d kpis\r", "numerator"],
+        ["SELECT missing;\r", "no such column: missing"],
+        ["\\q\r", ""],
+    ];
+    let talk = |lines: &[[&str; 2]]| {
+        let output = Command::new("python3")
+            .arg(workspace().join("tests/prompt.py"))
+            .args([serde_json::json!(lines).to_string()])
+            .arg(binary())
+            .args(["sql", "--data"])
+            .arg(data.path())
+            .env("XDG_STATE_HOME", state.path())
+            .env("TERM", "xterm")
+            .env("PAGER", "cat")
+            .output()
+            .expect("python3 runs");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        text
+    };
+    let _said = talk(&first);
+    let history = state.path().join("tapwire/sql-history");
+    let about = fs::metadata(&history).expect("queries are remembered");
+    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&about.permissions()) & 0o777, 0o600);
+    // The next time, the arrow up brings back the last.
+    let _said = talk(&[["\u{1b}[A\u{1b}[A\r", "no such column: missing"], ["\u{4}", ""]]);
+}
+
 /// Queries that every engine reads alike; `ms` of a time is its milliseconds.
 const BASIC: [&str; 12] = [
     "SELECT count(*) AS n FROM exchanges",

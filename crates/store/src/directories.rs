@@ -11,6 +11,8 @@ pub struct Directories {
     pub data: Option<PathBuf>,
     /// The user's token key and configuration.
     pub config: Option<PathBuf>,
+    /// What a person did, such as queries that were asked.
+    pub state: Option<PathBuf>,
 }
 
 impl Directories {
@@ -32,6 +34,7 @@ impl Directories {
         Self {
             data: service_directory(variable("STATE_DIRECTORY")).or(system).or_else(user),
             config: in_home("XDG_CONFIG_HOME", ".config"),
+            state: in_home("XDG_STATE_HOME", ".local/state"),
         }
     }
 }

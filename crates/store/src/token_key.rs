@@ -157,7 +157,7 @@ mod tests {
     use super::*;
 
     fn places(dir: &Path) -> Directories {
-        Directories { data: None, config: Some(dir.join("config")) }
+        Directories { config: Some(dir.join("config")), ..Directories::default() }
     }
 
     fn given(dir: &Path, content: &[u8]) -> Result<TokenKey, StoreError> {

@@ -22,6 +22,9 @@ pub(crate) struct SqlArgs {
     /// As CSV
     #[arg(long)]
     pub(crate) csv: bool,
+    /// Write the answer to this Parquet file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "csv"])]
+    pub(crate) parquet: Option<PathBuf>,
     /// The key of tokens, for the function token()
     #[arg(long, value_name = "FILE")]
     pub(crate) token_key: Option<PathBuf>,

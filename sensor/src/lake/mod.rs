@@ -9,6 +9,8 @@ mod learned;
 #[cfg(feature = "lake")]
 mod print;
 #[cfg(feature = "lake")]
+mod prompt;
+#[cfg(feature = "lake")]
 mod query;
 #[cfg(feature = "lake")]
 mod sink;

@@ -6,6 +6,7 @@ use crate::paper::plain;
 use serde_json::Value;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::ops::ControlFlow;
+use std::process::{Child, ChildStdin, Command, Stdio};
 use tapwire_lake::{Answer, Cell};
 
 /// Rows that are looked at before the widths of a table are fixed.
@@ -35,7 +36,9 @@ impl Form {
 /// Prints an answer to standard output as it comes.
 pub(super) struct Printer {
     form: Form,
-    out: BufWriter<std::io::Stdout>,
+    out: Out,
+    /// Rows of the answer.
+    rows: u64,
     columns: Vec<String>,
     /// Rows of a table whose widths are not known yet.
     held: Vec<Vec<String>>,
@@ -44,10 +47,13 @@ pub(super) struct Printer {
 }
 
 impl Printer {
-    pub(super) fn new(form: Form) -> Self {
+    /// To standard output, or through a pager.
+    pub(super) fn new(form: Form, paged: bool) -> Self {
+        let pager = if paged { pager() } else { None };
         Self {
             form,
-            out: BufWriter::new(std::io::stdout()),
+            out: pager.unwrap_or_else(|| Out::Plain(BufWriter::new(std::io::stdout()))),
+            rows: 0,
             columns: Vec::new(),
             held: Vec::new(),
             widths: Vec::new(),
@@ -67,6 +73,7 @@ impl Printer {
     }
 
     fn row(&mut self, cells: &[Cell]) -> std::io::Result<()> {
+        self.rows += 1;
         match self.form {
             Form::Json => {
                 let members = self.columns.iter().zip(cells);
@@ -120,16 +127,66 @@ impl Printer {
         writeln!(self.out, "{}", line.trim_end())
     }
 
-    /// Prints the rest. Who stops reading has seen enough.
-    pub(super) fn finish(mut self) -> Result<(), Failure> {
+    /// Prints the rest; gives the rows. Who stops reading has seen enough.
+    pub(super) fn finish(mut self) -> Result<u64, Failure> {
         if self.form == Form::Table && self.widths.is_empty() && self.result.is_ok() {
             self.result = self.begin_table();
         }
         let result = std::mem::replace(&mut self.result, Ok(())).and_then(|()| self.out.flush());
         match result {
-            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
-            result => result.map_err(|error| Failure::new(format!("writing to standard output: {error}"))),
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(self.rows),
+            Err(error) => Err(Failure::new(format!("writing to standard output: {error}"))),
+            Ok(()) => Ok(self.rows),
         }
+    }
+}
+
+/// Where an answer goes.
+enum Out {
+    Plain(BufWriter<std::io::Stdout>),
+    /// A pager, which is waited for.
+    Pager(Pager),
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match self {
+            Self::Plain(out) => out.write(bytes),
+            Self::Pager(Pager { input: Some(out), .. }) => out.write(bytes),
+            Self::Pager(_) => Ok(bytes.len()),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Plain(out) => out.flush(),
+            Self::Pager(pager) => pager.input.as_mut().map_or(Ok(()), Write::flush),
+        }
+    }
+}
+
+/// `$PAGER`, or `less` that ends by itself where everything fits on the screen; none where neither starts, or `PAGER` is
+/// empty.
+fn pager() -> Option<Out> {
+    let wanted = std::env::var("PAGER").unwrap_or_else(|_| "less -FSX".into());
+    let mut words = wanted.split_whitespace();
+    let started = Command::new(words.next()?).args(words).stdin(Stdio::piped()).spawn();
+    let mut child = started.ok()?;
+    let input = child.stdin.take().map(BufWriter::new);
+    Some(Out::Pager(Pager { input, child }))
+}
+
+/// A pager that runs.
+struct Pager {
+    input: Option<BufWriter<ChildStdin>>,
+    child: Child,
+}
+
+impl Drop for Pager {
+    fn drop(&mut self) {
+        drop(self.input.take());
+        // How it ended says nothing about the answer.
+        let _ = self.child.wait();
     }
 }
 

@@ -1,12 +1,14 @@
 //! `tapwire sql`: one query, those of standard input, or a prompt.
 
 use super::print::{Form, Printer};
+use super::prompt::prompt;
 use crate::cli::{Cli, Command, SqlArgs};
 use crate::failure::{Exit, Failure};
+use crate::size::counted;
 use crate::{paper, sense, stored};
 use clap::Parser;
 use std::ffi::OsString;
-use std::io::{BufRead, IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use tapwire_inspect::{Domain, Token, TokenKey};
 use tapwire_lake::{LakeError, Reader, Statements, TABLES, VIEWS};
@@ -20,11 +22,14 @@ pub(super) fn sql(args: &SqlArgs) -> Result<Exit, Failure> {
         None => stored::directory(args.data.clone())?,
     };
     let asked = Asked { key: key(args, &data)?, data, form: Form::of(args) };
-    if let Some(query) = &args.query {
-        return all(&asked, query);
-    }
     let input = std::io::stdin();
-    if input.is_terminal() { prompt(&asked) } else { all(&asked, &std::io::read_to_string(input)?) }
+    match (&args.query, &args.parquet) {
+        (Some(query), None) => all(&asked, query),
+        (Some(query), Some(path)) => into_file(&asked, query, path),
+        (None, None) if input.is_terminal() => prompt(&asked),
+        (None, None) => all(&asked, &std::io::read_to_string(input)?),
+        (None, Some(path)) => into_file(&asked, &std::io::read_to_string(input)?, path),
+    }
 }
 
 /// The key of the tokens in the tables, for `token()`; without one there is no such function.
@@ -37,7 +42,7 @@ fn key(args: &SqlArgs, data: &Path) -> Result<Option<TokenKey>, Failure> {
 }
 
 /// What is asked, and how it is answered.
-struct Asked {
+pub(super) struct Asked {
     data: PathBuf,
     key: Option<TokenKey>,
     form: Form,
@@ -62,19 +67,27 @@ fn sensed(args: &SqlArgs) -> Result<TempDir, Failure> {
 }
 
 impl Asked {
-    /// One query, or what begins with `\`.
-    fn carry_out(&self, text: &str) -> Result<(), Failure> {
+    /// One query, or what begins with `\`; gives the rows of an answer. Long tables go through a pager where asked.
+    pub(super) fn carry_out(&self, text: &str, paged: bool) -> Result<Option<u64>, Failure> {
         if let Some(name) = text.strip_prefix("\\d") {
-            return paper::print(&described(name.trim())?, true);
+            paper::print(&described(name.trim())?, true)?;
+            return Ok(None);
         }
-        let told = |error: LakeError| Failure::new(format!("sql: {error}"));
+        let reader = self.reader()?;
+        let mut printer = Printer::new(self.form, paged);
+        reader.query(text, &mut |piece| printer.take(piece)).map_err(told)?;
+        printer.finish().map(Some)
+    }
+
+    fn reader(&self) -> Result<Reader, Failure> {
         let key = self.key.clone();
         let reader = Reader::open(&self.data).map_err(told)?;
-        let reader = reader.with_tokens(move |name| Some(shown(key.as_ref()?, name))).map_err(told)?;
-        let mut printer = Printer::new(self.form);
-        reader.query(text, &mut |piece| printer.take(piece)).map_err(told)?;
-        printer.finish()
+        reader.with_tokens(move |name| Some(shown(key.as_ref()?, name))).map_err(told)
     }
+}
+
+fn told(error: LakeError) -> Failure {
+    Failure::new(format!("sql: {error}"))
 }
 
 /// The token of who is called so, as events show it.
@@ -113,25 +126,19 @@ fn described(name: &str) -> Result<String, Failure> {
 fn all(asked: &Asked, text: &str) -> Result<Exit, Failure> {
     let Statements { whole, rest } = Statements::of(text);
     let last = Some(rest.trim()).filter(|rest| !rest.is_empty());
-    whole.into_iter().chain(last).try_for_each(|query| asked.carry_out(query))?;
+    whole.into_iter().chain(last).try_for_each(|query| asked.carry_out(query, false).map(|_| ()))?;
     Ok(Exit::Done)
 }
 
-fn prompt(asked: &Asked) -> Result<Exit, Failure> {
-    println!("Queries end with ;   \\d lists tables   \\d TABLE lists columns   \\q ends");
-    let mut query = String::new();
-    loop {
-        print!("{}", if query.is_empty() { "tapwire> " } else { "     ... " });
-        std::io::stdout().flush()?;
-        let mut line = String::new();
-        if std::io::stdin().lock().read_line(&mut line)? == 0 || line.trim() == "\\q" {
-            return Ok(Exit::Done);
-        }
-        query.push_str(&line);
-        let Statements { whole, rest } = Statements::of(&query);
-        if let Err(failure) = whole.into_iter().try_for_each(|query| asked.carry_out(query)) {
-            eprintln!("{failure}");
-        }
-        query = rest.to_owned();
-    }
+/// One query, whose answer becomes a Parquet file.
+fn into_file(asked: &Asked, text: &str, path: &Path) -> Result<Exit, Failure> {
+    let Statements { whole, rest } = Statements::of(text);
+    let last = Some(rest.trim()).filter(|rest| !rest.is_empty());
+    let queries: Vec<&str> = whole.into_iter().chain(last).collect();
+    let [query] = queries.as_slice() else {
+        return Err(Failure::new("sql: --parquet takes the answer to one query"));
+    };
+    let rows = asked.reader()?.write_answer(query, path).map_err(told)?;
+    eprintln!("tapwire: {}: {}", path.display(), counted(rows, "row"));
+    Ok(Exit::Done)
 }

@@ -3,6 +3,7 @@
 //! Each table is a virtual table of SQLite. It opens only files whose days and times the query can want, and of them
 //! decodes only columns that the query asks for, a row group at a time.
 
+mod answer;
 mod bounds;
 mod event;
 mod scan;
