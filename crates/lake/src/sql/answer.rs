@@ -78,12 +78,13 @@ impl Out<'_> {
         for (at, kind) in kinds.iter().enumerate() {
             let cells: Vec<&Cell> = rows.iter().map(|row| row.get(at).unwrap_or(&Cell::Null)).collect();
             let name = self.names.get(at).map_or("", String::as_str);
-            let is_other = |cell: &&&Cell| match (kind, cell) {
-                (Physical::INT64, Cell::Real(_)) => true,
-                (Physical::INT64 | Physical::DOUBLE, Cell::Text(_)) => true,
-                _ => false,
+            let is_other = |cell: &&Cell| {
+                matches!(
+                    (kind, cell),
+                    (Physical::INT64, Cell::Real(_)) | (Physical::INT64 | Physical::DOUBLE, Cell::Text(_))
+                )
             };
-            if cells.iter().any(|cell| is_other(&cell)) {
+            if cells.iter().any(is_other) {
                 return Err(LakeError::Query(format!(
                     "{name} holds whole numbers, and behind {GROUP} rows other values: CAST it AS TEXT or REAL"
                 )));
