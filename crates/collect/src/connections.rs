@@ -124,11 +124,12 @@ async fn attend(
     let _best_effort = stream.set_nodelay(true);
     match tls {
         None => speak(stream, desk, ending).await,
-        Some(acceptor) => match timeout(PATIENCE, acceptor.accept(stream)).await {
-            Ok(Ok(stream)) => speak(stream, desk, ending).await,
-            // Who speaks no TLS, shows no certificate that is trusted, or is too slow.
-            _ => {}
-        },
+        // Others speak no TLS, show no certificate that is trusted, or are too slow.
+        Some(acceptor) => {
+            if let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await {
+                speak(stream, desk, ending).await;
+            }
+        }
     }
     drop(held);
 }

@@ -319,10 +319,11 @@ impl Desk {
         let head = Head { place, gzip, span };
         let parcel = Parcel { head, body, checked, room: Some(room), reply };
         let parcels = self.parcels.lock().unwrap_or_else(PoisonError::into_inner);
-        match parcels.as_ref().map(|parcels| parcels.try_send(parcel)) {
-            Some(Ok(())) => Ok(answer),
-            Some(Err(TrySendError::Full(_))) => Err(Answer::Later),
-            Some(Err(TrySendError::Disconnected(_))) | None => Err(Answer::Failed),
+        let Some(parcels) = parcels.as_ref() else { return Err(Answer::Failed) };
+        match parcels.try_send(parcel) {
+            Ok(()) => Ok(answer),
+            Err(TrySendError::Full(_)) => Err(Answer::Later),
+            Err(TrySendError::Disconnected(_)) => Err(Answer::Failed),
         }
     }
 

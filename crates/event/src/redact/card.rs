@@ -188,7 +188,6 @@ mod tests {
             prop_assert!(!found || runs_on(text.as_bytes()));
         }
     }
-    use proptest::prelude::*;
 
     fn shown(text: &str) -> String {
         let mut out = Vec::new();

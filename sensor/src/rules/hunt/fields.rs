@@ -271,8 +271,9 @@ fn sent(text: &str) -> bool {
         let rest = rest.strip_prefix("tok").map(|rest| rest.trim_start_matches(|c: char| c.is_ascii_digit()));
         rest.is_some_and(|rest| rest.starts_with(':'))
     };
-    !(text.contains("dropped:") || text.contains("enc:"))
-        && !(0..bytes.len()).any(|at| escaped(at) || hidden(at) || text.is_char_boundary(at) && replaced(at))
+    let is_changed = |at: usize| escaped(at) || hidden(at) || text.is_char_boundary(at) && replaced(at);
+    let is_marked = text.contains("dropped:") || text.contains("enc:");
+    !is_marked && !(0..bytes.len()).any(is_changed)
 }
 
 /// A part of the target as rules see it: as sent and, where it has escapes, without them.
