@@ -7,6 +7,7 @@ use super::{directory, is_collectors};
 use crate::cli::{CollectArgs, KeyArgs, LearnArgs};
 use crate::failure::{Exit, Failure};
 use crate::lake::{Keeper as LakeKeeper, Keeping};
+use crate::sandbox::{Reach, confine_and_tell};
 use crate::serve::{Beside as Console, bind};
 use crate::settings::{Effective, size_of_key};
 use crate::size::counted;
@@ -45,6 +46,7 @@ pub(crate) fn collect(args: &CollectArgs) -> Result<Exit, Failure> {
     let store = Store::open(&data)?;
     begin(&data)?;
     let key = token_key(args.token_key.as_deref(), Some(&data), &Directories::from_env())?;
+    confine_and_tell(effective.settings.sandbox, &Reach::collecting(args, &effective, &data), args.quiet);
     let stop = catch_signals()?;
     let keeper: Arc<dyn Keeper> = Arc::new(Watched::open(&data)?);
     let desk = Arc::new(open(&data, store, limits, &keeper, effective.memory()?, args.quiet)?);

@@ -1,5 +1,7 @@
 //! What a command still needs when it runs.
 
+#[cfg(feature = "lake")]
+use crate::cli::CollectArgs;
 use crate::cli::{ConfigArgs, KeyArgs, LearnArgs, SenseArgs};
 use crate::settings::{Effective, file_of};
 use nix::unistd::geteuid;
@@ -86,6 +88,14 @@ impl Reach {
         args.openapi.iter().for_each(|given| reach.describe(given));
         reach.read.extend(args.token_key.clone());
         reach.captures(&args.paths).console()
+    }
+
+    /// Of `collect`: sensors are enrolled and revoked in its directory while it goes on.
+    #[cfg(feature = "lake")]
+    pub(crate) fn collecting(args: &CollectArgs, effective: &Effective, data: &Path) -> Self {
+        let mut reach = Self::looking(&args.config, effective).data(Some(data));
+        reach.read.extend(args.token_key.clone());
+        reach.console()
     }
 
     /// Of `doctor`, and of everything else: what the configuration names.
