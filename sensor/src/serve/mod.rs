@@ -154,6 +154,7 @@ struct Shelf {
     outputs: Outputs,
 }
 
+#[cfg_attr(not(feature = "lake"), expect(dead_code, reason = "without tables there are no queries"))]
 struct Shared {
     args: LearnArgs,
     targets: Vec<Target>,
