@@ -31,7 +31,7 @@ mod token;
 #[cfg(test)]
 mod transcript;
 
-pub use attempts::{Attempt, AttemptKind, Evidence, plain_name};
+pub use attempts::{Attempt, AttemptKind, Evidence, name_words, place_hash, plain_name};
 pub use config::Config;
 pub use credential::{Claims, Grant, Grants, Issuance, Issued, IssuedKind, Word};
 pub use descriptor::{Descriptors, NotDescriptors};

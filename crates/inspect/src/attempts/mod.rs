@@ -16,6 +16,7 @@ use crate::fields::{Field, FieldList, Step};
 use crate::style::Said;
 use crate::{Observation, Place};
 use signatures::Signatures;
+pub use ssrf::place_hash;
 
 pub(crate) use evidence::{Answer, SEARCHED, text};
 pub(crate) use value::is_serialised;
@@ -116,6 +117,8 @@ pub struct Attempt {
     pub value: u64,
     /// Whether the conditions in it hold, where they compare literals: `7=7`, `7=8`.
     pub truth: Option<bool>,
+    /// Where the server is asked to fetch from, as [`place_hash`] has it.
+    pub fetch: Option<u64>,
 }
 
 impl Attempt {
@@ -248,6 +251,7 @@ impl Attempts {
                 evidence: Evidence::None,
                 value,
                 truth: None,
+                fetch: None,
             });
         }
     }
@@ -267,7 +271,7 @@ impl Attempts {
         for part in parts {
             self.judge(suspect, &part, answer, out);
             if let Some(target) = ssrf::bare(&part) {
-                add(out, answer, suspect, (AttemptKind::Fetch, target.sure), &part);
+                fetch(out, answer, suspect, &target, &part);
             }
         }
     }
@@ -277,8 +281,22 @@ impl Attempts {
             add(out, answer, suspect, (kind, sure), text);
         }
         if let Some(target) = ssrf::target(text) {
-            add(out, answer, suspect, (AttemptKind::Fetch, target.sure), text);
+            fetch(out, answer, suspect, &target, text);
         }
+    }
+}
+
+fn fetch(
+    out: &mut Vec<Attempt>,
+    answer: &mut Answer<'_>,
+    suspect: &Suspect<'_>,
+    target: &ssrf::Target,
+    text: &[u8],
+) {
+    let before = out.len();
+    add(out, answer, suspect, (AttemptKind::Fetch, target.sure), text);
+    for attempt in out.iter_mut().skip(before) {
+        attempt.fetch = Some(target.place);
     }
 }
 
@@ -307,6 +325,7 @@ fn add(
         evidence,
         value,
         truth,
+        fetch: None,
     });
 }
 
@@ -342,7 +361,7 @@ fn operators(list: &FieldList, out: &mut Vec<Attempt>) {
         let sure = is_code || is_credential(&name);
         let (place, value) = (place_of(field), field.hash);
         let (kind, evidence) = (AttemptKind::NoSql, Evidence::None);
-        out.push(Attempt { kind, place, name, sure, told: false, evidence, value, truth: None });
+        out.push(Attempt { kind, place, name, sure, told: false, evidence, value, truth: None, fetch: None });
     }
 }
 
@@ -385,6 +404,23 @@ pub fn plain_name(name: &[u8], most: usize) -> String {
         if digits > 3 && byte.is_ascii_digit() { '#' } else { char::from(*byte) }
     });
     shown.collect()
+}
+
+/// The words of a name, in lower case: two each of `loginName`, `login_name`.
+pub fn name_words(name: &str) -> Vec<String> {
+    let mut words: Vec<String> = Vec::new();
+    let mut lower = false;
+    for letter in name.chars() {
+        if !letter.is_alphanumeric() || letter.is_uppercase() && lower || words.is_empty() {
+            words.push(String::new());
+        }
+        lower = letter.is_lowercase() || letter.is_ascii_digit();
+        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
+            word.extend(letter.to_lowercase());
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Texts in which people speak about code: a ticket quotes a query, a comment shows markup. Code in the middle of sentences is
 //! what somebody writes about; it is an attempt where it is built to break out, or where the answer has its effect.
 
-use super::AttemptKind;
+use super::{AttemptKind, name_words};
 
 /// Words in a row from which on they are a sentence.
 const SENTENCE: usize = 4;
@@ -107,7 +107,7 @@ fn holds(name: &str) -> Holds {
         "instructions",
     ];
     const PERSONS: &[&str] = &["user", "login", "mail", "pass", "pwd", "phone", "token", "name"];
-    let words = words(name);
+    let words = name_words(name);
     let is_text = words.iter().any(|word| TEXTS.contains(&word.as_str()));
     match words.last() {
         Some(last) if LAST.contains(&last.as_str()) => Holds::Word,
@@ -115,23 +115,6 @@ fn holds(name: &str) -> Holds {
         _ if words.iter().any(|word| PERSONS.iter().any(|person| word.contains(person))) => Holds::Word,
         _ => Holds::Anything,
     }
-}
-
-/// The words of a name, in lower case: `loginName`, `login_name`.
-fn words(name: &str) -> Vec<String> {
-    let mut words: Vec<String> = Vec::new();
-    let mut lower = false;
-    for letter in name.chars() {
-        if !letter.is_alphanumeric() || letter.is_uppercase() && lower || words.is_empty() {
-            words.push(String::new());
-        }
-        lower = letter.is_lowercase() || letter.is_ascii_digit();
-        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
-            word.extend(letter.to_lowercase());
-        }
-    }
-    words.retain(|word| !word.is_empty());
-    words
 }
 
 /// Whether a comparison ends in a text that is not closed: the statement around it has the quote that closes it.

@@ -6,6 +6,15 @@ use std::net::{IpAddr, Ipv4Addr};
 pub(super) struct Target {
     /// Whether nobody outside means that address: the server itself, or what tells it its credentials.
     pub(super) sure: bool,
+    /// By what a request to it is known again ([`place_hash`]).
+    pub(super) place: u64,
+}
+
+/// A hash of where a request goes: a normal authority, or an address with its port, which 80 and 443 need not say.
+pub fn place_hash(host: &str, port: Option<u16>) -> u64 {
+    let host = crate::payload::PathHash::ROOT.text(host.as_bytes());
+    let port = port.filter(|port| !matches!(port, 80 | 443)).unwrap_or_default();
+    host.text(&port.to_le_bytes()).get()
 }
 
 /// The target of a URL inside; `None` of anything else. Relative and other URLs are what APIs are made for.
@@ -18,10 +27,12 @@ pub(super) fn target(text: &[u8]) -> Option<Target> {
     let end = rest.iter().position(|byte| matches!(byte, b'/' | b'?' | b'#' | b'\\')).unwrap_or(rest.len());
     let authority = rest.get(..end)?;
     let host = authority.rsplit(|byte| *byte == b'@').next()?;
-    let host = match host {
-        [b'[', inner @ ..] => inner.split(|byte| *byte == b']').next()?,
-        _ => host.split(|byte| *byte == b':').next()?,
+    let (host, port) = match host {
+        [b'[', inner @ ..] => cut(inner, b']'),
+        _ => cut(host, b':'),
     };
+    let port = port.iter().skip_while(|byte| **byte == b':').copied().collect::<Vec<_>>();
+    let port = std::str::from_utf8(&port).ok().and_then(|port| port.parse().ok());
     let host = std::str::from_utf8(host).ok().filter(|host| !host.is_empty() && host.len() <= 64)?;
     // Names that public resolvers have for any address: `10.0.0.1.nip.io`.
     let host =
@@ -31,7 +42,18 @@ pub(super) fn target(text: &[u8]) -> Option<Target> {
     if scheme.is_empty() && !is_metadata(host) {
         return None;
     }
-    (sure || is_inside(host)).then_some(Target { sure })
+    let place = match address(host) {
+        Some(address) => place_hash(&address.to_string(), port),
+        None => place_hash(host, port),
+    };
+    (sure || is_inside(host)).then_some(Target { sure, place })
+}
+
+/// What is before the first of that byte, and what is behind it.
+fn cut(text: &[u8], byte: u8) -> (&[u8], &[u8]) {
+    let at = memchr::memchr(byte, text).unwrap_or(text.len());
+    let (before, rest) = text.split_at_checked(at).unwrap_or((text, &[]));
+    (before, rest.get(1..).unwrap_or_default())
 }
 
 /// Scheme and what follows it; slashes may be turned, and the scheme left out.
@@ -52,7 +74,8 @@ fn split(text: &[u8]) -> Option<(&[u8], &[u8])> {
 pub(super) fn bare(text: &[u8]) -> Option<Target> {
     let host = std::str::from_utf8(text).ok()?;
     let inside = text.contains(&b'.') && (is_inside(host) || is_metadata(host) || is_own(host));
-    (inside && host.parse::<IpAddr>().is_ok()).then_some(Target { sure: false })
+    let address = host.parse::<IpAddr>().ok().filter(|_| inside)?;
+    Some(Target { sure: false, place: place_hash(&address.to_string(), None) })
 }
 
 fn address(host: &str) -> Option<IpAddr> {
@@ -112,6 +135,21 @@ fn is_inside(host: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn one_place_is_known_however_it_is_written() {
+        let place = |url: &str| target(url.as_bytes()).map(|target| target.place);
+        for (url, host, port) in [
+            ("http://10.0.0.7/admin", "10.0.0.7", None),
+            ("http://167772167:80/", "10.0.0.7", Some(80)),
+            ("http://10.0.0.7:8080?x", "10.0.0.7", Some(8080)),
+            ("http://[fd00::7]:9200/_cat", "fd00::7", Some(9200)),
+            ("https://billing.internal:443/x", "billing.internal", None),
+        ] {
+            assert_eq!(place(url), Some(place_hash(host, port)), "{url}");
+        }
+        assert_ne!(place("http://10.0.0.7:8080/"), place("http://10.0.0.7/"));
+    }
 
     #[test]
     fn addresses_inside_are_told_from_others() {

@@ -182,17 +182,7 @@ fn logs_in(name: &str) -> bool {
         ["token", "create"],
         ["obtain", "token"],
     ];
-    let mut words: Vec<String> = Vec::new();
-    let mut lower = false;
-    for letter in name.chars() {
-        if !letter.is_alphanumeric() || letter.is_uppercase() && lower || words.is_empty() {
-            words.push(String::new());
-        }
-        lower = letter.is_lowercase() || letter.is_ascii_digit();
-        if let Some(word) = words.last_mut().filter(|_| letter.is_alphanumeric()) {
-            word.extend(letter.to_lowercase());
-        }
-    }
+    let words = tapwire_inspect::name_words(name);
     words.iter().any(|word| WORDS.contains(&word.as_str()))
         || words.windows(2).any(|two| PAIRS.iter().any(|pair| two.iter().eq(pair)))
 }

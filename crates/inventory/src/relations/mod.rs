@@ -2,6 +2,7 @@
 //! ever handed out.
 
 mod ages;
+mod fetches;
 mod habits;
 mod held;
 mod logins;
@@ -11,6 +12,7 @@ mod people;
 mod shapes;
 
 pub use ages::Forgotten;
+pub use fetches::Fetched;
 pub use habits::Usual;
 pub use logins::{Login, Tried};
 pub use minted::Minted;
@@ -18,6 +20,7 @@ pub use objects::{Basis, Object, Owned};
 
 use crate::hashing::Keyed;
 use crate::{Caller, Principal, PrincipalKind};
+use fetches::Fetches;
 use habits::{Habits, Method};
 use logins::Logins;
 use minted::Mints;
@@ -43,6 +46,8 @@ pub struct Relations {
     pub unseen_tokens: u16,
     /// What is usual where it goes.
     pub usual: Usual,
+    /// Whether its server fetched, to answer it, from an address inside that it names.
+    pub fetched: Fetched,
     /// Whether its token is of an issuer whose tokens other services take, where this one takes those of others.
     pub strange_issuer: bool,
     /// A hash of what the path names: its segments that are parameters, and identifiers in the query. 0: nothing.
@@ -62,6 +67,7 @@ pub(crate) struct Related {
     logins: Logins,
     objects: Objects,
     habits: Habits,
+    fetches: Fetches,
     minted: Mints,
     /// Callers for which there is room.
     callers: usize,
@@ -115,6 +121,7 @@ impl Related {
             logins: Logins::new(callers / 20),
             objects: Objects::new(callers),
             habits: Habits::new(callers),
+            fetches: Fetches::new(callers),
             minted: Mints::new(callers / 100),
             callers,
         }
@@ -126,6 +133,7 @@ impl Related {
             .forgotten()
             .and(self.objects.forgotten())
             .and(self.habits.forgotten())
+            .and(self.fetches.forgotten())
             .and(self.minted.forgotten())
     }
 
@@ -166,6 +174,7 @@ impl Related {
             other: self.objects.other(seen),
             minted,
             usual: self.habits.hear(seen),
+            fetched: self.fetches.hear(seen),
             unseen_tokens,
             strange_issuer: self.minted.is_strange(seen),
             named: seen.asked.iter().fold(0, |sum, (at, hash)| mix(sum, *hash ^ u64::from(*at))),

@@ -114,6 +114,61 @@ fn a_refusal_that_repeats_the_url_is_no_success_and_a_decoy_hides_none() {
     );
 }
 
+/// A preview of a URL for somebody, for which the server asks another place, where it asks one.
+fn preview(world: &mut World, client: &Client, url: &str, asked: Option<&str>) {
+    let server = Client::from([10, 200, 0, 80]);
+    if let Some(host) = asked {
+        let request = format!("GET /x HTTP/1.1\r\nHost: {host}\r\n\r\n");
+        world.raw(&server, &request, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}");
+        // It was asked for by what ends later, and began before.
+        world.now -= 2;
+    }
+    world.latency = 5_000;
+    world.call(client, "POST /preview", &format!(r#"{{"url":"{url}"}}"#), 200, r#"{"title":"a page"}"#);
+    world.latency = 0;
+    world.now += 10;
+}
+
+#[test]
+fn a_request_of_the_server_itself_proves_that_it_fetched() {
+    let inside = "http://billing.internal:8080/admin";
+    let outside = |world: &mut World| {
+        for number in 0..30 {
+            let url = format!("https://site{number}.example/");
+            preview(world, &Client::at(number), &url, Some(&format!("site{number}.example")));
+        }
+    };
+    let mut world = World::new();
+    outside(&mut world);
+    world.is_quiet();
+    preview(&mut world, &Client::at(99), inside, Some("other.internal:8080"));
+    world.is_quiet();
+    world.now += 1_000;
+    preview(&mut world, &Client::at(99), inside, Some("billing.internal:8080"));
+    let (severity, outcome, reason) = world.one("ssrf");
+    assert_eq!((severity, outcome), (Severity::High, Outcome::Confirmed), "{reason}");
+    assert!(reason.contains("the server asked that address before it answered"), "{reason}");
+
+    // Of what was fetched long before, or by another, nothing follows.
+    let mut world = World::new();
+    outside(&mut world);
+    world.raw(&Client::from([10, 200, 0, 80]), "GET /x HTTP/1.1\r\nHost: billing.internal:8080\r\n\r\n", "");
+    world.now += 60;
+    preview(&mut world, &Client::at(99), inside, None);
+    world.is_quiet();
+
+    // Where a server does so for everybody, that is what it is for; at a place that nobody outside means it is not.
+    let mut world = World::new();
+    for number in 0..30 {
+        preview(&mut world, &Client::at(number), inside, Some("billing.internal:8080"));
+    }
+    world.is_quiet();
+    let own = "http://localhost:9200/_cat";
+    preview(&mut world, &Client::at(99), own, Some("localhost:9200"));
+    let found = world.one("ssrf");
+    assert_eq!((found.0, found.1), (Severity::Critical, Outcome::Confirmed), "{}", found.2);
+}
+
 #[test]
 fn programs_that_come_back_to_their_own_machine_are_no_ssrf() {
     let mut world = World::new();
