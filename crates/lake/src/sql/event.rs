@@ -43,6 +43,9 @@ pub(super) fn register_tokens(
 }
 
 fn event(context: &Context<'_>) -> Option<String> {
+    if context.is_empty() {
+        return None;
+    }
     let name = context.get_raw(0).as_str().ok()?;
     let table = TABLES.iter().find(|table| table.name == name)?;
     if context.len() != table.columns.len() + 2 {

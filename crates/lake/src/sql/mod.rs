@@ -6,6 +6,7 @@
 mod answer;
 mod bounds;
 mod event;
+mod linear;
 mod scan;
 mod statements;
 mod vtab;
