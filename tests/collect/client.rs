@@ -13,7 +13,7 @@ use tapwire_tests::{Ran, Tapwire, binary};
 
 const PATIENCE: Duration = Duration::from_secs(120);
 /// Of events that are made up: within the day before this.
-const TIME: i64 = 1_795_300_000_000;
+pub(crate) const TIME: i64 = 1_795_300_000_000;
 
 /// `tapwire collect` on loopback, killed when it is dropped.
 pub(crate) struct Collector {

@@ -1,6 +1,6 @@
 //! Who sends what nobody should send gets a clear refusal, and the others notice nothing.
 
-use crate::client::{Collector, answer, event, post};
+use crate::client::{Collector, TIME, answer, event, post};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs;
@@ -90,7 +90,7 @@ fn a_sensor_that_was_revoked_or_whose_token_ended_sends_no_more() {
     assert_eq!(post(address, &renewed, &[], event(3).as_bytes()).accepted(), 1);
     // A list that nobody can read lets nobody in, and is said.
     fs::write(&path, "nothing").expect("a writable file");
-    refused(address, &renewed, &[], event(4).as_bytes(), 401, "no sensor has this token");
+    refused(address, &renewed, &[], event(4).as_bytes(), 503, "cannot read its list of sensors");
     let _said = collector.wait_for("no sensor may send until it can be read");
     collector.stop();
     assert_eq!(collector.number("SELECT count(*) AS n FROM exchanges"), 2);
@@ -126,6 +126,26 @@ fn slow_senders_hold_up_nobody() {
     assert!(statuses.contains(&408) && statuses.contains(&429), "{statuses:?}");
     collector.stop();
     assert_eq!(collector.number("SELECT count(*) AS n FROM exchanges"), 20);
+}
+
+#[test]
+fn events_of_many_days_make_their_sensor_wait() {
+    let mut collector = Collector::with(&["--set", "collect.commit=86400"]);
+    let (address, bad, good) =
+        (collector.address(), collector.enrol("bad", &[]), collector.enrol("good", &[]));
+    let of_day = |day: u64| {
+        let (now, days) =
+            (TIME + i64::try_from(day).expect("a small number"), 86_400_000 * day.cast_signed());
+        event(day).replace(&now.to_string(), &(now - days).to_string())
+    };
+    let batch = |number: u64| -> String { (16 * number..16 * number + 16).map(of_day).collect() };
+    for number in [0, 1, 0] {
+        assert_eq!(post(address, &bad, &[], batch(number).as_bytes()).accepted(), 16);
+    }
+    refused(address, &bad, &[], batch(2).as_bytes(), 429, "come back");
+    assert_eq!(post(address, &good, &[], batch(2).as_bytes()).accepted(), 16);
+    collector.stop();
+    assert_eq!(collector.number("SELECT count(*) AS n FROM exchanges"), 48);
 }
 
 #[test]

@@ -53,6 +53,11 @@ pub(crate) struct Mark {
 }
 
 impl Checked {
+    /// The days of its events.
+    pub(crate) fn days(&self) -> BTreeSet<i64> {
+        self.marks.iter().map(|mark| mark.ms.div_euclid(DAY_MS)).collect()
+    }
+
     /// The first and the last time.
     pub(crate) fn span(&self) -> Option<(i64, i64)> {
         let times = self.marks.iter().map(|mark| mark.ms);

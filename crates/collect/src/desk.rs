@@ -7,7 +7,7 @@ use crate::seen::{Hasher, Seen};
 use crate::tally::Tallies;
 use crate::writer::{Tables, Work, Writer};
 use hyper::body::Bytes;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -24,6 +24,8 @@ const WAITING: usize = 256;
 const UNIT: usize = 1 << 10;
 /// Batches of one sensor at once: it sends one after another.
 const MOST_OF_SENSOR: u32 = 2;
+/// Days of one sensor's events that go into the tables at once: each is a file of every table, and one thread writes them.
+const MOST_DAYS: usize = 32;
 /// What a remembered event takes, with what tables of hashes leave empty.
 const SEEN_BYTES: usize = 64;
 /// Between two lines about one sensor's refused batches.
@@ -112,6 +114,14 @@ pub(crate) enum Answer {
     Failed,
 }
 
+/// Why nobody is known by a token.
+pub(crate) enum Stranger {
+    /// Nobody has it.
+    Unknown,
+    /// The list of sensors cannot be read.
+    Unreadable,
+}
+
 /// A batch on its way to the journal.
 pub(crate) struct Parcel {
     pub(crate) head: Head,
@@ -145,6 +155,28 @@ pub struct Desk {
 struct Busy {
     batches: std::sync::atomic::AtomicU32,
     told: Mutex<Option<Instant>>,
+    days: Mutex<Days>,
+}
+
+/// Days that a sensor's events are of, since the tables had the journal up to there.
+#[derive(Default)]
+struct Days {
+    since: u64,
+    of: BTreeSet<i64>,
+}
+
+impl Days {
+    /// Takes more of them, unless these are too many at once.
+    fn take(&mut self, more: BTreeSet<i64>, committed: u64) -> bool {
+        if self.since != committed {
+            *self = Self { since: committed, of: BTreeSet::new() };
+        }
+        let fits = self.of.union(&more).count() <= MOST_DAYS;
+        if fits {
+            self.of.extend(more);
+        }
+        fits
+    }
 }
 
 /// A place among a sensor's batches; free again when it is dropped.
@@ -264,9 +296,10 @@ impl Desk {
         &self.limits
     }
 
-    /// Who has that token; `None` where nobody has, or nobody can be known.
-    pub(crate) fn who(&self, token: &str) -> Option<(Place, Standing)> {
-        self.keeper.roll()?.find(token, now_ms())
+    /// Who has that token, and how they stand.
+    pub(crate) fn who(&self, token: &str) -> Result<(Place, Standing), Stranger> {
+        let roll = self.keeper.roll().ok_or(Stranger::Unreadable)?;
+        roll.find(token, now_ms()).ok_or(Stranger::Unknown)
     }
 
     /// Counters by sensor.
@@ -279,11 +312,15 @@ impl Desk {
         self.shared.failure()
     }
 
+    /// What that sensor does at this moment.
+    fn busy(&self, sensor: &str) -> Arc<Busy> {
+        let mut sensors = self.sensors.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(sensors.entry(sensor.to_owned()).or_default())
+    }
+
     /// A sensor's turn, unless it sends too much at once.
     pub(crate) fn turn(&self, sensor: &str) -> Option<Turn> {
-        let mut sensors = self.sensors.lock().unwrap_or_else(PoisonError::into_inner);
-        let busy = Arc::clone(sensors.entry(sensor.to_owned()).or_default());
-        drop(sensors);
+        let busy = self.busy(sensor);
         let turn = Turn(Arc::clone(&busy));
         let before = busy.batches.fetch_add(1, Ordering::AcqRel);
         (before < MOST_OF_SENSOR).then_some(turn)
@@ -315,6 +352,12 @@ impl Desk {
             let _waits = reply.send(Answer::Taken(0));
             return Ok(answer);
         };
+        let busy = self.busy(&place.name);
+        let mut days = busy.days.lock().unwrap_or_else(PoisonError::into_inner);
+        if !days.take(checked.days(), self.shared.committed.load(Ordering::Acquire)) {
+            return Err(Answer::Later);
+        }
+        drop(days);
         let room = self.room(checked.text.len() + body.len()).ok_or(Answer::Later)?;
         let head = Head { place, gzip, span };
         let parcel = Parcel { head, body, checked, room: Some(room), reply };
@@ -340,9 +383,7 @@ impl Desk {
             tally.refused += 1;
             tally.reason = why.to_owned();
         });
-        let mut sensors = self.sensors.lock().unwrap_or_else(PoisonError::into_inner);
-        let busy = Arc::clone(sensors.entry(sensor.to_owned()).or_default());
-        drop(sensors);
+        let busy = self.busy(sensor);
         let mut told = busy.told.lock().unwrap_or_else(PoisonError::into_inner);
         if told.is_none_or(|told| told.elapsed() >= QUIET) {
             *told = Some(Instant::now());
@@ -374,4 +415,18 @@ impl Desk {
 fn now_ms() -> i64 {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(now.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_of_a_sensor_are_bounded_until_the_tables_have_them() {
+        let batch = |first: i64| (first..first + 16).collect::<BTreeSet<i64>>();
+        let mut days = Days::default();
+        assert!(days.take(batch(0), 0) && days.take(batch(16), 0) && !days.take(batch(32), 0));
+        assert!(days.take(batch(8), 0), "days that are there already");
+        assert!(days.take(batch(32), 7) && days.take(batch(48), 7) && !days.take(batch(0), 7));
+    }
 }

@@ -4,6 +4,7 @@
 //! and names with escapes, where columns of tables are looked for.
 
 use memchr::memchr2;
+use std::collections::HashSet;
 
 /// Levels of objects and lists.
 const DEEPEST: usize = 64;
@@ -11,6 +12,8 @@ const DEEPEST: usize = 64;
 const NAMED: usize = 5;
 /// Members of such an object.
 const MOST_NAMES: usize = 1_024;
+/// Up to so many a new name is compared with each: what events have is less.
+const FEW: usize = 32;
 
 /// Why it is no JSON that is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,7 +41,8 @@ pub(crate) fn members<'a>(text: &'a str, visit: &mut impl FnMut(Member<'a>)) -> 
     if text.as_bytes().chunks(256).any(is_control) {
         return Err(Bad::Syntax);
     }
-    let mut scan = Scan { text, bytes: text.as_bytes(), at: 0, names: Vec::with_capacity(64) };
+    let mut scan =
+        Scan { text, bytes: text.as_bytes(), at: 0, names: Vec::with_capacity(64), crowds: HashSet::new() };
     scan.spaces();
     if scan.peek() != Some(b'{') {
         return Err(Bad::Syntax);
@@ -54,6 +58,8 @@ struct Scan<'a> {
     at: usize,
     /// Of the objects that are open, the innermost last.
     names: Vec<&'a str>,
+    /// The same of objects with more than a few, with where theirs begin among `names`.
+    crowds: HashSet<(usize, &'a str)>,
 }
 
 impl<'a> Scan<'a> {
@@ -95,13 +101,36 @@ impl<'a> Scan<'a> {
             }
             self.spaces();
             if self.take(b'}') {
-                self.names.truncate(first);
+                self.close(first);
                 return Ok(());
             }
             if !self.take(b',') {
                 return Err(Bad::Syntax);
             }
         }
+    }
+
+    /// Forgets the names of the object whose names begin at `first`.
+    fn close(&mut self, first: usize) {
+        let Self { names, crowds, .. } = self;
+        let is_crowd = names.len() > first + FEW;
+        for name in names.drain(first.min(names.len())..) {
+            if is_crowd {
+                crowds.remove(&(first, name));
+            }
+        }
+    }
+
+    /// Whether the object whose names begin at `first` has that one.
+    fn has(&mut self, first: usize, name: &'a str) -> bool {
+        let others = self.names.get(first..).unwrap_or_default();
+        if others.len() < FEW {
+            return others.contains(&name);
+        }
+        if others.len() == FEW {
+            self.crowds.extend(others.iter().map(|other| (first, *other)));
+        }
+        !self.crowds.insert((first, name))
     }
 
     /// A name of the object whose names begin at `first`.
@@ -116,8 +145,7 @@ impl<'a> Scan<'a> {
             if !is_plain {
                 return Err(Bad::Name);
             }
-            let others = self.names.get(first..).unwrap_or_default();
-            if others.len() >= MOST_NAMES || others.contains(&name) {
+            if self.names.len() >= first + MOST_NAMES || self.has(first, name) {
                 return Err(Bad::Twice);
             }
             self.names.push(name);
@@ -319,6 +347,15 @@ mod tests {
         assert_eq!(read(r#"{"m":{"t":1,"x":{"y":{}},"t":2}}"#), Err(Bad::Twice));
         assert_eq!(read(r#"{"m":{"\u0074":1}}"#), Err(Bad::Name));
         assert_eq!(read(r#"{"m":{"t":1},"n":{"t":1}}"#).map(|all| all.len()), Ok(2));
+        for number in [FEW - 1, FEW, FEW + 1, MOST_NAMES - 2] {
+            let names: String = (0..number).map(|at| format!("\"n{at}\":0,")).collect();
+            let within = format!("{{{names}\"x\":{{{names}\"x\":0}},\"y\":{{{names}\"x\":0}}}}");
+            assert!(read(&within).is_ok(), "{number}");
+            for twice in [0, number - 1] {
+                let text = format!("{{{names}\"x\":{{{names}\"n{twice}\":0}}}}");
+                assert_eq!(read(&text), Err(Bad::Twice), "{number}, {twice}");
+            }
+        }
         let deep = format!("{{\"a\":{}{}}}", "[".repeat(100), "]".repeat(100));
         assert_eq!(read(&deep), Err(Bad::Deep));
         let many: String = (0..2_000).map(|at| format!("\"n{at}\":0,")).collect();

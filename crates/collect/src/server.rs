@@ -1,7 +1,7 @@
 //! What is answered to a request.
 
 use crate::connections;
-use crate::desk::{Answer, Desk};
+use crate::desk::{Answer, Desk, Stranger};
 use crate::roll::{Place, Standing};
 use crate::tls::Tls;
 use http_body_util::{BodyExt, Full};
@@ -84,6 +84,7 @@ pub async fn pause(time: Duration) {
 enum No {
     Route,
     Method,
+    Roll,
     Token,
     Ended(&'static str),
     Coding,
@@ -113,7 +114,10 @@ fn admit(desk: &Desk, request: &Request<Incoming>) -> Result<Place, No> {
         return Err(No::Method);
     }
     let token = bearer(request.headers()).ok_or(No::Token)?;
-    let (place, standing) = desk.who(token).ok_or(No::Token)?;
+    let (place, standing) = desk.who(token).map_err(|stranger| match stranger {
+        Stranger::Unknown => No::Token,
+        Stranger::Unreadable => No::Roll,
+    })?;
     let ended = match standing {
         Standing::Good | Standing::Ends(_) => return Ok(place),
         Standing::Expired => "the token has expired: `tapwire sensor add NAME --renew` makes another",
@@ -257,6 +261,10 @@ fn refuse(no: &No) -> Response<Full<Bytes>> {
     let (status, why) = match no {
         No::Route => (StatusCode::NOT_FOUND, "batches are sent to POST /v1/events"),
         No::Method => (StatusCode::METHOD_NOT_ALLOWED, "batches are sent with POST"),
+        No::Roll => (
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the collector cannot read its list of sensors; its log says why",
+        ),
         No::Token => {
             (StatusCode::UNAUTHORIZED, "no sensor has this token: `tapwire sensor add NAME` makes one")
         }
