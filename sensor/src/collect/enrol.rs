@@ -1,6 +1,6 @@
 //! `sensor`: who may send to a collector.
 
-use super::files::{counts, keep_roll, roll};
+use super::files::{change_roll, counts, roll};
 use super::{directory, now_ms};
 use crate::cli::{SensorAction, SensorAddArgs};
 use crate::failure::{Exit, Failure};
@@ -12,7 +12,7 @@ use std::fs::{DirBuilder, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
-use tapwire_collect::{PATH, Place, Standing, Tally};
+use tapwire_collect::{PATH, Place, Roll, Standing, Tally};
 use tapwire_store::{Directories, TokenKey, token_key};
 
 /// `tapwire sensor`.
@@ -26,9 +26,8 @@ pub(crate) fn sensor(action: SensorAction) -> Result<Exit, Failure> {
         }
         SensorAction::Revoke { name, data } => {
             let data = directory(data)?;
-            let mut all = roll(&data)?;
-            all.revoke(&name, now_ms()).map_err(|unfit| Failure::new(format!("{name}: {unfit}")))?;
-            keep_roll(&data, &all)?;
+            let unfit = |unfit| Failure::new(format!("{name}: {unfit}"));
+            change_roll(&data, |all| all.revoke(&name, now_ms()).map_err(unfit))?;
             print(&format!("{name} may send no more\n"), true)?;
             Ok(Exit::Done)
         }
@@ -36,17 +35,24 @@ pub(crate) fn sensor(action: SensorAction) -> Result<Exit, Failure> {
 }
 
 fn add(args: SensorAddArgs) -> Result<Exit, Failure> {
-    let data = directory(args.data)?;
+    let data = directory(args.data.clone())?;
     let url = url(&args.url)?;
     tapwire_store::prepare(&data)?;
-    let mut all = roll(&data)?;
-    let place = Place { name: args.name.clone(), site: args.site, tenant: args.tenant };
-    let told = all.enrol(place, args.days, args.renew, now_ms());
-    let enrolled = told.map_err(|unfit| Failure::new(format!("{}: {unfit}", args.name)))?;
-    let key = token_key(args.token_key.as_deref(), Some(&data), &Directories::from_env())?;
-    let until = milliseconds(enrolled.expires_ms);
+    // Kept only when the sensor's secrets are written down somewhere.
+    let text = change_roll(&data, |all| enrolled(&args, &data, &url, all))?;
+    print(&text, true)?;
+    Ok(Exit::Done)
+}
+
+/// Adds the sensor; what its operator is to do.
+fn enrolled(args: &SensorAddArgs, data: &Path, url: &str, all: &mut Roll) -> Result<String, Failure> {
     let name = &args.name;
-    let text = match &args.bundle {
+    let place = Place { name: name.clone(), site: args.site.clone(), tenant: args.tenant.clone() };
+    let told = all.enrol(place, args.days, args.renew, now_ms());
+    let enrolled = told.map_err(|unfit| Failure::new(format!("{name}: {unfit}")))?;
+    let key = token_key(args.token_key.as_deref(), Some(data), &Directories::from_env())?;
+    let until = milliseconds(enrolled.expires_ms);
+    Ok(match &args.bundle {
         Some(folder) => {
             bundle(folder, &enrolled.token, &key)?;
             let folder = folder.display();
@@ -63,11 +69,7 @@ fn add(args: SensorAddArgs) -> Result<Exit, Failure> {
             key.path.display(),
             enrolled.token
         ),
-    };
-    // Only when the sensor's secrets are written down somewhere.
-    keep_roll(&data, &all)?;
-    print(&text, true)?;
-    Ok(Exit::Done)
+    })
 }
 
 /// The address of batches.

@@ -32,8 +32,24 @@ pub(super) fn roll(data: &Path) -> Result<Roll, Failure> {
     }
 }
 
+/// Changes them. Who else would at this moment waits: of two that read before either wrote, one would be lost, and a sensor
+/// that was revoked could send again.
+pub(super) fn change_roll<T>(
+    data: &Path,
+    change: impl FnOnce(&mut Roll) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", data.display()));
+    // The directory itself: it is there whenever there is something to change.
+    let directory = fs::File::open(data).map_err(failed)?;
+    directory.lock().map_err(failed)?;
+    let mut all = roll(data)?;
+    let told = change(&mut all)?;
+    keep_roll(data, &all)?;
+    Ok(told)
+}
+
 /// Keeps them, in one piece, for the owner of the directory only.
-pub(super) fn keep_roll(data: &Path, roll: &Roll) -> Result<(), Failure> {
+fn keep_roll(data: &Path, roll: &Roll) -> Result<(), Failure> {
     Ok(write_private(&sensors(data), roll.text().as_bytes())?)
 }
 
@@ -96,10 +112,21 @@ mod tests {
     use tapwire_collect::Place;
 
     fn add(data: &Path, name: &str) {
-        let mut all = roll(data).unwrap();
         let place = Place { name: name.into(), site: None, tenant: None };
-        all.enrol(place, 1, false, 0).map_err(|_| ()).unwrap();
-        keep_roll(data, &all).unwrap();
+        let enrol = |all: &mut Roll| Ok(all.enrol(place, 1, false, 0).is_ok());
+        assert!(change_roll(data, enrol).unwrap());
+    }
+
+    #[test]
+    fn of_two_who_change_sensors_at_once_none_is_lost() {
+        let data = tempfile::tempdir().unwrap();
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let data = data.path();
+                scope.spawn(move || (0..8).for_each(|at| add(data, &format!("s{thread}-{at}"))));
+            }
+        });
+        assert_eq!(roll(data.path()).unwrap().iter(0).count(), 64);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! `collect`: receives events of sensors.
 
-use super::files::{Watched, counts, keep_counts, keep_roll};
+use super::files::{Watched, change_roll, counts, keep_counts};
 use super::tables::Kept;
 use super::warn::Warner;
 use super::{directory, is_collectors};
@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
-use tapwire_collect::{Desk, Keeper, Limits, Opening, PATH, Public, Roll, Tallies, Tls};
+use tapwire_collect::{Desk, Keeper, Limits, Opening, PATH, Public, Tallies, Tls};
 use tapwire_inspect::TokenKey;
 use tapwire_lake::known_files;
 use tapwire_sink::Outputs;
@@ -76,7 +76,7 @@ pub(crate) fn collect(args: &CollectArgs) -> Result<Exit, Failure> {
 
 /// Makes the directory a collector's.
 fn begin(data: &Path) -> Result<(), Failure> {
-    if is_collectors(data) { Ok(()) } else { keep_roll(data, &Roll::default()) }
+    if is_collectors(data) { Ok(()) } else { change_roll(data, |_| Ok(())) }
 }
 
 /// What the console shows.
