@@ -1,6 +1,7 @@
 //! Content as operators use it: packed and signed in one place, installed, used and taken back in another.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -180,4 +181,80 @@ fn what_was_changed_since_is_told() {
     assert!(said.contains("CHANGED since it was signed: rules/more.yml"), "{said}");
     let said = told(&|folder| fs::write(folder.join("content.toml"), CLASS).expect("a file"));
     assert!(said.contains("CHANGED since it was signed: content.toml"), "{said}");
+    room.pack(2, "own.key", &[("content.toml", CLASS)]);
+    assert!(room.install(2, &key, &[]).status.success());
+    refused(
+        &room.sensor(&["content", "rollback"]),
+        "version 1 was changed since it was signed: content.toml",
+    );
+    assert_eq!(room.kept(), ["1", "2*"]);
+}
+
+#[test]
+fn who_else_signed_what_is_kept_is_told() {
+    let room = Room::new();
+    let key = room.pack(1, "own.key", &[("content.toml", CLASS)]);
+    assert!(room.install(1, &key, &[]).status.success());
+    room.pack(1, "other.key", &[("content.toml", CLASS)]);
+    fs::copy(room.path("1.content"), room.path("content/versions/1/signed")).expect("a file");
+    assert!(room.sensor(&["content", "list"]).status.success(), "nobody said whose key counts");
+    let ran = room.sensor(&["content", "list", "--set", &format!("content.key={key}")]);
+    assert_eq!((ran.status.code(), text(&ran.stdout).contains("CHANGED")), (Some(1), true), "{ran:?}");
+}
+
+#[test]
+fn a_version_in_use_that_is_not_there_is_no_empty_one() {
+    let room = Room::new();
+    let key = room.pack(1, "own.key", &[("content.toml", MUTED)]);
+    room.pack(2, "own.key", &[("content.toml", MUTED)]);
+    assert!(room.install(1, &key, &[]).status.success() && room.install(2, &key, &[]).status.success());
+    fs::remove_dir_all(room.path("content/versions/2")).expect("a folder");
+    for words in [["config", "check"].as_slice(), &["config", "show"], &["content", "list"]] {
+        refused(&room.sensor(words), "though version 2 is in use: install it again");
+    }
+    assert!(room.install(2, &key, &["--force"]).status.success());
+    assert_eq!(room.kept(), ["1", "2*"]);
+}
+
+#[test]
+fn who_reads_it_may_whatever_mask_the_installer_has() {
+    let room = Room::new();
+    let rule = fs::read_to_string(workspace().join("docs/rules/many-exports.yml")).expect("a rule");
+    let key = room.pack(1, "own.key", &[("rules/exports.yml", &rule)]);
+    let words = format!(
+        "umask 077; exec {} content install 1.content --key {key} --set content.folder=deep/content",
+        binary().display()
+    );
+    let ran =
+        Command::new("sh").args(["-c", &words]).current_dir(room.folder.path()).output().expect("a shell");
+    assert!(ran.status.success(), "{}", text(&ran.stderr));
+    for name in [
+        "deep",
+        "deep/content",
+        "deep/content/versions",
+        "deep/content/versions/1",
+        "deep/content/versions/1/rules",
+    ] {
+        let mode = fs::metadata(room.path(name)).expect("a folder").permissions().mode();
+        assert_eq!(mode & 0o777, 0o755, "{name}");
+    }
+}
+
+#[test]
+fn what_is_not_packed_is_said() {
+    let room = Room::new();
+    let files = [("content.toml", CLASS), ("README.md", "for people"), (".draft.yml", "title: [")];
+    room.pack(1, "own.key", &files);
+    let words =
+        ["content", "pack", "source-1", "--version", "1", "-w", "1.content", "--sign", "own.key", "--force"];
+    let said = text(&room.tapwire(&words).stderr);
+    assert!(said.contains("left out, since it is no content: README.md\n"), "{said}");
+    for name in ["rules/my rule.yml", "rules/Exports.YML", "rules/more/exports.yml", "exports.yml"] {
+        let file = room.path("source-1").join(name);
+        fs::create_dir_all(file.parent().expect("a folder")).expect("a folder");
+        fs::write(&file, "title: a\n").expect("a file");
+        refused(&room.tapwire(&words), "rules of content stand in rules/ itself");
+        fs::remove_file(&file).expect("a file");
+        let _others = fs::remove_dir(file.parent().expect("a folder"));
+    }
 }

@@ -5,6 +5,7 @@ use crate::case::{from_hex, hex};
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use tapwire_store::{SigningKey, is_signed};
 
@@ -43,26 +44,20 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// Of a folder that somebody wrote.
-    pub(super) fn of(folder: &Path, name: &str, version: u64) -> Result<Self, Failure> {
-        let mut files = BTreeMap::new();
-        let mut take = |path: PathBuf, name: String| -> Result<(), Failure> {
-            let text = std::fs::read_to_string(&path)
-                .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-            files.insert(name, text);
-            Ok(())
-        };
-        for name in [SETTINGS, CONTEXT] {
-            if folder.join(name).is_file() {
-                take(folder.join(name), name.to_owned())?;
-            }
-        }
-        let entries = std::fs::read_dir(folder.join(RULES)).into_iter().flatten();
-        for path in entries.flatten().map(|entry| entry.path()) {
-            let file = path.file_name().unwrap_or_default().to_string_lossy();
-            let inside = format!("{RULES}/{file}");
-            if is_known(&inside) {
-                take(path.clone(), inside)?;
+    /// Of a folder that somebody wrote, and what in it is no content.
+    pub(super) fn of(folder: &Path, name: &str, version: u64) -> Result<(Self, Vec<String>), Failure> {
+        let (mut files, mut left_out) = (BTreeMap::new(), Vec::new());
+        for (name, path) in entries(folder)?.into_iter().chain(rules(folder)?) {
+            if is_known(&name) {
+                files.insert(name, std::fs::read_to_string(&path).map_err(|error| failed(&path, &error))?);
+            } else if looks_like_a_rule(&name, &path) {
+                return Err(Failure::new(format!(
+                    "{}: rules of content stand in {RULES}/ itself, with names of A–Z, a–z, 0–9, '.', '_' and '-' that end \
+                     in .yml or .yaml",
+                    path.display()
+                )));
+            } else if name != RULES {
+                left_out.push(name);
             }
         }
         if files.is_empty() {
@@ -72,7 +67,7 @@ impl Content {
         }
         let content = Self { name: name.to_owned(), version, files };
         content.fit()?;
-        Ok(content)
+        Ok((content, left_out))
     }
 
     /// The bytes of the file.
@@ -153,6 +148,47 @@ impl Content {
     pub(super) const fn files(&self) -> &BTreeMap<String, String> {
         &self.files
     }
+}
+
+/// What lies in a folder by its names; what is hidden is an editor's, not content.
+fn entries(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).map_err(|error| failed(folder, &error))? {
+        let path = entry.map_err(|error| failed(folder, &error))?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !name.starts_with('.') {
+            found.insert(name, path);
+        }
+    }
+    Ok(found)
+}
+
+/// The same of the folder of rules, where there is one.
+fn rules(folder: &Path) -> Result<BTreeMap<String, PathBuf>, Failure> {
+    let folder = folder.join(RULES);
+    if !folder.is_dir() {
+        return Ok(BTreeMap::new());
+    }
+    Ok(entries(&folder)?.into_iter().map(|(name, path)| (format!("{RULES}/{name}"), path)).collect())
+}
+
+/// Whether somebody who wrote that would miss it.
+fn looks_like_a_rule(name: &str, path: &Path) -> bool {
+    let end = name.to_ascii_lowercase();
+    name != RULES && (end.ends_with(".yml") || end.ends_with(".yaml") || name.contains('/') && path.is_dir())
+}
+
+fn failed(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::new(format!("{}: {error}", path.display()))
+}
+
+/// The bytes of a file, no more than could be content.
+pub(super) fn bytes_of(path: &Path) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path)
+        .and_then(|file| file.take(LARGEST as u64 + 1).read_to_end(&mut bytes))
+        .map_err(|error| failed(path, &error));
+    read.map(|_| bytes)
 }
 
 const fn is_letter(byte: u8) -> bool {

@@ -68,7 +68,7 @@ pub(crate) fn apply(settings: &mut Settings) -> Result<Option<(u64, Vec<&'static
     }
     let shelf = Shelf::at(&settings.content.folder);
     let Some(version) = shelf.current()? else { return Ok(None) };
-    add(settings, &shelf.folder_of(version)).map(|keys| Some((version, keys)))
+    add(settings, &shelf.there(version)?).map(|keys| Some((version, keys)))
 }
 
 /// Adds what stands in the folder of one version.
@@ -109,13 +109,20 @@ pub(crate) fn carry_out(action: &ContentAction) -> Result<Exit, Failure> {
 }
 
 fn pack(args: &PackArgs) -> Result<Exit, Failure> {
-    let content = Content::of(&args.folder, &args.name, args.version)?;
+    let (content, left_out) = Content::of(&args.folder, &args.name, args.version)?;
     let (key, is_new) = SigningKey::open(&args.sign)?;
     if args.out.exists() && !args.force {
         return Err(Failure::new(format!("{}: exists; --force replaces it", args.out.display())));
     }
     let failed = |error| Failure::new(format!("{}: {error}", args.out.display()));
     std::fs::write(&args.out, content.signed(&key)?).map_err(failed)?;
+    if !left_out.is_empty() {
+        eprintln!(
+            "tapwire: {}: left out, since it is no content: {}",
+            args.folder.display(),
+            left_out.join(", ")
+        );
+    }
     if is_new {
         eprintln!("tapwire: {}: made; keep it to yourself", args.sign.display());
     }
@@ -142,8 +149,7 @@ fn install(args: &InstallArgs) -> Result<Exit, Failure> {
         (None, key) => key.to_owned(),
     };
     let shelf = shelf(&settings)?;
-    let bytes = std::fs::read(&args.file)
-        .map_err(|error| Failure::new(format!("{}: {error}", args.file.display())))?;
+    let bytes = file::bytes_of(&args.file)?;
     let named = |error: Failure| Failure::new(format!("{}: {error}", args.file.display()));
     let content = Content::read(&bytes, &key).map_err(named)?;
     let before = shelf.current()?;
@@ -182,7 +188,7 @@ fn check(settings: &Settings, folder: &Path) -> Result<(), Failure> {
 fn list(args: &ListArgs) -> Result<Exit, Failure> {
     let settings = Effective::without_content(&args.config)?.settings;
     let shelf = shelf(&settings)?;
-    let (versions, current) = (shelf.versions()?, shelf.current()?);
+    let (versions, current) = (shelf.versions(&settings.content.key)?, shelf.current()?);
     let mut paper = Paper::new(true);
     for Version { number, name, files, changed } in &versions {
         let is_used = current == Some(*number);
@@ -202,6 +208,9 @@ fn list(args: &ListArgs) -> Result<Exit, Failure> {
         paper.line(&format!("no content is installed in {}", shelf.folder().display()));
     }
     print(&paper.into_text(), true)?;
+    if let Some(current) = current {
+        shelf.there(current)?;
+    }
     let is_whole = versions.iter().all(|version| version.changed.is_none());
     Ok(if is_whole { Exit::Done } else { Exit::Refuted })
 }
@@ -210,15 +219,22 @@ fn roll_back(args: &RollbackArgs) -> Result<Exit, Failure> {
     let settings = Effective::without_content(&args.config)?.settings;
     let shelf = shelf(&settings)?;
     let current = shelf.current()?.ok_or_else(|| Failure::new("content rollback: nothing is installed"))?;
-    let versions: Vec<u64> = shelf.versions()?.iter().map(|version| version.number).collect();
+    let versions = shelf.versions(&settings.content.key)?;
     let wanted = match args.to {
-        Some(wanted) => versions.iter().find(|version| **version == wanted),
-        None => versions.iter().rev().find(|version| **version < current),
+        Some(wanted) => versions.iter().find(|version| version.number == wanted),
+        None => versions.iter().rev().find(|version| version.number < current),
     };
-    let wanted = *wanted.ok_or_else(|| {
-        let kept: Vec<String> = versions.iter().map(u64::to_string).collect();
+    let Version { number: wanted, changed, .. } = wanted.ok_or_else(|| {
+        let kept: Vec<String> = versions.iter().map(|version| version.number.to_string()).collect();
         Failure::new(format!("content rollback: no such version; kept are {}", kept.join(", ")))
     })?;
+    let wanted = *wanted;
+    if let Some(file) = changed {
+        return Err(Failure::new(format!(
+            "content rollback: version {wanted} was changed since it was signed: {file}; `tapwire content install --force` takes its \
+             signed file anew"
+        )));
+    }
     check(&settings, &shelf.folder_of(wanted))?;
     shelf.choose(wanted, "rollback")?;
     eprintln!("tapwire: version {wanted} is used again instead of {current}");

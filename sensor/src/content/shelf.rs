@@ -60,11 +60,24 @@ impl Shelf {
         }
     }
 
-    /// Those that are kept, by number.
-    pub(super) fn versions(&self) -> Result<Vec<Version>, Failure> {
+    /// The folder of a version that is kept.
+    pub(super) fn there(&self, version: u64) -> Result<PathBuf, Failure> {
+        let folder = self.folder_of(version);
+        // Each file of it may be missing, this one is always there.
+        match fs::metadata(folder.join(SIGNED)) {
+            Ok(_) => Ok(folder),
+            Err(error) => Err(Failure::new(format!(
+                "{}: {error}, though version {version} is in use: install it again, or `tapwire content rollback`",
+                folder.display()
+            ))),
+        }
+    }
+
+    /// Those that are kept, by number. Without a key that they have to be signed by, each says itself by which it was.
+    pub(super) fn versions(&self, key: &str) -> Result<Vec<Version>, Failure> {
         let mut numbers = self.numbers()?;
         numbers.sort_unstable();
-        numbers.into_iter().map(|number| self.version(number)).collect()
+        numbers.into_iter().map(|number| self.version(number, key)).collect()
     }
 
     fn numbers(&self) -> Result<Vec<u64>, Failure> {
@@ -79,13 +92,13 @@ impl Shelf {
         }
     }
 
-    /// Whether it still is what was signed: the file that it came in says by which key.
-    fn version(&self, number: u64) -> Result<Version, Failure> {
+    /// Whether it still is what was signed.
+    fn version(&self, number: u64, key: &str) -> Result<Version, Failure> {
         let folder = self.folder_of(number);
         let signed = folder.join(SIGNED);
         let bytes = fs::read(&signed).map_err(|error| failed(&signed, &error))?;
-        let key = Content::key_of(&bytes).unwrap_or_default();
-        Ok(match Content::read(&bytes, &key) {
+        let own = Content::key_of(&bytes).unwrap_or_default();
+        Ok(match Content::read(&bytes, if key.is_empty() { &own } else { key }) {
             Err(_) => Version { number, name: "?".into(), files: 0, changed: Some(SIGNED.into()) },
             Ok(content) => {
                 let is_same = |name: &str, text: &str| {
@@ -107,23 +120,26 @@ impl Shelf {
         check: &dyn Fn(&Path) -> Result<(), Failure>,
     ) -> Result<(), Failure> {
         let (place, new) = (self.folder_of(content.version()), self.folder.join(".new"));
-        let swept = || match fs::remove_dir_all(&new) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(&new, &error)),
-            _ => Ok(()),
+        let swept = || {
+            let left = [new.clone(), new.with_extension("old")];
+            left.iter().try_for_each(|left| match fs::remove_dir_all(left) {
+                Err(error) if error.kind() != ErrorKind::NotFound => Err(failed(left, &error)),
+                _ => Ok(()),
+            })
         };
         swept()?;
         let files = content.files().iter().map(|(name, text)| (name.as_str(), text.as_bytes()));
-        for (name, bytes) in files.chain([(SIGNED, bytes)]) {
-            write(&new.join(name), bytes).map_err(|error| failed(&new.join(name), &error))?;
-        }
-        let moved = check(&new).and_then(|()| {
+        let mut all = files.chain([(SIGNED, bytes)]);
+        let written = all.try_for_each(|(name, bytes)| {
+            let file = new.join(name);
+            write(&file, bytes).map_err(|error| failed(&file, &error))
+        });
+        let moved = written.and_then(|()| check(&new)).and_then(|()| {
             make(&self.folder.join(VERSIONS))
-                .and_then(|()| if place.exists() { fs::remove_dir_all(&place) } else { Ok(()) })
-                .and_then(|()| fs::rename(&new, &place))
+                .and_then(|()| replace(&new, &place))
                 .map_err(|error| failed(&place, &error))
         });
-        swept()?;
-        moved
+        moved.and(swept())
     }
 
     /// Uses a version from now on, records that, and removes the oldest ones that are too many.
@@ -164,13 +180,26 @@ fn failed(path: &Path, error: &io::Error) -> Failure {
     Failure::new(format!("{}: {error}", path.display()))
 }
 
-/// Folders and files that the sensor's user reads, and who installs them writes.
-fn make(folder: &Path) -> io::Result<()> {
-    if !folder.is_dir() {
-        fs::create_dir_all(folder)?;
-        fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
+/// Puts a folder in the place of another, which goes when it is not needed any more: a tap may read it.
+fn replace(new: &Path, place: &Path) -> io::Result<()> {
+    if !place.exists() {
+        return fs::rename(new, place);
     }
-    Ok(())
+    let old = new.with_extension("old");
+    fs::rename(place, &old)?;
+    fs::rename(new, place)?;
+    fs::remove_dir_all(&old)
+}
+
+/// Folders and files that the sensor's user reads, and who installs them writes: whatever mask the installer has, each folder
+/// on the way is one that is read.
+fn make(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    folder.parent().filter(|above| !above.as_os_str().is_empty()).map_or(Ok(()), make)?;
+    fs::create_dir(folder)?;
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o755))
 }
 
 fn write(path: &Path, bytes: &[u8]) -> io::Result<()> {
