@@ -44,6 +44,9 @@ const NAMES: &[&str] = &[
     "/etc/tapwire",
 ];
 
+/// Folders under `--data`.
+const ROOMS: &[&str] = &["events", "lake", "packets", "spool", "state"];
+
 /// DNS, where an answer is too long for a datagram.
 const DNS: u16 = 53;
 
@@ -105,8 +108,9 @@ impl Reach {
         let file = file_of(args);
         let named = file.iter().chain(&settings.context.files).chain(&settings.rules);
         reach.read.extend(named.chain(&settings.inspect.proto).map(|path| folder(path)));
-        // Versions to come are taken up while it runs.
-        reach.read.push(settings.content.folder.clone());
+        // Versions to come are taken up while it runs, the first one, too.
+        let content = Some(&settings.content.folder).filter(|folder| !folder.as_os_str().is_empty());
+        reach.read.extend(content.map(|content| folder(content)));
         settings.openapi.iter().for_each(|given| reach.describe(given));
         reach
     }
@@ -127,7 +131,10 @@ impl Reach {
         self
     }
 
+    /// With that directory, also where a room of it is a link to another disk.
     fn data(mut self, data: Option<&Path>) -> Self {
+        let rooms = data.into_iter().flat_map(|data| ROOMS.iter().map(|room| data.join(room)));
+        self.write.extend(rooms.filter(|room| room.is_symlink() && room.is_dir()));
         self.write.extend(data.map(Path::to_owned));
         self
     }
@@ -229,6 +236,19 @@ mod tests {
         let folders =
             ["/etc/tapwire/rules.yml", "rules.yml", "/rules.yml", "/usr"].map(|path| folder(Path::new(path)));
         assert_eq!(folders, ["/etc/tapwire", ".", "/rules.yml", "/usr"].map(PathBuf::from));
+    }
+
+    #[test]
+    fn a_room_on_another_disk_is_within_reach() {
+        let (data, disk) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let data = data.path();
+        for name in ["lake", "other"] {
+            std::os::unix::fs::symlink(disk.path(), data.join(name)).unwrap();
+        }
+        std::fs::create_dir(data.join("events")).unwrap();
+        let reach = Reach::default().data(Some(data));
+        let written: Vec<&Path> = reach.writable().collect();
+        assert_eq!(written, [data.join("lake").as_path(), data, Path::new("/dev/null")]);
     }
 
     #[test]
