@@ -5,6 +5,8 @@
 mod client;
 #[path = "collect/hostile.rs"]
 mod hostile;
+#[path = "collect/killed.rs"]
+mod killed;
 #[path = "collect/tls.rs"]
 mod tls;
 
