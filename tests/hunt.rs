@@ -2,9 +2,12 @@
 
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use tapwire_tests::{Fixture, Ran, Tapwire, fixtures, workspace};
+use tapwire_capture::{ByteOrder, Resolution};
+use tapwire_testkit::{Conversation, Turn};
+use tapwire_tests::{Fixture, Ran, Tapwire, fixtures, token_key, workspace};
+use tapwire_wire::{Endpoint, Timestamp};
 
 /// Rules that read what the tables have: of many kinds of fields, and correlations that count in time.
 const EXACT: &str = "\
@@ -106,9 +109,7 @@ fn live(name: &str, rules: &Path, data: &Path, more: &[&str]) -> BTreeMap<String
     let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for event in ran.args(more).run().ok(name).events() {
         let Some(rule) = event["unmapped"]["rule"]["id"].as_str() else { continue };
-        let exchanges = event["unmapped"]["exchanges"].as_array().expect("exchanges");
-        let uids = exchanges.iter().map(|uid| uid.as_str().expect("a uid").to_owned());
-        found.entry(rule.to_owned()).or_default().extend(uids);
+        found.entry(rule.to_owned()).or_default().extend(uids_of(&event["unmapped"]["exchanges"]));
     }
     found
 }
@@ -133,15 +134,15 @@ fn answers(arguments: &[&Path]) -> BTreeMap<String, Value> {
 }
 
 fn uids(answer: &Value) -> BTreeSet<String> {
-    let uids = answer["uids"].as_array().expect("a list").iter();
-    uids.map(|uid| uid.as_str().expect("a uid").to_owned()).collect()
+    uids_of(&answer["uids"])
 }
 
-/// What two answers to one rule have in common when they are the same. A correlation tells of a group once in its time, and of
-/// calls that end in one moment the tables do not know which came first.
+fn uids_of(list: &Value) -> BTreeSet<String> {
+    list.as_array().expect("a list").iter().map(|uid| uid.as_str().expect("a uid").to_owned()).collect()
+}
+
+/// What two answers to one rule have in common when they are the same.
 const SAME: [&str; 5] = ["exchanges", "hits", "principals", "first", "last"];
-const SAME_COUNT: [&str; 2] = ["exchanges", "hits"];
-const CORRELATIONS: [&str; 3] = ["many-orders", "many-paths", "failed-then-read"];
 
 #[test]
 fn exact_answers_are_those_of_the_run_that_saw_it() {
@@ -165,12 +166,11 @@ fn exact_answers_are_those_of_the_run_that_saw_it() {
             }
             let told = told.get(rule).cloned().unwrap_or_default();
             let (named, again) = (uids(answer), &again[rule]);
-            let is_one = !CORRELATIONS.contains(&rule.as_str());
-            for member in if is_one { &SAME[..] } else { &SAME_COUNT[..] } {
-                assert_eq!(answer[*member], again[*member], "{name}: {rule}: {member}");
+            for member in SAME {
+                assert_eq!(answer[member], again[member], "{name}: {rule}: {member}");
             }
             // An answer names at most a thousand.
-            if is_one && named.len() < 1_000 {
+            if named.len() < 1_000 {
                 assert_eq!(named, uids(again), "{name}: {rule}");
                 assert!(told.is_subset(&named), "{name}: {rule}");
             }
@@ -198,6 +198,84 @@ fn again(rules: &Path, name: &str, data: &Path, keyless: &Path) -> BTreeMap<Stri
     let key = |folder: &Path| folder.join("token.key");
     fs::copy(key(data), key(keyless)).expect("a key");
     answers(&[rules, &fixture(name).path(), Path::new("--data"), keyless])
+}
+
+/// A capture of that time of three callers: the first is never answered, so that a run tells it at the end, behind the others,
+/// which began and ended after it.
+fn told_late(folder: &Path, second: i64) -> PathBuf {
+    let talk = |client: u8, later: i64| {
+        let request = format!("GET /of/{client} HTTP/1.1\r\nHost: at-{second}.example\r\n\r\n").into_bytes();
+        let response = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n".to_vec();
+        let mut talk = Conversation::new(vec![Turn { request, response }], u64::from(client));
+        talk.client = Endpoint::v4([10, 0, 2, client], 40_000);
+        talk.start = Timestamp::from_parts(1_700_000_000 + second + later, 0);
+        talk.play()
+    };
+    let mut first = talk(1, 0);
+    // Handshake and request.
+    first.packets.truncate(4);
+    let path = folder.join(format!("{second}.pcap"));
+    let file = File::create(&path).expect("a file");
+    let all = first.merged(talk(2, 5)).merged(talk(3, 10));
+    drop(all.write_pcap(file, ByteOrder::Little, Resolution::Nanoseconds).expect("a capture"));
+    path
+}
+
+#[test]
+fn correlations_count_in_the_order_of_the_run() {
+    let (folder, file) = rules(
+        "title: Anything is read\nid: read\nlogsource: {category: webserver}\n\
+         detection:\n  selection: {cs-method: GET}\n  condition: selection\n---\n\
+         title: Two of one service\nid: two\ncorrelation:\n  type: event_count\n  rules: [read]\n  \
+         group-by: [service]\n  timespan: 1m\n  condition: {gte: 2}\n",
+    );
+    let data = tempfile::tempdir().expect("a folder");
+    let mut told = BTreeSet::new();
+    // Two runs, which both number their events from 1.
+    for second in [0, 600] {
+        let ran = Tapwire::new(["replay", "-q", "--rules"]).args([&file, Path::new("--data"), data.path()]);
+        let events = ran.args([told_late(folder.path(), second)]).run().ok("a run").events();
+        let found: Vec<&Value> =
+            events.iter().filter(|event| event["unmapped"]["rule"]["id"] == "two").collect();
+        assert_eq!(found.len(), 1, "{second}: {found:?}");
+        told.extend(uids_of(&found[0]["unmapped"]["exchanges"]));
+    }
+    let clients = |rest: &str| {
+        let query = format!("SELECT substr(client, 8) AS client FROM exchanges {rest}");
+        let ran = Tapwire::new(["sql", "--json", &query, "--data"]).args([data.path()]).run().ok("sql");
+        let rows = ran.events();
+        rows.iter().map(|row| row["client"].as_str().expect("a text").to_owned()).collect::<String>()
+    };
+    assert_eq!(clients("ORDER BY time"), "123123", "as they ended");
+    assert_eq!(clients("ORDER BY time > '2023-11-14T22:20', sequence"), "231231", "as they were told");
+    let list: Vec<String> = told.iter().map(|uid| format!("'{uid}'")).collect();
+    assert_eq!(clients(&format!("WHERE uid IN ({}) ORDER BY time", list.join(","))), "2323");
+    let answer = &answers(&[&file, Path::new("--data"), data.path()])["two"];
+    assert_eq!((&answer["answer"], &answer["hits"]), (&"exact".into(), &2.into()), "{answer}");
+    assert_eq!(uids(answer), told, "{answer}");
+}
+
+#[test]
+fn packets_are_read_under_the_key_of_the_run() {
+    let (folder, file) = rules(&format!("{EXACT}---\n{BODY}"));
+    let (data, key) = (tempfile::tempdir().expect("a folder"), token_key(folder.path()));
+    let keyed = [Path::new("--token-key"), &key];
+    let ran =
+        Tapwire::new(["replay", "-q", "--events", "null://", "--set", "packets.budget=64MiB", "--data"]);
+    let _ran =
+        ran.args([data.path()]).args(keyed).args([fixture("logins").path()]).run().ok("a run with a key");
+    let asked = [&file, Path::new("--data"), data.path()];
+    let told = answers(&[&asked[..], &keyed[..]].concat());
+    assert_eq!(told["lists"]["answer"], "from-packets");
+    let of =
+        |id: &str| told[id]["principals"].as_array().expect("a list").iter().map(Value::to_string).collect();
+    let (packets, tables): (BTreeSet<String>, BTreeSet<String>) = (of("lists"), of("program"));
+    assert!(!packets.is_empty() && packets.is_subset(&tables), "{packets:?} {tables:?}");
+    let missing = hunt(&asked);
+    assert_eq!(missing.code, Some(2));
+    // Behind the line about the rules.
+    let told: Vec<&str> = missing.stderr.lines().skip(1).collect();
+    assert!(matches!(told[..], [line] if line.contains("--token-key FILE")), "{}", missing.stderr);
 }
 
 #[test]

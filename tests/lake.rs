@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
 use std::path::Path;
@@ -405,13 +406,67 @@ fn alike(rows: &[Value]) -> Vec<String> {
     lines
 }
 
+/// Where engines are that are not ours; says what is skipped where there are none.
+fn engines() -> Option<OsString> {
+    let packages = std::env::var_os("TAPWIRE_LAKE_ENGINES").filter(|one| Path::new(one).is_dir());
+    if packages.is_none() {
+        println!("skipped: TAPWIRE_LAKE_ENGINES names no folder with deltalake and duckdb");
+    }
+    packages
+}
+
+/// What another engine answers over the tables of that data directory.
+fn asked(engine: &str, packages: &OsStr, data: &Path, queries: &[&str]) -> Vec<Vec<Value>> {
+    let script = workspace().join("tests/engines.py");
+    let mut child = Command::new("python3")
+        .args([script.as_os_str(), engine.as_ref(), data.join("lake").as_os_str()])
+        .env("PYTHONPATH", packages)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("python3 runs");
+    let mut input = child.stdin.take().expect("a pipe");
+    input.write_all(serde_json::json!(queries).to_string().as_bytes()).expect("it reads");
+    drop(input);
+    let output = child.wait_with_output().expect("it ends");
+    assert!(output.status.success(), "{engine}");
+    serde_json::from_slice(&output.stdout).expect("answers")
+}
+
+/// Copies a folder.
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if from.is_dir() { copied(&from, &to) } else { fs::copy(from, to).map(|_| ()).expect("a copy") }
+    }
+}
+
+#[test]
+fn other_engines_see_columns_that_an_earlier_version_had_not() {
+    let data = tempfile::tempdir().expect("a folder");
+    let replay = |arguments: &[&str]| {
+        let run = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data.path()]);
+        run.args([fixture("logins").path()]).args(arguments).run().ok("a run")
+    };
+    let _ran = replay(&["--set", "events.lake=false"]);
+    copied(&workspace().join("fixtures/lake-before-site/exchanges"), &data.path().join("lake/exchanges"));
+    let queries = ["SELECT count(*) AS n, count(site) AS sites, count(run) AS of_runs FROM exchanges"];
+    let old = rows(data.path(), queries[0]);
+    assert!(old[0]["n"].as_u64() > Some(0) && old[0]["of_runs"] == 0, "we read them as they are: {old:?}");
+    let _ran = replay(&[]);
+    let ours = rows(data.path(), queries[0]);
+    assert!(ours[0]["of_runs"].as_u64() > Some(0) && ours[0]["of_runs"].as_u64() < ours[0]["n"].as_u64());
+    let Some(packages) = engines() else { return };
+    for engine in ["deltalake", "duckdb"] {
+        assert_eq!(asked(engine, &packages, data.path(), &queries), [ours.clone()], "{engine}");
+    }
+}
+
 #[test]
 fn other_engines_answer_alike() {
-    let Some(packages) = std::env::var_os("TAPWIRE_LAKE_ENGINES").filter(|one| Path::new(one).is_dir())
-    else {
-        println!("skipped: TAPWIRE_LAKE_ENGINES names no folder with deltalake and duckdb");
-        return;
-    };
+    let Some(packages) = engines() else { return };
     // Enough runs for a checkpoint, and for files that are put together.
     let (data, _) = replayed("demo");
     let again = fixture("basic-rest").path();
@@ -426,20 +481,7 @@ fn other_engines_answer_alike() {
         "{done:?}"
     );
     for engine in ["deltalake", "duckdb"] {
-        let script = workspace().join("tests/engines.py");
-        let mut child = Command::new("python3")
-            .args([script.as_os_str(), engine.as_ref(), data.path().join("lake").as_os_str()])
-            .env("PYTHONPATH", &packages)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("python3 runs");
-        let mut input = child.stdin.take().expect("a pipe");
-        input.write_all(serde_json::json!(BASIC).to_string().as_bytes()).expect("it reads");
-        drop(input);
-        let output = child.wait_with_output().expect("it ends");
-        assert!(output.status.success(), "{engine}");
-        let answers: Vec<Vec<Value>> = serde_json::from_slice(&output.stdout).expect("answers");
+        let answers = asked(engine, &packages, data.path(), &BASIC);
         for (query, theirs) in BASIC.iter().zip(&answers) {
             let ours = alike(&rows(data.path(), query));
             assert!(!ours.is_empty(), "{query}");

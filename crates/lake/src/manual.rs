@@ -1,6 +1,6 @@
 //! The reference of tables and views, as docs/lake.md has it.
 
-use crate::schema::{DAY, EXTRA, TABLES, VIEWS};
+use crate::schema::{Column, DAY, EXTRA, TABLES, VIEWS};
 use std::fmt::Write;
 
 /// Tables with their columns, and views, in Markdown.
@@ -17,14 +17,9 @@ pub fn manual() -> String {
         let _ = writeln!(out, "| column | type | what | {place} |\n|---|---|---|---|");
         let _ = writeln!(out, "| `{DAY}` | date | UTC day of `time`; the partition | |");
         for column in table.columns {
-            let _ = writeln!(
-                out,
-                "| `{}` | {} | {} | `{}` |",
-                column.name,
-                column.kind.name(),
-                column.comment,
-                column.path
-            );
+            let Column { name, kind, path, comment } = column;
+            let path = if path.is_empty() { String::new() } else { format!("`{path}` ") };
+            let _ = writeln!(out, "| `{name}` | {} | {comment} | {path}|", kind.name());
         }
         let _ = writeln!(out, "| `{EXTRA}` | JSON | every member that is no column | |\n");
     }

@@ -41,7 +41,7 @@ pub struct Column {
     pub name: &'static str,
     /// What it holds.
     pub kind: Kind,
-    /// Where the event has it: names of members, a dot is a level.
+    /// Where the event has it: names of members, a dot is a level. Empty where no event has it, and its writer knows.
     pub path: &'static str,
     /// What it means.
     pub comment: &'static str,
@@ -93,11 +93,21 @@ pub(crate) const USAGE: &str = "usage";
 /// The column of what no other column has.
 pub(crate) const EXTRA: &str = "extra";
 
+/// The column of the run that wrote the row.
+const RUN: &str = "run";
+
 const fn column(name: &'static str, kind: Kind, path: &'static str, comment: &'static str) -> Column {
     Column { name, kind, path, comment }
 }
 
 use Kind::{Bool, Int, Json, List, Real, Text, Time};
+
+impl Table {
+    /// The place of the column that names the run.
+    pub(crate) fn run_column(&self) -> Option<usize> {
+        self.columns.iter().position(|column| column.name == RUN)
+    }
+}
 
 /// Every table.
 pub const TABLES: &[Table] = &[
@@ -234,6 +244,7 @@ const EXCHANGES: &[Column] = &[
     column("tenant", Text, "metadata.tenant_uid", "tenant of the sensor"),
     column("site", Text, "unmapped.site", "site of the sensor, as its collector knows it"),
     column("sequence", Int, "metadata.sequence", "number of the event in its run"),
+    column(RUN, Text, "", "which run counted it, where that run wrote the row itself"),
 ];
 
 const FINDINGS: &[Column] = &[

@@ -18,7 +18,8 @@ struct Node {
 impl Node {
     fn of(table: &Table) -> Self {
         let mut root = Self::default();
-        for (at, column) in table.columns.iter().enumerate() {
+        let of_events = |(_, column): &(usize, &Column)| !column.path.is_empty();
+        for (at, column) in table.columns.iter().enumerate().filter(of_events) {
             let mut node = &mut root;
             for name in column.path.split('.') {
                 let place = node.inner.iter().position(|(known, _)| *known == name);
@@ -46,20 +47,28 @@ impl Node {
 pub(crate) struct Splitter {
     root: Node,
     extra: Vec<u8>,
+    /// The run that writes, where it is said, and its column.
+    run: Option<(usize, String)>,
 }
 
 impl Splitter {
-    pub(crate) fn of(table: &Table) -> Self {
-        Self { root: Node::of(table), extra: Vec::new() }
+    pub(crate) fn of(table: &Table, run: Option<&str>) -> Self {
+        let run = table.run_column().zip(run.map(str::to_owned));
+        Self { root: Node::of(table), extra: Vec::new(), run }
     }
 
     /// Appends the event as a row.
     pub(crate) fn split(&mut self, event: &str, rows: &mut Rows) {
         self.extra.clear();
-        let Self { root, extra } = self;
+        let Self { root, extra, run } = self;
         extra.push(b'{');
         walk(event, root, rows, extra);
         extra.push(b'}');
+        if let Some((at, run)) = run
+            && let Some(Values::Texts(texts)) = rows.open_column(*at)
+        {
+            texts.push(Some(run.as_bytes()));
+        }
         let last = rows.columns.len().saturating_sub(1);
         if let Some(Values::Texts(texts)) = rows.open_column(last) {
             texts.push((extra.len() > 2).then_some(extra.as_slice()));
@@ -182,7 +191,7 @@ pub fn join(columns: &[Column], values: Vec<Value>, extra: Option<&str>) -> Valu
     let extra = extra.and_then(|text| serde_json::from_str(text).ok());
     let mut event = extra.unwrap_or_else(|| Value::Object(Map::new()));
     for (column, value) in columns.iter().zip(values) {
-        if !value.is_null() {
+        if !value.is_null() && !column.path.is_empty() {
             put(&mut event, column.path, value);
         }
     }

@@ -85,12 +85,19 @@ impl Day {
 }
 
 impl TableWriter {
-    pub(crate) fn open(room: &Path, table: &'static Table, cut: Cut, now_ms: i64) -> Result<Self, LakeError> {
+    /// Opens the table. Rows tell that this run counted their events where `counts` says so.
+    pub(crate) fn open(
+        room: &Path,
+        table: &'static Table,
+        cut: Cut,
+        now_ms: i64,
+        counts: bool,
+    ) -> Result<Self, LakeError> {
         let directory = room.join(table.name);
         let log = Log::of(&directory);
         log.create(table, now_ms)?;
         let run = format!("{:x}-{:x}", now_ms, std::process::id());
-        let splitter = Splitter::of(table);
+        let splitter = Splitter::of(table, counts.then_some(run.as_str()));
         // Rows that are made are complete when they come, whatever hours they are of.
         let span_ms = if table.classes.is_empty() { i64::MAX } else { cut.span_ms };
         let cut = Cut { span_ms, ..cut };

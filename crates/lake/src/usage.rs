@@ -206,7 +206,7 @@ mod tests {
     fn exchanges_add_up_by_hour_endpoint_and_caller() {
         let table = TABLES.iter().find(|table| table.name == "exchanges").unwrap();
         let mut rows = Rows::of(table);
-        let mut splitter = Splitter::of(table);
+        let mut splitter = Splitter::of(table, None);
         let one = |ms: i64, status: u32, user: Option<&str>, parent: Option<&str>| {
             json!({
                 "time": ms, "class_uid": 6003, "api": {"service": {"name": ""}},

@@ -14,6 +14,8 @@ pub struct Lake {
     room: PathBuf,
     now_ms: i64,
     cut: Cut,
+    /// Events are of one run, which numbers them.
+    counts: bool,
     /// Bytes that rows may take before they go to the disk.
     memory: usize,
     /// Opened with the first event of their class.
@@ -98,8 +100,17 @@ impl Lake {
         private_directory(&room)?;
         let tables = TABLES.iter().map(|_| None).collect();
         let none = Amount::default();
-        let (accepted, refused, homeless) = (none, none, none);
-        Ok(Self { room, now_ms, cut: Cut::default(), memory: MEMORY, tables, accepted, refused, homeless })
+        Ok(Self {
+            room,
+            now_ms,
+            cut: Cut::default(),
+            counts: false,
+            memory: MEMORY,
+            tables,
+            accepted: none,
+            refused: none,
+            homeless: none,
+        })
     }
 
     /// The same with about so much memory for rows that are not on the disk yet; less makes smaller row groups.
@@ -115,6 +126,14 @@ impl Lake {
     #[must_use]
     pub const fn at_once(mut self) -> Self {
         self.cut.span_ms = i64::MAX;
+        self
+    }
+
+    /// The same for the events of one run, which numbers them as they come: rows name the run, so that these numbers mean
+    /// something in a table of many runs.
+    #[must_use]
+    pub const fn of_one_run(mut self) -> Self {
+        self.counts = true;
         self
     }
 
@@ -234,7 +253,7 @@ impl Lake {
     fn table(&mut self, at: usize) -> Result<Option<&mut TableWriter>, LakeError> {
         let (Some(place), Some(table)) = (self.tables.get_mut(at), TABLES.get(at)) else { return Ok(None) };
         if place.is_none() {
-            *place = Some(TableWriter::open(&self.room, table, self.cut, self.now_ms)?);
+            *place = Some(TableWriter::open(&self.room, table, self.cut, self.now_ms, self.counts)?);
         }
         Ok(place.as_mut())
     }

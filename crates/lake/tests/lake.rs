@@ -335,3 +335,76 @@ fn a_row_group_that_fails_takes_its_day_and_its_file_with_it() {
     assert_eq!(lake.commit().unwrap(), left);
     assert_eq!(lake.ledger().failed.events + left, 3_001);
 }
+
+/// Copies a folder.
+fn copied(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (from, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
+        if from.is_dir() { copied(&from, &to) } else { fs::copy(from, to).map(|_| ()).unwrap() }
+    }
+}
+
+#[test]
+fn a_table_of_an_earlier_version_gets_the_columns_that_it_lacks() {
+    let data = tempfile::tempdir().unwrap();
+    let old = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/lake-before-site/exchanges");
+    let table = data.path().join("lake/exchanges");
+    copied(&old, &table);
+    let before = number(data.path(), "SELECT count(*) FROM exchanges");
+    assert!(before > 0);
+    // What is about the table: the last that the log says of it, its columns, and what its first commit said.
+    let told = || {
+        let commits = fs::read_dir(table.join("_delta_log")).unwrap().map(|entry| entry.unwrap().path());
+        let mut commits: Vec<_> =
+            commits.filter(|path| path.extension().is_some_and(|end| end == "json")).collect();
+        commits.sort();
+        let lines = commits.iter().map(|path| fs::read_to_string(path).unwrap()).collect::<String>();
+        let actions = lines.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+        let about: Vec<Value> = actions.filter_map(|line| line.get("metaData").cloned()).collect();
+        (commits.len(), about)
+    };
+    let columns = |about: &Value| {
+        let schema: Value = serde_json::from_str(about["schemaString"].as_str().unwrap()).unwrap();
+        let fields = schema["fields"].as_array().unwrap().iter();
+        fields.map(|field| field["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let (commits, about) = told();
+    let old = columns(about.last().unwrap());
+    assert!(!old.contains(&"site".to_owned()) && !old.contains(&"run".to_owned()), "{old:?}");
+    let event = exchange(1_795_287_896_094, 200).replace("\"other\":", "\"site\":\"Oslo\",\"other\":");
+    assert_eq!(write(data.path(), &event), 1);
+    let (now, about) = told();
+    assert_eq!((now, about.len()), (commits + 2, 2), "one commit for the columns, one for the event");
+    let wide = columns(&about[1]);
+    assert_eq!(wide[..old.len()], old, "columns that were there stay where they are");
+    assert_eq!(wide[old.len()..], ["site", "run"]);
+    for member in ["id", "name", "partitionColumns", "createdTime"] {
+        assert_eq!(about[0][member], about[1][member], "{member}");
+    }
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges"), before + 1);
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges WHERE site = 'Oslo'"), 1);
+    // A table that has them all is left as it is.
+    assert_eq!(write(data.path(), &exchange(1_795_287_896_095, 200)), 1);
+    assert_eq!((told().0, told().1.len()), (commits + 3, 2));
+}
+
+#[test]
+fn rows_name_the_run_that_numbers_them_and_events_do_not() {
+    let data = tempfile::tempdir().unwrap();
+    let (one, other) = (exchange(5, 200), exchange(6, 200));
+    for now_ms in [1, 2] {
+        let mut lake = Lake::open(data.path(), now_ms).unwrap().of_one_run();
+        lake.write(&one).unwrap();
+        lake.commit().unwrap();
+    }
+    assert_eq!(write(data.path(), &other), 1);
+    assert_eq!(number(data.path(), "SELECT count(DISTINCT run) FROM exchanges"), 2);
+    assert_eq!(number(data.path(), "SELECT count(*) FROM exchanges WHERE run IS NULL"), 1);
+    let told: Value = serde_json::from_str(&one).unwrap();
+    for row in answer(data.path(), "SELECT event FROM events WHERE json_extract(event, '$.time') = 5") {
+        assert!(
+            matches!(row.as_slice(), [Cell::Text(event)] if serde_json::from_str::<Value>(event).unwrap() == told)
+        );
+    }
+}

@@ -80,7 +80,7 @@ impl LakeSink {
         pressure: Pressure,
     ) -> Result<Self, Failure> {
         let lake = Lake::open(data, now_ms())
-            .map(|lake| lake.bounded(share(memory)))
+            .map(|lake| lake.bounded(share(memory)).of_one_run())
             .map(|lake| if pressure == Pressure::Block { lake.at_once() } else { lake })
             .map_err(|error| Failure::new(error.to_string()))?;
         let books = Arc::new(Books::default());

@@ -37,6 +37,9 @@ pub(crate) struct RulesNewArgs {
     /// Where packets are kept
     #[arg(long, value_name = "DIR", conflicts_with = "captures")]
     pub(crate) data: Option<PathBuf>,
+    /// The key of callers' tokens, as of the run that the rule is for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
     /// Write NAME.yml and NAME.test.yml; without it, both go to standard output
     #[arg(short = 'w', long = "write", value_name = "NAME.yml")]
     pub(crate) out: Option<PathBuf>,
@@ -56,6 +59,9 @@ pub(crate) struct RulesBacktestArgs {
     /// Where packets are kept
     #[arg(long, value_name = "DIR", conflicts_with = "captures")]
     pub(crate) data: Option<PathBuf>,
+    /// The key of callers' tokens, as of the run that rules are for
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
     /// Count from then on: a time before the newest packet such as -30d or -12h, a day, or RFC 3339; UTC
     /// where no zone is given
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]
@@ -79,6 +85,9 @@ pub(crate) struct HuntArgs {
     /// Where a run keeps its tables and packets
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+    /// The key of callers' tokens, where the run that kept them was given one: packets are read under it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) token_key: Option<PathBuf>,
     /// Hits from then on: a time before the newest exchange or packet such as -30d or -12h, a day, or RFC 3339; UTC where no
     /// zone is given
     #[arg(long, value_name = "TIME", allow_hyphen_values = true)]

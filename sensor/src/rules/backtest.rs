@@ -31,7 +31,12 @@ pub(super) fn backtest(args: &RulesBacktestArgs) -> Result<Exit, Failure> {
     }
     let seen = Arc::new(Mutex::new(Seen::default()));
     let measured = Measured { inner: Box::new(loaded.judge), seen: Arc::clone(&seen) };
-    let past = Past { captures: &args.captures, data: args.data.as_deref(), config: &args.config };
+    let past = Past {
+        captures: &args.captures,
+        data: args.data.as_deref(),
+        token_key: args.token_key.as_deref(),
+        config: &args.config,
+    };
     let (report, _) = past.run(Box::new(measured), args.json)?;
     let seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
     let (Some(first), Some(last)) = (report.wire.first, report.wire.last) else {

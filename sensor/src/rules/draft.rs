@@ -24,7 +24,12 @@ pub(super) fn new(args: &RulesNewArgs) -> Result<Exit, Failure> {
     }
     let sought = Arc::new(Mutex::new(None));
     let seeker = Seeker { from, found: Arc::clone(&sought) };
-    let past = Past { captures: &args.captures, data: args.data.as_deref(), config: &args.config };
+    let past = Past {
+        captures: &args.captures,
+        data: args.data.as_deref(),
+        token_key: args.token_key.as_deref(),
+        config: &args.config,
+    };
     let (_, mut redactor) = past.run(Box::new(seeker), true)?;
     let found = sought.lock().unwrap_or_else(PoisonError::into_inner).take();
     let Some(found) = found else {

@@ -18,6 +18,8 @@ use tapwire_store::{Directories, Reader};
 pub(super) struct Past<'a> {
     pub(super) captures: &'a [PathBuf],
     pub(super) data: Option<&'a Path>,
+    /// The key of its tokens, where the data directory has none.
+    pub(super) token_key: Option<&'a Path>,
     pub(super) config: &'a ConfigArgs,
 }
 
@@ -42,14 +44,21 @@ impl Past<'_> {
     fn open(&self) -> Result<(Box<dyn Source>, TokenKey), Failure> {
         if !self.captures.is_empty() {
             // Callers are called as what is kept there calls them.
-            let kept = self.data.map(|data| Ok::<_, Failure>(*Reader::open(data)?.token_key()?.bytes()));
-            let key = kept.map_or_else(|| load_key(None, None), |key| key.map(TokenKey::new))?;
+            let key = match self.data.filter(|_| self.token_key.is_none()) {
+                Some(data) => kept_key(data)?,
+                None => load_key(self.token_key, None)?,
+            };
             return Ok((Box::new(open_files(self.captures, None)?), key));
         }
         let data = self.data.map(Path::to_owned).or_else(|| Directories::from_env().data);
         let data =
             data.ok_or_else(|| Failure::new("name captures, or --data DIR of a run that keeps packets"))?;
-        let key = TokenKey::new(*Reader::open(&data)?.token_key()?.bytes());
+        let key = self.token_key.map_or_else(|| kept_key(&data), |file| load_key(Some(file), None))?;
         Ok((Box::new(RingSource::open(&data, None)?), key))
     }
+}
+
+/// The key by which a run there called callers.
+fn kept_key(data: &Path) -> Result<TokenKey, Failure> {
+    Ok(TokenKey::new(*Reader::open(data)?.token_key()?.bytes()))
 }

@@ -83,7 +83,7 @@ impl Tried {
 /// Whether findings of the rule name exactly the exchanges that the case names.
 fn tried_on(capture: &Path, case: &Case, rule: Option<&str>, rules: &[RuleFile]) -> Result<(), String> {
     let captures = [capture.to_owned()];
-    let past = Past { captures: &captures, data: None, config: &ConfigArgs::default() };
+    let past = Past { captures: &captures, data: None, token_key: None, config: &ConfigArgs::default() };
     let uids = Arc::new(Mutex::new(BTreeSet::new()));
     let loaded = load(rules);
     if loaded.applied.is_empty() {

@@ -18,6 +18,23 @@ pub(super) fn creation(table: &Table, now_ms: i64) -> [Value; 3] {
     ]
 }
 
+/// What a commit says that adds the columns which the table lacks; `None` where it has them all. Those that are not known here
+/// stay.
+pub(super) fn widening(about: &Value, table: &Table, now_ms: i64) -> Option<[Value; 2]> {
+    let mut told: Value = serde_json::from_str(about.get("schemaString")?.as_str()?).ok()?;
+    let fields = told.get_mut("fields")?.as_array_mut()?;
+    let mut wanted = schema(table);
+    let mut missing = std::mem::take(wanted.get_mut("fields")?.as_array_mut()?);
+    missing.retain(|field| fields.iter().all(|known| known.get("name") != field.get("name")));
+    if missing.is_empty() {
+        return None;
+    }
+    fields.append(&mut missing);
+    let mut about = about.clone();
+    *about.get_mut("schemaString")? = told.to_string().into();
+    Some([info("ADD COLUMNS", now_ms), json!({"metaData": about})])
+}
+
 pub(super) fn info(what: &str, now_ms: i64) -> Value {
     json!({"commitInfo": {"timestamp": now_ms, "operation": what, "engineInfo": "Tapwire"}})
 }

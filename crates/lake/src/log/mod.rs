@@ -105,13 +105,29 @@ impl Log {
         self.numbers().is_ok_and(|numbers| !numbers.commits.is_empty() || !numbers.checkpoints.is_empty())
     }
 
-    /// Makes the table where there is none.
+    /// Makes the table where there is none; gives one of an earlier version the columns that it lacks.
     pub(crate) fn create(&self, table: &Table, now_ms: i64) -> Result<(), LakeError> {
         private_directory(&self.directory)?;
-        if self.exists() {
+        if !self.exists() && self.put(0, &action::creation(table, now_ms))? {
             return Ok(());
         }
-        self.put(0, &action::creation(table, now_ms)).map(|_| ())
+        self.widen(table, now_ms)
+    }
+
+    /// Other engines see the columns that the schema names: one that only files have is none to them.
+    fn widen(&self, table: &Table, now_ms: i64) -> Result<(), LakeError> {
+        for _ in 0..TRIES {
+            let snapshot = self.snapshot()?;
+            let Some(lines) =
+                snapshot.about.as_ref().and_then(|about| action::widening(about, table, now_ms))
+            else {
+                return Ok(());
+            };
+            if self.put(snapshot.next, &lines)? {
+                return Ok(());
+            }
+        }
+        Err(self.is_full())
     }
 
     /// Adds files to the table.

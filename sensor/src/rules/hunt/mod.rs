@@ -132,7 +132,7 @@ fn by_packets<'a>(
     let inner = Box::new(files::load(std::slice::from_ref(&args.rules))?.judge);
     let watched = Watched { inner, names: Names::default(), hits: Arc::clone(&hits) };
     let captures: &[PathBuf] = &args.captures;
-    let past = Past { captures, data, config: &args.config };
+    let past = Past { captures, data, token_key: args.token_key.as_deref(), config: &args.config };
     let (report, _) = past.run(Box::new(watched), args.json)?;
     let hits = hits.lock().unwrap_or_else(PoisonError::into_inner);
     let span = report.wire.first.zip(report.wire.last).and_then(|span| window.within(span));

@@ -97,14 +97,21 @@ fn query(read: &[(&str, &Kept)], counts: bool, from: Timestamp, until: Timestamp
         text(until)
     );
     if counts {
-        // Rules count calls in the order in which these end.
-        query.push_str(
-            " ORDER BY coalesce(json_extract(extra, '$.end_time'), ms(time) + coalesce(duration, 0)), sequence",
-        );
+        query.push_str(&format!(" ORDER BY {}", order()));
     } else {
         query.push_str(&format!(" AND time >= '{}'", text(from)));
     }
     query
+}
+
+/// Rules count calls in the order in which their run told them. An exchange may be told long after it ended, so rows of one run
+/// stand in the order of its numbers, and those of several by the latest end that each had told by then.
+fn order() -> String {
+    let ended = "coalesce(json_extract(extra, '$.end_time'), ms(time) + coalesce(duration, 0))";
+    let told = format!(
+        "max({ended}) OVER (PARTITION BY run ORDER BY sequence ROWS BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"
+    );
+    format!("CASE WHEN run IS NULL THEN {ended} ELSE {told} END, run, sequence")
 }
 
 struct Walk<'a> {
