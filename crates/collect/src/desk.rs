@@ -247,7 +247,8 @@ impl Opening {
             let Some((head, checked)) = journal::read(&entry, limits.lines, &hasher) else { continue };
             writer.take(Work { sensor: head.place.name, checked, until, _room: None })?;
         }
-        for damage in spool.take_damage() {
+        // What a kill cut off was acknowledged to nobody.
+        for damage in spool.take_damage().into_iter().filter(|damage| damage.events > 0) {
             eprintln!(
                 "tapwire: {}: {} events of the journal cannot be read",
                 damage.path.display(),
