@@ -83,6 +83,7 @@ rm -rf /etc/tapwire /var/lib/tapwire
 dpkg -i /tapwire.deb
 /usr/bin/tapwire --version
 echo "configuration: $(/usr/bin/tapwire config check --config /etc/tapwire/tapwire.toml)"
+echo "others: $(HOME=/none setpriv --reuid nobody --regid nogroup --clear-groups /usr/bin/tapwire config check 2>&1)"
 echo "folder: $(stat -c '%A %U %G' /etc/tapwire)"
 echo "state: $(stat -c '%A %U %G' /var/lib/tapwire)"
 echo "shell: $(getent passwd tapwire | cut -d: -f 7)"
@@ -139,6 +140,7 @@ fn a_package_is_installed_used_and_purged() {
     for line in [
         &format!("tapwire {}", env!("CARGO_PKG_VERSION")),
         "configuration: the configuration is good",
+        "others: the configuration is good",
         "folder: drwxr-x--- root tapwire",
         "state: drwx------ tapwire tapwire",
         "shell: /usr/sbin/nologin",

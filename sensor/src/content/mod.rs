@@ -63,12 +63,19 @@ struct Own {
 
 /// Adds what is installed to what the configuration says. Answers with the keys that it added to, and whose word that is.
 pub(crate) fn apply(settings: &mut Settings) -> Result<Option<(u64, Vec<&'static str>)>, Failure> {
-    if settings.content.folder.as_os_str().is_empty() {
+    if settings.content.folder.as_os_str().is_empty() || is_hidden(&settings.content.folder) {
         return Ok(None);
     }
     let shelf = Shelf::at(&settings.content.folder);
     let Some(version) = shelf.current()? else { return Ok(None) };
     add(settings, &shelf.there(version)?).map(|keys| Some((version, keys)))
+}
+
+/// Whether it lies where packages let the sensor's user look and nobody else: other people's commands go by neither the
+/// configuration nor the content there.
+fn is_hidden(folder: &Path) -> bool {
+    let denied = |error: std::io::Error| error.kind() == std::io::ErrorKind::PermissionDenied;
+    folder == ContentSettings::default().folder && std::fs::metadata(folder).is_err_and(denied)
 }
 
 /// Adds what stands in the folder of one version.
