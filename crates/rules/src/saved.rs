@@ -36,6 +36,9 @@ enum Entry {
     Told(String, u64, String, i64),
 }
 
+/// Seconds since 1970 in which calls can have been: up to the year 9999. Others are not reckoned with.
+const TIMES: std::ops::Range<i64> = 0..253_402_300_800;
+
 /// The texts that tell a group from others of its rule.
 type GroupTexts = Vec<Option<String>>;
 
@@ -48,6 +51,20 @@ fn each<T>(
     for (rule, groups) in of {
         let Some((_, all)) = rules.get_mut(&rule) else { continue };
         groups.into_iter().for_each(|(key, one)| put(all.entry(key.0).or_default(), one));
+    }
+}
+
+impl Group {
+    /// Whether calls were when it says.
+    fn is_sound(&self) -> bool {
+        let fits = |at: &i64| TIMES.contains(at);
+        let window = self.window.as_ref().is_none_or(|window| match window {
+            WindowState::EventCount { timestamps } => timestamps.iter().all(fits),
+            WindowState::ValueCount { entries } => entries.iter().all(|(at, _)| fits(at)),
+            WindowState::Temporal { rule_hits } => rule_hits.values().flatten().all(fits),
+            WindowState::NumericAgg { entries } => entries.iter().all(|(at, _)| fits(at)),
+        });
+        window && self.told.as_ref().is_none_or(fits)
     }
 }
 
@@ -125,7 +142,9 @@ impl Judge {
 
     fn restore_one(&mut self, entry: Entry, engine: &mut CorrelationSnapshot) -> bool {
         match entry {
-            Entry::Group(name, group) if self.reckoning_of(&name.rule) == Some(name.reckoning) => {
+            Entry::Group(name, group)
+                if self.reckoning_of(&name.rule) == Some(name.reckoning) && group.is_sound() =>
+            {
                 let Group { window, calls, told } = group;
                 let key = GroupKey(name.key);
                 if let Some(window) = window {
@@ -139,7 +158,9 @@ impl Judge {
                 }
                 true
             }
-            Entry::Told(rule, reckoning, group, at) if self.reckoning_of(&rule) == Some(reckoning) => {
+            Entry::Told(rule, reckoning, group, at)
+                if self.reckoning_of(&rule) == Some(reckoning) && TIMES.contains(&at) =>
+            {
                 self.percentiles.remember(rule, group, at);
                 true
             }

@@ -291,6 +291,68 @@ fn groups_of_a_run_before_whose_rule_reckons_otherwise_are_left_out_and_counted(
     assert!(held.take(&first, &TokenKey::new([8; 32])).is_err(), "under another key nothing would meet");
 }
 
+/// The piece with the number of that place (from the first digit on) replaced, in each of its entries.
+fn with_number(piece: &[u8], place: usize, by: &str) -> Option<Vec<u8>> {
+    let mut out = HeldGroups::preface(&KEY).to_vec();
+    let mut found = false;
+    tapwire_inventory::state::take_all(piece, |entry: Vec<u8>| {
+        let text = String::from_utf8(entry).unwrap();
+        let is_digit = |letter: char| letter.is_ascii_digit();
+        let begins = text.match_indices(is_digit).map(|(at, _)| at);
+        let begins: Vec<usize> =
+            begins.filter(|at| *at == 0 || !text.as_bytes()[at - 1].is_ascii_digit()).collect();
+        let changed = begins.get(place).map(|begin| {
+            let end = text[*begin..]
+                .find(|letter: char| !letter.is_ascii_digit())
+                .map_or(text.len(), |to| begin + to);
+            found = true;
+            format!("{}{by}{}", &text[..*begin], &text[end..])
+        });
+        tapwire_inventory::state::put(&changed.unwrap_or(text).into_bytes(), &mut out);
+        true
+    })
+    .unwrap();
+    found.then_some(out)
+}
+
+#[test]
+fn groups_that_somebody_else_wrote_break_nothing() {
+    let counted = "  rules: [t, u]\n  condition: {gte: 2}\n";
+    let valued = "  rules: [t]\n  condition: {gte: 2, field: cs-uri-query}\n";
+    let percentile = "  rules: [t, u]\n  condition: {gte: 200, field: sc-status, percentile: 90}\n";
+    let mut tried = 0;
+    for (kind, rest) in [
+        ("event_count", counted),
+        ("value_count", valued),
+        ("temporal", "  rules: [t, u]\n"),
+        ("value_percentile", percentile),
+    ] {
+        let text = correlated(kind, rest);
+        let (mut before, mut calls) = (judge(&text), Calls::new());
+        before.set_key(&KEY);
+        found(&mut before, &calls.call(1, "GET /t?a", 200));
+        let piece = before.pieces(&KEY).collect::<Vec<_>>().concat();
+        let piece = piece.strip_prefix(&HeldGroups::preface(&KEY)[..]).unwrap();
+        for number in
+            [i64::MAX.to_string(), i64::MIN.to_string(), u64::MAX.to_string(), "-1".into(), "1e300".into()]
+        {
+            for changed in (0..).map_while(|place| with_number(piece, place, &number)) {
+                let mut held = HeldGroups::default();
+                held.take(&changed, &KEY).unwrap();
+                let mut rules = judge(&text);
+                rules.set_key(&KEY);
+                rules.restore(&held.finish().unwrap().0);
+                for line in ["GET /t?b", "GET /u"] {
+                    found(&mut rules, &calls.call(1, line, 200));
+                }
+                let _pieces = rules.pieces(&KEY).count();
+                tried += 1;
+            }
+        }
+    }
+    assert!(tried > 100, "{tried}");
+}
+
 /// `cargo test -p tapwire-rules --features sigma pieces_of_full -- --nocapture` prints how long calls wait for a piece.
 #[test]
 fn pieces_of_full_groups_are_many_and_short() {
