@@ -1,6 +1,11 @@
 //! The lake through the real binary, built with the feature `lake`: what is kept is what was told, a kill leaves whole
 //! tables, queries of the manual work.
 
+#[path = "lake/copy.rs"]
+mod copy;
+#[path = "lake/store.rs"]
+mod store;
+
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -415,12 +420,19 @@ fn engines() -> Option<OsString> {
     packages
 }
 
-/// What another engine answers over the tables of that data directory.
-fn asked(engine: &str, packages: &OsStr, data: &Path, queries: &[&str]) -> Vec<Vec<Value>> {
+/// What another engine answers over the tables in that folder, or at that URL with variables of the environment for it.
+fn asked(
+    engine: &str,
+    packages: &OsStr,
+    lake: &Path,
+    variables: &[(&str, String)],
+    queries: &[&str],
+) -> Vec<Vec<Value>> {
     let script = workspace().join("tests/engines.py");
     let mut child = Command::new("python3")
-        .args([script.as_os_str(), engine.as_ref(), data.join("lake").as_os_str()])
+        .args([script.as_os_str(), engine.as_ref(), lake.as_os_str()])
         .env("PYTHONPATH", packages)
+        .envs(variables.iter().map(|(name, value)| (*name, value)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
@@ -460,7 +472,11 @@ fn other_engines_see_columns_that_an_earlier_version_had_not() {
     assert!(ours[0]["of_runs"].as_u64() > Some(0) && ours[0]["of_runs"].as_u64() < ours[0]["n"].as_u64());
     let Some(packages) = engines() else { return };
     for engine in ["deltalake", "duckdb"] {
-        assert_eq!(asked(engine, &packages, data.path(), &queries), [ours.clone()], "{engine}");
+        assert_eq!(
+            asked(engine, &packages, &data.path().join("lake"), &[], &queries),
+            [ours.clone()],
+            "{engine}"
+        );
     }
 }
 
@@ -481,7 +497,7 @@ fn other_engines_answer_alike() {
         "{done:?}"
     );
     for engine in ["deltalake", "duckdb"] {
-        let answers = asked(engine, &packages, data.path(), &BASIC);
+        let answers = asked(engine, &packages, &data.path().join("lake"), &[], &BASIC);
         for (query, theirs) in BASIC.iter().zip(&answers) {
             let ours = alike(&rows(data.path(), query));
             assert!(!ours.is_empty(), "{query}");

@@ -27,6 +27,8 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("keys", &[]),
     // It takes rendered events: what they are about is nothing to it.
     ("lake", &[]),
+    // Requests to a store: what the objects are is nothing to it.
+    ("objects", &[]),
     ("console", &[]),
     // What is acknowledged is on the disk.
     ("collect", &["store"]),
@@ -69,6 +71,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "console",
             "collect",
             "lake",
+            "objects",
         ],
     ),
     // Nothing but tests may use it: see `testkit_is_a_dev_dependency_only`.
@@ -105,12 +108,13 @@ const POWERS: &[(&str, &[&str])] = &[
     ("tokio-rustls", &["sink", "console", "collect"]),
     ("hyper", &["sink", "console", "collect"]),
     ("hyper-util", &["sink", "console", "collect"]),
-    ("rustls", &["sink", "keys", "console", "collect", "testkit"]),
+    ("rustls", &["sink", "keys", "console", "collect", "testkit", "objects"]),
+    ("ureq", &["objects"]),
     ("crossbeam-channel", &["pipeline", "sink", "keys"]),
     ("clap", &["sensor"]),
     ("toml", &["sensor"]),
     ("mimalloc", &["sensor"]),
-    ("ring", &["sink", "store", "protocol", "console", "collect", "event"]),
+    ("ring", &["sink", "store", "protocol", "console", "collect", "event", "objects"]),
     ("argon2", &["console"]),
     ("parquet", &["lake"]),
     ("rusqlite", &["lake"]),

@@ -203,6 +203,13 @@ impl Tapwire {
         self
     }
 
+    /// With a variable of the environment.
+    #[must_use]
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.command.env(name, value);
+        self
+    }
+
     /// With a file as its standard input.
     ///
     /// # Panics

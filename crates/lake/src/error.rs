@@ -46,6 +46,9 @@ pub enum LakeError {
     /// A hold cannot be made or released.
     #[error("{0}")]
     Hold(String),
+    /// A copy cannot be made.
+    #[error("{0}")]
+    Copy(String),
     /// There is no lake.
     #[error("{path}: no lake is kept there: `tapwire replay PATH --data DIR` and `tapwire run` write one", path = path.display())]
     Missing {

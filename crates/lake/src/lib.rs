@@ -51,6 +51,8 @@ pub use keep::{
 #[cfg(feature = "lake")]
 pub use known::{KnownFile, known_files};
 #[cfg(feature = "lake")]
+pub use log::{Content, Copied, Objects, copy};
+#[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]
 pub use sql::{Answer, Bounds, Cell, Reader, Statements};

@@ -43,6 +43,8 @@ pub(crate) enum LakeAction {
     Release(LakeReleaseArgs),
     /// Write endpoints and KPIs into their tables as a running tap has learned them by now; runs do when they end
     Note(LakeNoteArgs),
+    /// Copy the tables to an S3-compatible store, for engines elsewhere
+    Copy(LakeCopyArgs),
 }
 
 /// `tapwire lake info`.
@@ -101,6 +103,24 @@ pub(crate) struct LakeReleaseArgs {
     /// Where a run keeps its tables
     #[arg(long, value_name = "DIR")]
     pub(crate) data: Option<PathBuf>,
+}
+
+/// `tapwire lake copy`. Credentials and the place of the store come from the environment.
+#[derive(Debug, Args)]
+pub(crate) struct LakeCopyArgs {
+    /// Where to: s3://BUCKET/FOLDER; who asks is in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which store in
+    /// AWS_ENDPOINT_URL and AWS_REGION
+    #[arg(value_name = "URL")]
+    pub(crate) to: String,
+    /// Where a run keeps its tables
+    #[arg(long, value_name = "DIR")]
+    pub(crate) data: Option<PathBuf>,
+    /// Go on until interrupted, and copy what is new each time that so many seconds are over
+    #[arg(long, value_name = "SECONDS")]
+    pub(crate) every: Option<u64>,
+    /// As JSON
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 /// `tapwire lake note`.

@@ -1,6 +1,8 @@
 //! The lake: what goes into it, and SQL over it.
 
 #[cfg(feature = "lake")]
+mod copy;
+#[cfg(feature = "lake")]
 mod info;
 #[cfg(feature = "lake")]
 mod keep;
@@ -101,6 +103,7 @@ pub(crate) fn carry_out(action: &LakeAction) -> Result<Exit, Failure> {
         LakeAction::Hold(args) => keep::hold(args),
         LakeAction::Release(args) => keep::release(args),
         LakeAction::Note(args) => learned::note(args),
+        LakeAction::Copy(args) => copy::copy(args),
     }
 }
 

@@ -6,6 +6,9 @@
 
 mod action;
 mod checkpoint;
+mod copy;
+
+pub use copy::{Content, Copied, Objects, copy};
 
 use crate::error::LakeError;
 use crate::schema::Table;
