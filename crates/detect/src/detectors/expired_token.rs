@@ -10,8 +10,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "expired-token",
     title: "A token goes on after its end (expired token)",
     summary: "Tokens were used again and again ten minutes after their end (exp) and later, and accepted, where few of a service's callers do so: clients that \
-              work get another one in time, so somebody goes on with an old copy, and the service does not look. Endpoints that answer without credentials do not count. Where a tenth of its callers \
-              and more do, the service hands out ends that mean nothing, which is for a policy to say.",
+              work get another one in time, so somebody goes on with an old copy, and the service does not look. Endpoints that answer without credentials do not count, nor do tokens that were over when \
+              they were handed out. Where a tenth of its callers and more do, the service hands out ends that mean nothing, which is for a policy to say.",
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-613",
     attack: ("T1550.001", "Application Access Token"),
@@ -29,6 +29,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         call.caller.facts.contains(TokenFact::Expired)
             && !call.caller.facts.contains(TokenFact::AfterLogout)
             && is_late(call)
+            && !was_over(call)
             && is_ok(call)
             && call.relations.login.is_none()
     },
@@ -54,6 +55,14 @@ fn is_late(call: &Call) -> bool {
     let mut ends = call.observation.credentials.iter().filter_map(|one| one.claims.as_deref()?.expires);
     // What has no end of its own was told one when it was handed out.
     ends.next().is_none_or(|end| end.saturating_add(SKEW) < now)
+}
+
+/// Whether a token was over already when an answer handed it out: whoever uses it got no other one, and goes on with no old copy.
+/// The clock that wrote its end is wrong, and what it says is no end.
+fn was_over(call: &Call) -> bool {
+    let Some(issued) = call.caller.issued.map(|at| at.nanos() / 1_000_000_000) else { return false };
+    let mut ends = call.observation.credentials.iter().filter_map(|one| one.claims.as_deref()?.expires);
+    ends.next().is_some_and(|end| end <= issued)
 }
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]

@@ -211,6 +211,7 @@ impl Principals {
                 caller.session = Some(credential.token);
                 caller.session_calls = before;
                 (caller.login, caller.issued_in) = (session.login, session.issued_in);
+                caller.issued = session.issued_in.map(|_| time(session.issued));
                 caller.renewals = session.renewals;
                 caller.grants = caller.grants.take().or_else(|| self.grants.get(session.grants));
             }

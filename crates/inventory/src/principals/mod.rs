@@ -101,6 +101,8 @@ pub struct Caller {
     pub login: Option<Token>,
     /// The exchange whose answer handed that credential out.
     pub issued_in: Option<Uid>,
+    /// When that was, to the second.
+    pub issued: Option<Timestamp>,
     /// How often the chain of that credential was renewed before it.
     pub renewals: u16,
     /// Facts about the credential at the time of the call.
