@@ -9,7 +9,7 @@ use tapwire_inventory::{AgentFamily, Call};
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "exfiltration",
     title: "A caller is given far more records than its peers (exfiltration, insider)",
-    summary: "Lists gave one person's account more records of a service within a day than four times what other callers of its roles were given in a \
+    summary: "Lists gave one person's account more different records of a service within a day than four times what other callers of its roles were given in a \
               day, two of them left out, twice what any other was given on the same day, and a thousand at least. It may see each of them; nobody needs all. Or one page of a list after the other was refused to it: it tries \
               to carry them away. Programs with a key or a certificate are not judged.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
@@ -118,7 +118,7 @@ impl Detector for Exfiltration {
             return;
         }
         let reason = format!(
-            "{} records were given to one caller by lists of a service today, the last by {}; others of its roles had {} in a day, two left out (of {} peers and more).",
+            "About {} different records were given to one caller by lists of a service today, the last by {}; others of its roles had {} in a day, two left out (of {} peers and more).",
             usual.records,
             template(case.call),
             usual.peers_records,

@@ -2,8 +2,8 @@
 //! records a caller of a role is given in a day.
 
 use super::ages::{Ages, Forgotten};
+use super::given::{Page, Records};
 use super::{Seen, mix};
-use tapwire_inspect::fields::Step;
 
 /// Seconds after which what was not met is forgotten.
 const SPAN: i64 = 14 * 86_400;
@@ -18,8 +18,6 @@ const SOON: i64 = 3_600;
 /// Times that a step must have been made before what comes before it is known, and the share of those with it.
 const ENOUGH: u32 = 30;
 const SHARE: (u32, u32) = (95, 100);
-/// Elements from which on an answer is a list.
-const LIST: u32 = 5;
 
 /// What is usual where a call goes, before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -34,7 +32,7 @@ pub struct Usual {
     pub same_role: u32,
     /// Where nearly everybody made another call within the hour before: how often this one was made, where this caller did not.
     pub skipped: Option<u32>,
-    /// Records that lists gave this caller today, with this answer; 0 where it is no list.
+    /// Different records that lists gave this caller today, about, with this answer; 0 where it is no list.
     pub records: u32,
     /// The most that another caller of its roles was given in a day; of three and more, the third.
     pub peers_records: u32,
@@ -62,13 +60,6 @@ struct Before {
 /// The last steps of a caller, each with its second.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Steps([(u64, i64); MAX_STEPS]);
-
-/// Records given to a caller in a day.
-#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Records {
-    day: i64,
-    count: u32,
-}
 
 /// The callers of a role with most records in a day, and which day that was.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
@@ -207,19 +198,9 @@ impl Habits {
 
     /// How many records lists gave the caller today, beside its peers.
     fn given(&mut self, seen: &Seen<'_>, who: u64, usual: &mut Usual) {
-        let Some(list) = seen.observation.response_payload.list.as_deref() else { return };
-        let elements = list.fields().iter().filter(|field| field.step == Step::Element);
-        let count = elements.map(|field| field.objects).max().unwrap_or(0);
-        if count < LIST {
-            return;
-        }
+        let Some(page) = Page::of(seen) else { return };
         let (key, today) = (mix(seen.shape.service, who), seen.now / DAY);
-        let records = self.records.met_or_new(key, seen.now);
-        if records.day != today {
-            *records = Records { day: today, count: 0 };
-        }
-        records.count = records.count.saturating_add(count);
-        let most = records.count;
+        let most = self.records.met_or_new(key, seen.now).add(&page, seen.now);
         let peers = &mut self.peers.met_or_new(mix(seen.shape.service, seen.role), seen.now).0;
         let others = peers.iter().filter(|(peer, count, _)| *peer != who && *count > 0);
         (usual.records, usual.peers) = (most, u32::try_from(others.clone().count()).unwrap_or(0));

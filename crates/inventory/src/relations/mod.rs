@@ -3,6 +3,7 @@
 
 mod ages;
 mod fetches;
+mod given;
 mod habits;
 mod held;
 mod logins;
