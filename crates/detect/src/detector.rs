@@ -69,7 +69,8 @@ pub struct DetectorInfo {
     pub needs: Needs,
     /// Whether a call has what this detector looks at; such calls are counted.
     pub judges: fn(&Call) -> bool,
-    /// Whether a call needs this detector's state. Most do not, so most keys cost nothing.
+    /// Whether a call needs this detector's state. Most do not, so most keys cost nothing. One that is not judged does where it
+    /// begins none, and tells more of what was judged before.
     pub concerns: fn(&Call) -> bool,
     /// The state of one scope key: `StateKind::of::<TheDetector>()`.
     pub state: StateKind,

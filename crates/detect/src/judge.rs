@@ -52,10 +52,12 @@ impl Detectors {
         let time = call.observation.exchange.started();
         let mut keys = Keys::default();
         for (index, (detector, look)) in DETECTORS.iter().zip(&mut self.looks).enumerate() {
-            if !(detector.judges)(call) {
+            // What is not judged may tell more of what was.
+            if (detector.judges)(call) {
+                look.at(&detector.needs, call, endpoint);
+            } else if (detector.state.begins)(call) {
                 continue;
             }
-            look.at(&detector.needs, call, endpoint);
             if !(detector.concerns)(call) {
                 continue;
             }

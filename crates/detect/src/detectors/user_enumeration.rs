@@ -5,13 +5,14 @@ use crate::facts::{has_word, is_ok, status, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::Step;
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, Tried};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "user-enumeration",
     title: "Names are tried where passwords are reset (enumeration of users)",
     summary: "From one address, without credentials, many different names or mail addresses were asked for where a password is reset or where it is told whether \
-              a name is free. Answers that differ tell which of them have an account. People ask for one, seldom for two.",
+              a name is free. Answers that differ tell which of them have an account. People ask for one, seldom for two; whoever then logs in \
+              with the name from there asked for its own.",
     owasp: "API2:2023 Broken Authentication",
     cwe: "CWE-204",
     attack: ("T1087", "Account Discovery"),
@@ -25,7 +26,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no name was asked for where passwords are reset",
     needs: Needs::NOTHING,
     judges: asks,
-    concerns: asks,
+    concerns: |call| asks(call) || logs_in(call),
     state: StateKind::of::<UserEnumeration>(),
 };
 
@@ -36,13 +37,20 @@ const WORDS: &[&str] =
 const TELLING: &[&str] = &["exists", "available", "availability"];
 const ENOUGH: u64 = 15;
 const MANY: u64 = 40;
+/// Names that are remembered until somebody logs in with them.
+const KEPT: usize = 64;
 const DAY: i64 = 86_400;
 
 pub(super) fn asks(call: &Call) -> bool {
     call.observation.credentials.is_empty() && has_word(call, WORDS) && name(call).is_some()
 }
 
-/// A hash of what it asks for.
+/// Whether somebody logs in with a name.
+fn logs_in(call: &Call) -> bool {
+    call.relations.login.is_some_and(|login| login.result == Tried::Succeeded && login.tries == 1)
+}
+
+/// A hash of what it asks for, or logs in with.
 pub(super) fn name(call: &Call) -> Option<u64> {
     let body = call.observation.request_payload.list.as_deref();
     let head = call.observation.request_fields.as_deref();
@@ -62,6 +70,11 @@ struct UserEnumeration {
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Counted {
     names: Distinct,
+    /// Those of them that nobody logged in with from there since: the last ones, and how many came before these.
+    strange: Vec<u64>,
+    before: u64,
+    /// How often somebody did.
+    own: u64,
     calls: u64,
     given: u64,
     refused: u64,
@@ -69,13 +82,38 @@ struct Counted {
     steps: Steps,
 }
 
+impl Counted {
+    fn asks(&mut self, name: u64) {
+        if self.strange.contains(&name) {
+            return;
+        }
+        if self.strange.len() >= KEPT {
+            self.strange.remove(0);
+            self.before += 1;
+        }
+        self.strange.push(name);
+    }
+
+    fn logs_in(&mut self, name: u64) {
+        let all = self.strange.len();
+        self.strange.retain(|strange| *strange != name);
+        self.own += (all - self.strange.len()) as u64;
+    }
+}
+
 impl Detector for UserEnumeration {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(name) = name(case.call) else { return };
+        if logs_in(case.call) {
+            return self.counted.logs_in(name);
+        }
         self.stretch.renew(&mut self.counted, case.call.observation.exchange.started(), DAY / 4, DAY);
         let counted = &mut self.counted;
         counted.calls += 1;
         counted.names.add(name);
+        counted.asks(name);
         counted.given += u64::from(is_ok(case.call));
         counted.refused += u64::from(matches!(status(case.call), Some(400 | 404 | 409 | 422)));
         counted.limited += u64::from(matches!(status(case.call), Some(401 | 403 | 429)));
@@ -84,7 +122,8 @@ impl Detector for UserEnumeration {
         let tells = has_word(case.call, TELLING);
         let known = !tells && (counted.refused + counted.limited) * 3 < counted.calls;
         let enough = if known { MANY } else { ENOUGH };
-        let names = counted.names.len() as u64;
+        // Who has the link from the mail and logs in with the new password is no stranger.
+        let names = counted.strange.len() as u64 + counted.before;
         if names < enough || !counted.steps.reaches(names, enough) {
             return;
         }
@@ -95,14 +134,19 @@ impl Detector for UserEnumeration {
             () => (Severity::Low, Outcome::Attempted),
         };
         let reason = format!(
-            "{} asked for at {} by one address within {}: {} answered, {} said not to be there, {} refused; people ask for one.",
+            "{} asked for at {} by one address within {}, {} for whoever then logged in with it: {} answered, {} said not to be there, {} refused; people ask for one.",
             counted.names.words("different name"),
             template(case.call),
             self.stretch.words(),
+            counted.own,
             times(counted.given, "call"),
             counted.refused,
             counted.limited,
         );
         out.push(case.finding(&[u8::from(differ)], severity, outcome, 75, reason));
+    }
+
+    fn begins(call: &Call) -> bool {
+        asks(call)
     }
 }
