@@ -10,7 +10,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "jwt-faults",
     title: "A JSON Web Token is forged (JWT)",
     summary: "A caller showed a JSON Web Token that says that nothing signs it (alg none); or one that no answer handed out, at a service that \
-              hands out nearly all that are used, younger than what was seen of it; one is enough that lasts for more than forty days and twenty times as long as those that are handed out, or has \
+              hands out nearly all that are used, younger than what was seen of it; those of one person with the same rights count once, and not where the address was handed some: who forges wants to be \
+              somebody else, or more. One is enough that lasts for more than forty days and twenty times as long as those that are handed out, or has \
               no end where those have one. Both are made by who shows them. Tokens that are accepted \
               after their end are a fact of the service, which policies tell.",
     owasp: "API2:2023 Broken Authentication",
@@ -19,8 +20,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     severity: "Critical when one that nothing signs was accepted, High when several were that no answer handed out, or one that lasts and has a privileged role or comes to what others have, \
                Medium when one lasts, or when refused",
     scope: Scope::Address,
-    warm_up: "none for alg none; for forged ones 20 tokens of the service, nine in ten of them handed out in sight, and three \
-              from one address within a day, beyond its logins without an answer, a fifth of those it was handed and what is chance among people \
+    warm_up: "none for alg none; for forged ones 20 tokens of the service, nine in ten of them handed out in sight, and those of three \
+              persons from one address within a day, beyond its logins without an answer, a fifth of those it was handed and what is chance among people \
               who log in elsewhere; or two, after 200 of which no other was not handed out in sight",
     next_steps: &[
         "Accept only the algorithm and the keys that the service itself uses.",
@@ -38,7 +39,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 };
 
 const DAY: i64 = 86_400 * 1_000_000_000;
-/// Tokens of one address that nobody saw being handed out, from which on it is no lost answer.
+/// Persons of one address whose tokens nobody saw being handed out, from which on it is no lost answer.
 const SEVERAL: usize = 3;
 /// Answers that the sensor may have lost: who does not wait for more of them has done so on purpose.
 const LOST: u64 = 3;
@@ -55,7 +56,8 @@ struct JwtFaults {
     stretch: Stretch,
 }
 
-/// Tokens of one stretch.
+/// Whose tokens came in one stretch, each person once with the same rights: where somebody logs in, elsewhere or in sight, is a
+/// habit, and no new chance with each token.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct Lately {
     /// Those that nobody saw being handed out.
@@ -64,7 +66,7 @@ struct Lately {
     issued: Distinct,
     /// Logins of which no answer was seen.
     lost: u64,
-    /// How many of the address's tokens would be among those that nobody sees being handed out, were it like everybody.
+    /// How many of the address's persons would be among those that nobody sees being handed out, were it like everybody.
     expected: f64,
 }
 
@@ -109,7 +111,7 @@ fn is_mighty(call: &Call) -> bool {
 }
 
 impl Detector for JwtFaults {
-    const VERSION: u32 = 1;
+    const VERSION: u32 = 2;
 
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let start = case.call.observation.exchange.started();
@@ -154,13 +156,19 @@ impl Detector for JwtFaults {
     }
 }
 
+/// Who a token says that its bearer is, and with which rights.
+fn whose(call: &Call) -> u64 {
+    let rights = call.caller.grants.as_ref().map_or(0, |grants| grants.id);
+    call.principal.map_or(0, |principal| short(principal.token)) ^ rights.rotate_left(17)
+}
+
 impl Lately {
     fn hear(&mut self, call: &Call) {
-        let session = call.caller.session.map_or(0, short);
+        let who = whose(call);
         let is_first = if call.relations.minted != Minted::Unjudged {
-            self.unseen.add(session)
+            !self.issued.has(who) && self.unseen.add(who)
         } else {
-            is_new(call) && self.issued.add(session)
+            is_new(call) && self.issued.add(who)
         };
         if is_first {
             self.expected += f64::from(call.relations.unseen_tokens.max(1)) / 1_000.0;
