@@ -6,6 +6,7 @@
 
 mod condition;
 mod evidence;
+mod pickle;
 mod prose;
 mod signatures;
 mod ssrf;

@@ -1,6 +1,7 @@
 //! Values in the form in which patterns are matched on them.
 
 use super::MAX_VALUE;
+use super::pickle::is_pickle;
 use crate::percent;
 use memchr::memmem::find;
 
@@ -115,8 +116,8 @@ fn closing(inner: &[u8]) -> Option<usize> {
     })
 }
 
-/// Whether a value is an object as programs write it: Java's stream (its magic and version), Python's pickle (protocol 2
-/// to 5, ended by a dot) or .NET's (header record), each in base64, or Java's in hexadecimal.
+/// Whether a value is an object as programs write it: Java's stream (its magic and version), Python's pickle or .NET's (header
+/// record), each in base64, or Java's in hexadecimal.
 pub(crate) fn is_serialised(raw: &[u8]) -> bool {
     if raw.starts_with(b"aced0005") || raw.starts_with(b"ACED0005") {
         return true;
@@ -127,8 +128,7 @@ pub(crate) fn is_serialised(raw: &[u8]) -> bool {
     let Some(bytes) = percent::base64(raw.get(..MAX_VALUE).unwrap_or(raw), MAX_VALUE) else { return false };
     match bytes.as_slice() {
         [0xac, 0xed, 0, 5, ..] | [0, 1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff, ..] => true,
-        [0x80, 2..=5, _, ..] => bytes.last() == Some(&b'.') || raw.len() >= MAX_VALUE,
-        _ => false,
+        other => is_pickle(other, raw.len() >= MAX_VALUE),
     }
 }
 
