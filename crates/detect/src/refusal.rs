@@ -45,12 +45,16 @@ fn of_code(code: &str) -> Option<Refusal> {
     }
 }
 
+/// Calls of others that say whether they miss.
+const KNOWN: u64 = 20;
+
 /// Whether others miss there, too, besides so many misses of who asks: pictures that people have not uploaded, objects that were
-/// deleted. Where nothing is known of others, or nothing was found yet, nobody is to blame.
+/// deleted. Where little is known of others, or nothing was found yet, nobody is to blame.
 pub(crate) fn others_miss(case: &Case<'_>, wrong: u64) -> bool {
     let Some(endpoint) = case.endpoint else { return true };
     let [_, good, _, bad, _] = endpoint.status.classes;
-    bad.saturating_sub(wrong) * 2 > good || endpoint.callers.count().0 < 2
+    let bad = bad.saturating_sub(wrong);
+    bad * 2 > good || good + bad < KNOWN || endpoint.callers.count().0 < 2
 }
 
 /// Whether it was answered as asked for, in every style.

@@ -16,7 +16,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1059", "Command and Scripting Interpreter"),
     severity: "Low",
     scope: Scope::Principal,
-    warm_up: "60 calls of one endpoint, which 20 others call, too",
+    warm_up: "60 calls of one endpoint, which 20 others call, too; a day of it where one thing is asked for",
     next_steps: &[
         "Limit calls of one path by caller.",
         "Ask for a proof that a person is there where it matters.",
@@ -47,6 +47,7 @@ const MANY: usize = 10;
 /// Calls of each other caller from which on a page asks there by itself: who leaves it open asks more often, and for one thing.
 const POLLED: u64 = 10;
 const OTHERS: u64 = 20;
+const DAY: i64 = 86_400 * 1_000_000_000;
 
 /// The pauses between calls of one endpoint.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -130,6 +131,12 @@ impl BotTiming {
         let is_clock = deviation <= self.mean * CLOCK && is_watch;
         let times = if is_clock { TIMES_OF_A_CLOCK } else { TIMES };
         let is_polled = calls >= POLLED * others && !is_watch;
-        (others >= OTHERS || more) && !is_polled && calls * times <= self.count * others.max(OTHERS)
+        // A page that asks for one thing by itself is told from a program by how others come, and in the first hours of a place
+        // few have come twice.
+        let is_new = self.last - endpoint.first_seen.nanos() < DAY && !is_watch;
+        (others >= OTHERS || more)
+            && !is_polled
+            && !is_new
+            && calls * times <= self.count * others.max(OTHERS)
     }
 }

@@ -1,7 +1,7 @@
 //! Walks through identifiers: one after the other, or very many.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_denied, is_ok, is_person, place, template};
+use crate::facts::{is_denied, is_ok, is_person, method_is, place, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{AgentFamily, Call, Owned};
@@ -128,7 +128,9 @@ impl Detector for Enumeration {
             }
             _ => is_slow,
         };
-        let parts = is_part(case.call) && number <= walk.in_a_row + NEAR;
+        // Who puts the first, the second and so on makes them.
+        let makes = method_is(case.call, &[b"PUT"]);
+        let parts = (is_part(case.call) || makes) && number <= walk.in_a_row + NEAR;
         if parts || !is_person(case.call) && tolerated || !walk.steps.reaches(walk.in_a_row, ENOUGH) {
             return;
         }

@@ -1,7 +1,7 @@
 //! Who looks for what there is.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_ok, path, place, status};
+use crate::facts::{is_ok, path, place, status, template};
 use crate::tally::{Distinct, Steps, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{AgentFamily, Call};
@@ -9,7 +9,7 @@ use tapwire_inventory::{AgentFamily, Call};
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "reconnaissance",
     title: "Paths are probed that do not exist (reconnaissance, scanner)",
-    summary: "From one address twenty different paths or methods and more were asked for that do not exist; or files that no client asks \
+    summary: "From one address twenty different paths or methods and more were asked for that do not exist, the pictures of one folder counted once; or files that no client asks \
               for (.env, .git, actuator, backups); or the program says that it is a scanner. Where one of those files was answered, it is told as a success.",
     owasp: "API9:2023 Improper Inventory Management",
     cwe: "CWE-200",
@@ -79,8 +79,7 @@ impl Detector for Reconnaissance {
             out.push(case.finding(b"scanner", Severity::Low, Outcome::Attempted, 80, reason));
         }
         if !is_ok(case.call) {
-            // Objects that are gone, such as pictures of people, are one place.
-            self.missing.add(place(case.call));
+            self.missing.add(missing(case.call));
         }
         let missing = self.missing.len() as u64;
         if missing >= 20 && self.steps.reaches(missing, 20) {
@@ -119,6 +118,28 @@ impl Reconnaissance {
             out.push(case.finding(b"sensitive", Severity::Low, Outcome::Attempted, 75, reason));
         }
     }
+}
+
+/// Files that pages load by themselves, and that hold no secret.
+const LOADED: &[&str] = &[
+    ".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".ico", ".css", ".woff", ".woff2", ".ttf",
+    ".mp3", ".mp4", ".webm",
+];
+
+/// What was looked for: objects that are gone are one place, and so are the pictures of one folder, each with a name of its own.
+fn missing(call: &Call) -> u64 {
+    let name = template(call).to_ascii_lowercase();
+    let is_loaded = LOADED.iter().any(|end| name.ends_with(end));
+    let folder = name.rsplit_once('/').map(|(folder, _)| folder).filter(|_| is_loaded);
+    let bytes = folder.into_iter().flat_map(str::bytes);
+    folder.map_or_else(
+        || place(call),
+        |_| {
+            bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            })
+        },
+    )
 }
 
 /// Programs that look for holes say so, unless they are told not to.
