@@ -111,6 +111,55 @@ fn parts_of_an_upload_are_numbered_from_its_beginning() {
 }
 
 #[test]
+fn parts_are_numbered_in_each_upload_whatever_it_is_called() {
+    let mut world = World::new();
+    (1..=60).for_each(|part| {
+        drop(world.call(&user(1), &format!("PUT /uploads/spring/parts/{part}"), r#"{"x":1}"#, 200, "{}"))
+    });
+    never_says(&world, "enumeration");
+    for order in 5_000..5_045 {
+        world.call(&user(2), &format!("PUT /uploads/spring/parts/{order}"), r#"{"x":1}"#, 200, "{}");
+    }
+    assert_eq!(world.one("enumeration").1, Outcome::Confirmed);
+}
+
+#[test]
+fn pictures_of_a_folder_are_one_thing_to_look_for() {
+    for (ending, told) in [("jpg", false), ("bak", true)] {
+        let mut world = World::new();
+        for number in 0..40 {
+            let path = format!("GET /avatars/Person{}.{ending}", char::from(b'A' + number % 26));
+            world.call(
+                &user(1),
+                &format!("{path}{}", if number < 26 { "" } else { "?again" }),
+                "",
+                404,
+                "{}",
+            );
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "reconnaissance");
+        assert_eq!(found, told, "{:?}", world.found);
+    }
+}
+
+#[test]
+fn what_one_other_found_says_nothing_of_pictures() {
+    for (others, told) in [(1, false), (10, true)] {
+        let mut world = World::new();
+        for caller in 0..others {
+            for picture in 0..6 {
+                world.call(&user(caller), &format!("GET /avatars/{}", 700 + picture * 13), "", 200, "{}");
+            }
+        }
+        for picture in 0..30 {
+            world.call(&user(99), &format!("GET /avatars/{}", 7_000 + picture * 13), "", 404, "{}");
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "denied-probes");
+        assert_eq!(found, told, "{others}: {:?}", world.found);
+    }
+}
+
+#[test]
 fn lines_that_are_slow_have_a_client_each() {
     let mut world = World::new();
     world.sending = 2_500;

@@ -269,6 +269,20 @@ fn clients_that_wait_to_be_asked_probe_nothing() {
 }
 
 #[test]
+fn who_is_refused_and_comes_back_with_a_token_probes_nothing() {
+    for (same, told) in [(true, false), (false, true)] {
+        let mut world = World::new();
+        for path in 0..20 {
+            world.call(&Client::at(1), &format!("GET /shares/{path}"), "", 401, "{}");
+            let next = if same { path } else { path + 100 };
+            world.get(&Client::at(1).with(&jwt("jane")), &format!("/shares/{next}"), "{}");
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "unauthenticated-probing");
+        assert_eq!(found, told, "{:?}", world.found);
+    }
+}
+
+#[test]
 fn who_searches_users_makes_no_accounts() {
     let mut world = World::new();
     for search in 0..20 {
@@ -387,15 +401,31 @@ fn names_that_are_asked_for_where_passwords_are_reset_are_counted() {
 #[test]
 fn who_is_given_far_more_than_its_peers_is_told() {
     let mut world = World::new();
-    let page = |records: u32| {
-        let items: Vec<String> = (0..records).map(|nth| format!(r#"{{"id":{nth}}}"#)).collect();
+    let page = |at: u32, records: u32| {
+        let id = |nth: u32| format!(r#"{{"id":{},"owner":"acme","team":{}}}"#, at * records + nth, nth % 3);
+        let items: Vec<String> = (0..records).map(id).collect();
         format!(r#"{{"items":[{}]}}"#, items.join(","))
     };
     for number in 0..12 {
-        (0..4).for_each(|_| drop(world.get(&user(number), "/customers", &page(20))));
+        (0..4).for_each(|_| drop(world.get(&user(number), "/customers", &page(0, 20))));
     }
+    // A page that asks for the same again and again takes no more of it.
+    (0..200).for_each(|_| drop(world.get(&user(7), "/customers", &page(0, 20))));
     world.is_quiet();
-    (0..25).for_each(|at| drop(world.get(&user(3), &format!("/customers?page={at}"), &page(100))));
+    (0..25).for_each(|at| drop(world.get(&user(3), &format!("/customers?page={at}"), &page(at, 100))));
+    assert_eq!(world.one("exfiltration").0, Severity::High);
+}
+
+#[test]
+fn records_without_a_name_of_their_own_count_each_time() {
+    let mut world = World::new();
+    let rows = |records: u32| {
+        let items: Vec<String> =
+            (0..records).map(|nth| format!(r#"{{"at":{nth},"owner":"acme"}}"#)).collect();
+        format!(r#"{{"rows":[{}]}}"#, items.join(","))
+    };
+    (0..12).for_each(|number| drop(world.get(&user(number), "/readings", &rows(20))));
+    (0..25).for_each(|at| drop(world.get(&user(3), &format!("/readings?page={at}"), &rows(100))));
     assert_eq!(world.one("exfiltration").0, Severity::High);
 }
 

@@ -82,6 +82,28 @@ fn two_forged_tokens_are_enough_where_all_others_were_handed_out() {
 }
 
 #[test]
+fn who_comes_again_from_where_nobody_looks_is_one_person() {
+    let rights = |world: &World, subject: &str, role: &str| {
+        let (begin, end) = (world.now, world.now + 3_600);
+        let claims = format!(r#"{{"sub":"{subject}","role":"{role}","iat":{begin},"exp":{end}}}"#);
+        token(r#"{"alg":"HS256"}"#, &claims)
+    };
+    for (persons, roles, told) in [(1, 1, false), (4, 1, true), (1, 4, true)] {
+        let mut world = opened();
+        for user in 0..220 {
+            comes(&mut world, &Client::at(user), &format!("user{user}"), 3_600);
+        }
+        for nth in 0..8 {
+            let (subject, role) = (format!("guest{}", nth % persons), format!("role{}", nth % roles));
+            let fresh = rights(&world, &subject, &role);
+            world.get(&Client::at(240).with(&fresh), "/me", "{}");
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "jwt-faults");
+        assert_eq!(found, told, "{persons} {roles}: {:?}", world.found);
+    }
+}
+
+#[test]
 fn a_token_without_an_end_lasts_longest() {
     let made = |begin: i64, rest: &str| {
         let claims = format!(r#"{{"sub":"jane","iat":{begin}{rest}}}"#);
@@ -124,6 +146,31 @@ fn tokens_after_their_end_are_told_where_few_go_on_with_them() {
         }
         let found = world.found.iter().any(|finding| finding.detector == "expired-token");
         assert_eq!(found, told, "{:?}", world.found);
+    }
+}
+
+#[test]
+fn a_token_that_was_over_when_it_was_handed_out_is_no_old_copy() {
+    // Handed out so many seconds after its end: a clock is wrong; before it, somebody goes on with it.
+    for (after, told) in [(7_200, false), (-600, true)] {
+        let mut world = opened();
+        for user in 0..60 {
+            let subject = format!("user{user}");
+            let client = Client::at(user).with(&fresh(&world, &subject, 86_400));
+            world.get(&client, "/orders", "{}");
+            world.get(&client, "/me", "{}");
+        }
+        let (begin, end) = (world.now - 40_000, world.now - after);
+        let old = token(r#"{"alg":"HS256"}"#, &format!(r#"{{"sub":"late","iat":{begin},"exp":{end}}}"#));
+        let body = r#"{"username":"late","password":"p-late"}"#;
+        let answer = format!(r#"{{"access_token":"{old}","expires_in":3600}}"#);
+        world.call(&Client::at(99), "POST /login", body, 200, &answer);
+        world.now += 5_000;
+        for nth in 0..20 {
+            world.get(&Client::at(99).with(&old), ["/orders", "/me"][nth % 2], "{}");
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "expired-token");
+        assert_eq!(found, told, "{after}: {:?}", world.found);
     }
 }
 
@@ -251,6 +298,28 @@ fn an_office_after_a_mailing_knows_its_own_names() {
 }
 
 #[test]
+fn people_who_ask_for_a_new_password_log_in_with_it() {
+    // Of the same names, answered alike: the people of an office, and somebody who learns who has an account.
+    for (logs_in, told) in [(true, false), (false, true)] {
+        let mut world = World::new();
+        for number in 0..90 {
+            let name = format!("colleague{number}@mail.example");
+            let (status, answer) =
+                if number % 6 == 0 { (404, r#"{"error":"unknown"}"#) } else { (200, "{}") };
+            let ask = format!(r#"{{"email":"{name}"}}"#);
+            world.call(&Client::at(9), "POST /auth/reset", &ask, status, answer);
+            if logs_in && status == 200 {
+                let body = format!(r#"{{"email":"{name}","password":"new-{number}"}}"#);
+                let answer = format!(r#"{{"access_token":"{}"}}"#, jwt(&name));
+                world.call(&Client::at(9), "POST /auth/login", &body, 200, &answer);
+            }
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "user-enumeration");
+        assert_eq!(found, told, "{:?}", world.found);
+    }
+}
+
+#[test]
 fn names_that_are_taken_are_no_farm() {
     let mut world = World::new();
     let signs_up = |world: &mut World, address: u8, nth: u32, status: u16| {
@@ -263,6 +332,20 @@ fn names_that_are_taken_are_no_farm() {
     world.is_quiet();
     (0..8).for_each(|nth| signs_up(&mut world, 2, nth, 201));
     assert_eq!(world.one("account-farming").1, Outcome::Confirmed);
+}
+
+#[test]
+fn a_class_signs_up_with_the_machines_of_its_people() {
+    for (programs, accounts, told) in [(1, 8, true), (6, 24, false), (30, 24, false), (30, 40, true)] {
+        let mut world = World::new();
+        for nth in 0..accounts {
+            let client = Client::at(1).program(&format!("Mozilla/5.0 Browser/{}", nth % programs));
+            let body = format!(r#"{{"email":"a{nth}@mail.example","password":"secret-{nth}"}}"#);
+            world.call(&client, "POST /register", &body, 201, "{}");
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "account-farming");
+        assert_eq!(found, told, "{programs} {accounts}: {:?}", world.found);
+    }
 }
 
 #[test]

@@ -220,18 +220,23 @@ fn clerks_who_all_export_on_one_day_have_been_told_to() {
         let claims = format!(r#"{{"sub":"clerk{number}","role":"clerk","exp":1800000000}}"#);
         Client::from([10, 6, number as u8, 1]).with(&token(r#"{"alg":"HS256"}"#, &claims))
     };
-    let rows: Vec<String> = (0..100).map(|nth| format!(r#"{{"id":{nth}}}"#)).collect();
-    let rows = format!(r#"{{"items":[{}]}}"#, rows.join(","));
+    let rows = |page: u32| {
+        let rows: Vec<String> = (0..100).map(|nth| format!(r#"{{"id":{}}}"#, page * 100 + nth)).collect();
+        format!(r#"{{"items":[{}]}}"#, rows.join(","))
+    };
     for (days, told) in [(0, 1), (1, 3)] {
         let mut world = World::new();
         for number in 0..25 {
-            (0..3).for_each(|page| drop(world.get(&clerk(number), &format!("/invoices?page={page}"), &rows)));
+            (0..3).for_each(|page| {
+                drop(world.get(&clerk(number), &format!("/invoices?page={page}"), &rows(page)))
+            });
         }
         // Those who carry records away come when they like.
         for number in [3, 4, 5] {
             world.now += days * 86_400;
-            (0..25)
-                .for_each(|page| drop(world.get(&clerk(number), &format!("/invoices?page={page}"), &rows)));
+            (0..25).for_each(|page| {
+                drop(world.get(&clerk(number), &format!("/invoices?page={page}"), &rows(page)))
+            });
         }
         assert_eq!(of(&world, "exfiltration").count(), told, "{days}: {:?}", world.found);
     }
