@@ -4,7 +4,7 @@ use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Posture};
 use crate::pages::columns;
 use crate::server::{Asked, Desk, Shelf};
 use crate::table::{Ask, Column, Found, PAGE, Searched, find};
-use crate::visit;
+use crate::{hunt, visit};
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -29,10 +29,12 @@ pub(crate) fn router() -> Router<Desk> {
         .route("/figures", get(figures))
         .route("/counters", get(counters))
         .route("/audit", get(visit::audit))
+        .route("/session", get(visit::session))
+        .merge(hunt::routes())
         .fallback(|| async { missing("there is no such resource") })
 }
 
-fn missing(why: &str) -> Response {
+pub(crate) fn missing(why: &str) -> Response {
     (StatusCode::NOT_FOUND, Json(json!({"error": why}))).into_response()
 }
 

@@ -30,6 +30,9 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("cross-origin-opener-policy"), "same-origin"),
 ];
 
+/// What is said of a refusal, in bytes.
+const MOST_SAID: usize = 8 << 10;
+
 /// What the page to log in needs itself.
 const OPEN: [&str; 4] = ["/login", "/console.css", "/console.js", "/mark.svg"];
 
@@ -38,7 +41,8 @@ pub(crate) async fn guard(State(desk): State<Desk>, request: Request, next: Next
     // Who sends a form slowly waits as others do, and makes room for them.
     let pulse = request.extensions().get::<Pulse>().cloned();
     let answering = || pulse.as_ref().map(Pulse::answering);
-    let at_once = (*request.method() != Method::POST).then(answering);
+    let at_once = reads(request.method()).then(answering);
+    let is_api = is_api(request.uri().path());
     let admitted = match admit(&desk.doors, &request) {
         Entry::Known(visitor) => Ok(visitor),
         Entry::Shown(shown) => prove(&desk, shown).await.map(Some),
@@ -53,6 +57,9 @@ pub(crate) async fn guard(State(desk): State<Desk>, request: Request, next: Next
         }
         (Err(refused), _) | (_, Err(refused)) => refused,
     };
+    if is_api && response.status().as_u16() >= 400 {
+        response = in_json(response).await;
+    }
     let headers = response.headers_mut();
     for (name, value) in HEADERS {
         headers.insert(name, HeaderValue::from_static(value));
@@ -63,7 +70,7 @@ pub(crate) async fn guard(State(desk): State<Desk>, request: Request, next: Next
 
 /// The request with its body read: who sends one slowly does not get to the handlers.
 async fn whole(request: Request, patience: Duration) -> Result<Request, Response> {
-    if *request.method() != Method::POST {
+    if reads(request.method()) {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
@@ -72,6 +79,32 @@ async fn whole(request: Request, patience: Duration) -> Result<Request, Response
         Ok(Err(_)) => Err(refused(StatusCode::PAYLOAD_TOO_LARGE, "a form has 16 KiB at most")),
         Err(_) => Err(refused(StatusCode::REQUEST_TIMEOUT, "the form did not come")),
     }
+}
+
+fn reads(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
+fn is_api(path: &str) -> bool {
+    path.starts_with("/api/")
+}
+
+/// The same refusal as programs read it.
+async fn in_json(response: Response) -> Response {
+    let (mut parts, body) = response.into_parts();
+    let kind = parts.headers.get(header::CONTENT_TYPE);
+    if kind.is_some_and(|kind| kind.as_bytes() == b"application/json") {
+        return Response::from_parts(parts, body);
+    }
+    let said = to_bytes(body, MOST_SAID).await.unwrap_or_default();
+    let said = String::from_utf8_lossy(&said);
+    let why = match said.trim() {
+        "" => parts.status.canonical_reason().unwrap_or_default().to_lowercase(),
+        said => said.to_owned(),
+    };
+    parts.headers.remove(header::CONTENT_LENGTH);
+    parts.headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Response::from_parts(parts, Body::from(json!({"error": why}).to_string()))
 }
 
 /// What comes of looking at a request.
@@ -98,24 +131,14 @@ fn admit(doors: &Doors, request: &Request) -> Entry {
             "this console answers to localhost, 127.0.0.1 and [::1] only",
         ));
     }
-    match *request.method() {
-        Method::GET | Method::HEAD if is_asked_for(headers) => {}
-        Method::GET | Method::HEAD => {
-            return Entry::Refused(refused(
-                StatusCode::FORBIDDEN,
-                "pages of other sites may lead here, and load nothing from here",
-            ));
-        }
-        Method::POST if is_own(headers) => {}
-        Method::POST => {
-            return Entry::Refused(refused(StatusCode::FORBIDDEN, "forms are sent by these pages only"));
-        }
-        _ => {
-            return Entry::Refused(refused(
-                StatusCode::METHOD_NOT_ALLOWED,
-                "this console has no such method",
-            ));
-        }
+    let strange = match reads(request.method()) {
+        true if is_asked_for(headers) => "",
+        true => "pages of other sites may lead here, and load nothing from here",
+        false if is_own(headers) => "",
+        false => "forms are sent by these pages only",
+    };
+    if !strange.is_empty() {
+        return Entry::Refused(refused(StatusCode::FORBIDDEN, strange));
     }
     let polls = text(headers, HeaderName::from_static("x-console")) == Some("poll");
     let asks = if polls { Asks::Page } else { Asks::Somebody };
@@ -123,7 +146,7 @@ fn admit(doors: &Doors, request: &Request) -> Entry {
     if visitor.is_some() || OPEN.contains(&path) {
         return Entry::Known(visitor);
     }
-    if path != "/metrics" && !path.starts_with("/api/") {
+    if path != "/metrics" && !is_api(path) {
         return Entry::Refused(Redirect::to("/login").into_response());
     }
     let from = request.extensions().get::<ConnectInfo<Peer>>().map(|info| info.0).unwrap_or_default().0;
@@ -141,7 +164,7 @@ async fn prove(desk: &Desk, shown: Shown) -> Result<Visitor, Response> {
     let (doors, name) = (Arc::clone(&desk.doors), shown.name.clone());
     let proven = beside(&desk.proofs, move || doors.prove(&shown.name, &shown.password, shown.from)).await;
     match proven {
-        // Without a token of forms, it can only read.
+        // Without a token of forms: what pages change, it cannot.
         Some(Ok(role)) => Ok(Visitor { name, role, token: String::new(), logged_in: false }),
         Some(Err(Refused::TooOften)) => Err(too_often()),
         Some(Err(Refused::Wrong)) | None => Err(unknown()),

@@ -28,7 +28,7 @@ impl Ask {
     /// Of the parameters of an address, for a table of such rows.
     ///
     /// # Errors
-    /// One that such rows do not know, that is given twice, or that is too long; in a line.
+    /// One that such rows do not know, that is given twice, that is too long, or that is no column or page; in a line.
     pub(crate) fn of<R: Searched>(parameters: Vec<(String, String)>) -> Result<Self, String> {
         let mut ask = Self::default();
         let mut given: Vec<String> = Vec::new();
@@ -43,22 +43,31 @@ impl Ask {
                 return Err(format!("{name}: is given twice"));
             }
             given.push(name.clone());
-            ask.put(name, value);
+            ask.put::<R>(name, value)?;
         }
         Ok(ask)
     }
 
-    fn put(&mut self, name: String, value: String) {
+    fn put<R: Searched>(&mut self, name: String, value: String) -> Result<(), String> {
         match name.as_str() {
             "q" => self.words = value,
+            // The form sends it empty for the usual order.
+            "sort" if value.is_empty() => {}
             "sort" => {
                 let (column, rising) = value.strip_prefix('-').map_or((&*value, true), |rest| (rest, false));
+                if !R::has_column(column) {
+                    return Err("sort: these rows have no such column".to_owned());
+                }
                 self.sort = Some((column.to_owned(), rising));
             }
-            "page" => self.page = value.parse::<usize>().unwrap_or(1).saturating_sub(1),
+            "page" => {
+                let page = value.parse().ok().and_then(|page: u32| page.checked_sub(1));
+                self.page = page.ok_or("page: a number from 1 on")? as usize;
+            }
             _ if !value.is_empty() => self.only.push((name, value)),
             _ => {}
         }
+        Ok(())
     }
 
     /// What is asked of a parameter beside the usual ones.
@@ -139,6 +148,9 @@ pub(crate) trait Searched {
 
     /// The parameters that [`Searched::is`] knows.
     const FILTERS: &'static [&'static str];
+
+    /// Whether rows are sorted by a column of that name.
+    fn has_column(name: &str) -> bool;
 
     /// Whether one of its texts contains a word in lower case.
     fn has(&self, word: &str) -> bool;
@@ -332,6 +344,10 @@ mod tests {
         const FILE: &'static str = "rows";
         const FILTERS: &'static [&'static str] = &["least", "service"];
 
+        fn has_column(name: &str) -> bool {
+            COLUMNS.iter().any(|column| column.name == name)
+        }
+
         fn is(&self, name: &str, value: &str) -> Option<bool> {
             (name == "least").then(|| value.parse().is_ok_and(|least: u64| self.1 >= least))
         }
@@ -375,6 +391,10 @@ mod tests {
         assert!(tried(&[("q", "1"), ("q", "")]).is_err());
         assert!(tried(&[("service", long.as_str())]).unwrap_err().contains("at most 256 bytes"));
         assert!(tried(&[("q", long.as_str())]).is_err() && tried(&[("sort", long.as_str())]).is_err());
+        assert!(tried(&[("sort", "none such")]).is_err() && tried(&[("sort", "--calls")]).is_err());
+        for page in ["", "0", "-1", "one", "99999999999999999999999"] {
+            assert!(tried(&[("page", page)]).unwrap_err().contains("from 1 on"), "{page}");
+        }
     }
 
     #[test]
@@ -386,7 +406,7 @@ mod tests {
         assert_eq!(found(&[("q", "ORDERS"), ("sort", "-calls")]), [5, 3]);
         assert_eq!(found(&[("q", "orders users")]), [5]);
         assert_eq!(found(&[("sort", "calls")]), [3, 5, 9]);
-        assert_eq!(found(&[("sort", "none such"), ("page", "99")]), [3, 9, 5]);
+        assert_eq!(found(&[("sort", ""), ("page", "99")]), [3, 9, 5]);
         assert_eq!(found(&[("least", "5")]), [9, 5]);
         let many: Vec<Row> = (0..250).map(|at| Row("x", at)).collect();
         let third = find(many.iter(), COLUMNS, &ask(&[("page", "3")]));

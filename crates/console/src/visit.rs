@@ -73,6 +73,13 @@ pub(crate) async fn account(State(desk): State<Desk>, Extension(visitor): Extens
     page(pages::account(&desk.books.snapshot(), &visitor))
 }
 
+/// Who asks, and what whoever comes with a cookie brings along to change something.
+pub(crate) async fn session(Extension(visitor): Extension<Visitor>) -> Response {
+    let Visitor { name, role, token, .. } = visitor;
+    Json(json!({"name": name, "role": role.name(), "token": Some(token).filter(|token| !token.is_empty())}))
+        .into_response()
+}
+
 /// The last lines of the audit log, for admins.
 pub(crate) async fn audit(State(desk): State<Desk>, Extension(visitor): Extension<Visitor>) -> Response {
     match visitor.role {

@@ -459,11 +459,11 @@ fn the_api_is_described() {
     let answer = console.get("/api/openapi.json");
     let body: Value = serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
     let paths = body["paths"].as_object().expect("paths");
-    for path in paths.keys() {
+    for (path, _) in paths.iter().filter(|(_, operations)| operations.get("get").is_some()) {
         let target = path.replace("{id}", "00ff").replace("{uid}", "u1").replace("{name}", "user~00ff");
         assert!(console.get(&target).starts_with("HTTP/1.1 200"), "{target}");
     }
-    assert_eq!(paths.len(), 14);
+    assert_eq!(paths.len(), 19);
     assert!(console.get("/metrics").contains("tapwire_endpoints 1\n"));
 }
 

@@ -12,6 +12,10 @@ impl Searched for Cells {
     const FILE: &'static str = "answer";
     const FILTERS: &'static [&'static str] = &["chart", "x", "y"];
 
+    fn has_column(name: &str) -> bool {
+        name.strip_prefix('c').is_some_and(|at| at.parse::<usize>().is_ok())
+    }
+
     fn is(&self, _name: &str, _value: &str) -> Option<bool> {
         None
     }

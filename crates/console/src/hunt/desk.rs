@@ -74,13 +74,13 @@ pub(crate) async fn ask(
         Ok(tables) => tables,
         Err(why) => return bad(&why),
     };
-    let (action, more) = match sent.action.as_str() {
-        "keep" => ("query kept", json!({"title": sent.title, "query": sent.query})),
-        "forget" => ("query forgotten", json!({"title": sent.title})),
-        _ => ("hunt", json!({"query": sent.query})),
+    let (title, query) = (sent.title.as_str(), sent.query.as_str());
+    let act = match sent.action.as_str() {
+        "keep" => Act::Keep { title, query },
+        "forget" => Act::Forget { title },
+        _ => Act::Ask { query },
     };
-    let line = json!({"action": action, "user": visitor.name, "more": more});
-    if let Err(why) = desk.doors.keeper().note(&line) {
+    if let Err(why) = noted(&desk, &visitor, &act) {
         return bad(&why);
     }
     match sent.action.as_str() {
@@ -90,6 +90,23 @@ pub(crate) async fn ask(
             .map_or_else(|why| bad(&why), |()| Redirect::to("/hunt").into_response()),
         _ => carried_out(&desk, tables, &visitor, sent.query).await,
     }
+}
+
+/// What somebody does here.
+pub(super) enum Act<'a> {
+    Ask { query: &'a str },
+    Keep { title: &'a str, query: &'a str },
+    Forget { title: &'a str },
+}
+
+/// Notes who does it; what cannot be noted is not done.
+pub(super) fn noted(desk: &Desk, visitor: &Visitor, act: &Act<'_>) -> Result<(), String> {
+    let (action, more) = match act {
+        Act::Ask { query } => ("hunt", json!({"query": query})),
+        Act::Keep { title, query } => ("query kept", json!({"title": title, "query": query})),
+        Act::Forget { title } => ("query forgotten", json!({"title": title})),
+    };
+    desk.doors.keeper().note(&json!({"action": action, "user": visitor.name, "more": more}))
 }
 
 fn kept(tables: &dyn Tables, visitor: &Visitor, sent: Sent) -> Response {
@@ -106,17 +123,26 @@ fn kept(tables: &dyn Tables, visitor: &Visitor, sent: Sent) -> Response {
 }
 
 async fn carried_out(desk: &Desk, tables: Arc<dyn Tables>, visitor: &Visitor, query: String) -> Response {
-    let began = Instant::now();
-    let (asked, text) = (Arc::clone(&tables), query.clone());
-    let answer = match beside(&desk.hunts, move || asked.ask(&text)).await {
-        Some(Ok(answer)) => answer,
+    let answered = match answered(desk, &tables, query.clone()).await {
+        Some(Ok(answered)) => answered,
         Some(Err(why)) => return wrong(&desk.books.snapshot(), tables.as_ref(), visitor, &query, &why),
         None => return bad("the query broke off"),
     };
     let Some(id) = random() else { return bad("the system gave no random bytes") };
-    let answered = Answered { query, answer, took: began.elapsed() };
     desk.answers.put(id.clone(), visitor.name.clone(), answered);
     Redirect::to(&format!("/hunt/{id}")).into_response()
+}
+
+/// The answer, or what is wrong with the query; `None` where it broke off.
+pub(super) async fn answered(
+    desk: &Desk,
+    tables: &Arc<dyn Tables>,
+    query: String,
+) -> Option<Result<Answered, String>> {
+    let began = Instant::now();
+    let (asked, text) = (Arc::clone(tables), query.clone());
+    let answer = beside(&desk.hunts, move || asked.ask(&text)).await?;
+    Some(answer.map(|answer| Answered { query, answer, took: began.elapsed() }))
 }
 
 fn wrong(snapshot: &Snapshot, tables: &dyn Tables, visitor: &Visitor, text: &str, why: &str) -> Response {

@@ -1,10 +1,12 @@
 //! Hunting: people ask tables by SQL. What a query found is held for a while, so that it can be sorted, drawn and downloaded
 //! without asking again.
 
+mod api;
 mod cells;
 mod desk;
 mod held;
 
+pub(crate) use api::routes;
 pub(crate) use cells::{Cells, arranged, is_number, is_time};
 pub(crate) use desk::{answer, ask, hunt};
 pub(crate) use held::{Answered, Held};

@@ -142,6 +142,10 @@ impl Searched for Endpoint {
     const FILE: &'static str = "endpoints";
     const FILTERS: &'static [&'static str] = &["service", "class", "state", "auth"];
 
+    fn has_column(name: &str) -> bool {
+        ENDPOINTS.iter().any(|column| column.name == name)
+    }
+
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
             "service" => self.service == value,
@@ -220,6 +224,10 @@ impl Searched for Incident {
     const FILE: &'static str = "incidents";
     const FILTERS: &'static [&'static str] = &["state", "level", "outcome", "service"];
 
+    fn has_column(name: &str) -> bool {
+        INCIDENTS.iter().any(|column| column.name == name)
+    }
+
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
             "state" => value == if self.closed { "closed" } else { "open" },
@@ -277,6 +285,10 @@ pub(crate) const FINDINGS: &[Column<Finding>] = &[
 impl Searched for Finding {
     const FILE: &'static str = "findings";
     const FILTERS: &'static [&'static str] = &["incident", "level", "outcome", "detector"];
+
+    fn has_column(name: &str) -> bool {
+        FINDINGS.iter().any(|column| column.name == name)
+    }
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
@@ -358,6 +370,10 @@ pub(crate) const POSTURES: &[Column<Posture>] = &[
 impl Searched for Posture {
     const FILE: &'static str = "postures";
     const FILTERS: &'static [&'static str] = &["policy", "service", "state", "stands", "level", "owner"];
+
+    fn has_column(name: &str) -> bool {
+        POSTURES.iter().any(|column| column.name == name)
+    }
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
@@ -441,6 +457,10 @@ impl Searched for Caller {
     const FILE: &'static str = "callers";
     const FILTERS: &'static [&'static str] = &["service", "kind"];
 
+    fn has_column(name: &str) -> bool {
+        CALLERS.iter().any(|column| column.name == name)
+    }
+
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {
             "service" => self.services.iter().any(|service| service == value),
@@ -508,6 +528,10 @@ pub(crate) const FLOWS: &[Column<DataFlow>] = &[
 impl Searched for DataFlow {
     const FILE: &'static str = "flows";
     const FILTERS: &'static [&'static str] = &["class", "service", "credentials", "clear", "answered"];
+
+    fn has_column(name: &str) -> bool {
+        FLOWS.iter().any(|column| column.name == name)
+    }
 
     fn is(&self, name: &str, value: &str) -> Option<bool> {
         Some(match name {

@@ -136,6 +136,86 @@ fn analysts_ask_and_each_sees_own_answers() {
     assert!(kept.contains("ana keeps mine"), "{kept}");
 }
 
+/// What a program sends, and the answer's status and body.
+fn sent(console: &Running, line: &str, head: &str, body: &str) -> (String, Value) {
+    let length = body.len();
+    let head = format!("Host: localhost\r\nConnection: close\r\n{head}Content-Length: {length}\r\n");
+    let answer = console.ask(&format!("{line} HTTP/1.1\r\n{head}\r\n{body}"));
+    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
+    (head.to_owned(), serde_json::from_str(body).unwrap_or_default())
+}
+
+const JSON: &str = "Content-Type: application/json\r\n";
+
+/// The header with what `/api/v1/session` tells.
+fn shown(console: &Running, cookie: &str) -> String {
+    let (_, session) = sent(console, "GET /api/v1/session", cookie, "");
+    format!("{JSON}{cookie}X-Tapwire-Token: {}\r\n", session["token"].as_str().expect("a token"))
+}
+
+#[test]
+fn programs_ask_as_people_do() {
+    let console = Running::of(hostile());
+    let head = shown(&console, "");
+    let (status, answer) = sent(&console, "POST /api/v1/hunt", &head, r#"{"query": "SELECT"}"#);
+    assert!(status.starts_with("HTTP/1.1 200"), "{status}");
+    assert_eq!(answer["rows"].as_array().map(Vec::len), Some(250));
+    assert_eq!((&answer["columns"][1], &answer["rows"][7][1]), (&"n".into(), &7.into()));
+    let (_, tables) = sent(&console, "GET /api/v1/hunt/tables", "", "");
+    assert_eq!((&tables["limits"]["seconds"], &tables["rows"][0]["name"]), (&7.into(), &HOSTILE.into()));
+    let (_, queries) = sent(&console, "GET /api/v1/hunt/queries", "", "");
+    assert_eq!(queries["rows"][1]["by"], HOSTILE);
+    for (line, body, code, why) in [
+        ("POST /api/v1/hunt", r#"{"query": "wrong"}"#, "422", "no such column"),
+        ("POST /api/v1/hunt", r#"{"query": " "}"#, "422", "1 to 5,000 bytes"),
+        ("POST /api/v1/hunt", r#"{"query": "x", "more": 1}"#, "422", "unknown field"),
+        ("POST /api/v1/hunt", r#"{"query""#, "400", "JSON"),
+        ("PUT /api/v1/hunt/queries/mine", r#"{"query": "SELECT"}"#, "409", "local keeps mine"),
+        ("DELETE /api/v1/hunt/queries/mine", "", "404", "nobody keeps"),
+        ("PATCH /api/v1/hunt", "", "405", "method not allowed"),
+        ("GET /api/v1/endpoints?page=x", "", "400", "a number from 1 on"),
+    ] {
+        let (status, told) = sent(&console, line, &head, body);
+        assert!(status.starts_with(&format!("HTTP/1.1 {code}")), "{line} {body}: {status}");
+        assert!(told["error"].as_str().is_some_and(|error| error.contains(why)), "{line} {body}: {told}");
+    }
+}
+
+#[test]
+fn programs_are_let_in_as_people_are() {
+    let mut roll = Roll::default();
+    for (name, role) in [("vic", Role::Viewer), ("ana", Role::Analyst)] {
+        roll.put(name, role, PASSWORD).expect("it is fit");
+    }
+    let console = Running::with(hostile(), roll);
+    let enter = |name: &str| {
+        let answer = console.post("/login", "", &format!("name={name}&password=correct+horse+battery"));
+        let line = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+        format!("Cookie: {}\r\n", line.split(';').next().expect("its value"))
+    };
+    let (vic, ana) = (enter("vic"), enter("ana"));
+    // ana:correct horse battery
+    let basic = "Authorization: Basic YW5hOmNvcnJlY3QgaG9yc2UgYmF0dGVyeQ==\r\n";
+    let (form, own) = ("Content-Type: text/plain\r\n", shown(&console, &ana));
+    for (head, code) in [
+        (JSON.to_owned(), 401),
+        (shown(&console, &vic), 403),
+        (format!("{JSON}{ana}"), 403),
+        (format!("{JSON}{ana}X-Tapwire-Token: guessed\r\n"), 403),
+        (format!("{own}Sec-Fetch-Site: cross-site\r\n"), 403),
+        (format!("{own}Origin: https://evil.example\r\n"), 403),
+        (format!("{form}{basic}"), 415),
+        (format!("{JSON}{basic}"), 200),
+        (own, 200),
+    ] {
+        let (status, told) = sent(&console, "POST /api/v1/hunt", &head, r#"{"query": "SELECT"}"#);
+        assert!(status.starts_with(&format!("HTTP/1.1 {code}")), "{head}: {status}");
+        assert_eq!(told["error"].is_string(), code != 200, "{head}: {told}");
+    }
+    let (_, session) = sent(&console, "GET /api/v1/session", basic, "");
+    assert_eq!(session, serde_json::json!({"name": "ana", "role": "analyst", "token": null}));
+}
+
 #[test]
 fn what_cannot_be_noted_is_not_asked() {
     let console = Running::noting(hostile(), |line| match line["action"] == "hunt" {
@@ -147,4 +227,6 @@ fn what_cannot_be_noted_is_not_asked() {
         refused.starts_with("HTTP/1.1 422") && refused.contains("no room for &quot;SELECT&quot;"),
         "{refused}"
     );
+    let (status, told) = sent(&console, "POST /api/v1/hunt", &shown(&console, ""), r#"{"query": "SELECT"}"#);
+    assert!(status.starts_with("HTTP/1.1 503") && told["error"] == "no room for \"SELECT\"", "{status}");
 }

@@ -1,0 +1,152 @@
+//! Hunting for programs: the same tables, queries and rules as on the page.
+
+use super::desk::{Act, answered, noted};
+use super::{Answered, Limits, MOST_QUERY, MOST_TITLE, Query, Tables};
+use crate::api::missing;
+use crate::doors::{Visitor, same};
+use crate::server::Desk;
+use crate::users::Role;
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post, put};
+use axum::{Extension, Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+/// With what a browser's session shows that a page of the console sends this.
+const TOKEN: &str = "x-tapwire-token";
+
+pub(crate) fn routes() -> Router<Desk> {
+    Router::new()
+        .route("/hunt", post(ask))
+        .route("/hunt/tables", get(tables))
+        .route("/hunt/queries", get(queries))
+        .route("/hunt/queries/{title}", put(keep).delete(forget))
+}
+
+/// A query as programs send it: only as JSON, which no form of another site can.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sent {
+    query: String,
+}
+
+fn refused(status: StatusCode, why: &str) -> Response {
+    (status, Json(json!({"error": why}))).into_response()
+}
+
+/// The tables, for who may ask them.
+fn opened(desk: &Desk, visitor: &Visitor, headers: &HeaderMap) -> Result<Arc<dyn Tables>, Response> {
+    if visitor.role < Role::Analyst {
+        return Err(refused(StatusCode::FORBIDDEN, "viewers only read: ask for the role analyst"));
+    }
+    // Who shows name and password with each request has no token: no browser does that for a page of another site.
+    let token = headers.get(TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default();
+    if !visitor.token.is_empty() && !same(token, &visitor.token) {
+        let why = "the header X-Tapwire-Token is missing or of another session: /api/v1/session tells it";
+        return Err(refused(StatusCode::FORBIDDEN, why));
+    }
+    desk.books.tables().map_err(|why| missing(&why))
+}
+
+fn fits(query: &str) -> Result<(), Response> {
+    match query.trim().is_empty() || query.len() > MOST_QUERY {
+        true => Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "a query has 1 to 5,000 bytes")),
+        false => Ok(()),
+    }
+}
+
+async fn tables(State(desk): State<Desk>) -> Response {
+    let tables = match desk.books.tables() {
+        Ok(tables) => tables,
+        Err(why) => return missing(&why),
+    };
+    let column = |(name, what): &(String, String)| json!({"name": name, "what": what});
+    let described: Vec<Value> = tables
+        .described()
+        .iter()
+        .map(|table| json!({"name": table.name, "what": table.what, "columns": table.columns.iter().map(column).collect::<Vec<_>>()}))
+        .collect();
+    let Limits { rows, seconds, bytes } = tables.limits();
+    Json(json!({"limits": {"rows": rows, "seconds": seconds, "bytes": bytes}, "rows": described}))
+        .into_response()
+}
+
+async fn queries(State(desk): State<Desk>) -> Response {
+    match desk.books.tables() {
+        Ok(tables) => {
+            Json(json!({"rows": tables.kept().iter().map(told).collect::<Vec<_>>()})).into_response()
+        }
+        Err(why) => missing(&why),
+    }
+}
+
+fn told(query: &Query) -> Value {
+    json!({"title": query.title, "query": query.text, "by": query.by})
+}
+
+async fn ask(
+    State(desk): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+    Json(sent): Json<Sent>,
+) -> Result<Response, Response> {
+    let tables = opened(&desk, &visitor, &headers)?;
+    fits(&sent.query)?;
+    done(noted(&desk, &visitor, &Act::Ask { query: &sent.query }))?;
+    match answered(&desk, &tables, sent.query).await {
+        Some(Ok(Answered { answer, took, .. })) => Ok(Json(json!({
+            "columns": answer.columns, "rows": answer.rows, "cut": answer.cut,
+            "milliseconds": u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+        }))
+        .into_response()),
+        Some(Err(why)) => Err(refused(StatusCode::UNPROCESSABLE_ENTITY, &why)),
+        None => Err(refused(StatusCode::SERVICE_UNAVAILABLE, "the query broke off")),
+    }
+}
+
+async fn keep(
+    State(desk): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+    Path(title): Path<String>,
+    Json(sent): Json<Sent>,
+) -> Result<Response, Response> {
+    let tables = opened(&desk, &visitor, &headers)?;
+    fits(&sent.query)?;
+    let title = title.trim();
+    if title.is_empty() || title.len() > MOST_TITLE {
+        return Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "a title has 1 to 100 bytes"));
+    }
+    done(noted(&desk, &visitor, &Act::Keep { title, query: &sent.query }))?;
+    let query = Query { title: title.to_owned(), text: sent.query, by: visitor.name };
+    match tables.keep(&query) {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(why) => Err(refused(StatusCode::CONFLICT, &why)),
+    }
+}
+
+async fn forget(
+    State(desk): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+    Path(title): Path<String>,
+) -> Result<Response, Response> {
+    let tables = opened(&desk, &visitor, &headers)?;
+    let title = title.trim();
+    if !tables.kept().iter().any(|query| query.title == title && !query.by.is_empty()) {
+        return Err(missing("nobody keeps a query of that title"));
+    }
+    done(noted(&desk, &visitor, &Act::Forget { title }))?;
+    match tables.forget(title) {
+        Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
+        Err(why) => Err(refused(StatusCode::CONFLICT, &why)),
+    }
+}
+
+/// What cannot be noted is not done.
+fn done(noted: Result<(), String>) -> Result<(), Response> {
+    noted.map_err(|why| refused(StatusCode::SERVICE_UNAVAILABLE, &why))
+}
