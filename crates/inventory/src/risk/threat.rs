@@ -75,5 +75,13 @@ fn findings(happened: &Happened) -> Reason {
         4 => (30, "high"),
         _ => (FINDINGS.most, "critical"),
     };
-    Reason { factor: &FINDINGS, points, seen: format!("{} findings, the worst {worst}", happened.findings) }
+    Reason {
+        factor: &FINDINGS,
+        points,
+        seen: format!(
+            "{} finding{}, the worst {worst}",
+            happened.findings,
+            if happened.findings == 1 { "" } else { "s" }
+        ),
+    }
 }
