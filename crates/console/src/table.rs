@@ -229,7 +229,7 @@ pub(crate) fn table<'r, R: Searched + 'static>(
         @if found.rows.is_empty() { p.empty { "No " (what) " matches. " a href=(path) { "Show all" } "." } } @else {
             div.scroll tabindex="0" role="region" aria-label=(format!("Table of {what}s")) {
                 table.list.rows {
-                    thead { tr { @for column in columns.iter().filter(|column| column.own) { (head(path, column.name, column.title, ask, None)) } } }
+                    thead { tr { @for column in columns.iter().filter(|column| column.own) { (head(path, column.name, column.title, ask, found.rows.first().and_then(|row| class_of::<R>(row, column)))) } } }
                     tbody {
                         @for row in &found.rows { tr { @for column in columns.iter().filter(|column| column.own) { (cell::<R>(row, column)) } } }
                     }
@@ -296,9 +296,17 @@ fn files<R: Searched>(ask: &Ask) -> Markup {
     html! { p.files { "All rows as " a href=(address("csv")) download { "CSV" } " or " a href=(address("json")) download { "JSON" } } }
 }
 
+/// Columns that are sorted by a number and show words.
+const WORDS: [&str; 3] = ["level", "classes", "risk"];
+
+/// Numbers stand below each other by their last digit, and below the title.
+fn class_of<R>(row: &R, column: &Column<R>) -> Option<&'static str> {
+    let is_number = matches!((column.key)(row), Key::Number(_)) && !WORDS.contains(&column.name);
+    is_number.then_some("number")
+}
+
 fn cell<R>(row: &R, column: &Column<R>) -> Markup {
-    let class = matches!((column.key)(row), Key::Number(_)).then_some("number");
-    html! { td class=[class] data-title=(column.title) { ((column.cell)(row)) } }
+    html! { td class=[class_of(row, column)] data-title=(column.title) { ((column.cell)(row)) } }
 }
 
 /// The head of a column, by which rows are sorted.

@@ -36,6 +36,12 @@ pub(crate) fn minute(time: &str) -> String {
     }
 }
 
+/// `from 2026-11-22 09:14 to 2026-11-22 09:20`, or `at 2026-11-22 09:14` where that is one minute.
+pub(crate) fn period(first: &str, last: &str) -> String {
+    let (first, last) = (minute(first), minute(last));
+    if first == last { format!("at {first}") } else { format!("from {first} to {last}") }
+}
+
 /// A time to the second: `2026-11-22 09:14:07`; what is no time stays.
 pub(crate) fn second(time: &str) -> String {
     match (time.get(..10), time.get(10..11), time.get(11..19)) {
@@ -81,6 +87,9 @@ mod tests {
         assert_eq!(told, ["7 µs", "1.2 ms", "48 ms", "2.3 s"]);
         assert_eq!(minute("2026-11-22T09:14:07.250Z"), "2026-11-22 09:14");
         assert_eq!(second("2026-11-22T09:14:07.250Z"), "2026-11-22 09:14:07");
+        let period = |last| period("2026-11-22T09:14:07.250Z", last);
+        assert_eq!(period("2026-11-22T09:14:59Z"), "at 2026-11-22 09:14");
+        assert_eq!(period("2026-11-22T09:20:00Z"), "from 2026-11-22 09:14 to 2026-11-22 09:20");
         assert_eq!((minute("é"), second("é")), ("é".into(), "é".into()));
     }
 

@@ -54,7 +54,7 @@ fn services(snapshot: &Snapshot) -> Markup {
                     dl {
                         div { dt { "Exposure" } dd { (chart::score(service.exposure)) } }
                         div { dt { "Threat" } dd { (chart::score(service.threat)) } }
-                        div { dt { "Findings" } dd { (count(service.findings)) } }
+                        div { dt { "Findings" } dd { @match service.findings { 0 => "0", findings => a href=(format!("/incidents?service={}", escaped(&service.name))) { (count(findings)) } } } }
                     }
                 }
             }

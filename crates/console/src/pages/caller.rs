@@ -4,7 +4,7 @@ use super::columns::{chips, endpoint_address, exchanges, level, operation, servi
 use super::frame;
 use crate::books::{Caller, Endpoint, Incident, Snapshot};
 use crate::table::escaped;
-use crate::text::{count, counted, minute};
+use crate::text::{count, counted, minute, period};
 use maud::{Markup, html};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -19,7 +19,8 @@ pub(crate) fn caller(snapshot: &Snapshot, row: &Caller, whole: &Value) -> Markup
     let body = html! {
         p.crumbs { a href="/callers" { "Callers" } }
         h1.name { span.path { (row.name) } }
-        p.lead { (counted(row.calls, "call")) " from " (minute(&row.first)) " to " (minute(&row.last)) " UTC. The name is a token: who it is stays in traffic. " (seen(snapshot, digits)) }
+        p.lead { (counted(row.calls, "call")) " " (period(&row.first, &row.last)) " UTC. The name is a token: who it is stays in traffic." }
+        p.ways { (seen(snapshot, digits)) }
         div.columns {
             section { h2 { "Who" } (facts(row)) }
             section { h2 { "What it touched" } (services(snapshot, row)) }
@@ -120,7 +121,7 @@ fn sessions(whole: &Value) -> Markup {
         @else {
             div.scroll tabindex="0" role="region" aria-label="Sessions" {
                 table.list.rows {
-                    thead { tr { th scope="col" { "Credential" } th scope="col" { "Calls" } th scope="col" { "First" } th scope="col" { "Last" } th scope="col" { "From" } th scope="col" { "With" } th scope="col" { "Ended" } } }
+                    thead { tr { th scope="col" { "Credential" } th.number scope="col" { "Calls" } th scope="col" { "First" } th scope="col" { "Last" } th scope="col" { "From" } th scope="col" { "With" } th scope="col" { "Ended" } } }
                     tbody {
                         @for one in all.iter().take(SESSIONS) {
                             tr {

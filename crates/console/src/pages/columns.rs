@@ -1,6 +1,6 @@
 //! The columns of every table, and what its rows are searched by.
 
-use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Level, Posture, Snapshot};
+use crate::books::{Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Posture, Snapshot};
 use crate::chart;
 use crate::table::{Ask, Column, Key, Searched, contains, escaped};
 use crate::text::{count, micros, minute};
@@ -24,7 +24,7 @@ pub(crate) fn chips(words: &[String]) -> Markup {
 /// Method and template as one name.
 pub(crate) fn operation(method: &str, template: &str, operation: &str) -> Markup {
     html! {
-        span class="method" { (method) } " " span.path { (template) }
+        span class="method" { (method) } " " span.path { @for part in template.split_inclusive('/') { (part) wbr; } }
         @if !operation.is_empty() { " " span.operation { (operation) } }
     }
 }
@@ -38,12 +38,48 @@ pub(crate) fn caller_address(name: &str) -> String {
     format!("/callers/{}", escaped(name))
 }
 
-/// The way to the exchanges that a condition of SQL holds for, where they are kept in tables.
-pub(crate) fn exchanges(snapshot: &Snapshot, condition: &str) -> Markup {
+/// The query for the exchanges that a condition of SQL holds for, where they are kept in tables.
+pub(crate) fn exchanges_address(snapshot: &Snapshot, condition: &str) -> Option<String> {
     let query = format!(
         "SELECT time, principal, client, method, path, status, latency, uid\nFROM exchanges WHERE {condition}\nORDER BY time DESC LIMIT 1000"
     );
-    html! { @if snapshot.has_tables { a.exchanges href=(format!("/hunt?query={}", escaped(&query))) { "Its exchanges" } } }
+    snapshot.has_tables.then(|| format!("/hunt?query={}", escaped(&query)))
+}
+
+/// The way there.
+pub(crate) fn exchanges(snapshot: &Snapshot, condition: &str) -> Markup {
+    html! { @if let Some(address) = exchanges_address(snapshot, condition) { a.exchanges href=(address) { "Its exchanges" } } }
+}
+
+/// The rows that a KPI counts, where a table has them.
+pub(crate) fn rows_of(figure: &str) -> Option<&'static str> {
+    Some(match figure {
+        "shadow-traffic" => "/apis?state=shadow&sort=-calls",
+        "orphans" => "/apis?state=orphan",
+        "zombie-traffic" => "/apis?state=zombie&sort=-calls",
+        "authentication-coverage" | "mixed-authentication" => "/apis?auth=none",
+        "tls-coverage" => "/data?clear=yes",
+        "sensitive-exposure" => "/data?answered=yes",
+        "unauthenticated-sensitive" => "/data?credentials=none&answered=yes",
+        "client-errors" | "server-errors" => "/apis?sort=-errors",
+        "inventory-coverage" | "time-to-discover" | "owner-coverage" => "/apis",
+        "time-to-detect" => "/posture",
+        "time-to-remediate" => "/posture?state=verified",
+        "alert-load" | "incident-precision" => "/incidents",
+        "credential-hygiene" => "/callers",
+        "capture-loss" | "unparsed" | "undecrypted" | "unpaired" => "/sensor",
+        _ => return None,
+    })
+}
+
+/// A KPI's value, which leads to what it counts.
+pub(crate) fn value_of(figure: &Figure) -> Markup {
+    html! { strong { @match rows_of(&figure.name) { Some(address) => a href=(address) { (figure.now) }, None => (figure.now) } } }
+}
+
+/// Who answers for something.
+pub(crate) fn owner(name: &str) -> Markup {
+    html! { @if name.is_empty() { span.of { "nobody is named" } } @else { (name) } }
 }
 
 /// The table of endpoints of one service.
@@ -356,7 +392,7 @@ pub(crate) const POSTURES: &[Column<Posture>] = &[
         title: "Owner",
         own: true,
         key: |row| Key::Text(&row.owner),
-        cell: |row| html! { (row.owner) },
+        cell: |row| owner(&row.owner),
     },
     Column {
         name: "since",

@@ -21,7 +21,7 @@ pub(crate) fn data(snapshot: &Snapshot, ask: &Ask) -> Markup {
         } @else {
             @if ask.only.is_empty() && ask.words.is_empty() {
                 section { h2 { "Classes" } (classes(&snapshot.flows)) }
-                section { h2 { "From class to service" } div.scroll.drawing tabindex="0" role="region" aria-label="From class to service" { (chart::flows(&ribbons(&snapshot.flows))) } }
+                section.wide { h2 { "From class to service" } div.scroll.drawing tabindex="0" role="region" aria-label="From class to service" { (chart::flows(&ribbons(&snapshot.flows))) } }
             }
             section { h2 { "Endpoints" } (table("/data", snapshot.flows.iter(), FLOWS, ask, "flow")) }
         }

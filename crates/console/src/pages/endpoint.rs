@@ -1,11 +1,13 @@
 //! One endpoint: what it is, who calls it, how well it is protected, and what its messages consist of.
 
-use super::columns::{caller_address, chips, exchanges, level, operation, service_address};
+use super::columns::{
+    caller_address, chips, exchanges, exchanges_address, level, operation, service_address,
+};
 use super::{example, frame};
 use crate::books::{Endpoint, Incident, Snapshot};
 use crate::chart::{self, Bar};
 use crate::table::escaped;
-use crate::text::{count, counted, micros, minute, percent};
+use crate::text::{count, counted, micros, minute, percent, period};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -19,10 +21,11 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
         p.crumbs { a href="/apis" { "APIs" } " / " a href=(service_address(&row.service)) { (row.service) } }
         h1.name { (operation(&row.method, &row.template, &row.operation)) }
         p.lead {
-            (counted(row.calls, "call")) " from " (minute(&row.first)) " to " (minute(&row.last)) " UTC "
-            (chips(&row.states))
-            " " a href=(format!("/openapi/{}", escaped(&row.service))) download { "OpenAPI 3.1 of the service" }
-            " " (exchanges(snapshot, &format!("endpoint = '{}'", row.id.replace('\'', "''"))))
+            (counted(row.calls, "call")) " " (period(&row.first, &row.last)) " UTC " (chips(&row.states))
+        }
+        p.ways {
+            (exchanges(snapshot, &is_of(row))) " "
+            a href=(format!("/openapi/{}", escaped(&row.service))) download { "OpenAPI 3.1 of the service" }
         }
         (incidents(snapshot, row))
         div.columns {
@@ -31,13 +34,13 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
         }
         div.columns {
             section { h2 { "Calls" } (calls(row, whole)) }
-            section { h2 { "Answers" } (codes(row, whole)) }
+            section { h2 { "Answers" } (codes(snapshot, row, whole)) }
         }
         div.columns {
             section { h2 { "Latency" } (latency(whole)) }
             section { h2 { "Drift" } (drift(row, whole)) }
         }
-        section { h2 { "Callers" } (callers(row, whole)) }
+        section id="callers" { h2 { "Callers" } (callers(row, whole)) }
         @if whole.get("data_classes").and_then(Value::as_array).is_some_and(|all| !all.is_empty()) {
             section { h2 { "Data" } (data(whole)) }
         }
@@ -52,6 +55,11 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
         section { h2 { "In a terminal" } pre tabindex="0" { code { "tapwire inventory --endpoint " (row.id) "\ntapwire openapi " (row.service) } } }
     };
     frame(snapshot, "/apis", &format!("{} {}", row.method, row.template), &body)
+}
+
+/// What holds for its exchanges, in SQL.
+fn is_of(row: &Endpoint) -> String {
+    format!("endpoint = '{}'", row.id.replace('\'', "''"))
 }
 
 fn text<'v>(value: &'v Value, name: &str) -> &'v str {
@@ -80,7 +88,7 @@ fn calls(row: &Endpoint, whole: &Value) -> Markup {
     let clear = number(whole, "clear_text");
     html! {
         dl.facts {
-            div { dt { "Callers" } dd { (count(row.callers)) @if row.more_callers { " at least" } } }
+            div { dt { "Callers" } dd { a href="#callers" { (count(row.callers)) } @if row.more_callers { " at least" } } }
             div { dt { "Prove with" } dd { @for (kind, share) in &row.auth { span class=(if kind == "none" { "chip warn" } else { "chip" }) { (kind) " " (share) " %" } " " } } }
             @if let Some(clients) = clients {
                 div { dt { "From" } dd { @for (side, calls) in clients { span.chip { (side) " " (count(calls.as_u64().unwrap_or(0))) } " " } } }
@@ -106,14 +114,16 @@ fn callers(row: &Endpoint, whole: &Value) -> Markup {
 }
 
 /// Each status with its share of the calls.
-fn codes(row: &Endpoint, whole: &Value) -> Markup {
+fn codes(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Markup {
     let codes = whole.get("status_codes").and_then(Value::as_object);
     let mut all: Vec<(&String, u64)> =
         codes.into_iter().flatten().map(|(code, calls)| (code, calls.as_u64().unwrap_or(0))).collect();
     all.sort_by_key(|(_, calls)| std::cmp::Reverse(*calls));
     let bars = all.iter().take(CODES).map(|(code, calls)| Bar {
         name: code.as_str(),
-        address: None,
+        address: Some(code)
+            .filter(|code| code.bytes().all(|digit| digit.is_ascii_digit()))
+            .and_then(|code| exchanges_address(snapshot, &format!("{} AND status = {code}", is_of(row)))),
         length: *calls,
         told: format!("{} · {} %", count(*calls), percent(*calls, row.calls)),
         class: match code.as_bytes().first() {
@@ -230,7 +240,7 @@ fn data(whole: &Value) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Data classes" {
             table.list.rows {
-                thead { tr { th scope="col" { "Class" } th scope="col" { "Sensitivity" } th scope="col" { "Fields sent" } th scope="col" { "Fields answered" } } }
+                thead { tr { th scope="col" { "Class" } th scope="col" { "Sensitivity" } th.number scope="col" { "Fields sent" } th.number scope="col" { "Fields answered" } } }
                 tbody {
                     @for one in classes {
                         tr {
@@ -250,14 +260,15 @@ fn data(whole: &Value) -> Markup {
 fn schema(title: &str, fields: Option<&Value>, names: &[&str]) -> Markup {
     let fields: Vec<&Value> = fields.and_then(Value::as_array).into_iter().flatten().collect();
     let more = fields.len().saturating_sub(FIELDS);
+    let is_tagged = fields.iter().take(FIELDS).any(|field| !classes(field).is_empty());
     html! {
         @if !fields.is_empty() {
             section {
                 h2 { (title) }
                 div.scroll tabindex="0" role="region" aria-label=(title) {
                     table.list.rows.schema {
-                        thead { tr { th scope="col" { "Field" } th scope="col" { "Type" } th scope="col" { "Values" } th scope="col" { "Data" } } }
-                        tbody { @for field in fields.iter().take(FIELDS) { (line(field, names)) } }
+                        thead { tr { th scope="col" { "Field" } th scope="col" { "Type" } th scope="col" { "Values" } @if is_tagged { th scope="col" { "Data" } } } }
+                        tbody { @for field in fields.iter().take(FIELDS) { (line(field, names, is_tagged)) } }
                     }
                 }
                 @if more > 0 { p.of { "and " (counted(more as u64, "more field")) } }
@@ -266,24 +277,26 @@ fn schema(title: &str, fields: Option<&Value>, names: &[&str]) -> Markup {
     }
 }
 
-fn line(field: &Value, names: &[&str]) -> Markup {
+/// The data classes of a field.
+fn classes(field: &Value) -> Vec<String> {
+    let classes = field.get("data_classes").and_then(Value::as_array).into_iter().flatten();
+    let name = |one: &Value| Some(one.as_str().or_else(|| one.get("class")?.as_str())?.to_owned());
+    classes.filter_map(name).collect()
+}
+
+fn line(field: &Value, names: &[&str], is_tagged: bool) -> Markup {
     let name: Vec<&str> = names.iter().map(|name| text(field, name)).collect();
     let kind = match field.get("type") {
         Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" | "),
         Some(Value::String(kind)) => kind.clone(),
         _ => String::new(),
     };
-    let classes = field.get("data_classes").and_then(Value::as_array).into_iter().flatten();
-    let classes: Vec<String> = classes
-        .filter_map(|one| one.as_str().or_else(|| one.get("class")?.as_str()))
-        .map(str::to_owned)
-        .collect();
     html! {
         tr {
             td { span.path { (name.join(" ")) } @if field.get("required").and_then(Value::as_bool) == Some(false) { span.of { "optional" } } }
             td data-title="Type" { (kind) " " span.of { (text(field, "format")) } }
             td data-title="Values" { (values(field)) }
-            td data-title="Data" { (chips(&classes)) }
+            @if is_tagged { td data-title="Data" { (chips(&classes(field))) } }
         }
     }
 }

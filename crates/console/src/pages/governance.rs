@@ -1,6 +1,6 @@
 //! Governance: how figures went, and what became of each policy.
 
-use super::columns::{level, service_address};
+use super::columns::{level, owner, service_address, value_of};
 use super::frame;
 use super::overview::mark;
 use crate::books::{Figure, Level, Posture, Snapshot};
@@ -97,7 +97,7 @@ fn policies(snapshot: &Snapshot) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Policies" {
             table.list.rows {
-                thead { tr { th scope="col" { "Policy" } th scope="col" { "Level" } th scope="col" { "Where it stands" } th scope="col" { "Services" } th scope="col" { "Owner" } th scope="col" { "Endpoints" } th scope="col" { "Since" } } }
+                thead { tr { th scope="col" { "Policy" } th scope="col" { "Level" } th scope="col" { "Where it stands" } th scope="col" { "Services" } th scope="col" { "Owner" } th.number scope="col" { "Endpoints" } th scope="col" { "Since" } } }
                 tbody { @for (name, policy) in &all { (row(name, policy)) } }
             }
         }
@@ -121,7 +121,7 @@ fn row(name: &str, policy: &Policy<'_>) -> Markup {
                 @for (at, service) in policy.services.iter().take(SERVICES).enumerate() { @if at > 0 { ", " } a href=(service_address(service)) { (service) } }
                 @if more > 0 { " and " (counted(more as u64, "more service")) }
             }
-            td data-title="Owner" { @if owners.is_empty() { span.of { "nobody is named" } } @else { (owners.join(", ")) } }
+            td data-title="Owner" { (owner(&owners.join(", "))) }
             td.number data-title="Endpoints" { (count(policy.endpoints)) }
             td data-title="Since" { span.time { (minute(policy.since)) } }
         }
@@ -143,7 +143,7 @@ fn card(figure: &Figure, first: &str, last: &str) -> Markup {
     html! {
         b { (figure.title) }
         span.of { (figure.of) " · " code { (figure.name) } }
-        p.now { strong { (figure.now) } " " (mark(figure.mark)) @if !figure.target.is_empty() { span.of.inline { " " (figure.target) } } }
+        p.now { (value_of(figure)) " " (mark(figure.mark)) @if !figure.target.is_empty() { span.of.inline { " " (figure.target) } } }
         @if known > 1 {
             (chart::line(&figure.trend))
             span.of.ends { span { (first) } span { (last) } }

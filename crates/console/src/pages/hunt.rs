@@ -116,13 +116,18 @@ fn described(tables: &dyn Tables) -> Markup {
             @for table in tables.described() {
                 li {
                     details {
-                        summary { code { (table.name) } span.of { (table.what) } }
-                        dl.fields.more { @for (name, what) in &table.columns { div { dt { code { (name) } } dd { (what) } } } }
+                        summary { code { (table.name) } span.of { (with_code(&table.what)) } }
+                        dl.fields.more { @for (name, what) in &table.columns { div { dt { code { (name) } } dd { (with_code(what)) } } } }
                     }
                 }
             }
         }
     }
+}
+
+/// A text in which what stands between backticks is code.
+fn with_code(text: &str) -> Markup {
+    html! { @for (at, part) in text.split('`').enumerate() { @if at % 2 == 1 { code { (part) } } @else { (part) } } }
 }
 
 /// What a query found.

@@ -8,7 +8,7 @@ use super::frame;
 use crate::books::{Incident, Snapshot, Verdict};
 use crate::doors::Visitor;
 use crate::table::{Ask, escaped, table};
-use crate::text::{counted, minute, second};
+use crate::text::{counted, minute, period, second};
 use crate::users::Role;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -34,13 +34,13 @@ pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, visitor: &Visit
         h1 { (incident.title) }
         p.lead {
             (level(incident.level)) " " (outcome(&incident.outcome)) ": " (meaning(&incident.outcome))
-            " · " (counted(incident.findings, "finding")) " from " (minute(&incident.first)) " to " (minute(&incident.last)) " UTC"
+            " · " (counted(incident.findings, "finding")) " " (period(&incident.first, &incident.last)) " UTC"
             @if incident.closed { " · closed" } @else { " · open" }
             @if !incident.verdict.is_empty() { " · judged " b { (incident.verdict) } }
-            @if let Some(uid) = Some(&incident.uid).filter(|uid| uid.bytes().all(|digit| digit.is_ascii_hexdigit())) {
-                " " (exchanges(snapshot, &format!("uid IN (SELECT value FROM findings, json_each(findings.exchanges) WHERE incident = '{uid}')")))
-            }
             @if !incident.muted.is_empty() { " · its kind is muted here until " (minute(&incident.muted)) }
+        }
+        @if let Some(uid) = Some(&incident.uid).filter(|uid| uid.bytes().all(|digit| digit.is_ascii_hexdigit())) {
+            p.ways { (exchanges(snapshot, &format!("uid IN (SELECT value FROM findings, json_each(findings.exchanges) WHERE incident = '{uid}')"))) }
         }
         div.columns {
             section { h2 { "Why" } p.why { (text(worst, "reason")) } (who(snapshot, incident)) }

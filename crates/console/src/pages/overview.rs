@@ -1,11 +1,11 @@
 //! The first page: what needs attention, what is there, and what was not seen.
 
-use super::columns::{level, service_address};
+use super::columns::{level, service_address, value_of};
 use super::{frame, nothing_seen};
 use crate::books::{Endpoint, Figure, Incident, Level, Mark, Posture, Service, Snapshot};
 use crate::chart::{self, Bar};
 use crate::table::escaped;
-use crate::text::{count, counted, minute};
+use crate::text::{count, counted, minute, period};
 use maud::{Markup, html};
 
 const INCIDENTS: usize = 6;
@@ -17,7 +17,7 @@ const SERVICES: usize = 8;
 pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
     let body = html! {
         h1 { "Overview" }
-        @if !snapshot.first.is_empty() { p.lead { "From " (minute(&snapshot.first)) " to " (minute(&snapshot.last)) " UTC, from " (snapshot.source) "." } }
+        @if !snapshot.first.is_empty() { p.lead { "Calls " (period(&snapshot.first, &snapshot.last)) " UTC, from " (snapshot.source) "." } }
         @if snapshot.endpoints.is_empty() && snapshot.incidents.is_empty() { (nothing_seen()) }
         @else {
             (tiles(snapshot))
@@ -35,7 +35,7 @@ pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
                 section {
                     h2 { "Blind spots" }
                     p.of { "What the sensor did not get or could not read is in no figure." }
-                    @if snapshot.blind_spots.is_empty() { p.empty { "Counters of stages are not part of what a run keeps: its summary and " code { "tapwire doctor" } " say what was lost." } }
+                    @if snapshot.blind_spots.is_empty() { (super::sensor::not_kept()) }
                     (figures(&snapshot.blind_spots))
                     p { a href="/sensor" { "What could not be judged, and why" } ": " (count(snapshot.not_judged.len() as u64)) }
                 }
@@ -154,7 +154,7 @@ fn exposed(snapshot: &Snapshot) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Most exposed endpoints" {
             table.list.rows {
-                thead { tr { th scope="col" { "Endpoint" } th scope="col" { "Exposure" } th scope="col" { "Threat" } th scope="col" { "Calls" } th scope="col" { "Carries" } } }
+                thead { tr { th scope="col" { "Endpoint" } th.number scope="col" { "Exposure" } th.number scope="col" { "Threat" } th.number scope="col" { "Calls" } th scope="col" { "Carries" } } }
                 tbody {
                     @for row in all {
                         tr {
@@ -182,7 +182,7 @@ fn figures(all: &[Figure]) -> Markup {
                     dt { (figure.title) span.of { (figure.of) } }
                     dd {
                         (mark(figure.mark))
-                        strong { (figure.now) }
+                        (value_of(figure))
                         @if figure.trend.iter().flatten().count() > 1 { (chart::line(&figure.trend)) }
                     }
                 }

@@ -16,7 +16,7 @@ pub(crate) fn sensor(snapshot: &Snapshot) -> Markup {
         p.lead { "Learned from " b { (snapshot.source) } "." }
         section {
             h2 { "Blind spots" }
-            (table(&snapshot.blind_spots))
+            @if snapshot.blind_spots.is_empty() { (not_kept()) } @else { (table(&snapshot.blind_spots)) }
         }
         section {
             h2 { "Not judged" }
@@ -32,16 +32,21 @@ pub(crate) fn sensor(snapshot: &Snapshot) -> Markup {
     frame(snapshot, "/sensor", "Sensor", &body)
 }
 
+/// Where blind spots are told instead.
+pub(super) fn not_kept() -> Markup {
+    html! { p.empty { "Counters of stages are not part of what a run keeps: its summary and " code { "tapwire doctor" } " say what was lost." } }
+}
+
 fn table(figures: &[Figure]) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Figures" {
             table.list.rows {
-                thead { tr { th scope="col" { "Figure" } th scope="col" { "Now" } th scope="col" { "Target" } th scope="col" { "Day by day" } } }
+                thead { tr { th scope="col" { "Figure" } th.number scope="col" { "Now" } th scope="col" { "Target" } th scope="col" { "Day by day" } } }
                 tbody {
                     @for figure in figures {
                         tr {
                             td { b { (figure.title) } span.of { (figure.of) " · " code { (figure.name) } } }
-                            td data-title="Now" { strong { (figure.now) } }
+                            td.number data-title="Now" { strong { (figure.now) } }
                             td data-title="Target" { (mark(figure.mark)) " " @if figure.target.is_empty() { "–" } @else { (figure.target) } }
                             td data-title="Day by day" { @if figure.trend.iter().flatten().count() > 1 { (chart::line(&figure.trend)) } }
                         }
