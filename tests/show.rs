@@ -1,6 +1,9 @@
 //! `tapwire show`: one exchange with what is wrong about it, from a capture or from what was kept.
 
 use serde_json::Value;
+use std::io::Write;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 use tapwire_tests::{Fixture, Ran, Tapwire, fixtures};
 
 fn fixture() -> Fixture {
@@ -130,4 +133,30 @@ fn a_message_names_what_carries_it_and_an_end_what_passed() {
     assert!(message.contains("message 1 of exchange ") && message.contains("goes one way"), "{message}");
     let end = page_of("websocket", kind("end"));
     assert!(end.contains("All that passed") && end.contains("messages      client 4, server 8"), "{end}");
+}
+
+/// What the kernel says of a process; empty where that is over.
+fn status(process: u32) -> String {
+    std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default()
+}
+
+#[test]
+fn who_looks_into_a_capture_is_confined() {
+    let mut child = Command::new(tapwire_tests::binary())
+        .args(["show", "0123456789ab", "-"])
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("tapwire can be started");
+    let mut input = child.stdin.take().expect("it is piped");
+    // The head of a capture, whose packets do not come yet.
+    let head = [0xa1b2_c3d4_u32, 0x0004_0002, 0, 0, 65_535, 1].map(u32::to_le_bytes).concat();
+    input.write_all(&head).expect("it reads");
+    let late = Instant::now() + Duration::from_secs(60);
+    while !status(child.id()).contains("Seccomp:\t2") {
+        assert!(Instant::now() < late && !status(child.id()).is_empty(), "{}", status(child.id()));
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    drop(input);
+    assert_eq!(child.wait().expect("it ends").code(), Some(2), "there is no such uid");
 }

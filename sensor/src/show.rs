@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::lessons::Lessons;
 use crate::page;
 use crate::paper::print;
+use crate::sandbox::{Reach, confine};
 use crate::sense::{load_key, pipeline_config, redactor};
 use crate::settings::Effective;
 use crate::watch::{Terminal, catch_signals};
@@ -106,7 +107,11 @@ fn from_captures(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
     let options = Options { version: env!("CARGO_PKG_VERSION").into(), ..Options::default() };
     let renderer = Renderer::new(options, redactor(&effective, key));
     let outlet = Outlet::new(renderer, Classes::default(), None, vec![sink]);
-    let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
+    let stop = catch_signals()?;
+    // A capture is somebody else's; what can be done by it is little.
+    let reach = Reach::reading(&args.config, &args.keys, &effective, None).captures(&args.paths);
+    let _said_by_runs = confine(effective.settings.sandbox, &reach);
+    let mut terminal = Terminal::new(stop, args.json, Pressure::Block);
     let empty = || Ok(Learned::new(&config));
     let taught = lessons.learn(None, empty, &config, &mut terminal)?.unwrap_or_default();
     let aside = Aside { known: taught.known, ..Aside::default() };

@@ -17,6 +17,7 @@ mod write;
 
 use crate::cli::{CarveArgs, OnOff, SenseArgs};
 use crate::failure::{Exit, Failure};
+use crate::sandbox::{Reach, confine};
 use crate::sense::pipeline_config;
 use crate::settings::Effective;
 use crate::size::{bytes, counted};
@@ -44,6 +45,7 @@ pub(crate) fn carve(args: &CarveArgs) -> Result<Exit, Failure> {
     let (wishes, paths) = Wish::read(args)?;
     Output::check(&args.out, args.force)?;
     let mut carving = Carving::new(args, paths)?;
+    carving.confine(args);
     let spots = match carving.choose(&wishes)? {
         Ok(spots) => spots,
         Err(interrupted) => return Ok(interrupted),
@@ -108,6 +110,14 @@ impl Carving {
         let data = args.data.clone().or_else(|| Directories::from_env().data);
         let (labels, stop, quiet) = (None, catch_signals()?, args.quiet);
         Ok(Self { paths, data, labels, effective, key, config, stop, quiet })
+    }
+
+    /// A capture is somebody else's; what can be done by it is little.
+    fn confine(&self, args: &CarveArgs) {
+        let data = self.data.as_deref();
+        let reach = Reach::reading(&args.config, &args.keys, &self.effective, data);
+        let reach = reach.captures(&self.paths).writing(&args.out);
+        let _said_by_runs = confine(self.effective.settings.sandbox, &reach);
     }
 
     fn open(&self) -> Result<Box<dyn Source>, Failure> {

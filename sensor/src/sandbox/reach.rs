@@ -93,6 +93,22 @@ impl Reach {
         reach.captures(&args.paths).console()
     }
 
+    /// Of what reads captures, or what a run kept, once.
+    pub(crate) fn reading(
+        args: &ConfigArgs,
+        keys: &KeyArgs,
+        effective: &Effective,
+        data: Option<&Path>,
+    ) -> Self {
+        Self::looking(args, effective).keys(keys).data(data)
+    }
+
+    /// With this file to be written, and what is written beside it.
+    pub(crate) fn writing(mut self, file: &Path) -> Self {
+        self.write.push(folder(file));
+        self
+    }
+
     /// Of `collect`: sensors are enrolled and revoked in its directory while it goes on.
     #[cfg(feature = "lake")]
     pub(crate) fn collecting(args: &CollectArgs, effective: &Effective, data: &Path) -> Self {
