@@ -1,9 +1,10 @@
 //! A data directory that an earlier version wrote, under the program of today.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
-use tapwire_tests::{Fixture, Ran, Tapwire, fixtures, token_key};
+use tapwire_tests::{Fixture, Ran, Tapwire, fixtures, token_key, workspace};
 
 const STATE: [&str; 4] = ["inventory", "detectors", "incidents", "policies"];
 /// Magic, length, sum.
@@ -73,6 +74,59 @@ fn what_an_earlier_version_kept_goes_on_or_is_set_aside() {
     let asked = format!("SELECT count(*) AS told FROM exchanges WHERE uid = '{uid}'");
     let rows = Tapwire::new(["sql", &asked, "--json", "--data"]).args([data]).run().ok("sql").events();
     assert!(rows[0]["told"].as_u64().is_some_and(|told| told >= 1), "{rows:?}");
+}
+
+/// What a build of the day before kept, as `fixtures/upgrade/why.md` says.
+fn kept_before(folder: &Path) -> PathBuf {
+    let data = folder.join("data");
+    fs::create_dir(&data).expect("a folder");
+    let archive = workspace().join("fixtures/upgrade/data.tar.gz");
+    let unpacked = Command::new("tar").arg("-xzf").arg(archive).arg("-C").arg(&data).status().expect("tar");
+    assert!(unpacked.success());
+    data
+}
+
+fn count(data: &Path, table: &str) -> u64 {
+    let asked = format!("SELECT count(*) AS told FROM {table}");
+    let ran = Tapwire::new(["sql", &asked, "--json", "--data"]).args([data]).run().ok("sql");
+    ran.events()[0]["told"].as_u64().expect("a number")
+}
+
+/// Lines that say something of the incidents' state.
+fn told(ran: &Ran) -> Vec<&str> {
+    ran.stderr.lines().filter(|line| line.contains("state/")).collect()
+}
+
+#[test]
+fn what_a_build_before_really_kept_goes_on() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = kept_before(folder.path());
+    let before = fs::read(data.join("state/incidents")).expect("incidents of format 2");
+    // Whoever only reads is told what is missing, and loses nothing.
+    let ran = Tapwire::new(["incidents", "--data"]).args([&data]).run().ok("incidents");
+    let lines = told(&ran);
+    assert!(lines.len() == 1 && lines[0].contains("state/incidents: it was written by another version"));
+    assert_eq!(fs::read(data.join("state/incidents")).expect("incidents"), before);
+    let read = Tapwire::new(["inventory", "--json", "--data"]).args([&data]).run().ok("inventory");
+    let learned = read.events().len();
+    assert!(learned >= 17, "{learned} endpoints were learned");
+    // One of an exchange, one of a service.
+    assert_eq!((count(&data, "exchanges"), count(&data, "findings")), (422, 2));
+    let found = Tapwire::new(["findings", "--json", "--data"]).args([&data]).run().ok("findings").events();
+    assert_eq!(found[0]["detector"], "enumeration");
+    // Whoever goes on sets it aside, with one line, and adds to the rest.
+    let ran = replay(&data).ok("this version");
+    let lines = told(&ran);
+    assert!(lines.len() == 1 && lines[0].contains("state/incidents.damaged-1"), "{}", ran.stderr);
+    assert_eq!(fs::read(data.join("state/incidents.damaged-1")).expect("it is there"), before);
+    let more = Tapwire::new(["inventory", "--json", "--data"]).args([&data]).run().ok("inventory").events();
+    assert!(more.len() > learned, "what was learned goes on: {} endpoints", more.len());
+    assert!(count(&data, "exchanges") > 422);
+    let uid = found[0]["uid"].as_str().expect("a uid");
+    let shown = Tapwire::new(["show", uid, "--json", "--data"]).args([&data]).run().ok("show").events();
+    assert_eq!(shown[0]["finding_info"]["uid"], uid);
+    let again = replay(&data).ok("once more");
+    assert!(told(&again).is_empty(), "{}", again.stderr);
 }
 
 #[test]

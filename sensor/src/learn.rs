@@ -62,6 +62,9 @@ fn from_data(
     if !loads.found {
         return Err(Failure::new(nothing_kept(&data, &loads)));
     }
+    for Unused { path, why } in &loads.unused {
+        eprintln!("tapwire: {}: {why}; what it has is missing here", path.display());
+    }
     let report = Report::of_learned(learned, &config);
     descriptions::tell_unmet(report.inventory.as_ref());
     Ok(Learned { report, redactor: redactor(effective, key) })
