@@ -82,7 +82,8 @@ def bom(features, target):
         "metadata": {
             "timestamp": committed(),
             "component": own | {"type": "application"},
-            "properties": [{"name": "tapwire:features", "value": features}, {"name": "tapwire:target", "value": target}],
+            "properties": [{"name": "tapwire:features", "value": features}, {"name": "tapwire:target", "value": target},
+                           {"name": "tapwire:lock-sha256", "value": hashlib.sha256((TREE / "Cargo.lock").read_bytes()).hexdigest()}],
         },
         "components": parts,
         "dependencies": sorted(depends, key=lambda one: one["ref"]),

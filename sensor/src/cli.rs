@@ -129,6 +129,12 @@ pub(crate) enum Command {
         #[command(flatten)]
         config: ConfigArgs,
     },
+    /// Say which build this is, and what it was made of
+    Version {
+        /// As JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Print a completion script
     Completions {
         /// For which shell

@@ -53,6 +53,7 @@ mod story;
 mod suggestions;
 mod summary;
 mod usage;
+mod version;
 mod watch;
 mod whom;
 
@@ -105,6 +106,7 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Content { action } => content::carry_out(&action),
         Command::Explain { name } => lists::explain(&name),
         Command::List { what, json } => lists::list(what, json),
+        Command::Version { json } => version::version(json),
         Command::Config { action, config } => configuration(action, &config),
         Command::Completions { shell } => {
             let mut script = Vec::new();
