@@ -96,7 +96,7 @@ pub(crate) const ENDPOINTS: &[Column<Endpoint>] = &[
         cell: |row| {
             html! {
                 a.row href=(endpoint_address(&row.id)) { (operation(&row.method, &row.template, &row.operation)) }
-                span.of { (row.service) @if !row.owner.is_empty() { " · " (row.owner) } " · " span.time { "last " (minute(&row.last)) } }
+                span.of { (row.service) @if !row.owner.is_empty() { " · " (row.owner) } " " span.time { "last " (minute(&row.last)) } }
             }
         },
     },
