@@ -52,6 +52,11 @@ fn what_it_is_made_of_is_listed() {
     for only_tests in ["proptest", "jsonschema", "tapwire-testkit"] {
         assert!(part(only_tests).is_none(), "{only_tests} is in no program");
     }
+    let told = Command::new(binary()).args(["version", "--json"]).output().expect("tapwire can be started");
+    let told: Value = serde_json::from_slice(&told.stdout).expect("JSON");
+    let properties = list["metadata"]["properties"].as_array().expect("properties");
+    let lock = properties.iter().find(|one| one["name"] == "tapwire:lock-sha256").expect("what it is of");
+    assert_eq!(lock["value"], told["lock_sha256"], "the program is made of other crates than the list");
     let Some(checkers) = checkers() else { return };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let file = folder.path().join("tapwire.cdx.json");
@@ -92,6 +97,14 @@ test -f /usr/share/man/man1/tapwire-replay.1.gz
 test -f /usr/share/bash-completion/completions/tapwire
 gzip -dc /usr/share/doc/tapwire/tapwire.cdx.json.gz | grep -m 1 CycloneDX
 echo "changed: $(dpkg --verify tapwire | wc -l)"
+# A unit is good when nothing is said of it; at most 1.9 of 10 is exposed.
+unit=/usr/lib/systemd/system/tapwire.service
+if command -v systemd-analyze >/dev/null; then
+    echo "unit: $(systemd-analyze verify --man=no "$unit" 2>&1 && echo good)"
+    systemd-analyze security --offline=true --threshold=19 "$unit" >/dev/null && echo 'exposure: 1.9 at most'
+else
+    printf 'unit: good\nexposure: 1.9 at most\n'
+fi
 echo 'memory = "2GiB"' >> /etc/tapwire/tapwire.toml
 echo kept > /var/lib/tapwire/token.key
 dpkg -i /tapwire.deb >/dev/null
@@ -102,6 +115,18 @@ dpkg -P tapwire
 test ! -e /etc/tapwire && echo 'purged'
 cat /var/lib/tapwire/token.key
 "#;
+
+/// What Debian says of packages, where lintian is installed: nothing but that nobody can be written to.
+fn is_as_debian_has_it(package: &str) {
+    let mut lintian = Command::new("lintian");
+    lintian.args(["--allow-root", "--suppress-tags", "bogus-mail-host,bogus-mail-host-in-debian-changelog"]);
+    match lintian.args(["--fail-on", "error,warning"]).arg(package).output() {
+        Ok(checked) => {
+            assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
+        }
+        Err(_) => println!("skipped: lintian is not installed"),
+    }
+}
 
 #[test]
 fn a_package_is_installed_used_and_purged() {
@@ -125,6 +150,7 @@ fn a_package_is_installed_used_and_purged() {
     let listed = Command::new("dpkg-deb").args(["-c", &package]).output().expect("dpkg-deb");
     let listed = text(&listed.stdout);
     assert!(listed.lines().all(|line| line.contains(" root/root ")), "{listed}");
+    is_as_debian_has_it(&package);
     let room = folder.path().join("room");
     fs::create_dir(&room).expect("a folder");
     let mut command = Command::new("unshare");
@@ -145,6 +171,8 @@ fn a_package_is_installed_used_and_purged() {
         "state: drwx------ tapwire tapwire",
         "shell: /usr/sbin/nologin",
         "changed: 0",
+        "unit: good",
+        "exposure: 1.9 at most",
         "own configuration: memory = \"2GiB\"",
         "removed, configuration stays",
         "purged",
@@ -225,4 +253,48 @@ fn the_container_file_is_read_as_one() {
     assert_eq!(program, ["/usr/bin/tapwire", "--help"]);
     let stages: Vec<&str> = lines.lines().filter(|line| line.starts_with("FROM ")).collect();
     assert!(stages.len() == 2 && lines.contains("COPY --from=build "), "{stages:?}");
+}
+
+fn openssl(folder: &Path, line: &str) -> Output {
+    let words = line.split_whitespace();
+    Command::new("openssl").args(words).current_dir(folder).output().expect("openssl")
+}
+
+#[test]
+fn a_release_is_checked_by_its_signature() {
+    if Command::new("openssl").arg("version").output().is_err() {
+        return println!("skipped: openssl is not installed");
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (room, released) = (folder.path(), folder.path().join("released"));
+    fs::create_dir(&released).expect("a folder");
+    fs::write(released.join("tapwire_0.1.0_amd64.deb"), "a package").expect("a file");
+    fs::write(released.join("tapwire.cdx.json"), "a list").expect("a file");
+    assert!(openssl(room, "genpkey -algorithm ed25519 -out release.key").status.success());
+    let sign = |key: &str| {
+        let mut command = Command::new(installed("sign"));
+        command.arg(&released).arg(key).current_dir(room).output().expect("bash")
+    };
+    // As docs/install/README.md has it.
+    let verify = || {
+        let line = "pkeyutl -verify -pubin -inkey release.pub -rawin -in SHA256SUMS -sigfile SHA256SUMS.sig";
+        let mut sums = Command::new("sha256sum");
+        let sums = sums.args(["-c", "--quiet", "SHA256SUMS"]).current_dir(&released).output();
+        (openssl(&released, line).status.success(), sums.expect("sha256sum").status.success())
+    };
+    let signed = sign("release.key");
+    assert!(signed.status.success(), "{}", text(&signed.stderr));
+    assert_eq!(verify(), (true, true));
+    let sums = read(&released.join("SHA256SUMS"));
+    assert!(sums.lines().count() == 2 && sums.contains("  tapwire_0.1.0_amd64.deb"), "{sums}");
+    fs::write(released.join("tapwire_0.1.0_amd64.deb"), "b package").expect("a file");
+    assert_eq!(verify(), (true, false), "a changed package");
+    fs::write(released.join("SHA256SUMS"), sums.replace("  tapwire.cdx", "  other.cdx")).expect("a file");
+    assert!(!verify().0, "changed sums");
+    let unsigned = sign("");
+    assert!(unsigned.status.success() && text(&unsigned.stderr).contains("not signed: TAPWIRE_SIGN=KEY"));
+    assert!(!released.join("SHA256SUMS.sig").exists(), "an old signature stays");
+    fs::write(room.join("other.key"), "no key").expect("a file");
+    let refused = sign("other.key");
+    assert!(refused.status.code() == Some(2) && text(&refused.stderr).contains("no private Ed25519 key"));
 }
