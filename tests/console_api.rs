@@ -1,0 +1,91 @@
+//! The console's JSON API against its own description: schemathesis asks what that allows, and what it does not.
+//! `TAPWIRE_SCHEMATHESIS` names the folder into which it was installed from PyPI; without it, the test says so and passes.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use serde_json::Value;
+use tapwire_tests::{Tapwire, binary, workspace};
+
+/// A query that is wrong is told so, though its description allows it: what SQL is, JSON Schema cannot say. Nothing asks
+/// whether an answer came soon.
+const SETTINGS: &str = r#"
+request-timeout = 120
+continue-on-failure = true
+
+[checks]
+positive_data_acceptance.expected-statuses = ["2xx", "401", "403", "404", "409", "422"]
+"#;
+
+/// `tapwire serve` until it is dropped.
+struct Console {
+    child: Child,
+    address: String,
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _gone = self.child.kill();
+        let _waited = self.child.wait();
+    }
+}
+
+impl Console {
+    /// Over what a replay of the clinic kept.
+    fn over(data: &std::path::Path) -> Self {
+        let replay = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]);
+        let _ran = replay.args([data, &workspace().join("fixtures/case/clinic.pcap.gz")]).run().ok("replay");
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).env("HOME", data);
+        let mut child =
+            command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("tapwire can be started");
+        let mut lines =
+            BufReader::new(child.stderr.take().expect("it is piped")).lines().map_while(Result::ok);
+        let begins = "tapwire: the console is at ";
+        let line = lines.find(|line| line.starts_with(begins)).expect("where it is");
+        let address = line[begins.len()..].split('/').nth(2).expect("an address").to_owned();
+        // What else it says is read, so that it can say it.
+        std::thread::spawn(move || lines.for_each(|line| eprintln!("{line}")));
+        Self { child, address }
+    }
+
+    /// What whoever changes something brings along.
+    fn token(&self) -> String {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        let asked = "GET /api/v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+        stream.write_all(asked.as_bytes()).expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        let session: Value =
+            serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+        session["token"].as_str().expect("a token").to_owned()
+    }
+}
+
+#[test]
+fn the_api_is_what_its_description_says() {
+    let folder = std::env::var_os("TAPWIRE_SCHEMATHESIS").map(PathBuf::from).filter(|folder| folder.is_dir());
+    let Some(packages) = folder else {
+        return println!("skipped: TAPWIRE_SCHEMATHESIS names no folder with schemathesis");
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let console = Console::over(&folder.path().join("data"));
+    fs::write(folder.path().join("schemathesis.toml"), SETTINGS).expect("a file");
+    let mut command = Command::new("python3");
+    command.env("PYTHONPATH", &packages).current_dir(&folder).args(["-m", "schemathesis.cli", "run"]);
+    command.arg(format!("http://{}/api/openapi.json", console.address));
+    command.args(["--header", &format!("X-Tapwire-Token: {}", console.token())]);
+    // The same cases in every run.
+    command.args(["--seed", "1", "--max-examples", "30", "--suppress-health-check", "all"]);
+    // That most texts are no SQL is no surprise.
+    command.args(["--warnings", "off", "--no-color"]);
+    let ran = command.output().expect("python3");
+    let said = String::from_utf8_lossy(&ran.stdout);
+    assert!(ran.status.success() && said.contains("No issues found"), "{said}");
+    let tables = said.lines().find(|line| line.contains("Operations:")).expect("how many there are");
+    assert!(tables.contains("20 selected / 20 total"), "{tables}");
+    println!("{said}");
+}
