@@ -414,8 +414,11 @@ fn a_hangup_ends_no_tap_and_a_second_interrupt_ends_any_run_at_once() {
     assert!(sensor.paths_until("/orders/1").contains(&"/orders/1".to_owned()), "it senses on");
 
     let folder = tempfile::tempdir().expect("a temporary folder");
-    // A replay that waits for its input sees the first signal only when something comes.
-    let mut waiting = Command::new(binary())
+    // A replay that waits for its input sees the first signal only when something comes. What a shell starts in the background
+    // is deaf to interrupts until it asks for them, and so would be what this test starts.
+    let mut waiting = Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(binary())
         .args(["replay", "-", "--token-key"])
         .arg(token_key(folder.path()))
         .stdin(Stdio::piped())
