@@ -33,12 +33,21 @@ struct Sent {
     query: String,
 }
 
-fn refused(status: StatusCode, why: &str) -> Response {
-    (status, Json(json!({"error": why}))).into_response()
+/// Why something is not done.
+struct Refused(StatusCode, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+fn refused(status: StatusCode, why: &str) -> Refused {
+    Refused(status, why.to_owned())
 }
 
 /// The tables, for who may ask them.
-fn opened(desk: &Desk, visitor: &Visitor, headers: &HeaderMap) -> Result<Arc<dyn Tables>, Response> {
+fn opened(desk: &Desk, visitor: &Visitor, headers: &HeaderMap) -> Result<Arc<dyn Tables>, Refused> {
     if visitor.role < Role::Analyst {
         return Err(refused(StatusCode::FORBIDDEN, "viewers only read: ask for the role analyst"));
     }
@@ -48,10 +57,10 @@ fn opened(desk: &Desk, visitor: &Visitor, headers: &HeaderMap) -> Result<Arc<dyn
         let why = "the header X-Tapwire-Token is missing or of another session: /api/v1/session tells it";
         return Err(refused(StatusCode::FORBIDDEN, why));
     }
-    desk.books.tables().map_err(|why| missing(&why))
+    desk.books.tables().map_err(|why| refused(StatusCode::NOT_FOUND, &why))
 }
 
-fn fits(query: &str) -> Result<(), Response> {
+fn fits(query: &str) -> Result<(), Refused> {
     match query.trim().is_empty() || query.len() > MOST_QUERY {
         true => Err(refused(StatusCode::UNPROCESSABLE_ENTITY, "a query has 1 to 5,000 bytes")),
         false => Ok(()),
@@ -92,7 +101,7 @@ async fn ask(
     Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
     Json(sent): Json<Sent>,
-) -> Result<Response, Response> {
+) -> Result<Response, Refused> {
     let tables = opened(&desk, &visitor, &headers)?;
     fits(&sent.query)?;
     done(noted(&desk, &visitor, &Act::Ask { query: &sent.query }))?;
@@ -113,7 +122,7 @@ async fn keep(
     headers: HeaderMap,
     Path(title): Path<String>,
     Json(sent): Json<Sent>,
-) -> Result<Response, Response> {
+) -> Result<Response, Refused> {
     let tables = opened(&desk, &visitor, &headers)?;
     fits(&sent.query)?;
     let title = title.trim();
@@ -133,11 +142,11 @@ async fn forget(
     Extension(visitor): Extension<Visitor>,
     headers: HeaderMap,
     Path(title): Path<String>,
-) -> Result<Response, Response> {
+) -> Result<Response, Refused> {
     let tables = opened(&desk, &visitor, &headers)?;
     let title = title.trim();
     if !tables.kept().iter().any(|query| query.title == title && !query.by.is_empty()) {
-        return Err(missing("nobody keeps a query of that title"));
+        return Err(refused(StatusCode::NOT_FOUND, "nobody keeps a query of that title"));
     }
     done(noted(&desk, &visitor, &Act::Forget { title }))?;
     match tables.forget(title) {
@@ -147,6 +156,6 @@ async fn forget(
 }
 
 /// What cannot be noted is not done.
-fn done(noted: Result<(), String>) -> Result<(), Response> {
+fn done(noted: Result<(), String>) -> Result<(), Refused> {
     noted.map_err(|why| refused(StatusCode::SERVICE_UNAVAILABLE, &why))
 }
