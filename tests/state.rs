@@ -4,7 +4,7 @@
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -64,31 +64,42 @@ impl WithPath for Tapwire {
     }
 }
 
-/// A capture in two, between connections: those that go on over the cut are left out of both. `None` where one half would
-/// be empty, or a file could not say the link types.
-fn halves(capture: &Capture) -> Option<[Capture; 2]> {
+/// A capture in parts, between connections: those that go on over a cut are left out of all. Each cut is made where that
+/// percentage of connections has begun. `None` where a part would be empty, or a file could not say the link types.
+fn parts(capture: &Capture, percents: &[usize]) -> Option<Vec<Capture>> {
     let link = capture.packets.first()?.link;
+    let keys: Vec<_> = capture.packets.iter().map(|packet| Some(packet.segment()?.key)).collect();
     let mut flows: BTreeMap<_, (usize, usize)> = BTreeMap::new();
-    for (at, packet) in capture.packets.iter().enumerate() {
-        let key = packet.segment().map(|segment| format!("{:?}", segment.key));
+    for (at, key) in keys.iter().enumerate() {
         if let Some(key) = key {
-            flows.entry(key).or_insert((at, at)).1 = at;
+            flows.entry(*key).or_insert((at, at)).1 = at;
         }
     }
     let mut begins: Vec<usize> = flows.values().map(|(first, _)| *first).collect();
     begins.sort_unstable();
-    let cut = *begins.get(begins.len() / 2)?;
-    let mut halves = [Capture::default(), Capture::default()];
-    for (at, packet) in capture.packets.iter().enumerate() {
-        let key = packet.segment().map(|segment| format!("{:?}", segment.key));
+    let cuts: Option<Vec<usize>> =
+        percents.iter().map(|percent| begins.get(begins.len() * percent / 100).copied()).collect();
+    let cuts = cuts?;
+    let part = |at: usize| cuts.iter().filter(|cut| at >= **cut).count();
+    let mut parts = vec![Capture::default(); cuts.len() + 1];
+    for (at, (packet, key)) in capture.packets.iter().zip(&keys).enumerate() {
         let spans =
-            key.and_then(|key| flows.get(&key)).is_some_and(|(first, last)| *first < cut && cut <= *last);
+            key.and_then(|key| flows.get(&key)).is_some_and(|(first, last)| part(*first) != part(*last));
         if !spans {
-            halves[usize::from(at >= cut)].packets.push(packet.clone());
+            parts[part(at)].packets.push(packet.clone());
         }
     }
-    let whole = halves.iter().all(|half| half.packets.iter().any(|packet| packet.segment().is_some()));
-    (whole && capture.packets.iter().all(|packet| packet.link == link)).then_some(halves)
+    let whole = parts.iter().all(|part| part.packets.iter().any(|packet| packet.segment().is_some()));
+    (whole && capture.packets.iter().all(|packet| packet.link == link)).then_some(parts)
+}
+
+/// These in files of a folder.
+fn written(parts: &[Capture], folder: &Path) -> Vec<PathBuf> {
+    let path = |number| folder.join(format!("{number}.pcap"));
+    for (number, part) in parts.iter().enumerate() {
+        write(part, &path(number));
+    }
+    (0..parts.len()).map(path).collect()
 }
 
 fn write(capture: &Capture, path: &Path) {
@@ -110,20 +121,82 @@ fn half_a_capture_and_then_the_other_half_are_learned_as_one() {
     let mut compared = 0;
     for fixture in fixtures() {
         let capture = Capture::read(&fixture.path()).expect("a fixture can be read");
-        let Some(halves) = halves(&capture) else { continue };
+        let Some(halves) = parts(&capture, &[50]) else { continue };
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let [first, second] = ["1.pcap", "2.pcap"].map(|name| folder.path().join(name));
-        write(&halves[0], &first);
-        write(&halves[1], &second);
+        let files = written(&halves, folder.path());
+        let files: Vec<&Path> = files.iter().map(PathBuf::as_path).collect();
         let (at_once, one_by_one) = (Data::new(), Data::new());
-        drop(at_once.replay(&[&first, &second], &options(&fixture)).ok(&fixture.name));
-        drop(one_by_one.replay(&[&first], &options(&fixture)).ok(&fixture.name));
-        drop(one_by_one.replay(&[&second], &options(&fixture)).ok(&fixture.name));
+        drop(at_once.replay(&files, &options(&fixture)).ok(&fixture.name));
+        for file in files {
+            drop(one_by_one.replay(&[file], &options(&fixture)).ok(&fixture.name));
+        }
         assert_eq!(one_by_one.all(), at_once.all(), "{}", fixture.name);
         compared += usize::from(!at_once.all().0.is_empty());
     }
     println!("{compared} captures");
     assert!(compared > 15, "{compared} captures");
+}
+
+/// Findings that a replay under `--data` sends, each without its number among the events of its run.
+fn findings(data: &Data, files: &[PathBuf], config: &Path) -> Vec<Value> {
+    let run = Tapwire::new(["replay", "-q", "--events", "-", "--only", "findings"]).args(files);
+    let ran =
+        run.args(["--set", "events.keep=none"]).arg("--config", config).arg("--data", data.path()).run();
+    // Findings of posture are states, told when a run ends.
+    let told = ran.ok("a part").events().into_iter().filter(|event| event["class_uid"] == 2004);
+    let plain = told.map(|mut event| {
+        event["metadata"]["sequence"].take();
+        // It says how many requests the run has judged so far.
+        if event["unmapped"]["detector"] == "credentials-in-url" {
+            event["message"].take();
+            event["finding_info"]["desc"].take();
+        }
+        event
+    });
+    plain.collect()
+}
+
+/// Two days of made-up shops and banks with slow and fast attacks; `None`, said aloud, where the program that makes them was
+/// not built.
+fn scene(folder: &Path) -> Option<Capture> {
+    let program = binary().with_file_name("scenes");
+    if !program.exists() {
+        // Not by a macro: what those print of a test that passes is not shown.
+        let _ = writeln!(std::io::stderr(), "SKIPPED, nothing was tested: there is no {}", program.display());
+        return None;
+    }
+    let out = folder.join("scene");
+    let words = ["--seed", "1", "--part", "held-out", "--slice", "1/6", "--benign", "20000", "--no-requests"];
+    let made = Command::new(program).args(words).arg(&out).output().expect("scenes can be made");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    Some(Capture::read(&out.with_extension("pcap")).expect("a capture"))
+}
+
+#[test]
+fn restarts_change_no_finding_and_no_quota() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let Some(capture) = scene(folder.path()) else { return };
+    let config = folder.path().join("tapwire.toml");
+    fs::write(&config, "[[quota]]\nname = \"all\"\ncalls_an_hour = 20\n").expect("a file");
+    for percents in [&[50][..], &[20, 45, 85]] {
+        let parts = parts(&capture, percents).expect("connections everywhere");
+        let files = written(&parts, folder.path());
+        let (whole, cut) = (Data::new(), Data::new());
+        let once = findings(&whole, &files, &config);
+        let each: Vec<Value> = files.chunks(1).flat_map(|file| findings(&cut, file, &config)).collect();
+        let told_by = |name: &str| once.iter().any(|event| event["unmapped"]["detector"] == name);
+        for name in ["foreign-objects", "method-swap", "denied-probes", "missing-authentication"] {
+            assert!(told_by(name), "{name} has nothing to tell");
+        }
+        let differs = once.iter().zip(&each).find(|(once, each)| once != each);
+        assert!(differs.is_none() && once.len() == each.len(), "cut at {percents:?}: {differs:?}");
+        let quotas = |data: &Data| {
+            let run = Tapwire::new(["quotas", "--json"]).arg("--config", &config).arg("--data", data.path());
+            run.run().ok("quotas").events()
+        };
+        assert_eq!(quotas(&cut), quotas(&whole), "cut at {percents:?}");
+        assert!(quotas(&whole)[0]["exceeded_hours"].as_u64() > Some(0), "{}", quotas(&whole)[0]);
+    }
 }
 
 #[test]

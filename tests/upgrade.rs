@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use serde_json::Value;
 use tapwire_tests::{Fixture, Ran, Tapwire, fixtures, token_key, workspace};
 
 const STATE: [&str; 4] = ["inventory", "detectors", "incidents", "policies"];
@@ -17,15 +18,19 @@ fn crc32c(bytes: &[u8]) -> u32 {
     })
 }
 
-/// Makes a checkpoint one of the format before: whole, and not to be read by this build.
+/// Puts the sum of its pieces into a checkpoint.
+fn seal(bytes: &mut [u8]) {
+    let sum = crc32c(&bytes[HEADER..]);
+    bytes[16..HEADER].copy_from_slice(&sum.to_le_bytes());
+}
+
+/// Makes a checkpoint one of a format that no build reads: whole all the same.
 fn age(file: &Path) {
     let mut bytes = fs::read(file).expect("a checkpoint");
     // The first piece begins behind its length with its format.
     let format = HEADER + 4;
-    let number: [u8; 4] = bytes[format..format + 4].try_into().expect("four bytes");
-    bytes[format..format + 4].copy_from_slice(&(u32::from_le_bytes(number) - 1).to_le_bytes());
-    let sum = crc32c(&bytes[HEADER..]);
-    bytes[16..HEADER].copy_from_slice(&sum.to_le_bytes());
+    bytes[format..format + 4].copy_from_slice(&[0; 4]);
+    seal(&mut bytes);
     fs::write(file, bytes).expect("a file");
 }
 
@@ -42,6 +47,67 @@ fn exchange(data: &Path) -> String {
     let asked = "SELECT uid FROM exchanges ORDER BY time LIMIT 1";
     let ran = Tapwire::new(["sql", asked, "--json", "--data"]).args([data]).run().ok("sql");
     ran.events()[0]["uid"].as_str().expect("a uid").to_owned()
+}
+
+/// The state of the version before, as it wrote it of the same capture.
+fn before(data: &Path) {
+    let _ = token_key(data);
+    fs::write(data.join("version"), "tapwire data 2\n").expect("a file");
+    fs::create_dir(data.join("state")).expect("a folder");
+    for name in STATE.iter().chain(&["rules"]) {
+        let stored = workspace().join("tests/upgrade").join(name);
+        fs::copy(stored, data.join("state").join(name)).expect("it is stored");
+    }
+}
+
+#[test]
+fn what_the_version_before_kept_is_read() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path();
+    before(data);
+    let asked =
+        || Tapwire::new(["inventory", "--json", "--data"]).args([data]).run().ok("inventory").events();
+    let calls = |told: &[Value]| told[0]["calls"].as_u64().expect("calls");
+    let known = asked();
+    let run = Tapwire::new(["replay", "--json", "--events", "null://"]).args([demo().path()]);
+    let ran = run.args(["--data"]).args([data]).run().ok("this version");
+    assert_eq!(ran.stderr, "", "nothing is set aside, left out or begun anew");
+    let summary: Value = serde_json::from_slice(&ran.stdout).expect("a summary");
+    let found: Vec<&Value> = summary["findings"].as_array().expect("findings").iter().collect();
+    assert!(found.is_empty(), "what was told is told again: {found:?}");
+    let now = asked();
+    assert_eq!((now.len(), calls(&now)), (known.len(), 2 * calls(&known)));
+}
+
+#[test]
+fn damage_under_a_right_sum_is_one_line_and_no_panic() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path();
+    let _ = token_key(data);
+    drop(replay(data).ok("some version"));
+    let file = data.join("state/inventory");
+    let whole = fs::read(&file).expect("a checkpoint");
+    // Where each piece begins, behind its length.
+    let mut pieces = Vec::new();
+    let mut at = HEADER;
+    while let Some(length) = whole.get(at..at + 4) {
+        let length = u32::from_le_bytes(length.try_into().expect("four bytes")) as usize;
+        pieces.push(at + 4..at + 4 + length);
+        at += 4 + length;
+    }
+    assert!(pieces.len() > 19, "{} pieces", pieces.len());
+    for (number, piece) in pieces.iter().enumerate() {
+        let mut bytes = whole.clone();
+        for byte in &mut bytes[piece.start + piece.len() / 2..piece.end] {
+            *byte = 0xff;
+        }
+        seal(&mut bytes);
+        fs::write(&file, bytes).expect("a file");
+        let ran = replay(data).ok(&format!("piece {number}"));
+        let told: Vec<&str> = ran.stderr.lines().collect();
+        let is_said = told.iter().all(|line| line.contains("set aside"));
+        assert!(told.len() <= 1 && is_said, "{number}: {}", ran.stderr);
+    }
 }
 
 #[test]

@@ -221,7 +221,7 @@ impl Run<'_> {
         }
         if loads.outdated > 0 && !self.args.quiet {
             eprintln!(
-                "tapwire: {}: {} states of detectors are of another version; these detectors begin anew",
+                "tapwire: {}: {} parts of what was learned are of another version, and begin anew",
                 store.reader().directory().display(),
                 loads.outdated
             );

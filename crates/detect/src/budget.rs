@@ -19,6 +19,16 @@ impl Budget {
         Self { a_day: config.behaviour_findings_a_day, day: i64::MIN, told: 0, held: 0 }
     }
 
+    /// The day that is under way, and how many findings it has had.
+    pub(crate) const fn spent(&self) -> (i64, u32) {
+        (self.day, self.told)
+    }
+
+    /// Goes on with a day that was under way.
+    pub(crate) const fn go_on(&mut self, (day, told): (i64, u32)) {
+        (self.day, self.told) = (day, told);
+    }
+
     /// Leaves of the findings behind `before` those that the day has room for.
     pub(crate) fn keep(&mut self, time: Timestamp, before: usize, out: &mut Vec<Finding>) {
         let day = time.nanos().div_euclid(DAY);
@@ -28,7 +38,7 @@ impl Budget {
         let new = out.len().saturating_sub(before);
         let room = usize::try_from(self.a_day.saturating_sub(self.told)).unwrap_or(new).min(new);
         out.truncate(before + room);
-        self.told += u32::try_from(room).unwrap_or(0);
+        self.told = self.told.saturating_add(u32::try_from(room).unwrap_or(0));
         self.held += (new - room) as u64;
     }
 }

@@ -15,7 +15,7 @@ pub struct Detectors {
     pub(crate) records: Records,
     /// What each could judge, by its index in the registry.
     looks: Vec<Look>,
-    budget: Budget,
+    pub(crate) budget: Budget,
     config: Config,
 }
 

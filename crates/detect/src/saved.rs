@@ -49,6 +49,7 @@ impl Detectors {
         let Some(left) = cursor.0 else {
             piece.extend_from_slice(&preface(FORMAT, key));
             put(&DETECTORS.iter().map(label).collect::<Vec<_>>(), piece);
+            put(&self.budget.spent(), piece);
             cursor.0 = Some(self.records.len());
             return true;
         };
@@ -68,6 +69,8 @@ pub struct Loading {
     key: TokenKey,
     /// The place that each detector of the checkpoint has in the registry now, once its head was read.
     places: Option<Vec<Option<usize>>>,
+    /// What the day's alert budget had been spent on; `None` where the checkpoint does not say.
+    spent: Option<(i64, u32)>,
     records: Vec<Record>,
     left_out: u64,
     /// States of detectors that are gone, or that write something else.
@@ -77,7 +80,7 @@ pub struct Loading {
 impl Loading {
     /// For that configuration and token key.
     pub const fn new(config: Config, key: TokenKey) -> Self {
-        Self { config, key, places: None, records: Vec::new(), left_out: 0, outdated: 0 }
+        Self { config, key, places: None, spent: None, records: Vec::new(), left_out: 0, outdated: 0 }
     }
 
     /// Takes a piece.
@@ -90,6 +93,8 @@ impl Loading {
             let names: Vec<String> = take(&mut rest)?;
             let place = |name: &String| DETECTORS.iter().position(|detector| label(detector) == *name);
             self.places = Some(names.iter().map(place).collect());
+            // Earlier versions wrote no more than names.
+            self.spent = if rest.is_empty() { None } else { Some(take(&mut rest)?) };
             return Ok(());
         };
         let (records, most) = (&mut self.records, self.config.max_records.max(1));
@@ -112,6 +117,7 @@ impl Loading {
     pub fn finish(self) -> Result<(Detectors, Restored), Unfit> {
         self.places.ok_or(Unfit::Unreadable)?;
         let mut detectors = Detectors::new(self.config);
+        self.spent.into_iter().for_each(|spent| detectors.budget.go_on(spent));
         let left_out = self.left_out + detectors.records.restore(self.records);
         Ok((detectors, Restored { left_out, outdated: self.outdated }))
     }
@@ -202,6 +208,19 @@ mod tests {
         all[0][0] = 9;
         let found = Some(Unfit::Format { found: 9, known: FORMAT });
         assert_eq!(load(Config::default(), KEY, &all).err(), found);
+    }
+
+    #[test]
+    fn a_day_has_its_alert_budget_whatever_restarts() {
+        let mut detectors = Detectors::new(Config::default());
+        detectors.budget.go_on((19_675, 3));
+        let all = pieces(&detectors);
+        let spent = |pieces: &[Vec<u8>]| load(Config::default(), KEY, pieces).unwrap().0.budget.spent();
+        assert_eq!(spent(&all), (19_675, 3));
+        // As versions wrote it that had no budget in it.
+        let mut before = preface(FORMAT, &KEY).to_vec();
+        put(&DETECTORS.iter().map(label).collect::<Vec<_>>(), &mut before);
+        assert_eq!(spent(&[before]), Detectors::new(Config::default()).budget.spent());
     }
 
     #[test]

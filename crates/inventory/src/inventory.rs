@@ -25,7 +25,7 @@ use tapwire_wire::Timestamp;
 
 /// What was learned. Written by one thread, in the order of the exchanges' numbers.
 pub struct Inventory {
-    hours: Hours,
+    pub(crate) hours: Hours,
     pub(crate) config: Config,
     tokens: Tokens,
     pub(crate) services: Vec<Service>,
@@ -38,9 +38,9 @@ pub struct Inventory {
     carriers: Carriers,
     pub(crate) principals: Principals,
     pub(crate) context: Arc<Context>,
-    probing: Probing,
+    pub(crate) probing: Probing,
     pub(crate) agents: Agents,
-    related: Related,
+    pub(crate) related: Related,
     counters: Counters,
     pulses: Pulses,
     pub(crate) series: Series,

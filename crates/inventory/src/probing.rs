@@ -1,6 +1,7 @@
 //! Callers that ask for what does not exist, as scanners do.
 
 use crate::hashing::BuildAsIs;
+use crate::state::{Unfit, put_some, take_all};
 use std::collections::HashMap;
 
 /// Callers that are watched at once.
@@ -8,7 +9,7 @@ const MAX_WATCHED: usize = 8_192;
 /// Misses that are no accident, where they are at least half of the calls.
 const ENOUGH: u32 = 20;
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Watched {
     /// Calls since the first miss.
     calls: u32,
@@ -47,6 +48,22 @@ impl Probing {
         watched.calls = watched.calls.saturating_add(1);
         watched.misses = watched.misses.saturating_add(missed.into());
         watched.is_probing()
+    }
+
+    /// All at once: they are few.
+    pub(crate) fn save(&self, out: &mut Vec<u8>) -> Option<usize> {
+        let mut all: Vec<_> = self.watched.iter().collect();
+        all.sort_unstable_by_key(|(caller, _)| **caller);
+        put_some(all.into_iter(), |_| 0, out)
+    }
+
+    /// Takes callers; how many found no room.
+    pub(crate) fn load(&mut self, piece: &[u8]) -> Result<u64, Unfit> {
+        take_all(piece, |(caller, watched): (u64, Watched)| {
+            let room = self.watched.len() < MAX_WATCHED;
+            self.watched.extend(room.then_some((caller, watched)));
+            room
+        })
     }
 
     /// Callers that were forgotten for want of room.

@@ -115,7 +115,11 @@ impl Endpoints {
     fn put_back(&mut self, endpoint: Option<Endpoint>) {
         let index = u32::try_from(self.all.len()).unwrap_or(u32::MAX);
         match &endpoint {
-            Some(endpoint) => drop(self.by_id.insert(endpoint.id, index)),
+            Some(endpoint) => {
+                // What is an endpoint of its own is not one that became another.
+                self.merged.remove(&endpoint.id);
+                self.by_id.insert(endpoint.id, index);
+            }
             None => self.holes.push(index),
         }
         self.all.push(endpoint);

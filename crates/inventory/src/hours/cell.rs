@@ -50,7 +50,7 @@ impl Measure {
 }
 
 /// An hour of a caller at an endpoint: 64 bytes.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Cell {
     /// Caller and group; 0: empty.
     pub(super) key: u64,
@@ -194,6 +194,37 @@ impl Cells {
                 self.used -= 1;
             }
         }
+    }
+
+    /// How many sets of places there are, and where the table looks for hours that are over.
+    #[allow(clippy::cast_possible_truncation, reason = "a table of so many cells would be none of ours")]
+    pub(super) const fn layout(&self) -> (u32, u32) {
+        ((self.cells.len() / WAYS) as u32, self.hand as u32)
+    }
+
+    /// Of an empty table: makes it as large as one was, where that is allowed.
+    pub(super) fn lay_out(&mut self, (sets, hand): (u32, u32)) {
+        let (size, hand) = ((sets as usize).saturating_mul(WAYS), hand as usize);
+        if self.cells.is_empty() && sets.is_power_of_two() && (FIRST_SETS * WAYS..=self.max).contains(&size) {
+            self.cells = vec![Cell::default(); size];
+            self.hand = if hand < size { hand } else { 0 };
+        }
+    }
+
+    /// Every cell that is used.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Cell> {
+        self.cells.iter().filter(|cell| cell.key != 0)
+    }
+
+    /// Takes a cell as it was; whether there was room.
+    pub(super) fn restore(&mut self, cell: Cell) -> bool {
+        let evicted = self.evicted;
+        let mut has_room = cell.key != 0 && cell.calls != 0;
+        if has_room && let Some(place) = self.place(cell.key, &mut |_| has_room = false) {
+            *place = cell;
+        }
+        self.evicted = evicted;
+        has_room
     }
 
     /// Empties the table.

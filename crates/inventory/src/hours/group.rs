@@ -9,6 +9,8 @@ use tapwire_wire::Timestamp;
 pub(super) const PEERS: u32 = 200;
 /// How far above 99 of 100 hours an hour must be.
 const FACTOR: u64 = 4;
+/// Days after which a group that nobody of calls makes room for another, where there is none.
+const QUIET: u32 = 28;
 /// Days whose hours count for a suggested limit.
 const DAYS: usize = 7;
 /// Callers, known before the hour, whose hours may be unusual on the same day before it is drift, and one in how many of those
@@ -17,7 +19,7 @@ const FEW: u32 = 8;
 const SHARE: u32 = 20;
 
 /// Distinct callers, by linear counting.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Crowd([u64; 16]);
 
 impl Crowd {
@@ -37,7 +39,7 @@ impl Crowd {
 }
 
 /// The day that is under way.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 struct Today {
     day: u32,
     active: Crowd,
@@ -89,7 +91,12 @@ impl Unusual {
 }
 
 /// Peers.
+#[derive(serde::Serialize, serde::Deserialize)]
 pub(super) struct Group {
+    /// What tells it apart from others: a hash of endpoint and role.
+    pub(super) key: u64,
+    /// The day on which it took the place of another; 0 where it did not.
+    since: u32,
     pub(super) endpoint: EndpointId,
     spreads: [Spread; 5],
     limits: [u64; 5],
@@ -104,8 +111,10 @@ pub(super) struct Group {
 }
 
 impl Group {
-    pub(super) fn new(endpoint: EndpointId) -> Self {
+    pub(super) fn new(key: u64, endpoint: EndpointId, since: u32) -> Self {
         Self {
+            key,
+            since,
             endpoint,
             spreads: Default::default(),
             limits: [u64::MAX; 5],
@@ -115,6 +124,11 @@ impl Group {
             days: Vec::new(),
             odd_hours: 0,
         }
+    }
+
+    /// Whether nobody of it called for long, on a day.
+    pub(super) const fn is_over(&self, day: u32) -> bool {
+        self.today.day.saturating_add(QUIET) < day
     }
 
     /// How many callers and hours are known, the fewer of both.
@@ -132,6 +146,10 @@ impl Group {
 
     /// An hour of a caller is over.
     pub(super) fn learn(&mut self, cell: &Cell) {
+        // It was one of the group that had this place before.
+        if (cell.hour / 24).saturating_add(QUIET / 2) < self.since {
+            return;
+        }
         if cell.odd != 0 {
             self.odd_hours = self.odd_hours.saturating_add(1);
             return;
@@ -180,6 +198,12 @@ impl Group {
         }
     }
 
+    /// As it was, with no more days than are kept.
+    pub(super) fn restored(mut self) -> Self {
+        self.days.truncate(DAYS);
+        self
+    }
+
     /// Calls of an hour, in the last seven days with calls.
     pub(super) fn week(&self, into: &mut Spread) {
         self.days.iter().for_each(|(_, spread)| into.absorb(spread));
@@ -217,7 +241,7 @@ impl Group {
                 }
                 cell.odd |= bit;
                 let odd = self.today.odd.iter_mut().skip(at).take(1);
-                odd.for_each(|count| *count += u32::from(known_before));
+                odd.for_each(|count| *count = count.saturating_add(known_before.into()));
             }
             let odd = self.today.odd.get(at).copied().unwrap_or(0);
             let of = self.today.active.count().max(odd);

@@ -4,11 +4,13 @@
 mod cell;
 mod group;
 mod quotas;
+mod saved;
 mod spread;
 
 pub use cell::Measure;
 pub use group::{Drift, Unusual};
 pub use quotas::{Declared, QuotaUse, Suggested, Whom};
+pub(crate) use saved::Saved;
 
 use crate::hashing::Keyed;
 use crate::{Call, EndpointId, PrincipalKind};
@@ -40,6 +42,8 @@ pub struct HourCounters {
     pub evicted: u64,
     /// Calls of groups for which there was no room.
     pub beyond_groups: u64,
+    /// Groups of which nobody had called for long that made room for others.
+    pub expired_groups: u64,
     /// Hours above what is usual that were drift.
     pub drifted: u64,
 }
@@ -56,6 +60,9 @@ pub struct Hours {
     /// What is known is judged by and not added to.
     frozen: bool,
     beyond_groups: u64,
+    /// Where groups are looked at for room.
+    hand: usize,
+    expired_groups: u64,
     drifted: u64,
 }
 
@@ -71,6 +78,8 @@ impl Hours {
             declared: declared.to_vec(),
             frozen: false,
             beyond_groups: 0,
+            hand: 0,
+            expired_groups: 0,
             drifted: 0,
         }
     }
@@ -92,13 +101,12 @@ impl Hours {
         let seconds = u64::try_from(time.nanos() / 1_000_000_000).unwrap_or(0);
         let hour = u32::try_from(seconds / 3_600).unwrap_or(0);
         let role = call.caller.grants.as_ref().map_or(principal.kind as u64, |grants| grants.id);
-        let Some(group) = self.group(endpoint, role) else {
+        let Some(group) = self.group(endpoint, role, hour / 24) else {
             self.beyond_groups += 1;
             return Standing::default();
         };
         let caller = principal.token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
-        let key =
-            (caller.rotate_left(23) ^ (u64::from(group) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1);
+        let key = key(caller, group);
         let Self { cells, groups, frozen, declared, used, .. } = self;
         // An hour that had to make room before it was over says too little.
         let mut over = |cell: Cell| close(groups, (declared, used), *frozen || cell.hour >= hour, &cell);
@@ -133,17 +141,29 @@ impl Hours {
         Standing { peers, unusual }
     }
 
-    fn group(&mut self, endpoint: EndpointId, role: u64) -> Option<u16> {
+    fn group(&mut self, endpoint: EndpointId, role: u64, day: u32) -> Option<u16> {
         let key = endpoint.0.rotate_left(17) ^ role;
         if let Some(at) = self.by_key.get(&key) {
             return Some(*at);
         }
         if self.groups.len() >= self.max_groups {
-            return None;
+            return self.renew(Group::new(key, endpoint, day), day);
         }
         let at = u16::try_from(self.groups.len()).ok()?;
-        self.groups.push(Group::new(endpoint));
+        self.groups.push(Group::new(key, endpoint, 0));
         self.by_key.insert(key, at);
+        Some(at)
+    }
+
+    /// Looks at one group more; a new one takes its place where nobody of it called for long.
+    fn renew(&mut self, new: Group, day: u32) -> Option<u16> {
+        self.hand = if self.hand + 1 < self.groups.len() { self.hand + 1 } else { 0 };
+        let at = u16::try_from(self.hand).ok()?;
+        let old = self.groups.get_mut(self.hand).filter(|group| group.is_over(day))?;
+        self.by_key.remove(&old.key);
+        self.by_key.insert(new.key, at);
+        *old = new;
+        self.expired_groups += 1;
         Some(at)
     }
 
@@ -166,6 +186,7 @@ impl Hours {
             groups: self.groups.len() as u64,
             evicted: self.cells.evicted,
             beyond_groups: self.beyond_groups,
+            expired_groups: self.expired_groups,
             drifted: self.drifted,
         }
     }
@@ -188,6 +209,11 @@ impl Hours {
     }
 }
 
+/// What tells an hour of a caller in a group apart from others.
+fn key(caller: u64, group: u16) -> u64 {
+    (caller.rotate_left(23) ^ (u64::from(group) + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15)).max(1)
+}
+
 fn count(cell: &mut Cell, call: &Call) {
     let observation = &call.observation;
     cell.calls = cell.calls.saturating_add(1);
@@ -196,7 +222,7 @@ fn count(cell: &mut Cell, call: &Call) {
     }
     if let Some(response) = &observation.exchange.response {
         cell.bytes = cell.bytes.saturating_add(response.body.len);
-        cell.errors += u32::from(matches!(response.head.status, Some(400..=599)));
+        cell.errors = cell.errors.saturating_add(matches!(response.head.status, Some(400..=599)).into());
         cell.throttled |= response.head.status == Some(429);
     }
     let marks = observation.marks;

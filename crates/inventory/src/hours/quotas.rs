@@ -6,7 +6,7 @@ use super::spread::{Spread, begin};
 use crate::Call;
 
 /// Whom a declared quota is for.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub enum Whom {
     /// Every caller with a name.
     Everybody,
@@ -17,7 +17,7 @@ pub enum Whom {
 }
 
 /// A quota that is declared: each caller that it is for may call each endpoint that it is for so often.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Declared {
     /// As it is called.
     pub name: String,
@@ -60,7 +60,7 @@ pub(super) fn of(declared: &[Declared], call: &Call) -> u8 {
 const HOURS: usize = 168;
 
 /// Hours under a declared quota.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, serde::Serialize, serde::Deserialize)]
 pub struct QuotaUse {
     /// Hours of callers at endpoints.
     pub hours: u64,
@@ -79,21 +79,34 @@ pub struct QuotaUse {
 impl QuotaUse {
     pub(super) fn add(&mut self, quota: &Declared, cell: &Cell) {
         let (limit, calls) = (quota.calls_an_hour, u64::from(cell.calls));
-        self.hours += 1;
-        self.calls += calls;
+        self.hours = self.hours.saturating_add(1);
+        self.calls = self.calls.saturating_add(calls);
         self.most = self.most.max(calls);
         if calls > limit {
-            self.exceeded.0 += 1;
-            self.exceeded.1 += calls - limit;
-            self.unenforced += u64::from(!cell.throttled);
+            self.exceeded.0 = self.exceeded.0.saturating_add(1);
+            self.exceeded.1 = self.exceeded.1.saturating_add(calls - limit);
+            self.unenforced = self.unenforced.saturating_add((!cell.throttled).into());
         }
         match self.by_hour.binary_search_by_key(&cell.hour, |(hour, _)| *hour) {
-            Ok(at) => self.by_hour.get_mut(at).into_iter().for_each(|(_, sum)| *sum += calls),
+            Ok(at) => {
+                self.by_hour.get_mut(at).into_iter().for_each(|(_, sum)| *sum = sum.saturating_add(calls))
+            }
             Err(at) => self.by_hour.insert(at, (cell.hour, calls)),
         }
         if self.by_hour.len() > HOURS {
             self.by_hour.remove(0);
         }
+    }
+}
+
+impl QuotaUse {
+    /// As it was, with its hours in order and no more of them than are kept.
+    pub(super) fn restored(mut self) -> Self {
+        self.by_hour.sort_unstable_by_key(|(hour, _)| *hour);
+        self.by_hour.dedup_by_key(|(hour, _)| *hour);
+        let more = self.by_hour.len().saturating_sub(HOURS);
+        self.by_hour.drain(..more);
+        self
     }
 }
 
@@ -124,7 +137,7 @@ pub(super) struct Suggesting {
 impl Suggesting {
     pub(super) fn add(&mut self, group: &Group) {
         group.week(&mut self.week);
-        self.unusual += group.odd_hours;
+        self.unusual = self.unusual.saturating_add(group.odd_hours);
     }
 
     pub(super) fn suggested(&self) -> Option<Suggested> {

@@ -1,7 +1,12 @@
 //! How values spread, in a fixed number of bins: two to a doubling.
 
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 /// Bins: values from 2^32 on are put together.
 const BINS: usize = 65;
+
+/// What the values of one bin sum up to at most, so that those of all bins of many can be added.
+const MOST: u64 = u64::MAX >> 24;
 
 /// Values by their size.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -9,6 +14,29 @@ pub(super) struct Spread {
     /// How many values, and their sum.
     bins: Vec<(u32, u64)>,
     pub(super) count: u32,
+}
+
+/// A bin that has values: its place, their number, their sum.
+type Full = (u8, u32, u64);
+
+impl Serialize for Spread {
+    fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+        let full = (0_u8..).zip(&self.bins).filter(|(_, (count, _))| *count > 0);
+        full.map(|(at, (count, sum))| (at, *count, *sum)).collect::<Vec<Full>>().serialize(to)
+    }
+}
+
+impl<'de> Deserialize<'de> for Spread {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let mut spread = Self::default();
+        for (at, count, sum) in Vec::<Full>::deserialize(from)? {
+            if let Some(bin) = spread.bins.get_mut(usize::from(at)) {
+                *bin = (count, sum.min(MOST));
+            }
+        }
+        spread.count = spread.bins.iter().fold(0, |sum: u32, (count, _)| sum.saturating_add(*count));
+        Ok(spread)
+    }
 }
 
 impl Default for Spread {
@@ -28,7 +56,7 @@ impl Spread {
 
     /// How many values are at least as large, those of the value's own bin among them: never too few.
     pub(super) fn at_least(&self, value: u64) -> u32 {
-        self.bins.iter().skip(bin(value)).map(|(count, _)| count).sum()
+        self.bins.iter().skip(bin(value)).fold(0, |sum: u32, (count, _)| sum.saturating_add(*count))
     }
 
     /// A value that 99 of 100 do not exceed.
@@ -38,7 +66,7 @@ impl Spread {
             if *count > left {
                 return begin(at + 1).saturating_sub(1);
             }
-            left -= count;
+            left = left.saturating_sub(*count);
         }
         0
     }
@@ -48,7 +76,7 @@ impl Spread {
         let limit = begin(bin);
         let over =
             self.bins.iter().skip(bin).map(|(count, sum)| sum.saturating_sub(limit * u64::from(*count)));
-        over.sum()
+        over.fold(0, u64::saturating_add)
     }
 
     /// The least limit, as the begin of a bin, that at most one value of 1,000 exceeds.
@@ -56,7 +84,7 @@ impl Spread {
         let most = self.count / 1_000;
         let mut over = 0;
         for (at, (count, _)) in self.bins.iter().enumerate().rev() {
-            over += count;
+            over = u32::saturating_add(over, *count);
             if over > most {
                 return Some((at + 1).min(BINS - 1));
             }

@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::{Cursor, Loading, Restored};
 use crate::transcript::exchange;
 use crate::{Config, Inventory};
 use tapwire_inspect::{Inspector, TokenKey};
@@ -37,6 +38,18 @@ impl World {
         let call = self.inventory.place(self.inspector.exchange(exchange));
         self.unusual.extend(call.standing.unusual.map(|unusual| (caller, unusual)));
         call
+    }
+
+    /// Another process goes on with what this one kept.
+    fn restart(&mut self, config: Config) {
+        let (mut cursor, mut piece) = (Cursor::default(), Vec::new());
+        let mut loading = Loading::new(config);
+        while self.inventory.save(&mut cursor, &mut piece) {
+            loading.take(&piece).expect("it was written");
+        }
+        let (inventory, restored) = loading.finish().expect("a checkpoint");
+        assert_eq!(restored, Restored::default());
+        self.inventory = inventory;
     }
 
     /// An hour in which each peer calls so often.
@@ -161,6 +174,95 @@ fn quotas_are_counted_and_a_limit_is_suggested() {
     let endpoint = world.inventory.endpoints().next().expect("one").id;
     let suggested = hours.suggested(endpoint).expect("hours");
     assert!(suggested.calls >= 25 && suggested.hit == 0 && suggested.hours > 200, "{suggested:?}");
+}
+
+/// Two usual days and one caller far above them; what is known then.
+fn story(restarts: &[u32]) -> (Vec<(u32, Unusual)>, String) {
+    let quota = |name: &str, calls| Declared {
+        name: name.into(),
+        whom: Whom::Everybody,
+        service: Some(name.into()),
+        endpoint: None,
+        calls_an_hour: calls,
+    };
+    let config = |quotas: Vec<Declared>| Config { quotas, ..Config::new(KEY) };
+    let mut world = World::new(config(vec![quota("other", 1), quota("shop", 5)]));
+    let mut calls: Vec<(u32, u32, u32)> = Vec::new();
+    for hour in [10, 11, 34, 35] {
+        let of = |call: u32| (call % PEERS, call * 7, hour * 3_600 + call * 3);
+        calls.extend((0..PEERS * 4).map(of));
+    }
+    calls.extend((0..900).map(|call| (7, 50_000 + call, 36 * 3_600 + call * 2)));
+    for (number, (caller, order, second)) in (0..).zip(calls) {
+        if restarts.contains(&number) {
+            // In another order: quotas are known by what they say.
+            world.restart(config(vec![quota("shop", 5), quota("other", 1)]));
+        }
+        world.call(caller, order, second);
+    }
+    let open = world.inventory.hours().counters().open;
+    world.inventory.settle();
+    let hours = world.inventory.hours();
+    let used = hours.declared().find(|(quota, _)| quota.name == "shop");
+    let endpoint = world.inventory.endpoints().next().expect("one").id;
+    let known = format!("{open} open, {used:?}, {:?}", hours.suggested(endpoint));
+    (world.unusual, known)
+}
+
+#[test]
+fn hours_and_quotas_go_on_in_another_process() {
+    let (unusual, known) = story(&[]);
+    assert!(unusual.len() == 2 && known.contains("calls: 5060"), "{unusual:?}, {known}");
+    for restarts in [&[1][..], &[600, 1_040], &[1_500], &[4_160, 4_300], &[4_161], &[4_990, 5_059]] {
+        assert_eq!(story(restarts), (unusual.clone(), known.clone()), "{restarts:?}");
+    }
+}
+
+#[test]
+fn a_quota_that_says_something_else_is_another() {
+    let quota = |calls_an_hour| Declared {
+        name: "all".into(),
+        whom: Whom::Everybody,
+        service: None,
+        endpoint: None,
+        calls_an_hour,
+    };
+    let config = |calls| Config { quotas: vec![quota(calls)], ..Config::new(KEY) };
+    let mut world = World::new(config(3));
+    world.usual(10, 4);
+    world.usual(11, 4);
+    let used = |world: &World| world.inventory.hours().declared().map(|(_, used)| used.calls).sum::<u64>();
+    assert!(used(&world) > 500);
+    world.restart(config(4));
+    assert_eq!(used(&world), 0);
+    world.inventory.settle();
+    assert_eq!(used(&world), 0, "hours of the other are not its own");
+}
+
+#[test]
+fn a_group_of_which_nobody_calls_makes_room_for_another() {
+    let mut world = World::new(Config { max_peer_groups: 1, ..Config::new(KEY) });
+    let day = 86_400;
+    let known = |world: &mut World, path: &str, second: u32| {
+        world.number += 1;
+        let request =
+            format!("GET {path} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer t0k3n-of-caller-1\r\n\r\n");
+        let response = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{}";
+        let mut exchange = exchange(world.number, request.as_bytes(), response);
+        for half in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
+            half.started = Timestamp::from_parts(second.into(), 0);
+        }
+        let call = world.inventory.place(world.inspector.exchange(exchange));
+        world.inventory.settle();
+        let suggested = call.endpoint.and_then(|id| world.inventory.hours().suggested(id));
+        suggested.map(|suggested| suggested.hours)
+    };
+    assert_eq!(known(&mut world, "/first", 100 * day), Some(1));
+    assert_eq!(known(&mut world, "/second", 128 * day), None);
+    assert_eq!(known(&mut world, "/second", 129 * day), Some(1));
+    assert_eq!(known(&mut world, "/first", 129 * day), None);
+    let counters = world.inventory.hours().counters();
+    assert_eq!((counters.groups, counters.beyond_groups, counters.expired_groups), (1, 2, 1));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! A table that forgets what was not met for long, and what was met least lately where it is full.
 
 use crate::hashing::BuildAsIs;
+use crate::state::{Stretch, Unfit, put, take, take_all};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 
 /// Records by keyed hash, in two ages. What is met moves to the young one; when that has lasted for its span, or is half of
@@ -45,7 +48,6 @@ impl<V: Default> Ages<V> {
     }
 
     /// Records held.
-    #[cfg(test)]
     fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }
@@ -82,7 +84,7 @@ impl<V: Default> Ages<V> {
     /// The young age ends where it is time, or full.
     fn turn(&mut self, now: i64) {
         let since = *self.since.get_or_insert(now);
-        let (late, full) = (now - since > self.span, self.young.len() >= self.most / 2);
+        let (late, full) = (now.saturating_sub(since) > self.span, self.young.len() >= self.most / 2);
         if !late && !full {
             return;
         }
@@ -93,9 +95,52 @@ impl<V: Default> Ages<V> {
     }
 }
 
+/// A table of any records, as a checkpoint has it.
+pub(super) trait Table {
+    fn is_empty(&self) -> bool;
+
+    /// Adds the records of a stretch that begins at a place, in the order of their keys; where the next one begins.
+    fn save(&self, from: usize, out: &mut Vec<u8>) -> usize;
+
+    /// Takes records; how many found no room.
+    fn load(&mut self, piece: &[u8]) -> Result<u64, Unfit>;
+}
+
+impl<V: Default + Serialize + DeserializeOwned> Table for Ages<V> {
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    fn save(&self, from: usize, out: &mut Vec<u8>) -> usize {
+        let stretch = Stretch::new(from, self.len());
+        let young = self.young.iter().map(|(key, record)| (*key, false, record));
+        let old = self.old.iter().map(|(key, record)| (*key, true, record));
+        let mut records: Vec<_> = young.chain(old).filter(|(key, ..)| stretch.has(*key)).collect();
+        records.sort_unstable_by_key(|(key, ..)| *key);
+        put(&self.since, out);
+        records.iter().for_each(|record| put(record, out));
+        stretch.end()
+    }
+
+    fn load(&mut self, mut piece: &[u8]) -> Result<u64, Unfit> {
+        self.since = take(&mut piece)?;
+        let Self { young, old, most, .. } = self;
+        take_all(piece, |(key, is_old, record): (u64, bool, V)| {
+            let is_known = young.contains_key(&key) || old.contains_key(&key);
+            let age = if is_old { &mut *old } else { &mut *young };
+            let room = !is_known && age.len() < *most / 2;
+            if room {
+                age.insert(key, record);
+            }
+            room
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::state::PLACES;
 
     #[test]
     fn what_is_met_stays_and_a_flood_is_counted() {
@@ -118,5 +163,67 @@ mod tests {
             table.met_or_new(2 + now as u64, now);
         }
         assert_eq!((table.get(1), table.forgotten().expired), (None, 2));
+    }
+
+    /// The pieces of a table that is changed after each of them.
+    fn pieces(table: &mut Ages<u32>, mut change: impl FnMut(&mut Ages<u32>)) -> Vec<Vec<u8>> {
+        let (mut from, mut all) = (0, Vec::new());
+        while from < PLACES {
+            let mut piece = Vec::new();
+            from = table.save(from, &mut piece);
+            all.push(piece);
+            change(table);
+        }
+        all
+    }
+
+    fn loaded(most: usize, pieces: &[Vec<u8>]) -> (Ages<u32>, u64) {
+        let mut table = Ages::new(most, 1_000);
+        let left_out = pieces.iter().map(|piece| table.load(piece).expect("it was written")).sum();
+        (table, left_out)
+    }
+
+    #[test]
+    fn ages_are_kept() {
+        let mut table: Ages<u32> = Ages::new(10_000, 1_000);
+        (0..2_000).for_each(|key| *table.met_or_new(spread(key), 0) = 7);
+        (0..3_000).for_each(|key| *table.met_or_new(spread(key + 1_500), 1_500) += 1);
+        let all = pieces(&mut table, |_| {});
+        let (mut again, left_out) = loaded(10_000, &all);
+        assert_eq!((again.len(), again.old.len(), left_out), (4_500, 2_000, 0));
+        assert_eq!(pieces(&mut again, |_| {}), all);
+        for table in [&mut table, &mut again] {
+            table.met_or_new(1, 2_600);
+            assert_eq!((table.get(spread(1_600)), table.get(spread(2_100))), (None, Some(&1)));
+            assert_eq!(table.forgotten().expired, 2_000);
+        }
+    }
+
+    #[test]
+    fn what_stays_while_a_checkpoint_is_written_is_in_it() {
+        let mut table: Ages<u32> = Ages::new(100_000, 1_000);
+        (0..20_000).for_each(|key| *table.met_or_new(spread(key), 0) = 1);
+        let mut next = 20_000;
+        let all = pieces(&mut table, |table| {
+            (0..700).for_each(|key| drop(table.met_or_new(spread(key + next), 1_500)));
+            (0..20_000).filter(|key| key % 7 == next % 7).for_each(|key| drop(table.met(spread(key), 1_500)));
+            next += 700;
+        });
+        assert!(all.len() > 8, "{} pieces", all.len());
+        let (again, left_out) = loaded(100_000, &all);
+        assert_eq!(left_out, 0);
+        assert!((0..20_000).all(|key| again.get(spread(key)) == Some(&1)));
+    }
+
+    #[test]
+    fn a_smaller_table_takes_what_it_has_room_for() {
+        let mut table: Ages<u32> = Ages::new(10_000, 1_000);
+        (0..4_000).for_each(|key| drop(table.met_or_new(spread(key), 0)));
+        let (again, left_out) = loaded(1_000, &pieces(&mut table, |_| {}));
+        assert_eq!((again.len(), left_out), (500, 3_500));
+    }
+
+    fn spread(key: u64) -> u64 {
+        key.wrapping_mul(0x2545_f491_4f6c_dd1d)
     }
 }

@@ -27,11 +27,11 @@ pub enum Fetched {
 
 pub(super) struct Fetches {
     /// Addresses that answer requests.
-    servers: Ages<()>,
+    pub(super) servers: Ages<()>,
     /// When a server last began a request to a place, in nanoseconds.
-    asked: Ages<i64>,
+    pub(super) asked: Ages<i64>,
     /// For whom an endpoint had something fetched.
-    callers: Ages<[u64; MAX_CALLERS]>,
+    pub(super) callers: Ages<[u64; MAX_CALLERS]>,
 }
 
 impl Fetches {

@@ -44,38 +44,38 @@ pub struct Usual {
 
 /// Answers with 2xx on one template, by method.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Methods([u32; 6]);
+pub(super) struct Methods([u32; 6]);
 
 /// Answers with 2xx of one endpoint, by role.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Roles([(u64, u32); MAX_ROLES]);
+pub(super) struct Roles([(u64, u32); MAX_ROLES]);
 
 /// What was called within the hour before an endpoint, and how often.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Before {
+pub(super) struct Before {
     all: u32,
     steps: [(u64, u32); MAX_BEFORE],
 }
 
 /// The last steps of a caller, each with its second.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Steps([(u64, i64); MAX_STEPS]);
+pub(super) struct Steps([(u64, i64); MAX_STEPS]);
 
 /// The callers of a role with most records in a day, and which day that was.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Peers([(u64, u32, i64); MAX_PEERS]);
+pub(super) struct Peers([(u64, u32, i64); MAX_PEERS]);
 
 pub(super) struct Habits {
-    methods: Ages<Methods>,
-    roles: Ages<Roles>,
-    before: Ages<Before>,
-    steps: Ages<Steps>,
-    records: Ages<Records>,
-    peers: Ages<Peers>,
+    pub(super) methods: Ages<Methods>,
+    pub(super) roles: Ages<Roles>,
+    pub(super) before: Ages<Before>,
+    pub(super) steps: Ages<Steps>,
+    pub(super) records: Ages<Records>,
+    pub(super) peers: Ages<Peers>,
     /// What each caller adds to roles and to what comes before a step: where calls come a second time, nobody is judged by its
     /// own.
-    own_roles: Ages<u32>,
-    own_before: Ages<Before>,
+    pub(super) own_roles: Ages<u32>,
+    pub(super) own_before: Ages<Before>,
     /// What is usual is known of all calls; these come a second time.
     recalls: bool,
 }
@@ -170,22 +170,22 @@ impl Habits {
     /// What comes before a step as a rule, and whether it was left out.
     fn step(&mut self, seen: &Seen<'_>, who: u64, is_ok: bool) -> Option<u32> {
         let lately = self.steps.met(who, seen.now).copied().unwrap_or_default().0;
-        let was = |step: u64| {
-            lately.iter().any(|(known, at)| *known == step && (0..=SOON).contains(&(seen.now - at)))
-        };
+        let was = |step: u64| lately.iter().any(|(known, at)| *known == step && is_soon(seen.now, *at));
         let before = self.before.met_or_new(seen.endpoint, seen.now);
         let by_caller = mix(seen.endpoint, who);
         let own = self.own_before.get(by_caller).filter(|_| self.recalls).copied().unwrap_or_default();
         let all = before.all.saturating_sub(own.all);
         let must = |(step, count): &&(u64, u32)| {
-            *step != 0 && all >= ENOUGH && count.saturating_sub(own.with(*step)) * SHARE.1 >= all * SHARE.0
+            let others = count.saturating_sub(own.with(*step));
+            let is_rule = others.saturating_mul(SHARE.1) >= all.saturating_mul(SHARE.0);
+            *step != 0 && all >= ENOUGH && is_rule
         };
         let skipped = before.steps.iter().filter(must).find(|(step, _)| !was(*step)).map(|_| all);
         if is_ok {
-            let soon = |at: i64| (0..=SOON).contains(&(seen.now - at));
             // Who makes a step again and again is one caller, and no custom.
             if !self.recalls && !was(seen.endpoint) {
-                let steps = || lately.iter().filter(|(step, at)| *step != seen.endpoint && soon(*at));
+                let steps =
+                    || lately.iter().filter(|(step, at)| *step != seen.endpoint && is_soon(seen.now, *at));
                 before.learn(steps());
                 self.own_before.met_or_new(by_caller, seen.now).learn(steps());
             }
@@ -217,6 +217,11 @@ impl Habits {
     }
 }
 
+/// Whether a step at that second is followed by one that comes now.
+fn is_soon(now: i64, at: i64) -> bool {
+    (0..=SOON).contains(&now.saturating_sub(at))
+}
+
 /// The most of peers, without the two that have far more than the third, where there are so many: who carried records away before
 /// is no measure.
 fn usually_most(counts: impl Iterator<Item = u32>) -> u32 {
@@ -241,7 +246,7 @@ impl Before {
     fn learn<'a>(&mut self, lately: impl Iterator<Item = &'a (u64, i64)>) {
         for (step, _) in lately.filter(|(step, _)| *step != 0) {
             if let Some(known) = self.steps.iter_mut().find(|(known, _)| known == step) {
-                known.1 += 1;
+                known.1 = known.1.saturating_add(1);
             } else if let Some(fewest) = self.steps.iter_mut().min_by_key(|(_, count)| *count)
                 // What comes late comes too seldom to be a rule.
                 && self.all < ENOUGH / 4
@@ -250,7 +255,7 @@ impl Before {
                 *fewest = (*step, 1);
             }
         }
-        self.all += 1;
+        self.all = self.all.saturating_add(1);
         if self.all >= u32::MAX / 200 {
             self.all /= 2;
             self.steps.iter_mut().for_each(|(_, count)| *count /= 2);

@@ -16,14 +16,14 @@ const SHARED: (u32, u32) = (2, 10);
 
 /// How many objects of a kind one caller holds, and several.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Kind {
+pub(super) struct Kind {
     single: u32,
     shared: u32,
 }
 
 pub(super) struct Held {
-    objects: Ages<Holder>,
-    kinds: Ages<Kind>,
+    pub(super) objects: Ages<Holder>,
+    pub(super) kinds: Ages<Kind>,
 }
 
 impl Held {
@@ -38,8 +38,8 @@ impl Held {
     /// Whether objects of that kind are for everybody, as far as is known.
     pub(super) fn is_shared(&self, kind: u64) -> bool {
         self.kinds.get(kind).is_none_or(|known| {
-            let all = known.single + known.shared;
-            all < ENOUGH || known.shared * SHARED.1 > all * SHARED.0
+            let all = known.single.saturating_add(known.shared);
+            all < ENOUGH || known.shared.saturating_mul(SHARED.1) > all.saturating_mul(SHARED.0)
         })
     }
 
@@ -79,8 +79,11 @@ impl Held {
         }
         let known = self.kinds.met_or_new(kind, now);
         match before {
-            Holder::Nobody => known.single += 1,
-            _ => (known.single, known.shared) = (known.single.saturating_sub(1), known.shared + 1),
+            Holder::Nobody => known.single = known.single.saturating_add(1),
+            _ => {
+                known.single = known.single.saturating_sub(1);
+                known.shared = known.shared.saturating_add(1);
+            }
         }
     }
 }

@@ -44,7 +44,7 @@ pub struct Login {
 /// What is known of places where logins are tried.
 pub(super) struct Logins {
     /// Logins that handed out a credential, by a hash of service and template.
-    issued: Ages<u32>,
+    pub(super) issued: Ages<u32>,
 }
 
 impl Logins {

@@ -30,7 +30,7 @@ const SPAN: i64 = 30 * 86_400;
 const DAY: i64 = 86_400;
 
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Shown {
+pub(super) struct Shown {
     /// Second of the first call.
     since: i64,
     /// Tokens shown for the first time and accepted, of those that began after that.
@@ -71,7 +71,7 @@ impl Shown {
 
     /// How many in a thousand of its tokens are handed out where nobody looks.
     fn unseen(&self) -> u16 {
-        let (missed, first) = (self.first - self.issued, u64::from(self.first).max(1));
+        let (missed, first) = (self.first.saturating_sub(self.issued), u64::from(self.first).max(1));
         // Where none was, the next may be the first.
         let least = if missed <= ONE { (1_000 / first).clamp(1, LEAST) } else { LEAST };
         u16::try_from((u64::from(missed) * 1_000 / first).max(least)).unwrap_or(1_000)
@@ -107,9 +107,9 @@ pub enum Minted {
 
 /// What is known of services' tokens.
 pub(super) struct Mints {
-    services: Ages<Shown>,
+    pub(super) services: Ages<Shown>,
     /// Accepted tokens of an issuer, at any service.
-    issuers: Ages<u32>,
+    pub(super) issuers: Ages<u32>,
 }
 
 impl Mints {
@@ -140,7 +140,7 @@ impl Mints {
         else {
             return (Minted::Unjudged, UNKNOWN);
         };
-        let young = claims.issued_at.is_some_and(|issued| issued > shown.since + 60);
+        let young = claims.issued_at.is_some_and(|issued| issued > shown.since.saturating_add(60));
         if !young || caller.session.is_none() {
             return (Minted::Unjudged, UNKNOWN);
         }
@@ -152,12 +152,12 @@ impl Mints {
                 shown.lasts(claims);
             }
         }
-        let missed = before.first - before.issued;
-        let is_whole = before.lost == 0 || seen.now - before.lost > DAY;
+        let missed = before.first.saturating_sub(before.issued);
+        let is_whole = before.lost == 0 || seen.now.saturating_sub(before.lost) > DAY;
         let minted = match () {
             () if was_issued
                 || before.first < ENOUGH
-                || missed * 10 > before.first
+                || missed.saturating_mul(10) > before.first
                 || before.has_changed() =>
             {
                 Minted::Unjudged
@@ -176,11 +176,14 @@ impl Mints {
         let Some(issuer) = claims.find_map(|claims| claims.issuer) else { return false };
         let issuer = issuer.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         let Some(shown) = self.services.met(seen.shape.service, seen.now) else { return false };
-        let (here, all) = shown.issuers.iter().fold((0, 0), |(here, all), (known, count)| {
-            (here + if *known == issuer { *count } else { 0 }, all + count)
+        let (here, all) = shown.issuers.iter().fold((0_u32, 0_u32), |(here, all), (known, count)| {
+            let own = if *known == issuer { *count } else { 0 };
+            (here.saturating_add(own), all.saturating_add(*count))
         });
         let anywhere = self.issuers.get(issuer).copied().unwrap_or(0);
-        let is_strange = all - here >= USUAL && here * 20 < all && anywhere.saturating_sub(here) >= USUAL;
+        let is_strange = all.saturating_sub(here) >= USUAL
+            && here.saturating_mul(20) < all
+            && anywhere.saturating_sub(here) >= USUAL;
         // What is strange is not learned from: that would make it usual.
         if matches!(seen.status, Some(200..=299)) && !is_strange {
             let place = shown.issuers.iter_mut().find(|(known, count)| *known == issuer || *count == 0);

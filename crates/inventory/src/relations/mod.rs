@@ -10,6 +10,7 @@ mod logins;
 mod minted;
 mod objects;
 mod people;
+mod saved;
 mod shapes;
 
 pub use ages::Forgotten;

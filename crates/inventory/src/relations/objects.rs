@@ -100,7 +100,7 @@ struct Role {
 
 impl Role {
     const fn all(self) -> u32 {
-        self.own + self.foreign
+        self.own.saturating_add(self.foreign)
     }
 
     /// Whether one more caller that meets what several others have, and never met its own, counts today. Where most meet only their
@@ -111,18 +111,18 @@ impl Role {
             (self.day, self.newcomers) = (day, 0);
         }
         self.newcomers = self.newcomers.saturating_add(1);
-        let private = self.own >= FEW && self.foreign * 3 <= self.own;
+        let private = self.own >= FEW && self.foreign.saturating_mul(3) <= self.own;
         !private || self.newcomers <= (self.own / 20).max(1)
     }
 
     /// Whether that many in a hundred met only their own, without the one that calls now.
     const fn is_private(self, enough: u32, share: (u32, u32)) -> bool {
-        self.own >= enough && self.own * share.1 >= self.all() * share.0
+        self.own >= enough && self.own as u64 * share.1 as u64 >= self.all() as u64 * share.0 as u64
     }
 }
 
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Source {
+pub(super) struct Source {
     roles: [Role; MAX_ROLES],
 }
 
@@ -143,7 +143,7 @@ impl Source {
 
 /// What a caller met at a source, up to a few times.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Met {
+pub(super) struct Met {
     own: u8,
     foreign: bool,
     /// The last other whose it met, where it met none of its own, and how many there were, up to a few.
@@ -176,10 +176,10 @@ struct Weighed {
 
 /// Everything learned of whose is what.
 pub(super) struct Objects {
-    people: People,
-    held: Held,
-    sources: Ages<Source>,
-    met: Ages<Met>,
+    pub(super) people: People,
+    pub(super) held: Held,
+    pub(super) sources: Ages<Source>,
+    pub(super) met: Ages<Met>,
     evicted_roles: u64,
 }
 
@@ -324,8 +324,9 @@ impl Objects {
 
     fn foreign(&self, source: u64, role: Role, is_itself: bool, object: Object, weighed: &mut Weighed) {
         // Fewer callers let it be supposed, if hardly another met what is not its own.
-        let supposed =
-            !is_itself && role.again >= FEW && (role.foreign <= 1 || role.foreign * 10 <= role.own);
+        let supposed = !is_itself
+            && role.again >= FEW
+            && (role.foreign <= 1 || role.foreign.saturating_mul(10) <= role.own);
         let enough = role.is_private(ENOUGH, SHARE) && (!is_itself || role.again >= ENOUGH);
         if enough || supposed {
             let known = weighed.foreign.get_or_insert((object, role));
@@ -356,13 +357,13 @@ impl Objects {
         self.evicted_roles += u64::from(evicts);
         match (is_own, was_foreign) {
             (true, false) => {
-                role.own += u32::from(before == 0);
-                role.again += u32::from(before == 1);
+                role.own = role.own.saturating_add((before == 0).into());
+                role.again = role.again.saturating_add((before == 1).into());
             }
             (false, false) => {
                 role.own = role.own.saturating_sub(u32::from(before > 0));
                 role.again = role.again.saturating_sub(u32::from(before > 1));
-                role.foreign += 1;
+                role.foreign = role.foreign.saturating_add(1);
             }
             (false, true) if several && !role.takes_newcomer(seen.now / DAY) => {
                 role.foreign = role.foreign.saturating_sub(1);

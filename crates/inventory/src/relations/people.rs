@@ -68,7 +68,7 @@ pub(super) enum Whose {
 
 /// A field of answers that may tell callers of themselves.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Telling {
+pub(super) struct Telling {
     /// Callers that were told the same each time, and others.
     same: u32,
     other: u32,
@@ -76,7 +76,7 @@ struct Telling {
 
 /// What one field told one caller.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-struct Told {
+pub(super) struct Told {
     id: u64,
     /// Counted as the same, as another.
     counted: [bool; 2],
@@ -84,10 +84,10 @@ struct Told {
 
 /// Who callers are.
 pub(super) struct People {
-    own: Ages<Own>,
-    whose: Ages<Holder>,
-    told: Ages<Told>,
-    tellings: Ages<Telling>,
+    pub(super) own: Ages<Own>,
+    pub(super) whose: Ages<Holder>,
+    pub(super) told: Ages<Told>,
+    pub(super) tellings: Ages<Telling>,
 }
 
 impl People {
@@ -176,10 +176,12 @@ impl People {
             if let Some(counted) = told.counted.get_mut(changed)
                 && !std::mem::replace(counted, true)
             {
-                *(if changed == 0 { &mut telling.same } else { &mut telling.other }) += 1;
+                let count = if changed == 0 { &mut telling.same } else { &mut telling.other };
+                *count = count.saturating_add(1);
             }
-            let all = telling.same + telling.other;
-            if changed == 0 && telling.same >= ENOUGH && telling.same * SHARE.1 >= all * SHARE.0 {
+            let all = telling.same.saturating_add(telling.other);
+            let is_its_own = telling.same.saturating_mul(SHARE.1) >= all.saturating_mul(SHARE.0);
+            if changed == 0 && telling.same >= ENOUGH && is_its_own {
                 self.is_own(who, id, seen.now);
             }
         }

@@ -1,10 +1,10 @@
 //! An inventory out of the pieces of a checkpoint.
 
 use super::piece::{take, take_all};
-use super::{FORMAT, Head, Section, Unfit, behind_preface, class_names};
+use super::{FORMAT, Head, OLDEST, Section, Unfit, behind_preface, class_names};
 use crate::endpoints::{MAX_METHODS, MAX_PENDING, Owners, Saved};
 use crate::templates::NodeId;
-use crate::{Config, Inventory, Service};
+use crate::{Config, Inventory, Service, hours};
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use std::sync::Arc;
 pub struct Restored {
     /// Services, endpoints, callers and the rest that were read and found no room, or nothing to belong to.
     pub left_out: u64,
-    /// States of detectors that are gone, or that another version wrote.
+    /// Parts that another version wrote, and states of detectors that are gone: they begin anew.
     pub outdated: u64,
 }
 
@@ -24,7 +24,8 @@ pub struct Loading {
     head: Option<Head>,
     saved: Saved,
     services: Vec<(Service, NodeId)>,
-    left_out: u64,
+    hours: hours::Saved,
+    restored: Restored,
 }
 
 /// The numbers that data classes have now, by those that they had.
@@ -50,7 +51,8 @@ impl Loading {
             head: None,
             saved: Saved::default(),
             services: Vec::new(),
-            left_out: 0,
+            hours: hours::Saved::default(),
+            restored: Restored::default(),
         }
     }
 
@@ -59,37 +61,59 @@ impl Loading {
     /// # Errors
     /// It is of another version or key, or none.
     pub fn take(&mut self, piece: &[u8]) -> Result<(), Unfit> {
-        let (section, entries) = piece.split_first().ok_or(Unfit::Unreadable)?;
+        let (section, mut entries) = piece.split_first().ok_or(Unfit::Unreadable)?;
         let section = Section::of(*section).ok_or(Unfit::Unreadable)?;
         if (section == Section::Head) != self.head.is_none() {
             return Err(Unfit::Unreadable);
         }
-        let (inventory, saved) = (&mut self.inventory, &mut self.saved);
-        self.left_out += match section {
+        if let Some(version) = section.version()
+            && take::<u8>(&mut entries)? != version
+        {
+            self.restored.outdated += 1;
+            return Ok(());
+        }
+        let Self { inventory, saved, services, restored, hours, .. } = self;
+        let config = &inventory.config;
+        restored.left_out += match section {
             Section::Head => return self.take_head(entries),
             Section::Callers => inventory.principals.load_callers(entries)?,
             Section::Sessions => inventory.principals.load_sessions(entries)?,
             Section::Grants => inventory.principals.load_grants(entries)?,
-            Section::Endpoints => fill(&mut saved.endpoints, entries, inventory.config.max_endpoints)?,
+            Section::Endpoints => fill(&mut saved.endpoints, entries, config.max_endpoints)?,
             // Roots are nodes, too.
             Section::Nodes => {
-                let most = inventory.config.max_segments + inventory.config.max_services;
+                let most = config.max_segments + config.max_services;
                 fill(&mut saved.nodes, entries, most)?
             }
-            Section::Merges => fill(&mut saved.merges, entries, inventory.config.max_endpoints)?,
+            Section::Merges => fill(&mut saved.merges, entries, config.max_endpoints)?,
             Section::Pending => fill(&mut saved.pending, entries, MAX_PENDING)?,
             Section::Methods => fill(&mut saved.methods, entries, MAX_METHODS)?,
-            Section::Services => fill(&mut self.services, entries, inventory.config.max_services)?,
+            Section::Services => fill(services, entries, config.max_services)?,
             Section::Days => inventory.series.load(entries)?,
             Section::Servers => inventory.agents.load_servers(entries)?,
             Section::Models => inventory.agents.load_models(entries)?,
             Section::Values => inventory.endpoints.load_values(entries)?,
+            Section::Relations => {
+                let Restored { left_out, outdated } = inventory.related.load(entries)?;
+                restored.outdated += outdated;
+                left_out
+            }
+            Section::Quotas => inventory.hours.load_quotas(hours, entries)?,
+            Section::Hours => inventory.hours.load_cells(hours, config.max_hours, entries)?,
+            Section::Groups => inventory.hours.load_groups(entries)?,
+            Section::Probing => inventory.probing.load(entries)?,
         };
         Ok(())
     }
 
     fn take_head(&mut self, entries: &[u8]) -> Result<(), Unfit> {
-        let mut rest = behind_preface(entries, FORMAT, &self.inventory.config.token_key)?;
+        let key = &self.inventory.config.token_key;
+        let mut rest = match behind_preface(entries, FORMAT, key) {
+            Err(Unfit::Format { found, .. }) if (OLDEST..FORMAT).contains(&found) => {
+                behind_preface(entries, found, key)?
+            }
+            known => known?,
+        };
         self.head = Some(take(&mut rest)?);
         Ok(())
     }
@@ -99,20 +123,20 @@ impl Loading {
     /// # Errors
     /// No piece was a checkpoint's first.
     pub fn finish(self) -> Result<(Inventory, Restored), Unfit> {
-        let Self { mut inventory, head, saved, services, mut left_out } = self;
+        let Self { mut inventory, head, saved, services, hours, mut restored } = self;
         let head = head.ok_or(Unfit::Unreadable)?;
         let classes = ClassMap::new(&head, &inventory.config);
         inventory.principals.set_hands(head.hands);
         for (service, root) in services {
-            left_out += u64::from(!inventory.add_service(service, root));
+            restored.left_out += u64::from(!inventory.add_service(service, root));
         }
-        left_out += inventory.restore(saved, &classes);
+        restored.left_out += inventory.restore(saved, &classes) + inventory.hours.restore(hours);
         // The day of the last call is open: its point is made when it ends.
         let last = inventory.services.iter().map(|service| service.last_seen).max();
         if let Some(last) = last {
             inventory.series.hear(last);
         }
-        Ok((inventory, Restored { left_out, outdated: 0 }))
+        Ok((inventory, restored))
     }
 }
 

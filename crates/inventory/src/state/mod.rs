@@ -6,6 +6,9 @@
 //!
 //! What is not written: exchanges that go on, the rhythm of services of the last minutes, the counters of a run, what files
 //! say, and what is only there to be found faster.
+//!
+//! What others refer to has the version of the whole; what stands alone has one of its own in each piece, so that it may change
+//! and begin anew while the rest goes on.
 
 mod loading;
 pub(crate) mod names;
@@ -13,14 +16,20 @@ mod piece;
 
 pub(crate) use loading::ClassMap;
 pub use loading::{Loading, Restored};
+pub(crate) use piece::{PLACES, Stretch};
 pub use piece::{put, put_some, take, take_all};
 
 use crate::{Config, Inventory};
 use tapwire_inspect::TokenKey;
 use tapwire_inspect::classes::ClassId;
 
-/// The format of all pieces. A change of any struct that is written raises it.
-const FORMAT: u32 = 3;
+/// The format of all pieces. A change of any struct that is written raises it, but of those in sections with a version.
+const FORMAT: u32 = 4;
+/// The oldest that is read: those behind it only have more sections.
+const OLDEST: u32 = 3;
+/// The version of hours, their groups and quotas, and of callers that ask for what does not exist.
+const HOURS: u8 = 0;
+const PROBING: u8 = 0;
 
 /// Where a checkpoint goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -80,10 +89,15 @@ enum Section {
     Servers,
     Models,
     Values,
+    Relations,
+    Quotas,
+    Hours,
+    Groups,
+    Probing,
 }
 
 impl Section {
-    const ALL: [Self; 14] = [
+    const ALL: [Self; 19] = [
         Self::Head,
         Self::Callers,
         Self::Sessions,
@@ -98,7 +112,21 @@ impl Section {
         Self::Servers,
         Self::Models,
         Self::Values,
+        Self::Relations,
+        Self::Quotas,
+        Self::Hours,
+        Self::Groups,
+        Self::Probing,
     ];
+
+    /// The version of a section that stands alone; of relations each table has one.
+    const fn version(self) -> Option<u8> {
+        match self {
+            Self::Quotas | Self::Hours | Self::Groups => Some(HOURS),
+            Self::Probing => Some(PROBING),
+            _ => None,
+        }
+    }
 
     fn of(number: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|section| *section as u8 == number)
@@ -147,6 +175,7 @@ impl Inventory {
         piece.clear();
         let Some(section) = Section::ALL.get(cursor.section).copied() else { return false };
         piece.push(section as u8);
+        piece.extend(section.version());
         match self.write(section, cursor.at, piece) {
             Some(written) => cursor.at += written,
             None => *cursor = Cursor { section: cursor.section + 1, at: 0 },
@@ -180,6 +209,11 @@ impl Inventory {
             Section::Servers => self.agents.save_servers(at, out),
             Section::Models => self.agents.save_models(at, out),
             Section::Values => endpoints.save_values(at, out),
+            Section::Relations => self.related.save(at, out),
+            Section::Quotas => self.hours.save_quotas(at, out),
+            Section::Hours => self.hours.save_cells(at, out),
+            Section::Groups => self.hours.save_groups(at, out),
+            Section::Probing => self.probing.save(out),
         }
     }
 }

@@ -9,6 +9,35 @@ use serde::de::DeserializeOwned;
 /// fields of its schemas. So much is written within a millisecond.
 pub(crate) const HEAVY: usize = 2048;
 
+/// Places that the keys of a table are spread over.
+pub(crate) const PLACES: usize = 1 << 16;
+
+/// A stretch of a table that moves its records as calls come: those whose keys a hash puts into some of the places. Whatever
+/// moves between two pieces, a record that stays is in one of them.
+pub(crate) struct Stretch {
+    from: usize,
+    until: usize,
+}
+
+impl Stretch {
+    /// From a place on, as wide as a piece has room for, where so many records are spread over all places.
+    pub(crate) fn new(from: usize, records: usize) -> Self {
+        let wide = (PLACES * HEAVY / records.max(1)).max(1);
+        Self { from, until: from.saturating_add(wide).min(PLACES) }
+    }
+
+    /// Whether the record of a key is in it.
+    pub(crate) const fn has(&self, key: u64) -> bool {
+        let place = (key.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as usize;
+        self.from <= place && place < self.until
+    }
+
+    /// Where the next one begins: behind the last at [`PLACES`].
+    pub(crate) const fn end(&self) -> usize {
+        self.until
+    }
+}
+
 /// The end of a piece.
 struct Tail<'a>(&'a mut Vec<u8>);
 

@@ -1,9 +1,11 @@
 use super::piece::HEAVY;
 use super::*;
+use crate::Call;
 use crate::transcript::exchange;
 use proptest::prelude::*;
 use tapwire_inspect::{Inspector, TokenKey};
 
+mod related;
 mod stored;
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
@@ -24,7 +26,7 @@ impl Sensor {
     }
 
     /// The call of that number: words that turn out to be data, several services, bodies, logins and who calls.
-    fn call(&mut self, number: u32) {
+    fn call(&mut self, number: u32) -> Call {
         let host = ["shop", "bank.example", "10.0.0.80:8080"][number as usize % 3];
         let name =
             ["alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi"][number as usize / 3 % 8];
@@ -55,14 +57,18 @@ impl Sensor {
             number / 40
         );
         let response = format!("HTTP/1.1 {status} X\r\nContent-Type: application/json\r\n\r\n{answer}");
+        self.place(number, &request, &response)
+    }
+
+    fn place(&mut self, number: u32, request: &str, response: &str) -> Call {
         let observation = self.inspector.exchange(exchange(number, request.as_bytes(), response.as_bytes()));
-        self.inventory.place(observation);
+        self.inventory.place(observation)
     }
 }
 
 fn learned(calls: std::ops::Range<u32>) -> Sensor {
     let mut sensor = Sensor::empty();
-    calls.for_each(|number| sensor.call(number));
+    calls.for_each(|number| drop(sensor.call(number)));
     sensor
 }
 
@@ -112,7 +118,7 @@ fn learning_goes_on_as_if_nothing_had_happened() {
     let whole = learned(1..900);
     for cut in [1, 2, 10, 24, 40, 100, 450, 899] {
         let mut rest = Sensor::new(reloaded(&learned(1..cut).inventory));
-        (cut..900).for_each(|number| rest.call(number));
+        (cut..900).for_each(|number| drop(rest.call(number)));
         assert_eq!(told(&rest.inventory), told(&whole.inventory), "cut at {cut}");
         rest.inventory.settle();
     }
@@ -151,7 +157,7 @@ fn limits_hold_for_what_is_loaded() {
     assert_eq!((inventory.principals().len(), inventory.principals().sessions().len()), (5, 3));
     assert!(inventory.schema_bytes() <= 20_000);
     let mut sensor = Sensor::new(inventory);
-    (900..1200).for_each(|number| sensor.call(number));
+    (900..1200).for_each(|number| drop(sensor.call(number)));
     assert!(sensor.inventory.endpoints().count() <= 7);
 }
 
@@ -162,13 +168,13 @@ fn calls_may_come_between_the_pieces() {
         let (mut cursor, mut piece, mut all, mut number) = (Cursor::default(), Vec::new(), Vec::new(), 30);
         while sensor.inventory.save(&mut cursor, &mut piece) {
             all.push(piece.clone());
-            (0..pace).for_each(|at| sensor.call(number + at));
+            (0..pace).for_each(|at| drop(sensor.call(number + at)));
             number += pace;
         }
         let (inventory, _) = load(Config::new(KEY), &all).unwrap();
         consistent(&inventory);
         let mut later = Sensor::new(inventory);
-        (number..2000).for_each(|number| later.call(number));
+        (number..2000).for_each(|number| drop(later.call(number)));
         later.inventory.settle();
         let (mut whole, named) = (learned(1..2000), |inventory: &Inventory| -> Vec<String> {
             inventory
@@ -234,6 +240,16 @@ fn pieces_of_full_tables_are_small() {
         sensor.inventory.place(observation);
     };
     for number in 0..1_000_000_u32 {
+        // Every fourth is somebody with a list and an object, so that what relates calls is full, too.
+        if number % 4 == 0 {
+            let bearer = related::jwt(&format!(r#"{{"sub":"user-{number:x}"}}"#));
+            let head = format!("Host: shop\r\nAuthorization: Bearer {bearer}\r\n\r\n");
+            let five: Vec<String> = (0..5).map(|at| format!(r#"{{"id":{}}}"#, number * 8 + at)).collect();
+            call(format!("GET /orders HTTP/1.1\r\n{head}"), &format!("[{}]", five.join(",")));
+            let order = format!(r#"{{"id":{number},"customer_id":"user-{number:x}"}}"#);
+            call(format!("GET /orders/{} HTTP/1.1\r\n{head}", number * 8), &order);
+            continue;
+        }
         call(format!("GET /a HTTP/1.1\r\nHost: shop\r\nX-Api-Key: k-{number:x}-0123456789\r\n\r\n"), "");
     }
     // Answers of their own, so that no word is taken for a value.
@@ -254,6 +270,12 @@ fn pieces_of_full_tables_are_small() {
         }
         took.push(began.elapsed());
         all.push(piece.clone());
+    }
+    for section in [Section::Relations, Section::Hours, Section::Groups] {
+        let own = all.iter().zip(&took).filter(|(piece, _)| piece[0] == section as u8);
+        let (pieces, longest) = (own.clone().count(), own.clone().map(|(_, took)| took).max());
+        let bytes = own.map(|(piece, _)| piece.len()).sum::<usize>();
+        println!("{section:?}: {pieces} pieces of {bytes} bytes; the longest took {longest:?}");
     }
     let (bytes, largest) = (all.iter().map(Vec::len).sum::<usize>(), all.iter().map(Vec::len).max());
     println!(
@@ -282,14 +304,15 @@ fn word(number: u32) -> String {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 300, ..ProptestConfig::default() })]
 
-    /// Bytes that nobody wrote are an error, or an inventory that holds together.
+    /// Bytes that nobody wrote are an error, or an inventory that holds together, with which calls go on.
     #[test]
     fn hostile_pieces_do_no_harm(
         changes in prop::collection::vec((any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>()), 1..6),
         cut in prop::option::of((any::<prop::sample::Index>(), any::<prop::sample::Index>())),
         drop_one in prop::option::of(any::<prop::sample::Index>()),
     ) {
-        let mut all = pieces(&learned(1..120).inventory);
+        static WHOLE: std::sync::OnceLock<Vec<Vec<u8>>> = std::sync::OnceLock::new();
+        let mut all = WHOLE.get_or_init(|| pieces(&related::told_before().inventory)).clone();
         for (piece, at, byte) in changes {
             let piece = piece.get_mut(&mut all);
             *at.get_mut(piece) = byte;
@@ -304,6 +327,8 @@ proptest! {
         if let Ok((inventory, _)) = load(Config::new(KEY), &all) {
             consistent(&inventory);
             let mut sensor = Sensor::new(inventory);
+            (120..160).for_each(|number| drop(sensor.call(number)));
+            related::play(&mut sensor, 200..300, |_| {});
             sensor.inventory.settle();
             told(&sensor.inventory);
             sensor.inventory.states();

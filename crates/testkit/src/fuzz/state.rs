@@ -1,7 +1,7 @@
 //! What was learned, read back from bytes that nobody wrote.
 
 use super::input::Choices;
-use crate::{Conversation, shop_turns};
+use crate::{Conversation, Turn, shop_turns};
 use std::collections::BTreeMap;
 use tapwire_detect::policies::{self, Policies, Rules, Settings};
 use tapwire_detect::{Detectors, Loading as Remembered};
@@ -101,9 +101,39 @@ impl ExchangeSink for Exchanges {
     fn body_part(&mut self, _: BodyPart) {}
 }
 
+/// What somebody with a name does: whose is what, and what is usual, is asked of each.
+fn named_turns() -> Vec<Turn> {
+    const TOKEN: &str =
+        "eyJhbGciOiJIUzI1NiJ9.eyJpc3MiOiJodHRwczovL2lkcC5leGFtcGxlIiwic3ViIjoiYWxpY2UifQ.c2ln";
+    let calls = [
+        ("GET /me", r#"{"user_id":"alice"}"#),
+        ("GET /orders", r#"[{"id":71},{"id":72},{"id":73},{"id":74},{"id":75}]"#),
+        ("GET /orders/71", r#"{"id":71,"customer_id":"alice"}"#),
+        ("GET /orders/99", r#"{"id":99,"customer_id":"bob"}"#),
+        ("POST /orders", r#"{"id":76}"#),
+        ("PUT /users/alice", r#"{"user_id":"alice"}"#),
+        ("GET /me", r#"{"user_id":"alice"}"#),
+    ];
+    let turn = |(line, answer): (&str, &str)| {
+        Turn {
+        request: format!(
+            "{line} HTTP/1.1\r\nHost: shop.example\r\nAuthorization: Bearer {TOKEN}\r\nContent-Length: 0\r\n\r\n"
+        )
+        .into_bytes(),
+        response: format!(
+            "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n{answer}",
+            answer.len()
+        )
+        .into_bytes(),
+    }
+    };
+    calls.into_iter().map(turn).collect()
+}
+
 /// A few calls, and everything that is asked of what is learned.
 fn goes_on(inventory: &mut Inventory) {
-    let capture = Conversation::new(shop_turns(6, 1), 1).play();
+    let turns = shop_turns(6, 1).into_iter().chain(named_turns()).collect();
+    let capture = Conversation::new(turns, 1).play();
     let mut flows = FlowTable::new(tapwire_flow::Config::default());
     let mut protocols = Protocols::new(tapwire_protocol::Config::default(), Exchanges::default());
     capture

@@ -3,12 +3,15 @@
 use crate::transcript::exchange;
 use crate::{Config, Detectors, Finding, Outcome, Severity};
 use tapwire_inspect::{Inspector, TokenKey};
-use tapwire_inventory::Inventory;
+use tapwire_inventory::{Inventory, state};
 use tapwire_protocol::Anomaly;
 use tapwire_wire::{Endpoint, FlowKey, Timestamp};
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
 const PHONE: &str = "ShopApp/4.2 okhttp/4.12.0";
+
+/// Calls after which the process ends and another goes on: no story ends otherwise for it.
+const RESTART: u32 = 53;
 
 /// Detectors with the stages in front of them, and a clock in seconds.
 pub(super) struct World {
@@ -108,6 +111,9 @@ impl World {
     pub(super) fn raw(&mut self, client: &Client, request: &str, response: &str) -> Vec<&'static str> {
         self.number += 1;
         self.now += 1;
+        if self.number.is_multiple_of(RESTART) {
+            self.restart();
+        }
         let mut exchange = exchange(self.number, request.as_bytes(), response.as_bytes());
         let (key, side) =
             FlowKey::new(Endpoint::v4(client.address, 40_000), Endpoint::v4([10, 200, 0, 80], 8080));
@@ -135,6 +141,24 @@ impl World {
         let before = self.found.len();
         self.detectors.judge(&call, endpoint, &mut self.found);
         self.found[before..].iter().map(|finding| finding.detector).collect()
+    }
+
+    /// The process ends, and another goes on with what was kept.
+    fn restart(&mut self) {
+        let (mut cursor, mut piece) = (state::Cursor::default(), Vec::new());
+        let mut loading = state::Loading::new(tapwire_inventory::Config::new(KEY));
+        while self.inventory.save(&mut cursor, &mut piece) {
+            loading.take(&piece).unwrap();
+        }
+        let (inventory, of_inventory) = loading.finish().unwrap();
+        let mut cursor = crate::Cursor::default();
+        let mut loading = crate::Loading::new(Config::default(), KEY);
+        while self.detectors.save(&KEY, &mut cursor, &mut piece) {
+            loading.take(&piece).unwrap();
+        }
+        let (detectors, of_detectors) = loading.finish().unwrap();
+        assert_eq!([of_inventory, of_detectors], [state::Restored::default(); 2]);
+        (self.inventory, self.detectors) = (inventory, detectors);
     }
 
     /// A call that is answered with 401 and a challenge of that scheme.

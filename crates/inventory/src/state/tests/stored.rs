@@ -2,15 +2,35 @@
 //! [`FORMAT`], learns here that those in the field could not be read any more, or would be misread.
 
 use super::*;
+use crate::{Declared, Whom};
 use std::path::PathBuf;
 
-fn path() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("src/state/tests/format-{FORMAT}"))
+fn path(format: u32) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(format!("src/state/tests/format-{format}"))
+}
+
+/// With a quota, so that there is use of one.
+fn config() -> Config {
+    let quota = Declared {
+        name: "all".into(),
+        whom: Whom::Everybody,
+        service: None,
+        endpoint: None,
+        calls_an_hour: 2,
+    };
+    Config { quotas: vec![quota], ..Config::new(KEY) }
 }
 
 /// Some of everything that is written.
 fn everything() -> Inventory {
-    let mut sensor = learned(1..160);
+    let mut sensor = Sensor::new(Inventory::new(config()));
+    (1..160).for_each(|number| drop(sensor.call(number)));
+    related::play(&mut sensor, 160..900, |_| {});
+    // Another hour, so that those of the one before count as use of the quota.
+    related::play(&mut sensor, 4_000..4_100, |_| {});
+    (0..25).for_each(|number| {
+        drop(sensor.place(number, "GET /x HTTP/1.1\r\nHost: shop\r\n\r\n", "HTTP/1.1 404 No\r\n\r\n"))
+    });
     let calls = [
         (
             "POST /mcp HTTP/1.1\r\nHost: tools\r\nContent-Type: application/json\r\n\r\n\
@@ -62,8 +82,20 @@ fn is_compared(piece: &[u8]) -> bool {
 }
 
 #[test]
+fn checkpoints_of_formats_before_are_read() {
+    for format in OLDEST..FORMAT {
+        let stored = pieces_of(&std::fs::read(path(format)).expect("one was stored"));
+        let (inventory, restored) = load(Config::new(KEY), &stored).expect("it is read");
+        assert_eq!(restored, Restored::default(), "format {format}");
+        assert!(inventory.endpoints().count() > 20 && inventory.principals().len() > 8);
+        consistent(&inventory);
+        assert_eq!(told(&reloaded(&inventory)), told(&inventory));
+    }
+}
+
+#[test]
 fn stored_checkpoint_of_this_format_is_read_and_written_as_it_is() {
-    let path = path();
+    let path = path(FORMAT);
     if std::env::var_os("UPDATE").is_some() && !path.exists() {
         std::fs::write(&path, bytes_of(&pieces(&everything()))).unwrap();
     }
@@ -76,11 +108,11 @@ fn stored_checkpoint_of_this_format_is_read_and_written_as_it_is() {
     let stored = pieces_of(&stored);
     let changed =
         "what is written has changed: raise FORMAT in state/mod.rs, then UPDATE=1 writes another one";
-    let (inventory, restored) =
-        load(Config::new(KEY), &stored).unwrap_or_else(|why| panic!("{why}: {changed}"));
+    let (inventory, restored) = load(config(), &stored).unwrap_or_else(|why| panic!("{why}: {changed}"));
     assert_eq!(restored.left_out, 0, "{changed}");
     assert!(inventory.agents().servers().count() > 0 && inventory.agents().models().count() > 0);
     assert_eq!(inventory.series().days().count(), 1);
+    assert!(inventory.hours().declared().all(|(_, used)| used.calls > 100 && used.exceeded.0 > 0));
     let again = pieces(&inventory);
     assert_eq!(again.len(), stored.len(), "{changed}");
     for (was, is) in stored.iter().zip(&again).filter(|(was, _)| is_compared(was)) {
