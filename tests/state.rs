@@ -150,6 +150,7 @@ fn findings(data: &Data, files: &[PathBuf], config: &Path) -> Vec<Value> {
         if event["unmapped"]["detector"] == "credentials-in-url" {
             event["message"].take();
             event["finding_info"]["desc"].take();
+            event["unmapped"]["reason"].take();
         }
         event
     });
