@@ -26,6 +26,7 @@ fn everything() -> Inventory {
     let mut sensor = Sensor::new(Inventory::new(config()));
     (1..160).for_each(|number| drop(sensor.call(number)));
     related::play(&mut sensor, 160..900, |_| {});
+    related::fetch(&mut sensor, 900);
     // Another hour, so that those of the one before count as use of the quota.
     related::play(&mut sensor, 4_000..4_100, |_| {});
     (0..25).for_each(|number| {
