@@ -474,7 +474,7 @@ fn other_engines_see_columns_that_an_earlier_version_had_not() {
     for engine in ["deltalake", "duckdb"] {
         assert_eq!(
             asked(engine, &packages, &data.path().join("lake"), &[], &queries),
-            [ours.clone()],
+            std::slice::from_ref(&ours),
             "{engine}"
         );
     }
