@@ -162,6 +162,14 @@ impl Rows {
         }
     }
 
+    /// The truth of that column and row.
+    pub(crate) fn truth(&self, column: usize, row: usize) -> Option<bool> {
+        match self.columns.get(column)? {
+            Values::Bools(bools) => bools.get(row).copied().flatten(),
+            _ => None,
+        }
+    }
+
     /// The text of that column and row.
     pub(crate) fn text(&self, column: usize, row: usize) -> Option<&[u8]> {
         match self.columns.get(column)? {

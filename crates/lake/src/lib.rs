@@ -27,6 +27,8 @@ mod log;
 #[cfg(feature = "lake")]
 mod scan;
 #[cfg(feature = "lake")]
+mod seen;
+#[cfg(feature = "lake")]
 mod split;
 #[cfg(feature = "lake")]
 mod sql;
@@ -52,6 +54,8 @@ pub use keep::{
 pub use known::{KnownFile, known_files};
 #[cfg(feature = "lake")]
 pub use log::{Content, Copied, Objects, copy};
+#[cfg(feature = "lake")]
+pub use seen::{Seen, SeenEndpoint, Told, Wanted, seen};
 #[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]

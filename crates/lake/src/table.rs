@@ -38,6 +38,9 @@ const MAX_DAYS: usize = 16;
 /// A file with so many row groups is done: what it says of each stays in memory until then, some 20 KiB.
 const MOST_GROUPS: usize = 128;
 
+/// By what the table of sums notes how far they go.
+pub(crate) const SUMS: &str = "tapwire-sums";
+
 /// Writes to one table.
 pub(crate) struct TableWriter {
     table: &'static Table,
@@ -48,6 +51,10 @@ pub(crate) struct TableWriter {
     days: BTreeMap<i64, Day>,
     /// Sums of what was committed, with their times: rows of another table.
     sums: Vec<(i64, String)>,
+    /// The commit that the last of them are of.
+    summed: Option<u64>,
+    /// Of which commit of another table the rows are that are committed next.
+    of: Option<u64>,
     /// What became part of the table, and what cannot any more.
     pub(crate) committed: Amount,
     pub(crate) failed: Amount,
@@ -109,6 +116,8 @@ impl TableWriter {
             splitter,
             days: BTreeMap::new(),
             sums: Vec::new(),
+            summed: None,
+            of: None,
             committed: Amount::default(),
             failed: Amount::default(),
             files: 0,
@@ -153,9 +162,16 @@ impl TableWriter {
         self.commit(&days)
     }
 
-    /// Sums of what was committed since they were asked for, with their times.
-    pub(crate) fn sums(&mut self) -> Vec<(i64, String)> {
-        std::mem::take(&mut self.sums)
+    /// The same with rows that are sums of another table up to that commit, which the log says with them: so it is known
+    /// after a kill which sums are there.
+    pub(crate) fn commit_sums(&mut self, of: Option<u64>) -> Result<u64, LakeError> {
+        self.of = of;
+        self.commit_all()
+    }
+
+    /// Sums of what was committed since they were asked for, with their times, and the commit that the last are of.
+    pub(crate) fn sums(&mut self) -> (Vec<(i64, String)>, Option<u64>) {
+        (std::mem::take(&mut self.sums), self.summed.take())
     }
 
     /// About as much memory as its rows and sums take.
@@ -232,10 +248,14 @@ impl TableWriter {
             }
         }
         if let Some(now) = parts.iter().filter_map(|part| part.times.map(|(_, last)| last)).max() {
-            if let Err(error) = self.log.add(&parts, now) {
-                // Whether the commit can be seen is not known, so its files stay.
-                self.failed.add(amount);
-                return result.and(Err(error));
+            let mark = self.of.take().map(|number| (SUMS, number));
+            match self.log.add(&parts, mark, now) {
+                Ok(number) => self.summed = Some(number),
+                Err(error) => {
+                    // Whether the commit can be seen is not known, so its files stay.
+                    self.failed.add(amount);
+                    return result.and(Err(error));
+                }
             }
             self.committed.add(amount);
             self.sums.append(&mut sums);

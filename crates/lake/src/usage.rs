@@ -1,21 +1,39 @@
 //! Sums of exchanges by hour, endpoint and caller: what is asked years later, and small.
 
 use crate::batch::Rows;
-use crate::schema::Table;
+use crate::error::LakeError;
+use crate::file::FileRows;
+use crate::log::Log;
+use crate::schema::{TABLES, Table, USAGE};
+use crate::table::SUMS;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 
 const HOUR_MS: i64 = 3_600_000;
 
 /// What is told apart beside the hour; columns of both tables.
-const KEYS: [&str; 8] =
-    ["service", "endpoint", "template", "method", "principal_kind", "principal", "reporter", "tenant"];
+const KEYS: [&str; 10] = [
+    "service",
+    "endpoint",
+    "template",
+    "method",
+    "operation",
+    "principal_kind",
+    "principal",
+    "reporter",
+    "tenant",
+    "site",
+];
 
 /// Classes of sensitive data in one sum; users may have some of their own.
 const MAX_CLASSES: usize = 200;
 
+/// Kinds of credentials in one sum.
+const MAX_KINDS: usize = 32;
+
 /// What a sum takes in memory, about.
-pub(crate) const KEY_BYTES: usize = 400;
+pub(crate) const KEY_BYTES: usize = 500;
 
 /// Where the columns are that are summed up.
 #[derive(Debug, Clone, Copy)]
@@ -27,6 +45,9 @@ struct Places {
     response: usize,
     child: usize,
     classes: usize,
+    by: usize,
+    decrypted: usize,
+    owner: usize,
 }
 
 /// Sums over the rows of one file.
@@ -41,13 +62,22 @@ pub(crate) struct Tally {
 struct Sum {
     calls: u64,
     messages: u64,
+    successes: u64,
+    redirects: u64,
     failures: u64,
     errors: u64,
+    unanswered: u64,
+    clear_text: u64,
     request_bytes: i64,
     response_bytes: i64,
     answered: u64,
     latency_sum: i64,
     latency_max: Option<i64>,
+    /// When the first and the last of them began.
+    times: Option<(i64, i64)>,
+    owner: Option<Box<[u8]>>,
+    auth: BTreeMap<String, u64>,
+    sent: BTreeMap<String, i64>,
     classes: BTreeMap<String, i64>,
 }
 
@@ -67,6 +97,9 @@ impl Tally {
             response: place("response_length")?,
             child: place("parent")?,
             classes: place("data_classes")?,
+            by: place("principal_by")?,
+            decrypted: place("decrypted")?,
+            owner: place("owner")?,
         };
         Some(Self { places, sums: HashMap::new(), key: Vec::new() })
     }
@@ -97,14 +130,26 @@ impl Tally {
             }
             // Most keys are there already, and are looked up once.
             match self.sums.get_mut(self.key.as_slice()) {
-                Some(sum) => sum.add(rows, row, &places),
+                Some(sum) => sum.add(rows, row, ms, &places),
                 None => {
                     let mut sum = Sum::default();
-                    sum.add(rows, row, &places);
+                    sum.add(rows, row, ms, &places);
                     self.sums.insert(self.key.as_slice().into(), sum);
                 }
             }
         }
+    }
+
+    /// Adds the rows of a file; columns that it is too old to have are absent.
+    fn add_file(&mut self, path: &Path, table: &'static Table) -> Result<(), LakeError> {
+        let file = FileRows::open(path)?;
+        for group in 0..file.groups() {
+            let columns = table.columns.iter().map(|column| file.column(group, column.name, column.kind));
+            let mut rows = Rows::of(table);
+            rows.append(columns.collect::<Result<Vec<_>, _>>()?, file.rows_of(group));
+            self.add(&rows);
+        }
+        Ok(())
     }
 
     /// The sums as rows of the table of usage: the time of each and its text, by hour.
@@ -116,21 +161,16 @@ impl Tally {
 }
 
 impl Sum {
-    fn add(&mut self, rows: &Rows, row: usize, places: &Places) {
+    fn add(&mut self, rows: &Rows, row: usize, ms: i64, places: &Places) {
+        let (first, last) = self.times.unwrap_or((ms, ms));
+        if let Some(owner) = rows.text(places.owner, row).filter(|_| self.owner.is_none() || ms >= last) {
+            self.owner = Some(owner.into());
+        }
+        self.times = Some((first.min(ms), last.max(ms)));
         if rows.text(places.child, row).is_some() {
             self.messages += 1;
         } else {
-            self.calls += 1;
-            match rows.int(places.status, row) {
-                Some(400..=499) => self.failures += 1,
-                Some(500..) => self.errors += 1,
-                _ => {}
-            }
-            if let Some(latency) = rows.int(places.latency, row) {
-                self.answered += 1;
-                self.latency_sum = self.latency_sum.saturating_add(latency);
-                self.latency_max = self.latency_max.max(Some(latency));
-            }
+            self.call(rows, row, places);
         }
         let bytes = |at: usize| rows.int(at, row).unwrap_or_default();
         self.request_bytes = self.request_bytes.saturating_add(bytes(places.request));
@@ -140,22 +180,86 @@ impl Sum {
         }
     }
 
-    /// Counts the values of responses.
+    fn call(&mut self, rows: &Rows, row: usize, places: &Places) {
+        self.calls += 1;
+        match rows.int(places.status, row) {
+            Some(200..=299) => self.successes += 1,
+            Some(300..=399) => self.redirects += 1,
+            Some(400..=499) => self.failures += 1,
+            Some(500..) => self.errors += 1,
+            Some(_) => {}
+            None => self.unanswered += 1,
+        }
+        self.clear_text += u64::from(rows.truth(places.decrypted, row) != Some(true));
+        if let Some(kind) = rows.text(places.by, row) {
+            let kind = String::from_utf8_lossy(kind);
+            if let Some(calls) = self.auth.get_mut(&*kind) {
+                *calls += 1;
+            } else if self.auth.len() < MAX_KINDS {
+                self.auth.insert(kind.into_owned(), 1);
+            }
+        }
+        if let Some(latency) = rows.int(places.latency, row) {
+            self.answered += 1;
+            self.latency_sum = self.latency_sum.saturating_add(latency);
+            self.latency_max = self.latency_max.max(Some(latency));
+        }
+    }
+
+    /// Counts the values of requests and of responses.
     fn classes(&mut self, text: &[u8]) {
         let found: Vec<Value> = serde_json::from_slice(text).unwrap_or_default();
         for one in &found {
             let text = |name: &str| one.get(name).and_then(Value::as_str);
             let (Some(class), Some(place)) = (text("class"), text("where")) else { continue };
-            if !place.starts_with("response.") {
-                continue;
-            }
+            let sums = if place.starts_with("response.") { &mut self.classes } else { &mut self.sent };
             let count = one.get("count").and_then(Value::as_i64).unwrap_or(1);
-            if let Some(sum) = self.classes.get_mut(class) {
+            if let Some(sum) = sums.get_mut(class) {
                 *sum = sum.saturating_add(count);
-            } else if self.classes.len() < MAX_CLASSES {
-                self.classes.insert(class.to_owned(), count);
+            } else if sums.len() < MAX_CLASSES {
+                sums.insert(class.to_owned(), count);
             }
         }
+    }
+}
+
+/// Sums of exchanges that are in their table, and are in none of sums.
+#[derive(Debug)]
+pub(crate) struct Unsummed {
+    pub(crate) lines: Vec<(i64, String)>,
+    /// The last commit that they are of.
+    pub(crate) until: u64,
+}
+
+impl Unsummed {
+    /// In the lake of that directory. A lake of a version that did not note how far its sums go has all of them.
+    pub(crate) fn find(room: &Path) -> Result<Option<Self>, LakeError> {
+        let Some((table, tally)) = TABLES.iter().find_map(|table| Some((table, Tally::of(table)?))) else {
+            return Ok(None);
+        };
+        let directory = room.join(table.name);
+        let (log, sums) = (Log::of(&directory), Log::of(&room.join(USAGE)));
+        if !log.exists() {
+            return Ok(None);
+        }
+        let known = match sums.exists() {
+            false => Some(0),
+            true => {
+                let snapshot = sums.snapshot()?;
+                snapshot.marks.get(SUMS).copied().or(snapshot.is_new().then_some(0))
+            }
+        };
+        let Some(known) = known else { return Ok(None) };
+        let (parts, until) = log.added_since(known)?;
+        let mut tally = tally;
+        for part in parts {
+            let path = directory.join(&part.path);
+            // What retention took out is not summed up any more.
+            if path.exists() {
+                tally.add_file(&path, table)?;
+            }
+        }
+        Ok(Some(Self { lines: tally.into_lines(), until }).filter(|found| !found.lines.is_empty()))
     }
 }
 
@@ -178,8 +282,12 @@ fn line(key: &[u8], sum: Sum) -> Option<(i64, String)> {
     let counts = [
         ("calls", sum.calls),
         ("messages", sum.messages),
+        ("successes", sum.successes),
+        ("redirects", sum.redirects),
         ("failures", sum.failures),
         ("errors", sum.errors),
+        ("unanswered", sum.unanswered),
+        ("clear_text", sum.clear_text),
         ("answered", sum.answered),
     ];
     row.extend(counts.map(|(name, count)| (name.to_owned(), count.into())));
@@ -190,8 +298,18 @@ fn line(key: &[u8], sum: Sum) -> Option<(i64, String)> {
     ];
     row.extend(sums.map(|(name, sum)| (name.to_owned(), sum.into())));
     row.extend(sum.latency_max.map(|most| ("latency_max".to_owned(), most.into())));
-    if !sum.classes.is_empty() {
-        row.insert("data_classes".into(), json!(sum.classes));
+    if let Some((first, last)) = sum.times {
+        row.insert("first".into(), first.into());
+        row.insert("last".into(), last.into());
+    }
+    row.extend(sum.owner.map(|owner| ("owner".to_owned(), String::from_utf8_lossy(&owner).into())));
+    if !sum.auth.is_empty() {
+        row.insert("auth".into(), json!(sum.auth));
+    }
+    for (name, classes) in [("data_classes", sum.classes), ("sent_classes", sum.sent)] {
+        if !classes.is_empty() {
+            row.insert(name.into(), json!(classes));
+        }
     }
     Some((ms, Value::Object(row).to_string()))
 }
@@ -237,7 +355,8 @@ mod tests {
         let expected = json!({
             "time": HOUR_MS, "service": "", "calls": 2, "messages": 1, "failures": 1, "errors": 0, "answered": 2,
             "latency_sum": 604, "latency_max": 404, "request_bytes": 0, "response_bytes": 30,
-            "data_classes": {"card": 9},
+            "data_classes": {"card": 9}, "sent_classes": {"card": 15}, "successes": 1, "redirects": 0, "unanswered": 0,
+            "clear_text": 2, "first": HOUR_MS, "last": HOUR_MS + 2,
         });
         assert_eq!((lines[0].0, row(0)["calls"].as_i64()), (0, Some(1)));
         let (known, anonymous) = (row(1)["principal"].is_string(), row(2)["principal"].is_string());

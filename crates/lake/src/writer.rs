@@ -6,7 +6,7 @@ use crate::scan::Members;
 use crate::schema::{TABLES, USAGE};
 use crate::split::table_of;
 use crate::table::{Cut, TableWriter};
-use crate::usage::KEY_BYTES;
+use crate::usage::{KEY_BYTES, Unsummed};
 use std::path::{Path, PathBuf};
 
 /// The writer of a lake. One at a time: the lock of the data directory is its caller's.
@@ -212,7 +212,18 @@ impl Lake {
 
     /// Puts the sums of what was committed into their table.
     fn sum_up(&mut self) -> Result<(), LakeError> {
-        let sums: Vec<_> = self.tables.iter_mut().flatten().flat_map(TableWriter::sums).collect();
+        let (mut sums, mut of) = (Vec::new(), None);
+        for table in self.tables.iter_mut().flatten() {
+            let (more, number) = table.sums();
+            if !more.is_empty() {
+                sums.extend(more);
+                of = number;
+            }
+        }
+        self.put_sums(sums, of)
+    }
+
+    fn put_sums(&mut self, sums: Vec<(i64, String)>, of: Option<u64>) -> Result<(), LakeError> {
         let place = TABLES.iter().position(|table| table.name == USAGE);
         let Some(to) = place.filter(|_| !sums.is_empty()).map(|at| self.table(at)).transpose()?.flatten()
         else {
@@ -221,7 +232,17 @@ impl Lake {
         for (ms, line) in sums {
             to.take(&line, ms, Amount::default())?;
         }
-        to.commit_all().map(|_| ())
+        to.commit_sums(of).map(|_| ())
+    }
+
+    /// Makes the sums that a kill kept from their table, of exchanges that are in theirs. For the one that writes events, before
+    /// it writes any.
+    ///
+    /// # Errors
+    /// A log or a file cannot be read, the sums cannot be written.
+    pub fn catch_up(&mut self) -> Result<(), LakeError> {
+        let Some(unsummed) = Unsummed::find(&self.room)? else { return Ok(()) };
+        self.put_sums(unsummed.lines, Some(unsummed.until))
     }
 
     fn bytes(&self) -> usize {

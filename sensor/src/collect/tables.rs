@@ -23,7 +23,8 @@ impl Kept {
     pub(super) fn open(store: Store, memory: usize) -> Result<Self, LakeError> {
         let data: &Path = store.reader().directory();
         // Sensors that catch up bring events of other hours than the rest: files are cut by size and by the collector's clock.
-        let lake = Lake::open(data, now_ms())?.bounded(memory).at_once();
+        let mut lake = Lake::open(data, now_ms())?.bounded(memory).at_once();
+        lake.catch_up()?;
         Ok(Self { lake, store, days: BTreeMap::new(), bytes: 0 })
     }
 

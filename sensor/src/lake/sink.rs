@@ -82,6 +82,7 @@ impl LakeSink {
         let lake = Lake::open(data, now_ms())
             .map(|lake| lake.bounded(share(memory)).of_one_run())
             .map(|lake| if pressure == Pressure::Block { lake.at_once() } else { lake })
+            .and_then(|mut lake| lake.catch_up().map(|()| lake))
             .map_err(|error| Failure::new(error.to_string()))?;
         let books = Arc::new(Books::default());
         let worker = Worker {

@@ -60,6 +60,21 @@ pub(super) fn removal(part: &Part, now_ms: i64, changes: bool) -> Value {
     }})
 }
 
+/// How far a writer is.
+pub(super) fn mark(who: &str, version: u64) -> Value {
+    json!({"txn": {"appId": who, "version": version}})
+}
+
+pub(super) fn mark_of(txn: &Value) -> Option<(String, u64)> {
+    Some((txn.get("appId")?.as_str()?.to_owned(), txn.get("version")?.as_u64()?))
+}
+
+/// The file that a line of a commit adds with rows that were in none before.
+pub(super) fn added(action: &Value) -> Option<Part> {
+    let add = action.get("add").filter(|add| add.get("dataChange") == Some(&Value::Bool(true)))?;
+    part_of(add)
+}
+
 /// The file that an `add` is about; `None` where it does not say what is needed.
 pub(super) fn part_of(add: &Value) -> Option<Part> {
     let stats: Value =

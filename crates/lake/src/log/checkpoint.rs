@@ -106,6 +106,7 @@ pub(super) fn write(path: &Path, snapshot: &Snapshot) -> Result<usize, LakeError
 fn actions(snapshot: &Snapshot) -> Vec<Value> {
     let mut rows = vec![json!({"protocol": {"minReaderVersion": 1, "minWriterVersion": 2}})];
     rows.extend(snapshot.about.iter().map(|about| json!({"metaData": about})));
+    rows.extend(snapshot.marks.iter().map(|(who, version)| action::mark(who, *version)));
     // A file was complete by the last time in it; nothing depends on when exactly.
     let added = |part: &super::Part| part.times.map_or(0, |(_, last)| last);
     rows.extend(snapshot.parts.values().map(|part| action::addition(part, added(part), false)));
@@ -311,10 +312,11 @@ mod tests {
                 snapshot.parts.insert(name, part);
             }
         }
-        assert_eq!(write(&path, &snapshot).unwrap(), 302);
+        snapshot.marks.insert("sums".into(), 17);
+        assert_eq!(write(&path, &snapshot).unwrap(), 303);
         let back = read(&path).unwrap();
         assert_eq!(back.parts, snapshot.parts);
         assert_eq!(back.removed, snapshot.removed);
-        assert_eq!(back.about, snapshot.about);
+        assert_eq!((back.about, back.marks), (snapshot.about, snapshot.marks));
     }
 }

@@ -65,6 +65,8 @@ pub(crate) struct Snapshot {
     pub(crate) parts: BTreeMap<String, Part>,
     /// Files that are no longer part of it, and that a vacuum has not deleted yet.
     pub(crate) removed: BTreeMap<String, Tombstone>,
+    /// What writers have noted of how far they are, by their names; the protocol's transaction identifiers.
+    pub(crate) marks: BTreeMap<String, u64>,
     /// The table's `metaData` as its log has it.
     about: Option<Value>,
 }
@@ -133,9 +135,10 @@ impl Log {
         Err(self.is_full())
     }
 
-    /// Adds files to the table.
-    pub(crate) fn add(&self, parts: &[Part], now_ms: i64) -> Result<(), LakeError> {
+    /// Adds files to the table, and notes in the same step how far a writer is; gives the commit's number.
+    pub(crate) fn add(&self, parts: &[Part], mark: Option<(&str, u64)>, now_ms: i64) -> Result<u64, LakeError> {
         let mut lines = vec![action::info(Deed::Write.name(), now_ms)];
+        lines.extend(mark.map(|(who, version)| action::mark(who, version)));
         lines.extend(parts.iter().map(|part| action::addition(part, now_ms, true)));
         let next = self.last()?.map_or(0, |last| last + 1);
         for number in next..next + TRIES {
@@ -144,10 +147,27 @@ impl Log {
                     // The commit stands without it; maintenance makes one where it is missing.
                     let _ = self.snapshot().and_then(|snapshot| self.checkpoint(&snapshot));
                 }
-                return Ok(());
+                return Ok(number);
             }
         }
         Err(self.is_full())
+    }
+
+    /// Files whose rows came with commits after that one, and the last commit. What commits say that a maintenance has taken
+    /// away is not known any more.
+    pub(crate) fn added_since(&self, number: u64) -> Result<(Vec<Part>, u64), LakeError> {
+        let mut parts = Vec::new();
+        let commits = self.numbers()?.commits.into_iter().filter(|commit| *commit > number);
+        let mut last = number;
+        for commit in commits {
+            let path = self.commit_path(commit);
+            let text = fs::read_to_string(&path).map_err(|error| gone_or(&path, &error))?;
+            let actions = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+            let added = actions.filter_map(|action| action::added(&action));
+            parts.extend(added);
+            last = commit;
+        }
+        Ok((parts, last))
     }
 
     /// Takes files out of the table as it was at `base` and puts others in, in one step. `false` where another has taken
@@ -294,6 +314,11 @@ impl Log {
 }
 
 impl Snapshot {
+    /// Whether it was made, and nothing was ever written to it.
+    pub(crate) const fn is_new(&self) -> bool {
+        self.next <= 1
+    }
+
     /// Commits since the last checkpoint.
     pub(crate) fn since_checkpoint(&self) -> u64 {
         self.next.saturating_sub(self.checkpoint.map_or(0, |number| number + 1))
@@ -327,6 +352,9 @@ impl Snapshot {
             let part = action::part_of(add).ok_or_else(|| wrong("adds a file that it does not describe"))?;
             self.removed.remove(&part.path);
             self.parts.insert(part.path.clone(), part);
+        }
+        if let Some((who, version)) = member("txn").and_then(action::mark_of) {
+            self.marks.insert(who, version);
         }
         if let Some((path, tombstone)) = member("remove").and_then(action::tombstone_of) {
             self.parts.remove(&path);
