@@ -4,12 +4,14 @@ mod carve;
 mod collect;
 mod console;
 mod incidents;
+mod inventory;
 pub(crate) mod sql;
 
 pub(crate) use carve::CarveArgs;
 pub(crate) use collect::{CollectArgs, SensorAction, SensorAddArgs};
 pub(crate) use console::{ServeAction, ServeArgs, UserAction};
 pub(crate) use incidents::{BlastRadiusArgs, FeedbackArgs, FindingsArgs, IncidentsArgs, Verdict};
+pub(crate) use inventory::InventoryArgs;
 pub(crate) use sql::{LakeAction, SqlArgs};
 
 use crate::case::CaseAction;
@@ -438,28 +440,6 @@ pub(crate) struct LearnArgs {
     pub(crate) token_key: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) config: ConfigArgs,
-}
-
-/// `tapwire inventory`.
-#[derive(Debug, Args)]
-pub(crate) struct InventoryArgs {
-    #[command(flatten)]
-    pub(crate) learn: LearnArgs,
-    /// Show one endpoint with its parameters and schemas: its id, or method and template such as 'GET /orders/{orderId}'
-    #[arg(long, value_name = "ENDPOINT")]
-    pub(crate) endpoint: Option<String>,
-    /// Show what leaves one's own network: public services called from inside ([networks]; without it, private addresses)
-    #[arg(long, conflicts_with = "endpoint")]
-    pub(crate) egress: bool,
-    /// Show servers of the Model Context Protocol: their tools, prompts and resources, who calls them, and what changed
-    #[arg(long, conflicts_with_all = ["endpoint", "egress"])]
-    pub(crate) mcp: bool,
-    /// Show language models: who asks them, tokens, tools that are offered and called
-    #[arg(long, conflicts_with_all = ["endpoint", "egress", "mcp"])]
-    pub(crate) llm: bool,
-    /// As JSON, one object a line; those of endpoints that turned out to be others have `merged_into`
-    #[arg(long)]
-    pub(crate) json: bool,
 }
 
 /// `tapwire openapi`.

@@ -20,6 +20,14 @@ use tapwire_protocol::tls::Services;
 
 /// `tapwire inventory`.
 pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
+    if let Some(data) = crate::collect::collected(&args.learn) {
+        return crate::collect::inventory(&data, args);
+    }
+    if args.site.is_some() || args.tenant.is_some() {
+        return Err(Failure::new(
+            "--site, --tenant: sensors have sites and tenants where a collector knows them: give --data DIR of `tapwire collect`",
+        ));
+    }
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
     let Learned { report, redactor } = &mut learned;
     let text = match (&report.inventory, &args.endpoint) {

@@ -74,8 +74,8 @@ fn from_data(
 fn nothing_kept(data: &Path, loads: &Loads) -> String {
     if crate::collect::is_collectors(data) && loads.unused.is_empty() {
         return format!(
-            "{}: a collector keeps events there, and learns nothing of them: ask its tables (tapwire sql --data {0}), or the \
-             sensors' own directories",
+            "{}: a collector keeps events there, and learns nothing of them: tapwire inventory --data {0} has their endpoints, \
+             tapwire sql --data {0} asks its tables, and the sensors' own directories have the rest",
             data.display()
         );
     }

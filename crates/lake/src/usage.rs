@@ -299,8 +299,8 @@ fn line(key: &[u8], sum: Sum) -> Option<(i64, String)> {
     row.extend(sums.map(|(name, sum)| (name.to_owned(), sum.into())));
     row.extend(sum.latency_max.map(|most| ("latency_max".to_owned(), most.into())));
     if let Some((first, last)) = sum.times {
-        row.insert("first".into(), first.into());
-        row.insert("last".into(), last.into());
+        row.insert("first_ms".into(), first.into());
+        row.insert("last_ms".into(), last.into());
     }
     row.extend(sum.owner.map(|owner| ("owner".to_owned(), String::from_utf8_lossy(&owner).into())));
     if !sum.auth.is_empty() {
@@ -356,7 +356,7 @@ mod tests {
             "time": HOUR_MS, "service": "", "calls": 2, "messages": 1, "failures": 1, "errors": 0, "answered": 2,
             "latency_sum": 604, "latency_max": 404, "request_bytes": 0, "response_bytes": 30,
             "data_classes": {"card": 9}, "sent_classes": {"card": 15}, "successes": 1, "redirects": 0, "unanswered": 0,
-            "clear_text": 2, "first": HOUR_MS, "last": HOUR_MS + 2,
+            "clear_text": 2, "first_ms": HOUR_MS, "last_ms": HOUR_MS + 2,
         });
         assert_eq!((lines[0].0, row(0)["calls"].as_i64()), (0, Some(1)));
         let (known, anonymous) = (row(1)["principal"].is_string(), row(2)["principal"].is_string());

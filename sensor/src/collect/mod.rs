@@ -3,6 +3,8 @@
 mod enrol;
 mod files;
 #[cfg(feature = "lake")]
+mod inventory;
+#[cfg(feature = "lake")]
 mod receive;
 #[cfg(feature = "lake")]
 mod tables;
@@ -11,8 +13,11 @@ mod warn;
 
 pub(crate) use enrol::sensor;
 #[cfg(feature = "lake")]
+pub(crate) use inventory::{inventory, object};
+#[cfg(feature = "lake")]
 pub(crate) use receive::collect;
 
+use crate::cli::LearnArgs;
 use crate::failure::Failure;
 use std::path::{Path, PathBuf};
 use tapwire_store::Directories;
@@ -22,6 +27,24 @@ pub(crate) fn collect(_args: &crate::cli::CollectArgs) -> Result<crate::failure:
     Err(Failure::new(
         "collect: this build has no lake: packages have it, or build with `cargo build --release --features lake`",
     ))
+}
+
+#[cfg(not(feature = "lake"))]
+pub(crate) fn inventory(
+    _data: &Path,
+    _args: &crate::cli::InventoryArgs,
+) -> Result<crate::failure::Exit, Failure> {
+    Err(Failure::new(
+        "inventory: that of a collector is in its tables, and this build has none: packages have them, or build with \
+         `cargo build --release --features lake`",
+    ))
+}
+
+/// The directory that is asked, where it is a collector's in which nothing was learned.
+pub(crate) fn collected(args: &LearnArgs) -> Option<PathBuf> {
+    let data =
+        args.data.clone().or_else(|| Directories::from_env().data).filter(|_| args.paths.is_empty())?;
+    (is_collectors(&data) && !data.join("state/inventory").exists()).then_some(data)
 }
 
 /// Whether events of other sensors are kept there.

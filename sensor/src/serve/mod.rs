@@ -1,5 +1,7 @@
 //! `serve`: the console over what was learned.
 
+#[cfg(feature = "lake")]
+mod collected;
 mod keeper;
 mod outputs;
 mod rows;
@@ -9,6 +11,7 @@ mod users;
 
 pub(crate) use said::{mutes, mutes_file};
 
+use self::collected::Collected;
 use crate::callers;
 use crate::carve;
 use crate::cli::{CarveArgs, LearnArgs, ServeAction, ServeArgs};
@@ -37,7 +40,9 @@ use tapwire_store::Directories;
 const LOOK: Duration = Duration::from_secs(2);
 const PULSE: Duration = Duration::from_millis(100);
 /// What is said where a collector keeps its events.
-const COLLECTED: &str = "a collector keeps events there, and learns nothing of them";
+const COLLECTED: &str = "what sensors told a collector";
+/// Reading what a collector keeps takes at most one part in so many of the time.
+const READ_PART: u32 = 10;
 /// What files with carved packets are called, before the number of the process.
 const CARVED: &str = "carved-";
 
@@ -172,6 +177,10 @@ struct Shared {
 struct Held {
     /// Nothing, before a run has kept something for the first time.
     learned: Option<Learned>,
+    /// What sensors told, where it is a collector's directory.
+    collected: Collected,
+    /// How long reading that took.
+    took: Duration,
     snapshot: Arc<Snapshot>,
     stamp: Stamp,
     looked: Instant,
@@ -181,20 +190,46 @@ struct Held {
     failed: Option<String>,
 }
 
+/// A build without tables has none of a collector's either.
+#[cfg(not(feature = "lake"))]
+mod collected {
+    use serde_json::Value;
+    use std::path::Path;
+    use tapwire_console::Snapshot;
+
+    #[derive(Default)]
+    pub(super) struct Collected;
+
+    impl Collected {
+        pub(super) fn read(_data: &Path) -> Result<Self, String> {
+            Ok(Self)
+        }
+
+        pub(super) fn snapshot(&self) -> Snapshot {
+            Snapshot { source: super::COLLECTED.into(), ..Snapshot::default() }
+        }
+
+        pub(super) fn endpoint(&self, _id: &str) -> Option<Value> {
+            None
+        }
+    }
+}
+
 /// When what is kept was changed last.
 type Stamp = [Option<SystemTime>; 3];
 
 impl Shelf {
     fn open(args: LearnArgs) -> Result<Self, Failure> {
         let shelf = Self::waiting(args)?;
-        if let Some(data) = shelf.shared.data.as_deref().filter(|data| crate::collect::is_collectors(data)) {
+        let stamp = shelf.shared.stamps();
+        if let Some(data) = crate::collect::collected(&shelf.shared.args) {
             eprintln!(
-                "tapwire: {}: {COLLECTED}: /hunt asks its tables, other pages are empty",
+                "tapwire: {}: {COLLECTED}: /apis and /hunt have it; what only a sensor learns is on no page",
                 data.display()
             );
+            shelf.shared.renew(stamp);
             return Ok(shelf);
         }
-        let stamp = shelf.shared.stamps();
         let learned = learn(&shelf.shared.args, false, |_| Ok(()))?;
         shelf.shared.put(learned, stamp);
         Ok(shelf)
@@ -217,7 +252,18 @@ impl Shelf {
             ..Snapshot::default()
         });
         let looked = Instant::now();
-        let held = Mutex::new(Held { learned: None, snapshot, stamp, looked, renews: false, failed: None });
+        let held = Held {
+            learned: None,
+            collected: Collected::default(),
+            took: Duration::ZERO,
+            snapshot,
+            // What a collector has is read at the first look.
+            stamp: if is_collectors { Stamp::default() } else { stamp },
+            looked,
+            renews: false,
+            failed: None,
+        };
+        let held = Mutex::new(held);
         let (carved, queries) = (AtomicU64::new(0), Mutex::new(()));
         let shared = Arc::new(Shared { args, targets, data, held, carved, hunt, queries });
         Ok(Self { shared, outputs: Outputs::default() })
@@ -226,7 +272,8 @@ impl Shelf {
     /// What is held. Where the run has written since, it is read again for those that ask later.
     fn held(&self) -> MutexGuard<'_, Held> {
         let mut held = self.shared.locked();
-        if self.shared.data.is_some() && !held.renews && held.looked.elapsed() > LOOK {
+        let rest = LOOK.max(held.took * READ_PART);
+        if self.shared.data.is_some() && !held.renews && held.looked.elapsed() > rest {
             held.looked = Instant::now();
             let now = self.shared.stamps();
             if now != held.stamp && now[0].is_some() {
@@ -268,14 +315,30 @@ impl Shared {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Shows what sensors told a collector.
+    fn collect(&self, data: &Path, stamp: Stamp) -> Result<(), String> {
+        let begun = Instant::now();
+        let collected = Collected::read(data)?;
+        let mut snapshot = collected.snapshot();
+        snapshot.keeps = true;
+        snapshot.has_tables = tables::are_kept(data);
+        snapshot.hours = tables::hours(data, &snapshot.last);
+        let mut held = self.locked();
+        snapshot.version = held.snapshot.version + 1;
+        held.snapshot = Arc::new(snapshot);
+        (held.collected, held.took) = (collected, begun.elapsed());
+        (held.stamp, held.failed) = (stamp, None);
+        Ok(())
+    }
+
     fn renew(&self, stamp: Stamp) {
-        let failed = match learn(&self.args, true, |_| Ok(())) {
-            Ok(learned) => {
-                self.put(learned, stamp);
-                None
-            }
-            Err(failure) => Some(failure.to_string()),
+        let done = match crate::collect::collected(&self.args) {
+            Some(data) => self.collect(&data, stamp),
+            None => learn(&self.args, true, |_| Ok(()))
+                .map(|learned| self.put(learned, stamp))
+                .map_err(|failure| failure.to_string()),
         };
+        let failed = done.err();
         let mut held = self.locked();
         held.renews = false;
         // What was read before stays; the next look tries again, and says it only if it is something else.
@@ -311,9 +374,12 @@ fn sweep(data: &Path) {
     }
 }
 
-/// Of the inventory first.
+/// Of the inventory first; of a collector's, which has none, of the log of its sums.
 fn stamps(data: &Path) -> Stamp {
-    ["state/inventory", feedback::FILE, said::MUTES].map(|name| stamp(&data.join(name)))
+    let learned = data.join("state/inventory");
+    let sums = data.join("lake/usage/_delta_log");
+    let first = if crate::collect::is_collectors(data) && !learned.exists() { sums } else { learned };
+    [first, data.join(feedback::FILE), data.join(said::MUTES)].map(|path| stamp(&path))
 }
 
 fn stamp(path: &PathBuf) -> Option<SystemTime> {
@@ -335,6 +401,9 @@ impl Books for Shelf {
 
     fn endpoint(&self, id: &str) -> Option<Value> {
         let mut held = self.held();
+        if held.learned.is_none() {
+            return held.collected.endpoint(id);
+        }
         let Learned { report, redactor } = held.learned.as_mut()?;
         let inventory = report.inventory.as_ref()?;
         let wanted = inventory.endpoints().find(|endpoint| inventory::endpoint_id(endpoint.id) == id)?;

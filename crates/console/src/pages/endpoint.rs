@@ -44,6 +44,9 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
         @if whole.get("data_classes").and_then(Value::as_array).is_some_and(|all| !all.is_empty()) {
             section { h2 { "Data" } (data(whole)) }
         }
+        @if whole.get("sensors").is_some_and(Value::is_array) {
+            section { h2 { "Sensors" } (sensors(whole)) }
+        }
         (example(row, whole))
         (schema("Parameters", whole.get("parameters"), &["in", "name"]))
         @for one in whole.get("request").and_then(Value::as_array).into_iter().flatten() {
@@ -248,6 +251,30 @@ fn data(whole: &Value) -> Markup {
                             td data-title="Sensitivity" { (text(one, "sensitivity")) }
                             td.number data-title="Fields sent" { (count(number(one, "request_fields"))) }
                             td.number data-title="Fields answered" { (count(number(one, "response_fields"))) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Who told of it, where a collector has it of several.
+fn sensors(whole: &Value) -> Markup {
+    let sensors = whole.get("sensors").and_then(Value::as_array).into_iter().flatten();
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Sensors" {
+            table.list.rows {
+                thead { tr { th scope="col" { "Sensor" } th scope="col" { "Site" } th scope="col" { "Tenant" } th.number scope="col" { "Calls" } th scope="col" { "First" } th scope="col" { "Last" } } }
+                tbody {
+                    @for one in sensors {
+                        tr {
+                            td { (text(one, "sensor")) }
+                            td data-title="Site" { (text(one, "site")) }
+                            td data-title="Tenant" { (text(one, "tenant")) }
+                            td.number data-title="Calls" { (count(number(one, "calls"))) }
+                            td data-title="First" { (minute(text(one, "first_seen"))) }
+                            td data-title="Last" { (minute(text(one, "last_seen"))) }
                         }
                     }
                 }

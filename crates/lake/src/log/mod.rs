@@ -136,7 +136,12 @@ impl Log {
     }
 
     /// Adds files to the table, and notes in the same step how far a writer is; gives the commit's number.
-    pub(crate) fn add(&self, parts: &[Part], mark: Option<(&str, u64)>, now_ms: i64) -> Result<u64, LakeError> {
+    pub(crate) fn add(
+        &self,
+        parts: &[Part],
+        mark: Option<(&str, u64)>,
+        now_ms: i64,
+    ) -> Result<u64, LakeError> {
         let mut lines = vec![action::info(Deed::Write.name(), now_ms)];
         lines.extend(mark.map(|(who, version)| action::mark(who, version)));
         lines.extend(parts.iter().map(|part| action::addition(part, now_ms, true)));

@@ -29,6 +29,8 @@ pub struct Wanted<'a> {
     pub site: Option<&'a str>,
     /// Those of this tenant.
     pub tenant: Option<&'a str>,
+    /// One of several tenants is one.
+    pub together: bool,
 }
 
 /// Endpoints, and what is none.
@@ -49,7 +51,7 @@ pub struct Seen {
 pub struct SeenEndpoint {
     /// 16 hexadecimal digits.
     pub id: String,
-    /// Whose it is.
+    /// Whose it is, where tenants are told apart.
     pub tenant: Option<String>,
     /// Its service.
     pub service: String,
@@ -100,6 +102,8 @@ pub struct SeenEndpoint {
 pub struct Told {
     /// The sensor's site, as its latest call says.
     pub site: Option<String>,
+    /// The same of its tenant.
+    pub tenant: Option<String>,
     /// Calls.
     pub calls: u64,
     /// When the first and the last began, in milliseconds since 1970.
@@ -146,7 +150,15 @@ struct Columns {
 }
 
 const TEXTS: [&str; 10] = [
-    "endpoint", "tenant", "service", "method", "template", "operation", "owner", "reporter", "site",
+    "endpoint",
+    "tenant",
+    "service",
+    "method",
+    "template",
+    "operation",
+    "owner",
+    "reporter",
+    "site",
     "principal",
 ];
 /// Places in the list above.
@@ -212,7 +224,7 @@ impl All {
         let columns = Columns {
             texts: TEXTS.map(at),
             counts: COUNTS.map(at),
-            times: ["time", "first", "last"].map(at),
+            times: ["time", "first_ms", "last_ms"].map(at),
             maps: ["auth", "sent_classes", "data_classes"].map(at),
             latency_max: at("latency_max"),
         };
@@ -253,7 +265,8 @@ impl All {
             *placeless += calls;
             return;
         };
-        let key = [id.as_bytes(), row.text(TENANT).unwrap_or_default().as_bytes()].concat();
+        let tenant = row.text(TENANT).filter(|_| !wanted.together);
+        let key = [id.as_bytes(), tenant.unwrap_or_default().as_bytes()].concat();
         let at = match places.get(key.as_slice()) {
             Some(at) => *at,
             None if endpoints.len() >= MOST => {
@@ -261,7 +274,7 @@ impl All {
                 return;
             }
             None => {
-                endpoints.push(SeenEndpoint::of(&row));
+                endpoints.push(SeenEndpoint { tenant: tenant.map(str::to_owned), ..SeenEndpoint::of(&row) });
                 places.insert(key.into(), endpoints.len() - 1);
                 endpoints.len() - 1
             }
@@ -300,7 +313,6 @@ impl SeenEndpoint {
         let usual = format!("{method} {template}");
         Self {
             id: owned(row.text(ID)),
-            tenant: row.text(TENANT).map(str::to_owned),
             service: owned(row.text(SERVICE)),
             operation: row.text(OPERATION).filter(|name| *name != usual).map(str::to_owned),
             method,
@@ -338,8 +350,8 @@ impl SeenEndpoint {
         }
         let name = row.text(REPORTER).unwrap_or_default();
         if self.sensors.contains_key(name) || self.sensors.len() < MOST_NAMES {
-            let site = row.text(SITE).map(str::to_owned);
-            let told = Told { site, calls, times: (first, last) };
+            let (site, tenant) = (row.text(SITE).map(str::to_owned), row.text(TENANT).map(str::to_owned));
+            let told = Told { site, tenant, calls, times: (first, last) };
             join(&mut self.sensors, name.to_owned(), told);
         }
     }
@@ -383,8 +395,8 @@ fn join(sensors: &mut BTreeMap<String, Told>, name: String, more: Told) {
             sensors.insert(name, more);
         }
         Some(told) => {
-            if more.times.1 >= told.times.1 && more.site.is_some() {
-                told.site = more.site;
+            if more.times.1 >= told.times.1 {
+                (told.site, told.tenant) = (more.site, more.tenant);
             }
             told.calls += more.calls;
             told.times = (told.times.0.min(more.times.0), told.times.1.max(more.times.1));

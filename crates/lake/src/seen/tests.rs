@@ -67,16 +67,20 @@ fn an_endpoint_that_several_sensors_tell_is_one() {
     assert_eq!((ours.status, ours.clear_text), ([0, 3, 0, 0, 0, 0], 3));
     assert_eq!((ours.auth["jwt"], ours.answers["card"], ours.response_bytes), (3, 6, 30));
     assert_eq!((ours.owner.as_deref(), ours.operation.as_deref()), (Some("owner-3"), None));
-    let sites: Vec<_> = ours.sensors.iter().map(|(name, one)| (&**name, one.site.as_deref(), one.calls)).collect();
+    let sites: Vec<_> =
+        ours.sensors.iter().map(|(name, one)| (&**name, one.site.as_deref(), one.calls)).collect();
     assert_eq!(sites, [("north", Some("Oslo"), 1), ("south", Some("Rome"), 2)]);
     assert_eq!((theirs.tenant.as_deref(), theirs.calls), (Some("acme"), 1));
     let of = |site, tenant| -> Vec<u64> {
-        let found = seen(data.path(), &Wanted { site, tenant }).unwrap();
+        let found = seen(data.path(), &Wanted { site, tenant, together: false }).unwrap();
         found.endpoints.iter().map(|one| one.calls).collect()
     };
     assert_eq!(of(Some("Rome"), None), [2]);
     assert_eq!(of(None, Some("acme")), [1]);
     assert!(of(Some("Rome"), Some("acme")).is_empty());
+    let all = seen(data.path(), &Wanted { together: true, ..Wanted::default() }).unwrap();
+    assert_eq!((all.endpoints.len(), all.endpoints[0].calls), (1, 4));
+    assert_eq!(all.endpoints[0].sensors["west"].tenant.as_deref(), Some("acme"));
 }
 
 #[test]
@@ -108,7 +112,8 @@ fn words_that_turned_out_to_be_values_are_with_their_parameter() {
 fn a_kill_between_exchanges_and_their_sums_loses_and_doubles_none() {
     let one = |uid: u32| told(uid, i64::from(uid), "/orders", "north");
     let data = lake(&[one(1), one(2), one(3), one(4)]);
-    let calls = || seen(data.path(), &Wanted::default()).unwrap().endpoints.iter().map(|one| one.calls).sum::<u64>();
+    let calls =
+        || seen(data.path(), &Wanted::default()).unwrap().endpoints.iter().map(|one| one.calls).sum::<u64>();
     assert_eq!(calls(), 4);
     // As if it had been killed before the last commit of sums.
     let log = data.path().join(crate::ROOM).join(USAGE).join("_delta_log");

@@ -48,9 +48,10 @@ fn is_of(word: &SeenEndpoint, kept: &SeenEndpoint) -> bool {
     let pairs = || word.template.split('/').zip(kept.template.split('/'));
     let differ = pairs().filter(|(word, kept)| word != kept);
     let fits = differ.clone().all(|(word, kept)| kept.starts_with('{') && !word.contains('{'));
-    let over = word.sensors.iter().all(|(name, told)| {
-        kept.sensors.get(name).is_some_and(|known| told.times.1 <= known.times.0)
-    });
+    let over = word
+        .sensors
+        .iter()
+        .all(|(name, told)| kept.sensors.get(name).is_some_and(|known| told.times.1 <= known.times.0));
     fits && over && differ.count() > 0
 }
 

@@ -1,0 +1,223 @@
+//! `inventory` over a collector's directory: the endpoints that its sensors told of, each of them once.
+
+use crate::cli::InventoryArgs;
+use crate::failure::{Exit, Failure};
+use crate::paper::{Paper, plain, print};
+use crate::size::{count, counted};
+use crate::summary::milliseconds;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tapwire_lake::{LakeError, Seen, SeenEndpoint, Wanted, seen};
+
+/// Classes of status, in the order of their sums.
+const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "not_seen"];
+/// What no credential is called where callers are known by one.
+const BY_NONE: &str = "network";
+/// What stands where no sensor has a name.
+const NAMELESS: &str = "no name";
+
+/// `tapwire inventory --data DIR`, where DIR is a collector's.
+pub(crate) fn inventory(data: &Path, args: &InventoryArgs) -> Result<Exit, Failure> {
+    if args.egress || args.mcp || args.llm {
+        return Err(Failure::new(format!(
+            "{}: a collector has sums of calls, of which --egress, --mcp and --llm know nothing: ask the sensors' own directories",
+            data.display()
+        )));
+    }
+    let wanted = Wanted { site: args.site.as_deref(), tenant: args.tenant.as_deref(), together: false };
+    let found = match seen(data, &wanted) {
+        Err(LakeError::Missing { .. }) => Seen::default(),
+        found => found.map_err(|error| Failure::new(format!("lake: {error}")))?,
+    };
+    let text = match &args.endpoint {
+        Some(name) => chosen(&found, name, args.json)?,
+        None if args.json => lines(&found),
+        None => table(&found),
+    };
+    print(&text, true)?;
+    if args.json {
+        rest(&found).iter().for_each(|line| eprintln!("tapwire: {line}"));
+    }
+    Ok(Exit::Done)
+}
+
+fn lines(found: &Seen) -> String {
+    let merged = found.merged.iter().map(|(old, new)| json!({"id": old, "merged_into": new}));
+    found.endpoints.iter().map(object).chain(merged).map(|object| format!("{object}\n")).collect()
+}
+
+/// What there is beside endpoints, a sentence each.
+fn rest(found: &Seen) -> Vec<String> {
+    let told =
+        |calls: u64, what: &str| (calls > 0).then(|| format!("{} {what}", counted(calls, "more call")));
+    [
+        told(found.placeless, "of no endpoint, such as those that were answered with 404"),
+        told(found.beyond, "of endpoints that found no room"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
+}
+
+/// An endpoint as an object.
+pub(crate) fn object(one: &SeenEndpoint) -> Value {
+    let status = CLASSES.iter().zip(one.status).filter(|(_, calls)| *calls > 0);
+    let status: Map<String, Value> = status.map(|(name, calls)| ((*name).to_owned(), calls.into())).collect();
+    let mut object = json!({
+        "id": one.id, "service": one.service, "method": one.method, "template": one.template,
+        "first_seen": milliseconds(one.times.0), "last_seen": milliseconds(one.times.1),
+        "calls": one.calls, "messages": one.messages, "callers": one.callers.0, "status": status, "auth": auth(one),
+        "clear_text": one.clear_text, "request_bytes_sum": one.request_bytes, "response_bytes_sum": one.response_bytes,
+        "data_classes": classes(one), "sensors": sensors(one), "sites": sites(one),
+    });
+    let texts = [("tenant", &one.tenant), ("operation", &one.operation), ("owner", &one.owner)];
+    for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))) {
+        object[name] = text.into();
+    }
+    if one.callers.1 {
+        object["callers_at_least"] = true.into();
+    }
+    if let Some(mean) = one.latency_sum.checked_div(one.answered) {
+        object["latency_ms"] = json!({"mean": mean, "max": one.latency_max});
+    }
+    object
+}
+
+/// Kinds of credentials with the share of calls whose caller was known by them.
+fn auth(one: &SeenEndpoint) -> Map<String, Value> {
+    #[allow(clippy::cast_precision_loss, reason = "a share with three digits")]
+    let share = |calls: u64| (calls as f64 / one.calls.max(1) as f64 * 1000.0).round() / 1000.0;
+    kinds(one).map(|(name, calls)| (name.to_owned(), share(calls).into())).collect()
+}
+
+fn kinds(one: &SeenEndpoint) -> impl Iterator<Item = (&str, u64)> {
+    one.auth.iter().map(|(kind, calls)| (if kind == BY_NONE { "none" } else { kind.as_str() }, *calls))
+}
+
+fn classes(one: &SeenEndpoint) -> Vec<Value> {
+    let mut all: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    for (place, values) in [&one.sent, &one.answers].into_iter().enumerate() {
+        for (class, count) in values {
+            if let Some(sum) = all.entry(class).or_default().get_mut(place) {
+                *sum += count;
+            }
+        }
+    }
+    let object = |(class, [sent, answered]): (&str, [u64; 2])| json!({"class": class, "request_values": sent, "response_values": answered});
+    all.into_iter().map(object).collect()
+}
+
+fn sensors(one: &SeenEndpoint) -> Vec<Value> {
+    let object = |(name, told): (&String, &tapwire_lake::Told)| {
+        json!({
+            "sensor": name, "site": told.site, "tenant": told.tenant, "calls": told.calls,
+            "first_seen": milliseconds(told.times.0), "last_seen": milliseconds(told.times.1),
+        })
+    };
+    one.sensors.iter().map(object).collect()
+}
+
+/// Calls by site.
+fn sites(one: &SeenEndpoint) -> BTreeMap<&str, u64> {
+    let mut all = BTreeMap::new();
+    for told in one.sensors.values() {
+        if let Some(site) = &told.site {
+            *all.entry(site.as_str()).or_default() += told.calls;
+        }
+    }
+    all
+}
+
+fn table(found: &Seen) -> String {
+    let mut paper = Paper::new(true);
+    paper.heading("APIs that sensors told of");
+    if found.endpoints.is_empty() {
+        paper.line("  not seen");
+    }
+    let mut services: BTreeMap<(Option<&str>, &str), Vec<&SeenEndpoint>> = BTreeMap::new();
+    for one in &found.endpoints {
+        services.entry((one.tenant.as_deref(), &one.service)).or_default().push(one);
+    }
+    for ((tenant, service), mut endpoints) in services {
+        let calls = endpoints.iter().map(|one| one.calls).sum();
+        let tenant = tenant.map(|tenant| format!(", tenant {}", plain(tenant))).unwrap_or_default();
+        let name = paper.strong(&plain(service));
+        let how_many = counted(endpoints.len() as u64, "endpoint");
+        paper.line(&format!("  {name}  {}, {how_many}{tenant}", counted(calls, "call")));
+        endpoints.sort_by_key(|one| std::cmp::Reverse(one.calls));
+        endpoints.iter().for_each(|one| paper.hang("    ", &told(one)));
+    }
+    rest(found).iter().for_each(|line| paper.line(&format!("  {line}")));
+    if !found.merged.is_empty() {
+        let words = counted(found.merged.len() as u64, "endpoint");
+        paper.line(&format!("  {words} turned out to be values of a parameter, and stand there"));
+    }
+    paper.into_text()
+}
+
+fn told(one: &SeenEndpoint) -> String {
+    let operation = one.operation.as_ref().map(|name| format!(" {}", plain(name))).unwrap_or_default();
+    let status = CLASSES.iter().zip(one.status).filter(|(_, calls)| *calls > 0);
+    let status: Vec<String> =
+        status.map(|(name, calls)| format!("{} {}", count(calls), name.replace('_', " "))).collect();
+    let auth: Vec<String> =
+        kinds(one).map(|(kind, calls)| format!("{} {}", plain(kind), count(calls))).collect();
+    let mut parts = vec![
+        format!("{} {}{operation}  {}", plain(&one.method), plain(&one.template), counted(one.calls, "call")),
+        status.join(", "),
+    ];
+    if !auth.is_empty() {
+        parts.push(format!("by {}", auth.join(", ")));
+    }
+    parts.push(format!("from {}", places(one).join(", ")));
+    parts.join("; ")
+}
+
+/// Sensors with their sites and calls.
+fn places(one: &SeenEndpoint) -> Vec<String> {
+    let place = |(name, told): (&String, &tapwire_lake::Told)| {
+        let name = if name.is_empty() { NAMELESS } else { name };
+        let site = told.site.as_ref().map(|site| format!(" ({})", plain(site))).unwrap_or_default();
+        format!("{}{site} {}", plain(name), count(told.calls))
+    };
+    one.sensors.iter().map(place).collect()
+}
+
+/// The endpoints of that id, or of that method and template.
+fn chosen(found: &Seen, wanted: &str, as_json: bool) -> Result<String, Failure> {
+    let merged = found.merged.iter().find(|(old, _)| old == wanted).map(|(_, new)| new.as_str());
+    let id = merged.unwrap_or(wanted);
+    let is_wanted = |one: &&SeenEndpoint| one.id == id || format!("{} {}", one.method, one.template) == id;
+    let all: Vec<&SeenEndpoint> = found.endpoints.iter().filter(is_wanted).collect();
+    if all.is_empty() {
+        return Err(Failure::new(format!(
+            "--endpoint {wanted}: there is none; tapwire inventory lists them, with --json by id"
+        )));
+    }
+    if as_json {
+        return Ok(all.into_iter().map(|one| format!("{}\n", object(one))).collect());
+    }
+    let mut paper = Paper::new(true);
+    all.into_iter().for_each(|one| page(one, &mut paper));
+    Ok(paper.into_text())
+}
+
+fn page(one: &SeenEndpoint, paper: &mut Paper) {
+    let operation = one.operation.as_ref().map(|name| format!(" {}", plain(name))).unwrap_or_default();
+    paper.heading(&format!("{} {}{operation}", plain(&one.method), plain(&one.template)));
+    paper.row("service", &plain(&one.service));
+    for (name, text) in [("tenant", &one.tenant), ("owner", &one.owner)] {
+        text.iter().for_each(|text| paper.row(name, &plain(text)));
+    }
+    paper.row("id", &one.id);
+    paper.row("seen", &format!("{} to {}", milliseconds(one.times.0), milliseconds(one.times.1)));
+    paper.row("calls", &told(one));
+    let least = if one.callers.1 { " at least" } else { "" };
+    paper.row("callers", &format!("{}{least}", count(one.callers.0)));
+    for class in classes(one) {
+        let number = |name: &str| count(class[name].as_u64().unwrap_or_default());
+        let what = format!("{} sent, {} answered", number("request_values"), number("response_values"));
+        paper.row(&plain(class["class"].as_str().unwrap_or_default()), &what);
+    }
+}

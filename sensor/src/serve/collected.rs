@@ -1,0 +1,99 @@
+//! What the console shows of a collector's directory: the endpoints that its sensors told of.
+
+use super::COLLECTED;
+use crate::summary::milliseconds;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::path::Path;
+use tapwire_console::{Endpoint as Row, Service, Snapshot};
+use tapwire_lake::{LakeError, Seen, SeenEndpoint, Wanted, seen};
+
+/// What stands where a sensor has states.
+const UNRATED: &str = "unrated";
+/// Why.
+const WHY: &str = "a collector has sums of calls, no schemas and no descriptions: ask the sensors' own";
+
+/// Endpoints as they were read last.
+#[derive(Default)]
+pub(super) struct Collected(Seen);
+
+impl Collected {
+    /// Of that directory, tenants together: a page has one endpoint of an id.
+    pub(super) fn read(data: &Path) -> Result<Self, String> {
+        match seen(data, &Wanted { together: true, ..Wanted::default() }) {
+            Err(LakeError::Missing { .. }) => Ok(Self::default()),
+            found => found.map(Self).map_err(|error| error.to_string()),
+        }
+    }
+
+    /// Everything that lists show.
+    pub(super) fn snapshot(&self) -> Snapshot {
+        let mut snapshot = Snapshot { source: COLLECTED.into(), ..Snapshot::default() };
+        let mut services: BTreeMap<&str, (Service, (i64, i64))> = BTreeMap::new();
+        for one in &self.0.endpoints {
+            snapshot.endpoints.push(row(one));
+            let (service, times) =
+                services.entry(&one.service).or_insert_with(|| (Service::default(), one.times));
+            service.calls += one.calls;
+            service.endpoints += 1;
+            if let Some(owner) = one.owner.as_ref().filter(|_| service.owner.is_empty()) {
+                service.owner.clone_from(owner);
+            }
+            *times = (times.0.min(one.times.0), times.1.max(one.times.1));
+        }
+        let named = |(name, (service, (first, last))): (&str, (Service, (i64, i64)))| Service {
+            name: name.to_owned(),
+            first: milliseconds(first),
+            last: milliseconds(last),
+            ..service
+        };
+        snapshot.services = services.into_iter().map(named).collect();
+        let all = &snapshot.services;
+        let first = all.iter().map(|service| service.first.clone()).min().unwrap_or_default();
+        let last = all.iter().map(|service| service.last.clone()).max().unwrap_or_default();
+        (snapshot.first, snapshot.last) = (first, last);
+        snapshot
+    }
+
+    /// The endpoint of that id with all that is known of it.
+    pub(super) fn endpoint(&self, id: &str) -> Option<Value> {
+        let one = self.0.endpoints.iter().find(|one| one.id == id)?;
+        let mut whole = crate::collect::object(one);
+        // Of another kind than a sensor's, which counts fields.
+        let classes = whole["data_classes"].take();
+        whole["data_values"] = classes;
+        for score in ["exposure_reasons", "threat_reasons"] {
+            whole[score] = json!([{"reason": "not judged", "seen": WHY, "points": 0}]);
+        }
+        Some(whole)
+    }
+}
+
+fn row(one: &SeenEndpoint) -> Row {
+    let classes = one.sent.keys().chain(one.answers.keys()).cloned();
+    let mut classes: Vec<String> = classes.collect();
+    classes.sort();
+    classes.dedup();
+    let percent = |calls: u64| u8::try_from(calls * 100 / one.calls.max(1)).unwrap_or(100);
+    let kind = |kind: &str| if kind == "network" { "none".to_owned() } else { kind.to_owned() };
+    Row {
+        id: one.id.clone(),
+        service: one.service.clone(),
+        method: one.method.clone(),
+        template: one.template.clone(),
+        operation: one.operation.clone().unwrap_or_default(),
+        calls: one.calls,
+        callers: one.callers.0,
+        more_callers: one.callers.1,
+        status: one.status,
+        auth: one.auth.iter().map(|(name, calls)| (kind(name), percent(*calls))).collect(),
+        classes,
+        states: vec![UNRATED.into()],
+        exposure: 0,
+        threat: 0,
+        owner: one.owner.clone().unwrap_or_default(),
+        latency: None,
+        first: milliseconds(one.times.0),
+        last: milliseconds(one.times.1),
+    }
+}

@@ -1,0 +1,113 @@
+//! One inventory of all sensors: an endpoint that several told of is one, and nothing that happens to the collector changes it.
+
+use super::client::{self, Collector};
+use super::{is_exchange, send, told};
+use serde_json::Value;
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::{Duration, Instant};
+
+/// Longer than any machine takes that still works.
+const PATIENCE: Duration = Duration::from_secs(120);
+/// Sensors with what they replay: both saw `shop.test`.
+const NORTH: [&str; 2] = ["tls12", "basic-rest"];
+const SOUTH: [&str; 1] = ["tls13"];
+
+/// Endpoints as `inventory --json` has them; times and all else with them.
+fn inventory(collector: &Collector, arguments: &[&str]) -> Vec<Value> {
+    collector.tapwire(&[&["inventory", "--json"], arguments].concat()).ok("inventory").events()
+}
+
+/// Calls of endpoints, as the events say that were told.
+fn calls(fixtures: &[&str]) -> BTreeMap<String, u64> {
+    let mut known = BTreeSet::new();
+    let mut calls = BTreeMap::new();
+    for event in fixtures.iter().flat_map(|name| told(name)) {
+        let id = event["unmapped"]["endpoint"]["id"].as_str();
+        let is_call = is_exchange(&&event) && event["unmapped"].get("parent").is_none();
+        if let Some(id) = id.filter(|_| is_call && known.insert(event["metadata"]["uid"].to_string())) {
+            *calls.entry(id.to_owned()).or_default() += 1;
+        }
+    }
+    calls
+}
+
+fn counted(found: &[Value]) -> BTreeMap<String, u64> {
+    let pair = |one: &Value| Some((one["id"].as_str()?.to_owned(), one["calls"].as_u64()?));
+    found.iter().filter_map(pair).collect()
+}
+
+#[test]
+fn sensors_have_one_inventory() {
+    let mut collector = Collector::start();
+    let north = collector.enrol("north", &["--site", "Oslo"]);
+    let south = collector.enrol("south", &["--site", "Rome"]);
+    NORTH.iter().for_each(|name| drop(send(&collector, &north, name).ok("north")));
+    SOUTH.iter().for_each(|name| drop(send(&collector, &south, name).ok("south")));
+    collector.stop();
+    let first = inventory(&collector, &[]);
+    let (ours, theirs) = (calls(&NORTH), calls(&SOUTH));
+    let mut all = ours.clone();
+    theirs.iter().for_each(|(id, calls)| *all.entry(id.clone()).or_default() += calls);
+    assert_eq!(counted(&first), all);
+    // What both saw is one endpoint, with what each of them told.
+    let shared: Vec<&Value> =
+        first.iter().filter(|one| one["sites"].as_object().is_some_and(|all| all.len() == 2)).collect();
+    assert!(!shared.is_empty());
+    for one in &shared {
+        let id = one["id"].as_str().expect("an id");
+        assert_eq!(
+            (one["sites"]["Oslo"].as_u64(), one["sites"]["Rome"].as_u64()),
+            (Some(ours[id]), Some(theirs[id]))
+        );
+        assert_eq!(one["sensors"].as_array().map(Vec::len), Some(2));
+        assert_eq!(one["service"], "shop.test");
+    }
+    assert_eq!(counted(&inventory(&collector, &["--site", "Oslo"])), ours);
+    assert_eq!(counted(&inventory(&collector, &["--site", "Rome"])), theirs);
+    assert!(inventory(&collector, &["--tenant", "acme"]).is_empty());
+    // Neither a restart, nor a kill, nor what comes again changes it.
+    collector.again();
+    NORTH.iter().for_each(|name| drop(send(&collector, &north, name).ok("north again")));
+    collector.kill();
+    collector.again();
+    SOUTH.iter().for_each(|name| drop(send(&collector, &south, name).ok("south again")));
+    collector.kill();
+    collector.again();
+    collector.stop();
+    assert_eq!(inventory(&collector, &[]), first);
+    let page = collector.tapwire(&["inventory"]).ok("a table");
+    let page = String::from_utf8(page.stdout).expect("UTF-8");
+    assert!(page.contains("north (Oslo)") && page.contains("south (Rome)"), "{page}");
+    let template = format!(
+        "{} {}",
+        shared[0]["method"].as_str().expect("text"),
+        shared[0]["template"].as_str().expect("text")
+    );
+    let one = inventory(&collector, &["--endpoint", &template]);
+    assert!(one.iter().any(|one| one["id"] == shared[0]["id"]), "{one:?}");
+    let unknown = collector.tapwire(&["inventory", "--endpoint", "GET /nowhere"]);
+    assert_eq!(unknown.code, Some(2));
+}
+
+#[test]
+fn the_console_shows_what_sensors_told() {
+    let collector = Collector::with(&["--set", "collect.commit=1", "--serve", "127.0.0.1:0"]);
+    let north = collector.enrol("north", &["--site", "Oslo"]);
+    let _ran = send(&collector, &north, "basic-rest").ok("north");
+    let line = collector.wait_for("the console is at");
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
+    let address = address.expect("an address");
+    let begun = Instant::now();
+    loop {
+        let body = client::get(address, "/apis").body;
+        if body.contains("{orderId}") {
+            break;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{body}");
+        std::thread::sleep(Duration::from_millis(100));
+    }
+    let found = inventory(&collector, &[]);
+    let id = found[0]["id"].as_str().expect("an id");
+    let page = client::get(address, &format!("/endpoints/{id}"));
+    assert!(page.status == 200 && page.body.contains("Oslo") && page.body.contains("unrated"), "{page:?}");
+}
