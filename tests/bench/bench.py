@@ -76,6 +76,8 @@ def tools(options):
     found.append(tapwire_tool(options, "tapwire eve", "--analysis", "off", "--format", "eve"))
     found.append(tapwire_tool(options, "tapwire ocsf", "--analysis", "off", "--format", "ocsf"))
     found.append(tapwire_tool(options, "tapwire analysis null", "--analysis", "on", events="null://"))
+    # On one thread, as Suricata runs here.
+    found.append(tapwire_tool(options, "tapwire one thread", "--analysis", "on", "--threads", "0", events="null://"))
     found.append(tapwire_tool(options, "tapwire analysis", "--analysis", "on", "--format", "ocsf"))
     return found
 
@@ -235,7 +237,9 @@ def main():
         print(f"{'of that ' + name:36} {nanos / 1_000:>6.2f} us an exchange on one thread, one of 64 timed")
     if "suricata eve" in cpu:
         result["suricata_to_analysis_cpu"] = round(cpu["suricata eve"] / cpu["tapwire analysis null"], 2)
-        print(f"Suricata's EVE log takes {result['suricata_to_analysis_cpu']} times the CPU of tapwire's analysis")
+        result["suricata_to_one_thread_cpu"] = round(cpu["suricata eve"] / cpu["tapwire one thread"], 2)
+        print(f"Suricata's EVE log takes {result['suricata_to_analysis_cpu']} times the CPU of tapwire's analysis, "
+              f"{result['suricata_to_one_thread_cpu']} times where it has one thread")
         result["suricata_to_tapwire_cpu"] = round(cpu["suricata eve"] / cpu["tapwire eve"], 2)
         result["compared"] = compare(options)
         print(f"Suricata's EVE log takes {result['suricata_to_tapwire_cpu']} times the CPU of tapwire's")

@@ -5,7 +5,7 @@ use tapwire_inventory::{Call, Endpoint, PrincipalKind};
 use tapwire_protocol::Head;
 
 /// Words of paths behind which only some callers belong.
-const PRIVILEGED: &[&str] = &[
+const PRIVILEGED: Words = Words::of(&[
     "admin",
     "administrator",
     "administration",
@@ -20,7 +20,7 @@ const PRIVILEGED: &[&str] = &[
     "ops",
     "console",
     "system",
-];
+]);
 /// Roles that belong there.
 const ROLES: &[&str] = &[
     "admin", "staff", "support", "operator", "ops", "manager", "root", "super", "service", "system", "owner",
@@ -75,19 +75,45 @@ pub(crate) fn template(call: &Call) -> &str {
     call.template.as_deref().unwrap_or("/")
 }
 
+/// Words in lower case, with the letters that they begin with: nearly all words of paths and fields begin with another one.
+pub(crate) struct Words {
+    all: &'static [&'static str],
+    first: u64,
+}
+
+impl Words {
+    pub(crate) const fn of(all: &'static [&'static str]) -> Self {
+        let (mut first, mut rest) = (0, all);
+        while let [word, behind @ ..] = rest {
+            if let [letter, ..] = word.as_bytes() {
+                first |= 1 << (*letter & 63);
+            }
+            rest = behind;
+        }
+        Self { all, first }
+    }
+
+    /// Whether a word is one of these, in either case.
+    pub(crate) fn has(&self, word: &[u8]) -> bool {
+        let begins = |first: &u8| self.first >> (first.to_ascii_lowercase() & 63) & 1 == 1;
+        word.first().is_some_and(begins)
+            && self.all.iter().any(|known| word.eq_ignore_ascii_case(known.as_bytes()))
+    }
+}
+
 /// Whether a word of the template is one of these.
-pub(crate) fn has_word(call: &Call, words: &[&str]) -> bool {
+pub(crate) fn has_word(call: &Call, words: &Words) -> bool {
     let segments = template(call).as_bytes().split(|byte| *byte == b'/');
-    let mut fixed = segments.filter(|segment| !segment.is_empty() && !segment.contains(&b'{'));
+    let mut fixed = segments.filter(|segment| !segment.contains(&b'{'));
     fixed.any(|segment| {
         let mut parts = segment.split(|byte| matches!(byte, b'-' | b'_' | b'.'));
-        parts.any(|part| words.iter().any(|word| part.eq_ignore_ascii_case(word.as_bytes())))
+        parts.any(|part| words.has(part))
     })
 }
 
 /// Whether only some callers belong where a call goes, by its path.
 pub(crate) fn is_privileged_place(call: &Call) -> bool {
-    has_word(call, PRIVILEGED)
+    has_word(call, &PRIVILEGED)
 }
 
 /// Whether the caller's roles or scopes say that it belongs there; `None` where it has none.
@@ -128,8 +154,12 @@ pub(crate) fn place(call: &Call) -> u64 {
         method.map_or(&b""[..], |method| method.bytes()),
         template(call).as_bytes(),
     ];
-    for byte in parts.into_iter().flat_map(|part| part.iter().chain(&[0])) {
-        hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+    for part in parts {
+        for byte in part {
+            hash = (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
+        }
+        // A zero ends each.
+        hash = hash.wrapping_mul(0x0100_0000_01b3);
     }
     hash
 }

@@ -1,7 +1,7 @@
 //! Accounts whose credentials are changed from a strange place.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{has_word, is_ok, is_person, method_is, template};
+use crate::facts::{Words, has_word, is_ok, is_person, method_is, template};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::{FieldList, Step};
 use tapwire_inventory::{Call, From};
@@ -68,15 +68,16 @@ fn changes_credentials(call: &Call) -> bool {
     if !method_is(call, &[b"POST", b"PUT", b"PATCH"]) || call.relations.login.is_some() {
         return false;
     }
-    const WORDS: &[&str] = &["password", "passwd", "email", "mfa", "2fa", "totp", "credentials", "recovery"];
-    const OWN: &[&str] = &["me", "account", "profile", "user", "users", "self", "settings"];
+    const WORDS: Words =
+        Words::of(&["password", "passwd", "email", "mfa", "2fa", "totp", "credentials", "recovery"]);
+    const OWN: Words = Words::of(&["me", "account", "profile", "user", "users", "self", "settings"]);
     const FIELDS: &[&[u8]] = &[b"email", b"password", b"new_password", b"newpassword", b"mfa"];
     let has_field = |list: &FieldList| {
         let mut members = list.fields().iter().filter(|field| field.step == Step::Member);
         members.any(|field| FIELDS.iter().any(|name| name.eq_ignore_ascii_case(list.name(field))))
     };
-    has_word(call, WORDS)
-        || has_word(call, OWN)
+    has_word(call, &WORDS)
+        || has_word(call, &OWN)
             && !method_is(call, &[b"POST"])
             && call.observation.request_payload.list.as_deref().is_some_and(has_field)
 }

@@ -1,7 +1,7 @@
 //! Answers that give away secrets or everybody's data.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{has_word, is_ok, template};
+use crate::facts::{Words, has_word, is_ok, template};
 use crate::tally::times;
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Mark;
@@ -31,10 +31,10 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     state: StateKind::of::<ExcessiveExposure>(),
 };
 
-const DEBUG: &[&str] = &[
+const DEBUG: Words = Words::of(&[
     "debug", "_debug", "actuator", "env", "heapdump", "dump", "trace", "backup", "test", "dev", "phpinfo",
     "status", "config",
-];
+]);
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct ExcessiveExposure {
@@ -48,7 +48,7 @@ fn gives_away(call: &Call) -> bool {
     let secret = marks.contains(Mark::AnswerPassword) || marks.contains(Mark::AnswerKey);
     let bare = call.observation.credentials.is_empty()
         && marks.contains(Mark::AnswerPersonal)
-        && has_word(call, DEBUG);
+        && has_word(call, &DEBUG);
     !hands_out && (secret || bare)
 }
 

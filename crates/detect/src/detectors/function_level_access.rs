@@ -2,7 +2,7 @@
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
 use crate::facts::{
-    has_privileged_role, has_word, is_denied, is_named, is_ok, is_privileged_place, method_is, place,
+    Words, has_privileged_role, has_word, is_denied, is_named, is_ok, is_privileged_place, method_is, place,
     template,
 };
 use crate::tally::{Distinct, times};
@@ -42,8 +42,17 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 };
 
 const WRITES: &[&[u8]] = &[b"PUT", b"PATCH", b"DELETE", b"POST"];
-const RIGHTS: &[&str] =
-    &["password", "role", "roles", "permissions", "admin", "rights", "mfa", "email", "credentials"];
+const RIGHTS: Words = Words::of(&[
+    "password",
+    "role",
+    "roles",
+    "permissions",
+    "admin",
+    "rights",
+    "mfa",
+    "email",
+    "credentials",
+]);
 
 /// Answers to other roles from which on an operation is theirs, and how many times those to the caller's own role.
 const OTHERS: u32 = 10;
@@ -65,10 +74,11 @@ fn is_administrators(call: &Call) -> bool {
         && segments.any(|segment| ADMINISTRATORS.iter().any(|word| segment.eq_ignore_ascii_case(word)))
 }
 
+const ACCOUNTS: Words = Words::of(&["users", "user", "accounts", "members", "customers", "admins"]);
+
 /// Whether the path names an account.
 fn is_account(call: &Call) -> bool {
-    call.relations.named != 0
-        && has_word(call, &["users", "user", "accounts", "members", "customers", "admins"])
+    call.relations.named != 0 && has_word(call, &ACCOUNTS)
 }
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -86,7 +96,7 @@ impl Detector for FunctionLevelAccess {
             return;
         }
         let key = place(case.call);
-        let rights = has_word(case.call, RIGHTS) || method_is(case.call, &[b"DELETE"]);
+        let rights = has_word(case.call, &RIGHTS) || method_is(case.call, &[b"DELETE"]);
         let (severity, confidence, what) = match other {
             Some(_) if rights => (
                 Severity::Critical,

@@ -1,7 +1,7 @@
 //! Fields that nobody sends, and that decide what one may do.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{calls_of_the_endpoint, is_ok, short, status, template, writes};
+use crate::facts::{Words, calls_of_the_endpoint, is_ok, short, status, template, writes};
 use crate::tally::{AtLeast, Names, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::{Field, FieldList, Kind, Step};
@@ -37,7 +37,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 
 const ENOUGH: u64 = 5;
 /// Words of names that decide about rights or money.
-const WORDS: &[&str] = &[
+const WORDS: Words = Words::of(&[
     "admin",
     "isadmin",
     "role",
@@ -65,11 +65,11 @@ const WORDS: &[&str] = &[
     "limit",
     "paid",
     "status",
-];
+]);
 
 /// Words that stand in what clients send now and then, and that partial updates hold when it is their turn.
-const USUAL: &[&str] =
-    &["status", "price", "plan", "tier", "limit", "discount", "groups", "owner", "approved"];
+const USUAL: Words =
+    Words::of(&["status", "price", "plan", "tier", "limit", "discount", "groups", "owner", "approved"]);
 /// Bodies without such a word that make it new.
 const MANY: u64 = 50;
 /// Members from which on a body is a form of many questions, of which some are seldom answered: there only an answer that has the
@@ -243,25 +243,18 @@ fn makes_admins(name: &[u8]) -> bool {
 
 /// Bodies without a field of that name that make it new; 0 of names that decide nothing.
 fn weight(name: &[u8]) -> u64 {
-    let mut word = String::new();
-    let (mut before, mut most) = (b'_', 0);
-    for byte in name.iter().take(40).chain(b"_") {
-        if byte.is_ascii_uppercase() && before.is_ascii_lowercase() || !byte.is_ascii_alphanumeric() {
-            most = most.max(of_word(&word));
-            word.clear();
-        }
-        if byte.is_ascii_alphanumeric() {
-            word.push(char::from(byte.to_ascii_lowercase()));
-        }
-        before = *byte;
-    }
-    most
+    let name = name.get(..40).unwrap_or(name);
+    let words = name.split(|byte| !byte.is_ascii_alphanumeric());
+    let parts = words.flat_map(|word| {
+        word.chunk_by(|before, byte| !(before.is_ascii_lowercase() && byte.is_ascii_uppercase()))
+    });
+    parts.map(of_word).max().unwrap_or(0)
 }
 
-fn of_word(word: &str) -> u64 {
+fn of_word(word: &[u8]) -> u64 {
     match () {
-        () if !WORDS.contains(&word) => 0,
-        () if USUAL.contains(&word) => MANY,
+        () if !WORDS.has(word) => 0,
+        () if USUAL.has(word) => MANY,
         () => ENOUGH,
     }
 }

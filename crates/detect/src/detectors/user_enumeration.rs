@@ -1,7 +1,7 @@
 //! Who asks which names have an account.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{has_word, is_ok, status, template};
+use crate::facts::{Words, has_word, is_ok, status, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::Step;
@@ -31,10 +31,19 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
 };
 
 /// Words of paths where a name is asked for and nothing else is shown.
-const WORDS: &[&str] =
-    &["reset", "forgot", "forgotten", "recover", "recovery", "exists", "available", "availability", "resend"];
+const WORDS: Words = Words::of(&[
+    "reset",
+    "forgot",
+    "forgotten",
+    "recover",
+    "recovery",
+    "exists",
+    "available",
+    "availability",
+    "resend",
+]);
 /// Those of them whose answers tell it with 200.
-const TELLING: &[&str] = &["exists", "available", "availability"];
+const TELLING: Words = Words::of(&["exists", "available", "availability"]);
 const ENOUGH: u64 = 15;
 const MANY: u64 = 40;
 /// Names that are remembered until somebody logs in with them.
@@ -42,7 +51,7 @@ const KEPT: usize = 64;
 const DAY: i64 = 86_400;
 
 pub(super) fn asks(call: &Call) -> bool {
-    call.observation.credentials.is_empty() && has_word(call, WORDS) && name(call).is_some()
+    call.observation.credentials.is_empty() && has_word(call, &WORDS) && name(call).is_some()
 }
 
 /// Whether somebody logs in with a name.
@@ -119,7 +128,7 @@ impl Detector for UserEnumeration {
         counted.limited += u64::from(matches!(status(case.call), Some(401 | 403 | 429)));
         // People know their own name: who is mostly answered may be an office after a mailing. Where it is asked whether a name is
         // there, any answer says so.
-        let tells = has_word(case.call, TELLING);
+        let tells = has_word(case.call, &TELLING);
         let known = !tells && (counted.refused + counted.limited) * 3 < counted.calls;
         let enough = if known { MANY } else { ENOUGH };
         // Who has the link from the mail and logs in with the new password is no stranger.

@@ -63,14 +63,16 @@ impl<'a> ClientHeaders<'a> {
     /// Looks through the fields once.
     pub(super) fn of(head: &'a Head) -> Self {
         let mut found = Self { head: Some(head), ..Self::default() };
-        for (name, value) in fields(head) {
+        let end = head.trailers_from.unwrap_or(head.fields.len());
+        for field in head.fields.iter().take(end) {
+            let (Some(name), Some(value)) = (field.name, field.value) else { continue };
+            let is = |known| head.slice(name).is(known);
+            let value = || head.slice(value).bytes();
             match name.len() {
-                9 if name.eq_ignore_ascii_case(b"forwarded") => found.forwarded = true,
-                9 if name.eq_ignore_ascii_case(b"x-real-ip") => found.x_real_ip = Some(value),
-                10 if name.eq_ignore_ascii_case(b"user-agent") && found.user_agent.is_empty() => {
-                    found.user_agent = value;
-                }
-                15 if name.eq_ignore_ascii_case(b"x-forwarded-for") => found.x_forwarded_for = true,
+                9 if is(b"forwarded") => found.forwarded = true,
+                9 if is(b"x-real-ip") => found.x_real_ip = Some(value()),
+                10 if found.user_agent.is_empty() && is(b"user-agent") => found.user_agent = value(),
+                15 if is(b"x-forwarded-for") => found.x_forwarded_for = true,
                 _ => {}
             }
         }

@@ -133,10 +133,13 @@ fn said(head: &Head, mut tell: impl FnMut(Told, &[u8])) -> Said {
     let names = head.fields.iter().filter_map(|field| Some((head.slice(field.name?).bytes(), field.value?)));
     for (name, value) in names {
         // Of the usual dozen of fields none passes this.
-        let begins = [&b"ratelimit"[..], b"x-rate", b"retry-after"]
-            .iter()
-            .any(|begin| name.get(..begin.len()).is_some_and(|name| name.eq_ignore_ascii_case(begin)));
-        if !begins || name.len() > 32 {
+        let begins: &[&[u8]] = match name.first() {
+            Some(b'x' | b'X') => &[b"x-rate"],
+            Some(b'r' | b'R') => &[b"ratelimit", b"retry-after"],
+            _ => continue,
+        };
+        let is = |begin: &&[u8]| name.get(..begin.len()).is_some_and(|name| name.eq_ignore_ascii_case(begin));
+        if name.len() > 32 || !begins.iter().any(is) {
             continue;
         }
         let (name, value) = (name.to_ascii_lowercase(), head.slice(value).bytes());
