@@ -1,4 +1,4 @@
-//! Rows in memory, a vector for each column.
+//! Rows in memory, a vector for each column. One that ends early has no value for the rows that are left.
 
 use crate::schema::{Kind, Table};
 
@@ -95,13 +95,33 @@ impl Values {
         }
     }
 
-    fn push_none(&mut self) {
+    /// No value for the rows up to that one.
+    fn skip_to(&mut self, row: usize) {
+        let rows = row.max(self.len());
         match self {
-            Self::Ints(ints) => ints.push(None),
-            Self::Reals(reals) => reals.push(None),
-            Self::Bools(bools) => bools.push(None),
-            Self::Texts(texts) => texts.push(None),
-            Self::Lists(lists) => lists.push(None::<[&[u8]; 0]>),
+            Self::Ints(ints) => ints.resize(rows, None),
+            Self::Reals(reals) => reals.resize(rows, None),
+            Self::Bools(bools) => bools.resize(rows, None),
+            Self::Texts(texts) => texts.spans.resize(rows, (NONE, NONE)),
+            Self::Lists(lists) => lists.spans.resize(rows, None),
+        }
+    }
+
+    /// The same kind without values, with room for as many.
+    fn with_room(&self) -> Self {
+        let texts = |texts: &Texts| Texts {
+            bytes: Vec::with_capacity(texts.bytes.len()),
+            spans: Vec::with_capacity(texts.spans.len()),
+        };
+        match self {
+            Self::Ints(ints) => Self::Ints(Vec::with_capacity(ints.len())),
+            Self::Reals(reals) => Self::Reals(Vec::with_capacity(reals.len())),
+            Self::Bools(bools) => Self::Bools(Vec::with_capacity(bools.len())),
+            Self::Texts(all) => Self::Texts(texts(all)),
+            Self::Lists(lists) => Self::Lists(Lists {
+                texts: texts(&lists.texts),
+                spans: Vec::with_capacity(lists.spans.len()),
+            }),
         }
     }
 
@@ -150,6 +170,11 @@ impl Rows {
         Self { columns: kinds.map(Values::of).collect(), len: 0, bytes: 0 }
     }
 
+    /// None yet, with room for as many as these: what is written in a row is much alike.
+    pub(crate) fn with_room(&self) -> Self {
+        Self { columns: self.columns.iter().map(Values::with_room).collect(), len: 0, bytes: 0 }
+    }
+
     pub(crate) const fn len(&self) -> usize {
         self.len
     }
@@ -180,28 +205,38 @@ impl Rows {
 
     /// The column of that place, to push one value to, where it has none of this row.
     pub(crate) fn open_column(&mut self, at: usize) -> Option<&mut Values> {
-        self.columns.get_mut(at).filter(|values| values.len() == self.len)
+        let values = self.columns.get_mut(at).filter(|values| values.len() <= self.len)?;
+        values.skip_to(self.len);
+        Some(values)
+    }
+
+    /// Puts a number into a column of the row; one that has a value keeps it.
+    pub(crate) fn put_int(&mut self, at: usize, number: i64) {
+        if let Some(Values::Ints(ints)) = self.open_column(at) {
+            ints.push(Some(number));
+        }
+    }
+
+    /// The same of a text.
+    pub(crate) fn put_text(&mut self, at: usize, text: &[u8]) {
+        if let Some(Values::Texts(texts)) = self.open_column(at) {
+            texts.push(Some(text));
+        }
     }
 
     /// Ends a row: what it has no value for is absent.
-    pub(crate) fn end_row(&mut self, bytes: usize) {
+    pub(crate) const fn end_row(&mut self, bytes: usize) {
         self.len += 1;
         self.bytes += bytes + 8 * self.columns.len();
-        for values in &mut self.columns {
-            if values.len() < self.len {
-                values.push_none();
-            }
-        }
     }
 
     /// Appends rows: their columns, those that their file has.
     pub(crate) fn append(&mut self, columns: Vec<Option<Values>>, rows: usize) {
         let mut bytes = 0;
         for (to, from) in self.columns.iter_mut().zip(columns) {
-            bytes += from.map_or(0, |from| to.append(from));
-            while to.len() < self.len + rows {
-                to.push_none();
-            }
+            let Some(from) = from else { continue };
+            to.skip_to(self.len);
+            bytes += to.append(from);
         }
         self.len += rows;
         self.bytes += bytes + 8 * self.columns.len() * rows;

@@ -154,9 +154,13 @@ fn optional<T: DataType>(
     order: &[usize],
     get: impl Fn(usize) -> Option<T::T>,
 ) -> Result<(), ParquetError> {
-    let values: Vec<Option<T::T>> = order.iter().map(|row| get(*row)).collect();
-    let levels: Vec<i16> = values.iter().map(|value| i16::from(value.is_some())).collect();
-    let present: Vec<T::T> = values.into_iter().flatten().collect();
+    let mut levels = Vec::with_capacity(order.len());
+    let mut present = Vec::with_capacity(order.len());
+    for row in order {
+        let value = get(*row);
+        levels.push(i16::from(value.is_some()));
+        present.extend(value);
+    }
     column.write_batch(&present, Some(&levels), None).map(|_| ())
 }
 

@@ -49,8 +49,8 @@ pub(crate) struct TableWriter {
     cut: Cut,
     splitter: Splitter,
     days: BTreeMap<i64, Day>,
-    /// Sums of what was committed, with their times: rows of another table.
-    sums: Vec<(i64, String)>,
+    /// Sums of what was committed: rows of another table, those of a day together.
+    sums: Vec<Rows>,
     /// The commit that the last of them are of.
     summed: Option<u64>,
     /// Of which commit of another table the rows are that are committed next.
@@ -169,8 +169,22 @@ impl TableWriter {
         self.commit_all()
     }
 
-    /// Sums of what was committed since they were asked for, with their times, and the commit that the last are of.
-    pub(crate) fn sums(&mut self) -> (Vec<(i64, String)>, Option<u64>) {
+    /// Takes rows of one day.
+    pub(crate) fn put(&mut self, rows: Rows) -> Result<(), LakeError> {
+        let times = || rows.times().iter().copied().flatten();
+        let Some((first, last)) = times().min().zip(times().max()) else { return Ok(()) };
+        let (number, table) = (time::day_of(first), self.table);
+        // What was taken before goes first.
+        self.write_group(number)?;
+        let day = self.days.entry(number).or_insert_with(|| Day::of(table));
+        let (known_first, known_last) = day.times.unwrap_or((first, last));
+        day.times = Some((first.min(known_first), last.max(known_last)));
+        day.rows = rows;
+        Ok(())
+    }
+
+    /// Sums of what was committed since they were asked for, and the commit that the last are of.
+    pub(crate) fn sums(&mut self) -> (Vec<Rows>, Option<u64>) {
         (std::mem::take(&mut self.sums), self.summed.take())
     }
 
@@ -203,7 +217,8 @@ impl TableWriter {
 
     fn try_write_group(&mut self, number: i64) -> Result<(), LakeError> {
         let Some(day) = self.days.get_mut(&number).filter(|day| day.rows.len() > 0) else { return Ok(()) };
-        let rows = std::mem::replace(&mut day.rows, Rows::of(self.table));
+        let room = day.rows.with_room();
+        let rows = std::mem::replace(&mut day.rows, room);
         day.tally.iter_mut().for_each(|tally| tally.add(&rows));
         if day.file.is_none() {
             let folder = format!("day={}", time::day_text(number));
@@ -240,7 +255,7 @@ impl TableWriter {
             match self.finish(*number) {
                 Ok(Some((part, day))) => {
                     amount.add(day.amount);
-                    sums.extend(day.tally.into_iter().flat_map(Tally::into_lines));
+                    sums.extend(day.tally.into_iter().flat_map(Tally::into_rows));
                     parts.push(part);
                 }
                 Ok(None) => {}

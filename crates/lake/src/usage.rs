@@ -4,9 +4,11 @@ use crate::batch::Rows;
 use crate::error::LakeError;
 use crate::file::FileRows;
 use crate::log::Log;
+use crate::scan::{Members, items, plain_text};
 use crate::schema::{TABLES, Table, USAGE};
 use crate::table::SUMS;
-use serde_json::{Map, Value, json};
+use crate::time;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 
@@ -25,6 +27,25 @@ const KEYS: [&str; 10] = [
     "tenant",
     "site",
 ];
+
+/// What is summed up, as [`Sum::numbers`] has it.
+const NUMBERS: [&str; 12] = [
+    "calls",
+    "messages",
+    "successes",
+    "redirects",
+    "failures",
+    "errors",
+    "unanswered",
+    "clear_text",
+    "answered",
+    "request_bytes",
+    "response_bytes",
+    "latency_sum",
+];
+
+/// What the numbers of a row take in memory, about.
+const ROW_BYTES: usize = 150;
 
 /// Classes of sensitive data in one sum; users may have some of their own.
 const MAX_CLASSES: usize = 200;
@@ -48,6 +69,44 @@ struct Places {
     by: usize,
     decrypted: usize,
     owner: usize,
+}
+
+/// Where the columns are that sums go to.
+struct Written {
+    time: usize,
+    keys: [usize; KEYS.len()],
+    numbers: [usize; NUMBERS.len()],
+    latency_max: usize,
+    times: [usize; 2],
+    owner: usize,
+    /// Of credentials, and of classes in responses and in requests.
+    maps: [usize; 3],
+}
+
+impl Written {
+    fn of(table: &Table) -> Option<Self> {
+        Some(Self {
+            time: place(table, "time")?,
+            keys: places(table, KEYS)?,
+            numbers: places(table, NUMBERS)?,
+            latency_max: place(table, "latency_max")?,
+            times: places(table, ["first_ms", "last_ms"])?,
+            owner: place(table, "owner")?,
+            maps: places(table, ["auth", "data_classes", "sent_classes"])?,
+        })
+    }
+}
+
+fn place(table: &Table, name: &str) -> Option<usize> {
+    table.columns.iter().position(|column| column.name == name)
+}
+
+fn places<const N: usize>(table: &Table, names: [&str; N]) -> Option<[usize; N]> {
+    let mut found = [0; N];
+    for (to, name) in found.iter_mut().zip(names) {
+        *to = place(table, name)?;
+    }
+    Some(found)
 }
 
 /// Sums over the rows of one file.
@@ -84,13 +143,9 @@ struct Sum {
 impl Tally {
     /// Over rows of that table; `None` where it is not the one of exchanges.
     pub(crate) fn of(table: &Table) -> Option<Self> {
-        let place = |name: &str| table.columns.iter().position(|column| column.name == name);
-        let mut keys = [0; KEYS.len()];
-        for (to, name) in keys.iter_mut().zip(KEYS) {
-            *to = place(name)?;
-        }
+        let place = |name: &str| place(table, name);
         let places = Places {
-            keys,
+            keys: places(table, KEYS)?,
             status: place("status")?,
             latency: place("latency")?,
             request: place("request_length")?,
@@ -152,15 +207,42 @@ impl Tally {
         Ok(())
     }
 
-    /// The sums as rows of the table of usage: the time of each and its text, by hour.
-    pub(crate) fn into_lines(self) -> Vec<(i64, String)> {
+    /// The sums as rows of the table of usage by hour, those of a day together.
+    pub(crate) fn into_rows(self) -> Vec<Rows> {
+        let table = TABLES.iter().find(|table| table.name == USAGE);
+        let Some((table, places)) = table.and_then(|table| Some((table, Written::of(table)?))) else {
+            return Vec::new();
+        };
         let mut sums: Vec<(Box<[u8]>, Sum)> = self.sums.into_iter().collect();
-        sums.sort_by(|(a, _), (b, _)| a.cmp(b));
-        sums.into_iter().filter_map(|(key, sum)| line(&key, sum)).collect()
+        sums.sort_unstable_by(|(a, _), (b, _)| a.cmp(b));
+        let mut days: BTreeMap<i64, Rows> = BTreeMap::new();
+        for (key, sum) in &sums {
+            let Some((hour, key)) = key.split_first_chunk::<8>() else { continue };
+            let ms = i64::from_be_bytes(*hour).saturating_mul(HOUR_MS);
+            let rows = days.entry(time::day_of(ms)).or_insert_with(|| Rows::of(table));
+            push(rows, &places, ms, key, sum);
+        }
+        days.into_values().collect()
     }
 }
 
 impl Sum {
+    fn numbers(&self) -> [i64; NUMBERS.len()] {
+        let counts = [
+            self.calls,
+            self.messages,
+            self.successes,
+            self.redirects,
+            self.failures,
+            self.errors,
+            self.unanswered,
+            self.clear_text,
+            self.answered,
+        ];
+        let [a, b, c, d, e, f, g, h, i] = counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX));
+        [a, b, c, d, e, f, g, h, i, self.request_bytes, self.response_bytes, self.latency_sum]
+    }
+
     fn add(&mut self, rows: &Rows, row: usize, ms: i64, places: &Places) {
         let (first, last) = self.times.unwrap_or((ms, ms));
         if let Some(owner) = rows.text(places.owner, row).filter(|_| self.owner.is_none() || ms >= last) {
@@ -208,16 +290,22 @@ impl Sum {
 
     /// Counts the values of requests and of responses.
     fn classes(&mut self, text: &[u8]) {
-        let found: Vec<Value> = serde_json::from_slice(text).unwrap_or_default();
-        for one in &found {
-            let text = |name: &str| one.get(name).and_then(Value::as_str);
-            let (Some(class), Some(place)) = (text("class"), text("where")) else { continue };
+        for one in std::str::from_utf8(text).map(items).into_iter().flatten() {
+            let (mut class, mut place, mut count) = (None, None, 1);
+            for (name, value) in Members::of(one).into_iter().flatten() {
+                match name {
+                    "class" => class = text_of(value),
+                    "where" => place = text_of(value),
+                    "count" => count = value.parse().unwrap_or(1),
+                    _ => {}
+                }
+            }
+            let (Some(class), Some(place)) = (class, place) else { continue };
             let sums = if place.starts_with("response.") { &mut self.classes } else { &mut self.sent };
-            let count = one.get("count").and_then(Value::as_i64).unwrap_or(1);
-            if let Some(sum) = sums.get_mut(class) {
+            if let Some(sum) = sums.get_mut(class.as_ref()) {
                 *sum = sum.saturating_add(count);
             } else if sums.len() < MAX_CLASSES {
-                sums.insert(class.to_owned(), count);
+                sums.insert(class.into_owned(), count);
             }
         }
     }
@@ -226,7 +314,7 @@ impl Sum {
 /// Sums of exchanges that are in their table, and are in none of sums.
 #[derive(Debug)]
 pub(crate) struct Unsummed {
-    pub(crate) lines: Vec<(i64, String)>,
+    pub(crate) sums: Vec<Rows>,
     /// The last commit that they are of.
     pub(crate) until: u64,
 }
@@ -259,66 +347,60 @@ impl Unsummed {
                 tally.add_file(&path, table)?;
             }
         }
-        Ok(Some(Self { lines: tally.into_lines(), until }).filter(|found| !found.lines.is_empty()))
+        Ok(Some(Self { sums: tally.into_rows(), until }).filter(|found| !found.sums.is_empty()))
     }
 }
 
-fn line(key: &[u8], sum: Sum) -> Option<(i64, String)> {
-    let (hour, mut rest) = key.split_first_chunk::<8>()?;
-    let ms = i64::from_be_bytes(*hour).saturating_mul(HOUR_MS);
-    let mut row = Map::new();
-    row.insert("time".into(), ms.into());
-    for name in KEYS {
-        let (length, behind) = rest.split_first_chunk::<4>()?;
+fn text_of(value: &str) -> Option<Cow<'_, str>> {
+    plain_text(value).map(Cow::Borrowed).or_else(|| serde_json::from_str(value).ok().map(Cow::Owned))
+}
+
+/// Puts the sum of an hour into the table of usage.
+fn push(rows: &mut Rows, places: &Written, ms: i64, key: &[u8], sum: &Sum) {
+    rows.put_int(places.time, ms);
+    let mut rest = key;
+    for at in places.keys {
+        let Some((length, behind)) = rest.split_first_chunk::<4>() else { break };
         let length = u32::from_be_bytes(*length);
         rest = behind;
-        if length == u32::MAX {
-            continue;
-        }
-        let (text, behind) = rest.split_at_checked(length as usize)?;
-        row.insert(name.into(), String::from_utf8_lossy(text).into());
-        rest = behind;
-    }
-    let counts = [
-        ("calls", sum.calls),
-        ("messages", sum.messages),
-        ("successes", sum.successes),
-        ("redirects", sum.redirects),
-        ("failures", sum.failures),
-        ("errors", sum.errors),
-        ("unanswered", sum.unanswered),
-        ("clear_text", sum.clear_text),
-        ("answered", sum.answered),
-    ];
-    row.extend(counts.map(|(name, count)| (name.to_owned(), count.into())));
-    let sums = [
-        ("request_bytes", sum.request_bytes),
-        ("response_bytes", sum.response_bytes),
-        ("latency_sum", sum.latency_sum),
-    ];
-    row.extend(sums.map(|(name, sum)| (name.to_owned(), sum.into())));
-    row.extend(sum.latency_max.map(|most| ("latency_max".to_owned(), most.into())));
-    if let Some((first, last)) = sum.times {
-        row.insert("first_ms".into(), first.into());
-        row.insert("last_ms".into(), last.into());
-    }
-    row.extend(sum.owner.map(|owner| ("owner".to_owned(), String::from_utf8_lossy(&owner).into())));
-    if !sum.auth.is_empty() {
-        row.insert("auth".into(), json!(sum.auth));
-    }
-    for (name, classes) in [("data_classes", sum.classes), ("sent_classes", sum.sent)] {
-        if !classes.is_empty() {
-            row.insert(name.into(), json!(classes));
+        if length != u32::MAX
+            && let Some((text, behind)) = rest.split_at_checked(length as usize)
+        {
+            rows.put_text(at, text);
+            rest = behind;
         }
     }
-    Some((ms, Value::Object(row).to_string()))
+    for (at, number) in places.numbers.into_iter().zip(sum.numbers()) {
+        rows.put_int(at, number);
+    }
+    if let Some(most) = sum.latency_max {
+        rows.put_int(places.latency_max, most);
+    }
+    if let (Some((first, last)), [at_first, at_last]) = (sum.times, places.times) {
+        rows.put_int(at_first, first);
+        rows.put_int(at_last, last);
+    }
+    if let Some(owner) = &sum.owner {
+        rows.put_text(places.owner, owner);
+    }
+    let maps = [
+        (!sum.auth.is_empty()).then(|| serde_json::to_string(&sum.auth)),
+        (!sum.classes.is_empty()).then(|| serde_json::to_string(&sum.classes)),
+        (!sum.sent.is_empty()).then(|| serde_json::to_string(&sum.sent)),
+    ];
+    for (at, text) in places.maps.into_iter().zip(maps) {
+        if let Some(Ok(text)) = text {
+            rows.put_text(at, text.as_bytes());
+        }
+    }
+    rows.end_row(ROW_BYTES + key.len());
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::schema::TABLES;
     use crate::split::Splitter;
+    use serde_json::{Value, json};
 
     #[test]
     fn exchanges_add_up_by_hour_endpoint_and_caller() {
@@ -350,18 +432,42 @@ mod tests {
         let mut tally = Tally::of(table).unwrap();
         tally.add(&rows);
         assert_eq!(tally.len(), 3);
-        let lines = tally.into_lines();
-        let row = |at: usize| serde_json::from_str::<Value>(&lines[at].1).unwrap();
+        let days = tally.into_rows();
+        assert_eq!(days.len(), 1);
+        let rows = &days[0];
+        let usage = TABLES.iter().find(|table| table.name == USAGE).unwrap();
+        let row = |at: usize| {
+            let cells = usage.columns.iter().enumerate().filter_map(|(column, about)| {
+                let int = rows.int(column, at).map(Value::from);
+                let text = || rows.text(column, at).map(|text| String::from_utf8_lossy(text).into());
+                Some((about.name.to_owned(), int.or_else(text)?))
+            });
+            Value::Object(cells.collect())
+        };
         let expected = json!({
             "time": HOUR_MS, "service": "", "calls": 2, "messages": 1, "failures": 1, "errors": 0, "answered": 2,
             "latency_sum": 604, "latency_max": 404, "request_bytes": 0, "response_bytes": 30,
-            "data_classes": {"card": 9}, "sent_classes": {"card": 15}, "successes": 1, "redirects": 0, "unanswered": 0,
-            "clear_text": 2, "first_ms": HOUR_MS, "last_ms": HOUR_MS + 2,
+            "data_classes": "{\"card\":9}", "sent_classes": "{\"card\":15}", "successes": 1, "redirects": 0,
+            "unanswered": 0, "clear_text": 2, "first_ms": HOUR_MS, "last_ms": HOUR_MS + 2,
         });
-        assert_eq!((lines[0].0, row(0)["calls"].as_i64()), (0, Some(1)));
+        assert_eq!((rows.len(), &row(0)["time"], &row(0)["calls"]), (3, &0.into(), &1.into()));
         let (known, anonymous) = (row(1)["principal"].is_string(), row(2)["principal"].is_string());
         assert!(known != anonymous);
         assert_eq!(row(if known { 2 } else { 1 }), expected);
         assert_eq!(row(if known { 1 } else { 2 })["errors"], 1);
+    }
+
+    #[test]
+    fn sums_of_several_days_are_told_apart() {
+        let table = TABLES.iter().find(|table| table.name == "exchanges").unwrap();
+        let mut rows = Rows::of(table);
+        let mut splitter = Splitter::of(table, None);
+        for ms in [25 * HOUR_MS, 2 * HOUR_MS, -1] {
+            splitter.split(&json!({"time": ms, "class_uid": 6003}).to_string(), &mut rows);
+        }
+        let mut tally = Tally::of(table).unwrap();
+        tally.add(&rows);
+        let times: Vec<_> = tally.into_rows().iter().map(|rows| rows.times().to_vec()).collect();
+        assert_eq!(times, [[Some(-HOUR_MS)], [Some(2 * HOUR_MS)], [Some(25 * HOUR_MS)]]);
     }
 }

@@ -1,5 +1,6 @@
 //! Takes rendered events and puts them into their tables.
 
+use crate::batch::Rows;
 use crate::error::LakeError;
 use crate::log::private_directory;
 use crate::scan::Members;
@@ -143,7 +144,7 @@ impl Lake {
     /// The first file that cannot be written. [`Self::ledger`] has what is lost with it, and what became of the others.
     pub fn write(&mut self, lines: &str) -> Result<Taken, LakeError> {
         let (mut taken, mut result) = (Taken::default(), Ok(()));
-        for line in lines.split_inclusive('\n') {
+        for line in lines_of(lines) {
             let amount = Amount::one(line.len());
             self.accepted.add(amount);
             let event = line.trim_end_matches(['\n', '\r']);
@@ -223,15 +224,13 @@ impl Lake {
         self.put_sums(sums, of)
     }
 
-    fn put_sums(&mut self, sums: Vec<(i64, String)>, of: Option<u64>) -> Result<(), LakeError> {
+    fn put_sums(&mut self, sums: Vec<Rows>, of: Option<u64>) -> Result<(), LakeError> {
         let place = TABLES.iter().position(|table| table.name == USAGE);
         let Some(to) = place.filter(|_| !sums.is_empty()).map(|at| self.table(at)).transpose()?.flatten()
         else {
             return Ok(());
         };
-        for (ms, line) in sums {
-            to.take(&line, ms, Amount::default())?;
-        }
+        sums.into_iter().try_for_each(|rows| to.put(rows))?;
         to.commit_sums(of).map(|_| ())
     }
 
@@ -242,7 +241,7 @@ impl Lake {
     /// A log or a file cannot be read, the sums cannot be written.
     pub fn catch_up(&mut self) -> Result<(), LakeError> {
         let Some(unsummed) = Unsummed::find(&self.room)? else { return Ok(()) };
-        self.put_sums(unsummed.lines, Some(unsummed.until))
+        self.put_sums(unsummed.sums, Some(unsummed.until))
     }
 
     fn bytes(&self) -> usize {
@@ -278,6 +277,17 @@ impl Lake {
         }
         Ok(place.as_mut())
     }
+}
+
+/// Lines with what ends them.
+fn lines_of(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = text;
+    std::iter::from_fn(move || {
+        let end = memchr::memchr(b'\n', rest.as_bytes()).map_or(rest.len(), |at| at + 1);
+        let (line, behind) = rest.split_at_checked(end)?;
+        rest = behind;
+        (!line.is_empty()).then_some(line)
+    })
 }
 
 fn time_of(line: &str) -> Option<i64> {
