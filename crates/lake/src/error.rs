@@ -1,5 +1,6 @@
 //! What can go wrong with tables.
 
+use crate::object::Unread;
 use std::path::{Path, PathBuf};
 
 /// Trouble with the lake. Content of events never stands in it.
@@ -46,6 +47,9 @@ pub enum LakeError {
     /// A hold cannot be made or released.
     #[error("{0}")]
     Hold(String),
+    /// A store cannot be asked, or has no such tables.
+    #[error("{0}")]
+    Store(String),
     /// A copy cannot be made.
     #[error("{0}")]
     Copy(String),
@@ -66,6 +70,13 @@ impl LakeError {
     }
 
     pub(crate) fn parquet(path: &Path, error: &parquet::errors::ParquetError) -> Self {
+        use parquet::errors::ParquetError::External;
+        // Where the bytes did not come, nothing is wrong with the file.
+        if let External(why) = error
+            && let Some(unread) = why.downcast_ref::<Unread>()
+        {
+            return Self::Store(unread.to_string());
+        }
         Self::Parquet { path: path.to_owned(), why: error.to_string() }
     }
 }

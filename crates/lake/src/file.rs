@@ -2,6 +2,8 @@
 
 use crate::batch::{Lists, Rows, Texts, Values};
 use crate::error::LakeError;
+use crate::object::Remote;
+use crate::place::Store;
 use crate::schema::{EXTRA, Kind, Table};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::column::reader::{ColumnReader, get_typed_column_reader};
@@ -201,14 +203,25 @@ fn write_lists(
 /// An open file of a table.
 pub(crate) struct FileRows {
     path: PathBuf,
-    reader: SerializedFileReader<File>,
+    reader: Box<dyn FileReader>,
+    /// The object that it is in a store.
+    remote: Option<Remote>,
 }
 
 impl FileRows {
     pub(crate) fn open(path: &Path) -> Result<Self, LakeError> {
         let file = File::open(path).map_err(|error| LakeError::io("read", path, &error))?;
         let reader = SerializedFileReader::new(file).map_err(|error| LakeError::parquet(path, &error))?;
-        Ok(Self { path: path.to_owned(), reader })
+        Ok(Self { path: path.to_owned(), reader: Box::new(reader), remote: None })
+    }
+
+    /// The same of an object of so many bytes.
+    pub(crate) fn stored(store: Store, name: String, bytes: u64) -> Result<Self, LakeError> {
+        let path = PathBuf::from(&name);
+        let remote = Remote::new(store, name, bytes);
+        let reader = SerializedFileReader::new(remote.clone());
+        let reader = reader.map_err(|error| LakeError::parquet(&path, &error))?;
+        Ok(Self { path, reader: Box::new(reader), remote: Some(remote) })
     }
 
     /// Whether each of its columns is one of the table's.
@@ -235,9 +248,20 @@ impl FileRows {
         let first = |at: &usize| leaves.column(*at).path().parts().first().is_some_and(|part| part == name);
         let Some(at) = (0..leaves.num_columns()).find(first) else { return Ok(None) };
         let failed = |error| LakeError::parquet(&self.path, &error);
+        self.fetch(group, at)?;
         let rows = self.rows_of(group);
         let column = self.reader.get_row_group(group).and_then(|group| group.get_column_reader(at));
         read_column(column.map_err(failed)?, kind, rows).map(Some).map_err(failed)
+    }
+}
+
+impl FileRows {
+    /// Asks a store for all of a column at once, whose pages are then read one by one.
+    fn fetch(&self, group: usize, at: usize) -> Result<(), LakeError> {
+        let about = self.reader.metadata().row_groups().get(group).and_then(|group| group.columns().get(at));
+        let Some((remote, about)) = self.remote.as_ref().zip(about) else { return Ok(()) };
+        let (start, bytes) = about.byte_range();
+        remote.fetch(start, bytes).map(|_| ()).map_err(|unread| LakeError::Store(unread.to_string()))
     }
 }
 

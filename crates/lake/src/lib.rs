@@ -25,6 +25,10 @@ mod known;
 #[cfg(feature = "lake")]
 mod log;
 #[cfg(feature = "lake")]
+mod object;
+#[cfg(feature = "lake")]
+mod place;
+#[cfg(feature = "lake")]
 mod scan;
 #[cfg(feature = "lake")]
 mod seen;
@@ -53,7 +57,9 @@ pub use keep::{
 #[cfg(feature = "lake")]
 pub use known::{KnownFile, known_files};
 #[cfg(feature = "lake")]
-pub use log::{Content, Copied, Objects, copy};
+pub use log::{Content, Copied, Writable, copy};
+#[cfg(feature = "lake")]
+pub use place::{Objects, Place, Store};
 #[cfg(feature = "lake")]
 pub use seen::{Seen, SeenEndpoint, Told, Wanted, seen};
 #[cfg(feature = "lake")]

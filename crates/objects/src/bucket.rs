@@ -54,6 +54,22 @@ struct Asked<'a> {
     body: Body<'a>,
     /// Only where there is none.
     new: bool,
+    /// Only these bytes: the first, and how many.
+    range: Option<(u64, u64)>,
+}
+
+impl<'a> Asked<'a> {
+    /// Of an object, without a body.
+    const fn of(method: &'static str, name: &'a str) -> Self {
+        Self {
+            method,
+            name: Some(name),
+            query: String::new(),
+            body: Body::Bytes(&[]),
+            new: false,
+            range: None,
+        }
+    }
 }
 
 impl Bucket {
@@ -81,7 +97,7 @@ impl Bucket {
         loop {
             let from = next.take().map(|token| format!("continuation-token={}&", encoded(&token, false)));
             let query = format!("{}list-type=2&prefix={prefix}", from.unwrap_or_default());
-            let asked = Asked { method: "GET", name: None, query, body: Body::Bytes(&[]), new: false };
+            let asked = Asked { name: None, query, ..Asked::of("GET", "") };
             let (status, body) = self.send(&asked)?;
             let body = String::from_utf8_lossy(&body);
             if status != 200 {
@@ -105,17 +121,24 @@ impl Bucket {
     /// # Errors
     /// The store does not answer, or refuses.
     pub fn get(&self, name: &str) -> Result<Option<Vec<u8>>, ObjectsError> {
-        let asked = Asked {
-            method: "GET",
-            name: Some(name),
-            query: String::new(),
-            body: Body::Bytes(&[]),
-            new: false,
-        };
-        let (status, body) = self.send(&asked)?;
+        self.read(&Asked::of("GET", name))
+    }
+
+    /// So many bytes of an object from a place on, fewer where it ends before, at most 64 MiB; `None` where there is none.
+    ///
+    /// # Errors
+    /// The store does not answer, or refuses: also where the object ends before that place.
+    pub fn part(&self, name: &str, from: u64, bytes: u64) -> Result<Option<Vec<u8>>, ObjectsError> {
+        self.read(&Asked { range: Some((from, bytes)), ..Asked::of("GET", name) })
+    }
+
+    fn read(&self, asked: &Asked<'_>) -> Result<Option<Vec<u8>>, ObjectsError> {
+        let (status, body) = self.send(asked)?;
         let text = || String::from_utf8_lossy(&body).into_owned();
         match status {
-            200 => Ok(Some(body)),
+            // A store that knows no ranges would send all of it.
+            200 if asked.range.is_none() => Ok(Some(body)),
+            206 => Ok(Some(body)),
             404 if first(&text(), "Code") != Some("NoSuchBucket") => Ok(None),
             _ => Err(self.told(status, &text())),
         }
@@ -143,14 +166,7 @@ impl Bucket {
     /// # Errors
     /// The store does not answer, or refuses.
     pub fn delete(&self, name: &str) -> Result<(), ObjectsError> {
-        let asked = Asked {
-            method: "DELETE",
-            name: Some(name),
-            query: String::new(),
-            body: Body::Bytes(&[]),
-            new: false,
-        };
-        let (status, body) = self.send(&asked)?;
+        let (status, body) = self.send(&Asked::of("DELETE", name))?;
         let text = String::from_utf8_lossy(&body);
         match status {
             200..=299 => Ok(()),
@@ -160,7 +176,7 @@ impl Bucket {
     }
 
     fn write(&self, name: &str, body: Body<'_>, new: bool) -> Result<bool, ObjectsError> {
-        let asked = Asked { method: "PUT", name: Some(name), query: String::new(), body, new };
+        let asked = Asked { body, new, ..Asked::of("PUT", name) };
         match self.send(&asked)? {
             (200..=299, _) => Ok(true),
             // 409: another request for this name was under way at the same time.
@@ -233,6 +249,12 @@ impl Bucket {
         let query = if asked.query.is_empty() { String::new() } else { format!("?{}", asked.query) };
         let request = Request::builder().method(asked.method).uri(format!("{}{path}{query}", self.endpoint));
         let request = request.header("authorization", authorization);
+        let request = match asked.range {
+            Some((from, bytes)) => {
+                request.header("range", format!("bytes={from}-{}", from + bytes.max(1) - 1))
+            }
+            None => request,
+        };
         headers.into_iter().fold(request, |request, (name, value)| request.header(name, value))
     }
 }

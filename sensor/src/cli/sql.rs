@@ -13,8 +13,8 @@ pub(crate) struct SqlArgs {
     /// Ask these captures (repeatable), and keep nothing
     #[arg(long, value_name = "PATH", conflicts_with = "data")]
     pub(crate) on: Vec<PathBuf>,
-    /// Where a run keeps its tables
-    #[arg(long, value_name = "DIR")]
+    /// Where a run keeps its tables, or their copy in a store: s3://BUCKET/FOLDER
+    #[arg(long, value_name = "DIR|URL")]
     pub(crate) data: Option<PathBuf>,
     /// As JSON, one object a line
     #[arg(long, conflicts_with = "csv")]
@@ -25,6 +25,9 @@ pub(crate) struct SqlArgs {
     /// Write the answer to this Parquet file
     #[arg(long, value_name = "FILE", conflicts_with_all = ["json", "csv"])]
     pub(crate) parquet: Option<PathBuf>,
+    /// Replace FILE where it exists
+    #[arg(long, requires = "parquet")]
+    pub(crate) force: bool,
     /// The key of tokens, for the function token()
     #[arg(long, value_name = "FILE")]
     pub(crate) token_key: Option<PathBuf>,
@@ -50,8 +53,8 @@ pub(crate) enum LakeAction {
 /// `tapwire lake info`.
 #[derive(Debug, Args)]
 pub(crate) struct LakeInfoArgs {
-    /// Where a run keeps its tables
-    #[arg(long, value_name = "DIR")]
+    /// Where a run keeps its tables, or their copy in a store: s3://BUCKET/FOLDER
+    #[arg(long, value_name = "DIR|URL")]
     pub(crate) data: Option<PathBuf>,
     /// As JSON
     #[arg(long)]

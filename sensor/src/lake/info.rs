@@ -1,6 +1,7 @@
 //! `tapwire lake info`.
 
 use super::keep::{held_line, now_ms, policy, told};
+use super::store::tables;
 use crate::cli::sql::LakeInfoArgs;
 use crate::failure::{Exit, Failure};
 use crate::paper::{self, Paper};
@@ -9,13 +10,14 @@ use crate::size::{bytes, count, counted};
 use crate::stored;
 use serde_json::{Value, json};
 use std::path::Path;
-use tapwire_lake::{Info, Policy, TableInfo};
+use tapwire_lake::{Info, Place, Policy, TableInfo};
 
 pub(super) fn info(args: &LakeInfoArgs) -> Result<Exit, Failure> {
     let policy = policy(&Effective::load(&args.config)?.settings.lake)?;
     let data = stored::directory(args.data.clone())?;
-    let info = Info::of(&data, now_ms()).map_err(|error| told(&error))?;
-    let free = free(&data);
+    let place = tables(&data).map_err(|error| told(&error))?;
+    let free = if let Place::Data(data) = &place { free(data) } else { None };
+    let info = Info::of(place, now_ms()).map_err(|error| told(&error))?;
     let text = if args.json { line(&info, &policy, free) } else { page(&info, &policy, free) };
     paper::print(&text, true)?;
     Ok(Exit::Done)

@@ -16,11 +16,15 @@ mod prompt;
 mod query;
 #[cfg(feature = "lake")]
 mod sink;
+#[cfg(feature = "lake")]
+mod store;
 
 #[cfg(feature = "lake")]
 pub(crate) use keep::{Keeper, Keeping, now_ms};
 #[cfg(feature = "lake")]
 pub(crate) use query::shown;
+#[cfg(feature = "lake")]
+pub(crate) use store::{is_in_store, tables};
 
 use crate::cli::{LakeAction, SqlArgs};
 use crate::failure::{Exit, Failure};

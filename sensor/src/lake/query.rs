@@ -2,16 +2,18 @@
 
 use super::print::{Form, Printer};
 use super::prompt::prompt;
+use super::store::tables;
 use crate::cli::{Cli, Command, SqlArgs};
 use crate::failure::{Exit, Failure};
 use crate::size::counted;
 use crate::{paper, sense, stored};
 use clap::Parser;
 use std::ffi::OsString;
+use std::fs;
 use std::io::IsTerminal;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use tapwire_inspect::{Domain, Token, TokenKey};
-use tapwire_lake::{LakeError, Reader, Statements, TABLES, VIEWS};
+use tapwire_lake::{LakeError, Place, Reader, Statements, TABLES, VIEWS};
 use tapwire_store::{Directories, token_key};
 use tempfile::TempDir;
 
@@ -21,14 +23,15 @@ pub(super) fn sql(args: &SqlArgs) -> Result<Exit, Failure> {
         Some(folder) => folder.path().to_owned(),
         None => stored::directory(args.data.clone())?,
     };
-    let asked = Asked { key: key(args, &data)?, data, form: Form::of(args) };
+    let key = key(args, &data)?;
+    let asked = Asked { key, place: tables(&data).map_err(told)?, form: Form::of(args) };
     let input = std::io::stdin();
     match (&args.query, &args.parquet) {
         (Some(query), None) => all(&asked, query),
-        (Some(query), Some(path)) => into_file(&asked, query, path),
+        (Some(query), Some(path)) => into_file(&asked, query, path, args.force),
         (None, None) if input.is_terminal() => prompt(&asked),
         (None, None) => all(&asked, &std::io::read_to_string(input)?),
-        (None, Some(path)) => into_file(&asked, &std::io::read_to_string(input)?, path),
+        (None, Some(path)) => into_file(&asked, &std::io::read_to_string(input)?, path, args.force),
     }
 }
 
@@ -43,7 +46,7 @@ fn key(args: &SqlArgs, data: &Path) -> Result<Option<TokenKey>, Failure> {
 
 /// What is asked, and how it is answered.
 pub(super) struct Asked {
-    data: PathBuf,
+    place: Place,
     key: Option<TokenKey>,
     form: Form,
 }
@@ -81,7 +84,7 @@ impl Asked {
 
     fn reader(&self) -> Result<Reader, Failure> {
         let key = self.key.clone();
-        let reader = Reader::open(&self.data).map_err(told)?;
+        let reader = Reader::open(self.place.clone()).map_err(told)?;
         reader.with_tokens(move |name| Some(shown(key.as_ref()?, name))).map_err(told)
     }
 }
@@ -131,14 +134,22 @@ fn all(asked: &Asked, text: &str) -> Result<Exit, Failure> {
 }
 
 /// One query, whose answer becomes a Parquet file.
-fn into_file(asked: &Asked, text: &str, path: &Path) -> Result<Exit, Failure> {
+fn into_file(asked: &Asked, text: &str, path: &Path, replace: bool) -> Result<Exit, Failure> {
+    let why = match fs::symlink_metadata(path) {
+        Ok(about) if about.is_dir() => Some("is a directory; name a file"),
+        Ok(_) if !replace => Some("exists; give another name, or --force"),
+        _ => None,
+    };
+    if let Some(why) = why {
+        return Err(Failure::new(format!("--parquet {}: {why}", path.display())));
+    }
     let Statements { whole, rest } = Statements::of(text);
     let last = Some(rest.trim()).filter(|rest| !rest.is_empty());
     let queries: Vec<&str> = whole.into_iter().chain(last).collect();
     let [query] = queries.as_slice() else {
         return Err(Failure::new("sql: --parquet takes the answer to one query"));
     };
-    let rows = asked.reader()?.write_answer(query, path).map_err(told)?;
+    let rows = asked.reader()?.write_answer(query, path, replace).map_err(told)?;
     eprintln!("tapwire: {}: {}", path.display(), counted(rows, "row"));
     Ok(Exit::Done)
 }

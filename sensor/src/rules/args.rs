@@ -82,8 +82,8 @@ pub(crate) struct HuntArgs {
     /// Captures for rules that read what the tables do not keep; without any, the packets kept under --data
     #[arg(value_name = "PATH")]
     pub(crate) captures: Vec<PathBuf>,
-    /// Where a run keeps its tables and packets
-    #[arg(long, value_name = "DIR")]
+    /// Where a run keeps its tables and packets, or a copy of the tables in a store: s3://BUCKET/FOLDER
+    #[arg(long, value_name = "DIR|URL")]
     pub(crate) data: Option<PathBuf>,
     /// The key of callers' tokens, where the run that kept them was given one: packets are read under it
     #[arg(long, value_name = "FILE")]

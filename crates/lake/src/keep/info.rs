@@ -2,9 +2,8 @@
 
 use super::holds::{Hold, holds};
 use crate::error::LakeError;
-use crate::log::{Log, Snapshot};
-use crate::schema::TABLES;
-use std::path::Path;
+use crate::log::Snapshot;
+use crate::place::Place;
 
 /// The rate is that of so many days.
 const RATE_MS: i64 = 7 * 86_400_000;
@@ -43,25 +42,21 @@ pub struct TableInfo {
 }
 
 impl Info {
-    /// Of the lake in that data directory, at that time.
+    /// Of the lake in that data directory or store, at that time. Holds are the directory's.
     ///
     /// # Errors
     /// There is none; its logs cannot be read.
-    pub fn of(data: &Path, now_ms: i64) -> Result<Self, LakeError> {
-        let room = data.join(crate::ROOM);
-        if !room.is_dir() {
-            return Err(LakeError::Missing { path: data.to_owned() });
-        }
+    pub fn of(place: impl Into<Place>, now_ms: i64) -> Result<Self, LakeError> {
+        let place = place.into();
         let (mut tables, mut recent) = (Vec::new(), Recent::default());
-        for table in TABLES {
-            let log = Log::of(&room.join(table.name));
-            if log.exists() {
-                let snapshot = log.snapshot()?;
+        for (table, snapshot) in place.snapshots()? {
+            if let Some(snapshot) = snapshot {
                 recent.take(&snapshot, now_ms);
                 tables.push(TableInfo::of(table.name, &snapshot));
             }
         }
-        Ok(Self { tables, holds: holds(data)?, bytes_a_day: recent.bytes_a_day(now_ms) })
+        let holds = if let Place::Data(data) = &place { holds(data)? } else { Vec::new() };
+        Ok(Self { tables, holds, bytes_a_day: recent.bytes_a_day(now_ms) })
     }
 
     /// Bytes of all tables.

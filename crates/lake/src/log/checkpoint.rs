@@ -1,6 +1,6 @@
 //! Checkpoints: the table at one commit as one Parquet file, a row for each action that still counts.
 
-use super::{Snapshot, action, gone_or};
+use super::{Snapshot, action};
 use crate::error::LakeError;
 use crate::schema::DAY;
 use parquet::basic::Compression;
@@ -8,7 +8,7 @@ use parquet::column::writer::ColumnWriter;
 use parquet::data_type::{BoolType, ByteArray, ByteArrayType, DataType, Int32Type, Int64Type};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
-use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::file::reader::{ChunkReader, FileReader, SerializedFileReader};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::record::{Field, Row};
 use parquet::schema::parser::parse_message_type;
@@ -248,9 +248,8 @@ fn fits(value: &Value, name: &str, path: &[&str], shape: Shape) -> bool {
     }
 }
 
-/// Reads a checkpoint, ours or another engine's.
-pub(super) fn read(path: &Path) -> Result<Snapshot, LakeError> {
-    let file = File::open(path).map_err(|error| gone_or(path, &error))?;
+/// Reads a checkpoint, ours or another engine's, which stands at `path`.
+pub(super) fn read<R: ChunkReader + 'static>(file: R, path: &Path) -> Result<Snapshot, LakeError> {
     let failed = |error: ParquetError| LakeError::parquet(path, &error);
     let reader = SerializedFileReader::new(file).map_err(failed)?;
     let mut snapshot = Snapshot::default();
@@ -314,7 +313,7 @@ mod tests {
         }
         snapshot.marks.insert("sums".into(), 17);
         assert_eq!(write(&path, &snapshot).unwrap(), 303);
-        let back = read(&path).unwrap();
+        let back = read(File::open(&path).unwrap(), &path).unwrap();
         assert_eq!(back.parts, snapshot.parts);
         assert_eq!(back.removed, snapshot.removed);
         assert_eq!((back.about, back.marks), (snapshot.about, snapshot.marks));

@@ -3,8 +3,9 @@
 //! The tables of a directory are what is copied, and nothing else writes there. Files go first, then each commit under its
 //! number and only where there is none, so that readers see whole tables, and of two that copy to one place one is told.
 
-use super::{Log, Snapshot};
+use super::{Files, Log, Snapshot};
 use crate::error::LakeError;
+use crate::place::Objects;
 use crate::schema::TABLES;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -20,20 +21,8 @@ pub enum Content<'a> {
     File(&'a Path),
 }
 
-/// A place for objects with names such as `exchanges/_delta_log/00000000000000000000.json`. What goes wrong is told in one line.
-pub trait Objects {
-    /// Names that begin with a text, with their bytes.
-    ///
-    /// # Errors
-    /// It cannot be asked.
-    fn list(&self, begin: &str) -> Result<Vec<(String, u64)>, String>;
-
-    /// The bytes of a small object; `None` where there is none.
-    ///
-    /// # Errors
-    /// It cannot be asked.
-    fn get(&self, name: &str) -> Result<Option<Vec<u8>>, String>;
-
+/// Objects that can be written.
+pub trait Writable: Objects {
     /// Writes an object, also over one; `false` where the file that it is of is not there any more.
     ///
     /// # Errors
@@ -77,7 +66,7 @@ const TRIES: u32 = 5;
 ///
 /// # Errors
 /// A table cannot be read; the place cannot be written, or holds other tables.
-pub fn copy(data: &Path, to: &dyn Objects) -> Result<Copied, LakeError> {
+pub fn copy(data: &Path, to: &dyn Writable) -> Result<Copied, LakeError> {
     let room = data.join(crate::ROOM);
     if !room.is_dir() {
         return Err(LakeError::Missing { path: data.to_owned() });
@@ -100,7 +89,7 @@ struct Copy<'a> {
     name: &'static str,
     directory: &'a Path,
     log: &'a Log,
-    to: &'a dyn Objects,
+    to: &'a dyn Writable,
     copied: &'a mut Copied,
 }
 

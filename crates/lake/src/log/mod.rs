@@ -7,8 +7,10 @@
 mod action;
 mod checkpoint;
 mod copy;
+mod stored;
 
-pub use copy::{Content, Copied, Objects, copy};
+pub use copy::{Content, Copied, Writable, copy};
+pub(crate) use stored::stored_snapshot;
 
 use crate::error::LakeError;
 use crate::schema::Table;
@@ -20,6 +22,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 const LOG: &str = "_delta_log";
+
+/// What names of checkpoints end in.
+const CHECKPOINT: &str = ".checkpoint.parquet";
 
 /// Tries to find a free number before something must be wrong.
 const TRIES: u64 = 1_000;
@@ -99,6 +104,106 @@ struct Numbers {
     checkpoints: Vec<u64>,
 }
 
+impl Numbers {
+    /// By the names of its files.
+    fn of(names: impl Iterator<Item = impl AsRef<str>>) -> Self {
+        let mut numbers = Self::default();
+        for name in names {
+            let number = |end: &str| name.as_ref().strip_suffix(end)?.parse::<u64>().ok();
+            numbers.commits.extend(number(".json"));
+            numbers.checkpoints.extend(number(CHECKPOINT));
+        }
+        numbers.commits.sort_unstable();
+        numbers.checkpoints.sort_unstable();
+        numbers
+    }
+
+    const fn is_empty(&self) -> bool {
+        self.commits.is_empty() && self.checkpoints.is_empty()
+    }
+}
+
+/// The files of a log, wherever they are.
+trait Files {
+    /// Where they are, for people.
+    fn directory(&self) -> &Path;
+
+    /// Which there are.
+    fn numbers(&self) -> Result<Numbers, LakeError>;
+
+    /// Takes a commit; [`LakeError::Gone`] where it is not there any more.
+    fn take_commit(&self, number: u64, into: &mut Snapshot) -> Result<(), LakeError>;
+
+    /// The table at a checkpoint; [`LakeError::Gone`] where it is not there any more.
+    fn checkpoint(&self, number: u64) -> Result<Snapshot, LakeError>;
+}
+
+/// The table as its log has it.
+fn snapshot_of(files: &dyn Files) -> Result<Snapshot, LakeError> {
+    let mut tries = 0;
+    loop {
+        match try_snapshot(files) {
+            // Between listing and reading, the log was made shorter: there is a later checkpoint then.
+            Err(LakeError::Gone { .. }) if tries < 10 => tries += 1,
+            other => return other,
+        }
+    }
+}
+
+fn try_snapshot(files: &dyn Files) -> Result<Snapshot, LakeError> {
+    let numbers = files.numbers()?;
+    let mut snapshot = Snapshot::default();
+    if let Some(last) = numbers.checkpoints.last() {
+        snapshot = files.checkpoint(*last)?;
+        (snapshot.next, snapshot.checkpoint) = (last + 1, Some(*last));
+    }
+    let first = snapshot.next;
+    for number in numbers.commits.into_iter().filter(|number| *number >= first) {
+        if number != snapshot.next {
+            let why = format!("commit {} is missing", snapshot.next);
+            return Err(LakeError::Log { path: files.directory().to_owned(), why });
+        }
+        files.take_commit(number, &mut snapshot)?;
+        snapshot.next = number + 1;
+    }
+    Ok(snapshot)
+}
+
+impl Files for Log {
+    fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    fn numbers(&self) -> Result<Numbers, LakeError> {
+        let failed = |error: &std::io::Error| LakeError::io("read", &self.directory, error);
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.directory).map_err(|error| failed(&error))? {
+            names.extend(entry.map_err(|error| failed(&error))?.file_name().into_string());
+        }
+        Ok(Numbers::of(names.iter()))
+    }
+
+    fn take_commit(&self, number: u64, into: &mut Snapshot) -> Result<(), LakeError> {
+        let path = self.commit_path(number);
+        let text = fs::read_to_string(&path).map_err(|error| gone_or(&path, &error))?;
+        into.read(&text, &path)
+    }
+
+    fn checkpoint(&self, number: u64) -> Result<Snapshot, LakeError> {
+        let path = self.checkpoint_path(number);
+        let file = File::open(&path).map_err(|error| gone_or(&path, &error))?;
+        checkpoint::read(file, &path)
+    }
+}
+
+fn commit_name(number: u64) -> String {
+    format!("{number:020}.json")
+}
+
+fn checkpoint_name(number: u64) -> String {
+    format!("{number:020}{CHECKPOINT}")
+}
+
 impl Log {
     /// Of the table in that directory.
     pub(crate) fn of(directory: &Path) -> Self {
@@ -107,7 +212,7 @@ impl Log {
 
     /// Whether there is a table.
     pub(crate) fn exists(&self) -> bool {
-        self.numbers().is_ok_and(|numbers| !numbers.commits.is_empty() || !numbers.checkpoints.is_empty())
+        self.numbers().is_ok_and(|numbers| !numbers.is_empty())
     }
 
     /// Makes the table where there is none; gives one of an earlier version the columns that it lacks.
@@ -195,7 +300,7 @@ impl Log {
                 return Ok(true);
             }
             let mut between = Snapshot::default();
-            between.read(&self.commit_path(number))?;
+            self.take_commit(number, &mut between)?;
             if remove.iter().any(|part| between.removed.contains_key(&part.path)) {
                 return Ok(false);
             }
@@ -205,33 +310,7 @@ impl Log {
 
     /// The table as it is.
     pub(crate) fn snapshot(&self) -> Result<Snapshot, LakeError> {
-        let mut tries = 0;
-        loop {
-            match self.try_snapshot() {
-                // Between listing and reading, the log was made shorter: there is a later checkpoint then.
-                Err(LakeError::Gone { .. }) if tries < 10 => tries += 1,
-                other => return other,
-            }
-        }
-    }
-
-    fn try_snapshot(&self) -> Result<Snapshot, LakeError> {
-        let numbers = self.numbers()?;
-        let mut snapshot = Snapshot::default();
-        if let Some(last) = numbers.checkpoints.last() {
-            snapshot = checkpoint::read(&self.checkpoint_path(*last))?;
-            (snapshot.next, snapshot.checkpoint) = (last + 1, Some(*last));
-        }
-        let first = snapshot.next;
-        for number in numbers.commits.into_iter().filter(|number| *number >= first) {
-            if number != snapshot.next {
-                let why = format!("commit {} is missing", snapshot.next);
-                return Err(LakeError::Log { path: self.directory.clone(), why });
-            }
-            snapshot.read(&self.commit_path(number))?;
-            snapshot.next = number + 1;
-        }
-        Ok(snapshot)
+        snapshot_of(self)
     }
 
     /// Writes the table at that commit as a checkpoint.
@@ -276,26 +355,12 @@ impl Log {
         Ok(numbers.commits.last().max(numbers.checkpoints.last()).copied())
     }
 
-    fn numbers(&self) -> Result<Numbers, LakeError> {
-        let failed = |error: &std::io::Error| LakeError::io("read", &self.directory, error);
-        let mut numbers = Numbers::default();
-        for entry in fs::read_dir(&self.directory).map_err(|error| failed(&error))? {
-            let name = entry.map_err(|error| failed(&error))?.file_name();
-            let number = |end: &str| name.to_str()?.strip_suffix(end)?.parse::<u64>().ok();
-            numbers.commits.extend(number(".json"));
-            numbers.checkpoints.extend(number(".checkpoint.parquet"));
-        }
-        numbers.commits.sort_unstable();
-        numbers.checkpoints.sort_unstable();
-        Ok(numbers)
-    }
-
     fn commit_path(&self, number: u64) -> PathBuf {
-        self.directory.join(format!("{number:020}.json"))
+        self.directory.join(commit_name(number))
     }
 
     fn checkpoint_path(&self, number: u64) -> PathBuf {
-        self.directory.join(format!("{number:020}.checkpoint.parquet"))
+        self.directory.join(checkpoint_name(number))
     }
 
     /// Puts a commit into place; `false` where the number is taken.
@@ -329,9 +394,8 @@ impl Snapshot {
         self.next.saturating_sub(self.checkpoint.map_or(0, |number| number + 1))
     }
 
-    /// Takes a commit.
-    fn read(&mut self, path: &Path) -> Result<(), LakeError> {
-        let text = fs::read_to_string(path).map_err(|error| gone_or(path, &error))?;
+    /// Takes the text of a commit, which stands at `path`.
+    fn read(&mut self, text: &str, path: &Path) -> Result<(), LakeError> {
         for line in text.lines() {
             let action = serde_json::from_str(line).map_err(|_| LakeError::Log {
                 path: path.to_owned(),

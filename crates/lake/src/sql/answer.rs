@@ -20,13 +20,14 @@ const GROUP: usize = 20_000;
 
 impl Reader {
     /// Writes the answer to a query into a Parquet file; gives its rows. A column of whole numbers becomes integers, one with
-    /// other numbers doubles, any other one text. The file is there when it is whole.
+    /// other numbers doubles, any other one text. The file is there when it is whole; one that is there is replaced only where
+    /// `replace` says so.
     ///
     /// # Errors
     /// The query is wrong; the file cannot be written; a column holds other values behind twenty thousand rows of numbers.
-    pub fn write_answer(&self, query: &str, path: &Path) -> Result<u64, LakeError> {
-        let mut out =
-            Out { path, beside: beside(path), names: Vec::new(), rows: Vec::new(), file: None, count: 0 };
+    pub fn write_answer(&self, query: &str, path: &Path, replace: bool) -> Result<u64, LakeError> {
+        let (names, rows) = (Vec::new(), Vec::new());
+        let mut out = Out { path, beside: beside(path), replace, names, rows, file: None, count: 0 };
         let mut result = Ok(());
         let asked = self.query(query, &mut |piece| {
             result = out.take(piece);
@@ -51,6 +52,7 @@ fn beside(path: &Path) -> PathBuf {
 struct Out<'a> {
     path: &'a Path,
     beside: PathBuf,
+    replace: bool,
     names: Vec<String>,
     rows: Vec<Vec<Cell>>,
     file: Option<(Vec<Physical>, SerializedFileWriter<File>)>,
@@ -113,8 +115,11 @@ impl Out<'_> {
         self.group()?;
         if let Some((_, mut file)) = self.file.take() {
             file.finish().map_err(|error| LakeError::parquet(self.path, &error))?;
-            let synced = file.inner().sync_all().and_then(|()| fs::rename(&self.beside, self.path));
-            synced.map_err(|error| LakeError::io("write", self.path, &error))?;
+            // Making the name first fails where somebody has made the file meanwhile, which a rename does not.
+            let reserve = || if self.replace { Ok(()) } else { File::create_new(self.path).map(drop) };
+            let synced = file.inner().sync_all().and_then(|()| reserve());
+            let named = synced.and_then(|()| fs::rename(&self.beside, self.path));
+            named.map_err(|error| LakeError::io("write", self.path, &error))?;
         }
         Ok(())
     }

@@ -14,14 +14,14 @@ mod vtab;
 pub use statements::Statements;
 
 use crate::error::LakeError;
-use crate::log::{Log, Snapshot};
+use crate::log::Snapshot;
+use crate::place::Place;
 use crate::schema::{Column, DAY, EXTRA, Kind, TABLES, Table, VIEWS};
 use rusqlite::limits::Limit;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Statement};
 use std::fmt::Write;
 use std::ops::ControlFlow;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use bounds::Bounds;
@@ -49,10 +49,9 @@ pub enum Answer<'a> {
 }
 
 /// A table of a lake, as a query sees it.
-#[derive(Debug)]
 pub(crate) struct Source {
     pub(crate) table: &'static Table,
-    pub(crate) directory: PathBuf,
+    pub(crate) place: Place,
     pub(crate) snapshot: Snapshot,
 }
 
@@ -62,22 +61,16 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// The lake of that data directory.
+    /// The lake of that data directory, or in that store.
     ///
     /// # Errors
     /// There is none; its log cannot be read.
-    pub fn open(data: &Path) -> Result<Self, LakeError> {
-        let room = data.join(crate::ROOM);
-        if !room.is_dir() {
-            return Err(LakeError::Missing { path: data.to_owned() });
-        }
-        let mut sources = Vec::new();
-        for table in TABLES {
-            let directory = room.join(table.name);
-            let log = Log::of(&directory);
-            let snapshot = if log.exists() { log.snapshot()? } else { Snapshot::default() };
-            sources.push(Arc::new(Source { table, directory, snapshot }));
-        }
+    pub fn open(place: impl Into<Place>) -> Result<Self, LakeError> {
+        let place = place.into();
+        let sources = place.snapshots()?.into_iter().map(|(table, snapshot)| {
+            Arc::new(Source { table, place: place.clone(), snapshot: snapshot.unwrap_or_default() })
+        });
+        let sources = sources.collect();
         let connection = connect(sources).map_err(|error| LakeError::Query(error.to_string()))?;
         Ok(Self { connection })
     }

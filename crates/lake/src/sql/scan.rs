@@ -152,7 +152,7 @@ impl Scan {
                         self.file = None;
                         return Ok(());
                     };
-                    self.file = Some(FileRows::open(&self.source.directory.join(&part.path))?);
+                    self.file = Some(self.source.place.open(self.source.table.name, &part)?);
                     self.day = part.day;
                     (self.place, self.before, self.group) = (place, 0, 0);
                 }

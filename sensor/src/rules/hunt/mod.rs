@@ -59,6 +59,8 @@ pub(super) fn hunt(args: &HuntArgs) -> Result<Exit, Failure> {
         (data, _) => Some(stored::directory(data.clone())?),
     };
     let tables = data.as_deref().map(tables).transpose()?.flatten();
+    // A store has tables alone.
+    let data = data.filter(|data| !crate::lake::is_in_store(data));
     let is_exact = |rule: &Entry| tables.is_some() && lacking(rule).is_empty();
     let (exact, others): (Vec<&Entry>, Vec<&Entry>) = rules.iter().partition(|rule| is_exact(rule));
     let mut answers = Vec::new();
@@ -87,7 +89,7 @@ fn lacking(rule: &Entry) -> Vec<&str> {
 
 /// The tables, where there are any.
 fn tables(data: &Path) -> Result<Option<Reader>, Failure> {
-    match Reader::open(data) {
+    match crate::lake::tables(data).and_then(Reader::open) {
         Ok(reader) => Ok(Some(reader)),
         Err(LakeError::Missing { .. }) => Ok(None),
         Err(error) => Err(Failure::new(format!("hunt: {error}"))),
