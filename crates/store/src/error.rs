@@ -30,6 +30,12 @@ pub enum StoreError {
         /// As given.
         path: PathBuf,
     },
+    /// A URL, which would become a directory of that name.
+    #[error("{}: a data directory is one of this machine; `tapwire lake copy` copies its tables to a store", path.display())]
+    Url {
+        /// As given.
+        path: PathBuf,
+    },
     /// Not a data directory.
     #[error("{} holds other files and is no data directory: give a new or empty one with --data", path.display())]
     Foreign {

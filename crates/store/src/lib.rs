@@ -101,8 +101,11 @@ impl Store {
     /// Opens `directory` for writing; makes it, for its owner only, where there is none.
     ///
     /// # Errors
-    /// Another process writes it; it holds something else, or a newer format; the system's reason.
+    /// Another process writes it; it holds something else, or a newer format; it is a URL; the system's reason.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        if directory.to_str().is_some_and(|text| text.contains("://")) {
+            return Err(StoreError::Url { path: directory.into() });
+        }
         files::private_directory(directory)?;
         let lock = lock(directory)?;
         settle_version(directory)?;
@@ -335,6 +338,8 @@ mod tests {
         fs::write(newer.path().join("version"), "tapwire data 99\n").unwrap();
         assert!(matches!(Store::open(newer.path()), Err(StoreError::Newer { found: 99, .. })));
         assert!(matches!(Reader::open(&dir.path().join("none")), Err(StoreError::Missing { .. })));
+        assert!(matches!(Store::open(Path::new("s3://lake/site")), Err(StoreError::Url { .. })));
+        assert!(!Path::new("s3:").exists());
     }
 
     #[test]
