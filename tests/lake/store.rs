@@ -114,8 +114,14 @@ impl Store {
     pub(crate) fn copy_to(&self, url: &str, data: &Path, more: &[(&str, &str)]) -> Ran {
         let data: PathBuf = data.to_owned();
         let copy = Tapwire::new(["lake", "copy", url, "--json", "--data"]).args([data]);
-        let copy = self.variables().iter().fold(copy, |copy, (name, value)| copy.env(name, value));
-        more.iter().fold(copy, |copy, (name, value)| copy.env(name, value)).run()
+        self.with(copy, more).run()
+    }
+
+    /// A command that finds the store; variables of `more` come last.
+    pub(crate) fn with(&self, command: Tapwire, more: &[(&str, &str)]) -> Tapwire {
+        let command =
+            self.variables().iter().fold(command, |command, (name, value)| command.env(name, value));
+        more.iter().fold(command, |command, (name, value)| command.env(name, value))
     }
 }
 
