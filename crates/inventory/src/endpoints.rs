@@ -239,6 +239,8 @@ impl Endpoints {
         endpoint.add(observation, origin);
         endpoint.learn(observation, &mut self.room, &self.hashing);
         let id = endpoint.id;
+        let echo = Echo::of(observation);
+        self.templates.see_values(node, path, &answer, |word| echo.has(word));
         if self.templates.learn(node, what, &answer) {
             self.templates.judge_way(node, &mut self.changes);
             self.carry_out(&mut owner, counters);

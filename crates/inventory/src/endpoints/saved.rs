@@ -50,6 +50,22 @@ impl Endpoints {
         self.templates.load_values(entries)
     }
 
+    pub(crate) fn save_counted(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
+        self.templates.save_counted(from, out)
+    }
+
+    pub(crate) fn load_counted(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
+        self.templates.load_counted(entries)
+    }
+
+    pub(crate) fn save_favoured(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
+        self.templates.save_favoured(from, out)
+    }
+
+    pub(crate) fn load_favoured(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
+        self.templates.load_favoured(entries)
+    }
+
     pub(crate) fn save_merges(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
         let now = |old: &EndpointId| (*old, self.merged.get(old).copied().unwrap_or(*old));
         put_some(self.merges.iter().skip(from).map(now), |_| 1, out)

@@ -83,6 +83,50 @@ fn words_for_the_caller_and_for_actions_stay() {
 }
 
 #[test]
+fn operations_beside_values_become_words_of_their_own() {
+    let mut learned = learned();
+    users(&mut learned);
+    learned.inventory.settle();
+    let first = learned.get("/users/overdue", USER);
+    assert_eq!(first.template.as_deref(), Some("/users/{userId}"), "nothing tells it from a name");
+    for _ in 0..60 {
+        learned.get("/users/overdue", USER);
+        learned.get("/users/released", USER);
+    }
+    let expected = ["GET /users/overdue", "GET /users/released", "GET /users/{userId}"];
+    assert_eq!(learned.templates(), expected);
+}
+
+#[test]
+fn a_value_that_answers_repeat_stays_one_however_often_it_is_called() {
+    let mut learned = learned();
+    users(&mut learned);
+    learned.inventory.settle();
+    let alice = USER.replace(r#""name":"n""#, r#""name":"alice""#);
+    (0..200).for_each(|_| drop(learned.get("/users/alice", &alice)));
+    // Digits speak for a value, and refusals for nothing.
+    (0..200).for_each(|_| drop(learned.get("/users/erin7", USER)));
+    (0..200).for_each(|_| drop(learned.call("GET /users/bob", 403, "")));
+    assert_eq!(learned.templates(), ["GET /users/{userId}"]);
+}
+
+#[test]
+fn values_of_which_some_are_called_more_stay_values() {
+    let mut learned = learned();
+    users(&mut learned);
+    learned.inventory.settle();
+    // Once after the other, and mixed.
+    for (rank, name) in (1..).zip(NAMES) {
+        (0..240 / rank).for_each(|_| drop(learned.get(&format!("/users/{name}"), USER)));
+    }
+    for round in 1..240 {
+        let called = (1..).zip(NAMES).filter(|(rank, _)| round % rank == 0);
+        called.for_each(|(_, name)| drop(learned.get(&format!("/users/{name}"), USER)));
+    }
+    assert_eq!(learned.templates(), ["GET /users/{userId}"]);
+}
+
+#[test]
 fn numbers_take_no_words_with_them() {
     let mut learned = learned();
     for id in 1..40 {

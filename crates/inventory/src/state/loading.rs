@@ -102,6 +102,8 @@ impl Loading {
             Section::Hours => inventory.hours.load_cells(hours, config.max_hours, entries)?,
             Section::Groups => inventory.hours.load_groups(entries)?,
             Section::Probing => inventory.probing.load(entries)?,
+            Section::Counted => inventory.endpoints.load_counted(entries)?,
+            Section::Favoured => inventory.endpoints.load_favoured(entries)?,
         };
         Ok(())
     }

@@ -24,12 +24,14 @@ use tapwire_inspect::TokenKey;
 use tapwire_inspect::classes::ClassId;
 
 /// The format of all pieces. A change of any struct that is written raises it, but of those in sections with a version.
-const FORMAT: u32 = 4;
+const FORMAT: u32 = 5;
 /// The oldest that is read: those behind it only have more sections.
 const OLDEST: u32 = 3;
-/// The version of hours, their groups and quotas, and of callers that ask for what does not exist.
+/// The version of hours, their groups and quotas, and of callers that ask for what does not exist, and of words that stand
+/// for values.
 const HOURS: u8 = 0;
 const PROBING: u8 = 0;
+const FAVOURITES: u8 = 0;
 
 /// Where a checkpoint goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -94,10 +96,12 @@ enum Section {
     Hours,
     Groups,
     Probing,
+    Counted,
+    Favoured,
 }
 
 impl Section {
-    const ALL: [Self; 19] = [
+    const ALL: [Self; 21] = [
         Self::Head,
         Self::Callers,
         Self::Sessions,
@@ -117,6 +121,8 @@ impl Section {
         Self::Hours,
         Self::Groups,
         Self::Probing,
+        Self::Counted,
+        Self::Favoured,
     ];
 
     /// The version of a section that stands alone; of relations each table has one.
@@ -124,6 +130,7 @@ impl Section {
         match self {
             Self::Quotas | Self::Hours | Self::Groups => Some(HOURS),
             Self::Probing => Some(PROBING),
+            Self::Counted | Self::Favoured => Some(FAVOURITES),
             _ => None,
         }
     }
@@ -214,6 +221,8 @@ impl Inventory {
             Section::Hours => self.hours.save_cells(at, out),
             Section::Groups => self.hours.save_groups(at, out),
             Section::Probing => self.probing.save(out),
+            Section::Counted => endpoints.save_counted(at, out),
+            Section::Favoured => endpoints.save_favoured(at, out),
         }
     }
 }

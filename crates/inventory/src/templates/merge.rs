@@ -46,6 +46,7 @@ impl Templates {
         let empty = super::Node::new(Label::Root, NodeId::default(), super::Standing::Fixed);
         let node = std::mem::replace(self.node_mut(from), empty);
         self.free.push(from);
+        self.favourites.leave(from);
         let target = self.node_mut(into);
         target.hits = target.hits.saturating_add(node.hits);
         target.kinds |= node.kinds;

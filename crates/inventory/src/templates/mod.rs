@@ -6,6 +6,7 @@
 
 mod answers;
 mod compare;
+mod favourites;
 mod judge;
 mod merge;
 mod node;
@@ -17,6 +18,7 @@ mod words;
 
 use crate::hashing::{BuildAsIs, Keyed};
 use answers::Answers;
+use favourites::Favourites;
 use node::{Label, Slot, bit};
 pub(crate) use node::{Node, NodeId};
 use std::collections::HashMap;
@@ -99,6 +101,8 @@ pub(crate) struct Templates {
     max_nodes: usize,
     /// Words that turned out to be values.
     values: Values,
+    /// Values that are called often.
+    favourites: Favourites,
     /// Paths that found no room.
     pub(crate) refused: u64,
     /// Words that became values of a parameter.
@@ -115,6 +119,7 @@ impl Templates {
             children: HashMap::default(),
             max_nodes,
             values: Values::default(),
+            favourites: Favourites::default(),
             refused: 0,
             merged: 0,
         }
@@ -255,17 +260,28 @@ impl Templates {
         let (stem, ending) = words::stem(&word);
         let stem_kind = if kind.is_parameter() { kind } else { SegmentKind::of(stem.as_bytes(), usize::MAX) };
         let typed = kind.is_parameter() || !ending.is_empty() && stem_kind.is_parameter();
-        if self.nodes.len() - self.free.len() >= self.max_nodes
-            || !typed && self.node(at).words.len() >= MAX_WORDS
-        {
-            self.refused += 1;
-            return None;
-        }
         if typed {
+            self.has_room()?;
             let ending = if kind.is_parameter() { "" } else { ending };
             return Some(self.new_parameter(at, stem_kind, ending));
         }
         let standing = if kind == SegmentKind::Version { Standing::Fixed } else { words::standing(&word) };
+        self.new_word(at, &word, standing)
+    }
+
+    /// Makes room for another node, in that no more is asked for.
+    fn has_room(&mut self) -> Option<()> {
+        let room = self.nodes.len() - self.free.len() < self.max_nodes;
+        self.refused += u64::from(!room);
+        room.then_some(())
+    }
+
+    fn new_word(&mut self, at: NodeId, word: &str, standing: Standing) -> Option<NodeId> {
+        if self.node(at).words.len() >= MAX_WORDS {
+            self.refused += 1;
+            return None;
+        }
+        self.has_room()?;
         let key = self.key(at, word.as_bytes());
         let child = self.add(Node::new(Label::Word(word.into()), at, standing));
         self.children.insert(key, child);
@@ -325,6 +341,7 @@ impl Templates {
             + self.children.capacity() * (size_of::<(u64, NodeId)>() + 1)
             + self.free.capacity() * size_of::<NodeId>()
             + self.values.bytes()
+            + self.favourites.bytes()
     }
 
     /// Whether that word is a value of a parameter elsewhere in the same service.

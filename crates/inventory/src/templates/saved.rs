@@ -26,6 +26,26 @@ impl Templates {
         self.values.load(entries)
     }
 
+    /// Writes how often words stand for values.
+    pub(crate) fn save_counted(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
+        self.favourites.save_counted(from, out)
+    }
+
+    /// Writes which values parameters have often.
+    pub(crate) fn save_favoured(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
+        self.favourites.save_favoured(from, out)
+    }
+
+    /// Takes how often words stand for values.
+    pub(crate) fn load_counted(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
+        self.favourites.load_counted(entries)
+    }
+
+    /// Takes which values parameters have often.
+    pub(crate) fn load_favoured(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
+        self.favourites.load_favoured(entries)
+    }
+
     /// Takes all nodes; those that hang together with a root stay. A root that is none becomes a new one. How many words
     /// and parameters were left out.
     pub(crate) fn restore(&mut self, nodes: Vec<Node>, roots: &mut [NodeId]) -> u64 {
