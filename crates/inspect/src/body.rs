@@ -116,7 +116,7 @@ impl BodyReader {
                 parser.begin(content_type.unwrap_or_default());
                 Reader::Parser { format, parser, guessed: false }
             }
-            Some(None) => Reader::Unknown,
+            Some(None) => Reader::text(content_type, spares),
         };
         Self { codings, decoder, reader, decoded: 0, begin: None }
     }
@@ -176,13 +176,23 @@ impl BodyReader {
 }
 
 impl Reader {
+    /// For content of a type that is no format, or of none: it may turn out to be text.
+    fn text(content_type: Option<&[u8]>, spares: &mut Spares) -> Self {
+        let may_be = content_type.is_none_or(payload::may_be_text);
+        payload::text().filter(|_| may_be).map_or(Self::Unknown, |format| Self::Parser {
+            format,
+            parser: spares.parser(format),
+            guessed: true,
+        })
+    }
+
     fn feed(&mut self, mut content: &[u8], spares: &mut Spares) {
         if matches!(self, Self::Undecided) {
             content = behind_white_space(content);
             let Some(first) = content.first() else { return };
             *self = match payload::by_first_byte(*first) {
                 Some(format) => Self::Parser { format, parser: spares.parser(format), guessed: true },
-                None => Self::Unknown,
+                None => Self::text(None, spares),
             };
         }
         if let Self::Parser { parser, .. } = self {
@@ -198,7 +208,7 @@ impl Reader {
         spares.keep(format, parser);
         let mut anomalies = reading.anomalies;
         match reading.state {
-            PayloadState::Invalid if guessed => return unknown,
+            PayloadState::Invalid | PayloadState::Unknown if guessed => return unknown,
             PayloadState::Invalid => anomalies.insert(Anomaly::InvalidPayload),
             _ => {}
         }

@@ -185,7 +185,7 @@ impl Inspector {
         let exchange = &observation.exchange;
         let head = exchange.request_head();
         let format = observation.request_payload.format;
-        let is_usual = matches!(format, None | Some("json" | "form" | "xml"));
+        let is_usual = matches!(format, None | Some("json" | "form" | "xml" | "text"));
         let parameters = parameters(observation);
         let says_nothing = asked.is_none() && answered.is_none() && is_usual && parameters.is_empty();
         if says_nothing && !head.is_some_and(style::speaks_by_head) {

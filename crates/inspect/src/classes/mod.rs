@@ -29,6 +29,7 @@ mod europe;
 mod form;
 mod found;
 mod health;
+mod hits;
 mod india;
 mod keys;
 mod look;
@@ -44,7 +45,8 @@ mod words;
 
 pub use column::Column;
 pub use found::Found;
-pub use look::{Classes, Clues, Hit, Hits, REPORTED};
+pub use hits::{Hit, Hits, REPORTED};
+pub use look::{Classes, Clues};
 pub(crate) use look::{Lead, Seen, Taking};
 pub(crate) use said::Said;
 pub use settings::{BadClass, Settings, UserClass};

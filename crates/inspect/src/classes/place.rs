@@ -51,7 +51,7 @@ pub(super) const ADDRESS: DataClass = DataClass {
 pub(super) const GEO: DataClass = DataClass {
     name: "geo",
     title: "Position on earth",
-    summary: "Latitude and longitude with three decimals and more, together or each under its name",
+    summary: "Latitude and longitude with four decimals and more: in one text, side by side, or an array of the two",
     kind: ClassKind::Personal,
     region: None,
     strength: Strength::Named,
@@ -104,11 +104,11 @@ fn geo(value: &Value<'_>) -> Option<Evidence> {
     pair.then_some(Evidence::Shape)
 }
 
-/// A number of degrees with at least three decimals, which is a hundred metres.
+/// A number of degrees with at least four decimals, which is ten metres.
 fn coordinate(text: &str, most: f64) -> bool {
     let decimals = text.split_once('.').map_or(0, |(_, decimals)| decimals.len());
     let plain = text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'+' | b'.'));
-    plain && (3..=16).contains(&decimals) && text.parse::<f64>().is_ok_and(|degrees| degrees.abs() <= most)
+    plain && (4..=16).contains(&decimals) && text.parse::<f64>().is_ok_and(|degrees| degrees.abs() <= most)
 }
 
 #[cfg(test)]

@@ -4,7 +4,8 @@
 //! groups of digits with single spaces between them. The words before it are its name.
 
 use super::form::{Form, LONGEST};
-use super::look::{Classes, Clues, Hits};
+use super::hits::Hits;
+use super::look::{Classes, Clues};
 use super::said::{NEAR, Said};
 use super::{health, secret};
 use crate::made::{Made, kinds};

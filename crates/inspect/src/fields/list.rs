@@ -1,7 +1,7 @@
 //! What was found of the fields of one body, or of a head.
 
 use super::Formats;
-use crate::classes::{Hits, REPORTED};
+use crate::classes::{ClassId, Hit, Hits, REPORTED};
 use crate::ids::{IdValue, is_entry};
 
 /// Names a field of a list.
@@ -222,11 +222,28 @@ pub struct Field {
 }
 
 impl Field {
+    /// The place of what matters least, emptied for something that matters more.
+    fn less_than(&mut self, hit: &Hit) -> Option<&mut ClassHits> {
+        let sensitivity = |class: u16| ClassId::from_number(class)?.builtin().map(|class| class.sensitivity);
+        let matters = |reported: bool, class: u16| (reported, sensitivity(class));
+        let weight = |slot: &ClassHits| matters(slot.reported > 0, slot.class);
+        let least = self.classes.iter_mut().min_by_key(|slot| weight(slot))?;
+        let more = matters(hit.score >= REPORTED, hit.class.get()) > weight(least);
+        if more {
+            *least = ClassHits::default();
+        }
+        more.then_some(least)
+    }
+
     pub(super) fn take_in(&mut self, hits: &Hits) {
         for hit in hits.list() {
             let class = hit.class.get();
-            let free = |slot: &&mut ClassHits| slot.values == 0 || slot.class == class;
-            if let Some(slot) = self.classes.iter_mut().find(free) {
+            let free = |slot: &ClassHits| slot.values == 0 || slot.class == class;
+            let slot = match self.classes.iter().position(free) {
+                Some(at) => self.classes.get_mut(at),
+                None => self.less_than(hit),
+            };
+            if let Some(slot) = slot {
                 slot.class = class;
                 slot.score = slot.score.max(hit.score);
                 slot.values += 1;

@@ -11,6 +11,8 @@ mod formats;
 mod head;
 mod list;
 mod names;
+mod positions;
+mod prose;
 mod standard;
 
 pub use formats::{Format, Formats};
@@ -18,12 +20,13 @@ pub(crate) use head::HeadFields;
 pub use list::{Bounds, ClassHits, Field, FieldIndex, FieldList, Kind, Kinds, Lengths, Step, push_step};
 
 use crate::attempts::is_serialised;
-use crate::classes::{Classes, Seen};
+use crate::classes::{ClassId, Classes, Seen};
 use crate::ids::{IdKey, IdValue, MAX_IDS, is_entry};
 use crate::made::Made;
 use crate::payload::PathHash;
 use list::Sample;
 use names::NameClues;
+use positions::Half;
 use std::sync::Arc;
 
 /// Fields kept of one body.
@@ -71,6 +74,9 @@ pub(crate) struct Fields {
     /// Whether texts with marks that programs read are kept.
     odd: bool,
     max_ids: usize,
+    /// The class of positions, and half of one that waits for the other.
+    positions: Option<ClassId>,
+    half: Option<Half>,
     /// Capacities that the last body needed.
     usual: (usize, usize, usize),
 }
@@ -85,6 +91,8 @@ impl Default for Fields {
             ids: IdKey::default(),
             odd: false,
             max_ids: MAX_IDS,
+            positions: ClassId::of("geo"),
+            half: None,
             usual: (0, 0, 0),
         }
     }
@@ -195,6 +203,7 @@ impl Fields {
 
     /// An array whose elements lie at `at` ended: it had so many.
     pub(crate) fn items(&mut self, at: FieldIndex, items: usize) {
+        self.array_ended(at, items);
         let array = self.list.get(at).map(|field| field.parent);
         if let Some(array) = array.and_then(|parent| self.list.fields.get_mut(parent.get())) {
             array.items.add(items);
@@ -294,6 +303,7 @@ impl Fields {
             return None;
         }
         self.slots.fill(0);
+        self.half = None;
         self.clues.end();
         let mut list = self.spare.take().unwrap_or_default();
         std::mem::swap(&mut self.list, &mut list);
@@ -338,12 +348,16 @@ impl Fields {
     #[inline(never)]
     fn take_in(&mut self, at: FieldIndex, seen: &Seen<'_>) -> bool {
         let Some(field) = self.list.fields.get(at.get()) else { return false };
-        let hits = match field.step {
+        let mut hits = match field.step {
             Step::Segment => self.clues.look_at_segment(before(&self.list, field), seen),
             _ => self.clues.look(at.get(), seen),
         };
         if hits.list().is_empty() {
             return false;
+        }
+        let withheld = self.withhold(at, seen, &mut hits);
+        if withheld && hits.list().is_empty() {
+            return true;
         }
         if let Some(field) = self.list.fields.get_mut(at.get()) {
             field.take_in(&hits);
@@ -568,4 +582,4 @@ fn parsed(digits: &[u8]) -> Option<f64> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

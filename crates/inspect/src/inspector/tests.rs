@@ -61,7 +61,11 @@ fn payload_states() {
     assert_eq!(state("application/json", "", b"<p>"), PayloadState::Invalid);
     assert_eq!(state("", "", b" {\"a\":1}"), PayloadState::Read);
     assert_eq!(state("", "", b"[oops]"), PayloadState::Unknown);
-    assert_eq!(state("", "", b"plain"), PayloadState::Unknown);
+    assert_eq!(state("", "", b"plain"), PayloadState::Read);
+    assert_eq!(state("text/plain", "", b"plain"), PayloadState::Read);
+    assert_eq!(state("application/vnd.other", "", b"plain"), PayloadState::Read);
+    assert_eq!(state("application/octet-stream", "", b"\x01plain"), PayloadState::Unknown);
+    assert_eq!(state("image/svg+png", "", b"plain"), PayloadState::Unknown);
 }
 
 #[test]
@@ -159,11 +163,11 @@ fn parts_say_what_the_whole_says() {
 /// What parsers take for white space is no matter of how the body came: a form feed is none (RFC 8259, 2).
 #[test]
 fn parts_of_an_untyped_body_say_what_the_whole_says() {
-    for (body, state) in [(" \n{\"a\":1}", PayloadState::Read), ("\x0c\t{\"a\":1}", PayloadState::Unknown)] {
+    for (body, format) in [(" \n{\"a\":1}", "json"), ("\x0c\t{\"a\":1}", "text")] {
         let whole = exchange(1, GET.as_bytes(), &answer("", "", body.as_bytes()));
         let mut inspector = inspector();
         let expected = inspector.exchange(whole.clone()).response_payload;
-        assert_eq!(expected.state, state, "{body:?}");
+        assert_eq!((expected.state, expected.format), (PayloadState::Read, Some(format)), "{body:?}");
         for size in [1, 2, 3] {
             assert_eq!(in_parts(&mut inspector, &whole, size).response_payload, expected, "{body:?} {size}");
         }

@@ -17,7 +17,8 @@ const LISTED: usize = 32;
 fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
     let (asked, answered) = (spoken.asked, spoken.answered);
     let refused = spoken.response.and_then(|head| head.status).is_some_and(|status| status >= 400);
-    let otherwise = spoken.response_payload.format.is_some() && !refused;
+    // Some stream their answers as plain text.
+    let otherwise = spoken.response_payload.format.is_some_and(|format| format != "text") && !refused;
     let of_path = model_of_path(spoken.path);
     if said.operation.is_some() || !is_model(asked, answered, of_path.is_some(), otherwise) {
         return;

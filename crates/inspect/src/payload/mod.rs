@@ -16,6 +16,7 @@ pub(crate) mod mcp;
 pub(crate) mod multipart;
 mod notes;
 mod paths;
+pub(crate) mod text;
 pub(crate) mod xml;
 
 pub use login::{Login, Wanted};
@@ -54,6 +55,7 @@ pub static PAYLOADS: &[PayloadFormat] = &[
     grpc::FORMAT,
     graphql::FORMAT,
     aws::FORMAT,
+    text::FORMAT,
 ];
 
 /// Reads bodies of one format, one after the other.
@@ -153,14 +155,28 @@ fn parameter_value(text: &[u8]) -> (Vec<u8>, &[u8]) {
 
 /// The format a Content-Type value names.
 pub(crate) fn by_media_type(content_type: &[u8]) -> Option<&'static PayloadFormat> {
+    essence(content_type, |name| PAYLOADS.iter().find(|format| (format.matches)(name))).flatten()
+}
+
+/// The format of what may be text, and of which nothing says more.
+pub(crate) fn text() -> Option<&'static PayloadFormat> {
+    PAYLOADS.iter().find(|format| format.name == text::FORMAT.name)
+}
+
+/// Whether what a Content-Type value names, which is no format, may be text.
+pub(crate) fn may_be_text(content_type: &[u8]) -> bool {
+    essence(content_type, text::may_be).unwrap_or(false)
+}
+
+/// Looks at a media type without its parameters, in lower case.
+fn essence<T>(content_type: &[u8], look: impl Fn(&[u8]) -> T) -> Option<T> {
     let essence =
         content_type.split(|byte| matches!(byte, b';' | b',')).next().unwrap_or_default().trim_ascii();
     let mut lower = [0; 128];
     let name = lower.get_mut(..essence.len())?;
     name.copy_from_slice(essence);
     name.make_ascii_lowercase();
-    let name = &*name;
-    PAYLOADS.iter().find(|format| (format.matches)(name))
+    Some(look(name))
 }
 
 /// The format that a body without Content-Type seems to have.
