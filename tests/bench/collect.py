@@ -84,7 +84,8 @@ def main():
             size += bare
         collector = subprocess.Popen([tapwire, "collect", "--data", data, "--listen", "127.0.0.1:0", "--set",
                                       f"collect.commit={options.commit}"], stderr=subprocess.PIPE, text=True)
-        address = re.search(r"http://([^/]+)/", collector.stderr.readline()).group(1)
+        # A line before may say how it is confined.
+        address = next(found.group(1) for line in collector.stderr if (found := re.search(r"http://([^/]+)/", line)))
         later = []
         before, began = cpu(collector.pid), time.monotonic()
         senders = [threading.Thread(target=send, args=(address, token, made, later)) for token, made in zip(tokens, bodies)]

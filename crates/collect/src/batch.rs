@@ -70,12 +70,19 @@ impl Checked {
 pub(crate) struct Pool {
     plain: Mutex<Vec<Vec<u8>>>,
     texts: Mutex<Vec<String>>,
+    /// Bytes of texts that are kept at most.
+    most: usize,
 }
 
-/// So many of each are kept.
+/// So many bodies are kept: no more are checked at once.
 const POOLED: usize = 8;
 
 impl Pool {
+    /// One that keeps texts of so many bytes.
+    pub(crate) fn of(most: usize) -> Self {
+        Self { most, ..Self::default() }
+    }
+
     fn take_plain(&self) -> Vec<u8> {
         self.plain.lock().unwrap_or_else(PoisonError::into_inner).pop().unwrap_or_default()
     }
@@ -96,10 +103,17 @@ impl Pool {
     pub(crate) fn give_text(&self, mut text: String) {
         text.clear();
         let mut kept = self.texts.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < POOLED {
+        if kept.iter().map(String::capacity).sum::<usize>() + text.capacity() <= self.most {
             kept.push(text);
         }
     }
+}
+
+/// How many bytes the lines of a body take, as it says itself: the last four bytes of gzip (RFC 1952, 2.3.1) are believed no
+/// further than that.
+pub(crate) fn expected(body: &[u8], gzip: bool) -> usize {
+    let length = body.last_chunk::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes));
+    if gzip { usize::try_from(length).unwrap_or(usize::MAX) } else { body.len() }
 }
 
 /// How a body is to be read.
@@ -232,6 +246,14 @@ mod tests {
         assert_eq!(checked(&torn[..torn.len() - 4], true).unwrap_err(), Refusal::Coding);
         let days: String = (0..20).map(|day| line(day, NOW - i64::from(day) * DAY_MS)).collect();
         assert_eq!(checked(days.as_bytes(), false).unwrap_err(), Refusal::Line(17, Fault::Days));
+    }
+
+    #[test]
+    fn a_body_says_what_room_it_takes() {
+        let text = line(1, NOW).repeat(100);
+        assert_eq!(expected(text.as_bytes(), false), text.len());
+        assert_eq!(expected(&gzip(text.as_bytes()), true), text.len());
+        assert_eq!(expected(b"x", true), 0);
     }
 
     #[test]

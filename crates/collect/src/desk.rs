@@ -1,6 +1,6 @@
 //! Takes batches in: starts the threads behind it, and bounds what waits for them.
 
-use crate::batch::{Checked, Pool, Refusal, Way, check};
+use crate::batch::{self, Checked, Pool, Refusal, Way, check};
 use crate::journal::{self, Head, Journal, Recovered};
 use crate::roll::{ITSELF, Keeper, Place, Standing};
 use crate::seen::{Hasher, Seen};
@@ -28,6 +28,10 @@ const MOST_OF_SENSOR: u32 = 2;
 const MOST_DAYS: usize = 32;
 /// What a remembered event takes, with what tables of hashes leave empty.
 const SEEN_BYTES: usize = 64;
+/// Of that memory, one part in so many is kept in buffers that wait to be used again.
+const POOLED_PART: usize = 8;
+/// Labels make lines longer by one part in so many, as a rule.
+const LABELS: usize = 16;
 /// Between two lines about one sensor's refused batches.
 const QUIET: Duration = Duration::from_secs(60);
 
@@ -66,11 +70,11 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    fn of(tallies: Tallies) -> Self {
+    fn of(tallies: Tallies, pooled: usize) -> Self {
         let committed = AtomicU64::new(0);
         Self {
             tallies,
-            pool: Pool::default(),
+            pool: Pool::of(pooled),
             committed,
             ended: Mutex::default(),
             over: Condvar::new(),
@@ -229,7 +233,7 @@ impl Opening {
         let Self { spools, limits, hasher, seen, .. } = self;
         let told = |error: StoreError| error.to_string();
         let mut spool = spools.open(JOURNAL, limits.journal).map_err(told)?;
-        let shared = Arc::new(Shared::of(tallies));
+        let shared = Arc::new(Shared::of(tallies, limits.memory / POOLED_PART));
         let most = (limits.remembered() / 2) as u64;
         let every = limits.every;
         let mut writer = Writer {
@@ -333,6 +337,17 @@ impl Desk {
         Arc::clone(&self.room).try_acquire_many_owned(units).ok()
     }
 
+    /// That room, made as large as what turned out to be needed.
+    fn fitted(&self, mut room: OwnedSemaphorePermit, bytes: usize) -> Option<OwnedSemaphorePermit> {
+        let (held, needed) = (room.num_permits(), bytes.div_ceil(UNIT));
+        if needed > held {
+            room.merge(self.room((needed - held) * UNIT)?);
+        } else {
+            drop(room.split(held - needed));
+        }
+        Some(room)
+    }
+
     /// Checks a batch and hands it to the journal; what becomes of it is told there. Takes as long as its lines are.
     pub(crate) fn submit(
         &self,
@@ -342,6 +357,9 @@ impl Desk {
     ) -> Result<oneshot::Receiver<Answer>, Answer> {
         let now = now_ms();
         let (hasher, pool) = (&self.hasher, &self.shared.pool);
+        // First, or where room is scarce most of what is checked would be checked in vain.
+        let plain = batch::expected(&body, gzip).min(self.limits.lines).min(self.limits.memory / 4);
+        let room = self.room(plain + plain / LABELS + body.len()).ok_or(Answer::Later)?;
         let way = Way { gzip, most: self.limits.lines, place: &place, now_ms: now, hasher, pool };
         let checked = check(&body, &way).map_err(Answer::Refused)?;
         if place.name != ITSELF {
@@ -359,7 +377,7 @@ impl Desk {
             return Err(Answer::Later);
         }
         drop(days);
-        let room = self.room(checked.text.len() + body.len()).ok_or(Answer::Later)?;
+        let room = self.fitted(room, checked.text.len() + body.len()).ok_or(Answer::Later)?;
         let head = Head { place, gzip, span };
         let parcel = Parcel { head, body, checked, room: Some(room), reply };
         let parcels = self.parcels.lock().unwrap_or_else(PoisonError::into_inner);

@@ -3,7 +3,7 @@
 //! Each sensor has a share of the places, so that one that sends much does not make the collector forget what others sent.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::hash::{BuildHasher, BuildHasherDefault, RandomState};
 use std::sync::Arc;
 
 /// Two events of one uid are one, where their times are not farther apart: two taps of one exchange see it at once.
@@ -19,10 +19,33 @@ impl Hasher {
     }
 }
 
+/// Of keys, which are keyed hashes already.
+#[derive(Debug, Default)]
+struct AsItIs(u64);
+
+impl std::hash::Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
+
+/// Where there is no room, one part in so many of it is made at once: finding who has most takes longer than the rest.
+const AT_ONCE: usize = 1_024;
+
 /// Events that came before.
 #[derive(Debug, Default)]
 pub(crate) struct Seen {
-    times: HashMap<u64, i64>,
+    times: HashMap<u64, i64, BuildHasherDefault<AsItIs>>,
     /// What is known of each sensor, the oldest first.
     orders: BTreeMap<String, VecDeque<u64>>,
     most: usize,
@@ -60,8 +83,10 @@ impl Seen {
         if self.times.len() > self.most {
             // Whoever has most gives way.
             let longest = self.orders.values_mut().max_by_key(|order| order.len());
-            let oldest = longest.and_then(VecDeque::pop_front);
-            oldest.map(|key| self.times.remove(&key));
+            let Some(longest) = longest else { return };
+            for key in longest.drain(..longest.len().min(1 + self.most / AT_ONCE)) {
+                self.times.remove(&key);
+            }
         }
     }
 }
