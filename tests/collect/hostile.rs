@@ -183,3 +183,18 @@ fn a_full_journal_makes_sensors_wait() {
     collector.stop();
     assert_eq!(collector.number("SELECT count(*) AS n FROM exchanges"), taken + 6);
 }
+
+/// Asks and asks, and reads no answer.
+#[test]
+fn who_reads_no_answer_is_let_go() {
+    let collector = Collector::start();
+    let mut stream = TcpStream::connect(collector.address()).expect("a connection");
+    let (ended, end) = std::sync::mpsc::channel();
+    let many = "GET /nowhere HTTP/1.1\r\nHost: collector\r\n\r\n".repeat(1_000);
+    // What it says fills the way to the collector when that waits for it to read.
+    std::thread::spawn(move || {
+        while stream.write_all(many.as_bytes()).is_ok() {}
+        let _nobody_waits = ended.send(());
+    });
+    end.recv_timeout(PATIENCE).expect("the connection to be ended");
+}

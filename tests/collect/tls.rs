@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use tapwire_tests::{Ran, Tapwire};
 
-/// Writes an authority, and certificates of the collector and of a sensor.
+/// Writes an authority, and certificates of the collector and of two sensors.
 fn certificates(folder: &Path) {
     let write = |name: &str, text: String| fs::write(folder.join(name), text).expect("a writable folder");
     let key = KeyPair::generate().expect("a key");
@@ -15,9 +15,9 @@ fn certificates(folder: &Path) {
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     write("ca.pem", params.self_signed(&key).expect("an authority").pem());
     let issuer = Issuer::new(params, key);
-    for name in ["collector", "sensor"] {
+    for (name, of) in [("collector", "localhost"), ("sensor", "north"), ("other", "south")] {
         let key = KeyPair::generate().expect("a key");
-        let params = CertificateParams::new(vec!["localhost".into()]).expect("parameters");
+        let params = CertificateParams::new(vec![of.into()]).expect("parameters");
         write(&format!("{name}.pem"), params.signed_by(&key, &issuer).expect("a certificate").pem());
         write(&format!("{name}.key"), key.serialize_pem());
     }
@@ -54,6 +54,10 @@ fn sensors_show_a_certificate_and_a_token() {
     ];
     assert_eq!(send("token", &[]).code, Some(2), "without a certificate");
     assert_eq!(send("wrong", &shown).code, Some(2), "without a token");
+    let others = shown.clone().map(|setting| setting.replace("sensor.", "other."));
+    assert_eq!(send("token", &others).code, Some(2), "with the certificate of another");
+    let line = collector.wait_for("the certificate is another's");
+    assert!(line.contains("sensor north"), "{line}");
     let _ran = send("token", &shown).ok("with both");
     collector.stop();
     let exchanges = told("basic-rest").iter().filter(crate::is_exchange).count() as u64;

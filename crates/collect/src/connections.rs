@@ -1,8 +1,9 @@
 //! Connections: how many there are at once, from where, and how long each step of a request may take.
 
 use crate::desk::Desk;
+use crate::patient::Patient;
 use crate::server::answer;
-use crate::tls::Tls;
+use crate::tls::{Shown, Tls};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -26,6 +27,8 @@ const MOST: usize = 1_024;
 const MOST_OF_ONE: usize = 128;
 /// A handshake, and the head of a request, come whole within this time; so long may a connection rest between two requests.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// An answer is read within this time.
+const READING: Duration = Duration::from_secs(10);
 /// Bytes of a head.
 const HEAD: usize = 32 << 10;
 /// What is being answered when the end comes has so long.
@@ -122,12 +125,14 @@ async fn attend(
 ) {
     // Answers are short, and are waited for.
     let _best_effort = stream.set_nodelay(true);
+    let stream = Patient::new(stream, READING);
     match tls {
-        None => speak(stream, desk, ending).await,
+        None => speak(stream, None, desk, ending).await,
         // Others speak no TLS, show no certificate that is trusted, or are too slow.
         Some(acceptor) => {
             if let Ok(Ok(stream)) = timeout(PATIENCE, acceptor.accept(stream)).await {
-                speak(stream, desk, ending).await;
+                let shown = Shown::on(stream.get_ref().1);
+                speak(stream, shown, desk, ending).await;
             }
         }
     }
@@ -136,12 +141,14 @@ async fn attend(
 
 async fn speak<S: AsyncRead + AsyncWrite + Unpin + Send>(
     stream: S,
+    shown: Option<Shown>,
     desk: Arc<Desk>,
     mut ending: watch::Receiver<()>,
 ) {
+    let shown = shown.map(Arc::new);
     let service = service_fn(move |request| {
-        let desk = Arc::clone(&desk);
-        async move { Ok::<_, Infallible>(answer(&desk, request).await) }
+        let (desk, shown) = (Arc::clone(&desk), shown.clone());
+        async move { Ok::<_, Infallible>(answer(&desk, shown.as_deref(), request).await) }
     });
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(PATIENCE).max_buf_size(HEAD);

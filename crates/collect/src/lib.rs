@@ -19,6 +19,7 @@ mod desk;
 mod event;
 mod journal;
 mod json;
+mod patient;
 mod roll;
 mod seen;
 mod server;

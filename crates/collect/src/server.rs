@@ -3,7 +3,7 @@
 use crate::connections;
 use crate::desk::{Answer, Desk, Stranger};
 use crate::roll::{Place, Standing};
-use crate::tls::Tls;
+use crate::tls::{Shown, Tls};
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{self, HeaderMap, HeaderValue};
@@ -95,8 +95,12 @@ enum No {
 }
 
 /// Answers a request.
-pub(crate) async fn answer(desk: &Arc<Desk>, mut request: Request<Incoming>) -> Response<Full<Bytes>> {
-    match admit(desk, &request) {
+pub(crate) async fn answer(
+    desk: &Arc<Desk>,
+    shown: Option<&Shown>,
+    mut request: Request<Incoming>,
+) -> Response<Full<Bytes>> {
+    match admit(desk, shown, &request) {
         Err(no) => {
             sweep(request.body_mut()).await;
             refuse(&no)
@@ -106,7 +110,7 @@ pub(crate) async fn answer(desk: &Arc<Desk>, mut request: Request<Incoming>) -> 
 }
 
 /// Who sends, where that may be.
-fn admit(desk: &Desk, request: &Request<Incoming>) -> Result<Place, No> {
+fn admit(desk: &Desk, shown: Option<&Shown>, request: &Request<Incoming>) -> Result<Place, No> {
     if request.uri().path() != PATH {
         return Err(No::Route);
     }
@@ -119,7 +123,12 @@ fn admit(desk: &Desk, request: &Request<Incoming>) -> Result<Place, No> {
         Stranger::Unreadable => No::Roll,
     })?;
     let ended = match standing {
-        Standing::Good | Standing::Ends(_) => return Ok(place),
+        Standing::Good | Standing::Ends(_) if shown.is_none_or(|shown| shown.is_of(&place.name)) => {
+            return Ok(place);
+        }
+        Standing::Good | Standing::Ends(_) => {
+            "the certificate is another's: its subjectAltName has to be DNS: and the sensor's name"
+        }
         Standing::Expired => "the token has expired: `tapwire sensor add NAME --renew` makes another",
         Standing::Revoked => "the sensor was revoked",
     };

@@ -1,9 +1,10 @@
 //! What proves to sensors who this is, and, where that is asked for, who they are.
 
+use rustls::client::verify_server_name;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::server::WebPkiClientVerifier;
-use rustls::{RootCertStore, ServerConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
+use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
@@ -13,7 +14,7 @@ pub struct Tls(Arc<ServerConfig>);
 
 impl Tls {
     /// Of a chain of certificates and a private key, both as PEM. With authorities, sensors have to show a certificate that
-    /// one of them signed.
+    /// one of them signed and that names them.
     ///
     /// # Errors
     /// What is wrong with them, in a line.
@@ -42,6 +43,23 @@ impl Tls {
 
     pub(crate) fn acceptor(&self) -> TlsAcceptor {
         TlsAcceptor::from(Arc::clone(&self.0))
+    }
+}
+
+/// The certificate that a sensor showed, which one of the authorities signed.
+pub(crate) struct Shown(CertificateDer<'static>);
+
+impl Shown {
+    /// On that connection; `None` where none was asked for.
+    pub(crate) fn on(connection: &ServerConnection) -> Option<Self> {
+        Some(Self(connection.peer_certificates()?.first()?.clone().into_owned()))
+    }
+
+    /// Whether it names that sensor as `DNS:` in its subjectAltName (RFC 9525, 6.3).
+    pub(crate) fn is_of(&self, sensor: &str) -> bool {
+        let parsed = ParsedCertificate::try_from(&self.0);
+        let name = ServerName::try_from(sensor.to_owned());
+        parsed.ok().zip(name.ok()).is_some_and(|(parsed, name)| verify_server_name(&parsed, &name).is_ok())
     }
 }
 
