@@ -35,6 +35,7 @@ pub use config::{Config, Http, Rotation, SpoolSize, Syslog};
 pub use delay::{Delays, Outputs, Standing, Watched};
 pub use error::SinkError;
 pub use file::FileSink;
+pub use kafka::{Consumer, Fetched, Places, Round};
 pub use network::Network;
 pub use null::NullSink;
 pub use registry::{Opened, Reach, SINKS, SinkInfo, check, open, place, reach};

@@ -3,28 +3,30 @@
 //! One request at a time for each broker, answered by all replicas in sync before the next one, so that order holds in each
 //! partition; a caller's events go to one partition. What is sent twice has the same `metadata.uid`.
 
+mod cluster;
+mod consumer;
 mod login;
+mod read;
 mod record;
 mod sasl;
 mod wire;
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::Uri;
 use rustls::ClientConfig;
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 use crate::courier::{Carrier, Miss, Taken};
-use crate::http::connection::{Connector, Stream, within};
 use crate::http::{target, tls, token};
 use crate::network::NetworkSink;
 use crate::queue::Load;
 use crate::syslog;
 use crate::{Context, Opened, SinkError};
-use login::{Login, Step};
+use cluster::{Cluster, asked, no_kafka};
+pub use consumer::{Consumer, Fetched, Places, Round};
+use login::Login;
 use wire::Topic;
 
 const PORT: u16 = 9092;
@@ -32,24 +34,14 @@ const PORT: u16 = 9092;
 const TOPIC: &str = "tapwire-events";
 /// Longest name of a topic.
 const TOPIC_MAX: usize = 249;
-/// Longest answer that is read.
-const ANSWER_MAX: usize = 4 << 20;
 
 /// Speaks with the brokers of one cluster.
 pub(crate) struct Producer {
-    shown: String,
-    first: (String, u16),
+    cluster: Cluster,
     topic: String,
-    tls: Option<Arc<ClientConfig>>,
-    timeout: Duration,
     gzip: bool,
     /// Who leads; `None`: nobody was asked, or the last answer does not hold any more.
     known: Option<Topic>,
-    /// Brokers beside the first, as the last answer named them.
-    others: Vec<(String, u16)>,
-    connections: BTreeMap<(String, u16), Stream>,
-    login: Option<Login>,
-    number: i32,
 }
 
 /// Without TLS.
@@ -67,19 +59,8 @@ fn open(destination: &str, tls: Option<Arc<ClientConfig>>, context: &Context) ->
     let (shown, first, topic) = address(&destination)?;
     let http = &context.config.http;
     let login = login(user, tls.is_some(), context)?;
-    let producer = Producer {
-        shown: shown.clone(),
-        first,
-        topic,
-        tls,
-        timeout: Duration::from_millis(http.timeout_ms),
-        gzip: http.gzip,
-        known: None,
-        others: Vec::new(),
-        connections: BTreeMap::new(),
-        login,
-        number: 0,
-    };
+    let cluster = Cluster::new(shown.clone(), first, tls, Duration::from_millis(http.timeout_ms), login);
+    let producer = Producer { cluster, topic, gzip: http.gzip, known: None };
     let place = shown.clone();
     NetworkSink::open(shown, &place, u32::MAX, Carrier::Kafka(Box::new(producer)), context)
 }
@@ -135,7 +116,7 @@ type Shares = BTreeMap<(String, u16), BTreeMap<i32, Vec<usize>>>;
 
 impl Producer {
     pub(crate) fn shown(&self) -> String {
-        self.shown.clone()
+        self.cluster.shown.clone()
     }
 
     /// Gives every broker its share. Where some partitions took theirs and others did not, only those are sent again.
@@ -144,7 +125,7 @@ impl Producer {
             return Ok(Taken::default());
         }
         if self.known.is_none() {
-            self.ask().await?;
+            self.known = Some(self.cluster.ask(&self.topic).await?);
         }
         let lines: Vec<&[u8]> = load.lines().map(|line| line.strip_suffix(b"\n").unwrap_or(line)).collect();
         let (shares, mut missed) = self.shares(&lines)?;
@@ -163,7 +144,7 @@ impl Producer {
                     }
                 }
                 Err(failed) => {
-                    self.connections.remove(&broker);
+                    self.cluster.connections.remove(&broker);
                     missed.extend(shares.into_values().flatten());
                     miss.get_or_insert(failed);
                 }
@@ -216,130 +197,12 @@ impl Producer {
                 (*partition, record::batch(&share, self.gzip))
             })
             .collect();
-        let wait = i32::try_from(self.timeout.as_millis()).unwrap_or(i32::MAX);
-        let number = self.next_number();
+        let wait = i32::try_from(self.cluster.timeout.as_millis()).unwrap_or(i32::MAX);
+        let number = self.cluster.next_number();
         let request = wire::produce(number, &self.topic, wait, &batches);
-        let answer = self.exchange(broker, &request, number).await?;
+        let answer = self.cluster.exchange(broker, &request, number).await?;
         wire::produced(&answer).ok_or_else(no_kafka)
     }
-
-    /// Asks who leads: where it began, and where that does not answer, those it has learned of.
-    async fn ask(&mut self) -> Result<(), Miss> {
-        let mut first = None;
-        for broker in [self.first.clone()].into_iter().chain(self.others.clone()) {
-            match self.ask_one(&broker).await {
-                Ok(topic) => {
-                    self.others = topic.brokers.values().filter(|one| **one != self.first).cloned().collect();
-                    self.known = Some(topic);
-                    return Ok(());
-                }
-                Err(miss) => {
-                    self.connections.remove(&broker);
-                    first.get_or_insert(miss);
-                }
-            }
-        }
-        Err(first.unwrap_or(Miss::Closed))
-    }
-
-    async fn ask_one(&mut self, broker: &(String, u16)) -> Result<Topic, Miss> {
-        let number = self.next_number();
-        let answer = self.exchange(broker, &wire::ask_versions(number), number).await?;
-        if !wire::speaks_ours(&answer).ok_or_else(no_kafka)? {
-            return Err(Miss::NoTrust {
-                cause: "speaks another version of the protocol".into(),
-                hint: ": Kafka 2.1 or newer is needed",
-            });
-        }
-        let number = self.next_number();
-        let answer = self.exchange(broker, &wire::ask_topic(number, &self.topic), number).await?;
-        wire::topic(&answer).ok_or_else(no_kafka)
-    }
-
-    /// A request and its answer, behind the number that both have.
-    async fn exchange(
-        &mut self,
-        broker: &(String, u16),
-        request: &[u8],
-        number: i32,
-    ) -> Result<Vec<u8>, Miss> {
-        let mut stream = match self.connections.remove(broker) {
-            Some(stream) => stream,
-            None => {
-                let (host, port) = broker;
-                let connector = Connector::new(host, *port, &self.shown, self.tls.clone(), self.timeout);
-                let unusable = |e: SinkError| Miss::NoTrust {
-                    cause: format!("names a broker that is unusable: {e}"),
-                    hint: "",
-                };
-                let connector = connector.map_err(unusable)?;
-                connected(&connector, self.login.as_mut(), self.timeout).await?
-            }
-        };
-        let step = async {
-            match &mut stream {
-                Stream::Plain(stream) => asked(stream, request, number).await,
-                Stream::Tls(stream) => asked(&mut **stream, request, number).await,
-            }
-        };
-        // The broker waits for its replicas as long as that, too.
-        let answer = within(self.timeout.saturating_mul(2), step).await?;
-        self.connections.insert(broker.clone(), stream);
-        Ok(answer)
-    }
-
-    fn next_number(&mut self) -> i32 {
-        self.number = self.number.wrapping_add(1);
-        self.number
-    }
-}
-
-/// A connection on which the broker knows who we are. One on which it wanted to know it otherwise is over.
-async fn connected(
-    connector: &Connector,
-    login: Option<&mut Login>,
-    timeout: Duration,
-) -> Result<Stream, Miss> {
-    let mut stream = connector.connect_stream().await?;
-    let Some(login) = login else { return Ok(stream) };
-    if let Step::Again = logged_in(login, &mut stream, timeout).await? {
-        stream = connector.connect_stream().await?;
-        if let Step::Again = logged_in(login, &mut stream, timeout).await? {
-            return Err(no_kafka());
-        }
-    }
-    Ok(stream)
-}
-
-async fn logged_in(login: &mut Login, stream: &mut Stream, timeout: Duration) -> Result<Step, Miss> {
-    let step = async {
-        match stream {
-            Stream::Plain(stream) => login.step(stream).await,
-            Stream::Tls(stream) => login.step(&mut **stream).await,
-        }
-    };
-    within(timeout, step).await
-}
-
-fn no_kafka() -> Miss {
-    Miss::NoTrust { cause: "does not answer as Kafka does".into(), hint: ": is the port right?" }
-}
-
-async fn asked(
-    stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
-    request: &[u8],
-    number: i32,
-) -> Result<Vec<u8>, Miss> {
-    let closed = |_: io::Error| Miss::Closed;
-    stream.write_all(request).await.map_err(closed)?;
-    stream.flush().await.map_err(closed)?;
-    let length = usize::try_from(stream.read_i32().await.map_err(closed)?).unwrap_or(usize::MAX);
-    if !(4..=ANSWER_MAX).contains(&length) || stream.read_i32().await.map_err(closed)? != number {
-        return Err(no_kafka());
-    }
-    let mut answer = vec![0; length - 4];
-    stream.read_exact(&mut answer).await.map_err(closed)?;
-    Ok(answer)
 }
 
 /// What an error of a broker means for what is sent.
@@ -380,19 +243,8 @@ mod tests {
             leaders: vec![(0, 1), (1, -1)],
             error: 0,
         };
-        let mut producer = Producer {
-            shown: String::new(),
-            first: broker.clone(),
-            topic: TOPIC.into(),
-            tls: None,
-            timeout: Duration::ZERO,
-            gzip: false,
-            known: Some(topic),
-            others: Vec::new(),
-            connections: BTreeMap::new(),
-            login: None,
-            number: 0,
-        };
+        let cluster = Cluster::new(String::new(), broker.clone(), None, Duration::ZERO, None);
+        let mut producer = Producer { cluster, topic: TOPIC.into(), gzip: false, known: Some(topic) };
         let lines: Vec<String> =
             (0..64).map(|n| format!(r#"{{"actor":{{"user":{{"uid":"tok:{n:016x}"}}}}}}"#)).collect();
         let lines: Vec<&[u8]> = lines.iter().map(String::as_bytes).collect();

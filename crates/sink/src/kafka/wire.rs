@@ -1,23 +1,35 @@
-//! The requests that a producer needs: what the broker speaks, who leads which partition, take these events; and, where the
-//! broker asks, who we are.
+//! The requests that a producer and a reader need: what the broker speaks, who leads which partition, take these events, give
+//! what there is; and, where the broker asks, who we are.
 //!
 //! The versions are the newest without tagged fields (KIP-482) that brokers from 2.1 to 4 have in common.
 
 use std::collections::BTreeMap;
 
 const PRODUCE: i16 = 0;
+const FETCH: i16 = 1;
+const LIST_OFFSETS: i16 = 2;
 const METADATA: i16 = 3;
 const API_VERSIONS: i16 = 18;
 const SASL_HANDSHAKE: i16 = 17;
 const SASL_AUTHENTICATE: i16 = 36;
 
 const PRODUCE_VERSION: i16 = 7;
+const FETCH_VERSION: i16 = 4;
+const LIST_OFFSETS_VERSION: i16 = 1;
 const METADATA_VERSION: i16 = 1;
 /// From this on what follows is a request of its own, too.
 const HANDSHAKE_VERSION: i16 = 1;
 
 /// All replicas that are in sync have the events before the answer comes.
 const ACKS_ALL: i16 = -1;
+
+/// As the offset of the first record is asked for.
+const EARLIEST: i64 = -2;
+/// A broker waits so long for something to be there.
+const FETCH_WAIT_MS: i32 = 200;
+/// Bytes of records of an answer, and of one partition in it; the first batch comes whole (KIP-74).
+const FETCH_BYTES: i32 = 4 << 20;
+const PARTITION_BYTES: i32 = 1 << 20;
 
 const CLIENT: &str = "tapwire";
 
@@ -149,6 +161,30 @@ impl<'a> Reading<'a> {
         Some(text)
     }
 
+    fn brokers(&mut self) -> Option<BTreeMap<i32, (String, u16)>> {
+        let mut brokers = BTreeMap::new();
+        for _ in 0..self.count()? {
+            let (id, host, port) = (self.long()?, self.text()?, self.long()?);
+            let _rack = self.text()?;
+            let host = std::str::from_utf8(host).ok()?.to_owned();
+            brokers.insert(id, (host, u16::try_from(port).ok()?));
+        }
+        Some(brokers)
+    }
+
+    /// Partitions in the order of their numbers: number and leader.
+    fn leaders(&mut self) -> Option<Vec<(i32, i32)>> {
+        let mut leaders = Vec::new();
+        for _ in 0..self.count()? {
+            let (_error, partition, leader) = (self.short()?, self.long()?, self.long()?);
+            self.skip_longs()?;
+            self.skip_longs()?;
+            leaders.push((partition, leader));
+        }
+        leaders.sort_unstable();
+        Some(leaders)
+    }
+
     fn skip_longs(&mut self) -> Option<()> {
         for _ in 0..self.count()? {
             self.long()?;
@@ -196,28 +232,15 @@ pub(super) fn authenticated(answer: &[u8]) -> Option<(i16, &[u8])> {
 /// Who leads.
 pub(super) fn topic(answer: &[u8]) -> Option<Topic> {
     let mut reading = Reading(answer);
-    let mut topic = Topic::default();
-    for _ in 0..reading.count()? {
-        let (id, host, port) = (reading.long()?, reading.text()?, reading.long()?);
-        let _rack = reading.text()?;
-        let host = std::str::from_utf8(host).ok()?.to_owned();
-        topic.brokers.insert(id, (host, u16::try_from(port).ok()?));
-    }
+    let brokers = reading.brokers()?;
     let _controller = reading.long()?;
     // One was asked for.
     if reading.count()? != 1 {
         return None;
     }
-    topic.error = reading.short()?;
+    let error = reading.short()?;
     let (_name, _internal) = (reading.text()?, reading.take::<1>()?);
-    for _ in 0..reading.count()? {
-        let (_error, partition, leader) = (reading.short()?, reading.long()?, reading.long()?);
-        reading.skip_longs()?;
-        reading.skip_longs()?;
-        topic.leaders.push((partition, leader));
-    }
-    topic.leaders.sort_unstable();
-    Some(topic)
+    Some(Topic { brokers, leaders: reading.leaders()?, error })
 }
 
 /// What became of each partition's batch: its number and the error, 0 where it was taken.
@@ -230,6 +253,115 @@ pub(super) fn produced(answer: &[u8]) -> Option<Vec<(i32, i16)>> {
             all.push((reading.long()?, reading.short()?));
             // First offset, time of the log, offset of its start.
             reading.take::<24>()?;
+        }
+    }
+    Some(all)
+}
+
+/// Every topic that we may see, with who leads its partitions.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Topics {
+    pub(super) brokers: BTreeMap<i32, (String, u16)>,
+    pub(super) by_name: BTreeMap<String, About>,
+}
+
+/// A topic among others.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct About {
+    pub(super) error: i16,
+    /// Number and leader of each partition.
+    pub(super) leaders: Vec<(i32, i32)>,
+}
+
+/// Asks who leads which partition of all topics, which makes none.
+pub(super) fn ask_topics(number: i32) -> Vec<u8> {
+    let mut request = Writing::new(METADATA, METADATA_VERSION, number);
+    request.long(-1);
+    request.end()
+}
+
+/// Asks for the offset of the first record that there is.
+pub(super) fn ask_first(number: i32, topic: &str, partition: i32) -> Vec<u8> {
+    let mut request = Writing::new(LIST_OFFSETS, LIST_OFFSETS_VERSION, number);
+    // No replica.
+    request.long(-1);
+    request.count(1);
+    request.text(topic);
+    request.count(1);
+    request.long(partition);
+    request.0.extend_from_slice(&EARLIEST.to_be_bytes());
+    request.end()
+}
+
+/// Asks for records of these partitions, from that offset on.
+pub(super) fn fetch(number: i32, places: &[(&str, i32, i64)]) -> Vec<u8> {
+    let mut request = Writing::new(FETCH, FETCH_VERSION, number);
+    request.long(-1);
+    request.long(FETCH_WAIT_MS);
+    // At least one byte, at most so many.
+    request.long(1);
+    request.long(FETCH_BYTES);
+    // Only what is committed, where producers use transactions.
+    request.0.push(1);
+    request.count(places.len());
+    for (topic, partition, offset) in places {
+        request.text(topic);
+        request.count(1);
+        request.long(*partition);
+        request.0.extend_from_slice(&offset.to_be_bytes());
+        request.long(PARTITION_BYTES);
+    }
+    request.end()
+}
+
+/// Who leads what.
+pub(super) fn topics(answer: &[u8]) -> Option<Topics> {
+    let mut reading = Reading(answer);
+    let brokers = reading.brokers()?;
+    let _controller = reading.long()?;
+    let mut topics = Topics { brokers, ..Topics::default() };
+    for _ in 0..reading.count()? {
+        let error = reading.short()?;
+        let name = std::str::from_utf8(reading.text()?).ok()?.to_owned();
+        let _internal = reading.take::<1>()?;
+        topics.by_name.insert(name, About { error, leaders: reading.leaders()? });
+    }
+    Some(topics)
+}
+
+/// The error and the offset that were asked for.
+pub(super) fn offset(answer: &[u8]) -> Option<(i16, i64)> {
+    let mut reading = Reading(answer);
+    (reading.count()? == 1).then_some(())?;
+    reading.text()?;
+    (reading.count()? == 1).then_some(())?;
+    let (_partition, error) = (reading.long()?, reading.short()?);
+    let _time = reading.take::<8>()?;
+    Some((error, i64::from_be_bytes(reading.take()?)))
+}
+
+/// Topic, partition, error and batches of records.
+pub(super) type Partition<'a> = (&'a str, i32, i16, &'a [u8]);
+
+/// What partitions have.
+pub(super) fn fetched(answer: &[u8]) -> Option<Vec<Partition<'_>>> {
+    let mut reading = Reading(answer);
+    let _throttled = reading.long()?;
+    let mut all = Vec::new();
+    for _ in 0..reading.count()? {
+        let topic = std::str::from_utf8(reading.text()?).ok()?;
+        for _ in 0..reading.count()? {
+            let (partition, error) = (reading.long()?, reading.short()?);
+            // The end of the log, and of what is committed.
+            reading.take::<16>()?;
+            // Transactions that were broken off; there may be no list.
+            for _ in 0..usize::try_from(reading.long()?).unwrap_or_default() {
+                reading.take::<16>()?;
+            }
+            let length = usize::try_from(reading.long()?).unwrap_or_default();
+            let (batches, rest) = reading.0.split_at_checked(length)?;
+            reading.0 = rest;
+            all.push((topic, partition, error, batches));
         }
     }
     Some(all)
@@ -284,7 +416,16 @@ mod tests {
             assert_eq!(topic(answer.get(..length).unwrap()), None, "{length}");
         }
         assert_eq!(topic(&i32::MAX.to_be_bytes()), None);
+        let all = topics(&answer).unwrap();
+        assert_eq!((all.by_name["t"].leaders.as_slice(), all.brokers.len()), ([(0, 7)].as_slice(), 1));
+        assert!((0..answer.len()).all(|length| topics(answer.get(..length).unwrap()).is_none()));
         assert_eq!(produced(&[0xff; 4]), None);
+        assert_eq!((offset(&[0xff; 4]), fetched(&[0xff; 8])), (None, None));
+        let mut answer = vec![0, 0, 0, 0, 0, 0, 0, 1, 0, 1, b't', 0, 0, 0, 1, 0, 0, 0, 3, 0, 0];
+        answer.extend_from_slice(&[0; 16]);
+        answer.extend_from_slice(&[0xff, 0xff, 0xff, 0xff, 0, 0, 0, 2, 8, 9]);
+        assert_eq!(fetched(&answer), Some(vec![("t", 3, 0, [8, 9].as_slice())]));
+        assert!((4..answer.len()).all(|length| fetched(answer.get(..length).unwrap()).is_none()));
         assert_eq!(speaks_ours(&[0, 35]), Some(false));
         let taken = [0, 33, 0, 0, 0, 1, 0, 5, b'P', b'L', b'A', b'I', b'N'];
         assert_eq!(mechanisms(&taken), Some((33, vec![b"PLAIN".as_slice()])));
