@@ -7,6 +7,8 @@ mod client;
 mod hostile;
 #[path = "collect/inventory.rs"]
 mod inventory;
+#[path = "collect/kafka.rs"]
+mod kafka;
 #[path = "collect/killed.rs"]
 mod killed;
 #[path = "collect/tls.rs"]

@@ -1,6 +1,7 @@
 //! Takes batches in: starts the threads behind it, and bounds what waits for them.
 
 use crate::batch::{self, Checked, Pool, Refusal, Way, check};
+use crate::event::Fault;
 use crate::journal::{self, Head, Journal, Recovered};
 use crate::roll::{ITSELF, Keeper, Place, Standing};
 use crate::seen::{Hasher, Seen};
@@ -116,6 +117,22 @@ pub(crate) enum Answer {
     Later,
     Refused(Refusal),
     Failed,
+}
+
+/// What became of events that came another way than over HTTP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// All of them are durable.
+    Taken,
+    /// None is, and they may be taken later.
+    Later,
+    /// None is, for that line, counted from 0, is none that is taken.
+    Refused {
+        /// Lines before it may be.
+        line: usize,
+        /// It will be one when this is upgraded.
+        newer: bool,
+    },
 }
 
 /// Why nobody is known by a token.
@@ -387,6 +404,40 @@ impl Desk {
             Err(TrySendError::Full(_)) => Err(Answer::Later),
             Err(TrySendError::Disconnected(_)) => Err(Answer::Failed),
         }
+    }
+
+    /// Takes events of a sensor, one a line, and waits until they are durable. Whoever brings them knows who they are from.
+    pub fn deliver(&self, sensor: &str, lines: Vec<u8>) -> Delivered {
+        let place = self.keeper.roll().and_then(|roll| roll.named(sensor));
+        let Some(place) = place else { return Delivered::Later };
+        let answer = match self.submit(place, lines.into(), false) {
+            Ok(reply) => reply.blocking_recv().unwrap_or(Answer::Failed),
+            Err(answer) => answer,
+        };
+        match answer {
+            Answer::Taken(_) => Delivered::Taken,
+            Answer::Failed => Delivered::Later,
+            Answer::Later => {
+                self.shared.tallies.count(sensor, |tally| tally.later += 1);
+                Delivered::Later
+            }
+            Answer::Refused(refusal) => {
+                let (line, newer) = match refusal {
+                    Refusal::Line(line, fault) => (line.saturating_sub(1), fault == Fault::NewSchema),
+                    Refusal::Large | Refusal::Coding => (0, false),
+                };
+                // Those before it come again without it.
+                if line == 0 {
+                    self.refused(sensor, &refusal.to_string());
+                }
+                Delivered::Refused { line: usize::try_from(line).unwrap_or(usize::MAX), newer }
+            }
+        }
+    }
+
+    /// Counts an event that is none, and says why on standard error, a line a minute for each sensor.
+    pub fn refuse(&self, sensor: &str, why: &str) {
+        self.refused(sensor, why);
     }
 
     /// Takes an event of the collector itself, a line.

@@ -27,7 +27,7 @@ mod tally;
 mod tls;
 mod writer;
 
-pub use desk::{Desk, Limits, Opening};
+pub use desk::{Delivered, Desk, Limits, Opening};
 pub use event::{NEWEST_SCHEMA, OLDEST_SCHEMA};
 pub use journal::Recovered;
 pub use roll::{Enrolled, Keeper, LONGEST_DAYS, Place, Roll, Standing, Unfit};

@@ -186,6 +186,11 @@ impl Roll {
             .map(move |(name, record)| (record.place(name), record.standing(now_ms), record.expires_ms))
     }
 
+    /// The sensor of that name.
+    pub(crate) fn named(&self, name: &str) -> Option<Place> {
+        self.0.get(name).map(|record| record.place(name))
+    }
+
     /// Who has that token, and how they stand.
     pub(crate) fn find(&self, token: &str, now_ms: i64) -> Option<(Place, Standing)> {
         let mark = sha256(token);

@@ -22,6 +22,9 @@ pub(crate) struct CollectArgs {
     /// Take only sensors that show a certificate of one of these authorities, PEM, beside their tokens
     #[arg(long, value_name = "FILE", requires = "tls_cert")]
     pub(crate) client_ca: Option<PathBuf>,
+    /// Read topics of Kafka, too: of kafka://HOST:9092/PREFIX, the topic PREFIX.NAME is that of the sensor NAME
+    #[arg(long, value_name = "URL")]
+    pub(crate) kafka: Option<String>,
     /// Serve the console here meanwhile, on loopback: its page Hunt asks the tables
     #[arg(long, value_name = "ADDRESS")]
     pub(crate) serve: Option<String>,

@@ -5,6 +5,8 @@ mod files;
 #[cfg(feature = "lake")]
 mod inventory;
 #[cfg(feature = "lake")]
+mod kafka;
+#[cfg(feature = "lake")]
 mod receive;
 #[cfg(feature = "lake")]
 mod tables;

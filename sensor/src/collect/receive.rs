@@ -1,6 +1,7 @@
 //! `collect`: receives events of sensors.
 
 use super::files::{Watched, change_roll, counts, keep_counts};
+use super::kafka::{self, Topics};
 use super::tables::Kept;
 use super::warn::Warner;
 use super::{directory, is_collectors};
@@ -43,6 +44,7 @@ pub(crate) fn collect(args: &CollectArgs) -> Result<Exit, Failure> {
     let address = listener.local_addr()?;
     Public::check(address, tls.as_ref()).map_err(|public| Failure::new(format!("--listen: {public}")))?;
     let console = args.serve.as_deref().map(Console::bind).transpose()?;
+    let consumer = args.kafka.as_deref().map(|url| kafka::open(url, &effective.settings.sink)).transpose()?;
     let store = Store::open(&data)?;
     begin(&data)?;
     let key = token_key(args.token_key.as_deref(), Some(&data), &Directories::from_env())?;
@@ -51,6 +53,8 @@ pub(crate) fn collect(args: &CollectArgs) -> Result<Exit, Failure> {
     let keeper: Arc<dyn Keeper> = Arc::new(Watched::open(&data)?);
     let desk = Arc::new(open(&data, store, limits, &keeper, effective.memory()?, args.quiet)?);
     let tables = keeping.and_then(|keeping| LakeKeeper::start(&data, keeping));
+    let topics = consumer.map(|consumer| Topics::start(consumer, &data, &desk, Arc::clone(&keeper)));
+    let topics = topics.transpose()?;
     let beside = Beside::start(&data, &desk, keeper, TokenKey::new(*key.bytes()))?;
     if !args.quiet {
         let scheme = if tls.is_some() { "https" } else { "http" };
@@ -66,7 +70,7 @@ pub(crate) fn collect(args: &CollectArgs) -> Result<Exit, Failure> {
         }
     };
     tapwire_collect::serve(listener, Arc::clone(&desk), tls.as_ref(), Box::pin(over))?;
-    drop((console, beside, tables));
+    drop((topics, console, beside, tables));
     let closed = desk.close();
     keep_counts(&data, &desk.tallies().all())?;
     closed.map(|()| Exit::Done).map_err(|why| {

@@ -114,6 +114,7 @@ impl Reach {
     pub(crate) fn collecting(args: &CollectArgs, effective: &Effective, data: &Path) -> Self {
         let mut reach = Self::looking(&args.config, effective).data(Some(data));
         reach.read.extend(args.token_key.clone());
+        args.kafka.iter().for_each(|url| reach.output(url));
         reach.console()
     }
 
