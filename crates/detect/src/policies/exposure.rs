@@ -35,6 +35,10 @@ pub(super) const HEALTH_WITHOUT_AUTHENTICATION: PolicyInfo = PolicyInfo {
     test: "Call the endpoint without credentials: it answers 401, and its body holds no health data.",
 };
 
+/// Policies about what is seldom at first, with what is enough of an endpoint that their finding was about: more of it is worse,
+/// and not over.
+pub(super) const AGAIN: &[(&str, &str)] = &[(SOMETIMES_AUTHENTICATED.id, "calls >= 50 and unauthenticated")];
+
 pub(super) const SOMETIMES_AUTHENTICATED: PolicyInfo = PolicyInfo {
     id: "sometimes-authenticated",
     title: "Authentication is sometimes missing",

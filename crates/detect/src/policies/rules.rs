@@ -1,5 +1,6 @@
 //! The policies that are judged: those that are built in, as the configuration changes them, and users' own.
 
+use super::exposure::AGAIN;
 use super::fields::{Names, mark_of};
 use super::settings::{UserAcceptance, UserPolicy};
 use super::{POLICIES, PolicyInfo};
@@ -37,6 +38,8 @@ pub struct Rule {
     /// Whether it is the configuration's.
     pub own: bool,
     pub(crate) expr: Expr,
+    /// What is enough of endpoints that its finding was about before.
+    pub(crate) again: Option<Expr>,
     /// The mark that shows it, where the expression asks for one.
     pub(crate) evidence: Option<Mark>,
 }
@@ -146,7 +149,9 @@ fn built_in(info: &'static PolicyInfo, changed: Option<&UserPolicy>) -> Result<R
         changed.and_then(|policy| policy.severity.as_deref()).map(severity).transpose().map_err(at)?;
     let references = changed.map(|policy| policy.references.clone()).filter(|own| !own.is_empty());
     let (expr, evidence) = read(&text).map_err(at)?;
+    let again = AGAIN.iter().find(|(id, _)| *id == info.id && text == info.rule);
     Ok(Rule {
+        again: again.and_then(|(_, text)| read(text).ok()).map(|(expr, _)| expr),
         id: info.id.to_owned(),
         title: of(changed.and_then(|policy| policy.title.as_ref()), info.title),
         says: of(changed.and_then(|policy| policy.says.as_ref()), info.says),
@@ -176,6 +181,7 @@ fn users(policy: &UserPolicy) -> Result<Rule, String> {
         title,
         text,
         expr,
+        again: None,
         evidence,
     })
 }

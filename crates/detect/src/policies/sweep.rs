@@ -1,12 +1,12 @@
 //! One look at all endpoints, in steps, so that no call waits for all of them.
 
-use super::case::Cases;
+use super::case::{Case, Cases};
 use super::fields::{Tagged, View};
 use super::posture::Offence;
 use super::rules::{Acceptance, Rule, Rules};
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use tapwire_inventory::{Endpoint, Inventory, States};
+use tapwire_inventory::{Endpoint, EndpointId, Inventory, States};
 use tapwire_wire::Timestamp;
 
 /// Endpoints that a finding lists.
@@ -85,18 +85,25 @@ impl Sweep {
             if let Some(judged) = self.judged.get_mut(index) {
                 *judged |= could;
             }
-            let holds = |window| rule.expr.matches(&|field| view.value(field, window));
+            let case = eyes.cases.get(&rule.id, &endpoint.service);
+            let again =
+                rule.again.as_ref().filter(|_| case.is_some_and(|case| is_about(case, eyes, endpoint)));
+            let expr = again.unwrap_or(&rule.expr);
+            let holds = |window| expr.matches(&|field| view.value(field, window));
             if could && holds(eyes.verified_after) {
-                let patience = eyes
-                    .cases
-                    .get(&rule.id, &endpoint.service)
-                    .map_or(eyes.verified_after, |case| case.patience(eyes.verified_after));
+                let patience = case.map_or(eyes.verified_after, |case| case.patience(eyes.verified_after));
                 let tally = self.found.entry((index, Arc::clone(&endpoint.service))).or_default();
                 tally.add(eyes, rule, endpoint, holds(patience));
             }
         }
         self.states = states;
     }
+}
+
+/// Whether a finding was about an endpoint, or about what became it.
+fn is_about(case: &Case, eyes: &Eyes<'_>, endpoint: &Endpoint) -> bool {
+    let mut known = case.endpoints.iter().filter_map(|id| eyes.inventory.endpoint(EndpointId(*id)));
+    known.any(|one| one.id == endpoint.id)
 }
 
 impl Tally {

@@ -95,6 +95,29 @@ fn finding_lives_from_open_to_verified_and_regressed() {
     assert_eq!((uids.len(), events.len()), (1, 4), "one finding, four events");
 }
 
+#[test]
+fn authentication_that_is_missing_again_is_told_again_however_often_it_is_missing() {
+    const POLICY: &str = "sometimes-authenticated";
+    const MINE: &str = "GET /me HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer abcdefghijklmnop\r\n\r\n";
+    const OPEN: &str = "GET /me HTTP/1.1\r\nHost: shop\r\n\r\n";
+    const ANSWER: &str = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+    let mut bench = Bench::new(&[], &[]);
+    bench.calls(60, MINE, ANSWER);
+    bench.calls(1, OPEN, ANSWER);
+    bench.calls(20, MINE, ANSWER);
+    assert_eq!(bench.stages(POLICY).first(), Some(&Stage::Open));
+    // Worse is not over.
+    bench.calls(30, OPEN, ANSWER);
+    assert_eq!(bench.stages(POLICY).last(), Some(&Stage::Open));
+    bench.calls(400, MINE, ANSWER);
+    assert_eq!(bench.stages(POLICY).last(), Some(&Stage::Verified));
+    for _ in 0..20 {
+        bench.calls(1, OPEN, ANSWER);
+        bench.calls(1, MINE, ANSWER);
+    }
+    assert_eq!(bench.stages(POLICY).last(), Some(&Stage::Regressed));
+}
+
 fn accept(until: &str, endpoint: Option<&str>) -> UserAcceptance {
     UserAcceptance {
         policy: COOKIE.into(),
