@@ -22,7 +22,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     scope: Scope::Address,
     warm_up: "none for alg none; for forged ones 20 tokens of the service, nine in ten of them handed out in sight, and those of three \
               persons from one address within a day, beyond its logins without an answer, a fifth of those it was handed and what is chance among people \
-              who log in elsewhere; or two, after 200 of which no other was not handed out in sight",
+              who log in elsewhere, over all addresses that were looked at; or two, after 200 of which no other was not handed out in sight",
     next_steps: &[
         "Accept only the algorithm and the keys that the service itself uses.",
         "Change the signing key: who forged one knows it.",
@@ -45,8 +45,9 @@ const SEVERAL: usize = 3;
 const LOST: u64 = 3;
 /// The same, where no other token of the service came from where nobody looked: people log in elsewhere and go on here.
 const TWO: usize = 2;
-/// The chance below which it is none.
+/// The chance below which it is none, of one address; and of any of all that were looked at.
 const CHANCE: f64 = 1e-4;
+const CHANCE_OF_ALL: f64 = 1e-2;
 
 /// What was told of an address, by kind, and when.
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -183,16 +184,35 @@ impl Lately {
         let (unseen, several) = (self.unseen.len(), if never { TWO } else { SEVERAL });
         unseen as u64 >= several as u64 + self.lost
             && unseen * 5 >= self.issued.len()
-            && self.is_no_chance(unseen)
+            && self.is_no_chance(unseen, call.relations.shown_tokens)
     }
 
     /// Whether so many of one address are beyond chance: of people who came with a token from elsewhere several sit behind one
-    /// address now and then (the first term of the tail of Poisson's distribution bounds it where few are expected).
-    fn is_no_chance(&self, unseen: usize) -> bool {
+    /// address now and then (the first term of the tail of Poisson's distribution bounds it where few are expected). The more
+    /// addresses were looked at, the likelier one of them is such a one (Bonferroni); no more were than the service was shown
+    /// tokens.
+    fn is_no_chance(&self, unseen: usize, shown: u32) -> bool {
         let mut odds = 1.0;
         for nth in 1..=unseen {
             odds *= self.expected / nth as f64;
         }
-        self.expected * 2.0 < unseen as f64 && odds < CHANCE
+        self.expected * 2.0 < unseen as f64 && odds < CHANCE && odds * f64::from(shown) < CHANCE_OF_ALL
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_more_addresses_were_looked_at_the_less_a_few_tokens_of_one_prove() {
+        let is_no_chance = |people: u32, unseen: usize, shown: u32| {
+            Lately { expected: f64::from(people) / 100.0, ..Lately::default() }.is_no_chance(unseen, shown)
+        };
+        assert!(is_no_chance(3, 3, 100), "three of three, where one in a hundred logs in elsewhere");
+        assert!(!is_no_chance(3, 3, 5_000), "of thousands of addresses one is such a one");
+        assert!(is_no_chance(4, 4, 5_000));
+        assert!(!is_no_chance(40, 4, 100), "behind an address with many people");
+        assert!(is_no_chance(40, 12, 5_000));
     }
 }

@@ -19,7 +19,7 @@ const LEAST: u64 = 10;
 /// Of many that were all handed out in sight, the one that nobody saw before the next.
 const ONE: u32 = 1;
 /// Where no token was looked at.
-pub(super) const UNKNOWN: u16 = 1_000;
+pub(super) const UNJUDGED: (Minted, u16, u32) = (Minted::Unjudged, 1_000, 0);
 /// Tokens of one day that nobody handed out in sight from which on, where they are most, the service has changed.
 const CHANGED: u32 = 30;
 /// Issuers of one service that are remembered, and tokens of one from which on it is usual somewhere.
@@ -124,8 +124,8 @@ impl Mints {
 
     /// Whether the call shows a token that nobody saw being handed out. Answers that were lost and a login elsewhere look the
     /// same, so that this alone proves nothing.
-    /// With it, how many in a thousand of the service's tokens are handed out where nobody looks.
-    pub(super) fn hear(&mut self, seen: &Seen<'_>, caller: &Caller) -> (Minted, u16) {
+    /// With it, how many in a thousand of the service's tokens are handed out where nobody looks, and how many it was shown.
+    pub(super) fn hear(&mut self, seen: &Seen<'_>, caller: &Caller) -> (Minted, u16, u32) {
         let shown = self.services.met_or_new(seen.shape.service, seen.now);
         if shown.since == 0 {
             shown.since = seen.now;
@@ -138,11 +138,11 @@ impl Mints {
         let mut jwts = seen.observation.credentials.iter().filter(|one| one.kind == CredentialKind::Jwt);
         let Some(claims) = jwts.find_map(|one| one.claims.as_deref().filter(|_| one.identity.is_some()))
         else {
-            return (Minted::Unjudged, UNKNOWN);
+            return UNJUDGED;
         };
         let young = claims.issued_at.is_some_and(|issued| issued > shown.since.saturating_add(60));
         if !young || caller.session.is_none() {
-            return (Minted::Unjudged, UNKNOWN);
+            return UNJUDGED;
         }
         let was_issued = caller.issued_in.is_some();
         let before = *shown;
@@ -166,7 +166,7 @@ impl Mints {
             () if missed <= ONE && is_whole && before.first >= ALONE => Minted::Never,
             () => Minted::Unseen,
         };
-        (minted, before.unseen())
+        (minted, before.unseen(), before.first)
     }
 
     /// Whether a token's issuer is usual at other services, and not at this one, which takes those of others; learns from what

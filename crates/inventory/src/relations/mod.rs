@@ -46,6 +46,8 @@ pub struct Relations {
     pub minted: Minted,
     /// How many in a thousand of the service's tokens are handed out where nobody looks; 1,000 where nothing is known.
     pub unseen_tokens: u16,
+    /// Tokens that the service was shown before: no more addresses can have been looked at for those that nobody handed out.
+    pub shown_tokens: u32,
     /// What is usual where it goes.
     pub usual: Usual,
     /// Whether its server fetched, to answer it, from an address inside that it names.
@@ -168,8 +170,8 @@ impl Related {
         if let Some(issuance) = seen.observation.issuance.as_deref() {
             self.objects.logged_in(seen, issuance);
         }
-        let unjudged = (Minted::Unjudged, minted::UNKNOWN);
-        let (minted, unseen_tokens) = caller.map_or(unjudged, |caller| self.minted.hear(seen, caller));
+        let (minted, unseen_tokens, shown_tokens) =
+            caller.map_or(minted::UNJUDGED, |caller| self.minted.hear(seen, caller));
         Relations {
             login,
             object: self.objects.hear(seen),
@@ -178,6 +180,7 @@ impl Related {
             usual: self.habits.hear(seen),
             fetched: self.fetches.hear(seen),
             unseen_tokens,
+            shown_tokens,
             strange_issuer: self.minted.is_strange(seen),
             named: seen.asked.iter().fold(0, |sum, (at, hash)| mix(sum, *hash ^ u64::from(*at))),
             number: number(seen),
