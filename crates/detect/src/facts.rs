@@ -164,15 +164,17 @@ pub(crate) fn place(call: &Call) -> u64 {
     hash
 }
 
+/// A hash of bytes (FNV-1a), for states that keep several things apart.
+pub(crate) fn hash(bytes: impl Iterator<Item = u8>) -> u64 {
+    bytes.fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
+}
+
 /// A hash of the raw path: paths that no endpoint was made of differ by it.
 pub(crate) fn path(call: &Call) -> u64 {
     let Some((head, range)) = call.observation.exchange.request_head().zip(call.observation.path) else {
         return 0;
     };
-    let text = head.slice(range);
-    text.bytes()
-        .iter()
-        .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3))
+    hash(head.slice(range).bytes().iter().copied())
 }
 
 /// The network of an address as a number: a host of IPv4, what a site has of IPv6.

@@ -1,7 +1,7 @@
 //! Many names from many addresses.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{network, short};
+use crate::facts::{network, short, template};
 use crate::tally::{Distinct, Names, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Tried;
@@ -63,56 +63,91 @@ impl Detector for DistributedStuffing {
         if self.stretch.begins(case.call.observation.exchange.started(), 1_800, 7_200) {
             *self = Self { stretch: self.stretch, ..Self::default() };
         }
-        let name = login.user.map_or(0, short);
-        let address = network(address.ip);
-        let client = case.call.principal.map_or(address, |principal| short(principal.token));
-        let mut taken = false;
         if login.result == Tried::Unknown {
             return;
         }
-        if login.result == Tried::Succeeded {
-            taken = self.comes_from_there(address, client) && !self.failed_names.has(name);
+        let attempt = Attempt {
+            name: login.user.map_or(0, short),
+            address: network(address.ip),
+            client: case.call.principal.map_or(network(address.ip), |principal| short(principal.token)),
+            failed: login.result != Tried::Succeeded,
+        };
+        let taken = self.hear(&attempt);
+        if self.tells(&attempt, taken) {
+            out.push(self.finding(case));
+        }
+    }
+}
+
+/// One login that was tried.
+struct Attempt {
+    name: u64,
+    address: u64,
+    /// The address together with the program.
+    client: u64,
+    failed: bool,
+}
+
+impl DistributedStuffing {
+    /// Counts a login; whether a name is taken by it.
+    fn hear(&mut self, attempt: &Attempt) -> bool {
+        let Attempt { name, address, client, failed } = *attempt;
+        if !failed {
+            let taken = self.comes_from_there(address, client) && !self.failed_names.has(name);
             self.succeeded += 1;
             self.taken += u64::from(taken);
-        } else {
-            self.failed += 1;
-            self.clients.add(client);
-            self.names.add(name);
-            self.addresses.add(address);
-            if self.failed_at.has(address) && !self.failed_names.has(name) {
-                self.repeated.add(address);
-                self.repeated_at.add(address);
-            }
-            self.failed_at.add(address);
-            self.failed_names.add(name);
-            self.most = match self.most {
-                (_, 0) => (address, 1),
-                (known, lead) if known == address => (known, lead + 1),
-                (known, lead) => (known, lead - 1),
-            };
+            return taken;
         }
-        let (names, addresses) = ((self.names.len() as u64).min(self.failed), self.addresses.len() as u64);
-        let is_attack = names >= 30
-            && addresses >= 5
+        self.failed += 1;
+        self.clients.add(client);
+        self.names.add(name);
+        self.addresses.add(address);
+        if self.failed_at.has(address) && !self.failed_names.has(name) {
+            self.repeated.add(address);
+            self.repeated_at.add(address);
+        }
+        self.failed_at.add(address);
+        self.failed_names.add(name);
+        self.most = match self.most {
+            (_, 0) => (address, 1),
+            (known, lead) if known == address => (known, lead + 1),
+            (known, lead) => (known, lead - 1),
+        };
+        false
+    }
+
+    fn count_names(&self) -> u64 {
+        (self.names.len() as u64).min(self.failed)
+    }
+
+    /// Whether most logins fail, with many names, from many addresses of which none has most of them.
+    fn is_attack(&self) -> bool {
+        let names = self.count_names();
+        names >= 30
+            && self.addresses.len() >= 5
             && self.failed * 10 >= (self.failed + self.succeeded) * 6
             && names * 2 >= self.failed
-            && self.most.1 * 3 < self.failed;
-        let told_taken = is_attack && taken && !self.told;
-        // It is told of a login that failed, or of one that was taken: others log in beside it.
-        let failed = login.result != Tried::Succeeded;
-        // Neither is it told of somebody who mistyped meanwhile,
-        // unless a botnet tries one name from each address.
-        let one_each = self.repeated.len() * 4 < self.addresses.len();
-        let again = failed && (one_each || self.repeated.has(address));
-        if !is_attack || !(told_taken || again && self.steps.reaches(names, 30)) {
-            return;
+            && self.most.1 * 3 < self.failed
+    }
+
+    /// Whether it is told of this login: of one that failed, or of one that was taken, for others log in beside it; and not of
+    /// somebody who mistyped meanwhile, unless a botnet tries one name from each address.
+    fn tells(&mut self, attempt: &Attempt, taken: bool) -> bool {
+        if !self.is_attack() {
+            return false;
         }
+        let told_taken = taken && !self.told;
         self.told |= told_taken;
+        let one_each = self.repeated.len() * 4 < self.addresses.len();
+        let again = attempt.failed && (one_each || self.repeated.has(attempt.address));
+        told_taken || again && self.steps.reaches(self.count_names(), 30)
+    }
+
+    fn finding(&self, case: &Case<'_>) -> Finding {
         let success = self.taken > 0;
-        let (severity, outcome) = if success {
-            (Severity::Critical, Outcome::Confirmed)
-        } else {
-            (Severity::High, Outcome::Attempted)
+        let (severity, outcome) = match success {
+            true => (Severity::Critical, Outcome::Confirmed),
+            false => (Severity::High, Outcome::Attempted),
         };
         let reason = format!(
             "{} of {} from {} within {} at {}; {} succeeded, {} of them from addresses that had failed with other names{}.",
@@ -120,16 +155,14 @@ impl Detector for DistributedStuffing {
             self.names.words_of("name", self.failed),
             self.addresses.words_of("network", self.failed),
             self.stretch.words(),
-            crate::facts::template(case.call),
+            template(case.call),
             self.succeeded,
             self.taken,
             if self.failed_at.is_crowded() { ", as far as they can be told apart" } else { "" },
         );
-        out.push(case.finding(&[u8::from(success)], severity, outcome, 80, reason));
+        case.finding(&[u8::from(success)], severity, outcome, 80, reason)
     }
-}
 
-impl DistributedStuffing {
     /// Whether somebody comes from where other names failed: two from its address, or one by its program there. Where addresses are
     /// too many to be told apart nobody is said to.
     fn comes_from_there(&self, address: u64, client: u64) -> bool {

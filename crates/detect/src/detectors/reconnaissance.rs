@@ -1,7 +1,7 @@
 //! Who looks for what there is.
 
 use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
-use crate::facts::{is_ok, path, place, status, template};
+use crate::facts::{hash, is_ok, path, place, status, template};
 use crate::tally::{Distinct, Steps, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{AgentFamily, Call};
@@ -131,15 +131,7 @@ fn missing(call: &Call) -> u64 {
     let name = template(call).to_ascii_lowercase();
     let is_loaded = LOADED.iter().any(|end| name.ends_with(end));
     let folder = name.rsplit_once('/').map(|(folder, _)| folder).filter(|_| is_loaded);
-    let bytes = folder.into_iter().flat_map(str::bytes);
-    folder.map_or_else(
-        || place(call),
-        |_| {
-            bytes.fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
-                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-            })
-        },
-    )
+    folder.map_or_else(|| place(call), |folder| hash(folder.bytes()))
 }
 
 /// Programs that look for holes say so, unless they are told not to.
