@@ -5,7 +5,7 @@ use crate::facts::{short, status};
 use crate::tally::{AtLeast, Told};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Mark;
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, Endpoint};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "cors",
@@ -18,16 +18,18 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     attack: ("T1185", "Browser Session Hijacking"),
     severity: "Medium when the answers were opened to it, Low when refused",
     scope: Scope::Service,
-    warm_up: "5 calls of an origin that no other caller uses",
+    warm_up: "5 calls of an origin that no other caller uses, and 20 callers of the endpoint",
     next_steps: &["Allow the origins that are meant by name, and never repeat the one that was sent."],
     unjudged: "no request named an origin",
-    needs: Needs::NOTHING,
+    needs: Needs { least: ENOUGH_CALLERS, of: "callers of one endpoint", seen: callers },
     judges: |call| origin(call).is_some(),
     concerns: |call| origin(call).is_some(),
     state: StateKind::of::<Cors>(),
 };
 
 const ENOUGH: u32 = 5;
+/// Callers of the endpoint without whom an origin of one says nothing: a partner's page may have one visitor among a few.
+const ENOUGH_CALLERS: u64 = 20;
 /// Origins that are kept of a service.
 const MOST: usize = 24;
 
@@ -71,7 +73,7 @@ impl Detector for Cors {
         let opened = marks.contains(Mark::CorsForeign) || marks.contains(Mark::CorsNull);
         origin.opened += u32::from(opened);
         origin.refused += u32::from(matches!(status(case.call), Some(400 | 401 | 403)));
-        if origin.callers.get() > 1 {
+        if origin.callers.get() > 1 || callers(case.call, case.endpoint) < ENOUGH_CALLERS {
             return;
         }
         let (severity, outcome, count, told) = match opened {
@@ -92,6 +94,10 @@ impl Detector for Cors {
         );
         out.push(case.finding(&hash.to_le_bytes(), severity, outcome, 70, reason));
     }
+}
+
+fn callers(_: &Call, endpoint: Option<&Endpoint>) -> u64 {
+    endpoint.map_or(0, |endpoint| endpoint.callers.count().0 as u64)
 }
 
 /// A hash of the origin, where it is of another site than the service, on a public name.

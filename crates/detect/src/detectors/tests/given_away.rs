@@ -52,12 +52,17 @@ fn an_origin_of_one_caller_is_tried_and_a_site_of_many_is_not() {
     let opened = "HTTP/1.1 200 OK\r\nAccess-Control-Allow-Origin: https://evil.example\r\n\
         Access-Control-Allow-Credentials: true\r\nContent-Length: 0\r\n\r\n";
     let refused = "HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n";
+    let own = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
     for (answer, outcome) in [(opened, Outcome::Confirmed), (refused, Outcome::Blocked)] {
         let mut world = World::new();
+        (0..6).for_each(|_| from_origin(&mut world, 1, "https://evil.example", answer));
+        quiet_of(&world, "cors");
+        (2..40).for_each(|client| from_origin(&mut world, client, "https://www.shop.example", own));
         (0..6).for_each(|_| from_origin(&mut world, 1, "https://evil.example", answer));
         assert_eq!(world.one("cors").1, outcome);
     }
     let mut world = World::new();
+    (2..40).for_each(|client| from_origin(&mut world, client, "https://www.shop.example", own));
     for call in 0..40 {
         from_origin(&mut world, call % 8, "https://partner.example", refused);
         from_origin(&mut world, 1, "http://localhost:3000", refused);
