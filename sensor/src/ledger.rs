@@ -133,7 +133,7 @@ fn protocol(report: &Report) -> Value {
         "children_left_out": protocol.children_left_out, "interim_responses": protocol.interim_responses,
         "truncated_messages": protocol.truncated_messages, "tunnels": protocol.tunnels,
         "too_many_outstanding": protocol.too_many_outstanding,
-        "ends_dropped": protocol.ends_dropped,
+        "ends_dropped": protocol.ends_dropped, "knocks_dropped": protocol.knocks_dropped,
     })
 }
 

@@ -51,6 +51,8 @@ def run(rows):
     counting, thresholds, benign = Alarms(), Alarms(), 0
     seen, events = collections.defaultdict(collections.deque), collections.defaultdict(collections.deque)
     for row in rows:
+        if row.get("knock"):
+            continue
         now, address = row["time"], row["client_ip"]
         benign += not row["label"]
         if row.get("object"):

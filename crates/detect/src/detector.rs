@@ -180,6 +180,8 @@ impl Case<'_> {
         reason: String,
     ) -> Finding {
         let exchange = self.call.observation.exchange.uid();
+        // A connection on which nobody said a word has no exchange that could show it.
+        let shown = self.call.knocks.is_none().then_some(exchange);
         Finding {
             detector: self.detector.name,
             rule: None,
@@ -191,7 +193,7 @@ impl Case<'_> {
             reason,
             endpoint: self.call.endpoint,
             incident: None,
-            exchanges: vec![exchange],
+            exchanges: shown.into_iter().collect(),
         }
     }
 }

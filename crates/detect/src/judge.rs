@@ -52,6 +52,9 @@ impl Detectors {
         let time = call.observation.exchange.started();
         let mut keys = Keys::default();
         for (index, (detector, look)) in DETECTORS.iter().zip(&mut self.looks).enumerate() {
+            if call.knocks.is_some() && !detectors::hears_knocks(detector) {
+                continue;
+            }
             // What is not judged may tell more of what was.
             if (detector.judges)(call) {
                 look.at(&detector.needs, call, endpoint);

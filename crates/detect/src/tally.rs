@@ -200,11 +200,16 @@ impl Stretch {
 
     /// Its length so far, in words.
     pub(crate) fn words(self) -> String {
-        match (self.last - self.first).max(1) {
-            seconds @ ..120 => format!("{seconds} s"),
-            seconds @ 120..7_200 => format!("{} min", seconds / 60),
-            seconds => format!("{} h", seconds / 3_600),
-        }
+        span(self.last - self.first)
+    }
+}
+
+/// So many seconds, in words.
+pub(crate) fn span(seconds: i64) -> String {
+    match seconds.max(1) {
+        seconds @ ..120 => format!("{seconds} s"),
+        seconds @ 120..7_200 => format!("{} min", seconds / 60),
+        seconds => format!("{} h", seconds / 3_600),
     }
 }
 

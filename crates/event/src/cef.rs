@@ -104,7 +104,9 @@ fn call(view: &View<'_>, pen: &mut Pen, out: &mut Vec<u8>) {
     }
     plain("dst", out, |out| number::ip(out, server.0));
     plain("dpt", out, |out| number::unsigned(out, server.1.into()));
-    text("app", b"HTTP", out);
+    if !view.is_unsaid() {
+        text("app", b"HTTP", out);
+    }
     if let Some(host) = pen.host(view) {
         text("dhost", host.bytes(), out);
     }

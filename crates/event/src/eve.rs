@@ -45,7 +45,9 @@ pub(crate) fn finding(finding: &Finding, view: &View<'_>, pen: &mut Pen, out: &m
     json::own(out, "category", finding.found_by());
     json::integer(out, "severity", severity(finding.severity));
     json::close(out);
-    http(view, pen, out);
+    if !view.is_unsaid() {
+        http(view, pen, out);
+    }
     json::object(out, "tapwire");
     json::key(out, "finding");
     hex(out, &finding.uid.0);

@@ -106,6 +106,11 @@ impl<'a> View<'a> {
         names
     }
 
+    /// Whether it is a connection on which nobody said a word.
+    pub(crate) fn is_unsaid(&self) -> bool {
+        self.call.is_some_and(|call| call.knocks.is_some())
+    }
+
     /// The request, when it was seen.
     pub fn request(&self) -> Option<&'a Message> {
         self.exchange.request.as_deref()

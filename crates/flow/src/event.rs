@@ -94,6 +94,28 @@ pub enum CloseReason {
     End,
 }
 
+/// What came of a connection on which neither side sent a byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum KnockAnswer {
+    /// Nothing answered the SYN, as far as was seen.
+    None,
+    /// A reset answered it.
+    Refused,
+    /// It was answered, and whoever sent it never acknowledged that.
+    Abandoned,
+    /// The handshake was finished, and nothing followed.
+    Accepted,
+}
+
+/// A connection that was asked for and that nobody said a word on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Knock {
+    /// What came of it.
+    pub answer: KnockAnswer,
+    /// Where the first byte of who asked would have stood.
+    pub at: StreamOffset,
+}
+
 /// Facts about the bytes of a connection that an exchange should carry as an anomaly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Evidence {
@@ -173,6 +195,9 @@ pub trait StreamSink<T> {
 
     /// Takes one event. The state was made before the first event of the flow and is dropped after `Close`.
     fn event(&mut self, flow: &FlowInfo, state: &mut T, event: StreamEvent<'_>);
+
+    /// The connection that has just been closed carried no byte. Of one whose SYN was not seen nothing is said.
+    fn knocked(&mut self, _: &FlowInfo, _: Knock) {}
 
     /// In how many nanoseconds of packet time the connection of the last event wants to hear [`StreamEvent::Time`], silent
     /// or not. Asked once after events; a request may be refused when too many wait.

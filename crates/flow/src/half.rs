@@ -99,6 +99,11 @@ impl Half {
         !matches!(self.start, Start::Unknown)
     }
 
+    /// Whether no byte of it was delivered, missed or acknowledged; a FIN takes a number and is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        !self.spoke && self.next == self.base && self.acked.since(self.base) <= 1
+    }
+
     pub(crate) fn open(&mut self, at: StreamOffset, start: Start) {
         self.next = at;
         self.acked = at;

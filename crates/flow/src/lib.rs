@@ -41,6 +41,8 @@ mod unusual;
 
 pub use config::Config;
 pub use counters::{Counters, SourceCounters};
-pub use event::{Chunk, CloseReason, Evidence, FlowInfo, Gap, Patience, StreamEvent, StreamSink};
+pub use event::{
+    Chunk, CloseReason, Evidence, FlowInfo, Gap, Knock, KnockAnswer, Patience, StreamEvent, StreamSink,
+};
 pub use offset::StreamOffset;
 pub use table::{FlowTable, Place};

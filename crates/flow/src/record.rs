@@ -7,7 +7,7 @@ use crate::half::{Half, Start};
 use crate::outlet::{Outlet, Shared};
 use crate::pair::Pair;
 use crate::queues::Class;
-use crate::{CloseReason, FlowInfo, Patience, StreamEvent, StreamSink};
+use crate::{CloseReason, FlowInfo, Knock, KnockAnswer, Patience, StreamEvent, StreamSink};
 use tapwire_wire::Side;
 
 /// How long a tentative start waits for earlier bytes: nanoseconds.
@@ -146,9 +146,28 @@ impl<T> Record<T> {
             }
         }
         sink.event(&self.info, &mut self.state, StreamEvent::Close(reason));
+        if let Some(knock) = self.knock(reason) {
+            sink.knocked(&self.info, knock);
+        }
         let one_sided = self.halves.get(Side::Lower).spoke != self.halves.get(Side::Upper).spoke;
         shared.counters.flows_one_sided += u64::from(one_sided);
         self.state = T::default();
         self.cold = None;
+    }
+
+    /// What came of it, where it was asked for in sight and nobody sent a byte.
+    fn knock(&self, reason: CloseReason) -> Option<Knock> {
+        let client = self.info.initiator?;
+        let (asked, other) = (self.halves.get(client), self.halves.get(client.peer()));
+        if !asked.syn || !asked.is_empty() || !other.is_empty() {
+            return None;
+        }
+        let answer = match (self.phase, other.syn, reason) {
+            (Phase::Embryonic, true, _) => KnockAnswer::Abandoned,
+            (Phase::Embryonic, false, CloseReason::Reset) => KnockAnswer::Refused,
+            (Phase::Embryonic, false, _) => KnockAnswer::None,
+            _ => KnockAnswer::Accepted,
+        };
+        Some(Knock { answer, at: asked.base })
     }
 }

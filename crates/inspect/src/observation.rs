@@ -244,6 +244,29 @@ pub struct Used {
 }
 
 impl Observation {
+    /// An exchange in which nothing was said.
+    pub fn of_nothing(exchange: Exchange) -> Self {
+        Self {
+            exchange,
+            authority: None,
+            path: None,
+            query: None,
+            segments: Vec::new(),
+            parameters: Vec::new(),
+            credentials: Vec::new(),
+            request_fields: None,
+            response_fields: None,
+            issuance: None,
+            request_payload: Payload::default(),
+            response_payload: Payload::default(),
+            said: None,
+            own_classes: None,
+            anomalies: Anomalies::default(),
+            attempts: None,
+            marks: Marks::default(),
+        }
+    }
+
     /// The exchange, and what else can be filled again: see [`Inspector::reuse`](crate::Inspector::reuse).
     pub fn used(self) -> (Exchange, Used) {
         let Self { exchange, request_fields, response_fields, request_payload, response_payload, .. } = self;

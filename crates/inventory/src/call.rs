@@ -1,6 +1,7 @@
 //! A call: an observation placed in what is learned.
 
 use crate::hours::Standing;
+use crate::knocks::Knocks;
 use crate::principals::Caller;
 use crate::relations::Relations;
 use std::sync::Arc;
@@ -75,4 +76,6 @@ pub struct Call {
     pub relations: Relations,
     /// How its caller's hour stands to those of peers.
     pub standing: Standing,
+    /// What knocking at ports has come to: of a connection on which nobody said a word, and of no other call.
+    pub knocks: Option<Knocks>,
 }

@@ -8,6 +8,7 @@ use crate::endpoint::{Endpoint, Service, status};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
 use crate::hours::{Hours, Standing};
+use crate::knocks::Knocking;
 use crate::kpis::{Kpis, Sensed, Series};
 use crate::openapi::Scope;
 use crate::principals::{Caller, Placing, Principals};
@@ -39,6 +40,7 @@ pub struct Inventory {
     pub(crate) principals: Principals,
     pub(crate) context: Arc<Context>,
     pub(crate) probing: Probing,
+    pub(crate) knocking: Knocking,
     pub(crate) agents: Agents,
     pub(crate) related: Related,
     counters: Counters,
@@ -76,6 +78,10 @@ pub struct Counters {
     pub beyond_schemas: u64,
     /// Callers that asked for what does not exist, and were forgotten for want of room.
     pub forgotten_probing: u64,
+    /// Clients that knocked at ports, and were forgotten for want of room.
+    pub forgotten_knocking: u64,
+    /// Fingerprints of TLS that were forgotten for want of room.
+    pub forgotten_fingerprints: u64,
     /// What relates calls and made room, or was not met for long.
     pub forgotten_relations: Forgotten,
 }
@@ -94,6 +100,7 @@ impl Inventory {
             principals: Principals::new(&config, hashing.clone()),
             context: Arc::clone(&config.context),
             probing: Probing::default(),
+            knocking: Knocking::new(hashing.clone(), config.max_principals),
             agents: Agents::default(),
             hours: Hours::new(hashing.clone(), config.max_hours, config.max_peer_groups, &config.quotas),
             related: Related::new(hashing.clone(), config.max_principals / 4),
@@ -184,6 +191,15 @@ impl Inventory {
         }
     }
 
+    /// A detector found something of who called.
+    pub fn found_of(&mut self, call: &Call) {
+        let tls = call.observation.exchange.flow.tls.as_ref();
+        let ja4 = tls.and_then(|facts| facts.ja4.as_deref());
+        if let Some((ja4, address)) = ja4.zip(call.caller.address) {
+            self.principals.found(ja4, address.ip);
+        }
+    }
+
     /// The name of a data class, also of the configuration's own.
     pub fn class_name(&self, class: ClassId) -> &str {
         self.config.classes.name(class)
@@ -199,6 +215,8 @@ impl Inventory {
         Counters {
             beyond_schemas: self.endpoints.schema_bytes().1,
             forgotten_probing: self.probing.forgotten(),
+            forgotten_knocking: self.knocking.forgotten(),
+            forgotten_fingerprints: self.principals.forgotten_prints(),
             forgotten_relations: self.related.forgotten(),
             ..self.counters
         }
@@ -223,12 +241,15 @@ impl Inventory {
                 caller: Caller::default(),
                 relations: Relations::default(),
                 standing: Standing::default(),
+                knocks: None,
             };
         }
         if let Some(day) = self.series.hear(observation.exchange.started()) {
             self.keep_kpis(day);
         }
         let service = self.service(&observation);
+        let flow = &observation.exchange.flow;
+        self.knocking.spoke(flow.client().ip(), flow.server(), observation.exchange.started());
         let placing = &mut Placing {
             observation: &observation,
             context: &self.context,
@@ -258,6 +279,7 @@ impl Inventory {
         let mut call = Call {
             relations,
             standing: Standing::default(),
+            knocks: None,
             service: Some(name),
             endpoint: placed.endpoint,
             template: placed.template,

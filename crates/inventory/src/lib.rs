@@ -8,6 +8,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod agents;
+mod bits;
 mod call;
 mod carried;
 mod carriers;
@@ -22,6 +23,7 @@ mod hashing;
 mod history;
 mod hours;
 mod inventory;
+mod knocks;
 pub mod kpis;
 mod network;
 mod openapi;
@@ -54,13 +56,14 @@ pub use hours::{
     Declared, Drift, ENOUGH_PEERS, HourCounters, Hours, Measure, QuotaUse, Standing, Suggested, Unusual, Whom,
 };
 pub use inventory::{Counters, Inventory};
+pub use knocks::{Knocks, Ports};
 pub use openapi::{
     Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, States,
 };
 pub use posture::PostureTimes;
 pub use principals::{
-    AddressSource, AgentFamily, Caller, ClientAddress, Crowd, From, KnownBy, KnownCaller, KnownSession,
-    Network, Principals, Strange, TokenFact, TokenFacts,
+    AddressSource, AgentFamily, Caller, ClientAddress, Crowd, Fellows, From, KnownBy, KnownCaller,
+    KnownSession, Network, Principals, Strange, TokenFact, TokenFacts,
 };
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};

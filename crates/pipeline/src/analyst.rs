@@ -169,6 +169,9 @@ impl Analyst {
             Seen::Plain(exchange) if over => exchange,
             Seen::Plain(exchange) => self.report_plain(exchange),
             Seen::Observed(observation) => {
+                if !over {
+                    self.hear_knocks(&observation.exchange.ends);
+                }
                 let observation = if over { observation } else { self.judge(observation) };
                 let (exchange, used) = observation.used();
                 landed.used.push(used);
@@ -203,7 +206,8 @@ impl Analyst {
     /// The run is over: these connections ended behind the last exchange.
     pub(crate) fn finish_coverage(&mut self, ends: &[ConnectionEnd]) {
         if !self.is_over() && self.learns {
-            ends.iter().for_each(|end| self.coverage.end(end));
+            self.hear_knocks(ends);
+            ends.iter().filter(|end| end.knock.is_none()).for_each(|end| self.coverage.end(end));
         }
         let hours = self.coverage.take_rest();
         self.report_hours(&hours);
@@ -264,6 +268,9 @@ impl Analyst {
             radius.hear(&call);
         }
         self.sift(&call);
+        if !self.fresh.is_empty() {
+            self.inventory.found_of(&call);
+        }
         self.pace.leave(Stage::Detection, &mut lap);
         let inventory = self.known.as_mut().unwrap_or(&mut self.inventory);
         if let (Some(service), false) = (&call.service, self.fresh.is_empty()) {
@@ -302,6 +309,38 @@ impl Analyst {
         self.tell(told);
         self.pace.leave(Stage::Reporting, &mut lap);
         observation
+    }
+
+    /// Judges connections on which nobody said a word: what is found shows them in the place of an exchange.
+    fn hear_knocks(&mut self, ends: &[ConnectionEnd]) {
+        for end in ends.iter().filter(|end| end.knock.is_some()) {
+            let Some(call) = self.inventory.knocked(end) else { continue };
+            self.fresh.clear();
+            self.detectors.judge(&call, None, &mut self.fresh);
+            if !self.tells {
+                self.fresh.clear();
+            }
+            if !self.fresh.is_empty() {
+                self.sift(&call);
+                self.tell_of(&call);
+            }
+        }
+    }
+
+    /// Tells what was found in a connection on which nobody said a word.
+    fn tell_of(&mut self, call: &Call) {
+        let exchange = &call.observation.exchange;
+        if let Some(pinner) = self.pinner.as_ref().filter(|_| !self.fresh.is_empty()) {
+            pinner.pin(&exchange.flow.key, exchange.ended());
+        }
+        let view = View { exchange, call: Some(call), source: self.sources.of(exchange) };
+        for outlet in self.outlets.iter_mut().filter(|outlet| outlet.wants(&view)) {
+            self.fresh.iter().for_each(|finding| outlet.finding(finding, &view));
+        }
+        let inventory = self.known.as_ref().unwrap_or(&self.inventory);
+        tell_incidents(&mut self.incidents, inventory, &mut self.outlets, Some(&view));
+        self.tally.findings += self.fresh.len() as u64;
+        self.findings.extend(self.fresh.drain(..));
     }
 
     /// Links findings to incidents; what is muted or only repeats others is told no more.

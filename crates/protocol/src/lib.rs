@@ -39,3 +39,6 @@ pub use kind::Kind;
 pub use output::{Config, Counters};
 pub use protocols::{PROTOCOLS, ProtocolInfo, Protocols};
 pub use unseen::{Answer, ConnectionEnd, Unseen};
+
+// What a connection without a byte came to, for the crates above, which know no flows.
+pub use tapwire_flow::{Knock, KnockAnswer};

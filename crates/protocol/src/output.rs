@@ -9,7 +9,7 @@ use crate::{
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tapwire_flow::FlowInfo;
+use tapwire_flow::{FlowInfo, Knock};
 use tapwire_wire::{Endpoint, Side, Timestamp};
 
 /// What an operator can set about protocols.
@@ -72,6 +72,8 @@ pub struct Counters {
     pub truncated_messages: u64,
     /// Ends of connections with something missing that found no room to wait for the next exchange.
     pub ends_dropped: u64,
+    /// Connections that carried nothing and found no room to wait.
+    pub knocks_dropped: u64,
     /// Connections that left HTTP.
     pub tunnels: u64,
     /// Connections by [`crate::Kind`], in its order; counted when they close.
@@ -104,6 +106,7 @@ impl Counters {
             interim_responses,
             truncated_messages,
             ends_dropped,
+            knocks_dropped,
             tunnels,
             flows,
             flow_bytes,
@@ -127,6 +130,7 @@ impl Counters {
         self.interim_responses += interim_responses;
         self.truncated_messages += truncated_messages;
         self.ends_dropped += ends_dropped;
+        self.knocks_dropped += knocks_dropped;
         self.tunnels += tunnels;
         self.flows.iter_mut().zip(flows).for_each(|(sum, count)| *sum += count);
         self.flow_bytes.iter_mut().zip(flow_bytes).for_each(|(sum, count)| *sum += count);
@@ -291,8 +295,18 @@ impl<E: ExchangeSink> Output<'_, E> {
             self.counters.ends_dropped += 1;
             return;
         }
-        let flow = self.stamp(client, proxy);
-        self.ends.push(ConnectionEnd { flow, unseen, time });
+        let (flow, source) = (self.stamp(client, proxy), self.flow.source);
+        self.ends.push(ConnectionEnd { flow, unseen, time, knock: None, source });
+    }
+
+    /// The connection ended, and nobody said a word on it: that travels likewise, and takes half of the room at most.
+    pub(crate) fn knock(&mut self, client: Side, knock: Knock) {
+        if self.ends.len() >= MAX_ENDS / 2 {
+            self.counters.knocks_dropped += 1;
+            return;
+        }
+        let (flow, time, source) = (self.stamp(client, None), self.flow.opened, self.flow.source);
+        self.ends.push(ConnectionEnd { flow, unseen: Unseen::default(), time, knock: Some(knock), source });
     }
 
     /// Numbers an exchange and sends it on.

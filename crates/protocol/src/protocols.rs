@@ -12,7 +12,7 @@ use crate::websocket::{Inflaters, Socket};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use tapwire_flow::{Chunk, CloseReason, FlowInfo, Patience, StreamEvent, StreamSink};
+use tapwire_flow::{Chunk, CloseReason, FlowInfo, Knock, Patience, StreamEvent, StreamSink};
 use tapwire_wire::{Datagram, Endpoint, Side, Timestamp};
 
 /// A wire protocol, as `tapwire list protocols` shows it.
@@ -481,6 +481,12 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
             event => self.other(flow, connection, event),
         }
         self.recount(before, &mut connection.0, closed);
+    }
+
+    fn knocked(&mut self, flow: &FlowInfo, knock: Knock) {
+        if let Some(client) = flow.initiator {
+            self.output(flow).knock(client, knock);
+        }
     }
 
     fn warm(&self, connection: &Connection) {

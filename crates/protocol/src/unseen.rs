@@ -1,7 +1,8 @@
 //! What of a connection belongs to no known message: room for exchanges that nobody saw.
 
-use crate::FlowStamp;
-use tapwire_wire::Timestamp;
+use crate::{Anomalies, Body, Exchange, FlowStamp, Frames, Head, Message, MessageId, Pairing, Seen};
+use tapwire_flow::{Knock, StreamOffset};
+use tapwire_wire::{SeqNumber, SourceId, Timestamp};
 
 /// Bytes of a connection between two exchanges, or between its beginning or end and an exchange, that belong to no
 /// message whose boundaries are known. They were sent, as sequence and acknowledgement numbers tell.
@@ -37,7 +38,7 @@ impl Unseen {
     }
 }
 
-/// The end of a connection behind whose last exchange something is missing.
+/// The end of a connection behind whose last exchange something is missing, or on which nobody said a word.
 #[derive(Debug, Clone)]
 pub struct ConnectionEnd {
     /// The connection.
@@ -46,4 +47,44 @@ pub struct ConnectionEnd {
     pub unseen: Unseen,
     /// Capture time of its last bytes seen, of its first packet when there were none.
     pub time: Timestamp,
+    /// What came of a connection on which nobody said a word: nothing is missing of it.
+    pub knock: Option<Knock>,
+    /// Where its first packet was captured.
+    pub source: SourceId,
+}
+
+impl ConnectionEnd {
+    /// The connection as an exchange of which neither half was said: it names what a finding is about. Its request has no head
+    /// and stands where the first byte would have.
+    pub fn exchange(&self) -> Exchange {
+        let at = self.knock.map_or(StreamOffset::first(SeqNumber(0)), |knock| knock.at);
+        let request = Message {
+            id: MessageId::default(),
+            head: Head::default(),
+            body: Body::default(),
+            at,
+            peer_at: None,
+            started: self.time,
+            ended: self.time,
+            frames: Frames::default(),
+            source: self.source,
+            seen: Seen::Missing,
+            missed_bytes: 0,
+            anomalies: Anomalies::default(),
+        };
+        Exchange {
+            number: 0,
+            flow: self.flow.clone(),
+            request: Some(Box::new(request)),
+            response: None,
+            interim: [0; 4],
+            pairing: Pairing::Certain,
+            anomalies: Anomalies::default(),
+            stream: None,
+            child: None,
+            protocols: &[],
+            unseen: Unseen::default(),
+            ends: Vec::new(),
+        }
+    }
 }

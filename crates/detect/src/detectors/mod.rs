@@ -32,6 +32,7 @@ mod missing_authentication;
 mod new_sensitive_data;
 mod object_guessing;
 mod parameter_pollution;
+mod port_scan;
 mod prompt_injection;
 mod reconnaissance;
 mod refused_token;
@@ -39,6 +40,7 @@ mod resource_consumption;
 mod slow_requests;
 mod smuggling;
 mod ssrf;
+mod syn_flood;
 mod token_in_two_places;
 mod tool_drift;
 mod unauthenticated_probing;
@@ -85,12 +87,14 @@ pub static DETECTORS: &[DetectorInfo] = &[
     injection::INFO,
     smuggling::INFO,
     reconnaissance::INFO,
+    port_scan::INFO,
     error_probing::INFO,
     method_probing::INFO,
     directory_listing::INFO,
     cors::INFO,
     slow_requests::INFO,
     limit_ignored::INFO,
+    syn_flood::INFO,
     new_sensitive_data::INFO,
     tool_drift::INFO,
     prompt_injection::INFO,
@@ -100,6 +104,11 @@ pub static DETECTORS: &[DetectorInfo] = &[
 /// Whether what a detector finds is unusual and nothing else, so that it is told within the alert budget.
 pub(crate) fn is_behaviour(detector: &DetectorInfo) -> bool {
     detector.name == unusual_usage::INFO.name
+}
+
+/// Whether a detector judges connections on which nobody said a word, of which others ask nothing.
+pub(crate) fn hears_knocks(detector: &DetectorInfo) -> bool {
+    [port_scan::INFO.name, syn_flood::INFO.name].contains(&detector.name)
 }
 
 /// Whether a caller may be one that walks: a person's account, or a client without a name.

@@ -5,6 +5,7 @@ mod attacks;
 mod evasion;
 mod given_away;
 mod honest;
+mod knocks;
 mod learn;
 mod owners;
 mod told_apart;

@@ -3,7 +3,8 @@
 //! Findings are linked by who is behind them: the caller's name first, whatever its addresses; else the client's address. A
 //! name that comes up at an address where nobody has a name yet joins what is open there: who guessed a password goes on with
 //! the account. A second name at that address is somebody else. Who has no name and has address and program of somebody who has
-//! one is taken for that one. What is spread over many addresses by design, such as distributed stuffing, is linked by the place
+//! one is taken for that one. A session's credential links what is done under several names with it, and a fingerprint of TLS that
+//! nobody else has links what is done from several addresses. What is spread over many addresses by design, such as distributed stuffing, is linked by the place
 //! it is at.
 //!
 //! Time is that of calls: an incident is closed by the first call, of anybody, four hours after its last finding.
@@ -37,6 +38,12 @@ const RECORDS: usize = 10;
 pub(crate) const QUIET: i64 = 4 * 3_600 * 1_000_000_000;
 /// Later than everything.
 const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
+/// Detectors of what is spread over many addresses by design, or is the place's own fault.
+const AT_PLACES: [&str; 4] =
+    ["distributed-stuffing", "distributed-probing", "credentials-in-url", "syn-flood"];
+/// Addresses with a fingerprint of TLS from which on one that none of them has is somebody's own: had one in seventeen programs it,
+/// fifty would be without it once in twenty times.
+const ENOUGH_ADDRESSES: u32 = 50;
 /// Ways to come back to an open incident.
 const MAX_KEYS: usize = 16;
 
@@ -51,6 +58,10 @@ pub(crate) enum Actor {
     Client(u64),
     /// Whoever it is, at that place.
     Place(u64),
+    /// Who shows that credential of a session, under whatever name.
+    Token(u64),
+    /// Who has that fingerprint of TLS, at whatever address, as long as nobody else has it.
+    Print(u64),
 }
 
 /// All incidents.
@@ -184,13 +195,16 @@ impl Incidents {
         let nobodys = |at: &usize| self.all.get(*at).is_some_and(|one| one.callers.is_empty());
         match *who {
             Who::AtPlace(place) => open(Actor::Place(place)),
-            Who::Named { caller, address, client } => open(Actor::Caller(caller)).or_else(|| {
-                let here = [address.map(Actor::Address), client.map(Actor::Client)];
-                here.into_iter().flatten().filter_map(open).find(nobodys)
-            }),
-            Who::Unnamed { address, client } => {
-                open(Actor::Address(address)).or_else(|| open(Actor::Client(client?)))
+            Who::Named { caller, token, address, client, print } => {
+                open(Actor::Caller(caller)).or_else(|| open(Actor::Token(token?))).or_else(|| {
+                    let here =
+                        [address.map(Actor::Address), client.map(Actor::Client), print.map(Actor::Print)];
+                    here.into_iter().flatten().filter_map(open).find(nobodys)
+                })
             }
+            Who::Unnamed { address, client, print } => open(Actor::Address(address))
+                .or_else(|| open(Actor::Client(client?)))
+                .or_else(|| open(Actor::Print(print?))),
         }
     }
 
@@ -259,32 +273,38 @@ impl Incidents {
 #[derive(Debug, Clone, Copy)]
 enum Who {
     AtPlace(u64),
-    Named { caller: u64, address: Option<u128>, client: Option<u64> },
-    Unnamed { address: u128, client: Option<u64> },
+    Named { caller: u64, token: Option<u64>, address: Option<u128>, client: Option<u64>, print: Option<u64> },
+    Unnamed { address: u128, client: Option<u64>, print: Option<u64> },
 }
 
 impl Who {
     fn of(finding: &Finding, call: &Call, address: Option<IpAddr>) -> Self {
         let at_place = Self::AtPlace(place(call) ^ finding.detector.len() as u64);
-        if matches!(finding.detector, "distributed-stuffing" | "distributed-probing" | "credentials-in-url") {
+        if AT_PLACES.contains(&finding.detector) {
             return at_place;
         }
         let network = address.map(network);
         let client = network.and_then(|network| client(call, network));
+        let print = print(call);
         match (call.principal.filter(|_| is_named(call)), network) {
-            (Some(principal), address) => Self::Named { caller: short(principal.token), address, client },
-            (None, Some(address)) => Self::Unnamed { address, client },
+            (Some(principal), address) => {
+                let token = call.caller.session.map(short);
+                Self::Named { caller: short(principal.token), token, address, client, print }
+            }
+            (None, Some(address)) => Self::Unnamed { address, client, print },
             (None, None) => at_place,
         }
     }
 
     fn keys(self) -> impl Iterator<Item = Actor> {
-        let (first, second) = match self {
-            Self::AtPlace(place) => (Actor::Place(place), None),
-            Self::Named { caller, client, .. } => (Actor::Caller(caller), client),
-            Self::Unnamed { address, client } => (Actor::Address(address), client),
+        let (first, client, token, print) = match self {
+            Self::AtPlace(place) => (Actor::Place(place), None, None, None),
+            // Under a name it is told by that: the next name with the same program is somebody else.
+            Self::Named { caller, token, client, .. } => (Actor::Caller(caller), client, token, None),
+            Self::Unnamed { address, client, print } => (Actor::Address(address), client, None, print),
         };
-        [Some(first), second.map(Actor::Client)].into_iter().flatten()
+        let others = [client.map(Actor::Client), token.map(Actor::Token), print.map(Actor::Print)];
+        [Some(first)].into_iter().chain(others).flatten()
     }
 }
 
@@ -294,6 +314,18 @@ pub(crate) const fn network(address: IpAddr) -> u128 {
         IpAddr::V4(v4) => v4.to_bits() as u128,
         IpAddr::V6(v6) => v6.to_bits() >> 64 << 64 | 1,
     }
+}
+
+/// The fingerprint of its TLS, where nobody has it of whom nothing was found, and many others are known.
+fn print(call: &Call) -> Option<u64> {
+    let fellows = call.caller.fellows?;
+    let ja4 = call.observation.exchange.flow.tls.as_ref()?.ja4.as_ref()?;
+    let is_own = fellows.honest == 0 && fellows.of >= ENOUGH_ADDRESSES;
+    is_own.then(|| {
+        let mut hash = SipHasher24::new();
+        hash.write(ja4.as_bytes());
+        hash.finish()
+    })
 }
 
 /// An address with the fingerprint of its TLS; without TLS a program looks like any other.

@@ -4,6 +4,7 @@ use crate::transcript::exchange;
 use crate::{Outcome, Severity};
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_inventory::Inventory;
+use tapwire_protocol::tls::Facts;
 use tapwire_wire::{Endpoint, FlowKey};
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
@@ -17,6 +18,8 @@ struct World {
     number: u32,
     now: i64,
     told: Vec<Told>,
+    /// The fingerprint of the TLS of whoever calls.
+    ja4: Option<String>,
 }
 
 impl World {
@@ -32,6 +35,7 @@ impl World {
             number: 0,
             now: 1_700_000_000,
             told: Vec::new(),
+            ja4: None,
         }
     }
 
@@ -68,6 +72,10 @@ impl World {
         (exchange.flow.key, exchange.flow.client) = FlowKey::new(client, server);
         let now = Timestamp::from_parts(self.now, 0);
         exchange.request.iter_mut().for_each(|request| request.started = now);
+        if let Some(ja4) = &self.ja4 {
+            exchange.flow.tls =
+                Some(std::sync::Arc::new(Facts { ja4: Some(ja4.clone()), ..Facts::default() }));
+        }
         self.inventory.place(self.inspector.exchange(exchange))
     }
 
@@ -106,6 +114,7 @@ impl World {
             exchanges: vec![exchange],
         };
         let fresh = self.incidents.link(&mut finding, call);
+        self.inventory.found_of(call);
         self.incidents.drain_told(&mut self.told);
         (fresh, finding.incident.unwrap())
     }
@@ -125,6 +134,8 @@ impl World {
         self.told.iter().map(one).collect()
     }
 }
+
+mod linked;
 
 const NAT: [u8; 4] = [203, 0, 113, 5];
 

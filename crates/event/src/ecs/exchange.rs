@@ -65,8 +65,10 @@ impl Writer<'_> {
         endpoint("destination", (server.0, Some(server.1)), out);
         self.network(view, out);
         self.tls(view, out);
-        self.url(view, out);
-        self.http(view, out);
+        if !view.is_unsaid() {
+            self.url(view, out);
+            self.http(view, out);
+        }
         if let Some(agent) = view.request_head().and_then(|head| self.pen.user_agent(head)) {
             json::object(out, "user_agent");
             json::text(out, "original", agent);
@@ -83,7 +85,9 @@ impl Writer<'_> {
     fn network(&mut self, view: &View<'_>, out: &mut Vec<u8>) {
         json::object(out, "network");
         json::own(out, "transport", "tcp");
-        json::own(out, "protocol", "http");
+        if !view.is_unsaid() {
+            json::own(out, "protocol", "http");
+        }
         json::key(out, "community_id");
         out.push(b'"');
         out.extend_from_slice(self.community.of(&view.exchange.flow.key));

@@ -59,10 +59,12 @@ impl Writer<'_> {
         json::list(out, "evidences");
         json::open(out);
         self.endpoints(view, out);
-        self.actor(view, out);
-        self.api(view, true, out);
-        self.request(view, out);
-        self.response(view, out);
+        if !view.is_unsaid() {
+            self.actor(view, out);
+            self.api(view, true, out);
+            self.request(view, out);
+            self.response(view, out);
+        }
         json::close(out);
         json::close_list(out);
     }

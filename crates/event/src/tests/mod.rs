@@ -66,6 +66,7 @@ fn call(exchange: Exchange) -> Call {
     Call {
         relations: tapwire_inventory::Relations::default(),
         standing: tapwire_inventory::Standing::default(),
+        knocks: None,
         observation,
         service: Some(Arc::from("shop")),
         endpoint: Some(EndpointId(0x2a)),

@@ -1,7 +1,8 @@
 //! Raw packets between one client and one server, and a sink that keeps what it hears.
 
 use tapwire_flow::{
-    CloseReason, Config, Evidence, FlowInfo, FlowTable, Gap, Patience, StreamEvent, StreamOffset, StreamSink,
+    CloseReason, Config, Evidence, FlowInfo, FlowTable, Gap, Knock, KnockAnswer, Patience, StreamEvent,
+    StreamOffset, StreamSink,
 };
 use tapwire_wire::{Decoded, LinkType, Packet, SeqNumber, Side, SourceId, TcpFlags, Timestamp, decode};
 
@@ -150,6 +151,8 @@ pub(crate) struct Recorder {
     /// The times that it was told.
     pub(crate) told: Vec<i64>,
     alarm: Option<i64>,
+    /// What came of connections that carried nothing, each with who asked for it.
+    pub(crate) knocks: Vec<(KnockAnswer, Option<Side>)>,
 }
 
 impl StreamSink<()> for Recorder {
@@ -183,6 +186,11 @@ impl StreamSink<()> for Recorder {
         };
         self.events.push((flow.id, heard));
         self.initiators.push((flow.id, flow.initiator));
+    }
+
+    fn knocked(&mut self, flow: &FlowInfo, knock: Knock) {
+        assert!(matches!(self.events.last(), Some((id, Heard::Close(_))) if *id == flow.id));
+        self.knocks.push((knock.answer, flow.initiator));
     }
 
     fn take_alarm(&mut self) -> Option<i64> {

@@ -2,6 +2,7 @@
 
 mod causality;
 mod common;
+mod knocks;
 mod loss;
 mod model;
 mod order;

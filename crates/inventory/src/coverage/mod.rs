@@ -137,7 +137,7 @@ impl Coverage {
 
     /// Takes an exchange, and the ends of connections that travel with it.
     pub fn exchange(&mut self, exchange: &Exchange) {
-        exchange.ends.iter().for_each(|end| self.end(end));
+        exchange.ends.iter().filter(|end| end.knock.is_none()).for_each(|end| self.end(end));
         // A message of an exchange that was counted; there is no pair to miss.
         if exchange.child.is_some() {
             return self.advance(exchange.ended());

@@ -29,7 +29,13 @@ fn behind(count: u64, call: Exchange) -> Exchange {
 }
 
 fn end(flow: FlowStamp, unseen: Unseen) -> ConnectionEnd {
-    ConnectionEnd { flow, unseen, time: Timestamp::from_parts(10, 0) }
+    ConnectionEnd {
+        flow,
+        unseen,
+        time: Timestamp::from_parts(10, 0),
+        knock: None,
+        source: tapwire_wire::SourceId::default(),
+    }
 }
 
 fn only(coverage: &mut Coverage) -> HourCoverage {

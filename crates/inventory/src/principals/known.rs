@@ -3,6 +3,7 @@
 use super::address::{ClientHeaders, client};
 use super::choose::{Chosen, choose};
 use super::crowds::{Crowd, Crowds, is_settled};
+use super::prints::{self, Prints};
 use super::record::{CERTIFICATE, Few, Known, Place, Places, Seconds, Session, Span, bit, second, time};
 use super::table::Table;
 use super::{AgentFamily, Caller, ClientAddress, KnownBy, Network};
@@ -30,6 +31,7 @@ pub struct Principals {
     pub(super) callers: Table<Known>,
     pub(super) sessions: Table<Session>,
     pub(super) crowds: Crowds,
+    pub(super) prints: Prints,
     pub(super) grants: GrantSets,
     agents: Agents,
     pub(super) counters: Counters,
@@ -119,6 +121,7 @@ impl Principals {
             callers: Table::new(config.max_principals),
             sessions: Table::new(config.max_sessions),
             crowds: Crowds::new(config.max_principals, hashing.clone()),
+            prints: Prints::default(),
             grants: GrantSets::default(),
             agents: Agents { hashing, slots: vec![None; AGENTS].into() },
             counters: Counters::default(),
@@ -140,6 +143,10 @@ impl Principals {
         (self.callers.evicted(), self.sessions.evicted())
     }
 
+    pub(crate) const fn forgotten_prints(&self) -> u64 {
+        self.prints.forgotten()
+    }
+
     /// Bytes held for callers and sessions.
     pub fn held(&self) -> usize {
         self.callers.held() + self.sessions.held() + self.crowds.held()
@@ -155,6 +162,7 @@ impl Principals {
             .unwrap_or_else(|| unnamed(observation, address.ip, headers.user_agent, placing.tokens));
         let place = self.place_of(observation, &address, headers.user_agent);
         let mut caller = Caller { by: chosen.by, address: Some(address), ..Caller::default() };
+        caller.fellows = place.fingerprint.map(|print| self.prints.hear(print, self.address(address.ip)));
         let now = second(observation.exchange.started());
         self.shown(observation, &chosen, now, &place, &mut caller);
         if matches!(status(observation), Some(200..=299)) {
@@ -166,6 +174,16 @@ impl Principals {
         }
         place_ends(placing, &chosen, &mut caller);
         Some((chosen.principal, caller))
+    }
+
+    fn address(&self, address: IpAddr) -> u64 {
+        prints::place(&self.agents.hashing, address)
+    }
+
+    /// Something was found of who called from there with that fingerprint of TLS.
+    pub(crate) fn found(&mut self, ja4: &str, address: IpAddr) {
+        let (print, address) = (self.agents.hash(ja4.as_bytes()), self.address(address));
+        self.prints.found(print, address);
     }
 
     fn place_of(&mut self, observation: &Observation, address: &ClientAddress, agent: &[u8]) -> Place {

@@ -9,6 +9,7 @@ mod crowds;
 mod facts;
 mod known;
 mod lineage;
+mod prints;
 mod record;
 mod saved;
 mod table;
@@ -18,6 +19,7 @@ pub use crowds::Crowd;
 pub use facts::{TokenFact, TokenFacts};
 pub(crate) use known::Placing;
 pub use known::{KnownCaller, KnownSession, Principals};
+pub use prints::Fellows;
 pub use record::{AgentFamily, Network};
 
 use crate::context::{Hits, Placed};
@@ -119,6 +121,8 @@ pub struct Caller {
     pub from: Option<From>,
     /// What of that is new for it.
     pub strange: Strange,
+    /// Who has the same fingerprint of TLS; `None` where there is none.
+    pub fellows: Option<Fellows>,
     /// When it was first seen; `None` for what is not kept.
     pub first_seen: Option<Timestamp>,
     /// What files say of the client.

@@ -49,6 +49,15 @@ impl Principals {
         })
     }
 
+    pub(crate) fn save_prints(&self, from: usize, out: &mut Vec<u8>) -> Option<usize> {
+        self.prints.save(from, out)
+    }
+
+    /// Takes fingerprints of TLS, likewise.
+    pub(crate) fn load_prints(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
+        self.prints.load(entries)
+    }
+
     /// Takes sets of roles and scopes, likewise.
     pub(crate) fn load_grants(&mut self, entries: &[u8]) -> Result<u64, Unfit> {
         take_all(entries, |grants| self.grants.restore(grants))

@@ -104,6 +104,8 @@ impl Loading {
             Section::Probing => inventory.probing.load(entries)?,
             Section::Counted => inventory.endpoints.load_counted(entries)?,
             Section::Favoured => inventory.endpoints.load_favoured(entries)?,
+            Section::Knocking => inventory.knocking.load(entries)?,
+            Section::Prints => inventory.principals.load_prints(entries)?,
         };
         Ok(())
     }

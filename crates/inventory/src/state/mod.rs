@@ -27,11 +27,13 @@ use tapwire_inspect::classes::ClassId;
 const FORMAT: u32 = 5;
 /// The oldest that is read: those behind it only have more sections.
 const OLDEST: u32 = 3;
-/// The version of hours, their groups and quotas, and of callers that ask for what does not exist, and of words that stand
-/// for values.
+/// The version of hours, their groups and quotas, of callers that ask for what does not exist, of words that stand for values, of
+/// clients that knock at ports, and of fingerprints of TLS.
 const HOURS: u8 = 0;
 const PROBING: u8 = 0;
 const FAVOURITES: u8 = 0;
+const KNOCKING: u8 = 0;
+const PRINTS: u8 = 0;
 
 /// Where a checkpoint goes on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -98,10 +100,12 @@ enum Section {
     Probing,
     Counted,
     Favoured,
+    Knocking,
+    Prints,
 }
 
 impl Section {
-    const ALL: [Self; 21] = [
+    const ALL: [Self; 23] = [
         Self::Head,
         Self::Callers,
         Self::Sessions,
@@ -123,6 +127,8 @@ impl Section {
         Self::Probing,
         Self::Counted,
         Self::Favoured,
+        Self::Knocking,
+        Self::Prints,
     ];
 
     /// The version of a section that stands alone; of relations each table has one.
@@ -131,6 +137,8 @@ impl Section {
             Self::Quotas | Self::Hours | Self::Groups => Some(HOURS),
             Self::Probing => Some(PROBING),
             Self::Counted | Self::Favoured => Some(FAVOURITES),
+            Self::Knocking => Some(KNOCKING),
+            Self::Prints => Some(PRINTS),
             _ => None,
         }
     }
@@ -223,6 +231,8 @@ impl Inventory {
             Section::Probing => self.probing.save(out),
             Section::Counted => endpoints.save_counted(at, out),
             Section::Favoured => endpoints.save_favoured(at, out),
+            Section::Knocking => self.knocking.save(at, out),
+            Section::Prints => self.principals.save_prints(at, out),
         }
     }
 }

@@ -2,10 +2,11 @@
 
 use crate::transcript::exchange;
 use crate::{Config, Detectors, Finding, Outcome, Severity};
+use tapwire_flow::StreamOffset;
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_inventory::{Inventory, state};
-use tapwire_protocol::Anomaly;
-use tapwire_wire::{Endpoint, FlowKey, Timestamp};
+use tapwire_protocol::{Anomaly, ConnectionEnd, Knock, KnockAnswer, Unseen};
+use tapwire_wire::{Endpoint, FlowKey, SeqNumber, SourceId, Timestamp};
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
 const PHONE: &str = "ShopApp/4.2 okhttp/4.12.0";
@@ -140,6 +141,36 @@ impl World {
         let endpoint = call.endpoint.and_then(|id| self.inventory.endpoint(id));
         let before = self.found.len();
         self.detectors.judge(&call, endpoint, &mut self.found);
+        self.found[before..].iter().map(|finding| finding.detector).collect()
+    }
+
+    /// A connection of a client to a port of 10.200.*.*, on which nobody says a word; the clock stands.
+    pub(super) fn knock(
+        &mut self,
+        client: &Client,
+        (host, port): (u16, u16),
+        answer: KnockAnswer,
+    ) -> Vec<&'static str> {
+        self.number += 1;
+        // How many wait at a server is counted within a minute: a restart begins anew, and a flood goes on.
+        if self.number.is_multiple_of(RESTART) && answer != KnockAnswer::Abandoned {
+            self.restart();
+        }
+        let [high, low] = host.to_be_bytes();
+        let mut flow = exchange(self.number, b"GET / HTTP/1.1\r\n\r\n", b"").flow;
+        let server = Endpoint::v4([10, 200, high, low], port);
+        (flow.key, flow.client) = FlowKey::new(Endpoint::v4(client.address, 40_000), server);
+        let end = ConnectionEnd {
+            flow,
+            unseen: Unseen::default(),
+            time: Timestamp::from_parts(self.now, 0),
+            knock: Some(Knock { answer, at: StreamOffset::first(SeqNumber(self.number)) }),
+            source: SourceId::default(),
+        };
+        let before = self.found.len();
+        if let Some(call) = self.inventory.knocked(&end) {
+            self.detectors.judge(&call, None, &mut self.found);
+        }
         self.found[before..].iter().map(|finding| finding.detector).collect()
     }
 

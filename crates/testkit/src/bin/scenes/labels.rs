@@ -7,6 +7,7 @@ use crate::world::{Client, SECOND};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use tapwire_wire::Endpoint;
 
 /// What a request is.
 #[derive(Debug, Clone, Default)]
@@ -99,6 +100,22 @@ impl Log {
             .plain("n", self.number - 1);
         let line = line.end() + "\n";
         self.pending.insert((at, self.number), line);
+    }
+
+    /// A line of `OUT.requests.jsonl` of a connection on which nobody says a word.
+    pub(crate) fn knock(&mut self, at: i64, client: &str, port: u16, server: &Endpoint, attack: &str) {
+        self.number += 1;
+        let mut line = Json::new();
+        line.plain("time", seconds(at))
+            .text("client_ip", client)
+            .plain("client_port", port)
+            .text("server_ip", &server.ip().to_string())
+            .plain("server_port", server.port)
+            .plain("knock", true)
+            .text("what", "attack")
+            .text("label", attack)
+            .plain("n", self.number - 1);
+        self.pending.insert((at, self.number), line.end() + "\n");
     }
 
     /// A line of `OUT.labels.jsonl`.

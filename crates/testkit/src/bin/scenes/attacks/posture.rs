@@ -234,8 +234,10 @@ pub(crate) static PORT_SCAN: Kind = Kind {
         }
         let turn = attack.turn();
         let port = 20 + (attack.nth as u16).wrapping_mul(37) % 9_000;
-        let mut link = world.link(attack.clients[turn].ip, Endpoint::v4(attack.api.server, port), false);
+        let server = Endpoint::v4(attack.api.server, port);
+        let mut link = world.link(attack.clients[turn].ip, server, false);
         world.tap.knock(&mut link, world.now);
+        world.log.knock(world.now, &attack.clients[turn].address(), link.port(), &server, &attack.id);
         attack.actors.insert(attack.clients[turn].address());
         attack.requests += 1;
         attack.ended = world.now;
