@@ -65,6 +65,8 @@ fn sensors_have_one_inventory() {
     assert_eq!(counted(&inventory(&collector, &["--site", "Oslo"])), ours);
     assert_eq!(counted(&inventory(&collector, &["--site", "Rome"])), theirs);
     assert!(inventory(&collector, &["--tenant", "acme"]).is_empty());
+    let refused = collector.tapwire(&["inventory", "--openapi", "none.yaml"]);
+    assert_eq!(refused.code, Some(2));
     // Neither a restart, nor a kill, nor what comes again changes it.
     collector.again();
     NORTH.iter().for_each(|name| drop(send(&collector, &north, name).ok("north again")));
@@ -90,6 +92,22 @@ fn sensors_have_one_inventory() {
 }
 
 #[test]
+fn tenants_have_endpoints_of_their_own() {
+    let mut collector = Collector::start();
+    let acme = collector.enrol("north", &["--tenant", "acme"]);
+    let other = collector.enrol("south", &["--tenant", "other"]);
+    NORTH.iter().for_each(|name| drop(send(&collector, &acme, name).ok("acme")));
+    SOUTH.iter().for_each(|name| drop(send(&collector, &other, name).ok("other")));
+    collector.stop();
+    let of = |tenant: &str| inventory(&collector, &["--tenant", tenant]);
+    assert_eq!(counted(&of("acme")), calls(&NORTH));
+    assert_eq!(counted(&of("other")), calls(&SOUTH));
+    assert!(of("acme").iter().all(|one| one["tenant"] == "acme"));
+    let all = inventory(&collector, &[]);
+    assert_eq!(all.len(), of("acme").len() + of("other").len());
+}
+
+#[test]
 fn the_console_shows_what_sensors_told() {
     let collector = Collector::with(&["--set", "collect.commit=1", "--serve", "127.0.0.1:0"]);
     let north = collector.enrol("north", &["--site", "Oslo"]);
@@ -110,4 +128,10 @@ fn the_console_shows_what_sensors_told() {
     let id = found[0]["id"].as_str().expect("an id");
     let page = client::get(address, &format!("/endpoints/{id}"));
     assert!(page.status == 200 && page.body.contains("Oslo") && page.body.contains("unrated"), "{page:?}");
+    for shown in ["ms in the mean", "tapwire inventory --data DIR --endpoint"] {
+        assert!(page.body.contains(shown), "{shown}: {page:?}");
+    }
+    for hidden in ["No answer was seen", "No description was given", "OpenAPI 3.1"] {
+        assert!(!page.body.contains(hidden), "{hidden}: {page:?}");
+    }
 }

@@ -156,4 +156,5 @@ fn kills_of_sensor_and_collector_lose_nothing_that_was_acknowledged() {
     assert_eq!(collector.number("SELECT max(sequence) AS n FROM exchanges"), rows, "from 1, without a hole");
     let last = format!("SELECT count(*) AS n FROM exchanges WHERE client_port >= {}", 10_000 + 3 * PIECE);
     assert_eq!(collector.number(&last), 500, "all of the run that ended");
+    assert_eq!(collector.number("SELECT sum(calls + messages) AS n FROM usage"), rows, "each in one sum");
 }

@@ -260,9 +260,12 @@ async fn apis(State(books): State<Shelf>, asked: Asked<Endpoint>) -> Response {
 
 async fn endpoint(State(books): State<Shelf>, Path(id): Path<String>) -> Response {
     let snapshot = books.snapshot();
+    let whole = books.endpoint(&id);
+    // One that was merged has become another.
+    let id = whole.as_ref().and_then(|whole| whole.get("id")?.as_str()).unwrap_or(&id);
     let row = snapshot.endpoints.iter().find(|row| row.id == id);
-    match row.zip(books.endpoint(&id)) {
-        Some((row, whole)) => page(pages::endpoint(&snapshot, row, &whole)),
+    match row.zip(whole.as_ref()) {
+        Some((row, whole)) => page(pages::endpoint(&snapshot, row, whole)),
         None => none(pages::lost("There is no endpoint of that id. It may have been merged into another.")),
     }
 }

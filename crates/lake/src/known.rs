@@ -38,7 +38,7 @@ pub fn known_files(data: &Path) -> Result<Vec<KnownFile>, LakeError> {
     for table in TABLES.iter().filter(|table| !table.classes.is_empty()) {
         let directory = data.join(crate::ROOM).join(table.name);
         let log = Log::of(&directory);
-        if !log.exists() {
+        if !log.exists()? {
             continue;
         }
         for part in log.snapshot()?.parts.into_values() {

@@ -61,7 +61,7 @@ pub use log::{Content, Copied, Writable, copy};
 #[cfg(feature = "lake")]
 pub use place::{Objects, Place, Store};
 #[cfg(feature = "lake")]
-pub use seen::{Seen, SeenEndpoint, Told, Wanted, seen};
+pub use seen::{Seen, SeenEndpoint, Teller, Told, Wanted, seen};
 #[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]

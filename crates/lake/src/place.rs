@@ -67,7 +67,7 @@ impl Place {
         match self {
             Self::Data(data) => {
                 let log = Log::of(&data.join(crate::ROOM).join(table.name));
-                if log.exists() { log.snapshot().map(Some) } else { Ok(None) }
+                if log.exists()? { log.snapshot().map(Some) } else { Ok(None) }
             }
             Self::Store(store) => stored_snapshot(store.as_ref(), table.name),
         }

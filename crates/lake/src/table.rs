@@ -7,7 +7,7 @@ use crate::log::{Log, Part, private_directory, sync_directory};
 use crate::schema::Table;
 use crate::split::Splitter;
 use crate::time;
-use crate::usage::Tally;
+use crate::usage::{KEY_BYTES, Tally};
 use crate::writer::Amount;
 use std::collections::BTreeMap;
 use std::fs;
@@ -53,8 +53,8 @@ pub(crate) struct TableWriter {
     sums: Vec<Rows>,
     /// The commit that the last of them are of.
     summed: Option<u64>,
-    /// Of which commit of another table the rows are that are committed next.
-    of: Option<u64>,
+    /// A commit failed of which nobody knows whether it can be seen: its sums may be owed.
+    pub(crate) unsure: bool,
     /// What became part of the table, and what cannot any more.
     pub(crate) committed: Amount,
     pub(crate) failed: Amount,
@@ -117,7 +117,7 @@ impl TableWriter {
             days: BTreeMap::new(),
             sums: Vec::new(),
             summed: None,
-            of: None,
+            unsure: false,
             committed: Amount::default(),
             failed: Amount::default(),
             files: 0,
@@ -134,7 +134,7 @@ impl TableWriter {
         day.amount.add(amount);
         let (first, last) = day.times.map_or((ms, ms), |(first, last)| (first.min(ms), last.max(ms)));
         day.times = Some((first, last));
-        let is_old = last - first >= self.cut.span_ms;
+        let is_old = last.saturating_sub(first) >= self.cut.span_ms;
         if day.rows.bytes >= self.cut.group_bytes || is_old {
             self.write_group(number)?;
         }
@@ -142,7 +142,7 @@ impl TableWriter {
             let is_long =
                 |file: &FileWriter| file.bytes() >= self.cut.file_bytes || file.groups() >= MOST_GROUPS;
             day.file.as_ref().is_some_and(|(_, file)| is_long(file))
-                || day.tally.as_ref().is_some_and(|tally| tally.len() >= self.cut.sums)
+                || day.tally.as_ref().is_some_and(|tally| tally.bytes() >= self.cut.sums * KEY_BYTES)
         });
         if is_old || is_large {
             return self.commit(&[number]);
@@ -162,15 +162,38 @@ impl TableWriter {
         self.commit(&days)
     }
 
-    /// The same with rows that are sums of another table up to that commit, which the log says with them: so it is known
-    /// after a kill which sums are there.
-    pub(crate) fn commit_sums(&mut self, of: Option<u64>) -> Result<u64, LakeError> {
-        self.of = of;
-        self.commit_all()
+    /// Makes rows part of the table that are sums of another one up to that commit, in one step with a mark that says so: all of
+    /// them or none, so that it is known after a kill and after a failure which sums are there.
+    pub(crate) fn put_sums(&mut self, sums: Vec<Rows>, of: u64) -> Result<(), LakeError> {
+        let mut parts = Vec::new();
+        let mut written = self.write_days(sums, &mut parts);
+        if written.is_ok() {
+            let last = parts.iter().filter_map(|part: &Part| part.times.map(|(_, last)| last)).max();
+            // Whether a commit that failed can be seen is not known: the mark that is read later says it.
+            return self.log.add(&parts, Some((SUMS, of)), last.unwrap_or_default()).map(|_| ());
+        }
+        let open = std::mem::take(&mut self.days).into_values().filter_map(|day| day.file);
+        let files = open.map(|(path, _)| path).chain(parts.into_iter().map(|part| part.path));
+        for path in files {
+            let gone = fs::remove_file(self.directory.join(&path));
+            let gone = gone.map_err(|error| LakeError::io("delete", &self.directory.join(&path), &error));
+            written = written.and(gone);
+        }
+        written
+    }
+
+    /// Writes rows into whole files, by day.
+    fn write_days(&mut self, rows: Vec<Rows>, parts: &mut Vec<Part>) -> Result<(), LakeError> {
+        rows.into_iter().try_for_each(|rows| self.put(rows))?;
+        let days: Vec<i64> = self.days.keys().copied().collect();
+        for number in days {
+            parts.extend(self.finish(number)?.map(|(part, _)| part));
+        }
+        Ok(())
     }
 
     /// Takes rows of one day.
-    pub(crate) fn put(&mut self, rows: Rows) -> Result<(), LakeError> {
+    fn put(&mut self, rows: Rows) -> Result<(), LakeError> {
         let times = || rows.times().iter().copied().flatten();
         let Some((first, last)) = times().min().zip(times().max()) else { return Ok(()) };
         let (number, table) = (time::day_of(first), self.table);
@@ -263,11 +286,11 @@ impl TableWriter {
             }
         }
         if let Some(now) = parts.iter().filter_map(|part| part.times.map(|(_, last)| last)).max() {
-            let mark = self.of.take().map(|number| (SUMS, number));
-            match self.log.add(&parts, mark, now) {
+            match self.log.add(&parts, None, now) {
                 Ok(number) => self.summed = Some(number),
                 Err(error) => {
                     // Whether the commit can be seen is not known, so its files stay.
+                    self.unsure = true;
                     self.failed.add(amount);
                     return result.and(Err(error));
                 }

@@ -9,8 +9,8 @@ use crate::schema::{TABLES, Table, USAGE};
 use crate::table::SUMS;
 use crate::time;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::{Path, PathBuf};
 
 const HOUR_MS: i64 = 3_600_000;
 
@@ -52,6 +52,12 @@ const MAX_CLASSES: usize = 200;
 
 /// Kinds of credentials in one sum.
 const MAX_KINDS: usize = 32;
+
+/// Bytes that are kept of the name of a class, of a credential, of an owner.
+pub(crate) const MOST_TEXT: usize = 200;
+
+/// Bytes of a key that are in what a sum takes.
+const USUAL_KEY: usize = 200;
 
 /// What a sum takes in memory, about.
 pub(crate) const KEY_BYTES: usize = 500;
@@ -115,6 +121,8 @@ pub(crate) struct Tally {
     places: Places,
     sums: HashMap<Box<[u8]>, Sum>,
     key: Vec<u8>,
+    /// Bytes of texts in keys and sums.
+    texts: usize,
 }
 
 #[derive(Debug, Default)]
@@ -156,17 +164,17 @@ impl Tally {
             decrypted: place("decrypted")?,
             owner: place("owner")?,
         };
-        Some(Self { places, sums: HashMap::new(), key: Vec::new() })
+        Some(Self { places, sums: HashMap::new(), key: Vec::new(), texts: 0 })
     }
 
-    /// How many sums there are.
-    pub(crate) fn len(&self) -> usize {
+    #[cfg(test)]
+    fn len(&self) -> usize {
         self.sums.len()
     }
 
     /// About as much memory as it takes.
     pub(crate) fn bytes(&self) -> usize {
-        self.sums.len() * KEY_BYTES
+        self.sums.len() * KEY_BYTES + self.texts
     }
 
     /// Adds rows.
@@ -185,10 +193,10 @@ impl Tally {
             }
             // Most keys are there already, and are looked up once.
             match self.sums.get_mut(self.key.as_slice()) {
-                Some(sum) => sum.add(rows, row, ms, &places),
+                Some(sum) => self.texts += sum.add(rows, row, ms, &places),
                 None => {
                     let mut sum = Sum::default();
-                    sum.add(rows, row, ms, &places);
+                    self.texts += self.key.len().saturating_sub(USUAL_KEY) + sum.add(rows, row, ms, &places);
                     self.sums.insert(self.key.as_slice().into(), sum);
                 }
             }
@@ -243,26 +251,30 @@ impl Sum {
         [a, b, c, d, e, f, g, h, i, self.request_bytes, self.response_bytes, self.latency_sum]
     }
 
-    fn add(&mut self, rows: &Rows, row: usize, ms: i64, places: &Places) {
+    /// Adds a row; gives the bytes of text that it kept of it.
+    fn add(&mut self, rows: &Rows, row: usize, ms: i64, places: &Places) -> usize {
         let (first, last) = self.times.unwrap_or((ms, ms));
+        let mut kept = 0;
         if let Some(owner) = rows.text(places.owner, row).filter(|_| self.owner.is_none() || ms >= last) {
+            let owner = owner.get(..MOST_TEXT).unwrap_or(owner);
+            kept += owner.len();
             self.owner = Some(owner.into());
         }
         self.times = Some((first.min(ms), last.max(ms)));
         if rows.text(places.child, row).is_some() {
             self.messages += 1;
         } else {
-            self.call(rows, row, places);
+            kept += self.call(rows, row, places);
         }
-        let bytes = |at: usize| rows.int(at, row).unwrap_or_default();
+        // What a sensor says is no number of bytes where it is less than none.
+        let bytes = |at: usize| rows.int(at, row).unwrap_or_default().max(0);
         self.request_bytes = self.request_bytes.saturating_add(bytes(places.request));
         self.response_bytes = self.response_bytes.saturating_add(bytes(places.response));
-        if let Some(text) = rows.text(places.classes, row) {
-            self.classes(text);
-        }
+        kept + rows.text(places.classes, row).map_or(0, |text| self.classes(text))
     }
 
-    fn call(&mut self, rows: &Rows, row: usize, places: &Places) {
+    fn call(&mut self, rows: &Rows, row: usize, places: &Places) -> usize {
+        let mut kept = 0;
         self.calls += 1;
         match rows.int(places.status, row) {
             Some(200..=299) => self.successes += 1,
@@ -274,80 +286,117 @@ impl Sum {
         }
         self.clear_text += u64::from(rows.truth(places.decrypted, row) != Some(true));
         if let Some(kind) = rows.text(places.by, row) {
-            let kind = String::from_utf8_lossy(kind);
+            let kind = String::from_utf8_lossy(kind.get(..MOST_TEXT).unwrap_or(kind));
             if let Some(calls) = self.auth.get_mut(&*kind) {
                 *calls += 1;
             } else if self.auth.len() < MAX_KINDS {
+                kept += kind.len();
                 self.auth.insert(kind.into_owned(), 1);
             }
         }
-        if let Some(latency) = rows.int(places.latency, row) {
+        if let Some(latency) = rows.int(places.latency, row).filter(|latency| *latency >= 0) {
             self.answered += 1;
             self.latency_sum = self.latency_sum.saturating_add(latency);
             self.latency_max = self.latency_max.max(Some(latency));
         }
+        kept
     }
 
     /// Counts the values of requests and of responses.
-    fn classes(&mut self, text: &[u8]) {
+    fn classes(&mut self, text: &[u8]) -> usize {
+        let mut kept = 0;
         for one in std::str::from_utf8(text).map(items).into_iter().flatten() {
             let (mut class, mut place, mut count) = (None, None, 1);
             for (name, value) in Members::of(one).into_iter().flatten() {
                 match name {
                     "class" => class = text_of(value),
                     "where" => place = text_of(value),
-                    "count" => count = value.parse().unwrap_or(1),
+                    "count" => count = value.parse::<i64>().unwrap_or(1).max(0),
                     _ => {}
                 }
             }
             let (Some(class), Some(place)) = (class, place) else { continue };
             let sums = if place.starts_with("response.") { &mut self.classes } else { &mut self.sent };
-            if let Some(sum) = sums.get_mut(class.as_ref()) {
+            let class = cut(&class);
+            if let Some(sum) = sums.get_mut(class) {
                 *sum = sum.saturating_add(count);
             } else if sums.len() < MAX_CLASSES {
-                sums.insert(class.into_owned(), count);
+                kept += class.len();
+                sums.insert(class.to_owned(), count);
             }
         }
+        kept
     }
 }
 
-/// Sums of exchanges that are in their table, and are in none of sums.
+/// So much of a name as is kept of it.
+pub(crate) fn cut(name: &str) -> &str {
+    name.get(..name.floor_char_boundary(MOST_TEXT)).unwrap_or(name)
+}
+
+/// Exchanges that are in their table, and are in no sum.
 #[derive(Debug)]
 pub(crate) struct Unsummed {
-    pub(crate) sums: Vec<Rows>,
-    /// The last commit that they are of.
-    pub(crate) until: u64,
+    table: &'static Table,
+    directory: PathBuf,
+    log: Log,
+    /// The commits that brought them.
+    commits: VecDeque<u64>,
+    /// The last commit, where the table of sums says of none how far it goes.
+    unmarked: Option<u64>,
 }
+
+/// Sums, and the commit up to which they are all.
+type Until = (Vec<Rows>, u64);
 
 impl Unsummed {
     /// In the lake of that directory. A lake of a version that did not note how far its sums go has all of them.
     pub(crate) fn find(room: &Path) -> Result<Option<Self>, LakeError> {
-        let Some((table, tally)) = TABLES.iter().find_map(|table| Some((table, Tally::of(table)?))) else {
-            return Ok(None);
-        };
+        let Some(table) = TABLES.iter().find(|table| Tally::of(table).is_some()) else { return Ok(None) };
         let directory = room.join(table.name);
         let (log, sums) = (Log::of(&directory), Log::of(&room.join(USAGE)));
-        if !log.exists() {
+        if !log.exists()? {
             return Ok(None);
         }
-        let known = match sums.exists() {
+        let known = match sums.exists()? {
             false => Some(0),
             true => {
                 let snapshot = sums.snapshot()?;
                 snapshot.marks.get(SUMS).copied().or(snapshot.is_new().then_some(0))
             }
         };
-        let Some(known) = known else { return Ok(None) };
-        let (parts, until) = log.added_since(known)?;
-        let mut tally = tally;
-        for part in parts {
-            let path = directory.join(&part.path);
-            // What retention took out is not summed up any more.
-            if path.exists() {
-                tally.add_file(&path, table)?;
+        let mut commits = VecDeque::from(log.commits_since(known.unwrap_or_default())?);
+        let unmarked = commits.back().copied().filter(|_| known.is_none());
+        if known.is_none() {
+            commits.clear();
+        }
+        Ok(Some(Self { table, directory, log, commits, unmarked }))
+    }
+
+    /// Sums over the next commits: about so many, and all of one commit. What cannot be read is told and passed over.
+    pub(crate) fn next(
+        &mut self,
+        most: usize,
+        unread: &mut Vec<LakeError>,
+    ) -> Result<Option<Until>, LakeError> {
+        let Some(mut tally) = Tally::of(self.table) else { return Ok(None) };
+        let mut until = self.unmarked.take();
+        while tally.bytes() < most * KEY_BYTES
+            && let Some(commit) = self.commits.pop_front()
+        {
+            until = Some(commit);
+            for part in self.log.added_by(commit)? {
+                let path = self.directory.join(&part.path);
+                // What retention took out is not summed up any more.
+                if path.try_exists().is_ok_and(|is_there| !is_there) {
+                    continue;
+                }
+                if let Err(error) = tally.add_file(&path, self.table) {
+                    unread.push(error);
+                }
             }
         }
-        Ok(Some(Self { sums: tally.into_rows(), until }).filter(|found| !found.sums.is_empty()))
+        Ok(until.map(|until| (tally.into_rows(), until)))
     }
 }
 

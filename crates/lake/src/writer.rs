@@ -25,6 +25,8 @@ pub struct Lake {
     refused: Amount,
     /// Events whose table cannot be opened.
     homeless: Amount,
+    /// Sums did not become part of their table.
+    owes: bool,
 }
 
 /// Rows in memory, where nothing else is said: some row groups.
@@ -111,6 +113,7 @@ impl Lake {
             accepted: none,
             refused: none,
             homeless: none,
+            owes: false,
         })
     }
 
@@ -211,37 +214,50 @@ impl Lake {
         Ok(rows)
     }
 
-    /// Puts the sums of what was committed into their table.
+    /// Puts the sums of what was committed into their table. Where that failed before, those that are owed come first: a mark
+    /// behind them would hide them.
     fn sum_up(&mut self) -> Result<(), LakeError> {
         let (mut sums, mut of) = (Vec::new(), None);
         for table in self.tables.iter_mut().flatten() {
+            self.owes |= std::mem::take(&mut table.unsure);
             let (more, number) = table.sums();
-            if !more.is_empty() {
-                sums.extend(more);
-                of = number;
-            }
+            of = if more.is_empty() { of } else { number };
+            sums.extend(more);
         }
-        self.put_sums(sums, of)
+        if self.owes {
+            // They are of commits behind the mark, too.
+            drop(sums);
+            return self.catch_up()?.into_iter().next().map_or(Ok(()), Err);
+        }
+        let Some(of) = of else { return Ok(()) };
+        self.owes = true;
+        self.put_sums(sums, of)?;
+        self.owes = false;
+        Ok(())
     }
 
-    fn put_sums(&mut self, sums: Vec<Rows>, of: Option<u64>) -> Result<(), LakeError> {
+    fn put_sums(&mut self, sums: Vec<Rows>, of: u64) -> Result<(), LakeError> {
         let place = TABLES.iter().position(|table| table.name == USAGE);
-        let Some(to) = place.filter(|_| !sums.is_empty()).map(|at| self.table(at)).transpose()?.flatten()
-        else {
-            return Ok(());
-        };
-        sums.into_iter().try_for_each(|rows| to.put(rows))?;
-        to.commit_sums(of).map(|_| ())
+        match place.map(|at| self.table(at)).transpose()?.flatten() {
+            Some(to) => to.put_sums(sums, of),
+            None => Ok(()),
+        }
     }
 
-    /// Makes the sums that a kill kept from their table, of exchanges that are in theirs. For the one that writes events, before
-    /// it writes any.
+    /// Makes the sums that a kill or a failure kept from their table, of exchanges that are in theirs, some commits at a time.
+    /// For the one that writes events, before it writes any. Gives what could not be read: that is in no sum.
     ///
     /// # Errors
-    /// A log or a file cannot be read, the sums cannot be written.
-    pub fn catch_up(&mut self) -> Result<(), LakeError> {
-        let Some(unsummed) = Unsummed::find(&self.room)? else { return Ok(()) };
-        self.put_sums(unsummed.sums, Some(unsummed.until))
+    /// A log cannot be read, the sums cannot be written.
+    pub fn catch_up(&mut self) -> Result<Vec<LakeError>, LakeError> {
+        let mut unread = Vec::new();
+        if let Some(mut unsummed) = Unsummed::find(&self.room)? {
+            while let Some((sums, until)) = unsummed.next(self.cut.sums, &mut unread)? {
+                self.put_sums(sums, until)?;
+            }
+        }
+        self.owes = false;
+        Ok(unread)
     }
 
     fn bytes(&self) -> usize {

@@ -8,7 +8,7 @@ use crate::summary::milliseconds;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tapwire_lake::{LakeError, Seen, SeenEndpoint, Wanted, seen};
+use tapwire_lake::{LakeError, Seen, SeenEndpoint, Teller, Told, Wanted, seen};
 
 /// Classes of status, in the order of their sums.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "not_seen"];
@@ -22,6 +22,21 @@ pub(crate) fn inventory(data: &Path, args: &InventoryArgs) -> Result<Exit, Failu
     if args.egress || args.mcp || args.llm {
         return Err(Failure::new(format!(
             "{}: a collector has sums of calls, of which --egress, --mcp and --llm know nothing: ask the sensors' own directories",
+            data.display()
+        )));
+    }
+    let learn = &args.learn;
+    let keys = &learn.keys;
+    let learns = [
+        ("--openapi", !learn.openapi.is_empty()),
+        ("--keylog", !keys.keylog.is_empty()),
+        ("--rsa-key", !keys.rsa_key.is_empty()),
+        ("--decrypt-host", !keys.decrypt_host.is_empty()),
+        ("--token-key", learn.token_key.is_some()),
+    ];
+    if let Some((option, _)) = learns.into_iter().find(|(_, is_given)| *is_given) {
+        return Err(Failure::new(format!(
+            "{option}: {} is a collector's, where nothing is learned: give it with a sensor's own directory",
             data.display()
         )));
     }
@@ -54,6 +69,12 @@ fn rest(found: &Seen) -> Vec<String> {
     [
         told(found.placeless, "of no endpoint, such as those that were answered with 404"),
         told(found.beyond, "of endpoints that found no room"),
+        (found.unnamed > 0).then(|| {
+            format!(
+                "{} of sensors, data classes or credentials found no room",
+                counted(found.unnamed, "name")
+            )
+        }),
     ]
     .into_iter()
     .flatten()
@@ -63,7 +84,11 @@ fn rest(found: &Seen) -> Vec<String> {
 /// An endpoint as an object.
 pub(crate) fn object(one: &SeenEndpoint) -> Value {
     let status = CLASSES.iter().zip(one.status).filter(|(_, calls)| *calls > 0);
-    let status: Map<String, Value> = status.map(|(name, calls)| ((*name).to_owned(), calls.into())).collect();
+    let mut status: Map<String, Value> =
+        status.map(|(name, calls)| ((*name).to_owned(), calls.into())).collect();
+    if one.unclassed > 0 {
+        status.insert("unknown".into(), one.unclassed.into());
+    }
     let mut object = json!({
         "id": one.id, "service": one.service, "method": one.method, "template": one.template,
         "first_seen": milliseconds(one.times.0), "last_seen": milliseconds(one.times.1),
@@ -74,6 +99,13 @@ pub(crate) fn object(one: &SeenEndpoint) -> Value {
     let texts = [("tenant", &one.tenant), ("operation", &one.operation), ("owner", &one.owner)];
     for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))) {
         object[name] = text.into();
+    }
+    if one.clear_unknown > 0 {
+        let known = one.calls.saturating_sub(one.clear_unknown);
+        object["clear_text_of"] = known.into();
+        if known == 0 {
+            object["clear_text"] = Value::Null;
+        }
     }
     if one.callers.1 {
         object["callers_at_least"] = true.into();
@@ -100,7 +132,7 @@ fn classes(one: &SeenEndpoint) -> Vec<Value> {
     for (place, values) in [&one.sent, &one.answers].into_iter().enumerate() {
         for (class, count) in values {
             if let Some(sum) = all.entry(class).or_default().get_mut(place) {
-                *sum += count;
+                *sum = sum.saturating_add(*count);
             }
         }
     }
@@ -109,9 +141,9 @@ fn classes(one: &SeenEndpoint) -> Vec<Value> {
 }
 
 fn sensors(one: &SeenEndpoint) -> Vec<Value> {
-    let object = |(name, told): (&String, &tapwire_lake::Told)| {
+    let object = |(teller, told): (&Teller, &Told)| {
         json!({
-            "sensor": name, "site": told.site, "tenant": told.tenant, "calls": told.calls,
+            "sensor": teller.name, "site": teller.site, "tenant": teller.tenant, "calls": told.calls,
             "first_seen": milliseconds(told.times.0), "last_seen": milliseconds(told.times.1),
         })
     };
@@ -120,10 +152,11 @@ fn sensors(one: &SeenEndpoint) -> Vec<Value> {
 
 /// Calls by site.
 fn sites(one: &SeenEndpoint) -> BTreeMap<&str, u64> {
-    let mut all = BTreeMap::new();
-    for told in one.sensors.values() {
-        if let Some(site) = &told.site {
-            *all.entry(site.as_str()).or_default() += told.calls;
+    let mut all: BTreeMap<&str, u64> = BTreeMap::new();
+    for (teller, told) in &one.sensors {
+        if let Some(site) = &teller.site {
+            let sum = all.entry(site.as_str()).or_default();
+            *sum = sum.saturating_add(told.calls);
         }
     }
     all
@@ -140,7 +173,7 @@ fn table(found: &Seen) -> String {
         services.entry((one.tenant.as_deref(), &one.service)).or_default().push(one);
     }
     for ((tenant, service), mut endpoints) in services {
-        let calls = endpoints.iter().map(|one| one.calls).sum();
+        let calls = endpoints.iter().map(|one| one.calls).fold(0, u64::saturating_add);
         let tenant = tenant.map(|tenant| format!(", tenant {}", plain(tenant))).unwrap_or_default();
         let name = paper.strong(&plain(service));
         let how_many = counted(endpoints.len() as u64, "endpoint");
@@ -159,6 +192,8 @@ fn table(found: &Seen) -> String {
 fn told(one: &SeenEndpoint) -> String {
     let operation = one.operation.as_ref().map(|name| format!(" {}", plain(name))).unwrap_or_default();
     let status = CLASSES.iter().zip(one.status).filter(|(_, calls)| *calls > 0);
+    let unclassed = Some(("of unknown class", one.unclassed)).filter(|(_, calls)| *calls > 0);
+    let status = status.map(|(name, calls)| (*name, calls)).chain(unclassed);
     let status: Vec<String> =
         status.map(|(name, calls)| format!("{} {}", count(calls), name.replace('_', " "))).collect();
     let auth: Vec<String> =
@@ -176,9 +211,9 @@ fn told(one: &SeenEndpoint) -> String {
 
 /// Sensors with their sites and calls.
 fn places(one: &SeenEndpoint) -> Vec<String> {
-    let place = |(name, told): (&String, &tapwire_lake::Told)| {
-        let name = if name.is_empty() { NAMELESS } else { name };
-        let site = told.site.as_ref().map(|site| format!(" ({})", plain(site))).unwrap_or_default();
+    let place = |(teller, told): (&Teller, &Told)| {
+        let name = if teller.name.is_empty() { NAMELESS } else { &teller.name };
+        let site = teller.site.as_ref().map(|site| format!(" ({})", plain(site))).unwrap_or_default();
         format!("{}{site} {}", plain(name), count(told.calls))
     };
     one.sensors.iter().map(place).collect()
@@ -210,7 +245,7 @@ fn page(one: &SeenEndpoint, paper: &mut Paper) {
     for (name, text) in [("tenant", &one.tenant), ("owner", &one.owner)] {
         text.iter().for_each(|text| paper.row(name, &plain(text)));
     }
-    paper.row("id", &one.id);
+    paper.row("id", &plain(&one.id));
     paper.row("seen", &format!("{} to {}", milliseconds(one.times.0), milliseconds(one.times.1)));
     paper.row("calls", &told(one));
     let least = if one.callers.1 { " at least" } else { "" };

@@ -24,7 +24,9 @@ impl Kept {
         let data: &Path = store.reader().directory();
         // Sensors that catch up bring events of other hours than the rest: files are cut by size and by the collector's clock.
         let mut lake = Lake::open(data, now_ms())?.bounded(memory).at_once();
-        lake.catch_up()?;
+        for unread in lake.catch_up()? {
+            eprintln!("tapwire: lake: {unread}: its calls are in no sum");
+        }
         Ok(Self { lake, store, days: BTreeMap::new(), bytes: 0 })
     }
 

@@ -82,8 +82,10 @@ impl LakeSink {
         let lake = Lake::open(data, now_ms())
             .map(|lake| lake.bounded(share(memory)).of_one_run())
             .map(|lake| if pressure == Pressure::Block { lake.at_once() } else { lake })
-            .and_then(|mut lake| lake.catch_up().map(|()| lake))
-            .map_err(|error| Failure::new(error.to_string()))?;
+            .and_then(|mut lake| lake.catch_up().map(|unread| (lake, unread)))
+            .map_err(|error| Failure::new(error.to_string()));
+        let (lake, unread) = lake?;
+        unread.iter().for_each(|error| eprintln!("tapwire: {error}: its calls are in no sum"));
         let books = Arc::new(Books::default());
         let worker = Worker {
             lake,

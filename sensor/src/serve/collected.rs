@@ -34,7 +34,7 @@ impl Collected {
             snapshot.endpoints.push(row(one));
             let (service, times) =
                 services.entry(&one.service).or_insert_with(|| (Service::default(), one.times));
-            service.calls += one.calls;
+            service.calls = service.calls.saturating_add(one.calls);
             service.endpoints += 1;
             if let Some(owner) = one.owner.as_ref().filter(|_| service.owner.is_empty()) {
                 service.owner.clone_from(owner);
@@ -57,6 +57,8 @@ impl Collected {
 
     /// The endpoint of that id with all that is known of it.
     pub(super) fn endpoint(&self, id: &str) -> Option<Value> {
+        let merged = self.0.merged.iter().find(|(old, _)| old == id).map(|(_, new)| new.as_str());
+        let id = merged.unwrap_or(id);
         let one = self.0.endpoints.iter().find(|one| one.id == id)?;
         let mut whole = crate::collect::object(one);
         // Of another kind than a sensor's, which counts fields.
@@ -74,7 +76,8 @@ fn row(one: &SeenEndpoint) -> Row {
     let mut classes: Vec<String> = classes.collect();
     classes.sort();
     classes.dedup();
-    let percent = |calls: u64| u8::try_from(calls * 100 / one.calls.max(1)).unwrap_or(100);
+    let percent =
+        |calls: u64| u8::try_from(u128::from(calls) * 100 / u128::from(one.calls.max(1))).unwrap_or(100);
     let kind = |kind: &str| if kind == "network" { "none".to_owned() } else { kind.to_owned() };
     Row {
         id: one.id.clone(),

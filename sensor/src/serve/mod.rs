@@ -286,6 +286,15 @@ impl Shelf {
     }
 }
 
+/// While it is held, what is held is being read anew; however that ends, it may be read again.
+struct Renewing<'s>(&'s Shared);
+
+impl Drop for Renewing<'_> {
+    fn drop(&mut self) {
+        self.0.locked().renews = false;
+    }
+}
+
 impl Shared {
     fn stamps(&self) -> Stamp {
         self.data.as_deref().map(stamps).unwrap_or_default()
@@ -332,6 +341,7 @@ impl Shared {
     }
 
     fn renew(&self, stamp: Stamp) {
+        let _renewing = Renewing(self);
         let done = match crate::collect::collected(&self.args) {
             Some(data) => self.collect(&data, stamp),
             None => learn(&self.args, true, |_| Ok(()))
@@ -340,7 +350,6 @@ impl Shared {
         };
         let failed = done.err();
         let mut held = self.locked();
-        held.renews = false;
         // What was read before stays; the next look tries again, and says it only if it is something else.
         if let Some(why) = failed.filter(|why| held.failed.as_ref() != Some(why)) {
             eprintln!("tapwire: {why}");

@@ -17,6 +17,7 @@ const CODES: usize = 8;
 const INCIDENTS: usize = 5;
 
 pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Markup {
+    let is_collected = whole.get("sensors").is_some_and(Value::is_array);
     let body = html! {
         p.crumbs { a href="/apis" { "APIs" } " / " a href=(service_address(&row.service)) { (row.service) } }
         h1.name { (operation(&row.method, &row.template, &row.operation)) }
@@ -25,7 +26,7 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
         }
         p.ways {
             (exchanges(snapshot, &is_of(row))) " "
-            a href=(format!("/openapi/{}", escaped(&row.service))) download { "OpenAPI 3.1 of the service" }
+            @if !is_collected { a href=(format!("/openapi/{}", escaped(&row.service))) download { "OpenAPI 3.1 of the service" } }
         }
         (incidents(snapshot, row))
         div.columns {
@@ -38,13 +39,16 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
         }
         div.columns {
             section { h2 { "Latency" } (latency(whole)) }
-            section { h2 { "Drift" } (drift(row, whole)) }
+            @if !is_collected { section { h2 { "Drift" } (drift(row, whole)) } }
         }
         section id="callers" { h2 { "Callers" } (callers(row, whole)) }
         @if whole.get("data_classes").and_then(Value::as_array).is_some_and(|all| !all.is_empty()) {
             section { h2 { "Data" } (data(whole)) }
         }
-        @if whole.get("sensors").is_some_and(Value::is_array) {
+        @if whole.get("data_values").and_then(Value::as_array).is_some_and(|all| !all.is_empty()) {
+            section { h2 { "Data" } (values_by_class(whole)) }
+        }
+        @if is_collected {
             section { h2 { "Sensors" } (sensors(whole)) }
         }
         (example(row, whole))
@@ -55,9 +59,16 @@ pub(crate) fn endpoint(snapshot: &Snapshot, row: &Endpoint, whole: &Value) -> Ma
         @for one in whole.get("responses").and_then(Value::as_array).into_iter().flatten() {
             (schema(&format!("Answers {} {}", text(one, "status").replace('_', " "), text(one, "media_type")), one.get("fields"), &["path"]))
         }
-        section { h2 { "In a terminal" } pre tabindex="0" { code { "tapwire inventory --endpoint " (row.id) "\ntapwire openapi " (row.service) } } }
+        section { h2 { "In a terminal" } pre tabindex="0" { code { (in_a_terminal(row, is_collected)) } } }
     };
     frame(snapshot, "/apis", &format!("{} {}", row.method, row.template), &body)
+}
+
+fn in_a_terminal(row: &Endpoint, is_collected: bool) -> String {
+    match is_collected {
+        true => format!("tapwire inventory --data DIR --endpoint {}", row.id),
+        false => format!("tapwire inventory --endpoint {}\ntapwire openapi {}", row.id, row.service),
+    }
 }
 
 /// What holds for its exchanges, in SQL.
@@ -88,7 +99,6 @@ fn reasons(whole: &Value, name: &str) -> Markup {
 
 fn calls(row: &Endpoint, whole: &Value) -> Markup {
     let clients = whole.get("clients").and_then(Value::as_object);
-    let clear = number(whole, "clear_text");
     html! {
         dl.facts {
             div { dt { "Callers" } dd { a href="#callers" { (count(row.callers)) } @if row.more_callers { " at least" } } }
@@ -96,10 +106,23 @@ fn calls(row: &Endpoint, whole: &Value) -> Markup {
             @if let Some(clients) = clients {
                 div { dt { "From" } dd { @for (side, calls) in clients { span.chip { (side) " " (count(calls.as_u64().unwrap_or(0))) } " " } } }
             }
-            div { dt { "Clear text" } dd { @match clear { 0 => "none: all over TLS", _ => { (percent(clear, row.calls)) " % of calls" } } } }
+            div { dt { "Clear text" } dd { (clear_text(row, whole)) } }
             @if !row.owner.is_empty() { div { dt { "Owner" } dd { (row.owner) } } }
-            div { dt { "Spoken in" } dd { (whole.get("protocols").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")) } }
+            @if let Some(protocols) = whole.get("protocols").and_then(Value::as_array) {
+                div { dt { "Spoken in" } dd { (protocols.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")) } }
+            }
         }
+    }
+}
+
+/// Older sums of a collector do not say it of all calls.
+fn clear_text(row: &Endpoint, whole: &Value) -> String {
+    let known = whole.get("clear_text_of").and_then(Value::as_u64);
+    let of = if known.is_some() { "calls of which it is known" } else { "calls" };
+    match (number(whole, "clear_text"), known) {
+        (_, Some(0)) => "not known".into(),
+        (0, None) => "none: all over TLS".into(),
+        (clear, _) => format!("{} % of {of}", percent(clear, known.unwrap_or(row.calls))),
     }
 }
 
@@ -151,6 +174,9 @@ fn quantiles(whole: &Value, name: &str, unit: fn(u64) -> String) -> Option<Strin
 
 /// How long answers took to begin.
 fn latency(whole: &Value) -> Markup {
+    if let Some(known) = whole.get("latency_ms") {
+        return html! { p { (count(number(known, "mean"))) " ms in the mean, " (count(number(known, "max"))) " ms at most" } };
+    }
     let Some(known) = whole.get("latency_us") else {
         return html! { p.empty { "No answer was seen together with its request." } };
     };
@@ -251,6 +277,27 @@ fn data(whole: &Value) -> Markup {
                             td data-title="Sensitivity" { (text(one, "sensitivity")) }
                             td.number data-title="Fields sent" { (count(number(one, "request_fields"))) }
                             td.number data-title="Fields answered" { (count(number(one, "response_fields"))) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Values by class, which a collector has instead of fields.
+fn values_by_class(whole: &Value) -> Markup {
+    let classes = whole.get("data_values").and_then(Value::as_array).into_iter().flatten();
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Data classes" {
+            table.list.rows {
+                thead { tr { th scope="col" { "Class" } th.number scope="col" { "Values sent" } th.number scope="col" { "Values answered" } } }
+                tbody {
+                    @for one in classes {
+                        tr {
+                            td { span.chip { (text(one, "class")) } }
+                            td.number data-title="Values sent" { (count(number(one, "request_values"))) }
+                            td.number data-title="Values answered" { (count(number(one, "response_values"))) }
                         }
                     }
                 }

@@ -120,7 +120,7 @@ pub fn maintain(data: &Path, round: &Round<'_>) -> Result<Maintained, LakeError>
     let mut tables = Vec::new();
     for table in TABLES {
         let directory = room.join(table.name);
-        if Log::of(&directory).exists() {
+        if Log::of(&directory).exists()? {
             tables.push(Room { table, log: Log::of(&directory), directory });
         }
     }

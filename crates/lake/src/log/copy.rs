@@ -75,7 +75,7 @@ pub fn copy(data: &Path, to: &dyn Writable) -> Result<Copied, LakeError> {
     for table in TABLES {
         let directory = room.join(table.name);
         let log = Log::of(&directory);
-        if log.exists() {
+        if log.exists()? {
             let mut one =
                 Copy { name: table.name, directory: &directory, log: &log, to, copied: &mut copied };
             one.run()?;

@@ -210,15 +210,18 @@ impl Log {
         Self { directory: directory.join(LOG) }
     }
 
-    /// Whether there is a table.
-    pub(crate) fn exists(&self) -> bool {
-        self.numbers().is_ok_and(|numbers| !numbers.is_empty())
+    /// Whether there is a table. What cannot be read is not what is not there.
+    pub(crate) fn exists(&self) -> Result<bool, LakeError> {
+        match fs::read_dir(&self.directory) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            _ => self.numbers().map(|numbers| !numbers.is_empty()),
+        }
     }
 
     /// Makes the table where there is none; gives one of an earlier version the columns that it lacks.
     pub(crate) fn create(&self, table: &Table, now_ms: i64) -> Result<(), LakeError> {
         private_directory(&self.directory)?;
-        if !self.exists() && self.put(0, &action::creation(table, now_ms))? {
+        if !self.exists()? && self.put(0, &action::creation(table, now_ms))? {
             return Ok(());
         }
         self.widen(table, now_ms)
@@ -263,21 +266,17 @@ impl Log {
         Err(self.is_full())
     }
 
-    /// Files whose rows came with commits after that one, and the last commit. What commits say that a maintenance has taken
-    /// away is not known any more.
-    pub(crate) fn added_since(&self, number: u64) -> Result<(Vec<Part>, u64), LakeError> {
-        let mut parts = Vec::new();
-        let commits = self.numbers()?.commits.into_iter().filter(|commit| *commit > number);
-        let mut last = number;
-        for commit in commits {
-            let path = self.commit_path(commit);
-            let text = fs::read_to_string(&path).map_err(|error| gone_or(&path, &error))?;
-            let actions = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-            let added = actions.filter_map(|action| action::added(&action));
-            parts.extend(added);
-            last = commit;
-        }
-        Ok((parts, last))
+    /// The commits after that one, in their order. What a maintenance has taken away is not known any more.
+    pub(crate) fn commits_since(&self, number: u64) -> Result<Vec<u64>, LakeError> {
+        Ok(self.numbers()?.commits.into_iter().filter(|commit| *commit > number).collect())
+    }
+
+    /// Files whose rows came with that commit.
+    pub(crate) fn added_by(&self, commit: u64) -> Result<Vec<Part>, LakeError> {
+        let path = self.commit_path(commit);
+        let text = fs::read_to_string(&path).map_err(|error| gone_or(&path, &error))?;
+        let actions = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        Ok(actions.filter_map(|action| action::added(&action)).collect())
     }
 
     /// Takes files out of the table as it was at `base` and puts others in, in one step. `false` where another has taken

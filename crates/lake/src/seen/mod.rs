@@ -2,25 +2,47 @@
 //!
 //! An endpoint's id is a hash of what it is called, so that sensors give it alike; those of another tenant are others.
 
+mod row;
+mod shares;
 mod words;
 
+use self::row::{
+    CALLER, Columns, ID, METHOD, OPERATION, OWNER, REPORTER, Row, SERVICE, SITE, TEMPLATE, TENANT,
+};
+use self::shares::Shares;
 use crate::batch::Rows;
 use crate::error::LakeError;
 use crate::file::FileRows;
 use crate::log::Log;
 use crate::schema::{TABLES, Table, USAGE};
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::hash::{BuildHasher, RandomState};
+use crate::usage::cut;
+use siphasher::sip::SipHasher24;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 
-/// Endpoints that are told apart.
-const MOST: usize = 100_000;
-/// Callers of one endpoint that are counted, and of all together: 8 bytes each, and what tables of hashes leave empty.
+/// How much is kept, of which each sensor has a [share](Shares): endpoints, callers (8 bytes each, and what tables of hashes leave
+/// empty), and bytes of texts.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    endpoints: usize,
+    callers: usize,
+    bytes: usize,
+}
+
+const LIMITS: Limits = Limits { endpoints: 200_000, callers: 4_000_000, bytes: 256 << 20 };
+
+/// Callers of one endpoint that are counted as one sensor tells them.
 const MOST_CALLERS: usize = 4_096;
-const ALL_CALLERS: usize = 4_000_000;
 /// Names that one endpoint has in a list: sensors, classes of data, kinds of credentials.
 const MOST_NAMES: usize = 4_096;
-const HOUR_MS: i64 = 3_600_000;
+/// Bytes of service, method, template and operation together.
+const MOST_KEY: usize = 4_096;
+/// As much as is believed of a count of one endpoint: those of all of them together have room in 64 bits.
+const MOST_COUNT: u64 = 1 << 46;
+/// What an endpoint and a name take beside their texts, about.
+const ENDPOINT_BYTES: usize = 500;
+const NAME_BYTES: usize = 100;
 
 /// Whose endpoints are wanted; what is `None` is all the same.
 #[derive(Debug, Clone, Copy, Default)]
@@ -44,6 +66,8 @@ pub struct Seen {
     pub placeless: u64,
     /// Calls of endpoints that found no room.
     pub beyond: u64,
+    /// Names of sensors, classes and credentials that found none: times that one was told.
+    pub unnamed: u64,
 }
 
 /// An endpoint.
@@ -69,8 +93,12 @@ pub struct SeenEndpoint {
     pub messages: u64,
     /// Answers by class, 1xx to 5xx, then those not seen.
     pub status: [u64; 6],
+    /// Calls of whose answers older sums do not say a class.
+    pub unclassed: u64,
     /// Calls without TLS, or of which it was not read.
     pub clear_text: u64,
+    /// Calls of which older sums do not say that.
+    pub clear_unknown: u64,
     /// Bytes of bodies.
     pub request_bytes: u64,
     /// See `request_bytes`.
@@ -89,21 +117,32 @@ pub struct SeenEndpoint {
     pub sent: BTreeMap<String, u64>,
     /// See `sent`.
     pub answers: BTreeMap<String, u64>,
-    /// What each sensor told, by its name.
-    pub sensors: BTreeMap<String, Told>,
+    /// What each sensor told.
+    pub sensors: BTreeMap<Teller, Told>,
     /// Callers, and whether there are more.
     pub callers: (u64, bool),
-    /// Keyed hashes of them.
-    known: HashSet<u64>,
+    /// Keyed hashes of them, by the sensor that told them.
+    known: HashMap<u64, HashSet<u64>>,
+    /// Whether a sensor told the id that its texts have.
+    is_own: bool,
+    /// Whether it has no operation of its own, or sums from before these were kept do not say.
+    is_vague: bool,
+}
+
+/// A sensor at a site, which one that moved has two of.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Teller {
+    /// The sensor's name.
+    pub name: String,
+    /// Its tenant.
+    pub tenant: Option<String>,
+    /// Its site.
+    pub site: Option<String>,
 }
 
 /// What one sensor told of an endpoint.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Told {
-    /// The sensor's site, as its latest call says.
-    pub site: Option<String>,
-    /// The same of its tenant.
-    pub tenant: Option<String>,
     /// Calls.
     pub calls: u64,
     /// When the first and the last began, in milliseconds since 1970.
@@ -115,95 +154,24 @@ pub struct Told {
 /// # Errors
 /// A log or a file cannot be read.
 pub fn seen(data: &Path, wanted: &Wanted<'_>) -> Result<Seen, LakeError> {
+    seen_within(data, wanted, LIMITS)
+}
+
+fn seen_within(data: &Path, wanted: &Wanted<'_>, limits: Limits) -> Result<Seen, LakeError> {
     let Some(table) = TABLES.iter().find(|table| table.name == USAGE) else { return Ok(Seen::default()) };
     let directory = data.join(crate::ROOM).join(USAGE);
     let log = Log::of(&directory);
-    let mut all = All::of(table);
+    let mut all = All::of(table, limits);
     for attempt in 0.. {
-        let parts = if log.exists() { log.snapshot()?.parts } else { BTreeMap::new() };
+        let parts = if log.exists()? { log.snapshot()?.parts } else { BTreeMap::new() };
         match parts.keys().try_for_each(|path| all.add_file(&directory.join(path), table, wanted)) {
             Ok(()) => break,
             // Files were put together meanwhile, and those from before are gone.
-            Err(LakeError::Gone { .. }) if attempt < 3 => all = All::of(table),
+            Err(LakeError::Gone { .. }) if attempt < 3 => all = All::of(table, limits),
             Err(error) => return Err(error),
         }
     }
     Ok(all.into_seen())
-}
-
-/// One row.
-#[derive(Clone, Copy)]
-struct Row<'r> {
-    rows: &'r Rows,
-    places: &'r Columns,
-    row: usize,
-}
-
-/// Places of columns, looked up once.
-#[derive(Debug)]
-struct Columns {
-    texts: [usize; 10],
-    counts: [usize; 12],
-    times: [usize; 3],
-    maps: [usize; 3],
-    latency_max: usize,
-}
-
-const TEXTS: [&str; 10] = [
-    "endpoint",
-    "tenant",
-    "service",
-    "method",
-    "template",
-    "operation",
-    "owner",
-    "reporter",
-    "site",
-    "principal",
-];
-/// Places in the list above.
-const ID: usize = 0;
-const TENANT: usize = 1;
-const SERVICE: usize = 2;
-const METHOD: usize = 3;
-const TEMPLATE: usize = 4;
-const OPERATION: usize = 5;
-const OWNER: usize = 6;
-const REPORTER: usize = 7;
-const SITE: usize = 8;
-const CALLER: usize = 9;
-
-const COUNTS: [&str; 12] = [
-    "calls",
-    "messages",
-    "successes",
-    "redirects",
-    "failures",
-    "errors",
-    "unanswered",
-    "clear_text",
-    "request_bytes",
-    "response_bytes",
-    "answered",
-    "latency_sum",
-];
-
-impl Row<'_> {
-    fn text(&self, name: usize) -> Option<&str> {
-        std::str::from_utf8(self.rows.text(*self.places.texts.get(name)?, self.row)?).ok()
-    }
-
-    fn counts(&self) -> [u64; COUNTS.len()] {
-        let count = |at| self.rows.int(at, self.row).and_then(|count| u64::try_from(count).ok());
-        self.places.counts.map(|at| count(at).unwrap_or_default())
-    }
-
-    /// Of rows from before these were kept, the hour.
-    fn times(&self) -> (i64, i64) {
-        let [hour, first, last] = self.places.times.map(|at| self.rows.int(at, self.row));
-        let hour = hour.unwrap_or_default();
-        (first.unwrap_or(hour), last.unwrap_or(hour.saturating_add(HOUR_MS - 1)))
-    }
 }
 
 /// What is being put together.
@@ -212,35 +180,40 @@ struct All {
     places: HashMap<Box<[u8]>, usize>,
     endpoints: Vec<SeenEndpoint>,
     hasher: RandomState,
-    callers: usize,
+    room: Room,
     placeless: u64,
     beyond: u64,
 }
 
+/// What there is room for.
+struct Room {
+    endpoints: Shares,
+    callers: Shares,
+    bytes: Shares,
+    unnamed: u64,
+}
+
 impl All {
-    fn of(table: &Table) -> Self {
-        // What is nowhere is absent in every row.
-        let at = |name| table.columns.iter().position(|column| column.name == name).unwrap_or(usize::MAX);
-        let columns = Columns {
-            texts: TEXTS.map(at),
-            counts: COUNTS.map(at),
-            times: ["time", "first_ms", "last_ms"].map(at),
-            maps: ["auth", "sent_classes", "data_classes"].map(at),
-            latency_max: at("latency_max"),
+    fn of(table: &Table, limits: Limits) -> Self {
+        let room = Room {
+            endpoints: Shares::of(limits.endpoints),
+            callers: Shares::of(limits.callers),
+            bytes: Shares::of(limits.bytes),
+            unnamed: 0,
         };
         Self {
-            columns,
+            columns: Columns::of(table),
             places: HashMap::new(),
             endpoints: Vec::new(),
             hasher: RandomState::new(),
-            callers: 0,
+            room,
             placeless: 0,
             beyond: 0,
         }
     }
 
     fn add_file(&mut self, path: &Path, table: &'static Table, wanted: &Wanted<'_>) -> Result<(), LakeError> {
-        if !path.exists() {
+        if !path.try_exists().map_err(|error| LakeError::io("read", path, &error))? {
             return Err(LakeError::Gone { path: path.to_owned() });
         }
         let file = FileRows::open(path)?;
@@ -254,23 +227,24 @@ impl All {
     }
 
     fn add(&mut self, rows: &Rows, row: usize, wanted: &Wanted<'_>) {
-        let Self { columns, places, endpoints, hasher, callers, placeless, beyond } = self;
+        let Self { columns, places, endpoints, hasher, room, placeless, beyond } = self;
         let row = Row { rows, places: columns, row };
         let fits = |wanted: Option<&str>, is: Option<&str>| wanted.is_none() || wanted == is;
         if !fits(wanted.tenant, row.text(TENANT)) || !fits(wanted.site, row.text(SITE)) {
             return;
         }
         let [calls, ..] = row.counts();
-        let Some(id) = row.text(ID).filter(|_| row.text(TEMPLATE).is_some()) else {
-            *placeless += calls;
+        let Some(id) = row.text(ID).filter(|id| is_id(id) && row.text(TEMPLATE).is_some()) else {
+            *placeless = placeless.saturating_add(calls);
             return;
         };
         let tenant = row.text(TENANT).filter(|_| !wanted.together);
-        let key = [id.as_bytes(), tenant.unwrap_or_default().as_bytes()].concat();
+        let who = hasher.hash_one((row.text(TENANT), row.text(REPORTER)));
+        let key = key(&row, tenant, id);
         let at = match places.get(key.as_slice()) {
             Some(at) => *at,
-            None if endpoints.len() >= MOST => {
-                *beyond += calls;
+            None if !room.takes_endpoint(who, key.len()) => {
+                *beyond = beyond.saturating_add(calls);
                 return;
             }
             None => {
@@ -280,128 +254,238 @@ impl All {
             }
         };
         let Some(endpoint) = endpoints.get_mut(at) else { return };
-        endpoint.add(&row);
+        endpoint.take_id(id);
+        endpoint.add(&row, who, room);
         if let Some(caller) = row.text(CALLER) {
-            let caller = hasher.hash_one(caller);
-            let is_full = endpoint.known.len() >= MOST_CALLERS || *callers >= ALL_CALLERS;
-            if is_full {
-                endpoint.callers.1 |= !endpoint.known.contains(&caller);
-            } else {
-                *callers += usize::from(endpoint.known.insert(caller));
-            }
+            endpoint.add_caller(who, hasher.hash_one(caller), &mut room.callers);
         }
     }
 
     fn into_seen(self) -> Seen {
-        let Self { mut endpoints, placeless, beyond, .. } = self;
+        let Self { mut endpoints, placeless, beyond, room, .. } = self;
+        name_each(&mut endpoints);
+        join_vague(&mut endpoints);
         let merged = words::fold(&mut endpoints);
         for endpoint in &mut endpoints {
-            endpoint.callers.0 = endpoint.known.len() as u64;
+            endpoint.callers.0 = match endpoint.known.len() {
+                0 | 1 => endpoint.known.values().map(HashSet::len).sum::<usize>(),
+                _ => endpoint.known.values().flatten().collect::<HashSet<_>>().len(),
+            } as u64;
         }
         let order = |one: &SeenEndpoint| {
             (one.tenant.clone(), one.service.clone(), one.template.clone(), one.method.clone())
         };
         endpoints.sort_by_cached_key(|one| (order(one), one.operation.clone(), one.id.clone()));
-        Seen { endpoints, merged, placeless, beyond }
+        Seen { endpoints, merged, placeless, beyond, unnamed: room.unnamed }
     }
+}
+
+impl Room {
+    fn takes_endpoint(&mut self, who: u64, key: usize) -> bool {
+        key <= MOST_KEY && self.bytes.takes(who, ENDPOINT_BYTES + 2 * key) && self.endpoints.takes(who, 1)
+    }
+
+    /// Whether one more name fits into a list that has so many.
+    fn takes_name(&mut self, who: u64, has: usize, name: usize) -> bool {
+        let takes = has < MOST_NAMES && self.bytes.takes(who, NAME_BYTES + name);
+        self.unnamed = self.unnamed.saturating_add(u64::from(!takes));
+        takes
+    }
+}
+
+/// 16 hexadecimal digits, as sensors write them.
+fn is_id(text: &str) -> bool {
+    text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+/// What an endpoint is called, with lengths. What a sensor says that its id is has no part in it, but where sums are too old to
+/// name operations.
+fn key(row: &Row<'_>, tenant: Option<&str>, id: &str) -> Vec<u8> {
+    let operation = row.text(OPERATION);
+    let own = operation.filter(|name| !row.is_usual(name));
+    let texts = [tenant, row.text(SERVICE), row.text(METHOD), row.text(TEMPLATE), own];
+    let mut key = Vec::new();
+    for text in texts.into_iter().chain([Some(id).filter(|_| operation.is_none())]) {
+        key.extend_from_slice(&text.map_or(usize::MAX, str::len).to_be_bytes());
+        key.extend_from_slice(text.unwrap_or_default().as_bytes());
+    }
+    key
+}
+
+/// Gives each its own id: the one that was told, where no other has it by what it is called.
+fn name_each(endpoints: &mut [SeenEndpoint]) {
+    let own = endpoints.iter().filter(|one| one.is_own).map(|one| (one.tenant.clone(), one.id.clone()));
+    let mut taken: BTreeSet<_> = own.collect();
+    for one in endpoints.iter_mut().filter(|one| !one.is_own && !one.is_vague) {
+        if !taken.insert((one.tenant.clone(), one.id.clone())) {
+            one.id = one.computed_id();
+        }
+    }
+}
+
+/// Sums that are too old to name operations belong to the endpoint that has all else of them.
+fn join_vague(endpoints: &mut Vec<SeenEndpoint>) {
+    if endpoints.iter().all(|one| !one.is_vague) {
+        return;
+    }
+    let name = |one: &SeenEndpoint| {
+        [&one.id, &one.service, &one.method, &one.template, one.tenant.as_ref().unwrap_or(&String::new())]
+            .map(Clone::clone)
+    };
+    let (vague, mut clear): (Vec<_>, Vec<_>) =
+        std::mem::take(endpoints).into_iter().partition(|one| one.is_vague);
+    let places: HashMap<_, usize> = clear.iter().enumerate().map(|(at, one)| (name(one), at)).collect();
+    for one in vague {
+        match places.get(&name(&one)).and_then(|at| clear.get_mut(*at)) {
+            Some(to) => to.absorb(one),
+            None => clear.push(one),
+        }
+    }
+    *endpoints = clear;
 }
 
 impl SeenEndpoint {
     fn of(row: &Row<'_>) -> Self {
         let owned = |text: Option<&str>| text.unwrap_or_default().to_owned();
-        let (method, template) = (owned(row.text(METHOD)), owned(row.text(TEMPLATE)));
-        let usual = format!("{method} {template}");
         Self {
-            id: owned(row.text(ID)),
             service: owned(row.text(SERVICE)),
-            operation: row.text(OPERATION).filter(|name| *name != usual).map(str::to_owned),
-            method,
-            template,
+            operation: row.text(OPERATION).filter(|name| !row.is_usual(name)).map(str::to_owned),
+            is_vague: row.text(OPERATION).is_none(),
+            method: owned(row.text(METHOD)),
+            template: owned(row.text(TEMPLATE)),
             times: row.times(),
             ..Self::default()
         }
     }
 
-    fn add(&mut self, row: &Row<'_>) {
+    /// The id that sensors make of what it is called, where nothing of that was redacted.
+    fn computed_id(&self) -> String {
+        let mut hash = SipHasher24::new();
+        let texts = [&self.service, &self.method, &self.template].into_iter().chain(&self.operation);
+        for text in texts {
+            hash.write(text.as_bytes());
+            hash.write_u8(0);
+        }
+        format!("{:016x}", hash.finish())
+    }
+
+    /// Takes the id that a sensor told: the one that is made of its texts before others, of these the smallest.
+    fn take_id(&mut self, id: &str) {
+        if self.id == id || self.is_own {
+            return;
+        }
+        self.is_own = id == self.computed_id();
+        if self.is_own || self.id.is_empty() || id < self.id.as_str() {
+            id.clone_into(&mut self.id);
+        }
+    }
+
+    fn add(&mut self, row: &Row<'_>, who: u64, room: &mut Room) {
         let [calls, messages, ok, moved, refused, failed, unseen, clear, asked, answered, heard, sum] =
             row.counts();
         let (first, last) = row.times();
         if let Some(owner) = row.text(OWNER).filter(|_| self.owner.is_none() || last >= self.times.1) {
-            self.owner = Some(owner.to_owned());
+            self.owner = Some(cut(owner).to_owned());
         }
         self.times = (self.times.0.min(first), self.times.1.max(last));
-        self.calls += calls;
-        self.messages += messages;
-        // What is of no other class; rows from before classes were kept have those of errors only.
-        let rest = calls.saturating_sub(ok + moved + refused + failed + unseen);
-        let more = [rest, ok, moved, refused, failed, unseen];
-        self.status.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-        self.clear_text += clear;
-        self.request_bytes += asked;
-        self.response_bytes += answered;
-        self.answered += heard;
-        self.latency_sum += sum;
-        let slowest = row.rows.int(row.places.latency_max, row.row).and_then(|ms| u64::try_from(ms).ok());
-        self.latency_max = self.latency_max.max(slowest);
-        for (to, at) in [&mut self.auth, &mut self.sent, &mut self.answers].into_iter().zip(row.places.maps) {
-            let Some(text) = row.rows.text(at, row.row) else { continue };
-            let more: BTreeMap<String, u64> = serde_json::from_slice(text).unwrap_or_default();
-            add_up(to, more);
+        let classed = [ok, moved, refused, failed, unseen].into_iter().fold(0, u64::saturating_add);
+        // What is of no other class, where all of them were kept.
+        let rest = calls.saturating_sub(classed);
+        let (other, unclassed) = if row.has_classes() { (rest, 0) } else { (0, rest) };
+        let slowest = row.latency_max();
+        let clear_unknown = if row.has_clear_text() { 0 } else { calls };
+        self.add_counts(&Self {
+            calls,
+            messages,
+            status: [other, ok, moved, refused, failed, unseen],
+            unclassed,
+            clear_text: clear,
+            clear_unknown,
+            request_bytes: asked,
+            response_bytes: answered,
+            answered: heard,
+            latency_sum: sum,
+            latency_max: slowest,
+            ..Self::default()
+        });
+        for (to, at) in [&mut self.auth, &mut self.sent, &mut self.answers].into_iter().zip(0..) {
+            for (name, count) in row.map(at) {
+                let name = cut(&name);
+                if to.contains_key(name) || room.takes_name(who, to.len(), name.len()) {
+                    add_up(to, name.to_owned(), count);
+                }
+            }
         }
-        let name = row.text(REPORTER).unwrap_or_default();
-        if self.sensors.contains_key(name) || self.sensors.len() < MOST_NAMES {
-            let (site, tenant) = (row.text(SITE).map(str::to_owned), row.text(TENANT).map(str::to_owned));
-            let told = Told { site, tenant, calls, times: (first, last) };
-            join(&mut self.sensors, name.to_owned(), told);
+        let owned = |at: usize| row.text(at).map(|text| cut(text).to_owned());
+        let name = owned(REPORTER).unwrap_or_default();
+        let teller = Teller { name, tenant: owned(TENANT), site: owned(SITE) };
+        let length = teller.name.len();
+        if self.sensors.contains_key(&teller) || room.takes_name(who, self.sensors.len(), length) {
+            join(&mut self.sensors, teller, Told { calls, times: (first, last) });
+        }
+    }
+
+    fn add_counts(&mut self, more: &Self) {
+        let sums = [
+            (&mut self.calls, more.calls),
+            (&mut self.messages, more.messages),
+            (&mut self.unclassed, more.unclassed),
+            (&mut self.clear_text, more.clear_text),
+            (&mut self.clear_unknown, more.clear_unknown),
+            (&mut self.request_bytes, more.request_bytes),
+            (&mut self.response_bytes, more.response_bytes),
+            (&mut self.answered, more.answered),
+            (&mut self.latency_sum, more.latency_sum),
+        ];
+        let sums = sums.into_iter().chain(self.status.iter_mut().zip(more.status));
+        sums.for_each(|(sum, more)| raise(sum, more));
+        self.latency_max = self.latency_max.max(more.latency_max);
+    }
+
+    fn add_caller(&mut self, who: u64, caller: u64, room: &mut Shares) {
+        let known = self.known.entry(who).or_default();
+        if known.contains(&caller) {
+            return;
+        }
+        if known.len() < MOST_CALLERS && room.takes(who, 1) {
+            known.insert(caller);
+        } else {
+            self.callers.1 |= !self.known.values().any(|known| known.contains(&caller));
         }
     }
 
     /// Takes what is known of another one in.
     fn absorb(&mut self, other: Self) {
+        self.add_counts(&other);
         if other.times.1 > self.times.1 || self.owner.is_none() {
             self.owner = other.owner.or(self.owner.take());
         }
         self.times = (self.times.0.min(other.times.0), self.times.1.max(other.times.1));
-        self.calls += other.calls;
-        self.messages += other.messages;
-        self.status.iter_mut().zip(other.status).for_each(|(sum, more)| *sum += more);
-        self.clear_text += other.clear_text;
-        self.request_bytes += other.request_bytes;
-        self.response_bytes += other.response_bytes;
-        self.answered += other.answered;
-        self.latency_sum += other.latency_sum;
-        self.latency_max = self.latency_max.max(other.latency_max);
-        add_up(&mut self.auth, other.auth);
-        add_up(&mut self.sent, other.sent);
-        add_up(&mut self.answers, other.answers);
-        other.sensors.into_iter().for_each(|(name, told)| join(&mut self.sensors, name, told));
+        let lists =
+            [(&mut self.auth, other.auth), (&mut self.sent, other.sent), (&mut self.answers, other.answers)];
+        for (to, more) in lists {
+            more.into_iter().for_each(|(name, count)| add_up(to, name, count));
+        }
+        other.sensors.into_iter().for_each(|(teller, told)| join(&mut self.sensors, teller, told));
         self.callers.1 |= other.callers.1;
-        self.known.extend(other.known);
-    }
-}
-
-fn add_up(to: &mut BTreeMap<String, u64>, more: BTreeMap<String, u64>) {
-    for (name, count) in more {
-        if to.contains_key(&name) || to.len() < MOST_NAMES {
-            let sum = to.entry(name).or_default();
-            *sum = sum.saturating_add(count);
+        for (who, more) in other.known {
+            self.known.entry(who).or_default().extend(more);
         }
     }
 }
 
-fn join(sensors: &mut BTreeMap<String, Told>, name: String, more: Told) {
-    match sensors.get_mut(&name) {
-        None => {
-            sensors.insert(name, more);
-        }
-        Some(told) => {
-            if more.times.1 >= told.times.1 {
-                (told.site, told.tenant) = (more.site, more.tenant);
-            }
-            told.calls += more.calls;
-            told.times = (told.times.0.min(more.times.0), told.times.1.max(more.times.1));
-        }
-    }
+fn add_up(to: &mut BTreeMap<String, u64>, name: String, count: u64) {
+    raise(to.entry(name).or_default(), count);
+}
+
+fn raise(sum: &mut u64, more: u64) {
+    *sum = sum.saturating_add(more).min(MOST_COUNT);
+}
+
+fn join(sensors: &mut BTreeMap<Teller, Told>, teller: Teller, more: Told) {
+    let told = sensors.entry(teller).or_insert_with(|| Told { calls: 0, times: more.times });
+    raise(&mut told.calls, more.calls);
+    told.times = (told.times.0.min(more.times.0), told.times.1.max(more.times.1));
 }
 
 #[cfg(test)]

@@ -4,55 +4,193 @@
 //! tells that. What it told before stays in the sums.
 
 use super::SeenEndpoint;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::hash::{BuildHasher, RandomState};
 
 /// As many words a sensor wants to see before it takes them for values.
 const LEAST_WORDS: usize = 3;
 
-/// Templates of one tenant, service, method and operation that are compared: who has more has them compared no further.
-const MOST_TEMPLATES: usize = 2_000;
+/// Templates with more segments are compared with none.
+const MOST_SEGMENTS: usize = 64;
+
+/// Templates that differ in nothing but what one parameter is called: of more, some are compared with no word.
+const MOST_ALIKE: usize = 4;
+
+/// Words that an API has of its own where identifiers stand: `inventory` has the list.
+const RESERVED: &[&str] = &[
+    "all",
+    "autocomplete",
+    "availability",
+    "available",
+    "batch",
+    "browse",
+    "bulk",
+    "check",
+    "config",
+    "count",
+    "counts",
+    "create",
+    "current",
+    "default",
+    "delete",
+    "download",
+    "export",
+    "exports",
+    "filter",
+    "find",
+    "health",
+    "history",
+    "import",
+    "imports",
+    "info",
+    "latest",
+    "list",
+    "login",
+    "logout",
+    "lookup",
+    "me",
+    "metadata",
+    "mine",
+    "my",
+    "new",
+    "query",
+    "recent",
+    "refresh",
+    "register",
+    "reset",
+    "schema",
+    "search",
+    "self",
+    "settings",
+    "stats",
+    "status",
+    "suggest",
+    "summary",
+    "token",
+    "upload",
+    "validate",
+    "verify",
+    "version",
+    "whoami",
+];
+
+/// A template without one segment, whose place comes first.
+type Blank = (usize, u64);
 
 /// Puts endpoints together of which one has a parameter where the others have words: at least three, told by no sensor any more
 /// after it told the one with the parameter. Gives the ids of those that went with what they became.
 pub(super) fn fold(endpoints: &mut Vec<SeenEndpoint>) -> Vec<(String, String)> {
+    let hasher = RandomState::new();
     let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (at, one) in endpoints.iter().enumerate() {
         let segments = one.template.split('/').count();
-        let key = (&one.tenant, &one.service, &one.method, &one.operation, segments);
-        alike.entry(key).or_default().push(at);
-    }
-    let groups: Vec<Vec<usize>> = alike.into_values().filter(|group| group.len() > LEAST_WORDS).collect();
-    let mut becomes: BTreeMap<usize, usize> = BTreeMap::new();
-    for group in groups {
-        let group = group.get(..MOST_TEMPLATES).unwrap_or(&group);
-        for into in group.iter().copied() {
-            let words = words_of(endpoints, into, group);
-            if words.len() >= LEAST_WORDS {
-                words.into_iter().for_each(|word| {
-                    becomes.entry(word).or_insert(into);
-                });
-            }
+        if segments <= MOST_SEGMENTS {
+            let key = (&one.tenant, &one.service, &one.method, &one.operation, segments);
+            alike.entry(key).or_default().push(at);
         }
+    }
+    let mut becomes: BTreeMap<usize, usize> = BTreeMap::new();
+    for mut group in alike.into_values().filter(|group| group.len() > LEAST_WORDS) {
+        group.sort_by_key(|at| endpoints.get(*at).map(|one| (&one.template, &one.id)));
+        fold_group(endpoints, &group, &hasher, &mut becomes);
     }
     carry_out(endpoints, &becomes)
 }
 
-/// Those whose words are values of that one.
-fn words_of(endpoints: &[SeenEndpoint], into: usize, group: &[usize]) -> Vec<usize> {
-    let Some(kept) = endpoints.get(into).filter(|one| one.template.contains('{')) else { return Vec::new() };
-    let is_word = |at: &usize| endpoints.get(*at).is_some_and(|word| is_of(word, kept));
-    group.iter().copied().filter(is_word).collect()
+/// Those of as many segments, each of which is looked at once.
+fn fold_group(
+    endpoints: &[SeenEndpoint],
+    group: &[usize],
+    hasher: &RandomState,
+    becomes: &mut BTreeMap<usize, usize>,
+) {
+    let mut kept: HashMap<Blank, Vec<usize>> = HashMap::new();
+    each(endpoints, group, hasher, |at, segment, blank| {
+        if is_parameter(segment) {
+            let kept = kept.entry(blank).or_default();
+            if kept.len() < MOST_ALIKE {
+                kept.push(at);
+            }
+        }
+    });
+    let mut words: BTreeMap<Blank, Vec<(usize, &str)>> = BTreeMap::new();
+    each(endpoints, group, hasher, |at, segment, blank| {
+        if kept.contains_key(&blank) && is_free(segment) {
+            words.entry(blank).or_default().push((at, segment));
+        }
+    });
+    // The places from the left, whatever the hashes are.
+    for ((_, into), words) in kept_of(&kept, &words) {
+        let Some(first) = endpoints.get(into).map(first_told) else { continue };
+        let is_over = |at: usize| endpoints.get(at).is_some_and(|word| is_over(word, &first));
+        let over: Vec<&(usize, &str)> = words.iter().filter(|(at, _)| is_over(*at)).collect();
+        if over.iter().map(|(_, word)| *word).collect::<BTreeSet<_>>().len() >= LEAST_WORDS {
+            over.into_iter().for_each(|(at, _)| {
+                becomes.entry(*at).or_insert(into);
+            });
+        }
+    }
 }
 
-fn is_of(word: &SeenEndpoint, kept: &SeenEndpoint) -> bool {
-    let pairs = || word.template.split('/').zip(kept.template.split('/'));
-    let differ = pairs().filter(|(word, kept)| word != kept);
-    let fits = differ.clone().all(|(word, kept)| kept.starts_with('{') && !word.contains('{'));
-    let over = word
-        .sensors
-        .iter()
-        .all(|(name, told)| kept.sensors.get(name).is_some_and(|known| told.times.1 <= known.times.0));
-    fits && over && differ.count() > 0
+/// Words with the templates that have a parameter there, by its place and the template.
+fn kept_of<'w, 't>(
+    kept: &HashMap<Blank, Vec<usize>>,
+    words: &'w BTreeMap<Blank, Vec<(usize, &'t str)>>,
+) -> BTreeMap<(usize, usize), &'w Vec<(usize, &'t str)>> {
+    let of = |blank: &Blank| kept.get(blank).into_iter().flatten().copied();
+    words.iter().flat_map(|(blank, words)| of(blank).map(move |into| ((blank.0, into), words))).collect()
+}
+
+/// Hands out each segment with the rest of its template.
+fn each<'e>(
+    endpoints: &'e [SeenEndpoint],
+    group: &[usize],
+    hasher: &RandomState,
+    mut take: impl FnMut(usize, &'e str, Blank),
+) {
+    for at in group {
+        let Some(one) = endpoints.get(*at) else { continue };
+        let hash = |(place, segment): (usize, &str)| hasher.hash_one((place, segment));
+        let all = one.template.split('/').enumerate().map(hash).fold(0, u64::wrapping_add);
+        for (place, segment) in one.template.split('/').enumerate() {
+            take(*at, segment, (place, all.wrapping_sub(hash((place, segment)))));
+        }
+    }
+}
+
+/// Whether a segment is a parameter, and nothing else.
+fn is_parameter(segment: &str) -> bool {
+    segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')).is_some_and(|name| !name.contains('{'))
+}
+
+/// Whether a segment may be a value.
+fn is_free(segment: &str) -> bool {
+    let word = segment.split(['.', ':']).next().unwrap_or_default().to_ascii_lowercase();
+    let is_version =
+        word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
+    !segment.is_empty() && !segment.contains('{') && !is_version && !RESERVED.contains(&word.as_str())
+}
+
+/// A sensor, wherever it stood.
+type Name<'e> = (&'e str, Option<&'e str>);
+
+/// When each sensor told it for the first time.
+fn first_told(one: &SeenEndpoint) -> BTreeMap<Name<'_>, i64> {
+    let mut first = BTreeMap::new();
+    for (teller, told) in &one.sensors {
+        let time = first.entry((teller.name.as_str(), teller.tenant.as_deref())).or_insert(told.times.0);
+        *time = told.times.0.min(*time);
+    }
+    first
+}
+
+/// Whether no sensor told it after it first told the other.
+fn is_over(word: &SeenEndpoint, first: &BTreeMap<Name<'_>, i64>) -> bool {
+    word.sensors.iter().all(|(teller, told)| {
+        first
+            .get(&(teller.name.as_str(), teller.tenant.as_deref()))
+            .is_some_and(|first| told.times.1 <= *first)
+    })
 }
 
 fn carry_out(endpoints: &mut Vec<SeenEndpoint>, becomes: &BTreeMap<usize, usize>) -> Vec<(String, String)> {
@@ -72,4 +210,25 @@ fn carry_out(endpoints: &mut Vec<SeenEndpoint>, becomes: &BTreeMap<usize, usize>
     endpoints.retain(|one| !one.id.is_empty());
     merged.sort();
     merged
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserved_words_are_those_of_the_inventory() {
+        let theirs = include_str!("../../../inventory/src/templates/words.rs");
+        let list = theirs.split("RESERVED: &[&str] = &[").nth(1).and_then(|list| list.split("];").next());
+        let theirs: Vec<&str> = list.expect("a list").split('"').skip(1).step_by(2).collect();
+        assert_eq!(theirs, RESERVED);
+    }
+
+    #[test]
+    fn a_segment_is_a_parameter_or_a_word_or_neither() {
+        assert!(is_parameter("{userId}") && is_free("ann") && is_free("vera"));
+        for other in ["{userId}.json", "me", "Export.csv", "v2", ""] {
+            assert!(!is_parameter(other) && !is_free(other), "{other}");
+        }
+    }
 }
