@@ -312,8 +312,8 @@ fn a_file_that_cannot_be_read_is_told_and_passed() {
     let data = lake(&[one(1), one(2)]);
     std::fs::remove_dir_all(usage(data.path())).unwrap();
     let exchanges = data.path().join(crate::ROOM).join("exchanges");
-    let folders = std::fs::read_dir(&exchanges).unwrap().map(|entry| entry.unwrap().path());
-    let folder = folders.filter(|path| path.to_string_lossy().contains("day=")).next().unwrap();
+    let mut folders = std::fs::read_dir(&exchanges).unwrap().map(|entry| entry.unwrap().path());
+    let folder = folders.find(|path| path.to_string_lossy().contains("day=")).unwrap();
     let file = std::fs::read_dir(folder).unwrap().next().unwrap().unwrap().path();
     std::fs::write(file, "no rows").unwrap();
     assert_eq!(Lake::open(data.path(), 0).unwrap().catch_up().unwrap().len(), 1);
