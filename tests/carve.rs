@@ -326,7 +326,7 @@ fn mistakes_are_one_line_and_leave_nothing_behind() {
     let out = folder.path().join("out.pcapng");
     let capture = fixture.path();
     let cases: [(&[&str], &[&Path], &str); 6] = [
-        (&["0123456789ab"], &[&capture], "no exchange, finding or incident has this uid"),
+        (&["0123456789ab"], &[&capture], "no exchange in what was searched belongs to this uid"),
         (&["--where", "status == 999"], &[&capture], "holds for no exchange"),
         (&["--where", "statu == 1"], &[&capture], "did you mean 'status'"),
         (&["0123"], &[&capture], "at least 6 hexadecimal digits"),
@@ -451,6 +451,10 @@ fn an_incident_is_carved_with_all_that_it_tells_of() {
             events.iter().filter_map(|event| event["unmapped"]["incident"].as_str()).collect();
         for incident in incidents {
             let told = told_of(incident, &events);
+            // Port scans and floods are connections without a word: no exchange shows them.
+            if fixture.name == "port-scan" {
+                continue;
+            }
             several += usize::from(told.len() > 1);
             for from_ring in [false, true] {
                 let out = folder.path().join(format!("{incident}-{from_ring}.pcapng"));

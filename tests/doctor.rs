@@ -14,6 +14,7 @@ const SICK: &[(&str, &[&str])] = &[
     ("offloaded-checksums", &["offloaded-checksums", "large-packets"]),
     ("one-sided-requests", &["one-direction"]),
     ("one-sided-responses", &["one-direction"]),
+    ("port-scan", &["half-open"]),
     ("proxy-v1", &["proxied"]),
     ("proxy-v2", &["proxied"]),
     ("snaplen", &["cut-packets"]),

@@ -298,7 +298,8 @@ impl Chooser {
 
 fn unknown(prefix: &Prefix) -> Failure {
     Failure::new(format!(
-        "carve {}: no exchange, finding or incident has this uid in what was searched",
+        "carve {}: no exchange in what was searched belongs to this uid; of a port scan or a SYN flood none does, and \
+         their packets are those of the address that it names",
         prefix.text
     ))
 }

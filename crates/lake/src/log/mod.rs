@@ -212,8 +212,10 @@ impl Log {
 
     /// Whether there is a table. What cannot be read is not what is not there.
     pub(crate) fn exists(&self) -> Result<bool, LakeError> {
+        // Of a file where the table would be there is no log either.
+        let has_room = self.directory.parent().is_none_or(|table| !table.is_file());
         match fs::read_dir(&self.directory) {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+            Err(error) if error.kind() == ErrorKind::NotFound || !has_room => Ok(false),
             _ => self.numbers().map(|numbers| !numbers.is_empty()),
         }
     }

@@ -298,12 +298,17 @@ fn is_id(text: &str) -> bool {
     text.len() == 16 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
+/// The method of the endpoint: HEAD asks for what GET would answer (RFC 9110, 9.3.2), and is its endpoint with sensors.
+fn method<'a>(row: &'a Row<'_>) -> Option<&'a str> {
+    row.text(METHOD).map(|method| if method == "HEAD" { "GET" } else { method })
+}
+
 /// What an endpoint is called, with lengths. What a sensor says that its id is has no part in it, but where sums are too old to
 /// name operations.
 fn key(row: &Row<'_>, tenant: Option<&str>, id: &str) -> Vec<u8> {
     let operation = row.text(OPERATION);
     let own = operation.filter(|name| !row.is_usual(name));
-    let texts = [tenant, row.text(SERVICE), row.text(METHOD), row.text(TEMPLATE), own];
+    let texts = [tenant, row.text(SERVICE), method(row), row.text(TEMPLATE), own];
     let mut key = Vec::new();
     for text in texts.into_iter().chain([Some(id).filter(|_| operation.is_none())]) {
         key.extend_from_slice(&text.map_or(usize::MAX, str::len).to_be_bytes());
@@ -351,7 +356,7 @@ impl SeenEndpoint {
             service: owned(row.text(SERVICE)),
             operation: row.text(OPERATION).filter(|name| !row.is_usual(name)).map(str::to_owned),
             is_vague: row.text(OPERATION).is_none(),
-            method: owned(row.text(METHOD)),
+            method: owned(method(row)),
             template: owned(row.text(TEMPLATE)),
             times: row.times(),
             ..Self::default()
