@@ -212,10 +212,9 @@ impl Log {
 
     /// Whether there is a table. What cannot be read is not what is not there.
     pub(crate) fn exists(&self) -> Result<bool, LakeError> {
-        // Of a file where the table would be there is no log either.
-        let has_room = self.directory.parent().is_none_or(|table| !table.is_file());
         match fs::read_dir(&self.directory) {
-            Err(error) if error.kind() == ErrorKind::NotFound || !has_room => Ok(false),
+            // A file in its place is no log either.
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(false),
             _ => self.numbers().map(|numbers| !numbers.is_empty()),
         }
     }
