@@ -61,7 +61,7 @@ fn table(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) 
 /// TLS and QUIC of which something was not decrypted.
 fn lines(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) -> String {
     let mut text = String::new();
-    objects(inventory, redactor).iter().for_each(|object| text.push_str(&format!("{object}\n")));
+    objects(inventory, &inventory.risks(), redactor).for_each(|object| text.push_str(&format!("{object}\n")));
     for (old, new) in inventory.merged() {
         text.push_str(&format!("{}\n", json!({"id": endpoint_id(old), "merged_into": endpoint_id(new)})));
     }
@@ -70,12 +70,16 @@ fn lines(inventory: &Inventory, behind_tls: &Services, redactor: &mut Redactor) 
 }
 
 /// Endpoints, seen and only described.
-pub(crate) fn objects(inventory: &Inventory, redactor: &mut Redactor) -> Vec<Value> {
-    let risks = inventory.risks();
-    let mut all: Vec<Value> =
-        inventory.endpoints().map(|endpoint| object(inventory, endpoint, &risks, redactor)).collect();
-    all.extend(inventory.orphans().into_iter().map(|orphan| unseen(inventory, &orphan, redactor)));
-    all
+pub(crate) fn objects<'a>(
+    inventory: &'a Inventory,
+    risks: &'a Risks<'_>,
+    redactor: &'a mut Redactor,
+) -> impl Iterator<Item = Value> + 'a {
+    let seen = inventory.endpoints().map(Ok);
+    seen.chain(inventory.orphans().into_iter().map(Err)).map(move |one| match one {
+        Ok(endpoint) => object(inventory, endpoint, risks, redactor),
+        Err(orphan) => unseen(inventory, &orphan, redactor),
+    })
 }
 
 /// The endpoints of that id, or of that method and template: of several services there may be some.

@@ -201,13 +201,13 @@ impl Lake {
     ///
     /// # Errors
     /// A file cannot be written.
-    pub fn put(&mut self, table: &str, lines: &str) -> Result<u64, LakeError> {
+    pub fn put(&mut self, table: &str, lines: impl Iterator<Item = String>) -> Result<u64, LakeError> {
         let place = TABLES.iter().position(|one| one.name == table && one.classes.is_empty());
         let Some(to) = place.map(|at| self.table(at)).transpose()?.flatten() else { return Ok(0) };
         let mut rows = 0;
-        for line in lines.lines() {
-            let Some(ms) = time_of(line) else { continue };
-            to.take(line, ms, Amount::default())?;
+        for line in lines {
+            let Some(ms) = time_of(&line) else { continue };
+            to.take(&line, ms, Amount::default())?;
             rows += 1;
         }
         to.commit_all()?;

@@ -51,20 +51,34 @@ pub(crate) fn kpis(args: &KpisArgs) -> Result<Exit, Failure> {
     Ok(learned.exit())
 }
 
-/// Every KPI of everything, of each service, owner and tag, as an object each.
+/// Every KPI of everything, of each service, owner and tag.
 #[cfg(feature = "lake")]
-pub(crate) fn objects(
-    inventory: &Inventory,
-    report: &tapwire_pipeline::Report,
-    feedback: Feedback,
-    targets: &[Target],
-    redactor: &mut tapwire_event::Redactor,
-) -> Vec<serde_json::Value> {
-    let kpis = Kpis::new(inventory, &sensed(report, feedback));
-    let sorts = [None, Some(ScopeSort::Service), Some(ScopeSort::Owner), Some(ScopeSort::Tag)];
-    let scopes: Vec<Scope> = sorts.into_iter().flat_map(|sort| scopes(&kpis, sort)).collect();
-    let lines = lines(&kpis, &scopes, targets, today(inventory));
-    lines.iter().map(|line| object::object(line, redactor)).collect()
+pub(crate) struct Figures {
+    kpis: Kpis,
+    scopes: Vec<Scope>,
+    today: i64,
+}
+
+#[cfg(feature = "lake")]
+impl Figures {
+    pub(crate) fn of(inventory: &Inventory, report: &tapwire_pipeline::Report, feedback: Feedback) -> Self {
+        let kpis = Kpis::new(inventory, &sensed(report, feedback));
+        let sorts = [None, Some(ScopeSort::Service), Some(ScopeSort::Owner), Some(ScopeSort::Tag)];
+        let scopes = sorts.into_iter().flat_map(|sort| scopes(&kpis, sort)).collect();
+        Self { kpis, scopes, today: today(inventory) }
+    }
+
+    /// An object each, made one by one: of ten thousand services they are many.
+    pub(crate) fn objects(
+        &self,
+        targets: &[Target],
+        redactor: &mut tapwire_event::Redactor,
+    ) -> impl Iterator<Item = serde_json::Value> {
+        self.scopes.iter().flat_map(move |scope| {
+            let lines = lines(&self.kpis, std::slice::from_ref(scope), targets, self.today);
+            lines.iter().map(|line| object::object(line, redactor)).collect::<Vec<_>>()
+        })
+    }
 }
 
 /// Everything, or the scopes of one sort.

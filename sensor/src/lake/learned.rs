@@ -27,17 +27,18 @@ pub(super) fn write(
     let last = inventory.endpoints().map(|endpoint| endpoint.last_seen).max();
     let Some(ms) = last.map(tapwire_wire::Timestamp::millis) else { return Ok(0) };
     let targets = kpis::targets(settings)?;
-    let endpoints = inventory::objects(inventory, redactor);
-    let figures = kpis::objects(inventory, report, feedback, &targets, redactor);
     let mut lake = Lake::open(data, now_ms()).map_err(|error| told(&error))?;
-    let mut rows = 0;
-    for (table, objects) in [("endpoints", endpoints), ("kpis", figures)] {
-        let lines = objects.into_iter().map(|mut object| {
-            object["time"] = ms.into();
-            format!("{object}\n")
-        });
-        rows += lake.put(table, &lines.collect::<String>()).map_err(|error| told(&error))?;
-    }
+    let line = |mut object: serde_json::Value| {
+        object["time"] = ms.into();
+        object.to_string()
+    };
+    // One at a time: all of them take more than what was learned does.
+    let risks = inventory.risks();
+    let endpoints = inventory::objects(inventory, &risks, redactor).map(line);
+    let mut rows = lake.put("endpoints", endpoints).map_err(|error| told(&error))?;
+    let figures = kpis::Figures::of(inventory, report, feedback);
+    let figures = figures.objects(&targets, redactor).map(line);
+    rows += lake.put("kpis", figures).map_err(|error| told(&error))?;
     Ok(rows)
 }
 
