@@ -392,13 +392,13 @@ fn estate(memory: &str, callers: u32, services: u32) -> (Held, usize, usize) {
 /// All that calls and is called is known, within `--memory`.
 #[test]
 fn many_callers_and_endpoints_are_known_within_their_memory() {
-    let (held, callers, endpoints) = estate("256MiB", 30_000, 25);
+    let (held, callers, endpoints) = estate("256MiB", 30_000, 60);
     println!(
-        "30,000 callers, 6,000 endpoints: at most {} MiB; {callers} and {endpoints} known",
+        "30,000 callers, 14,400 endpoints: at most {} MiB; {callers} and {endpoints} known",
         held.peak / MIB
     );
     assert!(held.peak <= 256 * MIB + BESIDE, "{} MiB", held.peak / MIB);
-    assert_eq!((callers, endpoints), (30_000, 6_000));
+    assert_eq!((callers, endpoints), (30_000, 14_400));
 }
 
 #[test]
