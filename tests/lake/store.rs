@@ -67,23 +67,23 @@ impl Store {
         store.is_there().then_some(store)
     }
 
-    /// Waits until the bucket can be asked; `false` where the store ended.
+    /// Waits until the bucket takes objects and can be asked; `false` where the store ended.
     fn is_there(&mut self) -> bool {
         let begun = Instant::now();
         while begun.elapsed() < PATIENCE {
             if self.child.try_wait().expect("its state").is_some() {
                 return false;
             }
-            // Folders below /buckets are the buckets.
-            let made =
-                ask(self.filer, "POST /buckets/lake/").is_some_and(|status| (200..300).contains(&status));
-            if made
-                && self
-                    .copy(&self.folder.path().join("nothing"), &[])
-                    .stderr
-                    .contains("no lake is kept there")
+            // Folders below /buckets are the buckets. What holds objects may be there later than what lists them, and the part
+            // that checks signatures later than both.
+            let is_done = |status: Option<u16>| status.is_some_and(|status| (200..300).contains(&status));
+            if is_done(ask(self.filer, "POST /buckets/lake/", ""))
+                && is_done(ask(self.filer, "PUT /ready", "x"))
             {
-                return true;
+                let info = Tapwire::new(["lake", "info", "--data", "s3://lake/nothing"]);
+                if self.with(info, &[]).run().stderr.contains("no tables are there") {
+                    return true;
+                }
             }
             std::thread::sleep(Duration::from_millis(100));
         }
@@ -140,11 +140,15 @@ fn free() -> Vec<SocketAddr> {
 }
 
 /// The status of an answer; `None` where nobody answers.
-fn ask(address: SocketAddr, request: &str) -> Option<u16> {
+fn ask(address: SocketAddr, request: &str, body: &str) -> Option<u16> {
     let mut stream = TcpStream::connect(address).ok()?;
     stream.set_read_timeout(Some(Duration::from_secs(10))).ok()?;
-    write!(stream, "{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-        .ok()?;
+    let length = body.len();
+    write!(
+        stream,
+        "{request} HTTP/1.1\r\nHost: {address}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+    )
+    .ok()?;
     let mut head = [0; 12];
     stream.read_exact(&mut head).ok()?;
     std::str::from_utf8(head.get(9..)?).ok()?.parse().ok()
