@@ -108,19 +108,26 @@ fn a_query_is_a_form_of_these_pages() {
     assert!(begun.contains("SELECT &lt;script&gt;</textarea>"), "an address only writes it: {begun}");
 }
 
-#[test]
-fn analysts_ask_and_each_sees_own_answers() {
+/// A console with a viewer, vic, and two analysts, ana and bob.
+fn peopled() -> Running {
     let mut roll = Roll::default();
     for (name, role) in [("vic", Role::Viewer), ("ana", Role::Analyst), ("bob", Role::Analyst)] {
         roll.put(name, role, PASSWORD).expect("it is fit");
     }
-    let console = Running::with(hostile(), roll);
-    let enter = |name: &str| {
-        let answer = console.post("/login", "", &format!("name={name}&password=correct+horse+battery"));
-        let line = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
-        format!("Cookie: {}\r\n", line.split(';').next().expect("its value"))
-    };
-    let (vic, ana, bob) = (enter("vic"), enter("ana"), enter("bob"));
+    Running::with(hostile(), roll)
+}
+
+/// The header of somebody who logged in.
+fn entered(console: &Running, name: &str) -> String {
+    let answer = console.post("/login", "", &format!("name={name}&password=correct+horse+battery"));
+    let line = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
+    format!("Cookie: {}\r\n", line.split(';').next().expect("its value"))
+}
+
+#[test]
+fn analysts_ask_and_each_sees_own_answers() {
+    let console = peopled();
+    let [vic, ana, bob] = ["vic", "ana", "bob"].map(|name| entered(&console, name));
     assert!(console.get_as("/hunt", &vic).contains("ask for the role analyst"));
     let form = |cookie: &str| format!("query=SELECT&token={}", token(&console.get_as("/account", cookie)));
     let refused = console.post("/hunt", &vic, &form(&vic));
@@ -183,17 +190,8 @@ fn programs_ask_as_people_do() {
 
 #[test]
 fn programs_are_let_in_as_people_are() {
-    let mut roll = Roll::default();
-    for (name, role) in [("vic", Role::Viewer), ("ana", Role::Analyst)] {
-        roll.put(name, role, PASSWORD).expect("it is fit");
-    }
-    let console = Running::with(hostile(), roll);
-    let enter = |name: &str| {
-        let answer = console.post("/login", "", &format!("name={name}&password=correct+horse+battery"));
-        let line = answer.lines().find_map(|line| line.strip_prefix("set-cookie: ")).expect("a cookie");
-        format!("Cookie: {}\r\n", line.split(';').next().expect("its value"))
-    };
-    let (vic, ana) = (enter("vic"), enter("ana"));
+    let console = peopled();
+    let [vic, ana] = ["vic", "ana"].map(|name| entered(&console, name));
     // ana:correct horse battery
     let basic = "Authorization: Basic YW5hOmNvcnJlY3QgaG9yc2UgYmF0dGVyeQ==\r\n";
     let (form, own) = ("Content-Type: text/plain\r\n", shown(&console, &ana));

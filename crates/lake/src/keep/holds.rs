@@ -168,7 +168,6 @@ pub(super) fn grown(data: &Path) -> Result<Vec<Hold>, LakeError> {
     Ok(all)
 }
 
-/// The first and last day of an incident and its findings, and where asked of the exchanges that show them.
 /// The incident that is called so, or whose uid begins so: as many digits as other commands take.
 fn incident_of(data: &Path, given: &str) -> Result<String, LakeError> {
     let quoted = given.replace('\'', "''");
@@ -196,6 +195,7 @@ fn incident_of(data: &Path, given: &str) -> Result<String, LakeError> {
     }
 }
 
+/// The first and last day of an incident and its findings, and where asked of the exchanges that show them.
 fn days_of(data: &Path, uid: &str, exchanges: bool) -> Result<Option<(String, String)>, LakeError> {
     let uid = uid.replace('\'', "''");
     let shown = "SELECT day FROM exchanges WHERE uid IN \
