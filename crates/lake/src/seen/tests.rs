@@ -151,7 +151,7 @@ fn usage(data: &Path) -> PathBuf {
 fn sums(rows: &[Value]) -> tempfile::TempDir {
     let data = tempfile::tempdir().unwrap();
     let lines: String = rows.iter().map(|row| format!("{row}\n")).collect();
-    Lake::open(data.path(), 0).unwrap().put(USAGE, &lines).unwrap();
+    Lake::open(data.path(), 0).unwrap().put(USAGE, lines.lines().map(str::to_owned)).unwrap();
     data
 }
 
