@@ -354,4 +354,6 @@ pub static DATA_CLASSES: &[DataClass] = &[
 ];
 
 #[cfg(test)]
+mod cases;
+#[cfg(test)]
 mod tests;

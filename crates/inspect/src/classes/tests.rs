@@ -19,7 +19,7 @@ pub(super) fn found_with_crypto(path: &str, text: &str) -> Vec<String> {
     looked(&every_class(), path, text)
 }
 
-fn every_class() -> Classes {
+pub(super) fn every_class() -> Classes {
     Classes::new(&Settings { crypto_addresses: true, ..Settings::default() }).expect("good settings")
 }
 
