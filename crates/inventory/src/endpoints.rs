@@ -9,6 +9,7 @@ use crate::templates::{Answer, Change, METHODS, NodeId, Path, Templates, What};
 use crate::usage::Origin;
 use crate::{Config, Counters, EndpointId, template};
 use echo::Echo;
+use pages::{Pages, Spread};
 use siphasher::sip::SipHasher24;
 use std::collections::{HashMap, VecDeque};
 use std::hash::{BuildHasher, Hasher};
@@ -27,6 +28,7 @@ pub(crate) const MAX_PENDING: usize = 8192;
 
 mod described;
 mod echo;
+mod pages;
 mod saved;
 
 pub(crate) use saved::{Owners, Saved};
@@ -48,6 +50,8 @@ pub(crate) struct Endpoints {
     methods: Vec<Arc<str>>,
     /// Failed calls of paths that are not known, by a keyed hash.
     pending: HashMap<u64, u8, BuildAsIs>,
+    /// What unknown paths were answered with.
+    pages: Pages,
     max: usize,
     max_operations: usize,
     changes: Vec<Change>,
@@ -113,6 +117,7 @@ impl Endpoints {
             merges: VecDeque::new(),
             methods: METHODS.map(Arc::from).to_vec(),
             pending: HashMap::default(),
+            pages: Pages::new(hashing.clone()),
             max: config.max_endpoints,
             max_operations: config.max_operations_per_path as usize,
             changes: Vec::new(),
@@ -325,7 +330,7 @@ impl Endpoints {
     ) -> Result<(NodeId, u32), Arc<str>> {
         let Called { what, path, observation, .. } = called;
         let nowhere = || template::text(observation, path.head);
-        let vouched = match vouch(observation) {
+        let vouched = match self.vouch(owner.root, called, counters) {
             Vouch::Yes => true,
             Vouch::Weak => self.failed_often(owner.root, called, counters),
             Vouch::No => false,
@@ -349,6 +354,19 @@ impl Endpoints {
         }
         let index = self.new_endpoint(owner, node, called);
         if self.templates.set_endpoint(node, what, index) { Ok((node, index)) } else { Err(nowhere()) }
+    }
+
+    /// How far an answer speaks for a path that is not known: a page that other places have as well does not.
+    fn vouch(&mut self, root: NodeId, called: Called<'_>, counters: &mut Counters) -> Vouch {
+        let own = vouch(called.observation);
+        if own != Vouch::Yes {
+            return own;
+        }
+        match self.pages.see(root, called, &mut counters.evicted_pages) {
+            Spread::None => Vouch::Yes,
+            Spread::Some => Vouch::Weak,
+            Spread::Everywhere => Vouch::No,
+        }
     }
 
     /// Who calls chooses the names of operations, so they are bounded on each path.

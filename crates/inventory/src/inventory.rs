@@ -70,6 +70,8 @@ pub struct Counters {
     pub beyond_segments: u64,
     /// Paths forgotten that had failed once or twice.
     pub evicted_pending: u64,
+    /// Pages forgotten that several paths had, for want of room.
+    pub evicted_pages: u64,
     /// Endpoints that turned out to be others.
     pub merged_endpoints: u64,
     /// Merges that are remembered no more.

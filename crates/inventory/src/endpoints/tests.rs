@@ -258,6 +258,71 @@ fn a_million_random_paths_make_few_endpoints_and_bounded_memory() {
     assert!(learned.inventory.template_bytes() < 8 << 20);
 }
 
+/// A page of HTML of that title.
+fn page(title: &str) -> String {
+    format!("<!doctype html><title>{title}</title><div id=app></div>")
+}
+
+impl Learned {
+    fn html(&mut self, path: &str, page: &str) -> Call {
+        self.number += 1;
+        let request = format!("GET {path} HTTP/1.1\r\nHost: shop\r\n\r\n");
+        let response = format!("HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n{page}");
+        let exchange = exchange(self.number, request.as_bytes(), response.as_bytes());
+        self.inventory.place(self.inspector.exchange(exchange))
+    }
+}
+
+#[test]
+fn a_server_that_answers_every_path_with_one_page_has_no_more_endpoints_for_it() {
+    let mut learned = learned();
+    let mut random = 1_u64;
+    let mut next = || {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        name((random >> 40) as u32)
+    };
+    for round in 0..10_000_u32 {
+        let path = match round % 4 {
+            0 => format!("/{}", next()),
+            1 => format!("/{}/{}", next(), next()),
+            2 => format!("/app/{}/{}.php", next(), next()),
+            _ => format!("/{}/{}", next(), round),
+        };
+        learned.html(&path, &page("shop"));
+        if round % 100 == 0 {
+            learned.get(&format!("/api/orders/{round}"), ORDER);
+            learned.get("/api/orders", LIST);
+            learned.html("/", &page("shop"));
+        }
+    }
+    learned.html("/help", &page("how to order"));
+    let templates = learned.templates();
+    let expected = ["GET /", "GET /api/orders", "GET /api/orders/{orderId}", "GET /help"];
+    let real = templates.iter().filter(|one| expected.contains(&one.as_str())).count();
+    assert!(real == 4 && templates.len() <= 5, "{templates:?}");
+}
+
+#[test]
+fn pages_of_their_own_and_values_of_one_place_are_endpoints() {
+    let mut learned = learned();
+    for (at, place) in ["about", "contact", "terms", "jobs"].iter().enumerate() {
+        learned.html(&format!("/{place}"), &page(&"x".repeat(at)));
+    }
+    for name in NAMES {
+        learned.html(&format!("/profiles/{name}"), &page("a profile"));
+    }
+    // Two pages of one length: the second is believed when it is called again.
+    learned.html("/news", &page("1234567890"));
+    for _ in 0..3 {
+        learned.html("/blog", &page("0987654321"));
+    }
+    let templates = learned.templates();
+    for expected in ["GET /about", "GET /contact", "GET /terms", "GET /jobs", "GET /news", "GET /blog"] {
+        assert!(templates.iter().any(|one| one == expected), "{expected}: {templates:?}");
+    }
+    assert_eq!(templates.len(), 7, "{templates:?}");
+}
+
 fn calls() -> Vec<(String, &'static str)> {
     let mut calls = Vec::new();
     for name in NAMES {

@@ -279,7 +279,7 @@ fn is(known: &str, media_type: &[u8]) -> bool {
 }
 
 /// The media type that a head states, without parameters.
-fn media_type(head: Option<&Head>) -> &[u8] {
+pub(crate) fn media_type(head: Option<&Head>) -> &[u8] {
     let value = head.and_then(|head| head.header(b"content-type")).map_or(&b""[..], |value| value.bytes());
     value.split(|byte| matches!(byte, b';' | b',')).next().unwrap_or_default().trim_ascii()
 }
