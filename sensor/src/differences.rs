@@ -16,6 +16,10 @@ pub(crate) const fn severity(kind: DifferenceKind) -> Severity {
         DifferenceKind::UndocumentedField
         | DifferenceKind::UndocumentedParameter
         | DifferenceKind::TypeMismatch
+        | DifferenceKind::MissingField
+        | DifferenceKind::FormatMismatch
+        | DifferenceKind::UndocumentedValue
+        | DifferenceKind::OutOfBounds
         | DifferenceKind::UndocumentedContentType
         | DifferenceKind::DeprecatedUsed => Severity::Low,
         DifferenceKind::UndocumentedStatus | DifferenceKind::Orphan => Severity::Informational,
@@ -77,8 +81,8 @@ fn object(service: &str, one: &Difference, redactor: &mut Redactor) -> Value {
     if let Some(operation) = &one.operation {
         object["operation"] = redactor.shown_operation(operation).into();
     }
-    let place = place(&one.spot, redactor);
-    for (key, text) in [("where", &place), ("described", &one.described), ("seen", &one.seen)] {
+    let (place, seen) = (place(&one.spot, redactor), seen(one, redactor));
+    for (key, text) in [("where", &place), ("described", &one.described), ("seen", &seen)] {
         if !text.is_empty() {
             object[key] = text.as_str().into();
         }
@@ -93,15 +97,15 @@ fn row(one: &Difference, redactor: &mut Redactor) -> Row {
         operation.push_str(&format!(" {}", redactor.shown_operation(name)));
     }
     let place = place(&one.spot, redactor);
-    let what = format!("{}{}", plain(&place), said(one));
+    let what = format!("{}{}", plain(&place), plain(&said(one, &seen(one, redactor))));
     let what = what.trim_start_matches([',', ' ']).to_owned();
     Row { severity: severity(one.kind), kind: one.kind.name(), operation: plain(&operation), what }
 }
 
 /// What is behind the place of a difference.
-fn said(one: &Difference) -> String {
+fn said(one: &Difference, seen: &str) -> String {
     let calls = counted(one.calls, "call");
-    match (one.kind, one.described.as_str(), one.seen.as_str()) {
+    match (one.kind, one.described.as_str(), seen) {
         (DifferenceKind::Orphan, ..) => "not seen".into(),
         (DifferenceKind::MissingAuthentication, ..) => format!("{calls} without credential answered"),
         (_, "", "") => format!(", {calls}"),
@@ -109,6 +113,24 @@ fn said(one: &Difference) -> String {
         (_, described, "") => format!(", described {described}, {calls}"),
         (_, described, seen) => format!(", described {described}, seen {seen}, {calls}"),
     }
+}
+
+/// What was seen: the values, where all of them may leave, else what they are.
+fn seen(one: &Difference, redactor: &mut Redactor) -> String {
+    let name = match &one.spot {
+        Spot::Parameter(_, name) => &**name,
+        Spot::Field(_, steps) => {
+            let names = steps
+                .iter()
+                .rev()
+                .filter_map(|step| if let FieldStep::Key(name) = step { Some(&**name) } else { None });
+            names.take(1).next().unwrap_or_default()
+        }
+        _ => "",
+    };
+    let shown: Option<Vec<String>> =
+        one.values.iter().map(|value| redactor.shown_choice(name, value)).collect();
+    shown.filter(|shown| !shown.is_empty()).map_or_else(|| one.seen.clone(), |shown| shown.join(", "))
 }
 
 fn place(spot: &Spot, redactor: &mut Redactor) -> String {

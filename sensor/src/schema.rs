@@ -308,7 +308,9 @@ fn bounds(node: &Node, typed: bool, redactor: &mut Redactor) -> Option<String> {
             }
             let free = node.format(typed).is_none_or(|format| format == "binary");
             let lengths = range(node.lengths.least.to_string(), node.lengths.most.to_string());
-            free.then(|| format!("{lengths} bytes"))
+            let unit = if node.format(typed) == Some("binary") { "byte" } else { "character" };
+            let plural = if lengths == "1" { "" } else { "s" };
+            free.then(|| format!("{lengths} {unit}{plural}"))
         }
         () => None,
     }

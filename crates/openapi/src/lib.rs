@@ -11,6 +11,7 @@
 mod at;
 mod document;
 mod fault;
+mod limits;
 mod model;
 mod operation;
 mod reader;
@@ -21,6 +22,7 @@ mod server;
 mod yaml;
 
 pub use fault::{Fault, Place};
+pub use limits::{Bound, Limits, Numbers, Range, Texts};
 pub use model::{
     Body, Content, Description, Dialect, Operation, Parameter, ParameterPlace, PathItem, Response,
     SecurityScheme, StatusRange,

@@ -1,6 +1,7 @@
 //! Schemas, without their references: each knows others by number, so that circles cost nothing.
 
 use crate::at::At;
+use crate::limits::Limits;
 use crate::reference::Documents;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -118,6 +119,10 @@ pub struct Schema {
     pub all: Vec<SchemaId>,
     /// Schemas of which some hold.
     pub any: Vec<SchemaId>,
+    /// Whether one of them always does: they are alternatives, and no others are known.
+    pub is_one_of_any: bool,
+    /// What it says beyond kinds.
+    pub limits: Limits,
     /// The only values, where they are text.
     pub values: Vec<Box<str>>,
     /// Whether it should not be used any more.
@@ -318,6 +323,9 @@ impl<'d> SchemaReader<'d> {
             .and_then(|items| self.id(items, documents));
         schema.all = self.several(at, &["allOf"], documents);
         schema.any = self.several(at, &["oneOf", "anyOf", "prefixItems"], documents);
+        let open = ["prefixItems", "if", "discriminator"].iter().any(|key| at.get(key).is_some());
+        let listed = ["oneOf", "anyOf"].iter().filter_map(|key| at.node.get(key)?.as_array()).map(Vec::len);
+        schema.is_one_of_any = !open && schema.any.len() == listed.sum::<usize>();
         for part in ["then", "else"].iter().filter_map(|key| at.get(key)) {
             schema.any.extend(self.id(part, documents));
         }
@@ -331,6 +339,7 @@ impl<'d> SchemaReader<'d> {
         if !schema.kinds.is_empty() && (at.is_true("nullable") || at.is_true("x-nullable")) {
             schema.kinds = schema.kinds.with(Kinds::NULL);
         }
+        schema.limits = Limits::read(at, &schema, documents);
         schema
     }
 

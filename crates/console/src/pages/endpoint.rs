@@ -383,8 +383,8 @@ fn values(field: &Value) -> String {
     let bound = |name: &str| field.get(name).filter(|value| value.is_number()).map(Value::to_string);
     match (bound("minimum"), bound("maximum"), bound("min_length"), bound("max_length")) {
         (Some(least), Some(most), ..) => format!("{least} to {most}"),
-        (_, _, Some(least), Some(most)) if least == most => format!("{most} bytes"),
-        (_, _, Some(least), Some(most)) => format!("{least} to {most} bytes"),
+        (_, _, Some(least), Some(most)) if least == most => format!("{most} characters"),
+        (_, _, Some(least), Some(most)) => format!("{least} to {most} characters"),
         _ => String::new(),
     }
 }

@@ -78,6 +78,10 @@ pub struct Formats(u16);
 
 /// Text that may be base64, but has no padding to prove it: beside texts that have, it is.
 const UNPADDED: u16 = 1 << 15;
+/// A mailbox, of a domain of one label too (RFC 5321, 4.1.2).
+const ANY_MAILBOX: u16 = 1 << 14;
+/// A scheme and something behind it (RFC 3986, 3), such as `urn:isbn:0451450523`.
+const ANY_URI: u16 = 1 << 13;
 
 impl Formats {
     /// No format.
@@ -93,6 +97,16 @@ impl Formats {
     /// Whether a format is among them.
     pub const fn has(self, format: Format) -> bool {
         self.0 & format.bit() != 0
+    }
+
+    /// Whether all texts may be of a format: some are too rare to be told by it, and are of it all the same.
+    pub const fn may_be(self, format: Format) -> bool {
+        let rare = match format {
+            Format::Email => ANY_MAILBOX,
+            Format::Uri => ANY_URI,
+            _ => 0,
+        };
+        self.0 & (format.bit() | rare) != 0
     }
 
     /// Those that both have; [`Formats::ALL`] leaves the other as it is. Base64 with and without padding is base64.
@@ -144,9 +158,9 @@ fn formats(text: &[u8], len: usize, made: Made) -> u16 {
         () if only(DIGIT | Made::DASH | Made::DOT) => numeric(text, len),
         () if made.has(Made::AT) && len <= 254 && !made.has(Made::COLON | Made::SLASH) => {
             if crate::segment::email(text) {
-                Format::Email.bit()
+                Format::Email.bit() | ANY_MAILBOX
             } else {
-                0
+                any_mailbox(text)
             }
         }
         () if made.has(Made::COLON) => with_colon(text, len, only(HEXADECIMAL | Made::COLON | Made::DOT)),
@@ -191,10 +205,28 @@ fn is<T: std::str::FromStr>(text: &[u8]) -> bool {
 fn with_colon(text: &[u8], len: usize, hexadecimal: bool) -> u16 {
     match () {
         () if hexadecimal && len <= 45 && is::<Ipv6Addr>(text) => Format::Ipv6.bit(),
-        () if (20..=35).contains(&len) && is_date_time(text) => Format::DateTime.bit(),
-        () if is_uri(text) => Format::Uri.bit(),
-        () => 0,
+        () if (20..=48).contains(&len) && is_date_time(text) => Format::DateTime.bit(),
+        () if is_uri(text) => Format::Uri.bit() | ANY_URI,
+        () => any_uri(text) | any_mailbox(text),
     }
+}
+
+fn any_mailbox(text: &[u8]) -> u16 {
+    let at = text.iter().rposition(|byte| *byte == b'@').filter(|at| *at > 0);
+    let domain = at.and_then(|at| text.get(at + 1..)).unwrap_or_default();
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b':' | b'[' | b']');
+    if !domain.is_empty() && domain.iter().all(plain) { ANY_MAILBOX } else { 0 }
+}
+
+fn any_uri(text: &[u8]) -> u16 {
+    let mut parts = text.splitn(2, |byte| *byte == b':');
+    let (scheme, rest) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let of_scheme = |byte: &u8| byte.is_ascii_alphanumeric() || b"+-.".contains(byte);
+    let holds = scheme.first().is_some_and(u8::is_ascii_alphabetic)
+        && scheme.iter().all(of_scheme)
+        && !rest.is_empty()
+        && rest.iter().all(u8::is_ascii_graphic);
+    if holds { ANY_URI } else { 0 }
 }
 
 /// `scheme://` and something behind it (RFC 3986, 3).
@@ -214,14 +246,14 @@ fn number(text: &[u8], from: usize, to: usize) -> Option<u32> {
         .try_fold(0_u32, |sum, byte| byte.is_ascii_digit().then(|| sum * 10 + u32::from(byte - b'0')))
 }
 
-/// `full-date`, in years that data has.
+/// `full-date`: four digits are a year, 0001 and 9999 stand for never.
 fn is_date(text: &[u8]) -> bool {
     let within = |from, to, least: u32, most: u32| {
         number(text, from, to).is_some_and(|number| (least..=most).contains(&number))
     };
     text.get(4) == Some(&b'-')
         && text.get(7) == Some(&b'-')
-        && within(0, 4, 1000, 2999)
+        && within(0, 4, 1, 9999)
         && within(5, 7, 1, 12)
         && within(8, 10, 1, 31)
 }

@@ -205,7 +205,7 @@ pub struct Field {
     pub formats: Formats,
     /// Of its numbers, and of texts that are numbers where everything is text.
     pub numbers: Bounds,
-    /// Of its texts and bytes, in bytes.
+    /// Of its texts, in characters; of texts beyond 2,048 bytes, and of bytes, in bytes.
     pub lengths: Lengths,
     /// Of its arrays, in elements.
     pub items: Lengths,

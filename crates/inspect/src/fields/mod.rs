@@ -230,7 +230,7 @@ impl Fields {
         let text = text.get(..VALUE_BYTES).unwrap_or(text);
         let made = Made::of(text);
         let Some(field) = self.scalar(at, Kind::Text) else { return };
-        field.lengths.add(len);
+        field.lengths.add(characters(read, len));
         if !field.formats.is_empty() {
             field.formats = field.formats.and(Formats::of_made(text, len, made));
         }
@@ -481,6 +481,12 @@ impl Fields {
             }
         }
     }
+}
+
+/// How long a text is: in characters where all of it is kept however it came, else in bytes.
+fn characters(text: &[u8], len: usize) -> usize {
+    let goes_on = |byte: &&u8| **byte & 0xc0 == 0x80;
+    if len == text.len() && len <= ODD_BYTES { len - text.iter().filter(goes_on).count() } else { len }
 }
 
 fn field(wanted: Wanted<'_>, parent: FieldIndex, name: (u32, u16)) -> Field {

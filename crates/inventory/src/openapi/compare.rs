@@ -21,6 +21,14 @@ pub enum DifferenceKind {
     UndocumentedParameter,
     /// A value of another type than is described.
     TypeMismatch,
+    /// A member that is always there by the description, and was not in an answer.
+    MissingField,
+    /// A value that is not of the described format.
+    FormatMismatch,
+    /// A value that is not among the described choices.
+    UndocumentedValue,
+    /// A number, a text or an array that is smaller or larger than is described.
+    OutOfBounds,
     /// A status that is not described.
     UndocumentedStatus,
     /// A media type that is not described.
@@ -41,6 +49,10 @@ impl DifferenceKind {
             Self::UndocumentedField => "undocumented-field",
             Self::UndocumentedParameter => "undocumented-parameter",
             Self::TypeMismatch => "type-mismatch",
+            Self::MissingField => "missing-field",
+            Self::FormatMismatch => "format-mismatch",
+            Self::UndocumentedValue => "undocumented-value",
+            Self::OutOfBounds => "out-of-bounds",
             Self::UndocumentedStatus => "undocumented-status",
             Self::UndocumentedContentType => "undocumented-content-type",
             Self::DeprecatedUsed => "deprecated-used",
@@ -101,6 +113,8 @@ pub struct Difference {
     pub described: String,
     /// What was seen, in the same words.
     pub seen: String,
+    /// Values that were seen, which say it better where they may leave. Content.
+    pub values: Vec<String>,
     /// Calls that show it.
     pub calls: u64,
 }
@@ -131,6 +145,7 @@ impl Inventory {
                 spot: Spot::Operation,
                 described: String::new(),
                 seen: String::new(),
+                values: Vec::new(),
                 calls: 0,
             });
         }
@@ -163,6 +178,7 @@ fn of(endpoint: &Endpoint, kind: DifferenceKind) -> Difference {
         spot: Spot::Operation,
         described: String::new(),
         seen: String::new(),
+        values: Vec::new(),
         calls: endpoint.calls,
     }
 }
@@ -226,14 +242,14 @@ impl Comparison<'_> {
                 self.add(DifferenceKind::UndocumentedParameter, spot, ("", ""), node.bodies);
                 continue;
             };
-            let look = known.schema.map(|schema| self.description.schemas.look(schema, []));
-            if let Some(Look::Known { kinds, .. }) = look
-                && outer == name
-                && !schema.is_repeated(node)
-                && let Some(wrong) = fields::mismatch(node, false, kinds)
-            {
-                self.add(DifferenceKind::TypeMismatch, spot, (&words(kinds), &wrong), node.bodies);
+            let Some(described) = known.schema.filter(|_| outer == name && !schema.is_repeated(node)) else {
+                continue;
+            };
+            let Look::Known { kinds, .. } = self.description.schemas.look(described, []) else { continue };
+            if let Some(wrong) = fields::mismatch(node, false, kinds) {
+                self.add(DifferenceKind::TypeMismatch, spot.clone(), (&words(kinds), &wrong), node.bodies);
             }
+            self.values(&spot, node, false, &self.description.schemas.limits(&[described], &[]));
         }
     }
 

@@ -25,7 +25,7 @@ impl Comparison<'_> {
                 paths.push(None);
                 continue;
             };
-            let goes_on = self.field(side, body, node, &path, schemas);
+            let goes_on = self.field(side, body, (at, node), &path, schemas);
             paths.push(goes_on.then_some(path));
         }
     }
@@ -35,7 +35,7 @@ impl Comparison<'_> {
         &mut self,
         side: Side,
         body: &BodySchema,
-        node: &Node,
+        (at, node): (usize, &Node),
         path: &[FieldStep],
         schemas: &[SchemaId],
     ) -> bool {
@@ -46,7 +46,8 @@ impl Comparison<'_> {
                 FieldStep::Item => Step::Item,
             })
         };
-        let looks = schemas.iter().map(|schema| self.description.schemas.look(*schema, steps()));
+        let described = &self.description.schemas;
+        let looks = schemas.iter().map(|schema| described.look(*schema, steps()));
         let spot = || Spot::Field(side, path.to_vec());
         match looks.fold(Look::Missing, wider) {
             Look::Open => false,
@@ -62,6 +63,13 @@ impl Comparison<'_> {
                 }
                 if deprecated {
                     self.add(DifferenceKind::DeprecatedUsed, spot(), ("", ""), node.bodies);
+                }
+                let limits = described.limits(schemas, &steps().collect::<Vec<_>>());
+                if !body.schema.is_repeated(node) {
+                    self.values(&spot(), node, body.is_typed(), &limits);
+                }
+                if matches!(side, Side::Response(_)) && body.is_typed() {
+                    self.missing(side, &body.schema, at, path, &limits);
                 }
                 true
             }

@@ -8,6 +8,7 @@ mod pattern;
 mod prior;
 mod routes;
 mod states;
+mod values;
 
 pub use compare::{Difference, DifferenceKind, FieldStep, Side, Spot};
 pub(crate) use prior::{Described, Prior, Scope};

@@ -48,7 +48,7 @@ pub struct Node {
     pub formats: Formats,
     /// Of its numbers.
     pub numbers: Bounds,
-    /// Of its texts and bytes, in bytes.
+    /// Of its texts, in characters; of texts beyond 2,048 bytes, and of bytes, in bytes.
     pub lengths: Lengths,
     /// Of its arrays, in elements.
     pub items: Lengths,
@@ -227,6 +227,11 @@ impl Node {
     /// Whether `null` came.
     pub const fn is_nullable(&self) -> bool {
         self.nulls > 0
+    }
+
+    /// Every text that came, sorted, where all are known: at most twelve, words or numbers of nobody. Content.
+    pub fn all_texts(&self) -> Option<impl Iterator<Item = &str>> {
+        (self.kinds.has(Kind::Text) && !self.values.are_many()).then(|| self.values.all())
     }
 
     /// The texts it is one of, sorted, where they are few for how many there were. Content: they leave only through

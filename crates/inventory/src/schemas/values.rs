@@ -26,6 +26,11 @@ impl Values {
         self.many
     }
 
+    /// All that were kept, sorted.
+    pub(super) fn all(&self) -> impl Iterator<Item = &str> {
+        self.texts.iter().map(|text| &**text)
+    }
+
     /// Puts its texts in order after they were read.
     pub(super) fn restore(&mut self) {
         self.texts.sort_unstable();

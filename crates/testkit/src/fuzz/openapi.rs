@@ -57,8 +57,10 @@ fn look(schemas: &Schemas, schema: SchemaId) {
     assert!(schemas.get(schema).is_some(), "what is referred to is there");
     for name in schemas.required(schema) {
         schemas.look(schema, [Step::Key(name), Step::Item, Step::Value]);
+        schemas.limits(&[schema], &[Step::Key(name), Step::Item, Step::Value]);
     }
     schemas.look(schema, [Step::Item; 20]);
+    schemas.limits(&[schema], &[Step::Item; 20]);
 }
 
 /// What is read becomes an inventory's prior, with what was not seen yet.
