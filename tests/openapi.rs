@@ -234,6 +234,47 @@ fn answers_without_the_credential_that_is_described_are_told_first() {
     assert!(lines.iter().any(|line| line["kind"] == "undocumented-endpoint"), "{lines:#?}");
 }
 
+/// What differs in the values of `GET /orders/{id}`, where its answers have this schema: kind, place, what is described, what was seen.
+fn values_that_differ(schema: &str) -> Vec<String> {
+    let spec = format!(
+        r#"{{"openapi": "3.1.0", "info": {{"title": "Orders", "version": "1"}}, "paths": {{"/orders/{{id}}": {{"get": {{"responses":
+        {{"200": {{"description": "one", "content": {{"application/json": {{"schema": {schema}}}}}}}}}}}}}}}}}"#
+    );
+    let told = ["missing-field", "format-mismatch", "undocumented-value", "out-of-bounds"];
+    let lines = diff_with("orders.test", &spec).into_iter();
+    let lines = lines.filter(|line| told.iter().any(|kind| line["kind"] == *kind));
+    let text = |line: &Value, key: &str| line[key].as_str().unwrap_or_default().to_owned();
+    lines
+        .map(|line| {
+            assert!(line["calls"].as_u64() > Some(0) && line["severity"] == "low", "{line}");
+            ["kind", "where", "described", "seen"].map(|key| text(&line, key)).join("; ")
+        })
+        .collect()
+}
+
+#[test]
+fn values_that_break_what_is_described_are_told_and_others_are_not() {
+    let broken = r#"{"type": "object", "required": ["id", "note"], "properties": {
+        "id": {"type": "integer", "minimum": 1000000}, "state": {"type": "string", "format": "uuid", "maxLength": 1},
+        "lines": {"type": "array", "maxItems": 0}}}"#;
+    let found = values_that_differ(broken);
+    for (expected, seen) in [
+        ("missing-field; response.2xx.body.$.note; required; missing in ", " objects"),
+        ("format-mismatch; response.2xx.body.$.state; uuid; other text", ""),
+        ("out-of-bounds; response.2xx.body.$.id; minimum 1000000; ", ""),
+        ("out-of-bounds; response.2xx.body.$.state; maxLength 1; ", " characters"),
+        ("out-of-bounds; response.2xx.body.$.lines; maxItems 0; ", " elements"),
+    ] {
+        let told = |line: &&String| line.starts_with(expected) && line.ends_with(seen);
+        assert_eq!(found.iter().filter(told).count(), 1, "{expected}: {found:#?}");
+    }
+    assert_eq!(found.len(), 5, "{found:#?}");
+    let kept = r#"{"type": "object", "required": ["id", "state"], "properties": {
+        "id": {"type": "integer", "format": "int32", "minimum": 1}, "state": {"type": "string", "minLength": 1, "maxLength": 40},
+        "lines": {"type": "array", "maxItems": 50}}}"#;
+    assert_eq!(values_that_differ(kept), [""; 0]);
+}
+
 #[test]
 fn a_bad_description_is_one_line_and_the_others_stay() {
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -108,6 +108,7 @@ fn said(one: &Difference, seen: &str) -> String {
     match (one.kind, one.described.as_str(), seen) {
         (DifferenceKind::Orphan, ..) => "not seen".into(),
         (DifferenceKind::MissingAuthentication, ..) => format!("{calls} without credential answered"),
+        (DifferenceKind::MissingField, _, seen) => format!(", {seen}, {calls}"),
         (_, "", "") => format!(", {calls}"),
         (_, "", seen) => format!(", {seen}, {calls}"),
         (_, described, "") => format!(", described {described}, {calls}"),
