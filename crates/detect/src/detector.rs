@@ -67,6 +67,8 @@ pub struct DetectorInfo {
     pub unjudged: &'static str,
     /// What must have been seen before its judgement counts: who adds it up is the framework.
     pub needs: Needs,
+    /// What those need to know of it who act on what it finds.
+    pub nature: Nature,
     /// Whether a call has what this detector looks at; such calls are counted.
     pub judges: fn(&Call) -> bool,
     /// Whether a call needs this detector's state. Most do not, so most keys cost nothing. One that is not judged does where it
@@ -74,6 +76,45 @@ pub struct DetectorInfo {
     pub concerns: fn(&Call) -> bool,
     /// The state of one scope key: `StateKind::of::<TheDetector>()`.
     pub state: StateKind,
+}
+
+/// What sort of thing a detector finds, as data: nobody else asks for detectors by name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Nature {
+    /// Over whom it is spread.
+    pub spread: Spread,
+    /// Whether it is what a service does wrong by itself: who called it is not to be shut out for that.
+    pub of_the_service: bool,
+    /// Whether it lives on many calls: a limit takes its worth away.
+    pub of_many_calls: bool,
+    /// Whether it is unusual and nothing else, so that it is told within the alert budget.
+    pub is_behaviour: bool,
+    /// Whether it judges connections on which nobody said a word, of which others ask nothing.
+    pub hears_knocks: bool,
+}
+
+impl Nature {
+    /// Of somebody who calls, by any number of calls.
+    pub const USUAL: Self = Self {
+        spread: Spread::Caller,
+        of_the_service: false,
+        of_many_calls: false,
+        is_behaviour: false,
+        hears_knocks: false,
+    };
+}
+
+/// Whose calls make up what is found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Spread {
+    /// One caller's.
+    Caller,
+    /// Of many at one place, by design or since the place itself is at fault.
+    Place,
+    /// So, and all logins there belong to it.
+    Logins,
+    /// So, and all calls there without a name do.
+    Anybody,
 }
 
 /// The warm-up of a detector, as data.

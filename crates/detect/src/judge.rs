@@ -2,7 +2,6 @@
 
 use crate::budget::Budget;
 use crate::detector::{Case, Scope};
-use crate::detectors;
 use crate::records::{Key, Records};
 use crate::warmth::{Look, NotJudged};
 use crate::{Config, DETECTORS, Finding};
@@ -52,7 +51,7 @@ impl Detectors {
         let time = call.observation.exchange.started();
         let mut keys = Keys::default();
         for (index, (detector, look)) in DETECTORS.iter().zip(&mut self.looks).enumerate() {
-            if call.knocks.is_some() && !detectors::hears_knocks(detector) {
+            if call.knocks.is_some() && !detector.nature.hears_knocks {
                 continue;
             }
             // What is not judged may tell more of what was.
@@ -75,7 +74,7 @@ impl Detectors {
             if let Some(state) = record.and_then(|record| record.state(index)) {
                 state.judge(&case, out);
             }
-            if detectors::is_behaviour(detector) && out.len() > before {
+            if detector.nature.is_behaviour && out.len() > before {
                 self.budget.keep(time, before, out);
             }
         }

@@ -27,7 +27,7 @@ mod transcript;
 mod warmth;
 
 pub use config::Config;
-pub use detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+pub use detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, Spread, StateKind};
 pub use detectors::DETECTORS;
 pub use finding::{Finding, Outcome, Severity};
 pub use incidents::{Incident, Incidents, Moment, Told};

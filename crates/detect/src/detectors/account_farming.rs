@@ -1,6 +1,6 @@
 //! Many accounts from one place.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, method_is, program, status, template};
 use crate::tally::{Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -24,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no sign-up was seen",
     needs: Needs::NOTHING,
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: signs_up,
     concerns: |call| {
         let answered = is_ok(call) || matches!(status(call), Some(403 | 409 | 429));

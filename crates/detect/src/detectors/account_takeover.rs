@@ -1,6 +1,6 @@
 //! Accounts whose credentials are changed from a strange place.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{Words, has_word, is_ok, is_person, method_is, template};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::{FieldList, Step};
@@ -24,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no person's account was used",
     needs: Needs { least: 5, of: "calls of one account", seen: |call, _| call.caller.calls.into() },
+    nature: Nature::USUAL,
     judges: is_person,
     concerns: |call| is_person(call) && (call.caller.strange.count() > 0 || changes_credentials(call)),
     state: StateKind::of::<AccountTakeover>(),

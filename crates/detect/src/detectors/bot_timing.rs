@@ -1,6 +1,6 @@
 //! Calls as regular as no person makes them.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, is_person, is_program, place, status, template};
 use crate::tally::Distinct;
 use crate::{Finding, Outcome, Severity};
@@ -23,6 +23,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no person's account was used",
     needs: Needs { least: 60, of: "calls of one caller", seen: |call, _| call.caller.calls.into() },
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: is_person,
     concerns: |call| {
         is_person(call)

@@ -1,6 +1,6 @@
 //! Many passwords for one name.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Tried;
@@ -22,6 +22,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no login was seen",
     needs: Needs::NOTHING,
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: |call| call.relations.login.is_some(),
     concerns: |call| call.relations.login.is_some(),
     state: StateKind::of::<BruteForce>(),

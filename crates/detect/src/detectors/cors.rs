@@ -1,6 +1,6 @@
 //! Origins that are tried.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{short, status};
 use crate::tally::{AtLeast, Told};
 use crate::{Finding, Outcome, Severity};
@@ -22,6 +22,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Allow the origins that are meant by name, and never repeat the one that was sent."],
     unjudged: "no request named an origin",
     needs: Needs { least: ENOUGH_CALLERS, of: "callers of one endpoint", seen: callers },
+    nature: Nature { of_the_service: true, ..Nature::USUAL },
     judges: |call| origin(call).is_some(),
     concerns: |call| origin(call).is_some(),
     state: StateKind::of::<Cors>(),

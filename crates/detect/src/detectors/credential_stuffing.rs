@@ -1,6 +1,6 @@
 //! Many names from one address: stuffing, spraying, and finding out which names exist.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{place, program, short};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no login was seen",
     needs: Needs::NOTHING,
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: |call| call.relations.login.is_some(),
     concerns: |call| call.relations.login.is_some_and(|login| login.user.is_some()),
     state: StateKind::of::<CredentialStuffing>(),

@@ -1,6 +1,6 @@
 //! Credentials in the URL: they end up in logs, histories and Referer headers.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, Spread, StateKind};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::{Credential, CredentialKind, Place};
 use tapwire_inventory::Call;
@@ -26,6 +26,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no request with a visible URL was seen",
     needs: Needs::NOTHING,
+    nature: Nature { spread: Spread::Place, of_the_service: true, ..Nature::USUAL },
     judges: |call| call.observation.path.is_some(),
     concerns: |call| call.observation.credentials.iter().any(in_url),
     state: StateKind::of::<CredentialsInUrl>(),

@@ -1,6 +1,6 @@
 //! Objects that are tried and refused.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_named, status, template};
 use crate::refusal::{Refusal, is_given, others_miss, refusal};
 use crate::tally::{Distinct, Steps, Stretch, times};
@@ -24,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no named caller asked for an object",
     needs: Needs::NOTHING,
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: |call| is_named(call) && call.relations.named != 0,
     concerns: |call| {
         is_named(call) && call.relations.named != 0 && (refusal(call).is_some() || is_given(call))

@@ -1,6 +1,6 @@
 //! Folders that are looked into.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, method_is, network, path, status};
 use crate::tally::{AtLeast, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -22,6 +22,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Turn generated lists off, and remove what stands in these folders."],
     unjudged: "no request was seen",
     needs: Needs::NOTHING,
+    nature: Nature { of_the_service: true, ..Nature::USUAL },
     judges: |call| call.observation.path.is_some(),
     concerns: |call| call.observation.marks.contains(Mark::Listing) || is_refused_folder(call),
     state: StateKind::of::<DirectoryListing>(),

@@ -1,7 +1,7 @@
 //! Probes and walks that are spread over many callers, so that each of them asks for little.
 
 use super::object_guessing;
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, Spread, StateKind};
 use crate::facts::{is_denied, is_named, is_ok, short, status, template};
 use crate::refusal::{Refusal, is_given, others_miss, refusal};
 use crate::tally::{Distinct, Names as Bloom, Steps, Stretch, times};
@@ -26,6 +26,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no call named an object, and no name was asked for where passwords are reset",
     needs: Needs::NOTHING,
+    nature: Nature { spread: Spread::Anybody, of_many_calls: true, ..Nature::USUAL },
     judges: |call| call.relations.named != 0 || super::user_enumeration::asks(call) || guesses(call),
     concerns: |call| {
         super::user_enumeration::asks(call)

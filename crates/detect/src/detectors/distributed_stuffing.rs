@@ -1,6 +1,6 @@
 //! Many names from many addresses.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, Spread, StateKind};
 use crate::facts::{network, short, template};
 use crate::tally::{Distinct, Names, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -23,6 +23,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no login was seen",
     needs: Needs::NOTHING,
+    nature: Nature { spread: Spread::Logins, of_many_calls: true, ..Nature::USUAL },
     judges: |call| call.relations.login.is_some(),
     concerns: |call| call.relations.login.is_some_and(|login| login.user.is_some()),
     state: StateKind::of::<DistributedStuffing>(),

@@ -1,6 +1,6 @@
 //! Walks through identifiers: one after the other, or very many.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_denied, is_ok, is_person, method_is, place, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -26,6 +26,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no call named an object by a number",
     needs: Needs::NOTHING,
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: |call| call.relations.number.is_some(),
     concerns: |call| {
         let own =

@@ -1,6 +1,6 @@
 //! Errors that are provoked for what they tell.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{path, status};
 use crate::tally::{AtLeast, Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -23,6 +23,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Answer errors with a number, and keep what they tell in the log."],
     unjudged: "no answer said that a call failed",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.observation.marks.contains(Mark::Failed),
     concerns: is_provoked,
     state: StateKind::of::<ErrorProbing>(),

@@ -1,6 +1,6 @@
 //! Answers that give away secrets or everybody's data.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{Words, has_word, is_ok, template};
 use crate::tally::times;
 use crate::{Finding, Outcome, Severity};
@@ -26,6 +26,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no answer with a body was read",
     needs: Needs::NOTHING,
+    nature: Nature { of_the_service: true, ..Nature::USUAL },
     judges: |call| call.observation.response_payload.list.is_some(),
     concerns: |call| is_ok(call) && gives_away(call),
     state: StateKind::of::<ExcessiveExposure>(),

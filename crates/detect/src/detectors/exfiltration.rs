@@ -1,6 +1,6 @@
 //! Who carries away far more than its peers.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_person, method_is, place, status, template};
 use crate::tally::{Distinct, Steps};
 use crate::{Finding, Outcome, Severity};
@@ -28,6 +28,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         of: "other callers of a role that were given lists",
         seen: |call, _| call.relations.usual.peers.into(),
     },
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: |call| is_person(call) && (call.relations.usual.records > 0 || is_refused_page(call)),
     concerns: |call| is_person(call) && (is_far_more(call) || is_refused_page(call)),
     state: StateKind::of::<Exfiltration>(),

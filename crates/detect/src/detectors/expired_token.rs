@@ -1,6 +1,6 @@
 //! Tokens that go on after their end.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, path, short, template};
 use crate::tally::{Distinct, Steps, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -24,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no token was used after its end",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.caller.session.is_some(),
     concerns: |call| {
         call.caller.facts.contains(TokenFact::Expired)

@@ -1,7 +1,7 @@
 //! Steps of a flow that are left out.
 
 use crate::Finding;
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{came_to, is_named, is_ok, place, status, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 
@@ -23,6 +23,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no named caller made a step before which nearly all make another",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| is_named(call) && call.relations.usual.same_method >= 30,
     // In an outage nobody's steps before were made.
     concerns: |call| call.relations.usual.skipped.is_some() && matches!(status(call), Some(200..=499)),

@@ -1,6 +1,6 @@
 //! Objects of others: a caller reads or changes what belongs to somebody else.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{template, writes};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -36,6 +36,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
             _ => u64::MAX,
         },
     },
+    nature: Nature::USUAL,
     judges: |call| call.relations.object.is_some(),
     concerns: |call| {
         call.relations.object.is_some_and(|object| matches!(object.owned, Owned::Foreign | Owned::Strange))

@@ -1,6 +1,6 @@
 //! Tokens that were made for another service.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_denied, is_ok, template};
 use crate::tally::{Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -19,6 +19,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Check issuer (iss) and audience (aud) of every token."],
     unjudged: "no JSON Web Token with an issuer was seen",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.observation.credentials.iter().any(|one| one.claims.is_some()),
     concerns: |call| call.relations.strange_issuer,
     state: StateKind::of::<ForeignToken>(),

@@ -1,6 +1,6 @@
 //! Operations of other roles.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{
     Words, has_privileged_role, has_word, is_denied, is_named, is_ok, is_privileged_place, method_is, place,
     template,
@@ -27,6 +27,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no named caller with a known role called a path of administrators, and no path named another caller",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| {
         is_named(call) && (call.relations.other.is_some() || is_privileged_place(call) || is_account(call))
     },

@@ -1,6 +1,6 @@
 //! Documents of GraphQL that ask for more than a client does.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{short, status};
 use crate::tally::{AtLeast, Told};
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no GraphQL was spoken",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| facts(call).is_some(),
     concerns: |call| facts(call).is_some(),
     state: StateKind::of::<GraphqlAbuse>(),

@@ -1,6 +1,6 @@
 //! Values that are written to be executed.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, place, status, template};
 use crate::tally::{AtLeast, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -30,6 +30,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no request with a value was seen",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| {
         call.observation.request_fields.is_some() || call.observation.request_payload.list.is_some()
     },

@@ -1,6 +1,6 @@
 //! Tokens that are made to look like others: unsigned, forged, over.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{has_privileged_role, is_denied, is_ok, is_privileged_place, short, status, template};
 use crate::tally::{Distinct, Stretch};
 use crate::{Finding, Outcome, Severity};
@@ -29,6 +29,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no JSON Web Token was seen",
     needs: Needs::NOTHING,
+    nature: Nature { of_the_service: true, ..Nature::USUAL },
     judges: |call| {
         call.caller.facts.contains(TokenFact::Unsigned)
             || call.caller.session.is_some()

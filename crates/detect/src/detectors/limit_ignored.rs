@@ -1,6 +1,6 @@
 //! Limits that a server says, and what becomes of who goes on.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, status};
 use crate::tally::{Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -24,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no answer told of a limit",
     needs: Needs::NOTHING,
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: |call| left(call).is_some(),
     concerns: |call| left(call).is_some(),
     state: StateKind::of::<LimitIgnored>(),

@@ -1,6 +1,6 @@
 //! Sessions that go on after their logout.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, path};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -23,6 +23,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no credential was used after a logout",
     needs: Needs::NOTHING,
+    nature: Nature { of_the_service: true, ..Nature::USUAL },
     judges: |call| call.caller.session.is_some(),
     concerns: |call| call.caller.facts.contains(TokenFact::AfterLogout) && is_ok(call) && is_late(call),
     state: StateKind::of::<LoggedOutToken>(),

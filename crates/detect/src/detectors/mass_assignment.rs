@@ -1,6 +1,6 @@
 //! Fields that nobody sends, and that decide what one may do.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{Words, calls_of_the_endpoint, is_ok, short, status, template, writes};
 use crate::tally::{AtLeast, Names, Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -28,6 +28,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         of: "calls of one endpoint that changes something",
         seen: calls_of_the_endpoint,
     },
+    nature: Nature::USUAL,
     judges: |call| writes(call) && call.observation.request_payload.list.is_some(),
     concerns: |call| {
         writes(call) && call.observation.request_payload.list.is_some() && call.relations.login.is_none()

@@ -1,6 +1,6 @@
 //! Methods that a service does not know, tried one after the other.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{place, status};
 use crate::tally::{AtLeast, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -21,6 +21,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Look for what else came from the same caller, and was answered."],
     unjudged: "no request was seen",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.observation.path.is_some(),
     concerns: |call| matches!(status(call), Some(405 | 501)),
     state: StateKind::of::<MethodProbing>(),

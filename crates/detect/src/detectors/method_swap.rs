@@ -1,7 +1,7 @@
 //! Methods that nobody uses where others read.
 
 use crate::Finding;
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{came_to, is_named, is_ok, method_is, place, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use tapwire_inventory::Call;
@@ -24,6 +24,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no named caller tried to change what is only read",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| is_named(call) && call.relations.usual.reads >= READS,
     concerns: |call| is_named(call) && call.relations.usual.reads >= READS && is_swapped(call),
     state: StateKind::of::<MethodSwap>(),

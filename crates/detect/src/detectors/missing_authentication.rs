@@ -1,6 +1,6 @@
 //! Endpoints that answer without the credentials they otherwise get.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{calls_of_the_endpoint, is_ok, network, path, template};
 use crate::tally::{Distinct, Steps, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no endpoint was called",
     needs: Needs { least: 15, of: "calls of one endpoint", seen: calls_of_the_endpoint },
+    nature: Nature { of_the_service: true, ..Nature::USUAL },
     judges: |call| call.endpoint.is_some(),
     concerns: is_bare,
     state: StateKind::of::<MissingAuthentication>(),

@@ -48,6 +48,7 @@ mod unusual_usage;
 mod user_enumeration;
 
 use crate::DetectorInfo;
+use crate::detector::Nature;
 use crate::facts::is_person;
 use tapwire_inventory::{Call, PrincipalKind};
 
@@ -101,14 +102,9 @@ pub static DETECTORS: &[DetectorInfo] = &[
     unusual_usage::INFO,
 ];
 
-/// Whether what a detector finds is unusual and nothing else, so that it is told within the alert budget.
-pub(crate) fn is_behaviour(detector: &DetectorInfo) -> bool {
-    detector.name == unusual_usage::INFO.name
-}
-
-/// Whether a detector judges connections on which nobody said a word, of which others ask nothing.
-pub(crate) fn hears_knocks(detector: &DetectorInfo) -> bool {
-    [port_scan::INFO.name, syn_flood::INFO.name].contains(&detector.name)
+/// Of the detector, or the rule, of that name.
+pub(crate) fn nature(name: &str) -> Nature {
+    DETECTORS.iter().find(|detector| detector.name == name).map_or(Nature::USUAL, |detector| detector.nature)
 }
 
 /// Whether a caller may be one that walks: a person's account, or a client without a name.

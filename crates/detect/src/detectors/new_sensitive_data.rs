@@ -1,6 +1,6 @@
 //! Sensitive data that an endpoint did not give before.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{calls_of_the_endpoint, is_ok, short, template};
 use crate::tally::AtLeast;
 use crate::{Finding, Outcome, Severity};
@@ -26,6 +26,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no endpoint was known for a day and 200 calls",
     needs: Needs { least: 200, of: "calls of one endpoint", seen: calls_of_the_endpoint },
+    nature: Nature { of_the_service: true, ..Nature::USUAL },
     judges: |call| call.observation.response_payload.list.is_some(),
     concerns: |call| is_ok(call) && has_sensitive(call),
     state: StateKind::of::<NewSensitiveData>(),

@@ -1,6 +1,6 @@
 //! Codes and names that are guessed until one is right.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_missing, is_named, is_ok, is_person, method_is, path, status, template};
 use crate::refusal::others_miss;
 use crate::tally::{Distinct, Steps, Stretch, times};
@@ -23,6 +23,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Limit how many wrong codes one caller may try.", "Make codes long and random."],
     unjudged: "no named caller called",
     needs: Needs::NOTHING,
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: is_named,
     concerns: |call| is_named(call) && (is_wrong(call) || is_ok(call) || is_limited(call)),
     state: StateKind::of::<ObjectGuessing>(),

@@ -1,6 +1,6 @@
 //! One identifier, sent twice.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{calls_of_the_endpoint, short, status, template};
 use crate::tally::{Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         of: "calls of one endpoint that names an identifier",
         seen: calls_of_the_endpoint,
     },
+    nature: Nature::USUAL,
     judges: |call| call.observation.query.is_some(),
     concerns: names_twice,
     state: StateKind::of::<ParameterPollution>(),

@@ -1,6 +1,6 @@
 //! Who tries ports that are closed.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::tally::{Steps, Stretch, span, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{Knocks, Ports};
@@ -23,6 +23,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no request was seen",
     needs: Needs::NOTHING,
+    nature: Nature { hears_knocks: true, ..Nature::USUAL },
     judges: |_| true,
     concerns: |call| matches!(call.knocks, Some(Knocks::Scan { .. })),
     state: StateKind::of::<PortScan>(),

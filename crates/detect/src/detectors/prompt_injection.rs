@@ -1,6 +1,6 @@
 //! What tools answer to models that read it as orders.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::network;
 use crate::tally::{AtLeast, Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no server of the Model Context Protocol answered",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.observation.said.as_deref().is_some_and(|said| said.facts("mcp").is_some()),
     concerns: orders,
     state: StateKind::of::<PromptInjection>(),

@@ -1,6 +1,6 @@
 //! Who looks for what there is.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{hash, is_ok, path, place, status, template};
 use crate::tally::{Distinct, Steps, Stretch, Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -20,6 +20,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Where a file was answered: remove it, and change the secrets in it."],
     unjudged: "no request was seen",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.observation.path.is_some(),
     concerns: |call| matches!(status(call), Some(404 | 405 | 501)) || is_sensitive(call) || is_scanner(call),
     state: StateKind::of::<Reconnaissance>(),

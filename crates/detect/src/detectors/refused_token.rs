@@ -1,6 +1,6 @@
 //! Tokens that are refused and shown again and again.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, path, status, writes};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -20,6 +20,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Nothing at once: the server did what it should. Watch the address."],
     unjudged: "no credential of a session was used",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.caller.session.is_some(),
     concerns: |call| call.caller.session.is_some() && (is_ok(call) || matches!(status(call), Some(401))),
     state: StateKind::of::<RefusedToken>(),

@@ -1,6 +1,6 @@
 //! Calls that cost far more than those of others: page sizes, slow requests.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{calls_of_the_endpoint, short, status, template};
 use crate::tally::{Told, times};
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no endpoint was called",
     needs: Needs { least: 20, of: "calls of one endpoint", seen: calls_of_the_endpoint },
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: |call| call.endpoint.is_some(),
     concerns: |call| {
         asked_size(call).is_some() || call.observation.exchange.latency().is_some_and(|nanos| nanos >= SLOW)

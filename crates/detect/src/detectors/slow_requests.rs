@@ -1,6 +1,6 @@
 //! Requests that take long to be sent.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{short, status, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no request was seen",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.observation.exchange.request.is_some(),
     concerns: is_slow,
     state: StateKind::of::<SlowRequests>(),

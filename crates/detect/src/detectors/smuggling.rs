@@ -1,6 +1,6 @@
 //! Requests that two servers would read differently.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_ok, status, template};
 use crate::tally::Told;
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no request was seen",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.observation.exchange.request.is_some(),
     concerns: |call| found(call).is_some(),
     state: StateKind::of::<Smuggling>(),

@@ -1,6 +1,6 @@
 //! Handshakes that nobody finishes.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, Spread, StateKind};
 use crate::tally::{Steps, Stretch, span, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::Knocks;
@@ -23,6 +23,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no request was seen",
     needs: Needs::NOTHING,
+    nature: Nature { spread: Spread::Place, hears_knocks: true, ..Nature::USUAL },
     judges: |_| true,
     concerns: |call| matches!(call.knocks, Some(Knocks::Flood { .. })),
     state: StateKind::of::<SynFlood>(),

@@ -1,6 +1,6 @@
 //! One credential, used from two places at once.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_denied, is_ok};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::From;
@@ -27,6 +27,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         of: "calls with one credential",
         seen: |call, _| call.caller.session_calls.into(),
     },
+    nature: Nature::USUAL,
     judges: |call| call.caller.session.is_some(),
     concerns: |call| call.caller.session.is_some() && call.caller.from.is_some(),
     state: StateKind::of::<TokenInTwoPlaces>(),

@@ -1,6 +1,6 @@
 //! Tools that are no longer what was agreed to.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::tally::AtLeast;
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Fact;
@@ -21,6 +21,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Compare what the tool says now with what was agreed to, and pin definitions."],
     unjudged: "no server of the Model Context Protocol listed what it offers",
     needs: Needs::NOTHING,
+    nature: Nature { of_the_service: true, ..Nature::USUAL },
     judges: |call| listed(call).is_some(),
     concerns: |call| listed(call).is_some(),
     state: StateKind::of::<ToolDrift>(),

@@ -1,6 +1,6 @@
 //! Who tries one endpoint after the other without credentials.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_denied, is_ok, path};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -21,6 +21,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     next_steps: &["Nothing at once: the server did what it should. Watch the address."],
     unjudged: "no call without credentials was seen",
     needs: Needs::NOTHING,
+    nature: Nature::USUAL,
     judges: |call| call.observation.credentials.is_empty(),
     concerns: |call| is_refused(call) || comes_back(call),
     state: StateKind::of::<UnauthenticatedProbing>(),

@@ -1,6 +1,6 @@
 //! Far more than peers do: slow scraping, and insiders who take data out.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{is_named, template};
 use crate::tally::times;
 use crate::{Finding, Outcome, Severity};
@@ -29,6 +29,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
         of: "peers of a caller at one endpoint",
         seen: |call, _| call.standing.peers.into(),
     },
+    nature: Nature { of_many_calls: true, is_behaviour: true, ..Nature::USUAL },
     judges: |call| call.endpoint.is_some() && is_named(call),
     concerns: |call| call.standing.unusual.is_some(),
     state: StateKind::of::<UnusualUsage>(),

@@ -1,6 +1,6 @@
 //! Who asks which names have an account.
 
-use crate::detector::{Case, Detector, DetectorInfo, Needs, Scope, StateKind};
+use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{Words, has_word, is_ok, status, template};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
@@ -25,6 +25,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     ],
     unjudged: "no name was asked for where passwords are reset",
     needs: Needs::NOTHING,
+    nature: Nature { of_many_calls: true, ..Nature::USUAL },
     judges: asks,
     concerns: |call| asks(call) || logs_in(call),
     state: StateKind::of::<UserEnumeration>(),

@@ -22,8 +22,9 @@ pub use saved::{Cursor, Loading};
 pub use suggest::{Honest, Response, Suggestion};
 pub use told::{Change, Growth, Told};
 
+use crate::detectors::nature;
 use crate::facts::{is_named, place, short};
-use crate::{Config, Finding};
+use crate::{Config, Finding, Spread};
 use siphasher::sip::SipHasher24;
 use std::collections::BTreeMap;
 use std::hash::Hasher;
@@ -38,9 +39,6 @@ const RECORDS: usize = 10;
 pub(crate) const QUIET: i64 = 4 * 3_600 * 1_000_000_000;
 /// Later than everything.
 const NEVER: Timestamp = Timestamp::from_nanos(i64::MAX);
-/// Detectors of what is spread over many addresses by design, or is the place's own fault.
-const AT_PLACES: [&str; 4] =
-    ["distributed-stuffing", "distributed-probing", "credentials-in-url", "syn-flood"];
 /// Addresses with a fingerprint of TLS from which on one that none of them has is somebody's own: had one in seventeen programs it,
 /// fifty would be without it once in twenty times.
 const ENOUGH_ADDRESSES: u32 = 50;
@@ -280,7 +278,7 @@ enum Who {
 impl Who {
     fn of(finding: &Finding, call: &Call, address: Option<IpAddr>) -> Self {
         let at_place = Self::AtPlace(place(call) ^ finding.detector.len() as u64);
-        if AT_PLACES.contains(&finding.detector) {
+        if nature(finding.detector).spread != Spread::Caller {
             return at_place;
         }
         let network = address.map(network);

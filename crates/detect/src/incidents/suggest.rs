@@ -2,6 +2,7 @@
 
 use super::Incident;
 use super::incident::Shown;
+use crate::detectors::nature;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use tapwire_inspect::Token;
@@ -13,37 +14,6 @@ use tapwire_wire::Timestamp;
 const EACH: usize = 3;
 /// Who called so long before the first finding has an honest use, as far as anybody can tell, in nanoseconds.
 const HABIT: i64 = 24 * 3_600 * 1_000_000_000;
-
-/// What a service does wrong by itself: who called it is not to be shut out for that.
-const OF_THE_SERVICE: [&str; 9] = [
-    "cors",
-    "credentials-in-url",
-    "directory-listing",
-    "excessive-exposure",
-    "jwt-faults",
-    "logged-out-token",
-    "missing-authentication",
-    "new-sensitive-data",
-    "tool-drift",
-];
-
-/// What lives on many calls: a limit takes its worth away.
-const OF_MANY_CALLS: [&str; 14] = [
-    "account-farming",
-    "bot-timing",
-    "brute-force",
-    "credential-stuffing",
-    "denied-probes",
-    "distributed-probing",
-    "distributed-stuffing",
-    "enumeration",
-    "exfiltration",
-    "limit-ignored",
-    "object-guessing",
-    "resource-consumption",
-    "unusual-usage",
-    "user-enumeration",
-];
 
 /// What could be done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -126,7 +96,7 @@ pub struct Suggestion {
 impl Incident {
     /// What could be done, and what it would have hit: nothing where the service itself is at fault.
     pub(super) fn suggestions(&self, inventory: &Inventory) -> Vec<Suggestion> {
-        if self.timeline.iter().all(|moment| OF_THE_SERVICE.contains(&moment.detector)) {
+        if self.timeline.iter().all(|moment| nature(moment.detector).of_the_service) {
             return Vec::new();
         }
         let mut all = Vec::new();
@@ -137,7 +107,7 @@ impl Incident {
             all.extend(self.sessions.iter().filter_map(|shown| self.revoke(shown, inventory)).take(EACH));
         }
         all.extend(self.block_address(inventory));
-        if self.timeline.iter().any(|moment| OF_MANY_CALLS.contains(&moment.detector)) {
+        if self.timeline.iter().any(|moment| nature(moment.detector).of_many_calls) {
             let most = self.most_calls(inventory);
             all.extend(self.endpoints.iter().filter_map(|id| quota(*id, most, inventory)).take(EACH));
         }
@@ -368,13 +338,6 @@ fn duration(nanos: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_is_listed_are_detectors() {
-        for name in OF_THE_SERVICE.iter().chain(&OF_MANY_CALLS) {
-            assert!(crate::DETECTORS.iter().any(|info| info.name == *name), "{name}");
-        }
-    }
 
     #[test]
     fn durations_are_in_their_largest_unit() {

@@ -1,5 +1,7 @@
 //! Whose calls are looked at.
 
+use crate::Spread;
+use crate::detectors::nature;
 use crate::facts::is_named;
 use crate::incidents::{Incident, QUIET, network};
 use tapwire_inspect::Token;
@@ -61,8 +63,8 @@ impl Target {
     /// without one, and from four hours before the first to four hours behind the last of all findings.
     pub fn incident(incident: &Incident) -> Self {
         let (first, last) = (incident.first.time, incident.last);
-        let is_spread = |detector| incident.at_place && incident.first.detector == detector;
-        let (logins, anybody) = (is_spread("distributed-stuffing"), is_spread("distributed-probing"));
+        let is_spread = |over| incident.at_place && nature(incident.first.detector).spread == over;
+        let (logins, anybody) = (is_spread(Spread::Logins), is_spread(Spread::Anybody));
         Self {
             callers: incident.callers.iter().map(|caller| caller.token).collect(),
             // Whoever has them is one of many.
