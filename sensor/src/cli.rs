@@ -263,7 +263,7 @@ pub(crate) struct SenseArgs {
     /// Only these classes of events: exchanges, findings, incidents, sensor; by default all of `run`, the first three of `replay`
     #[arg(long, value_name = "CLASS,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
-    /// Format of events: ocsf, eve, cef, line, tsv
+    /// Format of events: ocsf, eve, ecs, cef, line, tsv
     #[arg(long, value_name = "FORMAT")]
     pub(crate) format: Option<String>,
     /// Columns of tsv, such as time,method,path,status (see `tapwire list fields`)

@@ -116,6 +116,12 @@ fn wrap(text: &str, width: usize) -> Vec<String> {
     lines
 }
 
+/// Beginning with a capital letter.
+pub(crate) fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+}
+
 /// Cuts `text` to `width` columns, with a sign that something is missing.
 pub(crate) fn fit(text: &str, width: usize) -> String {
     console::truncate_str(text, width, "…").into_owned()

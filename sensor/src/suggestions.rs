@@ -68,7 +68,9 @@ pub(crate) fn lines<'v>(suggestions: impl Iterator<Item = &'v Value>) -> Vec<(St
             "not-counted" => "Whether it would hit honest callers was not counted. ",
             _ => "",
         };
-        (action.trim_end().to_owned(), format!("{sign}{}", text(one, "/why")))
+        let why = text(one, "/why");
+        let why = if sign.is_empty() { why } else { crate::paper::capital(&why) };
+        (action.trim_end().to_owned(), format!("{sign}{why}"))
     });
     all.collect()
 }

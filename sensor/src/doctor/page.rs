@@ -2,7 +2,7 @@
 
 use super::ailment::{Case, Found, Harm};
 use super::sizing::{self, Needs};
-use crate::paper::Paper;
+use crate::paper::{Paper, capital};
 use crate::size::{count, counted, duration};
 use serde_json::{Map, Value, json};
 
@@ -79,11 +79,9 @@ fn sources(case: &Case<'_>) -> String {
     format!("{}{and}", names.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", "))
 }
 
-/// With a capital letter and a full stop; commands and quotations stay as they are.
+/// With a full stop; commands and quotations stay as they are.
 fn sentence(text: &str) -> String {
-    let mut letters = text.chars();
-    let first = letters.next().map(|first| first.to_uppercase().to_string()).unwrap_or_default();
-    format!("{first}{}.", letters.as_str())
+    format!("{}.", capital(text))
 }
 
 /// As one JSON object.
