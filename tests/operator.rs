@@ -443,3 +443,27 @@ fn whatever_list_names_is_explained() {
     }
     refused(&Tapwire::new(["explain", "websockets"]).run(), &["did you mean 'websocket'?"]);
 }
+
+#[test]
+fn a_store_in_the_place_of_a_directory() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for command in [
+        ["serve"].as_slice(),
+        &["collect"],
+        &["findings"],
+        &["callers"],
+        &["sensor", "add", "north"],
+        &["serve", "user", "add", "ana", "--role", "viewer"],
+    ] {
+        let mut ran = Command::new(binary());
+        ran.current_dir(folder.path()).args(command).args(["--data", "s3://lake/site"]);
+        let output = ran.stdin(std::process::Stdio::null()).output().expect("tapwire");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!((output.status.code(), stderr.lines().count()), (Some(2), 1), "{command:?}: {stderr}");
+        for word in ["s3://lake/site", "this machine", "tapwire lake copy", "inventory"] {
+            assert!(stderr.contains(word), "{command:?}: {stderr}");
+        }
+    }
+    // No directory of that name was made.
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 0);
+}

@@ -20,12 +20,12 @@ use tapwire_protocol::tls::Services;
 
 /// `tapwire inventory`.
 pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
-    if let Some(data) = crate::collect::collected(&args.learn) {
+    if let Some(data) = crate::collect::summed(&args.learn) {
         return crate::collect::inventory(&data, args);
     }
     if args.site.is_some() || args.tenant.is_some() {
         return Err(Failure::new(
-            "--site, --tenant: sensors have sites and tenants where a collector knows them: give --data DIR of `tapwire collect`",
+            "--site, --tenant: sensors have sites and tenants where a collector knows them: give --data DIR of `tapwire collect`, or the copy of its tables in a store",
         ));
     }
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;

@@ -68,6 +68,22 @@ fn queries_are_answered_from_a_store() {
 }
 
 #[test]
+fn the_inventory_of_sums_is_read_from_a_store() {
+    let Some(store) = Store::start() else { return };
+    let (data, _) = replayed("demo");
+    let _ran = store.copy(data.path(), &[]).ok("copy");
+    let endpoints = there(&store, &["inventory", "--json"]).ok("inventory").events();
+    let calls = endpoints.iter().filter_map(|one| one["calls"].as_u64()).sum::<u64>();
+    let query = "SELECT sum(calls) AS n FROM usage WHERE endpoint IS NOT NULL";
+    assert_eq!(rows(data.path(), query)[0]["n"], calls);
+    let template = format!("{} {}", endpoints[0]["method"], endpoints[0]["template"]).replace('"', "");
+    let one = there(&store, &["inventory", "--json", "--endpoint", &template]).ok("inventory").events();
+    assert!(one.contains(&endpoints[0]), "{one:?}");
+    let refused = there(&store, &["inventory", "--egress"]);
+    assert_eq!((refused.code, refused.stderr.lines().count()), (Some(2), 1), "{}", refused.stderr);
+}
+
+#[test]
 fn rules_are_asked_of_a_store() {
     let Some(store) = Store::start() else { return };
     let (data, _) = replayed("demo");
@@ -91,7 +107,7 @@ fn what_goes_wrong_in_a_store_is_one_line() {
     let Some(store) = Store::start() else { return };
     let (data, _) = replayed("basic-rest");
     let is_told = |place: &str, variables: &[(&str, &str)], words: &str| {
-        for command in [["sql", "SELECT 1"].as_slice(), &["lake", "info"]] {
+        for command in [["sql", "SELECT 1"].as_slice(), &["lake", "info"], &["inventory"]] {
             let ran = store.with(Tapwire::new(command).args(["--data", place]), variables).run();
             assert_eq!((ran.code, ran.stderr.lines().count()), (Some(2), 1), "{}", ran.stderr);
             assert!(ran.stderr.contains(words) && !ran.stderr.contains(SECRET), "{words}: {}", ran.stderr);

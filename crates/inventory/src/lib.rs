@@ -70,6 +70,7 @@ pub use pulse::{Silence, Silent};
 pub use relations::{Basis, Fetched, Forgotten, Login, Minted, Object, Owned, Relations, Tried, Usual};
 pub use risk::{FACTORS, Factor, Rated, Reason, Risks, Score};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
+pub use templates::is_own_word;
 pub use usage::{
     Adherence, Happened, Left, LimitField, Quantiles, RateLimit, RateLimits, Sides, Sketch, Usage,
 };

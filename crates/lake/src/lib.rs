@@ -15,6 +15,8 @@ mod schema;
 #[cfg(feature = "lake")]
 mod batch;
 #[cfg(feature = "lake")]
+mod counts;
+#[cfg(feature = "lake")]
 mod error;
 #[cfg(feature = "lake")]
 mod file;
@@ -61,7 +63,7 @@ pub use log::{Content, Copied, Writable, copy};
 #[cfg(feature = "lake")]
 pub use place::{Objects, Place, Store};
 #[cfg(feature = "lake")]
-pub use seen::{Seen, SeenEndpoint, Teller, Told, Wanted, seen};
+pub use seen::{OwnWord, Seen, SeenEndpoint, Teller, Told, Wanted, seen};
 #[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]

@@ -63,7 +63,8 @@ impl Place {
         Ok(all)
     }
 
-    fn snapshot(&self, table: &Table) -> Result<Option<Snapshot>, LakeError> {
+    /// A table as it is; `None` where it is not there.
+    pub(crate) fn snapshot(&self, table: &Table) -> Result<Option<Snapshot>, LakeError> {
         match self {
             Self::Data(data) => {
                 let log = Log::of(&data.join(crate::ROOM).join(table.name));
@@ -76,7 +77,13 @@ impl Place {
     /// Opens a file of a table.
     pub(crate) fn open(&self, table: &str, part: &Part) -> Result<FileRows, LakeError> {
         match self {
-            Self::Data(data) => FileRows::open(&data.join(crate::ROOM).join(table).join(&part.path)),
+            Self::Data(data) => {
+                let path = data.join(crate::ROOM).join(table).join(&part.path);
+                FileRows::open(&path).map_err(|error| match path.try_exists() {
+                    Ok(false) => LakeError::Gone { path },
+                    _ => error,
+                })
+            }
             Self::Store(store) => {
                 FileRows::stored(Arc::clone(store), format!("{table}/{}", part.path), part.bytes)
             }

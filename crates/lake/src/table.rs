@@ -163,14 +163,15 @@ impl TableWriter {
     }
 
     /// Makes rows part of the table that are sums of another one up to that commit, in one step with a mark that says so: all of
-    /// them or none, so that it is known after a kill and after a failure which sums are there.
-    pub(crate) fn put_sums(&mut self, sums: Vec<Rows>, of: u64) -> Result<(), LakeError> {
+    /// them or none, so that it is known after a kill and after a failure which sums are there. What only moves the mark is of
+    /// `now_ms`.
+    pub(crate) fn put_sums(&mut self, sums: Vec<Rows>, of: u64, now_ms: i64) -> Result<(), LakeError> {
         let mut parts = Vec::new();
         let mut written = self.write_days(sums, &mut parts);
         if written.is_ok() {
             let last = parts.iter().filter_map(|part: &Part| part.times.map(|(_, last)| last)).max();
             // Whether a commit that failed can be seen is not known: the mark that is read later says it.
-            return self.log.add(&parts, Some((SUMS, of)), last.unwrap_or_default()).map(|_| ());
+            return self.log.add(&parts, Some((SUMS, of)), last.unwrap_or(now_ms)).map(|_| ());
         }
         let open = std::mem::take(&mut self.days).into_values().filter_map(|day| day.file);
         let files = open.map(|(path, _)| path).chain(parts.into_iter().map(|part| part.path));

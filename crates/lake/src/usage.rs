@@ -1,6 +1,7 @@
 //! Sums of exchanges by hour, endpoint and caller: what is asked years later, and small.
 
 use crate::batch::Rows;
+use crate::counts::Counts;
 use crate::error::LakeError;
 use crate::file::FileRows;
 use crate::log::Log;
@@ -9,7 +10,7 @@ use crate::schema::{TABLES, Table, USAGE};
 use crate::table::SUMS;
 use crate::time;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 
 const HOUR_MS: i64 = 3_600_000;
@@ -26,22 +27,6 @@ const KEYS: [&str; 10] = [
     "reporter",
     "tenant",
     "site",
-];
-
-/// What is summed up, as [`Sum::numbers`] has it.
-const NUMBERS: [&str; 12] = [
-    "calls",
-    "messages",
-    "successes",
-    "redirects",
-    "failures",
-    "errors",
-    "unanswered",
-    "clear_text",
-    "answered",
-    "request_bytes",
-    "response_bytes",
-    "latency_sum",
 ];
 
 /// What the numbers of a row take in memory, about.
@@ -81,7 +66,7 @@ struct Places {
 struct Written {
     time: usize,
     keys: [usize; KEYS.len()],
-    numbers: [usize; NUMBERS.len()],
+    counts: [usize; Counts::NAMES.len()],
     latency_max: usize,
     times: [usize; 2],
     owner: usize,
@@ -94,7 +79,7 @@ impl Written {
         Some(Self {
             time: place(table, "time")?,
             keys: places(table, KEYS)?,
-            numbers: places(table, NUMBERS)?,
+            counts: places(table, Counts::NAMES)?,
             latency_max: place(table, "latency_max")?,
             times: places(table, ["first_ms", "last_ms"])?,
             owner: place(table, "owner")?,
@@ -127,18 +112,7 @@ pub(crate) struct Tally {
 
 #[derive(Debug, Default)]
 struct Sum {
-    calls: u64,
-    messages: u64,
-    successes: u64,
-    redirects: u64,
-    failures: u64,
-    errors: u64,
-    unanswered: u64,
-    clear_text: u64,
-    request_bytes: i64,
-    response_bytes: i64,
-    answered: u64,
-    latency_sum: i64,
+    counts: Counts,
     latency_max: Option<i64>,
     /// When the first and the last of them began.
     times: Option<(i64, i64)>,
@@ -235,22 +209,6 @@ impl Tally {
 }
 
 impl Sum {
-    fn numbers(&self) -> [i64; NUMBERS.len()] {
-        let counts = [
-            self.calls,
-            self.messages,
-            self.successes,
-            self.redirects,
-            self.failures,
-            self.errors,
-            self.unanswered,
-            self.clear_text,
-            self.answered,
-        ];
-        let [a, b, c, d, e, f, g, h, i] = counts.map(|count| i64::try_from(count).unwrap_or(i64::MAX));
-        [a, b, c, d, e, f, g, h, i, self.request_bytes, self.response_bytes, self.latency_sum]
-    }
-
     /// Adds a row; gives the bytes of text that it kept of it.
     fn add(&mut self, rows: &Rows, row: usize, ms: i64, places: &Places) -> usize {
         let (first, last) = self.times.unwrap_or((ms, ms));
@@ -262,29 +220,39 @@ impl Sum {
         }
         self.times = Some((first.min(ms), last.max(ms)));
         if rows.text(places.child, row).is_some() {
-            self.messages += 1;
+            self.counts.messages += 1;
         } else {
             kept += self.call(rows, row, places);
         }
-        // What a sensor says is no number of bytes where it is less than none.
-        let bytes = |at: usize| rows.int(at, row).unwrap_or_default().max(0);
-        self.request_bytes = self.request_bytes.saturating_add(bytes(places.request));
-        self.response_bytes = self.response_bytes.saturating_add(bytes(places.response));
+        for (sum, at) in [
+            (&mut self.counts.request_bytes, places.request),
+            (&mut self.counts.response_bytes, places.response),
+        ] {
+            // What a sensor says is no number of bytes where it is less than none.
+            let bytes = rows.int(at, row).and_then(|bytes| u64::try_from(bytes).ok());
+            *sum = sum.saturating_add(bytes.unwrap_or_default());
+        }
         kept + rows.text(places.classes, row).map_or(0, |text| self.classes(text))
     }
 
     fn call(&mut self, rows: &Rows, row: usize, places: &Places) -> usize {
         let mut kept = 0;
-        self.calls += 1;
+        let counts = &mut self.counts;
+        counts.calls += 1;
         match rows.int(places.status, row) {
-            Some(200..=299) => self.successes += 1,
-            Some(300..=399) => self.redirects += 1,
-            Some(400..=499) => self.failures += 1,
-            Some(500..) => self.errors += 1,
+            Some(200..=299) => counts.successes += 1,
+            Some(300..=399) => counts.redirects += 1,
+            Some(400..=499) => counts.failures += 1,
+            Some(500..) => counts.errors += 1,
             Some(_) => {}
-            None => self.unanswered += 1,
+            None => counts.unanswered += 1,
         }
-        self.clear_text += u64::from(rows.truth(places.decrypted, row) != Some(true));
+        counts.clear_text += u64::from(rows.truth(places.decrypted, row) != Some(true));
+        if let Some(latency) = rows.int(places.latency, row).filter(|latency| *latency >= 0) {
+            counts.answered += 1;
+            counts.latency_sum = counts.latency_sum.saturating_add(latency.unsigned_abs());
+            self.latency_max = self.latency_max.max(Some(latency));
+        }
         if let Some(kind) = rows.text(places.by, row) {
             let kind = String::from_utf8_lossy(kind.get(..MOST_TEXT).unwrap_or(kind));
             if let Some(calls) = self.auth.get_mut(&*kind) {
@@ -293,11 +261,6 @@ impl Sum {
                 kept += kind.len();
                 self.auth.insert(kind.into_owned(), 1);
             }
-        }
-        if let Some(latency) = rows.int(places.latency, row).filter(|latency| *latency >= 0) {
-            self.answered += 1;
-            self.latency_sum = self.latency_sum.saturating_add(latency);
-            self.latency_max = self.latency_max.max(Some(latency));
         }
         kept
     }
@@ -346,6 +309,48 @@ pub(crate) struct Unsummed {
     unmarked: Option<u64>,
 }
 
+/// The commit of exchanges up to which the table of sums says that it has them; `None` where an older version wrote it.
+fn summed_until(sums: &Log) -> Result<Option<u64>, LakeError> {
+    if !sums.exists()? {
+        return Ok(Some(0));
+    }
+    let snapshot = sums.snapshot()?;
+    Ok(snapshot.marks.get(SUMS).copied().or(snapshot.is_new().then_some(0)))
+}
+
+/// What the table of sums does not have yet of a table: files that stay as they are, and commits that its log keeps, or the
+/// sums could not be made any more.
+#[derive(Debug)]
+pub(crate) struct Owed {
+    /// The last commit that nothing is owed of.
+    pub(crate) until: u64,
+    /// Files that came with later ones.
+    pub(crate) files: BTreeSet<String>,
+}
+
+impl Owed {
+    /// Of that table, in the lake of that directory. What becomes part of the table later is not in it, so that a snapshot is
+    /// taken before.
+    pub(crate) fn of(room: &Path, table: &Table) -> Result<Self, LakeError> {
+        let nothing = Self { until: u64::MAX, files: BTreeSet::new() };
+        if Tally::of(table).is_none() {
+            return Ok(nothing);
+        }
+        let Some(until) = summed_until(&Log::of(&room.join(USAGE)))? else { return Ok(nothing) };
+        let log = Log::of(&room.join(table.name));
+        let mut owed = Self { until, files: BTreeSet::new() };
+        for commit in log.commits_since(until)? {
+            let brought = log.added_by(commit)?;
+            owed.files.extend(brought.into_iter().map(|part| part.path));
+            // What put files together brought no row.
+            if owed.files.is_empty() {
+                owed.until = commit;
+            }
+        }
+        Ok(owed)
+    }
+}
+
 /// Sums, and the commit up to which they are all.
 type Until = (Vec<Rows>, u64);
 
@@ -358,19 +363,18 @@ impl Unsummed {
         if !log.exists()? {
             return Ok(None);
         }
-        let known = match sums.exists()? {
-            false => Some(0),
-            true => {
-                let snapshot = sums.snapshot()?;
-                snapshot.marks.get(SUMS).copied().or(snapshot.is_new().then_some(0))
-            }
-        };
+        let known = summed_until(&sums)?;
         let mut commits = VecDeque::from(log.commits_since(known.unwrap_or_default())?);
         let unmarked = commits.back().copied().filter(|_| known.is_none());
         if known.is_none() {
             commits.clear();
         }
         Ok(Some(Self { table, directory, log, commits, unmarked }))
+    }
+
+    /// When that commit was written, in milliseconds since 1970-01-01.
+    pub(crate) fn written_ms(&self, commit: u64) -> Option<i64> {
+        self.log.written_ms(commit)
     }
 
     /// Sums over the next commits: about so many, and all of one commit. What cannot be read is told and passed over.
@@ -419,8 +423,8 @@ fn push(rows: &mut Rows, places: &Written, ms: i64, key: &[u8], sum: &Sum) {
             rest = behind;
         }
     }
-    for (at, number) in places.numbers.into_iter().zip(sum.numbers()) {
-        rows.put_int(at, number);
+    for (at, count) in places.counts.into_iter().zip(sum.counts.values()) {
+        rows.put_int(at, i64::try_from(count).unwrap_or(i64::MAX));
     }
     if let Some(most) = sum.latency_max {
         rows.put_int(places.latency_max, most);

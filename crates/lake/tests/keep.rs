@@ -196,6 +196,45 @@ fn small_files_become_large_ones_with_the_same_rows() {
 }
 
 #[test]
+fn what_is_owed_to_sums_stays_until_they_are_made() {
+    let data = tempfile::tempdir().unwrap();
+    (0..25).for_each(|minute| write(data.path(), &exchange(MIDNIGHT - DAY + minute * MINUTE)));
+    // None of their sums reached the disk.
+    fs::remove_dir_all(data.path().join("lake/usage")).unwrap();
+    for round in 0..3 {
+        let done = keep(data.path(), &policy(0, 0), LATE + round * DAY);
+        // The first commit makes the table, and brings nothing.
+        assert!(done.log_files <= 1, "{done:?}");
+        assert_eq!((done.compacted, done.deleted.files), (0, 0), "{done:?}");
+    }
+    let sums = || ask(&Reader::open(data.path()).unwrap(), "SELECT sum(calls) FROM usage");
+    let mut lake = Lake::open(data.path(), MIDNIGHT).unwrap();
+    assert!(lake.catch_up().unwrap().is_empty());
+    assert_eq!(sums(), [Cell::Int(25)]);
+    // From then on they are as all others.
+    let done = keep(data.path(), &policy(0, 0), LATE + 4 * DAY);
+    assert!(done.compacted >= 25 && done.log_files > 0, "{done:?}");
+    assert!(keep(data.path(), &policy(0, 0), LATE + 6 * DAY).deleted.files >= 25);
+    assert_eq!((sums().as_slice(), count(data.path(), "exchanges")), ([Cell::Int(25)].as_slice(), 25));
+}
+
+#[test]
+fn what_only_moves_the_mark_of_sums_has_its_time() {
+    let data = tempfile::tempdir().unwrap();
+    write(data.path(), &exchange(MIDNIGHT - 3 * DAY));
+    // A commit of exchanges that brings none.
+    assert_eq!(keep(data.path(), &policy(1, 0), MIDNIGHT).gone.len(), 1);
+    assert!(Lake::open(data.path(), LATE).unwrap().catch_up().unwrap().is_empty());
+    let log = fs::read_dir(data.path().join("lake/usage/_delta_log")).unwrap();
+    let last = log.map(|entry| entry.unwrap().path()).filter(|path| path.extension().is_some()).max();
+    let last = fs::read_to_string(last.unwrap()).unwrap();
+    let lines: Vec<serde_json::Value> =
+        last.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(lines.len() == 2 && lines[1]["txn"]["version"] == 2, "{last}");
+    assert_eq!(lines[0]["commitInfo"]["timestamp"], LATE);
+}
+
+#[test]
 fn what_killed_runs_leave_goes_and_what_is_being_written_stays() {
     let data = tempfile::tempdir().unwrap();
     three_days(data.path());

@@ -31,7 +31,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// A URL, which would become a directory of that name.
-    #[error("{}: a data directory is one of this machine; `tapwire lake copy` copies its tables to a store", path.display())]
+    #[error("{}: a data directory is one of this machine; `tapwire lake copy` copies its tables to a store, where `sql`, `hunt`, `inventory` and `lake info` read them", path.display())]
     Url {
         /// As given.
         path: PathBuf,

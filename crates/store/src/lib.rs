@@ -70,11 +70,23 @@ pub struct Store {
     lock: Arc<File>,
 }
 
+/// Refuses a URL, which would become a directory of that name.
+///
+/// # Errors
+/// It is one.
+pub fn is_here(directory: &Path) -> Result<(), StoreError> {
+    match directory.to_str() {
+        Some(text) if text.contains("://") => Err(StoreError::Url { path: directory.into() }),
+        _ => Ok(()),
+    }
+}
+
 /// Makes `directory` a data directory, where it is none yet, for a file that stands in it before there was a run.
 ///
 /// # Errors
 /// It holds something else, or a newer format; the system's reason.
 pub fn prepare(directory: &Path) -> Result<(), StoreError> {
+    is_here(directory)?;
     files::private_directory(directory)?;
     match read_version(directory)? {
         // A run that writes it raises an older format.
@@ -103,9 +115,7 @@ impl Store {
     /// # Errors
     /// Another process writes it; it holds something else, or a newer format; it is a URL; the system's reason.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
-        if directory.to_str().is_some_and(|text| text.contains("://")) {
-            return Err(StoreError::Url { path: directory.into() });
-        }
+        is_here(directory)?;
         files::private_directory(directory)?;
         let lock = lock(directory)?;
         settle_version(directory)?;
@@ -172,6 +182,7 @@ impl Reader {
     /// # Errors
     /// There is none; it holds something else, or a newer format.
     pub fn open(directory: &Path) -> Result<Self, StoreError> {
+        is_here(directory)?;
         match read_version(directory)? {
             Some(OLDEST_FORMAT..=FORMAT) => Ok(Self { directory: directory.to_owned() }),
             Some(newer) => Err(StoreError::Newer { path: directory.into(), found: newer, known: FORMAT }),

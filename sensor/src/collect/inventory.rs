@@ -1,4 +1,4 @@
-//! `inventory` over a collector's directory: the endpoints that its sensors told of, each of them once.
+//! `inventory` over a collector's directory, or a copy of tables in a store: the endpoints that sensors told of, each of them once.
 
 use crate::cli::InventoryArgs;
 use crate::failure::{Exit, Failure};
@@ -8,7 +8,8 @@ use crate::summary::milliseconds;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
-use tapwire_lake::{LakeError, Seen, SeenEndpoint, Teller, Told, Wanted, seen};
+use tapwire_inventory::is_own_word;
+use tapwire_lake::{Seen, SeenEndpoint, Teller, Told, Wanted, seen};
 
 /// Classes of status, in the order of their sums.
 const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "not_seen"];
@@ -17,11 +18,11 @@ const BY_NONE: &str = "network";
 /// What stands where no sensor has a name.
 const NAMELESS: &str = "no name";
 
-/// `tapwire inventory --data DIR`, where DIR is a collector's.
+/// `tapwire inventory --data DIR`, where DIR is a collector's or a store's.
 pub(crate) fn inventory(data: &Path, args: &InventoryArgs) -> Result<Exit, Failure> {
     if args.egress || args.mcp || args.llm {
         return Err(Failure::new(format!(
-            "{}: a collector has sums of calls, of which --egress, --mcp and --llm know nothing: ask the sensors' own directories",
+            "{}: there are sums of calls, which know nothing of --egress, --mcp and --llm: ask the sensors' own directories",
             data.display()
         )));
     }
@@ -36,15 +37,13 @@ pub(crate) fn inventory(data: &Path, args: &InventoryArgs) -> Result<Exit, Failu
     ];
     if let Some((option, _)) = learns.into_iter().find(|(_, is_given)| *is_given) {
         return Err(Failure::new(format!(
-            "{option}: {} is a collector's, where nothing is learned: give it with a sensor's own directory",
+            "{option}: {} has sums of calls, and nothing is learned there: give it with a sensor's own directory",
             data.display()
         )));
     }
     let wanted = Wanted { site: args.site.as_deref(), tenant: args.tenant.as_deref(), together: false };
-    let found = match seen(data, &wanted) {
-        Err(LakeError::Missing { .. }) => Seen::default(),
-        found => found.map_err(|error| Failure::new(format!("lake: {error}")))?,
-    };
+    let found = crate::lake::tables(data).and_then(|place| seen(place, &wanted, is_own_word));
+    let found = found.map_err(|error| Failure::new(format!("lake: {error}")))?;
     let text = match &args.endpoint {
         Some(name) => chosen(&found, name, args.json)?,
         None if args.json => lines(&found),

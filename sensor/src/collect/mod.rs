@@ -49,6 +49,12 @@ pub(crate) fn collected(args: &LearnArgs) -> Option<PathBuf> {
     (is_collectors(&data) && !data.join("state/inventory").exists()).then_some(data)
 }
 
+/// The directory or store whose sums of calls are asked, instead of what was learned.
+pub(crate) fn summed(args: &LearnArgs) -> Option<PathBuf> {
+    let stored = || args.data.clone().filter(|data| crate::lake::is_in_store(data) && args.paths.is_empty());
+    collected(args).or_else(stored)
+}
+
 /// Whether events of other sensors are kept there.
 pub(crate) fn is_collectors(data: &Path) -> bool {
     files::sensors(data).is_file()
@@ -57,7 +63,10 @@ pub(crate) fn is_collectors(data: &Path) -> bool {
 /// The collector's directory.
 fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let data = given.or_else(|| Directories::from_env().data);
-    data.ok_or_else(|| Failure::new("there is no place for the collector's data: give --data DIR"))
+    let data =
+        data.ok_or_else(|| Failure::new("there is no place for the collector's data: give --data DIR"))?;
+    tapwire_store::is_here(&data)?;
+    Ok(data)
 }
 
 /// Milliseconds since 1970-01-01 UTC.

@@ -24,7 +24,7 @@ pub(crate) use keep::{Keeper, Keeping, now_ms};
 #[cfg(feature = "lake")]
 pub(crate) use query::shown;
 #[cfg(feature = "lake")]
-pub(crate) use store::{is_in_store, tables};
+pub(crate) use store::tables;
 
 use crate::cli::{LakeAction, SqlArgs};
 use crate::failure::{Exit, Failure};
@@ -38,6 +38,14 @@ use tapwire_capture::Pressure;
 use tapwire_event::Redactor;
 use tapwire_pipeline::Report;
 use tapwire_sink::{Outputs, Sink};
+
+/// What the name of a place in a store begins with.
+const SCHEME: &str = "s3://";
+
+/// Whether that names a store instead of a data directory.
+pub(crate) fn is_in_store(data: &Path) -> bool {
+    data.to_str().is_some_and(|text| text.starts_with(SCHEME))
+}
 
 /// The sink that fills the tables of that data directory, watched among the outputs; none in a build without them.
 #[cfg(feature = "lake")]

@@ -1,17 +1,10 @@
 //! The store of objects that tables are copied to and read from.
 
+use super::is_in_store;
 use std::path::Path;
 use std::sync::Arc;
 use tapwire_lake::{Content, LakeError, Objects, Writable};
 use tapwire_objects::{Access, Body, Bucket, ObjectsError, Place};
-
-/// What the name of a place in a store begins with.
-const SCHEME: &str = "s3://";
-
-/// Whether that names a store instead of a data directory.
-pub(crate) fn is_in_store(data: &Path) -> bool {
-    data.to_str().is_some_and(|text| text.starts_with(SCHEME))
-}
 
 /// Where tables are read: in that data directory, or in the store that a URL names in its stead.
 pub(crate) fn tables(data: &Path) -> Result<tapwire_lake::Place, LakeError> {

@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tapwire_console::{Endpoint as Row, Service, Snapshot};
-use tapwire_lake::{LakeError, Seen, SeenEndpoint, Wanted, seen};
+use tapwire_inventory::is_own_word;
+use tapwire_lake::{Seen, SeenEndpoint, Wanted, seen};
 
 /// What stands where a sensor has states.
 const UNRATED: &str = "unrated";
@@ -20,10 +21,8 @@ pub(super) struct Collected(Seen);
 impl Collected {
     /// Of that directory, tenants together: a page has one endpoint of an id.
     pub(super) fn read(data: &Path) -> Result<Self, String> {
-        match seen(data, &Wanted { together: true, ..Wanted::default() }) {
-            Err(LakeError::Missing { .. }) => Ok(Self::default()),
-            found => found.map(Self).map_err(|error| error.to_string()),
-        }
+        let wanted = Wanted { together: true, ..Wanted::default() };
+        seen(data, &wanted, is_own_word).map(Self).map_err(|error| error.to_string())
     }
 
     /// Everything that lists show.

@@ -51,6 +51,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     if let Some(ServeAction::User { action }) = args.action {
         return users::carry_out(action);
     }
+    kept(&args.learn).iter().try_for_each(|data| tapwire_store::is_here(data))?;
     let listener = match &args.listen {
         Some(address) => bind("--listen", address)?,
         None => bind("console.listen", &Effective::load(&args.learn.config)?.settings.console.listen)?,

@@ -27,6 +27,7 @@ use tapwire_inspect::{KeySample, PathSegment, SegmentKind};
 use tapwire_protocol::Head;
 use values::Values;
 use words::Standing;
+pub use words::is_own_word;
 
 /// Methods that have the same number in every inventory: the first of all that come.
 pub(crate) const METHODS: [&str; 5] = ["GET", "POST", "PUT", "PATCH", "DELETE"];

@@ -80,6 +80,11 @@ pub(crate) enum Standing {
     Fixed,
 }
 
+/// Whether a segment of a path is a word that an API has of its own, such as `me`, `export` or `v2`, and no value.
+pub fn is_own_word(segment: &str) -> bool {
+    standing(segment) != Standing::Free
+}
+
 /// The standing of a word.
 pub(crate) fn standing(word: &str) -> Standing {
     let lower = word.to_ascii_lowercase();
@@ -172,4 +177,19 @@ pub(crate) fn stem(segment: &str) -> (&str, &str) {
         }
     }
     (segment, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_the_api_are_told_from_what_may_be_a_value() {
+        for own in ["me", "Export", "export.csv", "search:run", "v2", "pdf"] {
+            assert!(is_own_word(own), "{own}");
+        }
+        for free in ["ann", "vera", "oslo", "bob.json", "42"] {
+            assert!(!is_own_word(free), "{free}");
+        }
+    }
 }

@@ -6,7 +6,7 @@ use crate::error::LakeError;
 use crate::file::{FileRows, FileWriter};
 use crate::log::{Deed, Log, Part, Snapshot, sync_directory};
 use crate::schema::{EXTRA, Kind, Table};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -24,10 +24,12 @@ pub(super) type Group<'a> = Vec<&'a Part>;
 
 /// What is worth putting together, the oldest day first. Of the day that is being written only where an hour is there.
 ///
-/// A file is written again only with at least as much beside it, so that each row is written a few times and no more.
-pub(super) fn groups<'a>(snapshot: &'a Snapshot, today: &str) -> Vec<Group<'a>> {
+/// A file is written again only with at least as much beside it, so that each row is written a few times and no more. Files
+/// that are `owed` to sums stay as they are.
+pub(super) fn groups<'a>(snapshot: &'a Snapshot, today: &str, owed: &BTreeSet<String>) -> Vec<Group<'a>> {
     let mut days: BTreeMap<&str, Vec<&Part>> = BTreeMap::new();
-    for part in snapshot.parts.values().filter(|part| part.bytes < TARGET / 2) {
+    let is_free = |part: &&Part| part.bytes < TARGET / 2 && !owed.contains(&part.path);
+    for part in snapshot.parts.values().filter(is_free) {
         days.entry(&part.day).or_default().push(part);
     }
     let mut groups = Vec::new();
@@ -150,7 +152,7 @@ mod tests {
         }
         let today = if today { "2026-11-21" } else { "2026-11-22" };
         let sizes = |group: &Group<'_>| group.iter().map(|part| part.bytes).collect();
-        groups(&snapshot, today).iter().map(sizes).collect()
+        groups(&snapshot, today, &BTreeSet::new()).iter().map(sizes).collect()
     }
 
     #[test]

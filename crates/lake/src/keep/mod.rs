@@ -14,6 +14,7 @@ use crate::error::LakeError;
 use crate::log::{Deed, Log, Part, Snapshot, private_directory};
 use crate::schema::{TABLES, Table};
 use crate::time;
+use crate::usage::Owed;
 use plan::{Kept, Plan};
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -121,7 +122,7 @@ pub fn maintain(data: &Path, round: &Round<'_>) -> Result<Maintained, LakeError>
     for table in TABLES {
         let directory = room.join(table.name);
         if Log::of(&directory).exists()? {
-            tables.push(Room { table, log: Log::of(&directory), directory });
+            tables.push(Room { table, log: Log::of(&directory), directory, room: room.clone() });
         }
     }
     let mut done = Maintained::default();
@@ -177,13 +178,16 @@ struct Room {
     table: &'static Table,
     directory: PathBuf,
     log: Log,
+    /// Where all tables are.
+    room: PathBuf,
 }
 
 impl Room {
     fn compact(&self, round: &Round<'_>, done: &mut Maintained) -> Result<(), LakeError> {
         let snapshot = self.log.snapshot()?;
         let today = time::day_text(time::day_of(round.now_ms));
-        for group in compact::groups(&snapshot, &today) {
+        let owed = Owed::of(&self.room, self.table)?;
+        for group in compact::groups(&snapshot, &today, &owed.files) {
             if (round.stop)() {
                 return Ok(());
             }
@@ -219,7 +223,8 @@ impl Room {
             self.log.checkpoint(&snapshot)?;
             done.checkpoints += 1;
         }
-        done.log_files += self.log.shorten(round.now_ms.saturating_sub(grace_ms))?;
+        let owed = Owed::of(&self.room, self.table)?;
+        done.log_files += self.log.shorten(round.now_ms.saturating_sub(grace_ms), owed.until)?;
         Ok(())
     }
 }

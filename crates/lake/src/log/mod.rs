@@ -272,6 +272,11 @@ impl Log {
         Ok(self.numbers()?.commits.into_iter().filter(|commit| *commit > number).collect())
     }
 
+    /// When that commit was written, in milliseconds since 1970-01-01.
+    pub(crate) fn written_ms(&self, commit: u64) -> Option<i64> {
+        written_ms(&self.commit_path(commit))
+    }
+
     /// Files whose rows came with that commit.
     pub(crate) fn added_by(&self, commit: u64) -> Result<Vec<Part>, LakeError> {
         let path = self.commit_path(commit);
@@ -329,11 +334,11 @@ impl Log {
     }
 
     /// Deletes commits that a checkpoint has made needless, and older checkpoints, where they were written before
-    /// `before_ms`: who reads them has read them by then. Gives how many files went.
-    pub(crate) fn shorten(&self, before_ms: i64) -> Result<u64, LakeError> {
+    /// `before_ms`: who reads them has read them by then. Commits after `until` stay. Gives how many files went.
+    pub(crate) fn shorten(&self, before_ms: i64, until: u64) -> Result<u64, LakeError> {
         let numbers = self.numbers()?;
         let Some(last) = numbers.checkpoints.last().copied() else { return Ok(0) };
-        let commits = numbers.commits.iter().filter(|number| **number <= last);
+        let commits = numbers.commits.iter().filter(|number| **number <= last.min(until));
         let checkpoints = numbers.checkpoints.iter().filter(|number| **number < last);
         // The oldest first, so that what is left has no hole.
         let files = checkpoints.map(|number| self.checkpoint_path(*number));

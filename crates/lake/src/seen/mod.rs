@@ -10,16 +10,16 @@ use self::row::{
     CALLER, Columns, ID, METHOD, OPERATION, OWNER, REPORTER, Row, SERVICE, SITE, TEMPLATE, TENANT,
 };
 use self::shares::Shares;
+pub use self::words::OwnWord;
 use crate::batch::Rows;
 use crate::error::LakeError;
-use crate::file::FileRows;
-use crate::log::Log;
+use crate::log::Part;
+use crate::place::Place;
 use crate::schema::{TABLES, Table, USAGE};
 use crate::usage::cut;
 use siphasher::sip::SipHasher24;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::path::Path;
 
 /// How much is kept, of which each sensor has a [share](Shares): endpoints, callers (8 bytes each, and what tables of hashes leave
 /// empty), and bytes of texts.
@@ -149,29 +149,42 @@ pub struct Told {
     pub times: (i64, i64),
 }
 
-/// The endpoints of that data directory.
+/// The endpoints of that data directory, or of a copy of its tables in a store.
 ///
 /// # Errors
-/// A log or a file cannot be read.
-pub fn seen(data: &Path, wanted: &Wanted<'_>) -> Result<Seen, LakeError> {
-    seen_within(data, wanted, LIMITS)
+/// There are no tables in that store; a log or a file cannot be read.
+pub fn seen(place: impl Into<Place>, wanted: &Wanted<'_>, is_own: OwnWord) -> Result<Seen, LakeError> {
+    seen_within(&place.into(), wanted, is_own, LIMITS)
 }
 
-fn seen_within(data: &Path, wanted: &Wanted<'_>, limits: Limits) -> Result<Seen, LakeError> {
+fn seen_within(
+    place: &Place,
+    wanted: &Wanted<'_>,
+    is_own: OwnWord,
+    limits: Limits,
+) -> Result<Seen, LakeError> {
     let Some(table) = TABLES.iter().find(|table| table.name == USAGE) else { return Ok(Seen::default()) };
-    let directory = data.join(crate::ROOM).join(USAGE);
-    let log = Log::of(&directory);
     let mut all = All::of(table, limits);
     for attempt in 0.. {
-        let parts = if log.exists()? { log.snapshot()?.parts } else { BTreeMap::new() };
-        match parts.keys().try_for_each(|path| all.add_file(&directory.join(path), table, wanted)) {
+        let parts = parts(place, table)?;
+        match parts.iter().try_for_each(|part| all.add_file(place, part, table, wanted)) {
             Ok(()) => break,
             // Files were put together meanwhile, and those from before are gone.
             Err(LakeError::Gone { .. }) if attempt < 3 => all = All::of(table, limits),
             Err(error) => return Err(error),
         }
     }
-    Ok(all.into_seen())
+    Ok(all.into_seen(is_own))
+}
+
+/// The files of a table, by name.
+fn parts(place: &Place, table: &Table) -> Result<Vec<Part>, LakeError> {
+    let snapshot = place.snapshot(table)?;
+    if snapshot.is_none() && matches!(place, Place::Store(_)) {
+        // Where there is no table at all, it is told.
+        place.snapshots()?;
+    }
+    Ok(snapshot.unwrap_or_default().parts.into_values().collect())
 }
 
 /// What is being put together.
@@ -212,11 +225,14 @@ impl All {
         }
     }
 
-    fn add_file(&mut self, path: &Path, table: &'static Table, wanted: &Wanted<'_>) -> Result<(), LakeError> {
-        if !path.try_exists().map_err(|error| LakeError::io("read", path, &error))? {
-            return Err(LakeError::Gone { path: path.to_owned() });
-        }
-        let file = FileRows::open(path)?;
+    fn add_file(
+        &mut self,
+        place: &Place,
+        part: &Part,
+        table: &'static Table,
+        wanted: &Wanted<'_>,
+    ) -> Result<(), LakeError> {
+        let file = place.open(table.name, part)?;
         for group in 0..file.groups() {
             let columns = table.columns.iter().map(|column| file.column(group, column.name, column.kind));
             let mut rows = Rows::of(table);
@@ -233,7 +249,7 @@ impl All {
         if !fits(wanted.tenant, row.text(TENANT)) || !fits(wanted.site, row.text(SITE)) {
             return;
         }
-        let [calls, ..] = row.counts();
+        let calls = row.counts().calls;
         let Some(id) = row.text(ID).filter(|id| is_id(id) && row.text(TEMPLATE).is_some()) else {
             *placeless = placeless.saturating_add(calls);
             return;
@@ -261,11 +277,11 @@ impl All {
         }
     }
 
-    fn into_seen(self) -> Seen {
+    fn into_seen(self, is_own: OwnWord) -> Seen {
         let Self { mut endpoints, placeless, beyond, room, .. } = self;
         name_each(&mut endpoints);
         join_vague(&mut endpoints);
-        let merged = words::fold(&mut endpoints);
+        let merged = words::fold(&mut endpoints, is_own);
         for endpoint in &mut endpoints {
             endpoint.callers.0 = match endpoint.known.len() {
                 0 | 1 => endpoint.known.values().map(HashSet::len).sum::<usize>(),
@@ -386,31 +402,30 @@ impl SeenEndpoint {
     }
 
     fn add(&mut self, row: &Row<'_>, who: u64, room: &mut Room) {
-        let [calls, messages, ok, moved, refused, failed, unseen, clear, asked, answered, heard, sum] =
-            row.counts();
+        let counts = row.counts();
         let (first, last) = row.times();
         if let Some(owner) = row.text(OWNER).filter(|_| self.owner.is_none() || last >= self.times.1) {
             self.owner = Some(cut(owner).to_owned());
         }
         self.times = (self.times.0.min(first), self.times.1.max(last));
-        let classed = [ok, moved, refused, failed, unseen].into_iter().fold(0, u64::saturating_add);
+        let by_class =
+            [counts.successes, counts.redirects, counts.failures, counts.errors, counts.unanswered];
+        let [ok, moved, refused, failed, unseen] = by_class;
         // What is of no other class, where all of them were kept.
-        let rest = calls.saturating_sub(classed);
+        let rest = counts.calls.saturating_sub(by_class.into_iter().fold(0, u64::saturating_add));
         let (other, unclassed) = if row.has_classes() { (rest, 0) } else { (0, rest) };
-        let slowest = row.latency_max();
-        let clear_unknown = if row.has_clear_text() { 0 } else { calls };
         self.add_counts(&Self {
-            calls,
-            messages,
+            calls: counts.calls,
+            messages: counts.messages,
             status: [other, ok, moved, refused, failed, unseen],
             unclassed,
-            clear_text: clear,
-            clear_unknown,
-            request_bytes: asked,
-            response_bytes: answered,
-            answered: heard,
-            latency_sum: sum,
-            latency_max: slowest,
+            clear_text: counts.clear_text,
+            clear_unknown: if row.has_clear_text() { 0 } else { counts.calls },
+            request_bytes: counts.request_bytes,
+            response_bytes: counts.response_bytes,
+            answered: counts.answered,
+            latency_sum: counts.latency_sum,
+            latency_max: row.latency_max(),
             ..Self::default()
         });
         for (to, at) in [&mut self.auth, &mut self.sent, &mut self.answers].into_iter().zip(0..) {
@@ -426,7 +441,7 @@ impl SeenEndpoint {
         let teller = Teller { name, tenant: owned(TENANT), site: owned(SITE) };
         let length = teller.name.len();
         if self.sensors.contains_key(&teller) || room.takes_name(who, self.sensors.len(), length) {
-            join(&mut self.sensors, teller, Told { calls, times: (first, last) });
+            join(&mut self.sensors, teller, Told { calls: counts.calls, times: (first, last) });
         }
     }
 

@@ -1,6 +1,7 @@
 //! A row of the sums of hours, whichever version wrote it.
 
 use crate::batch::Rows;
+use crate::counts::Counts;
 use crate::schema::Table;
 use serde_json::{Map, Value};
 
@@ -18,7 +19,10 @@ pub(super) struct Row<'r> {
 #[derive(Debug)]
 pub(super) struct Columns {
     texts: [usize; 10],
-    counts: [usize; 12],
+    counts: [usize; Counts::NAMES.len()],
+    /// What older sums do not have.
+    unanswered: usize,
+    clear_text: usize,
     times: [usize; 3],
     maps: [usize; 3],
     latency_max: usize,
@@ -48,32 +52,15 @@ pub(super) const REPORTER: usize = 7;
 pub(super) const SITE: usize = 8;
 pub(super) const CALLER: usize = 9;
 
-const COUNTS: [&str; 12] = [
-    "calls",
-    "messages",
-    "successes",
-    "redirects",
-    "failures",
-    "errors",
-    "unanswered",
-    "clear_text",
-    "request_bytes",
-    "response_bytes",
-    "answered",
-    "latency_sum",
-];
-
-/// Places in that list of what older sums do not have.
-const UNANSWERED: usize = 6;
-const CLEAR_TEXT: usize = 7;
-
 impl Columns {
     pub(super) fn of(table: &Table) -> Self {
         // What is nowhere is absent in every row.
         let at = |name| table.columns.iter().position(|column| column.name == name).unwrap_or(usize::MAX);
         Self {
             texts: TEXTS.map(at),
-            counts: COUNTS.map(at),
+            counts: Counts::NAMES.map(at),
+            unanswered: at("unanswered"),
+            clear_text: at("clear_text"),
             times: ["time", "first_ms", "last_ms"].map(at),
             maps: ["auth", "sent_classes", "data_classes"].map(at),
             latency_max: at("latency_max"),
@@ -87,23 +74,19 @@ impl Row<'_> {
     }
 
     /// What is less than none is none.
-    pub(super) fn counts(&self) -> [u64; COUNTS.len()] {
+    pub(super) fn counts(&self) -> Counts {
         let count = |at| self.rows.int(at, self.row).and_then(|count| u64::try_from(count).ok());
-        self.places.counts.map(|at| count(at).unwrap_or_default())
-    }
-
-    fn has(&self, count: usize) -> bool {
-        self.places.counts.get(count).is_some_and(|at| self.rows.int(*at, self.row).is_some())
+        Counts::of(self.places.counts.map(|at| count(at).unwrap_or_default()))
     }
 
     /// Whether all classes of answers were kept, not those of errors only.
     pub(super) fn has_classes(&self) -> bool {
-        self.has(UNANSWERED)
+        self.rows.int(self.places.unanswered, self.row).is_some()
     }
 
     /// Whether it was kept how many calls were in clear text.
     pub(super) fn has_clear_text(&self) -> bool {
-        self.has(CLEAR_TEXT)
+        self.rows.int(self.places.clear_text, self.row).is_some()
     }
 
     pub(super) fn latency_max(&self) -> Option<u64> {

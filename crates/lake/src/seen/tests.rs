@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 const HOUR: i64 = 1_795_280_400_000;
 const HOUR_MS: i64 = 3_600_000;
+/// Words that stay.
+const OWN: OwnWord = |word| ["me", "export"].contains(&word);
 
 struct Told<'a> {
     uid: u32,
@@ -63,7 +65,7 @@ fn an_endpoint_that_several_sensors_tell_is_one() {
         Told { site: Some("Rome"), ..told(3, 9, "/orders/{orderId}", "south") },
         Told { tenant: Some("acme"), ..told(4, 7, "/orders/{orderId}", "west") },
     ]);
-    let all = seen(data.path(), &Wanted::default()).unwrap();
+    let all = seen(data.path(), &Wanted::default(), OWN).unwrap();
     let [ours, theirs] = all.endpoints.as_slice() else { panic!("{:?}", all.endpoints) };
     assert_eq!((ours.calls, ours.callers, ours.times), (3, (2, false), (HOUR + 4, HOUR + 9)));
     assert_eq!((ours.status, ours.clear_text), ([0, 3, 0, 0, 0, 0], 3));
@@ -74,13 +76,13 @@ fn an_endpoint_that_several_sensors_tell_is_one() {
     assert_eq!(sites, [("north", Some("Oslo"), 1), ("south", Some("Rome"), 2)]);
     assert_eq!((theirs.tenant.as_deref(), theirs.calls), (Some("acme"), 1));
     let of = |site, tenant| -> Vec<u64> {
-        let found = seen(data.path(), &Wanted { site, tenant, together: false }).unwrap();
+        let found = seen(data.path(), &Wanted { site, tenant, together: false }, OWN).unwrap();
         found.endpoints.iter().map(|one| one.calls).collect()
     };
     assert_eq!(of(Some("Rome"), None), [2]);
     assert_eq!(of(None, Some("acme")), [1]);
     assert!(of(Some("Rome"), Some("acme")).is_empty());
-    let all = seen(data.path(), &Wanted { together: true, ..Wanted::default() }).unwrap();
+    let all = seen(data.path(), &Wanted { together: true, ..Wanted::default() }, OWN).unwrap();
     assert_eq!((all.endpoints.len(), all.endpoints[0].calls), (1, 4));
     let (west, _) = all.endpoints[0].sensors.last_key_value().unwrap();
     assert_eq!((&*west.name, west.tenant.as_deref()), ("west", Some("acme")));
@@ -100,7 +102,7 @@ fn words_that_turned_out_to_be_values_are_with_their_parameter() {
     all.push(told(12, 3, "/users/zoe", "south"));
     all.push(told(13, 10, "/users/{userId}", "north"));
     all.push(told(14, 3, "/users/ann/orders", "north"));
-    let found = seen(lake(&all).path(), &Wanted::default()).unwrap();
+    let found = seen(lake(&all).path(), &Wanted::default(), OWN).unwrap();
     let calls: Vec<(&str, u64)> = found.endpoints.iter().map(|one| (&*one.template, one.calls)).collect();
     let expected = [
         ("/users/ann/orders", 1),
@@ -115,7 +117,7 @@ fn words_that_turned_out_to_be_values_are_with_their_parameter() {
     assert_eq!(found.merged, ids);
     // Two of them are no reason.
     let few: Vec<Told<'_>> = all.into_iter().filter(|one| one.template != "/users/eve").collect();
-    let found = seen(lake(&few).path(), &Wanted::default()).unwrap();
+    let found = seen(lake(&few).path(), &Wanted::default(), OWN).unwrap();
     assert!(found.merged.is_empty() && found.endpoints.len() == 7, "{:?}", found.merged);
 }
 
@@ -123,8 +125,9 @@ fn words_that_turned_out_to_be_values_are_with_their_parameter() {
 fn a_kill_between_exchanges_and_their_sums_loses_and_doubles_none() {
     let one = |uid: u32| told(uid, i64::from(uid), "/orders", "north");
     let data = lake(&[one(1), one(2), one(3), one(4)]);
-    let calls =
-        || seen(data.path(), &Wanted::default()).unwrap().endpoints.iter().map(|one| one.calls).sum::<u64>();
+    let calls = || {
+        seen(data.path(), &Wanted::default(), OWN).unwrap().endpoints.iter().map(|one| one.calls).sum::<u64>()
+    };
     assert_eq!(calls(), 4);
     // As if it had been killed before the last commit of sums.
     let log = data.path().join(crate::ROOM).join(USAGE).join("_delta_log");
@@ -169,7 +172,7 @@ fn one_sensor_that_invents_hides_nobody() {
         (0..400).map(|at| sum("bad", "shop.test", &format!("/x{at}"), &format!("{at:016x}"))).collect();
     rows.extend((0..20).map(|at| sum("good", "shop.test", &format!("/orders{at}"), &format!("{at:015x}f"))));
     let limits = Limits { endpoints: 100, callers: 10, bytes: 1 << 20 };
-    let found = seen_within(sums(&rows).path(), &Wanted::default(), limits).unwrap();
+    let found = seen_within(&sums(&rows).path().into(), &Wanted::default(), OWN, limits).unwrap();
     let of = |name: &str| {
         found.endpoints.iter().filter(|one| one.sensors.keys().any(|teller| teller.name == name)).count()
     };
@@ -178,7 +181,7 @@ fn one_sensor_that_invents_hides_nobody() {
     assert_eq!(callers, 5 + 3, "of ten, half for the first, half of the rest for the other");
     // The same of bytes.
     let limits = Limits { endpoints: 10_000, callers: 10, bytes: 100 * 1_000 };
-    let found = seen_within(sums(&rows).path(), &Wanted::default(), limits).unwrap();
+    let found = seen_within(&sums(&rows).path().into(), &Wanted::default(), OWN, limits).unwrap();
     let good = |one: &&SeenEndpoint| one.template.starts_with("/orders");
     assert_eq!(found.endpoints.iter().filter(good).count(), 20);
     assert!(found.beyond > 300, "{}", found.beyond);
@@ -202,7 +205,7 @@ fn an_id_says_nothing_of_other_endpoints() {
         sum("bad", "shop.test", "/orders", "\u{1b}[31m0000000000"),
         tenant,
     ];
-    let found = seen(sums(&rows).path(), &Wanted::default()).unwrap();
+    let found = seen(sums(&rows).path(), &Wanted::default(), OWN).unwrap();
     let all: Vec<_> = found.endpoints.iter().map(|one| (&*one.service, &*one.id, one.calls)).collect();
     let [evil, shop, theirs] = all.as_slice() else { panic!("{all:?}") };
     assert_eq!((*shop, *theirs), (("shop.test", &*right, 2), ("shop.test", &*right, 1)));
@@ -220,7 +223,7 @@ fn what_older_sums_do_not_say_is_unknown() {
     let mut new = sum("north", "shop.test", "/graphql", &id);
     (new["method"], new["operation"], new["clear_text"]) = ("POST".into(), "query orders".into(), 1.into());
     for rows in [[old.clone(), new.clone()], [new, old]] {
-        let found = seen(sums(&rows).path(), &Wanted::default()).unwrap();
+        let found = seen(sums(&rows).path(), &Wanted::default(), OWN).unwrap();
         let [one] = found.endpoints.as_slice() else { panic!("{:?}", found.endpoints) };
         assert_eq!((one.operation.as_deref(), one.calls), (Some("query orders"), 6));
         assert_eq!((one.status, one.unclassed), ([0, 1, 0, 1, 1, 0], 3));
@@ -238,7 +241,7 @@ fn numbers_and_texts_of_a_sensor_stay_within_bounds() {
     let long = "/".repeat(MOST_KEY + 1);
     let less = json!({"time": HOUR, "service": "shop.test", "endpoint": id("/less"), "template": "/less", "calls": -7});
     let rows = [large.clone(), large.clone(), large, sum("north", "s", &long, &id("/")), less];
-    let found = seen(sums(&rows).path(), &Wanted::default()).unwrap();
+    let found = seen(sums(&rows).path(), &Wanted::default(), OWN).unwrap();
     let [less, one] = found.endpoints.as_slice() else { panic!("{}", found.endpoints.len()) };
     assert_eq!((less.calls, one.calls, one.request_bytes, found.beyond), (0, MOST_COUNT, MOST_COUNT, 1));
     let classes: Vec<usize> = one.answers.keys().map(String::len).collect();
@@ -255,7 +258,7 @@ fn many_words_are_compared_in_no_time() {
         row
     };
     rows.extend((0..7).map(|at| last(sum("n", "s", &format!("/{{id}}/b{at}"), &format!("{at:015x}f")))));
-    let found = seen(sums(&rows).path(), &Wanted::default()).unwrap();
+    let found = seen(sums(&rows).path(), &Wanted::default(), OWN).unwrap();
     assert_eq!((found.endpoints.len(), found.merged.len()), (7, 20_000));
 }
 
@@ -266,7 +269,7 @@ fn sites_of_a_sensor_that_moved_keep_their_calls() {
         Told { site: Some("Oslo"), ..told(2, 6, "/orders", "van") },
         Told { site: Some("Rome"), ..told(3, 9, "/orders", "van") },
     ]);
-    let found = seen(data.path(), &Wanted::default()).unwrap();
+    let found = seen(data.path(), &Wanted::default(), OWN).unwrap();
     let sites: Vec<_> =
         found.endpoints[0].sensors.iter().map(|(one, told)| (one.site.as_deref(), told.calls)).collect();
     assert_eq!(sites, [(Some("Oslo"), 2), (Some("Rome"), 1)]);
@@ -276,7 +279,7 @@ fn sites_of_a_sensor_that_moved_keep_their_calls() {
 fn no_mark_passes_sums_that_were_lost() {
     let data = tempfile::tempdir().unwrap();
     let calls = || {
-        let found = seen(data.path(), &Wanted::default()).unwrap();
+        let found = seen(data.path(), &Wanted::default(), OWN).unwrap();
         found.endpoints.iter().map(|one| one.calls).sum::<u64>()
     };
     let day = 24 * HOUR_MS;
@@ -318,7 +321,7 @@ fn a_file_that_cannot_be_read_is_told_and_passed() {
     std::fs::write(file, "no rows").unwrap();
     assert_eq!(Lake::open(data.path(), 0).unwrap().catch_up().unwrap().len(), 1);
     assert!(Lake::open(data.path(), 0).unwrap().catch_up().unwrap().is_empty(), "it is told once");
-    assert_eq!(seen(data.path(), &Wanted::default()).unwrap().endpoints[0].calls, 1);
+    assert_eq!(seen(data.path(), &Wanted::default(), OWN).unwrap().endpoints[0].calls, 1);
 }
 
 #[test]
@@ -330,5 +333,5 @@ fn what_cannot_be_read_is_not_what_is_not_there() {
     let log = directory.join("_delta_log");
     std::os::unix::fs::symlink(&log, &log).unwrap();
     assert!(Log::of(&directory).exists().is_err());
-    assert!(seen(data.path(), &Wanted::default()).is_err());
+    assert!(seen(data.path(), &Wanted::default(), OWN).is_err());
 }

@@ -16,70 +16,15 @@ const MOST_SEGMENTS: usize = 64;
 /// Templates that differ in nothing but what one parameter is called: of more, some are compared with no word.
 const MOST_ALIKE: usize = 4;
 
-/// Words that an API has of its own where identifiers stand: `inventory` has the list.
-const RESERVED: &[&str] = &[
-    "all",
-    "autocomplete",
-    "availability",
-    "available",
-    "batch",
-    "browse",
-    "bulk",
-    "check",
-    "config",
-    "count",
-    "counts",
-    "create",
-    "current",
-    "default",
-    "delete",
-    "download",
-    "export",
-    "exports",
-    "filter",
-    "find",
-    "health",
-    "history",
-    "import",
-    "imports",
-    "info",
-    "latest",
-    "list",
-    "login",
-    "logout",
-    "lookup",
-    "me",
-    "metadata",
-    "mine",
-    "my",
-    "new",
-    "query",
-    "recent",
-    "refresh",
-    "register",
-    "reset",
-    "schema",
-    "search",
-    "self",
-    "settings",
-    "stats",
-    "status",
-    "suggest",
-    "summary",
-    "token",
-    "upload",
-    "validate",
-    "verify",
-    "version",
-    "whoami",
-];
+/// Whether a segment of a path is a word that the API has of its own, such as `me`, and no value.
+pub type OwnWord = fn(&str) -> bool;
 
 /// A template without one segment, whose place comes first.
 type Blank = (usize, u64);
 
 /// Puts endpoints together of which one has a parameter where the others have words: at least three, told by no sensor any more
 /// after it told the one with the parameter. Gives the ids of those that went with what they became.
-pub(super) fn fold(endpoints: &mut Vec<SeenEndpoint>) -> Vec<(String, String)> {
+pub(super) fn fold(endpoints: &mut Vec<SeenEndpoint>, is_own: OwnWord) -> Vec<(String, String)> {
     let hasher = RandomState::new();
     let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
     for (at, one) in endpoints.iter().enumerate() {
@@ -92,7 +37,7 @@ pub(super) fn fold(endpoints: &mut Vec<SeenEndpoint>) -> Vec<(String, String)> {
     let mut becomes: BTreeMap<usize, usize> = BTreeMap::new();
     for mut group in alike.into_values().filter(|group| group.len() > LEAST_WORDS) {
         group.sort_by_key(|at| endpoints.get(*at).map(|one| (&one.template, &one.id)));
-        fold_group(endpoints, &group, &hasher, &mut becomes);
+        fold_group(endpoints, &group, is_own, &hasher, &mut becomes);
     }
     carry_out(endpoints, &becomes)
 }
@@ -101,6 +46,7 @@ pub(super) fn fold(endpoints: &mut Vec<SeenEndpoint>) -> Vec<(String, String)> {
 fn fold_group(
     endpoints: &[SeenEndpoint],
     group: &[usize],
+    is_own: OwnWord,
     hasher: &RandomState,
     becomes: &mut BTreeMap<usize, usize>,
 ) {
@@ -115,7 +61,7 @@ fn fold_group(
     });
     let mut words: BTreeMap<Blank, Vec<(usize, &str)>> = BTreeMap::new();
     each(endpoints, group, hasher, |at, segment, blank| {
-        if kept.contains_key(&blank) && is_free(segment) {
+        if kept.contains_key(&blank) && is_free(segment, is_own) {
             words.entry(blank).or_default().push((at, segment));
         }
     });
@@ -164,11 +110,8 @@ fn is_parameter(segment: &str) -> bool {
 }
 
 /// Whether a segment may be a value.
-fn is_free(segment: &str) -> bool {
-    let word = segment.split(['.', ':']).next().unwrap_or_default().to_ascii_lowercase();
-    let is_version =
-        word.strip_prefix('v').is_some_and(|rest| rest.starts_with(|digit: char| digit.is_ascii_digit()));
-    !segment.is_empty() && !segment.contains('{') && !is_version && !RESERVED.contains(&word.as_str())
+fn is_free(segment: &str, is_own: OwnWord) -> bool {
+    !segment.is_empty() && !segment.contains('{') && !is_own(segment)
 }
 
 /// A sensor, wherever it stood.
@@ -217,18 +160,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reserved_words_are_those_of_the_inventory() {
-        let theirs = include_str!("../../../inventory/src/templates/words.rs");
-        let list = theirs.split("RESERVED: &[&str] = &[").nth(1).and_then(|list| list.split("];").next());
-        let theirs: Vec<&str> = list.expect("a list").split('"').skip(1).step_by(2).collect();
-        assert_eq!(theirs, RESERVED);
-    }
-
-    #[test]
     fn a_segment_is_a_parameter_or_a_word_or_neither() {
-        assert!(is_parameter("{userId}") && is_free("ann") && is_free("vera"));
-        for other in ["{userId}.json", "me", "Export.csv", "v2", ""] {
-            assert!(!is_parameter(other) && !is_free(other), "{other}");
+        let is_own: OwnWord = |word| word == "me";
+        assert!(is_parameter("{userId}") && is_free("ann", is_own));
+        for other in ["{userId}.json", "me", ""] {
+            assert!(!is_parameter(other) && !is_free(other, is_own), "{other}");
         }
     }
 }
