@@ -1,10 +1,16 @@
 //! One inventory of all sensors: an endpoint that several told of is one, and nothing that happens to the collector changes it.
 
-use super::client::{self, Collector};
+use super::client::{self, Answer, Collector};
 use super::{is_exchange, send, told};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
+use tapwire_tests::binary;
 
 /// Longer than any machine takes that still works.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -113,17 +119,8 @@ fn the_console_shows_what_sensors_told() {
     let north = collector.enrol("north", &["--site", "Oslo"]);
     let _ran = send(&collector, &north, "basic-rest").ok("north");
     let line = collector.wait_for("the console is at");
-    let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
-    let address = address.expect("an address");
-    let begun = Instant::now();
-    loop {
-        let body = client::get(address, "/apis").body;
-        if body.contains("{orderId}") {
-            break;
-        }
-        assert!(begun.elapsed() < PATIENCE, "{body}");
-        std::thread::sleep(Duration::from_millis(100));
-    }
+    let address = address_of(&line);
+    page_with(address, "/apis", |page| page.body.contains("{orderId}"));
     let found = inventory(&collector, &[]);
     let id = found[0]["id"].as_str().expect("an id");
     let page = client::get(address, &format!("/endpoints/{id}"));
@@ -134,4 +131,124 @@ fn the_console_shows_what_sensors_told() {
     for hidden in ["No answer was seen", "No description was given", "OpenAPI 3.1"] {
         assert!(!page.body.contains(hidden), "{hidden}: {page:?}");
     }
+}
+
+/// `tapwire serve` over a directory, killed when it is dropped.
+struct Console {
+    child: Child,
+    told: Receiver<String>,
+}
+
+impl Console {
+    fn start(data: &Path) -> Self {
+        let mut command = Command::new(binary());
+        command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data);
+        let mut child =
+            command.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().expect("tapwire can be started");
+        let lines = BufReader::new(child.stderr.take().expect("standard error")).lines();
+        let (send, told) = channel();
+        std::thread::spawn(move || lines.map_while(Result::ok).try_for_each(|line| send.send(line)));
+        Self { child, told }
+    }
+
+    /// The next line with that text on its standard error.
+    fn hears(&self, text: &str) -> String {
+        loop {
+            let line = self.told.recv_timeout(PATIENCE).unwrap_or_else(|_| panic!("\"{text}\" was not said"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+}
+
+impl Drop for Console {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Where the console is that says so in this line.
+fn address_of(line: &str) -> SocketAddr {
+    let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
+    address.expect("an address")
+}
+
+/// A page, asked for until it is as wanted.
+fn page_with(address: SocketAddr, path: &str, is_wanted: impl Fn(&Answer) -> bool) -> Answer {
+    let begun = Instant::now();
+    loop {
+        let page = client::get(address, path);
+        if is_wanted(&page) {
+            return page;
+        }
+        assert!(begun.elapsed() < PATIENCE, "{path}: {}", page.status);
+        std::thread::sleep(Duration::from_millis(100));
+    }
+}
+
+/// After a look that failed, the console looks again.
+#[test]
+fn the_console_recovers_from_what_it_could_not_read() {
+    let mut collector = Collector::start();
+    let north = collector.enrol("north", &[]);
+    let _ran = send(&collector, &north, "basic-rest").ok("north");
+    collector.stop();
+    let console = Console::start(&collector.data());
+    let address = address_of(&console.hears("the console is at"));
+    page_with(address, "/apis", |page| page.body.contains("{orderId}"));
+    let damaged = collector.data().join("lake/usage/_delta_log/00000000000000009999.json");
+    std::fs::write(&damaged, "no JSON\n").expect("a file");
+    // It looks when it is asked, and goes on showing what it has.
+    let begun = Instant::now();
+    let why = loop {
+        assert!(client::get(address, "/apis").body.contains("{orderId}"));
+        if let Ok(line) = console.told.recv_timeout(Duration::from_millis(100)) {
+            break line;
+        }
+        assert!(begun.elapsed() < PATIENCE, "it does not look");
+    };
+    assert!(why.contains("_delta_log"), "{why}");
+    std::fs::remove_file(&damaged).expect("the file");
+    collector.again();
+    let _ran = send(&collector, &north, "graphql").ok("north");
+    collector.stop();
+    page_with(address, "/apis", |page| page.body.contains("query {orders}"));
+}
+
+/// An endpoint whose word turned out to be a value is found by its id, on the page of what it became.
+#[test]
+fn the_console_leads_from_a_merged_id_to_what_it_became() {
+    let collector = Collector::with(&["--set", "collect.commit=1", "--serve", "127.0.0.1:0"]);
+    let address = address_of(&collector.wait_for("the console is at"));
+    let north = collector.enrol("north", &[]);
+    let templates = ["/users/ann", "/users/bob", "/users/eve", "/users/{userId}"];
+    let id = |at: usize| format!("{:016x}", 0xa0 + at);
+    let told = |(at, template): (usize, &&str)| {
+        let event = json!({
+            "time": client::TIME + i64::try_from(at).expect("small"), "class_uid": 6003,
+            "metadata": {"version": "1.8.0", "uid": format!("{at:032x}"), "sequence": at},
+            "api": {"operation": format!("GET {template}"), "service": {"name": "shop.test"}},
+            "http_request": {"http_method": "GET"}, "http_response": {"code": 200},
+            "unmapped": {"endpoint": {"id": id(at), "template": template}},
+        });
+        format!("{event}\n")
+    };
+    let lines: String = templates.iter().enumerate().map(told).collect();
+    let taken = client::post(collector.address(), &north, &[], lines.as_bytes());
+    assert_eq!(taken.accepted(), 4, "{taken:?}");
+    let apis = page_with(address, "/apis", |page| page.body.contains("{userId}"));
+    assert!(!apis.body.contains("/users/ann"), "{apis:?}");
+    for at in 0..templates.len() {
+        let page = client::get(address, &format!("/endpoints/{}", id(at)));
+        assert!(page.status == 200 && page.body.contains("/users/{userId}"), "{page:?}");
+        let whole = client::get(address, &format!("/api/v1/endpoints/{}", id(at)));
+        let whole: Value = serde_json::from_str(&whole.body).expect("JSON");
+        assert_eq!((&whole["id"], &whole["calls"]), (&id(3).into(), &4.into()));
+    }
+    assert_eq!(client::get(address, "/endpoints/00000000000000ff").status, 404);
+    let merged: Vec<Value> =
+        inventory(&collector, &[]).into_iter().filter(|one| one["merged_into"] == id(3)).collect();
+    assert_eq!(merged.len(), 3);
 }

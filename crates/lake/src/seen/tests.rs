@@ -1,7 +1,8 @@
 use super::*;
+use crate::log::Log;
 use crate::writer::Lake;
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 const HOUR: i64 = 1_795_280_400_000;
 const HOUR_MS: i64 = 3_600_000;
