@@ -132,6 +132,21 @@ fn place(destination: &str) -> String {
     whole.display().to_string()
 }
 
+/// Who keeps events under the data directory: as they are, and as rows of tables.
+fn kept(
+    store: Store,
+    effective: &Effective,
+    pressure: Pressure,
+    watched: &Outputs,
+) -> Result<Vec<Box<dyn Sink>>, Failure> {
+    let tables = match effective.settings.events.lake {
+        true => crate::lake::sink(store.reader().directory(), effective, pressure, watched)?,
+        false => None,
+    };
+    let events: Box<dyn Sink> = Box::new(KeptEvents::new(store, pressure));
+    Ok(std::iter::once(events).chain(tables).collect())
+}
+
 /// Opens every destination.
 pub(crate) fn open(
     plan: &Plan,
@@ -171,13 +186,8 @@ pub(crate) fn open(
     let mut outlets = Vec::new();
     if let Some(store) = store {
         let classes = kept_classes(effective.settings.events.keep, pressure == Pressure::Shed);
-        let tables = match effective.settings.events.lake {
-            true => crate::lake::sink(store.reader().directory(), effective, pressure, watched)?,
-            false => None,
-        };
-        let kept: Vec<Box<dyn Sink>> =
-            [Box::new(KeptEvents::new(store, pressure)) as Box<dyn Sink>].into_iter().chain(tables).collect();
-        // What is kept is whole, whatever leaves: questions that come later are about all of it.
+        let kept = kept(store, effective, pressure, watched)?;
+        // Events of the filter are kept whole, whatever leaves: questions that come later are about all of them.
         let whole = Options::default();
         let ocsf = Options {
             format: Format::Ocsf,

@@ -78,6 +78,38 @@ impl<'a> Summary<'a> {
         }
         paper.row("capture loss", &self.capture_loss());
         coverage::rows(&report.coverage, &mut self.redactor.borrow_mut(), paper);
+        self.missed(paper);
+        if report.wire.cut_packets > 0 {
+            let packets = counted(report.wire.packets, "packet");
+            let missing = size::bytes(report.flow.cut_bytes);
+            let cut = size::count(report.wire.cut_packets);
+            paper.row("cut short", &format!("{cut} of {packets}; {missing} of payload are missing"));
+        }
+        if report.shedding.worst != ShedLevel::None {
+            paper.row("shed", &self.shed());
+        }
+        for (kind, flows, bytes) in self.unread() {
+            paper.row(
+                "not read",
+                &format!("{kind}: {}, {}", counted(flows, "connection"), size::bytes(bytes)),
+            );
+        }
+        for (what, packets) in self.skipped() {
+            paper.row("not decoded", &format!("{} of {what}", counted(packets, "packet")));
+        }
+        let anomalies: Vec<String> = self
+            .anomalies()
+            .into_iter()
+            .map(|(name, count)| format!("{name} {}", size::count(count)))
+            .collect();
+        if !anomalies.is_empty() {
+            paper.row("anomalies", &anomalies.join(", "));
+        }
+    }
+
+    /// Packets that never came to be read.
+    fn missed(&self, paper: &mut Paper) {
+        let report = self.report;
         if report.source.outages > 0 {
             paper.row(
                 "not watched",
@@ -106,32 +138,6 @@ impl<'a> Summary<'a> {
         if report.lanes.lane_full > 0 {
             let packets = counted(report.lanes.lane_full, "packet");
             paper.row("dropped", &format!("{packets} on the way to the lane that owns their connection"));
-        }
-        if report.wire.cut_packets > 0 {
-            let packets = counted(report.wire.packets, "packet");
-            let missing = size::bytes(report.flow.cut_bytes);
-            let cut = size::count(report.wire.cut_packets);
-            paper.row("cut short", &format!("{cut} of {packets}; {missing} of payload are missing"));
-        }
-        if report.shedding.worst != ShedLevel::None {
-            paper.row("shed", &self.shed());
-        }
-        for (kind, flows, bytes) in self.unread() {
-            paper.row(
-                "not read",
-                &format!("{kind}: {}, {}", counted(flows, "connection"), size::bytes(bytes)),
-            );
-        }
-        for (what, packets) in self.skipped() {
-            paper.row("not decoded", &format!("{} of {what}", counted(packets, "packet")));
-        }
-        let anomalies: Vec<String> = self
-            .anomalies()
-            .into_iter()
-            .map(|(name, count)| format!("{name} {}", size::count(count)))
-            .collect();
-        if !anomalies.is_empty() {
-            paper.row("anomalies", &anomalies.join(", "));
         }
     }
 

@@ -98,25 +98,10 @@ impl Speaker {
         loop {
             let rest = bytes.get(used..).unwrap_or_default();
             let here = Origin { at: origin.at + used as u64, ..origin };
-            if let Some(seek) = &mut self.sought {
-                match seek.bytes(cx.terms, cx.direction, here, rest, segment && used == 0) {
-                    Sought::Nothing => {
-                        lose_bytes(cx, rest.len());
-                        return bytes.len();
-                    }
-                    Sought::Here => {
-                        self.sought = None;
-                        self.frames = FrameReader::new();
-                        self.headless = true;
-                    }
-                    Sought::Within { skipped, head, began } => {
-                        lose_bytes(cx, skipped);
-                        used += skipped;
-                        self.frames = FrameReader::within(&head);
-                        self.sought = None;
-                        self.headless = true;
-                        self.begin(cx, head, began);
-                    }
+            if self.sought.is_some() {
+                match self.seek(cx, here, rest, segment && used == 0) {
+                    Some(skipped) => used += skipped,
+                    None => return bytes.len(),
                 }
                 continue;
             }
@@ -148,6 +133,37 @@ impl Speaker {
                     lose_bytes(cx, step.consumed);
                     self.lose(cx);
                 }
+            }
+        }
+    }
+
+    /// Looks for a frame in the middle of a stream. Returns how many bytes are before it; `None`: there is none in these.
+    fn seek<E: ExchangeSink>(
+        &mut self,
+        cx: &mut Context<'_, '_, E>,
+        here: Origin,
+        bytes: &[u8],
+        segment: bool,
+    ) -> Option<usize> {
+        let seek = self.sought.as_mut()?;
+        match seek.bytes(cx.terms, cx.direction, here, bytes, segment) {
+            Sought::Nothing => {
+                lose_bytes(cx, bytes.len());
+                None
+            }
+            Sought::Here => {
+                self.sought = None;
+                self.frames = FrameReader::new();
+                self.headless = true;
+                Some(0)
+            }
+            Sought::Within { skipped, head, began } => {
+                lose_bytes(cx, skipped);
+                self.frames = FrameReader::within(&head);
+                self.sought = None;
+                self.headless = true;
+                self.begin(cx, head, began);
+                Some(skipped)
             }
         }
     }
