@@ -13,8 +13,7 @@ use parquet::file::writer::SerializedFileWriter;
 use parquet::record::{Field, Row};
 use parquet::schema::parser::parse_message_type;
 use serde_json::{Map, Value, json};
-use std::fs::{File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -93,10 +92,8 @@ fn message() -> String {
 }
 
 /// Writes the table at that commit; gives the number of rows.
-pub(super) fn write(path: &Path, snapshot: &Snapshot) -> Result<usize, LakeError> {
+pub(super) fn write(path: &Path, file: File, snapshot: &Snapshot) -> Result<usize, LakeError> {
     let rows = actions(snapshot);
-    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path);
-    let file = file.map_err(|error| LakeError::io("write", path, &error))?;
     let file = write_rows(file, &rows).map_err(|error| LakeError::parquet(path, &error))?;
     file.sync_all().map_err(|error| LakeError::io("write", path, &error))?;
     Ok(rows.len())
@@ -312,7 +309,7 @@ mod tests {
             }
         }
         snapshot.marks.insert("sums".into(), 17);
-        assert_eq!(write(&path, &snapshot).unwrap(), 303);
+        assert_eq!(write(&path, File::create(&path).unwrap(), &snapshot).unwrap(), 303);
         let back = read(File::open(&path).unwrap(), &path).unwrap();
         assert_eq!(back.parts, snapshot.parts);
         assert_eq!(back.removed, snapshot.removed);

@@ -8,6 +8,8 @@ mod action;
 mod checkpoint;
 mod copy;
 mod stored;
+#[cfg(test)]
+mod tests;
 
 pub use copy::{Content, Copied, Writable, copy};
 pub(crate) use stored::stored_snapshot;
@@ -20,6 +22,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 const LOG: &str = "_delta_log";
 
@@ -322,14 +325,14 @@ impl Log {
     pub(crate) fn checkpoint(&self, snapshot: &Snapshot) -> Result<(), LakeError> {
         let Some(version) = snapshot.next.checked_sub(1) else { return Ok(()) };
         let place = self.checkpoint_path(version);
-        let beside = self.directory.join(format!(".{version:020}.{}.checkpoint", std::process::id()));
-        let size = checkpoint::write(&beside, snapshot)?;
+        let (beside, file) = self.beside(&format!("{version:020}.checkpoint"))?;
+        let size = checkpoint::write(&beside, file, snapshot)?;
         fs::rename(&beside, &place).map_err(|error| LakeError::io("write", &place, &error))?;
         sync_directory(&self.directory)?;
         let hint = self.directory.join("_last_checkpoint");
-        let beside = self.directory.join(format!("._last_checkpoint.{}", std::process::id()));
+        let (beside, file) = self.beside("_last_checkpoint")?;
         let text = serde_json::json!({"version": version, "size": size}).to_string();
-        let written = write_durably(&beside, text.as_bytes()).and_then(|()| fs::rename(&beside, &hint));
+        let written = write_and_sync(file, text.as_bytes()).and_then(|()| fs::rename(&beside, &hint));
         written.map_err(|error| LakeError::io("write", &hint, &error))
     }
 
@@ -368,12 +371,28 @@ impl Log {
         self.directory.join(checkpoint_name(number))
     }
 
+    /// A new file beside those of the log. Nobody else writes to it: several threads of a process commit to one table, and
+    /// in containers several processes have one number.
+    fn beside(&self, name: &str) -> Result<(PathBuf, File), LakeError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        loop {
+            let serial = NEXT.fetch_add(1, Ordering::Relaxed);
+            let path = self.directory.join(format!(".{name}.{}.{serial}.new", std::process::id()));
+            match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+                Ok(file) => return Ok((path, file)),
+                // A killed process left it.
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(LakeError::io("write", &path, &error)),
+            }
+        }
+    }
+
     /// Puts a commit into place; `false` where the number is taken.
     fn put(&self, number: u64, lines: &[Value]) -> Result<bool, LakeError> {
         let place = self.commit_path(number);
-        let beside = self.directory.join(format!(".{number:020}.{}.new", std::process::id()));
+        let (beside, file) = self.beside(&format!("{number:020}"))?;
         let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
-        let written = write_durably(&beside, text.as_bytes());
+        let written = write_and_sync(file, text.as_bytes());
         written.map_err(|error| LakeError::io("write", &beside, &error))?;
         let linked = fs::hard_link(&beside, &place);
         let _ = fs::remove_file(&beside);
@@ -466,7 +485,11 @@ pub(crate) fn sync_directory(path: &Path) -> Result<(), LakeError> {
 }
 
 pub(crate) fn write_durably(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    write_and_sync(file, bytes)
+}
+
+fn write_and_sync(mut file: File, bytes: &[u8]) -> std::io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
 }
