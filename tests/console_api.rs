@@ -36,7 +36,8 @@ impl Drop for Console {
 impl Console {
     /// Over what a replay of the clinic kept.
     fn over(data: &std::path::Path) -> Self {
-        let replay = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]);
+        let kept = ["--set", "packets.budget=64MiB", "--data"];
+        let replay = Tapwire::new(["replay", "-q", "--events", "null://"]).args(kept);
         let _ran = replay.args([data, &workspace().join("fixtures/case/clinic.pcap.gz")]).run().ok("replay");
         let mut command = Command::new(binary());
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(data).env("HOME", data);
@@ -52,17 +53,51 @@ impl Console {
         Self { child, address }
     }
 
+    /// Its answer, head and body.
+    fn ask(&self, line: &str, form: &str) -> (String, Vec<u8>) {
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        let asked = format!(
+            "{line} HTTP/1.1\r\nHost: localhost\r\n{kind}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{form}",
+            form.len()
+        );
+        stream.write_all(asked.as_bytes()).expect("it reads");
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).expect("it answers");
+        let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a body");
+        (String::from_utf8_lossy(&answer[..end]).into_owned(), answer.split_off(end + 4))
+    }
+
+    fn json(&self, path: &str) -> Value {
+        let (head, body) = self.ask(&format!("GET {path}"), "");
+        assert!(head.starts_with("HTTP/1.1 200 "), "{path}: {head}");
+        serde_json::from_slice(&body).expect("JSON")
+    }
+
     /// What whoever changes something brings along.
     fn token(&self) -> String {
-        let mut stream = TcpStream::connect(&self.address).expect("it listens");
-        let asked = "GET /api/v1/session HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
-        stream.write_all(asked.as_bytes()).expect("it reads");
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).expect("it answers");
-        let session: Value =
-            serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
-        session["token"].as_str().expect("a token").to_owned()
+        self.json("/api/v1/session")["token"].as_str().expect("a token").to_owned()
     }
+
+    /// How it is confined: what is refused of system calls, and by how many filters.
+    fn confined(&self) -> Vec<String> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
+        status.lines().filter(|line| line.starts_with("Seccomp")).map(str::to_owned).collect()
+    }
+}
+
+/// A filter of system calls counts for the whole process: one for who only reads would cut a run off from its receivers.
+#[test]
+fn whoever_carves_confines_nothing_else() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let console = Console::over(&folder.path().join("data"));
+    let before = console.confined();
+    let incidents = console.json("/api/v1/incidents");
+    let uid = incidents["rows"][0]["uid"].as_str().expect("an incident");
+    let form = format!("token={}", console.token());
+    let (head, packets) = console.ask(&format!("POST /incidents/{uid}/carve"), &form);
+    assert!(head.starts_with("HTTP/1.1 200 ") && packets.len() > 1_000, "{head}: {} bytes", packets.len());
+    assert_eq!(console.confined(), before);
 }
 
 #[test]

@@ -9,7 +9,8 @@ use memchr::memmem;
 use serde_json::{Value, json};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::fs::File;
+use std::path::{Path, PathBuf};
 use tapwire_store::{Directories, Piece, Reader};
 
 /// Findings that are shown; the rest is counted.
@@ -33,6 +34,16 @@ pub(crate) fn findings(args: &FindingsArgs) -> Result<Exit, Failure> {
 pub(crate) fn directory(given: Option<PathBuf>) -> Result<PathBuf, Failure> {
     let data = given.or_else(|| Directories::from_env().data);
     data.ok_or_else(|| Failure::new("name captures to learn from, or --data DIR of a run"))
+}
+
+/// Whoever would read, change and write something of a data directory waits while another does: of two that read before either
+/// wrote, one would be lost. Until what it gives is dropped.
+pub(crate) fn alone(data: &Path) -> Result<File, Failure> {
+    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", data.display()));
+    // The directory itself: it is there whenever there is something to change.
+    let directory = File::open(data).map_err(failed)?;
+    directory.lock().map_err(failed)?;
+    Ok(directory)
 }
 
 /// Hands out every stored event whose line has that text in it, day by day.

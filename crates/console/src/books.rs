@@ -136,7 +136,7 @@ impl Level {
     /// In lower case.
     pub const fn name(self) -> &'static str {
         match self {
-            Self::Informational => "info",
+            Self::Informational => "informational",
             Self::Low => "low",
             Self::Medium => "medium",
             Self::High => "high",

@@ -44,39 +44,16 @@ use write::Writer;
 pub(crate) fn carve(args: &CarveArgs) -> Result<Exit, Failure> {
     let (wishes, paths) = Wish::read(args)?;
     Output::check(&args.out, args.force)?;
-    let mut carving = Carving::new(args, paths)?;
+    let mut carving = Carving::new(args, paths, catch_signals()?)?;
     carving.confine(args);
-    let spots = match carving.choose(&wishes)? {
-        Ok(spots) => spots,
-        Err(interrupted) => return Ok(interrupted),
-    };
-    let mut locator = Locator::new(&spots);
-    if carving.pass(&mut locator)?.interrupted {
-        return Ok(Exit::Interrupted);
-    }
-    let in_fragments = locator.in_fragments();
-    let places = locator.into_places(args.exact);
-    let fragments = if in_fragments { carving.fragments(places.clone())? } else { Some(Fragments::new()) };
-    let Some(fragments) = fragments else { return Ok(Exit::Interrupted) };
-    let audit = Audit::open(args)?;
-    let mut writer = Writer::new(&args.out, places, fragments, carving.names()?)?;
-    if carving.pass(&mut writer)?.interrupted {
-        return Ok(Exit::Interrupted);
-    }
-    let written = writer.finish()?;
-    audit.record(args, &spots, &carving.paths, &written)?;
-    written.output.keep(args.force)?;
-    if !args.quiet {
-        eprintln!(
-            "tapwire: {} of {}{} ({}) in {}",
-            counted(written.packets, "packet"),
-            counted(spots.len() as u64, "exchange"),
-            if args.exact { String::new() } else { around(&spots) },
-            bytes(written.bytes),
-            args.out.display()
-        );
-    }
-    Ok(Exit::Done)
+    carving.carve(args, &wishes)
+}
+
+/// The same in a process that does other things too: that stays as it is confined, and `stop` ends this.
+pub(crate) fn into(args: &CarveArgs, stop: Arc<AtomicBool>) -> Result<Exit, Failure> {
+    let (wishes, paths) = Wish::read(args)?;
+    Output::check(&args.out, args.force)?;
+    Carving::new(args, paths, stop)?.carve(args, &wishes)
 }
 
 /// Why there are more packets than the exchanges have.
@@ -100,7 +77,7 @@ struct Carving {
 }
 
 impl Carving {
-    fn new(args: &CarveArgs, paths: Vec<PathBuf>) -> Result<Self, Failure> {
+    fn new(args: &CarveArgs, paths: Vec<PathBuf>, stop: Arc<AtomicBool>) -> Result<Self, Failure> {
         paths.iter().try_for_each(|path| choose::readable_again(path))?;
         let effective = Effective::load(&args.config)?;
         let key = load_key(args)?;
@@ -108,7 +85,7 @@ impl Carving {
         let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
         config.secrets = crate::keys::Keys::of_replayed(&args.keys, args.quiet)?.secrets;
         let data = args.data.clone().or_else(|| Directories::from_env().data);
-        let (labels, stop, quiet) = (None, catch_signals()?, args.quiet);
+        let (labels, quiet) = (None, args.quiet);
         Ok(Self { paths, data, labels, effective, key, config, stop, quiet })
     }
 
@@ -118,6 +95,40 @@ impl Carving {
         let reach = Reach::reading(&args.config, &args.keys, &self.effective, data);
         let reach = reach.captures(&self.paths).writing(&args.out);
         let _said_by_runs = confine(self.effective.settings.sandbox, &reach);
+    }
+
+    fn carve(&mut self, args: &CarveArgs, wishes: &[Wish]) -> Result<Exit, Failure> {
+        let spots = match self.choose(wishes)? {
+            Ok(spots) => spots,
+            Err(interrupted) => return Ok(interrupted),
+        };
+        let mut locator = Locator::new(&spots);
+        if self.pass(&mut locator)?.interrupted {
+            return Ok(Exit::Interrupted);
+        }
+        let in_fragments = locator.in_fragments();
+        let places = locator.into_places(args.exact);
+        let fragments = if in_fragments { self.fragments(places.clone())? } else { Some(Fragments::new()) };
+        let Some(fragments) = fragments else { return Ok(Exit::Interrupted) };
+        let audit = Audit::open(args)?;
+        let mut writer = Writer::new(&args.out, places, fragments, self.names()?)?;
+        if self.pass(&mut writer)?.interrupted {
+            return Ok(Exit::Interrupted);
+        }
+        let written = writer.finish()?;
+        audit.record(args, &spots, &self.paths, &written)?;
+        written.output.keep(args.force)?;
+        if !args.quiet {
+            eprintln!(
+                "tapwire: {} of {}{} ({}) in {}",
+                counted(written.packets, "packet"),
+                counted(spots.len() as u64, "exchange"),
+                if args.exact { String::new() } else { around(&spots) },
+                bytes(written.bytes),
+                args.out.display()
+            );
+        }
+        Ok(Exit::Done)
     }
 
     fn open(&self) -> Result<Box<dyn Source>, Failure> {

@@ -32,16 +32,12 @@ pub(super) fn roll(data: &Path) -> Result<Roll, Failure> {
     }
 }
 
-/// Changes them. Who else would at this moment waits: of two that read before either wrote, one would be lost, and a sensor
-/// that was revoked could send again.
+/// Changes them. Of two at once none is lost, or a sensor that was revoked could send again.
 pub(super) fn change_roll<T>(
     data: &Path,
     change: impl FnOnce(&mut Roll) -> Result<T, Failure>,
 ) -> Result<T, Failure> {
-    let failed = |error: std::io::Error| Failure::new(format!("{}: {error}", data.display()));
-    // The directory itself: it is there whenever there is something to change.
-    let directory = fs::File::open(data).map_err(failed)?;
-    directory.lock().map_err(failed)?;
+    let _alone = crate::stored::alone(data)?;
     let mut all = roll(data)?;
     let told = change(&mut all)?;
     keep_roll(data, &all)?;

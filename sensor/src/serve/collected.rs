@@ -1,6 +1,7 @@
 //! What the console shows of a collector's directory: the endpoints that its sensors told of.
 
 use super::COLLECTED;
+use super::rows::percent;
 use crate::summary::milliseconds;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -75,8 +76,6 @@ fn row(one: &SeenEndpoint) -> Row {
     let mut classes: Vec<String> = classes.collect();
     classes.sort();
     classes.dedup();
-    let percent =
-        |calls: u64| u8::try_from(u128::from(calls) * 100 / u128::from(one.calls.max(1))).unwrap_or(100);
     let kind = |kind: &str| if kind == "network" { "none".to_owned() } else { kind.to_owned() };
     Row {
         id: one.id.clone(),
@@ -88,7 +87,7 @@ fn row(one: &SeenEndpoint) -> Row {
         callers: one.callers.0,
         more_callers: one.callers.1,
         status: one.status,
-        auth: one.auth.iter().map(|(name, calls)| (kind(name), percent(*calls))).collect(),
+        auth: one.auth.iter().map(|(name, calls)| (kind(name), percent(*calls, one.calls))).collect(),
         classes,
         states: vec![UNRATED.into()],
         exposure: 0,

@@ -114,6 +114,7 @@ pub(super) fn change<T>(
     data: &Path,
     change: impl FnOnce(&mut Roll) -> Result<T, Failure>,
 ) -> Result<(T, Roll), Failure> {
+    let _alone = crate::stored::alone(data)?;
     let path = data.join(USERS);
     let mut roll = read(&path)?;
     let done = change(&mut roll)?;
@@ -149,6 +150,21 @@ mod tests {
         change(data.path(), |roll| Ok(roll.remove("ana"))).unwrap();
         let users = files.users().unwrap();
         assert_eq!((users.role("ana"), users.role("bob")), (None, Some(Role::Viewer)));
+    }
+
+    #[test]
+    fn of_two_who_change_users_at_once_none_is_lost() {
+        let data = tempfile::tempdir().unwrap();
+        let names = |thread: u32| (0..8).map(move |at| format!("u{thread}-{at}"));
+        (0..8).flat_map(names).for_each(|name| put(data.path(), &name));
+        std::thread::scope(|scope| {
+            for thread in 0..8 {
+                let data = data.path();
+                let remove = |name: String| change(data, |roll| Ok(roll.remove(&name))).unwrap();
+                scope.spawn(move || names(thread).for_each(|name| assert!(remove(name).0)));
+            }
+        });
+        assert!(list(data.path()).unwrap().is_empty(), "a user that was removed may not log in again");
     }
 
     #[test]

@@ -64,6 +64,7 @@ pub(crate) fn serve(args: ServeArgs) -> Result<Exit, Failure> {
     let shelf = Shelf::open(args.learn)?;
     confine_and_tell(effective.settings.sandbox, &reach, false);
     let stop = catch_signals()?;
+    let shelf = Shelf { over: Arc::clone(&stop), ..shelf };
     let scheme = if access.tls.is_some() { "https" } else { "http" };
     eprintln!("tapwire: the console is at {scheme}://{address}/ (Ctrl-C ends it)");
     tapwire_console::serve(listener, Arc::new(shelf), access, stopped(stop))
@@ -121,11 +122,11 @@ impl Beside {
         quiet: bool,
     ) -> Result<Self, Failure> {
         let files = keeper::Files::open(args.data.clone())?;
-        let shelf = Shelf { outputs, ..Shelf::waiting(args)? };
+        let over = Arc::new(AtomicBool::new(false));
+        let shelf = Shelf { outputs, over: Arc::clone(&over), ..Shelf::waiting(args)? };
         if !quiet {
             eprintln!("tapwire: the console is at http://{}/", listener.local_addr()?);
         }
-        let over = Arc::new(AtomicBool::new(false));
         let stop = stopped(Arc::clone(&over));
         let serve = move || {
             let access = Access { keeper: Arc::new(files), tls: None };
@@ -158,6 +159,8 @@ struct Shelf {
     shared: Arc<Shared>,
     /// Those of the run beside which it serves.
     outputs: Outputs,
+    /// Set when it is to end.
+    over: Arc<AtomicBool>,
 }
 
 #[cfg_attr(not(feature = "lake"), expect(dead_code, reason = "without tables there are no queries"))]
@@ -171,8 +174,6 @@ struct Shared {
     carved: AtomicU64,
     /// What a query of the console may take.
     hunt: Hunt,
-    /// Held while users' queries are replaced.
-    queries: Mutex<()>,
 }
 
 struct Held {
@@ -265,9 +266,9 @@ impl Shelf {
             failed: None,
         };
         let held = Mutex::new(held);
-        let (carved, queries) = (AtomicU64::new(0), Mutex::new(()));
-        let shared = Arc::new(Shared { args, targets, data, held, carved, hunt, queries });
-        Ok(Self { shared, outputs: Outputs::default() })
+        let carved = AtomicU64::new(0);
+        let shared = Arc::new(Shared { args, targets, data, held, carved, hunt });
+        Ok(Self { shared, outputs: Outputs::default(), over: Arc::default() })
     }
 
     /// What is held. Where the run has written since, it is read again for those that ask later.
@@ -284,6 +285,17 @@ impl Shelf {
             }
         }
         held
+    }
+}
+
+impl Shelf {
+    /// Whether a service is shown under that name which has another.
+    fn is_redacted(&self, service: &str) -> bool {
+        let mut held = self.held();
+        let Some(Learned { report, redactor }) = held.learned.as_mut() else { return false };
+        let names =
+            report.inventory.iter().flat_map(|inventory| inventory.services()).map(|known| &known.name);
+        names.into_iter().any(|name| **name != *service && redactor.shown_host(name) == service)
     }
 }
 
@@ -459,7 +471,9 @@ impl Books for Shelf {
             Action::Feedback { verdict, why } => {
                 feedback::keep(data, uid, verdict_of(*verdict), why, Some(by))
             }
-            Action::Mute { days, why } => said::mute(data, &incident, by, *days, why),
+            Action::Mute { days, why } => {
+                said::mute(data, &incident, self.is_redacted(&incident.service), by, *days, why)
+            }
         };
         done.map_err(|failure| failure.to_string())?;
         // Whoever did it sees it at once: what was said is written on what is held.
@@ -493,8 +507,11 @@ impl Books for Shelf {
             quiet: true,
             config: self.shared.args.config.clone(),
         };
-        let carved = carve::carve(&args).map_err(|failure| failure.to_string());
-        let bytes = carved.and_then(|_| std::fs::read(&out).map_err(|error| error.to_string()));
+        let bytes = match carve::into(&args, Arc::clone(&self.over)) {
+            Ok(Exit::Interrupted) => Err("the console is ending".to_owned()),
+            Ok(_) => std::fs::read(&out).map_err(|error| error.to_string()),
+            Err(failure) => Err(failure.to_string()),
+        };
         // What was carved goes to whoever asked and stays nowhere.
         let _gone = std::fs::remove_file(&out);
         bytes

@@ -147,9 +147,7 @@ fn moments(incidents: &[Incident]) -> Vec<Finding> {
 
 /// Of a severity as incidents spell it.
 fn level_of(name: &str) -> Level {
-    let names =
-        |level: &Level| level.name() == name.to_lowercase().get(..level.name().len()).unwrap_or_default();
-    Level::ALL.into_iter().find(names).unwrap_or_default()
+    Level::ALL.into_iter().find(|level| level.name() == name.to_lowercase()).unwrap_or_default()
 }
 
 fn postures(report: &Report, redactor: &mut Redactor) -> Vec<Posture> {
@@ -233,7 +231,7 @@ fn auth(counts: &AuthCounts, calls: u64) -> Vec<(String, u8)> {
 }
 
 /// What is not all is at most 99, and what is not nothing at least 1.
-fn percent(part: u64, all: u64) -> u8 {
+pub(super) fn percent(part: u64, all: u64) -> u8 {
     match part {
         0 => 0,
         part if part >= all => 100,

@@ -36,8 +36,22 @@ fn lines(data: &Path) -> Vec<Value> {
     text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
 }
 
-/// Mutes the kind of an incident at its service for so many days from now.
-pub(super) fn mute(data: &Path, incident: &Incident, by: &str, days: u32, why: &str) -> Result<(), Failure> {
+/// Mutes the kind of an incident at its service for so many days from now. A service that is shown under another name than its
+/// own cannot be told from that.
+pub(super) fn mute(
+    data: &Path,
+    incident: &Incident,
+    is_redacted: bool,
+    by: &str,
+    days: u32,
+    why: &str,
+) -> Result<(), Failure> {
+    if is_redacted {
+        return Err(Failure::new(format!(
+            "{}: this name is redacted, and a mute by it would hold for nothing; write a [[mute]] with the whole name into the configuration",
+            incident.service
+        )));
+    }
     let detector = incident.whole["worst"]["detector"].as_str().unwrap_or_default();
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * i64::from(days));
     let line = json!({
@@ -82,7 +96,9 @@ mod tests {
             whole: json!({"worst": {"detector": "bola"}}),
             ..Incident::default()
         };
-        mute(data.path(), &incident, "ana", 7, "a test").unwrap();
+        assert!(mute(data.path(), &incident, true, "ana", 7, "a test").is_err());
+        assert!(mutes(data.path()).is_empty(), "what would hold for nothing is not kept");
+        mute(data.path(), &incident, false, "ana", 7, "a test").unwrap();
         let read = mutes(data.path());
         assert_eq!(read[0].text, "detector == \"bola\" and service == \"shop.example\"");
         assert_eq!(read[0].why, "a test");

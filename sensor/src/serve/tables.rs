@@ -125,8 +125,7 @@ mod lake {
         }
 
         fn change(&self, change: impl FnOnce(&mut Vec<Query>) -> Result<(), String>) -> Result<(), String> {
-            // Two that change at once would each lose the other's.
-            let _one = self.shared.queries.lock().unwrap_or_else(PoisonError::into_inner);
+            let _alone = crate::stored::alone(&self.data).map_err(|failure| failure.to_string())?;
             let mut own = self.own()?;
             change(&mut own)?;
             own.sort_by(|one, other| one.title.cmp(&other.title));
