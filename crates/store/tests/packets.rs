@@ -189,3 +189,27 @@ fn another_key_opens_nothing() {
     let error = Reader::open(folder.path()).unwrap().packets().unwrap_err().to_string();
     assert!(error.contains("packets.key"), "{error}");
 }
+
+#[test]
+fn an_old_segment_that_nothing_is_rescued_of_costs_no_new_packets() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let budget = 8 << 20;
+    let _ = write(&store, budget, 0, 300, &[4]);
+    let mut ring = store.packet_ring(budget, &names()).unwrap();
+    // Somebody deleted the oldest, and no segment of pinned packets can be begun.
+    let room = folder.path().join("packets");
+    fs::remove_file(room.join("0000000001.packets")).unwrap();
+    (1..200).for_each(|number| fs::write(room.join(format!("{number:010}.pinned")), "").unwrap());
+    let mut errors = 0;
+    for number in 300..600 {
+        let mut block = Block::with_capacity(1 << 10);
+        for at in 0..20 {
+            block.push(&record(number * 20 + at, 1, &[0x5a; 1000]));
+        }
+        errors += u64::from(ring.append(&mut block).is_err());
+    }
+    let counters = ring.finish().unwrap();
+    assert_eq!((counters.written, counters.failed), (6_000, 0), "{counters:?}");
+    assert!(errors > 0 && counters.unrescued_bytes > 0, "it is told: {errors}, {counters:?}");
+}

@@ -17,6 +17,9 @@ use crate::{StoreError, files};
 /// Bytes of a usual segment; of a small budget a sixteenth, so that little is lost with the oldest.
 const SEGMENT: u64 = 64 << 20;
 
+/// Packets of findings are copied out of a segment in pieces of about this size.
+const PIECE: usize = 1 << 20;
+
 /// Of the budget, this part is for what findings pinned, 1/n.
 const PINNED_SHARE: u64 = 4;
 
@@ -105,7 +108,8 @@ impl PacketRing {
         &self.counters
     }
 
-    /// Writes a block and empties it. Where that fails its packets are counted, and the next block begins a new segment.
+    /// Writes a block and empties it. Where that fails its packets are counted, and the next block begins a new segment. Where
+    /// nothing could be rescued of what goes for it, it is written all the same.
     ///
     /// # Errors
     /// The path and the system's reason.
@@ -114,13 +118,14 @@ impl PacketRing {
         if packets == 0 {
             return Ok(());
         }
-        let written = self.make_room(bytes).and_then(|()| self.write(block));
+        let mut rescued = Ok(());
+        let written = self.make_room(bytes, &mut rescued).and_then(|()| self.write(block));
         block.clear();
         match written {
             Ok(()) => {
                 self.counters.written += packets;
                 self.counters.written_bytes += bytes;
-                Ok(())
+                rescued.map_err(|error| StoreError::io("keep packets of findings in", &self.room, &error))
             }
             Err(error) => {
                 self.counters.failed += packets;
@@ -193,15 +198,19 @@ impl PacketRing {
         closed.map(|segment| segment.bytes).sum::<u64>() + open.as_ref().map_or(0, |open| open.writer.bytes())
     }
 
-    /// Deletes the oldest segments until there is room for so many more bytes.
-    fn make_room(&mut self, bytes: u64) -> io::Result<()> {
+    /// Deletes the oldest segments until there is room for so many more bytes. `rescued` is why something in them was not kept.
+    fn make_room(&mut self, bytes: u64, rescued: &mut io::Result<()>) -> io::Result<()> {
         while self.used(false) + bytes > self.ring_budget {
             let Some(oldest) = self.take_oldest(false) else { break };
-            let rescued = self.rescue(&oldest);
-            self.counters.unrescued_bytes += rescued.as_ref().map_or(oldest.bytes, |unread| *unread);
-            fs::remove_file(&oldest.path)?;
+            match self.rescue(&oldest) {
+                Ok(unread) => self.counters.unrescued_bytes += unread,
+                Err(error) => {
+                    self.counters.unrescued_bytes += oldest.bytes;
+                    *rescued = Err(error);
+                }
+            }
+            remove(&oldest.path)?;
             self.counters.evicted_segments += 1;
-            rescued?;
         }
         Ok(())
     }
@@ -218,13 +227,16 @@ impl PacketRing {
         if self.pins.is_empty() {
             return Ok(0);
         }
-        let Some(mut reader) = SegmentReader::open(&segment.path, &self.key)? else {
-            return Ok(segment.bytes);
+        let mut reader = match SegmentReader::open(&segment.path, &self.key) {
+            Ok(Some(reader)) => reader,
+            Ok(None) => return Ok(segment.bytes),
+            // Whoever deleted it by hand wanted it gone.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(segment.bytes),
+            Err(error) => return Err(error),
         };
         let index = reader.index()?;
-        if let Some((first, _)) = index.as_ref().and_then(|index| index.span) {
-            self.pins.expire(first);
-        }
+        let first = index.as_ref().and_then(|index| index.span).map(|(first, _)| first);
+        let expired = first.map_or(Ok(()), |first| self.pins.expire(first));
         let blocks = index.map(|index| {
             let pinned = index.entries.iter().filter(|(label, _)| self.pins.contains(*label));
             pinned.map(|(_, block)| *block).collect::<std::collections::BTreeSet<u32>>()
@@ -241,9 +253,13 @@ impl PacketRing {
                     .filter(|record| self.pins.contains(record.label))
                     .for_each(|r| kept.push(&r));
             }
+            // All at once may be more than a block holds.
+            if kept.len() >= PIECE {
+                self.keep_pinned(&mut kept)?;
+            }
         }
         self.keep_pinned(&mut kept)?;
-        Ok(reader.unreadable())
+        expired.map(|()| reader.unreadable())
     }
 
     fn keep_pinned(&mut self, kept: &mut Block) -> io::Result<()> {
@@ -257,7 +273,7 @@ impl PacketRing {
         }
         while self.used(true) + bytes > self.pinned_budget {
             let Some(oldest) = self.take_oldest(true) else { break };
-            fs::remove_file(&oldest.path)?;
+            remove(&oldest.path)?;
             self.counters.evicted_pinned_segments += 1;
         }
         if self.pinned.is_none() {
@@ -265,6 +281,43 @@ impl PacketRing {
         }
         self.pinned.as_mut().map_or(Ok(()), |pinned| pinned.writer.append(kept))?;
         self.counters.pinned += kept.packets();
+        kept.clear();
         Ok(())
+    }
+}
+
+/// Deletes a segment, which may be gone already.
+fn remove(path: &Path) -> io::Result<()> {
+    fs::remove_file(path).or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound => Ok(()),
+        _ => Err(error),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::block::Record;
+    use super::*;
+
+    #[test]
+    fn what_is_pinned_may_be_more_of_a_segment_than_a_block_holds() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ring = PacketRing::open(folder.path(), 1 << 30, &[]).unwrap();
+        (ring.segment_bytes, ring.ring_budget) = (76 << 20, 90 << 20);
+        ring.pin(4, 0).unwrap();
+        let data = vec![0x5a; 1 << 16];
+        let mut block = Block::with_capacity(1 << 20);
+        for frame in 0..1_600 {
+            // All of the first segment is pinned.
+            let label = if frame < 1_200 { 4 } else { 5 };
+            let (time, link, wire_len, source) = (0, 1, 99, 1);
+            block.push(&Record { time, label, frame, link, wire_len, source, data: &data });
+            if block.len() >= 1 << 20 {
+                ring.append(&mut block).unwrap();
+            }
+        }
+        let counters = *ring.counters();
+        assert_eq!((counters.evicted_segments, counters.unrescued_bytes), (1, 0), "{counters:?}");
+        assert_eq!(counters.pinned, 1_200, "{counters:?}");
     }
 }

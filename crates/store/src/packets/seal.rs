@@ -26,7 +26,7 @@ pub(crate) enum Kind {
     Index = 3,
 }
 
-/// The key of one segment, and how many blocks it has sealed or opened.
+/// The key of one segment.
 pub(crate) struct Seal {
     key: LessSafeKey,
 }

@@ -115,7 +115,7 @@ impl SegmentWriter {
 pub(crate) struct SegmentReader {
     file: File,
     seal: Seal,
-    /// Where each packet block begins that was passed so far, by position.
+    /// Where the next block begins, and its number.
     next: (u64, u32),
     end: u64,
     buffer: Vec<u8>,

@@ -209,8 +209,9 @@ impl Segment {
         if let Some(note) = gone {
             out.write_all(&note.to_bytes())?;
         }
-        out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        fs::rename(&unfinished, &self.path)?;
+        // What it replaces may have been on the disk for long.
+        out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()?;
+        files::put_in_place(&unfinished, &self.path)?;
         self.reopen(from)?;
         Ok(dropped)
     }
