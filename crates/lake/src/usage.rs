@@ -167,10 +167,14 @@ impl Tally {
             }
             // Most keys are there already, and are looked up once.
             match self.sums.get_mut(self.key.as_slice()) {
-                Some(sum) => self.texts += sum.add(rows, row, ms, &places),
+                Some(sum) => {
+                    let (kept, freed) = sum.add(rows, row, ms, &places);
+                    self.texts = (self.texts + kept).saturating_sub(freed);
+                }
                 None => {
                     let mut sum = Sum::default();
-                    self.texts += self.key.len().saturating_sub(USUAL_KEY) + sum.add(rows, row, ms, &places);
+                    let (kept, _) = sum.add(rows, row, ms, &places);
+                    self.texts += self.key.len().saturating_sub(USUAL_KEY) + kept;
                     self.sums.insert(self.key.as_slice().into(), sum);
                 }
             }
@@ -209,14 +213,16 @@ impl Tally {
 }
 
 impl Sum {
-    /// Adds a row; gives the bytes of text that it kept of it.
-    fn add(&mut self, rows: &Rows, row: usize, ms: i64, places: &Places) -> usize {
+    /// Adds a row; gives the bytes of text that it kept of it, and those that it let go of for them.
+    fn add(&mut self, rows: &Rows, row: usize, ms: i64, places: &Places) -> (usize, usize) {
         let (first, last) = self.times.unwrap_or((ms, ms));
-        let mut kept = 0;
+        let (mut kept, mut freed) = (0, 0);
         if let Some(owner) = rows.text(places.owner, row).filter(|_| self.owner.is_none() || ms >= last) {
             let owner = owner.get(..MOST_TEXT).unwrap_or(owner);
-            kept += owner.len();
-            self.owner = Some(owner.into());
+            if self.owner.as_deref() != Some(owner) {
+                kept += owner.len();
+                freed += self.owner.replace(owner.into()).map_or(0, |before| before.len());
+            }
         }
         self.times = Some((first.min(ms), last.max(ms)));
         if rows.text(places.child, row).is_some() {
@@ -232,7 +238,8 @@ impl Sum {
             let bytes = rows.int(at, row).and_then(|bytes| u64::try_from(bytes).ok());
             *sum = sum.saturating_add(bytes.unwrap_or_default());
         }
-        kept + rows.text(places.classes, row).map_or(0, |text| self.classes(text))
+        kept += rows.text(places.classes, row).map_or(0, |text| self.classes(text));
+        (kept, freed)
     }
 
     fn call(&mut self, rows: &Rows, row: usize, places: &Places) -> usize {
@@ -454,6 +461,24 @@ mod tests {
     use super::*;
     use crate::split::Splitter;
     use serde_json::{Value, json};
+
+    #[test]
+    fn an_owner_takes_memory_once_however_many_exchanges_it_has() {
+        let table = TABLES.iter().find(|table| table.name == "exchanges").unwrap();
+        let mut splitter = Splitter::of(table, None);
+        let mut tally = Tally::of(table).unwrap();
+        let mut owned_by = |owner: &str| {
+            let mut rows = Rows::of(table);
+            let event = json!({"time": HOUR_MS, "class_uid": 6003, "unmapped": {"server": {"owner": owner}}});
+            (0..100).for_each(|_| splitter.split(&event.to_string(), &mut rows));
+            tally.add(&rows);
+            tally.bytes()
+        };
+        let first = owned_by("shop");
+        assert_eq!(owned_by("shop"), first);
+        assert_eq!(owned_by("shop and more"), first + " and more".len());
+        assert_eq!(owned_by("shop"), first);
+    }
 
     #[test]
     fn exchanges_add_up_by_hour_endpoint_and_caller() {

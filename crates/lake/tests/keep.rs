@@ -159,6 +159,11 @@ fn a_hold_on_an_incident_keeps_what_shows_it_and_grows_with_it() {
     let one = hold(data.path(), "theft", &Held::Incident("i1".into()), MIDNIGHT).unwrap();
     assert_eq!((one.from.as_str(), one.until.as_str()), ("2026-11-20", "2026-11-21"));
     write(data.path(), &(incident(MIDNIGHT) + &exchange(MIDNIGHT)));
+    let held = fs::read(data.path().join("lake/holds.json")).unwrap();
+    let policy_of_a_day = policy(1, 0);
+    let dry = Round { policy: &policy_of_a_day, now_ms: LATE, memory: 1 << 25, dry: true, stop: &|| false };
+    let _would = maintain(data.path(), &dry).unwrap();
+    assert_eq!(fs::read(data.path().join("lake/holds.json")).unwrap(), held, "a dry round writes nothing");
     keep(data.path(), &policy(1, 0), LATE);
     assert_eq!(holds(data.path()).unwrap()[0].until, "2026-11-22");
     assert_eq!(count(data.path(), "exchanges"), 3, "without the 19th");

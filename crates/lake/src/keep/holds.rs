@@ -150,8 +150,8 @@ pub fn release(data: &Path, name: &str) -> Result<Hold, LakeError> {
     Ok(one)
 }
 
-/// The holds, those of incidents that grew with the days that these took.
-pub(super) fn grown(data: &Path) -> Result<Vec<Hold>, LakeError> {
+/// The holds, those of incidents that grew with the days that these took. `dry`: the file stays as it is.
+pub(super) fn grown(data: &Path, dry: bool) -> Result<Vec<Hold>, LakeError> {
     let mut all = holds(data)?;
     let mut has_grown = false;
     for one in &mut all {
@@ -162,7 +162,7 @@ pub(super) fn grown(data: &Path) -> Result<Vec<Hold>, LakeError> {
         has_grown |= wider != (one.from.clone(), one.until.clone());
         (one.from, one.until) = wider;
     }
-    if has_grown {
+    if has_grown && !dry {
         write(data, &all)?;
     }
     Ok(all)

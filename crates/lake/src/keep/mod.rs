@@ -143,7 +143,7 @@ fn retain(data: &Path, tables: &[Room], round: &Round<'_>, done: &mut Maintained
         tables.iter().map(|table| table.log.snapshot()).collect::<Result<_, _>>()?;
     let kept = tables.iter().zip(&snapshots).map(|(room, snapshot)| Kept { table: room.table, snapshot });
     let kept: Vec<Kept<'_>> = kept.collect();
-    let holds = holds::grown(data)?;
+    let holds = holds::grown(data, round.dry)?;
     let plan = Plan::of(&kept, &holds, round.policy, time::day_of(round.now_ms));
     (done.held, done.over) = (plan.held, plan.over);
     let parts = plan.by_days.iter().zip(&plan.by_bytes);
