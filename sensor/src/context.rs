@@ -259,6 +259,16 @@ impl Policies {
     }
 }
 
+/// The files that a configuration has things from, itself among them.
+fn named(args: &ConfigArgs, rule_paths: &[PathBuf]) -> Vec<PathBuf> {
+    let read = Effective::load(args).map(|effective| {
+        let rules = Source::of(&effective.settings.rules, rule_paths).files();
+        let content = crate::content::current_file(&effective.settings.content);
+        effective.settings.context.files.into_iter().chain(rules).chain(content).collect::<Vec<_>>()
+    });
+    file_of(args).into_iter().chain(read.unwrap_or_default()).collect()
+}
+
 impl Watch {
     fn run(&mut self) {
         let mut before = self.look();
@@ -279,12 +289,8 @@ impl Watch {
     }
 
     fn look(&self) -> Look {
-        let named = Effective::load(&self.args).map(|effective| {
-            let rules = Source::of(&effective.settings.rules, &self.rule_paths).files();
-            effective.settings.context.files.into_iter().chain(rules).collect::<Vec<_>>()
-        });
         let said = self.data.as_deref().map(crate::serve::mutes_file);
-        let files = file_of(&self.args).into_iter().chain(named.unwrap_or_default()).chain(said);
+        let files = named(&self.args, &self.rule_paths).into_iter().chain(said);
         let look = |path: PathBuf| {
             let about = std::fs::metadata(path).ok()?;
             Some((about.modified().ok()?, about.len()))
@@ -365,5 +371,22 @@ impl Watch {
             }
             Err(failure) => eprintln!("tapwire: {failure}; policies and acceptances stay as they were"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tap_looks_whether_other_content_is_in_use() {
+        let folder = tempfile::tempdir().unwrap();
+        let args = |content: &Path| ConfigArgs {
+            set: vec![format!("content.folder={}", content.display())],
+            ..ConfigArgs::default()
+        };
+        // Content of mutes alone has no file of rules or lists that could change.
+        assert!(named(&args(folder.path()), &[]).contains(&folder.path().join("current")));
+        assert!(!named(&args(Path::new("")), &[]).contains(&PathBuf::from("current")));
     }
 }

@@ -71,6 +71,13 @@ pub(crate) fn apply(settings: &mut Settings) -> Result<Option<(u64, Vec<&'static
     add(settings, &shelf.there(version)?).map(|keys| Some((version, keys)))
 }
 
+/// The file that says which version is in use.
+pub(crate) fn current_file(settings: &ContentSettings) -> Option<PathBuf> {
+    Some(&settings.folder)
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .map(|folder| shelf::current_file(folder))
+}
+
 /// Whether it lies where packages let the sensor's user look and nobody else: other people's commands go by neither the
 /// configuration nor the content there.
 fn is_hidden(folder: &Path) -> bool {

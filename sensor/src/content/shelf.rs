@@ -32,6 +32,11 @@ pub(super) struct Version {
     pub(super) changed: Option<String>,
 }
 
+/// The file that says which version is in use.
+pub(super) fn current_file(folder: &Path) -> PathBuf {
+    folder.join(CURRENT)
+}
+
 impl Shelf {
     pub(super) fn at(folder: &Path) -> Self {
         Self { folder: folder.to_owned() }
@@ -47,7 +52,7 @@ impl Shelf {
 
     /// The version that is used.
     pub(super) fn current(&self) -> Result<Option<u64>, Failure> {
-        let path = self.folder.join(CURRENT);
+        let path = current_file(&self.folder);
         match fs::read_to_string(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(failed(&path, &error)),
@@ -151,7 +156,7 @@ impl Shelf {
             "version": version, "sha256": hex(&Sha256::digest(&signed)),
         });
         AuditLog::open(&self.folder.join(AUDIT))?.append(format!("{line}\n").as_bytes())?;
-        let (path, new) = (self.folder.join(CURRENT), self.folder.join(".current"));
+        let (path, new) = (current_file(&self.folder), self.folder.join(".current"));
         let chosen = write(&new, format!("{version}\n").as_bytes()).and_then(|()| fs::rename(&new, &path));
         chosen.map_err(|error| failed(&path, &error))?;
         let mut others: Vec<u64> = self.numbers()?.into_iter().filter(|number| *number != version).collect();
