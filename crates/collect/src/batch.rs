@@ -122,7 +122,8 @@ pub(crate) struct Way<'a> {
     /// Bytes of its lines.
     pub(crate) most: usize,
     pub(crate) place: &'a Place,
-    pub(crate) now_ms: i64,
+    /// `None` for what was taken before: clocks and versions are not looked at again, for it was acknowledged.
+    pub(crate) now_ms: Option<i64>,
     pub(crate) hasher: &'a Hasher,
     pub(crate) pool: &'a Pool,
 }
@@ -217,7 +218,8 @@ mod tests {
     fn checked(body: &[u8], coded: bool) -> Result<Checked, Refusal> {
         let place = Place { name: "n".into(), site: None, tenant: None };
         let (hasher, pool) = (Hasher::default(), Pool::default());
-        let way = Way { gzip: coded, most: MOST, place: &place, now_ms: NOW, hasher: &hasher, pool: &pool };
+        let way =
+            Way { gzip: coded, most: MOST, place: &place, now_ms: Some(NOW), hasher: &hasher, pool: &pool };
         check(body, &way)
     }
 

@@ -14,7 +14,7 @@ use std::sync::mpsc::{SyncSender, TrySendError, channel, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
-use tapwire_store::{Spools, StoreError};
+use tapwire_store::{Spool, Spools, StoreError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 /// The journal's name among the spools.
@@ -263,19 +263,7 @@ impl Opening {
             events: 0,
             until: 0,
         };
-        while let Some(entry) = spool.read().map_err(told)? {
-            let until = entry.offset + entry.events;
-            let Some((head, checked)) = journal::read(&entry, limits.lines, &hasher) else { continue };
-            writer.take(Work { sensor: head.place.name, checked, until, _room: None })?;
-        }
-        // What a kill cut off was acknowledged to nobody.
-        for damage in spool.take_damage().into_iter().filter(|damage| damage.events > 0) {
-            eprintln!(
-                "tapwire: {}: {} events of the journal cannot be read",
-                damage.path.display(),
-                damage.events
-            );
-        }
+        recover(&mut spool, &mut writer, limits.lines, &hasher)?;
         writer.commit()?;
         let until = spool.end();
         spool.acknowledge(until).map_err(told)?;
@@ -301,6 +289,29 @@ impl Opening {
             sensors: Mutex::default(),
         })
     }
+}
+
+/// Hands on what is in the journal, and tells what is not or cannot be.
+fn recover(spool: &mut Spool, writer: &mut Writer, lines: usize, hasher: &Hasher) -> Result<(), String> {
+    let (mut refused, mut reason) = (0, String::new());
+    while let Some(entry) = spool.read().map_err(|error| error.to_string())? {
+        let until = entry.offset + entry.events;
+        match journal::read(&entry, lines, hasher) {
+            Ok((head, checked)) => {
+                writer.take(Work { sensor: head.place.name, checked, until, _room: None })?;
+            }
+            Err(why) => (refused, reason) = (refused + entry.events, why),
+        }
+    }
+    if refused > 0 {
+        eprintln!("tapwire: {refused} events of the journal cannot go into the tables: {reason}");
+    }
+    // What a kill cut off was acknowledged to nobody.
+    for damage in spool.take_damage().into_iter().filter(|damage| damage.events > 0) {
+        let path = damage.path.display();
+        eprintln!("tapwire: {path}: {} events of the journal cannot be read", damage.events);
+    }
+    Ok(())
 }
 
 impl Desk {
@@ -377,7 +388,7 @@ impl Desk {
         // First, or where room is scarce most of what is checked would be checked in vain.
         let plain = batch::expected(&body, gzip).min(self.limits.lines).min(self.limits.memory / 4);
         let room = self.room(plain + plain / LABELS + body.len()).ok_or(Answer::Later)?;
-        let way = Way { gzip, most: self.limits.lines, place: &place, now_ms: now, hasher, pool };
+        let way = Way { gzip, most: self.limits.lines, place: &place, now_ms: Some(now), hasher, pool };
         let checked = check(&body, &way).map_err(Answer::Refused)?;
         if place.name != ITSELF {
             self.shared.tallies.count(&place.name, |tally| tally.last_ms = now);

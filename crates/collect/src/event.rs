@@ -97,11 +97,12 @@ struct Inner<'a> {
     members: Vec<Member<'a>>,
 }
 
-/// Checks the event of that line and appends it to `out`, with the labels and a line end.
+/// Checks the event of that line and appends it to `out`, with the labels and a line end. Without a time of its own the
+/// collector has taken it before, perhaps in another version.
 pub(crate) fn take<'a>(
     line: &'a str,
     place: &Place,
-    now_ms: i64,
+    now_ms: Option<i64>,
     out: &mut String,
 ) -> Result<About<'a>, Fault> {
     if line.len() > LONGEST {
@@ -110,7 +111,7 @@ pub(crate) fn take<'a>(
     let found = find(line)?;
     let ms = found.time.and_then(|text| text.parse::<i64>().ok()).filter(|ms| *ms >= FIRST_MS);
     let ms = ms.ok_or(Fault::NoTime)?;
-    if ms > now_ms.saturating_add(AHEAD_MS) {
+    if now_ms.is_some_and(|now_ms| ms > now_ms.saturating_add(AHEAD_MS)) {
         return Err(Fault::Ahead);
     }
     let class = found.class.ok_or(Fault::Class)?;
@@ -122,7 +123,10 @@ pub(crate) fn take<'a>(
     let value = |name: &str| {
         metadata.members.iter().find(|member| member.name == name).and_then(|member| text(line, member))
     };
-    suits(value("version").ok_or(Fault::NoSchema)?)?;
+    let version = value("version").ok_or(Fault::NoSchema)?;
+    if now_ms.is_some() {
+        suits(version)?;
+    }
     let uid = match value("uid") {
         Some(text) => plain_uid(text).map(Cow::Borrowed),
         // What a sensor says of itself has a number only.
@@ -259,7 +263,7 @@ mod tests {
 
     fn taken(event: &Value, place: &Place) -> Result<Value, Fault> {
         let (line, mut out) = (event.to_string(), String::from("before\n"));
-        let told = take(&line, place, NOW, &mut out);
+        let told = take(&line, place, Some(NOW), &mut out);
         let written = out.strip_prefix("before\n").unwrap();
         match told {
             Ok(about) => {
@@ -315,11 +319,12 @@ mod tests {
         heartbeat["class_uid"] = json!(0);
         heartbeat["metadata"] = json!({"version": "1.8.0", "sequence": 7});
         let mut out = String::new();
-        let told = take(&heartbeat.to_string(), &place(None, None), NOW, &mut out).unwrap().uid.into_owned();
+        let told =
+            take(&heartbeat.to_string(), &place(None, None), Some(NOW), &mut out).unwrap().uid.into_owned();
         assert_eq!(told, "north-1#7");
         out.clear();
         let long = format!("{{\"a\":\"{}\"}}", "x".repeat(LONGEST));
-        assert_eq!(take(&long, &place(None, None), NOW, &mut out), Err(Fault::Long));
+        assert_eq!(take(&long, &place(None, None), Some(NOW), &mut out), Err(Fault::Long));
         for version in ["1.6.2", "1.7.0", "1.8.0"] {
             assert_eq!(suits(version), Ok(()), "{version}");
         }

@@ -57,7 +57,7 @@ pub struct Recovered {
 pub(crate) fn look(spool: &mut Spool, most: usize, hasher: &Hasher) -> Result<Recovered, StoreError> {
     let mut found = Recovered::default();
     while let Some(entry) = spool.read()? {
-        let Some((head, checked)) = read(&entry, most, hasher) else { continue };
+        let Ok((head, checked)) = read(&entry, most, hasher) else { continue };
         let (first, last) = head.span;
         found.span = Some(found.span.map_or((first, last), |(a, b)| (a.min(first), b.max(last))));
         found.events += checked.marks.len() as u64;
@@ -66,13 +66,13 @@ pub(crate) fn look(spool: &mut Spool, most: usize, hasher: &Hasher) -> Result<Re
     Ok(found)
 }
 
-/// A batch of the journal. It was checked when it came; `None` where the disk changed it since, which its sum shows.
-pub(crate) fn read(entry: &Entry, most: usize, hasher: &Hasher) -> Option<(Head, Checked)> {
-    let (head, body) = Head::split(&entry.lines)?;
+/// A batch of the journal. It was checked when it came, perhaps by another version; the error is why it is none to this one.
+pub(crate) fn read(entry: &Entry, most: usize, hasher: &Hasher) -> Result<(Head, Checked), String> {
+    let (head, body) = Head::split(&entry.lines).ok_or("whose they are is not said")?;
     let pool = Pool::default();
-    let way = Way { gzip: head.gzip, most, place: &head.place, now_ms: i64::MAX, hasher, pool: &pool };
-    let checked = check(body, &way).ok()?;
-    Some((head, checked))
+    let way = Way { gzip: head.gzip, most, place: &head.place, now_ms: None, hasher, pool: &pool };
+    let checked = check(body, &way).map_err(|refusal| refusal.to_string())?;
+    Ok((head, checked))
 }
 
 /// The thread that writes the journal.
@@ -158,5 +158,35 @@ impl Journal {
                 self.shared.complain(&error.to_string());
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(head: &Head, body: &str) -> Entry {
+        Entry { offset: 0, events: 1, lines: head.with(body.as_bytes()) }
+    }
+
+    #[test]
+    fn what_was_acknowledged_is_no_matter_of_versions_and_clocks() {
+        let place = Place { name: "north-1".into(), ..Place::default() };
+        let head = Head { place, gzip: false, span: (0, 0) };
+        let hasher = Hasher::default();
+        let event = |version: &str| {
+            format!(
+                "{{\"time\":9000000000000,\"class_uid\":6003,\"metadata\":{{\"version\":\"{version}\",\"uid\":\"ab\"}}}}\n"
+            )
+        };
+        for version in ["1.0.0", "1.8.0", "9.0.0"] {
+            let (_, checked) = read(&entry(&head, &event(version)), 1 << 20, &hasher).unwrap();
+            assert_eq!(checked.marks.len(), 1, "{version}");
+        }
+        // What is no event at all is told.
+        let why = read(&entry(&head, "{}\n"), 1 << 20, &hasher).map(|(_, checked)| checked.marks.len());
+        assert!(why.is_err_and(|why| why.starts_with("line 1: ")));
+        let nobodys = Entry { offset: 0, events: 1, lines: b"{}\n".to_vec() };
+        assert!(read(&nobodys, 1 << 20, &hasher).is_err());
     }
 }

@@ -3,7 +3,7 @@
 use crate::batch::Values;
 use crate::error::LakeError;
 use crate::file::FileRows;
-use crate::log::{Log, written_ms};
+use crate::log::Log;
 use crate::scan::{Members, plain_text};
 use crate::schema::{EXTRA, Kind, TABLES, Table};
 use std::borrow::Cow;
@@ -23,8 +23,6 @@ pub struct KnownFile {
     path: PathBuf,
     /// The first and the last time in it, in milliseconds since 1970.
     pub times: (i64, i64),
-    /// When it was written, by the wall clock.
-    pub written_ms: i64,
     /// Its rows.
     pub rows: u64,
 }
@@ -44,8 +42,7 @@ pub fn known_files(data: &Path) -> Result<Vec<KnownFile>, LakeError> {
         for part in log.snapshot()?.parts.into_values() {
             let path = directory.join(&part.path);
             let times = part.times.unwrap_or((i64::MIN, i64::MAX));
-            let written_ms = written_ms(&path).unwrap_or(i64::MAX);
-            found.push(KnownFile { table, path, times, written_ms, rows: part.rows });
+            found.push(KnownFile { table, path, times, rows: part.rows });
         }
     }
     Ok(found)

@@ -144,18 +144,27 @@ fn open(
     opening.open(Arc::clone(keeper), tallies, Box::new(tables)).map_err(Failure::new)
 }
 
-/// Tells which events the tables have: those that were written last, and those of the journal, wherever they are.
+/// Of files with so many rows, the newest last, the places of those that have room: the newest are remembered last. A large
+/// one among them is left out, and not all before it.
+fn newest(rows: &[u64], mut left: u64) -> Vec<usize> {
+    let mut places: Vec<usize> = Vec::new();
+    for (at, rows) in rows.iter().enumerate().rev() {
+        if let Some(rest) = left.checked_sub(*rows) {
+            left = rest;
+            places.push(at);
+        }
+    }
+    places.reverse();
+    places
+}
+
+/// Tells which events the tables have: those with the latest times, and those of the journal, wherever they are.
 fn know(data: &Path, opening: &mut Opening) -> Result<(), tapwire_lake::LakeError> {
     let mut files = known_files(data)?;
-    files.sort_by_key(|file| file.written_ms);
-    let mut left = opening.remembers() as u64 / 2;
-    let lately = files.iter().rev().take_while(|file| {
-        let fits = file.rows <= left;
-        left = left.saturating_sub(file.rows);
-        fits
-    });
-    let lately = lately.count();
-    for file in files.iter().skip(files.len() - lately) {
+    files.sort_by_key(|file| file.times.1);
+    let rows: Vec<u64> = files.iter().map(|file| file.rows).collect();
+    let lately = newest(&rows, opening.remembers() as u64 / 2);
+    for file in lately.iter().filter_map(|at| files.get(*at)) {
         file.events(&mut |tenant, uid, ms| opening.know(tenant, uid, ms, true))?;
     }
     let Some((first, last)) = opening.recovered().span else { return Ok(()) };
@@ -213,5 +222,17 @@ fn warn(desk: &Desk, keeper: &dyn Keeper, warner: &mut Warner) {
     for (line, event) in warner.due(&roll) {
         eprintln!("tapwire: {line}");
         desk.say(event);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::newest;
+
+    #[test]
+    fn a_large_file_keeps_no_others_from_being_remembered() {
+        assert_eq!(newest(&[5, 4, 3, 100, 2], 10), [1, 2, 4]);
+        assert_eq!(newest(&[5, 4, 3, 2, 100], 10), [1, 2, 3]);
+        assert_eq!(newest(&[], 10), [0_usize; 0]);
     }
 }
