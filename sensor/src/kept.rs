@@ -2,8 +2,10 @@
 
 use memchr::memmem;
 use tapwire_capture::Pressure;
-use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally};
+use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally, Trouble};
 use tapwire_store::{Day, Store};
+
+const DESTINATION: &str = "--data";
 
 /// Appended in pieces of this size: each becomes one compressed member.
 const PIECE: usize = 1 << 20;
@@ -17,8 +19,7 @@ pub(crate) struct KeptEvents {
     amount: Tally,
     day: Option<Day>,
     counts: Counts,
-    error: Option<SinkError>,
-    notice: Option<Notice>,
+    trouble: Trouble,
 }
 
 impl KeptEvents {
@@ -31,8 +32,7 @@ impl KeptEvents {
             amount: Tally::default(),
             day: None,
             counts: Counts::default(),
-            error: None,
-            notice: None,
+            trouble: Trouble::default(),
         }
     }
 
@@ -46,6 +46,7 @@ impl KeptEvents {
         match result {
             Ok(recovered) => {
                 self.counts.deliver(amount);
+                self.trouble.worked(DESTINATION);
                 if let Some(cut) = recovered {
                     eprintln!(
                         "tapwire: events of {}: cut off {} bytes that a kill left torn",
@@ -56,9 +57,15 @@ impl KeptEvents {
             }
             Err(error) => {
                 self.counts.drop_for(DropReason::WriteFailed, amount);
-                Err(SinkError::Write { destination: "--data".into(), cause: error.to_string() })
+                Err(self.failed(error.to_string(), amount))
             }
         }
+    }
+
+    fn failed(&mut self, cause: String, dropped: Tally) -> SinkError {
+        let error = SinkError::Write { destination: DESTINATION.into(), cause };
+        self.trouble.failed(error.clone(), dropped);
+        error
     }
 
     /// Takes whole lines of one day.
@@ -93,16 +100,11 @@ impl KeptEvents {
         result
     }
 
-    fn note(&mut self, result: Result<(), SinkError>) -> Result<Reader, SinkError> {
+    /// A tap goes on sensing for its other outputs; what is lost here is counted.
+    fn outcome(&self, result: Result<(), SinkError>) -> Result<Reader, SinkError> {
         match result {
-            Ok(()) => Ok(Reader::Listening),
-            Err(error) => {
-                if self.error.replace(error.clone()).is_none() {
-                    self.notice = Some(Notice::Failing(error.clone()));
-                }
-                // A tap goes on sensing for its other outputs; what is lost here is counted.
-                if self.pressure == Pressure::Shed { Ok(Reader::Listening) } else { Err(error) }
-            }
+            Err(error) if self.pressure == Pressure::Block => Err(error),
+            _ => Ok(Reader::Listening),
         }
     }
 }
@@ -120,34 +122,33 @@ impl Sink for KeptEvents {
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
         self.counts.accept(Tally::of(batch.events(), batch.bytes().len()));
         let result = self.lines(batch.bytes());
-        self.note(result)
+        self.outcome(result)
     }
 
     fn flush(&mut self) -> Result<Reader, SinkError> {
         let result = self.append();
-        self.note(result)
+        self.outcome(result)
     }
 
     fn poll_notice(&mut self) -> Option<Notice> {
-        self.notice.take()
+        self.trouble.poll()
     }
 
     fn report(&self) -> SinkReport {
         SinkReport {
-            destination: "--data".into(),
+            destination: DESTINATION.into(),
             counts: self.counts,
-            error: self.error.clone(),
+            error: self.trouble.error().cloned(),
             notices: Vec::new(),
         }
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {
-        let result = self.append().and_then(|()| {
-            self.store
-                .sync()
-                .map_err(|error| SinkError::Write { destination: "--data".into(), cause: error.to_string() })
-        });
-        let _ = self.note(result);
+        if self.append().is_ok()
+            && let Err(error) = self.store.sync()
+        {
+            let _told = self.failed(error.to_string(), Tally::default());
+        }
         self.report()
     }
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use crate::error::reason;
 use crate::{
     Batch, Context, Counts, DropReason, Notice, Pressure, Reader, Rotation, Sink, SinkError, SinkReport,
-    Tally,
+    Tally, Trouble,
 };
 
 /// Appends whole batches to a file that only its owner reads.
@@ -25,9 +25,7 @@ pub struct FileSink {
     rotation: Option<Rotation>,
     pressure: Pressure,
     counts: Counts,
-    error: Option<SinkError>,
-    failing: Option<Tally>,
-    notice: Option<Notice>,
+    trouble: Trouble,
     reader: Reader,
 }
 
@@ -63,9 +61,7 @@ impl FileSink {
             rotation: rotates.then(|| rotation.clone()),
             pressure,
             counts: Counts::default(),
-            error: None,
-            failing: None,
-            notice: None,
+            trouble: Trouble::default(),
             reader: Reader::Listening,
         })
     }
@@ -101,23 +97,13 @@ impl FileSink {
 
     fn delivered(&mut self, amount: Tally) {
         self.counts.delivered.add(amount);
-        if let Some(dropped) = self.failing.take() {
-            let destination = self.path.display().to_string();
-            self.notice = Some(Notice::Recovered { destination, dropped });
-        }
+        self.trouble.worked(&self.path.display().to_string());
     }
 
     fn failed(&mut self, cause: &io::Error, amount: Tally) -> Result<Reader, SinkError> {
         self.counts.drop_for(DropReason::WriteFailed, amount);
         let error = SinkError::Write { destination: self.path.display().to_string(), cause: reason(cause) };
-        self.error = Some(error.clone());
-        match &mut self.failing {
-            Some(dropped) => dropped.add(amount),
-            None => {
-                self.failing = Some(amount);
-                self.notice = Some(Notice::Failing(error.clone()));
-            }
-        }
+        self.trouble.failed(error.clone(), amount);
         match self.pressure {
             Pressure::Block => Err(error),
             Pressure::Shed => Ok(Reader::Listening),
@@ -150,19 +136,20 @@ impl Sink for FileSink {
     }
 
     fn poll_notice(&mut self) -> Option<Notice> {
-        self.notice.take()
+        self.trouble.poll()
     }
 
     fn report(&self) -> SinkReport {
         let destination = self.path.display().to_string();
-        SinkReport { destination, counts: self.counts, error: self.error.clone(), notices: Vec::new() }
+        let error = self.trouble.error().cloned();
+        SinkReport { destination, counts: self.counts, error, notices: Vec::new() }
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {
         if self.regular
             && let Err(e) = self.file.sync_all()
         {
-            // The reason is kept in `self.error`.
+            // The reason is in the report.
             let _outcome = self.failed(&e, Tally::default());
         }
         self.report()

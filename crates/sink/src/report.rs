@@ -165,6 +165,43 @@ pub enum Notice {
     },
 }
 
+/// What is told of an output that fails: once that it does, and once that it works again.
+#[derive(Clone, Debug, Default)]
+pub struct Trouble {
+    error: Option<SinkError>,
+    /// Dropped since it began to fail.
+    failing: Option<Tally>,
+    notice: Option<Notice>,
+}
+
+impl Trouble {
+    /// Events could not be written.
+    pub fn failed(&mut self, error: SinkError, dropped: Tally) {
+        if self.failing.is_none() {
+            self.notice = Some(Notice::Failing(error.clone()));
+        }
+        self.failing.get_or_insert_default().add(dropped);
+        self.error = Some(error);
+    }
+
+    /// Events were written.
+    pub fn worked(&mut self, destination: &str) {
+        if let Some(dropped) = self.failing.take() {
+            self.notice = Some(Notice::Recovered { destination: destination.to_owned(), dropped });
+        }
+    }
+
+    /// The last error, which may be over.
+    pub const fn error(&self) -> Option<&SinkError> {
+        self.error.as_ref()
+    }
+
+    /// What is to be told, if anything is.
+    pub const fn poll(&mut self) -> Option<Notice> {
+        self.notice.take()
+    }
+}
+
 impl fmt::Display for Notice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -6,7 +6,7 @@ use std::os::fd::AsFd;
 
 use crate::error::reason;
 use crate::{
-    Batch, Context, Counts, DropReason, Notice, Pressure, Reader, Sink, SinkError, SinkReport, Tally,
+    Batch, Context, Counts, DropReason, Notice, Pressure, Reader, Sink, SinkError, SinkReport, Tally, Trouble,
 };
 
 const BUFFER: usize = 64 << 10;
@@ -20,8 +20,7 @@ pub struct StreamSink<W: Write + Send> {
     pressure: Pressure,
     counts: Counts,
     reader: Reader,
-    error: Option<SinkError>,
-    notice: Option<Notice>,
+    trouble: Trouble,
 }
 
 impl StreamSink<File> {
@@ -43,8 +42,7 @@ impl<W: Write + Send> StreamSink<W> {
             pressure,
             counts: Counts::default(),
             reader: Reader::Listening,
-            error: None,
-            notice: None,
+            trouble: Trouble::default(),
         }
     }
 
@@ -53,24 +51,25 @@ impl<W: Write + Send> StreamSink<W> {
         let result = self.writer.write_all(&self.buffer).and_then(|()| self.writer.flush());
         self.buffer.clear();
         match result {
-            Ok(()) => self.counts.delivered.add(amount),
+            Ok(()) => {
+                self.counts.delivered.add(amount);
+                self.trouble.worked(NAME);
+            }
             Err(e) if e.kind() == io::ErrorKind::BrokenPipe => {
                 self.reader = Reader::Gone;
                 self.counts.drop_for(DropReason::ReaderGone, amount);
             }
             Err(e) => {
                 self.counts.drop_for(DropReason::WriteFailed, amount);
-                return self.fail(&e);
+                return self.fail(&e, amount);
             }
         }
         Ok(self.reader)
     }
 
-    fn fail(&mut self, cause: &io::Error) -> Result<Reader, SinkError> {
+    fn fail(&mut self, cause: &io::Error, dropped: Tally) -> Result<Reader, SinkError> {
         let error = SinkError::Write { destination: NAME.into(), cause: reason(cause) };
-        if self.error.replace(error.clone()).is_none() {
-            self.notice = Some(Notice::Failing(error.clone()));
-        }
+        self.trouble.failed(error.clone(), dropped);
         match self.pressure {
             Pressure::Block => Err(error),
             Pressure::Shed => Ok(self.reader),
@@ -96,20 +95,20 @@ impl<W: Write + Send> Sink for StreamSink<W> {
     }
 
     fn poll_notice(&mut self) -> Option<Notice> {
-        self.notice.take()
+        self.trouble.poll()
     }
 
     fn report(&self) -> SinkReport {
         SinkReport {
             destination: NAME.into(),
             counts: self.counts,
-            error: self.error.clone(),
+            error: self.trouble.error().cloned(),
             notices: Vec::new(),
         }
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {
-        // The outcome is in `self.error`, and a reader that has gone is no failure.
+        // The outcome is in the report, and a reader that has gone is no failure.
         let _outcome = self.flush();
         self.report()
     }
@@ -167,6 +166,40 @@ mod tests {
         assert_eq!(tap.poll_notice(), Some(Notice::Failing(error)));
         assert_eq!(tap.poll_notice(), None);
         assert_eq!(tap.report().counts.dropped(DropReason::WriteFailed).events, 10_000);
+    }
+
+    /// Fails while that is set.
+    struct Sick(std::sync::Arc<std::sync::atomic::AtomicBool>);
+
+    impl Write for Sick {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0.load(std::sync::atomic::Ordering::Relaxed) {
+                true => Err(io::ErrorKind::StorageFull.into()),
+                false => Ok(bytes.len()),
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn each_time_that_a_stream_fails_is_told_and_its_end() {
+        let sick = std::sync::Arc::default();
+        let mut tap = StreamSink::new(Sick(std::sync::Arc::clone(&sick)), Pressure::Shed);
+        for _ in 0..2 {
+            sick.store(true, std::sync::atomic::Ordering::Relaxed);
+            for batch in 0..3 {
+                let _shed = tap.write(&lines(10_000)).unwrap();
+                assert_eq!(matches!(tap.poll_notice(), Some(Notice::Failing(_))), batch == 0);
+            }
+            sick.store(false, std::sync::atomic::Ordering::Relaxed);
+            let _shed = tap.write(&lines(10_000)).unwrap();
+            let dropped = Tally { events: 30_000, bytes: 240_000 };
+            let destination = NAME.to_owned();
+            assert_eq!(tap.poll_notice(), Some(Notice::Recovered { destination, dropped }));
+        }
     }
 
     #[test]

@@ -9,7 +9,9 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tapwire_capture::Pressure;
 use tapwire_lake::{Amount, Lake, LakeError, Ledger};
-use tapwire_sink::{Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally, Watched};
+use tapwire_sink::{
+    Batch, Counts, DropReason, Notice, Reader, Sink, SinkError, SinkReport, Tally, Trouble, Watched,
+};
 
 /// What it is called where outputs are.
 pub(super) const DESTINATION: &str = "--data lake";
@@ -27,8 +29,7 @@ pub(super) struct Books(Mutex<Entries>);
 #[derive(Default)]
 struct Entries {
     counts: Counts,
-    error: Option<SinkError>,
-    notice: Option<Notice>,
+    trouble: Trouble,
 }
 
 impl Books {
@@ -36,21 +37,16 @@ impl Books {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The first trouble is told; what comes of it is counted.
-    fn trouble(&self, cause: String) {
-        let mut entries = self.lock();
-        if entries.error.is_none() {
-            let told = SinkError::Write { destination: DESTINATION.into(), cause };
-            entries.notice = Some(Notice::Failing(told.clone()));
-            entries.error = Some(told);
-        }
+    /// Tells why so much was not written.
+    fn failed(&self, cause: String, dropped: Tally) {
+        self.lock().trouble.failed(SinkError::Write { destination: DESTINATION.into(), cause }, dropped);
     }
 }
 
 impl Watched for Books {
     fn report(&self) -> SinkReport {
         let entries = self.lock();
-        let (counts, error) = (entries.counts, entries.error.clone());
+        let (counts, error) = (entries.counts, entries.trouble.error().cloned());
         SinkReport { destination: DESTINATION.into(), counts, error, notices: Vec::new() }
     }
 }
@@ -118,7 +114,7 @@ impl LakeSink {
         let started = std::thread::Builder::new().name("lake".into()).spawn(move || worker.run(&batches));
         match started {
             Ok(thread) => (self.queue, self.thread) = (Some(queue), Some(thread)),
-            Err(error) => self.books.trouble(error.to_string()),
+            Err(error) => self.books.failed(error.to_string(), Tally::default()),
         }
     }
 
@@ -147,7 +143,7 @@ impl Sink for LakeSink {
             self.start(worker);
         }
         self.send(batch);
-        match &self.books.lock().error {
+        match self.books.lock().trouble.error() {
             // A tap goes on sensing for its other outputs; what is lost here is counted.
             Some(error) if self.pressure == Pressure::Block => Err(error.clone()),
             _ => Ok(Reader::Listening),
@@ -155,7 +151,7 @@ impl Sink for LakeSink {
     }
 
     fn poll_notice(&mut self) -> Option<Notice> {
-        self.books.lock().notice.take()
+        self.books.lock().trouble.poll()
     }
 
     fn report(&self) -> SinkReport {
@@ -218,19 +214,24 @@ impl Worker {
 
     /// Carries what became of events over into the books.
     fn tell(&mut self, error: Option<LakeError>) {
-        if let Some(error) = error {
-            self.books.trouble(error.to_string());
-        }
         let (before, now) = (self.told, self.lake.ledger());
         self.told = now;
         let more = |now: Amount, before: Amount| {
             let Amount { events, bytes } = now.without(before);
             Tally { events, bytes }
         };
+        let (committed, failed) = (more(now.committed, before.committed), more(now.failed, before.failed));
+        let is_well = error.is_none() && committed.events > 0;
+        if let Some(error) = error {
+            self.books.failed(error.to_string(), failed);
+        }
         let mut books = self.books.lock();
-        books.counts.deliver(more(now.committed, before.committed));
+        books.counts.deliver(committed);
         books.counts.drop_for(DropReason::Refused, more(now.refused, before.refused));
-        books.counts.drop_for(DropReason::WriteFailed, more(now.failed, before.failed));
+        books.counts.drop_for(DropReason::WriteFailed, failed);
+        if is_well {
+            books.trouble.worked(DESTINATION);
+        }
     }
 }
 

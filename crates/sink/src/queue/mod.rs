@@ -64,6 +64,8 @@ struct State {
     /// Dropped since delivery began to fail.
     failing: Option<Tally>,
     notices: VecDeque<Notice>,
+    /// The spool cannot be read, which was told.
+    unreadable: bool,
 }
 
 /// What the task does next.

@@ -87,6 +87,7 @@ impl State {
         while read.bytes < limits.request_bytes as u64 && read.events < u64::from(limits.request_events) {
             match spool.read() {
                 Ok(Some(entry)) => {
+                    self.unreadable = false;
                     let events = u32::try_from(entry.events).unwrap_or(u32::MAX);
                     read.add(Tally::of(events, entry.lines.len()));
                     let batch = Batch::new(entry.lines, events);
@@ -96,7 +97,10 @@ impl State {
                 Err(error) => {
                     let error = SinkError::Read { destination: "the spool".into(), cause: error.to_string() };
                     self.error = Some(error.clone());
-                    self.notices.push_back(Notice::Told(error));
+                    // It is tried again with every batch.
+                    if !std::mem::replace(&mut self.unreadable, true) {
+                        self.notices.push_back(Notice::Told(error));
+                    }
                     break;
                 }
             }
