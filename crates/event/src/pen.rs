@@ -103,12 +103,12 @@ impl Pen {
         self.redactor.payload_names(Untrusted::new(operation.as_bytes()), &mut self.scratch)
     }
 
-    /// A name out of a payload: of an operation, tool, model, field or variable.
     /// The path of a field, whose names come from traffic.
     pub(crate) fn field_path(&mut self, path: &str) -> Redacted<'_> {
         self.redactor.field_path(Untrusted::new(path.as_bytes()), &mut self.scratch)
     }
 
+    /// A name out of a payload: of an operation, tool, model, field or variable.
     pub(crate) fn payload_name(&mut self, name: &str) -> Redacted<'_> {
         self.redactor.payload_names(Untrusted::new(name.as_bytes()), &mut self.scratch)
     }

@@ -51,7 +51,7 @@ mod lake {
     use std::io::ErrorKind;
     use std::ops::ControlFlow;
     use std::path::{Path, PathBuf};
-    use std::sync::{Arc, PoisonError};
+    use std::sync::Arc;
     use std::time::Duration;
     use tapwire_console::{Answer, Limits, Query, Table, Tables};
     use tapwire_inspect::TokenKey;
