@@ -46,6 +46,17 @@ pub struct Counters {
     pub unread_answers: u64,
 }
 
+impl Counters {
+    /// Adds those of another inspector.
+    pub const fn add(&mut self, other: Self) {
+        let Self { evicted_messages, orphan_parts, unread_values, unread_answers } = other;
+        self.evicted_messages += evicted_messages;
+        self.orphan_parts += orphan_parts;
+        self.unread_values += unread_values;
+        self.unread_answers += unread_answers;
+    }
+}
+
 impl Inspector {
     /// With nothing open.
     pub fn new(config: Config) -> Self {

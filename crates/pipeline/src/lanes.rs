@@ -143,8 +143,10 @@ fn owner(key: &FlowKey, lanes: usize) -> usize {
     usize::try_from(hasher.finish() % lanes.max(1) as u64).unwrap_or(0)
 }
 
+/// One without bytes may stand at the end.
 fn lies_in(whole: &[u8], part: &[u8]) -> bool {
-    part.is_empty() || whole.as_ptr_range().contains(&part.as_ptr())
+    let (whole, part) = (whole.as_ptr_range(), part.as_ptr_range());
+    whole.start <= part.start && part.end <= whole.end
 }
 
 /// Numbers what several lanes send to one analyst: exchanges in the order in which lanes finish them.
@@ -161,8 +163,13 @@ impl Numbers {
         (0..count as u64).map(|lane| Self { exchanges: Arc::clone(&exchanges), lane }).collect()
     }
 
+    /// The first of so many numbers that follow each other.
+    pub(crate) fn take(&self, count: u64) -> u64 {
+        self.exchanges.fetch_add(count, Ordering::Relaxed) + 1
+    }
+
     pub(crate) fn exchange(&self, exchange: &mut Exchange) {
-        exchange.number = self.exchanges.fetch_add(1, Ordering::Relaxed) + 1;
+        exchange.number = self.take(1);
         self.tag(&mut exchange.flow.id);
         for half in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
             self.tag(&mut half.id.0);
@@ -186,6 +193,13 @@ mod tests {
     fn packet(data: &[u8], frame: u64) -> Packet<'_> {
         let (time, link, source) = (Timestamp::MIN, LinkType::ETHERNET, SourceId(0));
         Packet { time, link, data, wire_len: u32::try_from(data.len()).unwrap(), frame, source }
+    }
+
+    #[test]
+    fn what_was_put_together_lies_in_no_packet_though_it_is_empty() {
+        let (packet, other) = (vec![0_u8; 60], vec![0_u8; 60]);
+        assert!(lies_in(&packet, &packet[60..]) && lies_in(&packet, &packet[54..]));
+        assert!(!lies_in(&packet, &other[40..40]) && !lies_in(&packet, &other[40..]));
     }
 
     #[test]

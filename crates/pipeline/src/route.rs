@@ -3,9 +3,10 @@
 use crate::ShedLevel;
 use crate::analyst::Analyst;
 use crate::flight::{Flight, Gauge};
+use crate::lanes::Numbers;
 use crate::pace::{Lap, Stage};
 use crate::report::Shedding;
-use crate::work::{Landed, Seen, Spares, Work, weight};
+use crate::work::{Landed, Seen, Shed, Spares, Work, weight};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,6 +102,10 @@ pub(crate) struct Router {
     waited: bool,
     pressure: Pressure,
     shedding: Shedding,
+    /// Where several capture threads send: numbers are given to what is sent on.
+    numbers: Option<Numbers>,
+    /// Exchanges that were shed and have no numbers yet.
+    unnumbered: u64,
     /// Ends of connections that came with exchanges that were shed.
     ends: Vec<ConnectionEnd>,
     recycled: Receiver<Spares>,
@@ -111,6 +116,7 @@ pub(crate) struct Router {
 impl Router {
     pub(crate) fn new(
         capture: usize,
+        numbers: Option<Numbers>,
         lanes: Lanes,
         flight: Flight,
         pressure: Pressure,
@@ -130,6 +136,8 @@ impl Router {
             waited: false,
             pressure,
             shedding: Shedding::default(),
+            numbers,
+            unnumbered: 0,
             ends: Vec::new(),
             recycled,
             spares: Vec::new(),
@@ -147,6 +155,7 @@ impl Router {
 
     /// Sends what is pending and looks how full the way is: it may have emptied while nothing came.
     pub(crate) fn flush(&mut self) {
+        self.number_shed();
         for lane in 0..self.pending.len() {
             self.send(lane);
         }
@@ -199,6 +208,7 @@ impl Router {
     /// Sends the rest, waiting for room also on a tap: the capture is over.
     pub(crate) fn finish(mut self) {
         self.pressure = Pressure::Block;
+        self.send(0);
         self.flush();
     }
 
@@ -266,10 +276,22 @@ impl Router {
         self.ends.truncate(MAX_ENDS);
         self.shedding.precious += u64::from(is_precious(&exchange));
         // All shed numbers take one lane, where consecutive ones become one run.
-        if let Some(pending) = self.pending.first_mut() {
-            Work::push_shed(pending, exchange.number);
+        match (&self.numbers, self.pending.first_mut()) {
+            // Taken one by one, they would lie between those of other capture threads, and no two be consecutive.
+            (Some(_), _) => self.unnumbered += 1,
+            (None, Some(pending)) => Work::push_shed(pending, exchange.number),
+            (None, None) => {}
         }
         self.recycle(exchange);
+    }
+
+    /// Numbers what was shed, as one run. Where nothing could be sent for long, that waits: what is pending must not grow.
+    fn number_shed(&mut self) {
+        let Some(pending) = self.pending.first_mut().filter(|pending| pending.len() < BATCH) else { return };
+        if let Some(numbers) = self.numbers.as_ref().filter(|_| self.unnumbered > 0) {
+            let count = std::mem::take(&mut self.unnumbered);
+            pending.push(Work::Shed(Shed { first: numbers.take(count), count }));
+        }
     }
 
     fn took_off(&mut self, bytes: usize) {
@@ -330,6 +352,7 @@ impl ExchangeSink for Router {
             self.shed(exchange);
             return;
         }
+        self.numbers.iter().for_each(|numbers| numbers.exchange(&mut exchange));
         if !self.ends.is_empty() {
             exchange.ends.append(&mut self.ends);
         }
@@ -338,10 +361,11 @@ impl ExchangeSink for Router {
         self.push(lane, Work::Exchange(exchange));
     }
 
-    fn body_part(&mut self, part: BodyPart) {
+    fn body_part(&mut self, mut part: BodyPart) {
         if matches!(self.lanes, Lanes::Analyst(_)) {
             return;
         }
+        self.numbers.iter().for_each(|numbers| numbers.part(&mut part));
         self.took_off(part.bytes.capacity());
         let lane = self.lane_of(part.flow);
         self.push(lane, Work::Part(part));
@@ -355,5 +379,65 @@ impl ExchangeSink for Router {
             self.spares = spares;
         }
         self.spares.pop()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapwire_protocol::Config;
+    use tapwire_testkit::{Conversation, shop_turns};
+    use tapwire_wire::{Decoded, decode};
+
+    #[derive(Default)]
+    struct Exchanges(Vec<Exchange>);
+
+    impl ExchangeSink for Exchanges {
+        fn exchange(&mut self, exchange: Exchange) {
+            self.0.push(exchange);
+        }
+
+        fn body_part(&mut self, _part: BodyPart) {}
+    }
+
+    fn exchanges(count: u64) -> Vec<Exchange> {
+        let mut flows = tapwire_flow::FlowTable::new(tapwire_flow::Config::default());
+        let mut protocols = tapwire_protocol::Protocols::new(Config::default(), Exchanges::default());
+        for packet in &Conversation::new(shop_turns(count, 1), 1).play().packets {
+            if let Decoded::Segment(segment) = decode(&packet.packet()) {
+                flows.handle(&segment, &mut protocols);
+            }
+        }
+        flows.finish(&mut protocols);
+        protocols.into_sink().0
+    }
+
+    #[test]
+    fn what_several_capture_threads_shed_while_nothing_goes_on_takes_no_room() {
+        let flight = Flight::new(100, 2);
+        flight.took_off(100);
+        let (send, batches) = crossbeam_channel::bounded(1);
+        let (_recycle, recycled) = crossbeam_channel::bounded(1);
+        let router = |(capture, numbers)| {
+            let lanes = Lanes::Analyst(send.clone());
+            let stop = Arc::default();
+            Router::new(capture, Some(numbers), lanes, flight.clone(), Pressure::Shed, recycled.clone(), stop)
+        };
+        let mut routers: Vec<Router> = Numbers::of_lanes(2).into_iter().enumerate().map(router).collect();
+        drop(send);
+        for (at, exchange) in exchanges(2_000).into_iter().enumerate() {
+            routers[at % 2].exchange(exchange);
+            routers[at % 2].flush();
+        }
+        assert!(routers.iter().all(|router| router.pending[0].len() <= BATCH));
+        let mut numbers: Vec<u64> = std::thread::scope(|scope| {
+            routers.into_iter().for_each(|router| _ = scope.spawn(move || router.finish()));
+            let seen = batches.iter().flat_map(|batch| batch.seen);
+            let run =
+                |seen| if let Seen::Shed(shed) = seen { shed.first..shed.first + shed.count } else { 0..0 };
+            seen.flat_map(run).collect()
+        });
+        numbers.sort_unstable();
+        assert!(numbers.into_iter().eq(1..=2_000), "each has one number");
     }
 }

@@ -38,18 +38,14 @@ struct RouterWay {
     router: Router,
     notices: Receiver<Notice>,
     reports: Sender<SensorReport>,
-    /// Where several capture threads send.
-    numbers: Option<Numbers>,
 }
 
 impl ExchangeSink for RouterWay {
-    fn exchange(&mut self, mut exchange: Exchange) {
-        self.numbers.iter().for_each(|numbers| numbers.exchange(&mut exchange));
+    fn exchange(&mut self, exchange: Exchange) {
         self.router.exchange(exchange);
     }
 
-    fn body_part(&mut self, mut part: BodyPart) {
-        self.numbers.iter().for_each(|numbers| numbers.part(&mut part));
+    fn body_part(&mut self, part: BodyPart) {
         self.router.body_part(part);
     }
 
@@ -130,6 +126,7 @@ pub(crate) fn threaded(
             .map(|(capture, numbers)| RouterWay {
                 router: Router::new(
                     capture,
+                    numbers,
                     lanes.clone(),
                     flight.clone(),
                     pressure,
@@ -138,7 +135,6 @@ pub(crate) fn threaded(
                 ),
                 notices: notices.clone(),
                 reports: degraded.clone(),
-                numbers,
             })
             .collect();
         // Threads end when the last sender is gone: only capture threads may keep one.
@@ -148,10 +144,7 @@ pub(crate) fn threaded(
         let mut pace = Pace::default();
         for (counters, timed) in inspectors.into_iter().map(joined) {
             pace.add(&timed);
-            inspect.evicted_messages += counters.evicted_messages;
-            inspect.orphan_parts += counters.orphan_parts;
-            inspect.unread_values += counters.unread_values;
-            inspect.unread_answers += counters.unread_answers;
+            inspect.add(counters);
         }
         let mut ended = captured.ended(joined(desk));
         ended.analyst.pace.add(&pace);
