@@ -1,13 +1,13 @@
 //! The analyst: a single writer that takes observations in the order of their numbers, learns, detects and reports.
 
-use crate::found::{Worst, tell_incidents};
+use crate::found::{Worst, keep_worst, tell_incidents};
 use crate::keeper::{Keeper, StateReport, Whole};
 use crate::learned::Learned;
 use crate::mutes::Mutes;
 use crate::outlet::Outlet;
 use crate::pace::{Lap, Pace, Stage};
 use crate::recorder::Pinner;
-use crate::report::Tally;
+use crate::report::{Tally, rank};
 use crate::reports;
 use crate::work::{Landed, Seen, Shed, weight};
 use crate::{Notice, PolicyFeed, RuleFeed};
@@ -247,16 +247,11 @@ impl Analyst {
         }
         self.pace.leave(Stage::Inventory, &mut lap);
         self.incidents.heed(call.observation.exchange.started());
-        let inventory = self.known.as_ref().unwrap_or(&self.inventory);
+        let inventory = judged(&self.inventory, &self.known);
         tell_incidents(&mut self.incidents, inventory, &mut self.outlets, None);
         self.fresh.clear();
-        let inventory = match &mut self.known {
-            Some(known) => {
-                known.recall(&mut call);
-                known
-            }
-            None => &mut self.inventory,
-        };
+        self.known.iter_mut().for_each(|known| known.recall(&mut call));
+        let inventory = judged(&self.inventory, &self.known);
         let endpoint = call.endpoint.and_then(|id| inventory.endpoint(id));
         self.detectors.judge(&call, endpoint, &mut self.fresh);
         if !self.tells {
@@ -269,10 +264,11 @@ impl Analyst {
         }
         self.sift(&call);
         if !self.fresh.is_empty() {
-            self.inventory.found_of(&call);
+            // Callers are placed by the one, and the other is what the run keeps.
+            self.inventories().for_each(|inventory| inventory.found_of(&call));
         }
         self.pace.leave(Stage::Detection, &mut lap);
-        let inventory = self.known.as_mut().unwrap_or(&mut self.inventory);
+        let inventory = judged_mut(&mut self.inventory, &mut self.known);
         if let (Some(service), false) = (&call.service, self.fresh.is_empty()) {
             inventory.found(service, self.fresh.len() as u64);
         }
@@ -296,7 +292,7 @@ impl Analyst {
                 }
             }
         }
-        let inventory = self.known.as_ref().unwrap_or(&self.inventory);
+        let inventory = judged(&self.inventory, &self.known);
         tell_incidents(&mut self.incidents, inventory, &mut self.outlets, Some(&view));
         self.tally.findings += self.fresh.len() as u64;
         self.findings.extend(self.fresh.drain(..));
@@ -304,7 +300,7 @@ impl Analyst {
         let exchange = &observation.exchange;
         self.count(exchange, wanted);
         let mut told = Vec::new();
-        let inventory = self.known.as_ref().unwrap_or(&self.inventory);
+        let inventory = judged(&self.inventory, &self.known);
         self.policies.heed(inventory, exchange.started(), &mut told);
         self.tell(told);
         self.pace.leave(Stage::Reporting, &mut lap);
@@ -337,7 +333,7 @@ impl Analyst {
         for outlet in self.outlets.iter_mut().filter(|outlet| outlet.wants(&view)) {
             self.fresh.iter().for_each(|finding| outlet.finding(finding, &view));
         }
-        let inventory = self.known.as_ref().unwrap_or(&self.inventory);
+        let inventory = judged(&self.inventory, &self.known);
         tell_incidents(&mut self.incidents, inventory, &mut self.outlets, Some(&view));
         self.tally.findings += self.fresh.len() as u64;
         self.findings.extend(self.fresh.drain(..));
@@ -357,10 +353,15 @@ impl Analyst {
         self.tally.repeated += (before - self.fresh.len()) as u64;
     }
 
+    /// What is learned, and what an earlier pass learned.
+    fn inventories(&mut self) -> impl Iterator<Item = &mut Inventory> {
+        [&mut self.inventory].into_iter().chain(&mut self.known)
+    }
+
     /// Takes what files say now, where they were read again.
     fn renew(&mut self) {
         if let Some(context) = self.context.take() {
-            self.inventory.set_context(context);
+            self.inventories().for_each(|inventory| inventory.set_context(Arc::clone(&context)));
         }
         if let Some((rules, settings)) = self.policy_feed.take() {
             self.policies.set_rules(rules, settings);
@@ -416,14 +417,12 @@ impl Analyst {
     fn tell(&mut self, postures: Vec<Posture>) {
         for posture in postures {
             let times = self.policies.cases().times(&posture.service);
-            let inventory = self.known.as_mut().unwrap_or(&mut self.inventory);
+            let inventory = judged_mut(&mut self.inventory, &mut self.known);
             inventory.set_posture(&posture.service, times);
             if posture.change != Change::Unchanged {
                 self.outlets.iter_mut().for_each(|outlet| outlet.posture(&posture));
             }
-            if self.postures.len() < MAX_KEPT_FINDINGS || self.postures.contains_key(&posture.uid) {
-                self.postures.insert(posture.uid, posture);
-            }
+            keep_worst(&mut self.postures, (posture.uid, posture), rank, MAX_KEPT_FINDINGS);
         }
     }
 
@@ -502,6 +501,16 @@ impl Analyst {
     pub(crate) fn is_stuck(&self) -> bool {
         self.outlets.iter().any(|outlet| outlet.error.is_some() || outlet.reader_gone)
     }
+}
+
+/// The inventory that calls are judged by.
+fn judged<'a>(own: &'a Inventory, known: &'a Option<Inventory>) -> &'a Inventory {
+    known.as_ref().unwrap_or(own)
+}
+
+/// The same, to change it.
+fn judged_mut<'a>(own: &'a mut Inventory, known: &'a mut Option<Inventory>) -> &'a mut Inventory {
+    known.as_mut().unwrap_or(own)
 }
 
 /// Names of sources, with the one asked for last at hand: exchanges of one source follow each other.

@@ -54,9 +54,37 @@ impl Worst {
     }
 }
 
+/// Keeps the last word on something. Of more than `most` the one of the highest rank makes room for one of a lower.
+pub(crate) fn keep_worst<K: Ord + Copy, V, R: Ord>(
+    all: &mut BTreeMap<K, V>,
+    (key, value): (K, V),
+    rank: impl Fn(&V) -> R,
+    most: usize,
+) {
+    if all.len() >= most && !all.contains_key(&key) {
+        let Some((least, kept)) = all.iter().max_by_key(|(_, kept)| rank(kept)) else { return };
+        if rank(&value) >= rank(kept) {
+            return;
+        }
+        let least = *least;
+        all.remove(&least);
+    }
+    all.insert(key, value);
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_last_word_that_is_worse_takes_the_place_of_the_least_severe() {
+        let mut all = BTreeMap::new();
+        let words = [(1, Severity::Low), (2, Severity::Medium), (3, Severity::Low), (4, Severity::High)];
+        for word in words.into_iter().chain([(2, Severity::Critical), (5, Severity::Medium)]) {
+            keep_worst(&mut all, word, |severity| Reverse(*severity), 2);
+        }
+        assert_eq!(all.into_iter().collect::<Vec<_>>(), [(2, Severity::Critical), (4, Severity::High)]);
+    }
     use tapwire_detect::Outcome;
 
     fn finding(number: u8, severity: Severity) -> Finding {

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use tapwire_capture::{Progress, SourceError, SourceStats};
 use tapwire_detect::policies::{PolicyCounters, Unjudged};
-use tapwire_detect::{Detectors, Finding, Incidents, NotJudged, Policies, Posture, RuleCounters};
+use tapwire_detect::{Detectors, Finding, Incidents, NotJudged, Policies, Posture, RuleCounters, Severity};
 use tapwire_inventory::{Coverage, Inventory};
 use tapwire_protocol::tls::{Services, TlsCounters};
 use tapwire_protocol::{Anomaly, Exchange, Pairing, Seen};
@@ -325,9 +325,13 @@ impl Report {
 /// What policies say, worst first; what needs nobody any more comes last.
 pub(crate) fn sorted(mut all: Vec<Posture>) -> Vec<Posture> {
     all.sort_by(|one, other| {
-        let key = |posture: &Posture| (Reverse(posture.stage.stands()), Reverse(posture.rule.severity));
         let text = |posture: &Posture| (posture.rule.id.clone(), Arc::clone(&posture.service));
-        key(one).cmp(&key(other)).then_with(|| text(one).cmp(&text(other)))
+        rank(one).cmp(&rank(other)).then_with(|| text(one).cmp(&text(other)))
     });
     all
+}
+
+/// The worst have the least.
+pub(crate) fn rank(posture: &Posture) -> (Reverse<bool>, Reverse<Severity>) {
+    (Reverse(posture.stage.stands()), Reverse(posture.rule.severity))
 }

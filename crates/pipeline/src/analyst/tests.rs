@@ -156,3 +156,15 @@ fn what_a_limit_kept_from_being_read_is_told_apart_from_what_is_missing() {
     }
     assert_eq!((tally.whole, tally.truncated, tally.capped), (1, 2, 1));
 }
+
+#[test]
+fn what_files_say_anew_is_known_to_both_inventories_of_two_passes() {
+    let (mut analyst, _) = analyst(None);
+    let key = TokenKey::new([7; 32]);
+    analyst.known = Some(Inventory::new(tapwire_inventory::Config::new(key)));
+    let context: Arc<tapwire_inventory::context::Context> = Arc::default();
+    analyst.context.put(Arc::clone(&context));
+    analyst.renew();
+    let known = analyst.known.as_ref().expect("a pass before");
+    assert!([&analyst.inventory, known].into_iter().all(|one| std::ptr::eq(one.context(), &*context)));
+}
