@@ -71,17 +71,29 @@ fn scheme_len(text: &[u8]) -> Option<usize> {
 pub(crate) fn normalise(authority: &[u8], https: bool) -> Option<String> {
     let host = authority.iter().rposition(|byte| *byte == b'@').map_or(0, |at| at + 1);
     let text = authority.get(host..)?;
-    let default_port: &[u8] = if https { b":443" } else { b":80" };
-    let text = text.strip_suffix(default_port).unwrap_or(text);
-    let text = text.strip_suffix(b":").unwrap_or(text);
-    let text = text.strip_suffix(b".").unwrap_or(text);
+    let (host, port) = split_port(text);
+    let host = host.strip_suffix(b".").unwrap_or(host);
     let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._~:[]%".contains(byte);
-    if text.is_empty() || text.len() > MAX_AUTHORITY || !text.iter().all(plain) {
+    if host.is_empty() || text.len() > MAX_AUTHORITY || !host.iter().all(plain) {
         return None;
     }
-    let mut name = String::from_utf8(text.to_vec()).ok()?;
+    let mut name = String::from_utf8(host.to_vec()).ok()?;
     name.make_ascii_lowercase();
+    let default_port: &[u8] = if https { b"443" } else { b"80" };
+    if !port.is_empty() && port != default_port {
+        name.push(':');
+        name.push_str(std::str::from_utf8(port).ok()?);
+    }
     Some(name)
+}
+
+/// An authority's host, and its port without the colon. An IPv6 address without brackets has none.
+fn split_port(text: &[u8]) -> (&[u8], &[u8]) {
+    let Some(at) = memchr::memrchr(b':', text) else { return (text, &[]) };
+    let (host, port) = text.split_at(at);
+    let port = port.get(1..).unwrap_or_default();
+    let ends = !host.contains(&b':') || host.ends_with(b"]");
+    if ends && port.iter().all(u8::is_ascii_digit) { (host, port) } else { (text, &[]) }
 }
 
 /// The typed segments of a path. Empty segments are left out, path parameters (`;jsessionid=`) belong to no segment. The
@@ -188,7 +200,12 @@ mod tests {
     fn authority_is_normalised_or_refused() {
         let name = |text: &str| normalise(text.as_bytes(), false);
         assert_eq!(name("Shop.Example:80").as_deref(), Some("shop.example"));
-        assert_eq!(name("shop.example.:8080").as_deref(), Some("shop.example.:8080"));
+        assert_eq!(name("shop.example.:8080").as_deref(), Some("shop.example:8080"));
+        assert_eq!(name("shop.example.:80").as_deref(), Some("shop.example"));
+        assert_eq!(name("shop.example:").as_deref(), Some("shop.example"));
+        assert_eq!(name("[::1]:80").as_deref(), Some("[::1]"));
+        assert_eq!(name("fe80::80").as_deref(), Some("fe80::80"));
+        assert_eq!(normalise(b"shop.example.:8443", true).as_deref(), Some("shop.example:8443"));
         assert_eq!(name("shop.example.").as_deref(), Some("shop.example"));
         assert_eq!(name("[::1]:8080").as_deref(), Some("[::1]:8080"));
         assert_eq!(normalise(b"shop:443", true).as_deref(), Some("shop"));
