@@ -194,8 +194,10 @@ impl Loading {
     /// Takes an id, and the name beside it; that it is free is said where it is not.
     fn take_id(&mut self, id: &str, name: Option<&str>, place: &Place) -> bool {
         let full = self.places.len() >= MAX_RULES;
-        let what = match self.places.get(id) {
-            Some(other) => format!("the id {id} is taken by {}:{}", other.file, other.line),
+        let taken = |key: &str| self.places.get(self.ids.get(key)?);
+        let named = name.and_then(|name| Some(("name", name, taken(name)?)));
+        let what = match taken(id).map(|other| ("id", id, other)).or(named) {
+            Some((kind, key, other)) => format!("the {kind} {key} is taken by {}:{}", other.file, other.line),
             None if full => format!("there are more than {MAX_RULES} rules"),
             None => {
                 self.places.insert(id.into(), place.clone());

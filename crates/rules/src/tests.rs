@@ -487,3 +487,20 @@ fn a_long_text_is_cut_and_counted() {
     assert!(found(&mut rules, &call).is_empty());
     assert!(rules.counters().cut_texts > 0);
 }
+
+#[test]
+fn a_name_is_of_one_rule_alone() {
+    let rule = |id: &str, name: &str| {
+        rule("webserver", "cs-method: GET").replace("id: t\n", &format!("id: {id}\nname: {name}\n"))
+    };
+    for (id, name, taken) in [
+        ("second", "one", "the name one is taken by a.yml:1"),
+        ("second", "first", "the name first is taken by a.yml:1"),
+        ("one", "second", "the id one is taken by a.yml:1"),
+    ] {
+        let loaded = of(&format!("{}---\n{}", rule("first", "one"), rule(id, name)));
+        let told: Vec<&str> = loaded.faults.iter().map(|fault| fault.what.as_str()).collect();
+        assert_eq!(told, [taken]);
+        assert_eq!(loaded.faults[0].file, "a.yml");
+    }
+}
