@@ -231,9 +231,15 @@ impl Steps {
     }
 }
 
-/// "1 request", "2 requests".
+/// "1 request", "2 requests", "3 bodies", "4 guesses".
 pub(crate) fn times(count: u64, what: &str) -> String {
-    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
+    let (stem, end) = match what.strip_suffix('y') {
+        _ if count == 1 => (what, ""),
+        Some(stem) if !stem.ends_with(['a', 'e', 'o', 'u']) => (stem, "ies"),
+        _ if what.ends_with(['s', 'x']) => (what, "es"),
+        _ => (what, "s"),
+    };
+    format!("{count} {stem}{end}")
 }
 
 #[cfg(test)]
@@ -275,6 +281,16 @@ mod tests {
         let begins: Vec<bool> =
             [0, 50, 100, 300, 350].into_iter().map(|time| stretch.begins(at(time), 100, 1_000)).collect();
         assert_eq!(begins, [true, false, false, true, false]);
+    }
+
+    #[test]
+    fn what_is_counted_has_its_plural() {
+        let words = ["request", "body", "different guess", "day"];
+        assert_eq!(words.map(|what| times(1, what)), ["1 request", "1 body", "1 different guess", "1 day"]);
+        assert_eq!(
+            words.map(|what| times(0, what)),
+            ["0 requests", "0 bodies", "0 different guesses", "0 days"]
+        );
     }
 
     #[test]

@@ -26,7 +26,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     needs: Needs { least: 5, of: "calls of one account", seen: |call, _| call.caller.calls.into() },
     nature: Nature::USUAL,
     judges: is_person,
-    concerns: |call| is_person(call) && (call.caller.strange.count() > 0 || changes_credentials(call)),
+    concerns: |call| is_person(call) && (call.caller.strange.count() >= 2 || changes_credentials(call)),
     state: StateKind::of::<AccountTakeover>(),
 };
 
@@ -34,30 +34,31 @@ const HOUR: i64 = 3_600 * 1_000_000_000;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct AccountTakeover {
-    /// When the account was first used from a strange place, and which.
+    /// When the account was first used from a place that is strange in two ways, and which.
     since: i64,
     from: Option<From>,
-    differences: u32,
     told: i64,
 }
 
 impl Detector for AccountTakeover {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let (caller, time) = (&case.call.caller, case.call.observation.exchange.started().nanos());
-        let strange = caller.strange.count();
-        if strange >= 1 && caller.calls >= 5 {
-            (self.since, self.from, self.differences) = (time, caller.from, strange);
+        if caller.strange.count() >= 2 && caller.calls >= 5 && self.from != caller.from {
+            (self.since, self.from) = (time, caller.from);
         }
-        let from_there = self.from.is_some() && self.from == caller.from && time - self.since < HOUR;
+        let age = time.saturating_sub(self.since);
+        let from_there = self.from.is_some() && self.from == caller.from && age < HOUR;
         let changed = changes_credentials(case.call) && is_ok(case.call);
-        if !from_there || !changed || self.differences < 2 || self.told != 0 && time - self.told < HOUR {
+        if !from_there || !changed || self.told != 0 && time.saturating_sub(self.told) < HOUR {
             return;
         }
         self.told = time;
         let reason = format!(
             "{} changed what an account is protected by, {} min after it was first used from another network with another program than in {} calls before.",
             template(case.call),
-            (time - self.since) / 60_000_000_000,
+            age / 60_000_000_000,
             caller.calls,
         );
         out.push(case.finding(b"", Severity::High, Outcome::Confirmed, 80, reason));

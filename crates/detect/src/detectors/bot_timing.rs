@@ -83,7 +83,7 @@ impl Detector for BotTiming {
             }
             return;
         }
-        let pause = (now - self.last) as f64 / 1e9;
+        let pause = now.saturating_sub(self.last) as f64 / 1e9;
         self.last = now;
         if !(0.0..=LONGEST).contains(&pause) {
             *self = Self { place, last: now, told: self.told, ..Self::default() };

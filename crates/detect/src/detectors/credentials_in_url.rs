@@ -1,6 +1,7 @@
 //! Credentials in the URL: they end up in logs, histories and Referer headers.
 
 use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, Spread, StateKind};
+use crate::tally::times;
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::{Credential, CredentialKind, Place};
 use tapwire_inventory::Call;
@@ -155,16 +156,11 @@ fn reason(case: &Case<'_>, credential: &Credential, name: &str, seen: u64) -> St
     };
     let template = case.call.template.as_deref().unwrap_or("/");
     format!(
-        "{place} of {template} carried {what} in a request {answer}: seen {seen} time{}, expected none, among {} request{} \
+        "{place} of {template} carried {what} in a request {answer}: seen {}, expected none, among {} \
          with a visible URL so far.",
-        plural(seen),
-        case.judged,
-        plural(case.judged),
+        times(seen, "time"),
+        times(case.judged, "request"),
     )
-}
-
-const fn plural(count: u64) -> &'static str {
-    if count == 1 { "" } else { "s" }
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ impl Detector for JwtFaults {
             return;
         }
         let Some(told) = self.told.get_mut(kind as usize * 2 + usize::from(accepted)) else { return };
-        if *told != 0 && time - *told < DAY {
+        if *told != 0 && time.saturating_sub(*told) < DAY {
             return;
         }
         *told = time;

@@ -203,7 +203,7 @@ impl MassAssignment {
             return;
         }
         let shown = tapwire_inspect::plain_name(name, 32);
-        let bodies = times(self.bodies, "body").replace("bodys", "bodies");
+        let bodies = times(self.bodies, "body");
         let reason = format!(
             "Field `{shown}` was sent to {}: {told}; none of {bodies} accepted before had it.",
             template(case.call),

@@ -112,7 +112,7 @@ impl Detector for ObjectGuessing {
         };
         let reason = format!(
             "{} at {} {} wrong within {}, of {} there{}; others' calls there are mostly right.",
-            tried.wrong.words("different guess").replace("guesss", "guesses"),
+            tried.wrong.words("different guess"),
             template(case.call),
             if count == 1 { "was" } else { "were" },
             self.stretch.words(),

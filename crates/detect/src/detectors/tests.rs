@@ -165,8 +165,13 @@ fn an_account_whose_password_is_changed_from_a_strange_place_is_taken_over() {
         .with(&token(r#"{"alg":"HS256"}"#, r#"{"sub":"jane","iat":1700000001,"exp":1800000000}"#))
         .program("curl/8.0");
     world.get(&stranger, "/me", r#"{"name":"x"}"#);
+    // The owner goes on from another network: that is one difference, and takes the place of no stranger.
+    world.get(&Client::at(2).with(&jwt("jane")), "/me", r#"{"name":"x"}"#);
+    world.now += 1_800;
     world.call(&stranger, "POST /me/password", change, 204, "");
     assert_eq!(world.one("account-takeover").1, Outcome::Confirmed);
+    let told = world.found.iter().find(|finding| finding.detector == "account-takeover");
+    assert!(told.is_some_and(|told| told.reason.contains("30 min after")), "{told:?}");
 }
 
 #[test]

@@ -59,11 +59,11 @@ impl Detector for TokenInTwoPlaces {
         let home = *self.home.get_or_insert(from);
         if from.differences(home) < 2 {
             self.calls = self.calls.saturating_add(1);
-            self.back |= self.away.is_some() && time - self.last < SOON;
+            self.back |= self.away.is_some() && time.saturating_sub(self.last) < SOON;
             (self.home, self.last) = (Some(from), time);
             return;
         }
-        if time - self.last >= SOON {
+        if time.saturating_sub(self.last) >= SOON {
             // A new session in all but its token: from now on this is where it is at home.
             *self = Self { home: Some(from), calls: 1, last: time, told: self.told, ..Self::default() };
             return;
@@ -95,7 +95,7 @@ impl TokenInTwoPlaces {
         let reason = format!(
             "A token of {} calls from one place came from another network with another program, {} s after its last call from the first{}; 1 place expected.",
             self.calls,
-            (time - self.last) / 1_000_000_000,
+            time.saturating_sub(self.last) / 1_000_000_000,
             if self.back { ", and from the first again in between" } else { "" },
         );
         out.push(case.finding(&[u8::try_from(at).unwrap_or(0)], severity, outcome, confidence, reason));
