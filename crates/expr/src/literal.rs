@@ -112,11 +112,10 @@ fn scaled(text: &str, units: &[(&str, i64)]) -> Option<i64> {
 /// RFC 3339, or its date alone, in nanoseconds since the epoch. No zone means UTC.
 pub fn time(text: &str) -> Option<i64> {
     let (date, clock) = text.split_once(['T', 't', ' ']).unwrap_or((text, "00:00:00"));
-    let mut numbers = date.splitn(3, '-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    if !(1..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
+    let mut parts = date.splitn(3, '-');
+    let year = within(parts.next()?, 1, 9999)?;
+    let month = within(parts.next()?, 1, 12)?;
+    let day = within(parts.next()?, 1, days_of(year, month))?;
     let (clock, zone) = zone(clock)?;
     let seconds = days(year, month, day) * 86_400 - zone;
     seconds.checked_mul(1_000_000_000)?.checked_add(time_of_day(clock)?)
@@ -129,7 +128,7 @@ fn zone(clock: &str) -> Option<(&str, i64)> {
     }
     let Some(at) = clock.rfind(['+', '-']) else { return Some((clock, 0)) };
     let (hours, minutes) = clock.get(at + 1..)?.split_once(':')?;
-    let east = (hours.parse::<i64>().ok()? * 60 + minutes.parse::<i64>().ok()?) * 60;
+    let east = (within(hours, 0, 23)? * 60 + within(minutes, 0, 59)?) * 60;
     let sign = if clock.get(at..)?.starts_with('-') { -1 } else { 1 };
     Some((clock.get(..at)?, sign * east))
 }
@@ -137,10 +136,30 @@ fn zone(clock: &str) -> Option<(&str, i64)> {
 /// `12:00`, `12:00:30` or `12:00:30.5` in nanoseconds.
 fn time_of_day(clock: &str) -> Option<i64> {
     let mut parts = clock.splitn(3, ':');
-    let hour: i64 = parts.next()?.parse().ok().filter(|hour| (0..24).contains(hour))?;
-    let minute: i64 = parts.next()?.parse().ok().filter(|minute| (0..60).contains(minute))?;
-    let second = scaled(&format!("{}s", parts.next().unwrap_or("0")), DURATIONS)?;
+    let hour = within(parts.next()?, 0, 23)?;
+    let minute = within(parts.next()?, 0, 59)?;
+    let second = scaled(parts.next().unwrap_or("0"), SECONDS).filter(|second| *second < LEAP_END)?;
     Some((hour * 60 + minute) * 60_000_000_000 + second)
+}
+
+/// Seconds of a minute, in nanoseconds, and behind which there is none, leap seconds included (RFC 3339, 5.7).
+const SECONDS: &[(&str, i64)] = &[("", 1_000_000_000)];
+const LEAP_END: i64 = 61 * 1_000_000_000;
+
+/// A whole number without sign, of that range.
+fn within(text: &str, least: i64, most: i64) -> Option<i64> {
+    let digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    text.parse().ok().filter(|number| digits && (least..=most).contains(number))
+}
+
+/// How many days a month has.
+const fn days_of(year: i64, month: i64) -> i64 {
+    match month {
+        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
 }
 
 /// Days since the epoch, by the civil-to-days rule of the proleptic Gregorian calendar.
@@ -183,7 +202,26 @@ mod tests {
         assert_eq!(number("2026-01-01T12:00", Kind::Time), Some(noon));
         assert_eq!(number("2026-01-01T13:00:00.25+01:00", Kind::Time), Some(noon + 250_000_000));
         assert_eq!(number("1970-01-01", Kind::Time), Some(0));
-        for wrong in ["2026", "2026-13-01", "2026-01-01T25:00", "yesterday", "9999999-01-01"] {
+        assert_eq!(number("2024-02-29", Kind::Time), Some(1_709_164_800_000_000_000));
+        assert_eq!(number("2016-12-31T23:59:60Z", Kind::Time), Some(1_483_228_800_000_000_000));
+        for wrong in [
+            "2026",
+            "2026-13-01",
+            "2026-02-29",
+            "2026-02-31",
+            "2026-04-31",
+            "1900-02-29",
+            "2026-01-01T25:00",
+            "2026-01-01T12:00:61",
+            "2026-01-01T12:00:99",
+            "2026-01-01T12:00:5m",
+            "2026-01-01T12:+5",
+            "2026-01-01T12:00+25:99",
+            "2026-01-01T12:00+23:60",
+            "2026-01-01T12:00+9223372036854775807:00",
+            "yesterday",
+            "9999999-01-01",
+        ] {
             assert_eq!(number(wrong, Kind::Time), None, "{wrong}");
         }
     }
