@@ -2,6 +2,9 @@
 
 use std::ops::Add;
 
+/// A step back beyond this is another clock: an hour, in nanoseconds.
+const SET_BACK: i64 = 3_600 * 1_000_000_000;
+
 /// Nanoseconds since the Unix epoch, as the capture states them. Never read from this machine's clock.
 #[derive(
     Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, serde::Serialize, serde::Deserialize,
@@ -35,6 +38,17 @@ impl Timestamp {
     /// Nanoseconds from `earlier` to `self`; negative when the order is the other way round.
     pub const fn since(self, earlier: Self) -> i64 {
         self.0.saturating_sub(earlier.0)
+    }
+
+    /// Of a clock that hears packet times and does not run backwards: moves on to `heard` where that is later. More than an
+    /// hour earlier is no late packet but a clock that was set back, which is followed too; whether it was.
+    pub const fn follow(&mut self, heard: Self) -> bool {
+        let step = heard.since(*self);
+        let is_set_back = step < -SET_BACK;
+        if step > 0 || is_set_back {
+            *self = heard;
+        }
+        is_set_back
     }
 }
 

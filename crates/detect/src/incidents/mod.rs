@@ -70,7 +70,7 @@ pub struct Incidents {
     all: Vec<Incident>,
     /// The open incident of an actor, at most 16 of each incident.
     open: BTreeMap<Actor, usize>,
-    /// The latest time that was heard of.
+    /// The latest time that was heard of since the clock was set.
     now: Timestamp,
     /// No open incident has been quiet for long enough before.
     due: Timestamp,
@@ -104,9 +104,10 @@ impl Incidents {
         }
     }
 
-    /// Hears what time it is, from a call: what was quiet for long enough is closed.
+    /// Hears what time it is, from a call: what was quiet for long enough is closed. Where the clock was set back, what is open
+    /// waits until the clock has come that far again.
     pub fn heed(&mut self, now: Timestamp) {
-        self.now = self.now.max(now);
+        self.now.follow(now);
         if self.now < self.due {
             return;
         }

@@ -221,6 +221,23 @@ fn it_is_closed_by_the_time_of_any_call() {
 }
 
 #[test]
+fn a_clock_that_was_hours_ahead_and_is_set_back_closes_each_once() {
+    let mut world = World::new();
+    world.high((NAT, "k"), "enumeration");
+    world.pass(8 * HOUR);
+    world.high((NAT, "k"), "enumeration");
+    world.pass(-8 * HOUR);
+    for _ in 0..5 {
+        world.high(([198, 51, 100, 9], "other"), "foreign-objects");
+        world.pass(1);
+    }
+    let changes = world.changes();
+    assert_eq!(changes, ["opened opened", "closed quiet", "opened opened", "opened opened"]);
+    world.pass(5 * HOUR);
+    assert_eq!(world.changes()[4..], ["closed quiet"]);
+}
+
+#[test]
 fn what_grows_is_told_and_what_does_not_is_not() {
     let mut world = World::new();
     let who = (NAT, "k");

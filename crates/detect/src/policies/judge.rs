@@ -99,7 +99,10 @@ impl Policies {
 
     /// A call was placed at that time. Adds what a look found that this call ended.
     pub fn heed(&mut self, inventory: &Inventory, time: Timestamp, out: &mut Vec<Posture>) {
-        self.now = self.now.max(time);
+        if self.now.follow(time) {
+            // By a clock that was set back, the next look would be hours away.
+            self.due = self.due.map(|due| due.min(time + self.every()));
+        }
         let due = *self.due.get_or_insert(time + self.every());
         if self.sweep.is_none() && self.now < due {
             return;

@@ -21,6 +21,8 @@ struct Bench {
     told: Vec<Posture>,
     /// What is different about the connections.
     change: Option<ChangeOf>,
+    /// Seconds by which the clock is ahead.
+    ahead: i64,
 }
 
 impl Bench {
@@ -32,6 +34,7 @@ impl Bench {
             number: 0,
             told: Vec::new(),
             change: None,
+            ahead: 0,
         }
     }
 
@@ -43,7 +46,7 @@ impl Bench {
             if let Some(change) = &self.change {
                 change(&mut exchange.flow);
             }
-            let time = Timestamp::from_parts(1_700_000_000 + i64::from(self.number) * 60, 0);
+            let time = Timestamp::from_parts(1_700_000_000 + self.ahead + i64::from(self.number) * 60, 0);
             for half in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
                 (half.started, half.ended) = (time, time);
             }
@@ -93,6 +96,16 @@ fn finding_lives_from_open_to_verified_and_regressed() {
     let uids: std::collections::BTreeSet<_> = bench.told.iter().map(|one| one.uid).collect();
     let events: std::collections::BTreeSet<_> = bench.told.iter().map(|one| one.event).collect();
     assert_eq!((uids.len(), events.len()), (1, 4), "one finding, four events");
+}
+
+#[test]
+fn a_clock_that_was_hours_ahead_and_is_set_back_puts_off_no_look() {
+    let mut bench = Bench::new(&[], &[]);
+    bench.ahead = 8 * 3_600;
+    bench.calls(30, LOGIN, SCRIPTED);
+    bench.ahead = 0;
+    bench.calls(30, LOGIN, HIDDEN);
+    assert_eq!(bench.stages(COOKIE), [Stage::Open, Stage::Fixed]);
 }
 
 #[test]

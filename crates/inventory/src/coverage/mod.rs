@@ -98,7 +98,7 @@ pub struct Coverage {
     hours: BTreeMap<Hour, BTreeMap<Owner, Cell>>,
     /// Of hours that are over, by service.
     totals: BTreeMap<Arc<str>, Tally>,
-    /// The largest second of packet time, and the time itself.
+    /// The largest second of packet time since the clock was set, and the time itself.
     clock: i64,
     last: Timestamp,
     /// When the next hour is over.
@@ -198,7 +198,7 @@ impl Coverage {
         {
             self.close_first(&mut done);
         }
-        self.due = (self.clock.div_euclid(HOUR) + 1) * HOUR + GRACE;
+        self.due = due_after(self.clock);
         done
     }
 
@@ -225,12 +225,18 @@ impl Coverage {
     }
 
     fn advance(&mut self, time: Timestamp) {
-        let seconds = time.millis().div_euclid(1_000);
-        if self.clock == i64::MIN {
-            self.due = (seconds.div_euclid(HOUR) + 1) * HOUR + GRACE;
+        let is_set_back = self.last.follow(time);
+        let begins = self.clock == i64::MIN;
+        self.clock = self.last.millis().div_euclid(1_000);
+        if begins || is_set_back {
+            self.due = due_after(self.clock);
         }
-        self.clock = self.clock.max(seconds);
-        self.last = self.last.max(time);
+    }
+
+    /// When an hour ended, or the run in it. One before which the clock was set back lasted.
+    fn end_of(&self, hour: Hour) -> Timestamp {
+        let end = Timestamp::from_parts((hour + 1) * HOUR, 0);
+        if self.last < Timestamp::from_parts(hour * HOUR, 0) { end } else { end.min(self.last) }
     }
 
     fn close_first(&mut self, done: &mut Vec<HourCoverage>) {
@@ -248,7 +254,7 @@ impl Coverage {
             let coverage = HourCoverage {
                 service: self.services.name(service),
                 hour: Timestamp::from_parts(hour * HOUR, 0),
-                until: Timestamp::from_parts((hour + 1) * HOUR, 0).min(self.last),
+                until: self.end_of(hour),
                 seen: SeenShare::new(&cell, unseen),
             };
             self.totals.entry(Arc::clone(&coverage.service)).or_default().add(&cell, unseen, &coverage);
@@ -257,6 +263,11 @@ impl Coverage {
         hours.sort_by(|left, right| left.service.cmp(&right.service));
         done.append(&mut hours);
     }
+}
+
+/// When the hour of that second is over.
+const fn due_after(second: i64) -> i64 {
+    (second.div_euclid(HOUR) + 1) * HOUR + GRACE
 }
 
 fn hour_of(time: Timestamp) -> Hour {

@@ -166,6 +166,25 @@ fn an_hour_is_told_when_it_is_over_and_once() {
 }
 
 #[test]
+fn a_clock_that_was_hours_ahead_and_is_set_back_tells_each_hour_once() {
+    let mut coverage = coverage();
+    let mut told = Vec::new();
+    for second in [40_000, 68_800, 40_010, 40_020, 40_030] {
+        coverage.exchange(&call(second, 1, "shop"));
+        if coverage.is_due() {
+            told.extend(coverage.take_due());
+        }
+    }
+    let hours = |told: &[HourCoverage]| {
+        told.iter().map(|hour| (hour.hour.millis() / 3_600_000, hour.seen.pairs)).collect::<Vec<_>>()
+    };
+    assert_eq!(hours(&told), [(11, 1)]);
+    let rest = coverage.take_rest();
+    assert_eq!(hours(&rest), [(11, 3), (19, 1)]);
+    assert!(rest.iter().all(|hour| hour.until > hour.hour), "{rest:?}");
+}
+
+#[test]
 fn services_beyond_the_limit_are_counted() {
     let config = Config { max_services: 2, ..Config::new(TokenKey::new([7; 32])) };
     let mut coverage = Coverage::new(&config);

@@ -14,9 +14,6 @@ const MAX_DATAGRAMS: usize = 1_024;
 /// sender needs to come round to the same identification.
 const REMEMBERED: i64 = 100_000_000;
 
-/// A backward jump of the clock beyond this is another clock.
-const JUMP: i64 = 3_600_000_000_000;
-
 /// The least buffer, and the least budget: two of the largest datagrams.
 const LEAST_BUFFER: usize = 2_048;
 const LEAST_MEMORY: usize = 4 * (MAX_DATAGRAM + 1);
@@ -178,9 +175,9 @@ impl Fragments {
 
     /// Lets the clock go on, and drops what waited too long.
     fn pass(&mut self, time: Timestamp) {
-        let now = time.nanos();
-        let rebased = now < self.clock.saturating_sub(JUMP);
-        self.clock = if rebased { now } else { self.clock.max(now) };
+        let mut clock = Timestamp::from_nanos(self.clock);
+        let rebased = clock.follow(time);
+        self.clock = clock.nanos();
         while let Some(slot) = self.overdue(&self.waiting, self.timeout, rebased) {
             self.forget_waiting(slot, FragmentFate::Expired);
         }
