@@ -187,9 +187,8 @@ pub(crate) struct Drive<'a> {
 
 impl Drive<'_> {
     pub(crate) fn sense<W: Way>(&mut self, sensing: &mut Sensing<W>) {
-        let mut last_packet = Instant::now();
+        let (mut seen, mut last_packet) = (0, Instant::now());
         loop {
-            let before = sensing.wire().packets;
             // Secrets first: what came before these packets is theirs.
             self.feed.iter().filter(|feed| !feed.is_empty()).for_each(|feed| sensing.take_secrets(feed));
             match self.read(sensing) {
@@ -206,13 +205,15 @@ impl Drive<'_> {
                     }
                 }
             }
-            if sensing.wire().packets > before {
-                last_packet = Instant::now();
-            }
             // A file says them before the packets that they are for.
             self.source.take_secrets().iter().for_each(|secrets| sensing.secrets(secrets));
             self.recorder.iter_mut().for_each(Recorder::tick);
             self.tell(sensing);
+            // Other lanes may have handed some over where this one's own interface was quiet.
+            let packets = sensing.wire().packets;
+            if packets > seen {
+                (seen, last_packet) = (packets, Instant::now());
+            }
             sensing.sink().between_batches();
             sensing.follow();
             sensing.sink().notices().iter().for_each(|notice| self.watch.notice(notice));

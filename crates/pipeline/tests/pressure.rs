@@ -2,10 +2,14 @@
 
 mod feed;
 
+use feed::lanes::Quiet;
 use feed::{Collected, Feed, Gated, Slow, config, ledger, levels, outlet, shop, statuses};
 use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 use tapwire_capture::Pressure;
 use tapwire_pipeline::{Control, Notice, Report, ShedLevel, Snapshot, Unwatched, Watch, run};
+use tapwire_testkit::mutate::{Link, Route, Wrapping, carry};
+use tapwire_testkit::{Capture, OwnedPacket};
 
 /// Bytes in flight that the tests allow.
 const IN_FLIGHT: usize = 4 << 20;
@@ -117,4 +121,24 @@ fn a_file_waits_for_a_slow_output_and_loses_nothing() {
     for threads in 1..=4 {
         assert!(events(threads) == reference, "{threads} threads changed the events");
     }
+}
+
+/// Conversations that travel through a tunnel, in two parts of each.
+fn tunnelled() -> [Capture; 2] {
+    let route = Route { wrapping: Some(Wrapping::Vxlan), ..Route::plain(Link::Ethernet) };
+    let all = carry(&shop(16, 30), &route).expect("Ethernet carries VXLAN").numbered();
+    let middle = all.packets.len() / 2;
+    let part = |packets: &[OwnedPacket]| Capture { packets: packets.to_vec() };
+    [part(&all.packets[..middle]), part(&all.packets[middle..])]
+}
+
+#[test]
+fn connections_of_a_lane_that_others_feed_do_not_end_as_idle() {
+    let mut config = config(1, false, IN_FLIGHT);
+    config.flow.idle_timeout = 5;
+    // Longer than what is idle is waited for, before anything comes.
+    let mut source = Quiet::beside(tunnelled(), Duration::from_secs(6));
+    let report = run(&mut source, &config, Vec::new(), &mut Unwatched);
+    assert!(report.lanes.handed_over > 0 && report.lanes.lane_full == 0, "{:?}", report.lanes);
+    assert_eq!(report.flow.closed_idle, 0, "{:?}", report.flow);
 }

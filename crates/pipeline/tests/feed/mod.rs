@@ -1,5 +1,7 @@
 //! A source that a test holds and lets go, and outputs that stand still.
 
+pub(crate) mod lanes;
+
 use serde_json::Value;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::Receiver;
