@@ -52,7 +52,7 @@ pub struct MergedFiles {
     /// Files that hold a handle, the longest first.
     handles: VecDeque<u16>,
     /// Trouble met while looking into the files, told when reading begins.
-    deferred: Vec<SourceError>,
+    deferred: VecDeque<SourceError>,
     intake: Intake,
     names: SourceNames,
     finished_bytes: u64,
@@ -114,7 +114,7 @@ impl MergedFiles {
         &mut self,
         deliver: &mut D,
     ) -> Result<Status, SourceError> {
-        if let Some(error) = self.deferred.pop() {
+        if let Some(error) = self.deferred.pop_front() {
             return Err(error);
         }
         let mut left = BATCH;
@@ -144,7 +144,7 @@ impl MergedFiles {
             heads: BinaryHeap::with_capacity(paths.len()),
             current: None,
             open: 0,
-            deferred: Vec::new(),
+            deferred: VecDeque::new(),
             handles: VecDeque::new(),
             intake: Intake::new(filter)?,
             names: SourceNames::default(),
@@ -179,7 +179,7 @@ impl MergedFiles {
     fn first_head(&mut self, reader: &mut CaptureReader, id: SourceId) -> Result<(), SourceError> {
         match reader.peek() {
             Ok(time) => self.heads.push(Reverse((time.unwrap_or(Timestamp::MIN), id.0))),
-            Err(error) if error.is_partial() => self.deferred.push(error),
+            Err(error) if error.is_partial() => self.deferred.push_back(error),
             Err(error) => return Err(error),
         }
         Ok(())

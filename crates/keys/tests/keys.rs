@@ -52,7 +52,7 @@ fn quiet() -> Tell {
     Arc::new(|_| {})
 }
 
-/// Takes lines until there are `count`, at most ten seconds.
+/// Takes lines until there are `count`.
 fn lines(feed: &Feed, count: usize) -> Vec<String> {
     let mut text = Vec::new();
     wait(|| {
@@ -64,7 +64,8 @@ fn lines(feed: &Feed, count: usize) -> Vec<String> {
 
 fn wait(mut until: impl FnMut() -> bool) {
     let begun = Instant::now();
-    while !until() && begun.elapsed() < Duration::from_secs(10) {
+    while !until() {
+        assert!(begun.elapsed() < Duration::from_secs(30), "what is waited for does not come");
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -163,7 +163,9 @@ impl Outlet {
     pub(crate) fn coverage(&mut self, hour: &HourCoverage) {
         if self.classes.sensor {
             self.sequence += 1;
-            self.renderer.coverage(hour, self.sequence, &mut self.buffer);
+            if self.is_read {
+                self.renderer.coverage(hour, self.sequence, &mut self.buffer);
+            }
             self.rendered();
         }
     }

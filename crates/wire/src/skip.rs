@@ -68,7 +68,7 @@ pub enum Layer {
 }
 
 impl Layer {
-    /// Every layer, in the order of [`Layer::index`].
+    /// Every layer.
     pub const ALL: [Self; 31] = [
         Self::Link,
         Self::Ethernet,
@@ -102,11 +102,6 @@ impl Layer {
         Self::IpProtocol,
         Self::Tcp,
     ];
-
-    /// Its position in [`Layer::ALL`].
-    pub const fn index(self) -> usize {
-        self as usize
-    }
 
     /// A short kebab-case name for counters.
     pub const fn name(self) -> &'static str {
@@ -172,7 +167,7 @@ pub enum SkipReason {
 }
 
 impl SkipReason {
-    /// Every reason, in the order of [`SkipReason::index`].
+    /// Every reason.
     pub const ALL: [Self; 10] = [
         Self::Truncated,
         Self::BadLength,
@@ -185,11 +180,6 @@ impl SkipReason {
         Self::TooDeep,
         Self::TooManyTunnels,
     ];
-
-    /// Its position in [`SkipReason::ALL`].
-    pub const fn index(self) -> usize {
-        self as usize
-    }
 
     /// A short kebab-case name for counters.
     pub const fn name(self) -> &'static str {
@@ -218,36 +208,15 @@ pub struct Skip {
 }
 
 impl Skip {
-    /// How many kinds of skip there are: the length of an array of counters.
-    pub const COUNT: usize = Layer::ALL.len() * SkipReason::ALL.len();
-
     /// A skip at `layer` for `reason`.
     pub const fn new(layer: Layer, reason: SkipReason) -> Self {
         Self { layer, reason }
-    }
-
-    /// Its position in an array of [`Skip::COUNT`] counters.
-    pub const fn index(self) -> usize {
-        self.layer.index() * SkipReason::ALL.len() + self.reason.index()
-    }
-
-    /// Every kind of skip, in the order of [`Skip::index`].
-    pub fn all() -> impl Iterator<Item = Self> {
-        Layer::ALL.into_iter().flat_map(|layer| SkipReason::ALL.into_iter().map(move |r| Self::new(layer, r)))
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Layer, Skip, SkipReason};
-
-    #[test]
-    fn every_index_is_the_position_in_its_list() {
-        assert!(Layer::ALL.iter().enumerate().all(|(i, layer)| layer.index() == i));
-        assert!(SkipReason::ALL.iter().enumerate().all(|(i, reason)| reason.index() == i));
-        assert!(Skip::all().enumerate().all(|(i, skip)| skip.index() == i));
-        assert_eq!(Skip::all().count(), Skip::COUNT);
-    }
+    use super::Layer;
 
     #[test]
     fn names_are_distinct() {
