@@ -21,6 +21,7 @@ mod kind;
 mod output;
 mod protocols;
 pub mod proxy;
+mod remembered;
 mod stream;
 mod talk;
 pub mod tls;

@@ -1,13 +1,13 @@
 //! What leaves this crate, and what it counts.
 
 use crate::h1::reader::Origin;
+use crate::remembered::Remembered;
 use crate::tls::Facts;
 use crate::websocket::Inflaters;
 use crate::{
     Anomalies, Anomaly, Body, BodyPart, ConnectionEnd, Exchange, ExchangeSink, FlowStamp, Frames, Head, Kind,
     Message, MessageId, Pairing, ProxyHeader, Seen, Unseen,
 };
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use tapwire_flow::{FlowInfo, Knock};
 use tapwire_wire::{Endpoint, Side, Timestamp};
@@ -146,7 +146,7 @@ pub(crate) struct Output<'a, E> {
     pub(crate) exchanges: &'a mut u64,
     pub(crate) messages: &'a mut u64,
     pub(crate) spare: &'a mut Option<Box<Message>>,
-    pub(crate) pipelining: &'a mut BTreeSet<[u8; 16]>,
+    pub(crate) pipelining: &'a mut Pipelining,
     pub(crate) ends: &'a mut Vec<ConnectionEnd>,
     /// What is known of the TLS around the connection.
     pub(crate) tls: Option<&'a Arc<Facts>>,
@@ -161,8 +161,8 @@ pub(crate) struct Output<'a, E> {
 /// Ends that wait for the next exchange.
 const MAX_ENDS: usize = 4_096;
 
-/// Clients that pipeline which are remembered; what is not remembered is found out again on each connection.
-const MAX_PIPELINING: usize = 1_024;
+/// Addresses of clients that were seen not to wait for answers; the rest is found out again on each connection.
+pub(crate) type Pipelining = Remembered<[u8; 16], 1_024>;
 
 /// Body buffers larger than this are not kept for reuse.
 const KEEP_BODY: usize = 64 << 10;
@@ -208,9 +208,7 @@ impl<E: ExchangeSink> Output<'_, E> {
 
     /// A client that does not wait on one connection is not trusted to wait on another.
     pub(crate) fn remember_pipelining(&mut self, client: &Endpoint) {
-        if self.pipelining.len() < MAX_PIPELINING {
-            self.pipelining.insert(*client.octets());
-        }
+        self.pipelining.add(*client.octets());
     }
 
     /// A message that came to nothing; the next one uses its buffers.

@@ -5,12 +5,12 @@ use crate::h1::conversation::Conversation;
 use crate::h1::{Start, probe};
 use crate::h2::conversation::{Conversation as Http2, Proof};
 use crate::h2::search;
-use crate::output::{Config, Counters, Output};
+use crate::output::{Config, Counters, Output, Pipelining};
+use crate::remembered::Remembered;
 use crate::talk::{Next, Switch, Talk, Upgrade};
 use crate::tls::{self, Facts, KeyStore, Layer, Parked, Services, Shared, TlsConfig, TlsCounters};
 use crate::websocket::{Inflaters, Socket};
 use crate::{ConnectionEnd, ExchangeSink, Kind, Message};
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use tapwire_flow::{Chunk, CloseReason, FlowInfo, Knock, Patience, StreamEvent, StreamSink};
 use tapwire_wire::{Datagram, Endpoint, Side, Timestamp};
@@ -64,11 +64,11 @@ pub struct Protocols<E> {
     messages: u64,
     spare: Option<Box<Message>>,
     /// Servers in front of which PROXY headers were seen.
-    proxied: BTreeSet<Endpoint>,
+    proxied: Remembered<Endpoint, MAX_PROXIED>,
     /// Bytes on the heap of all connections' states.
     held: usize,
     /// Addresses of clients that were seen not to wait for answers.
-    pipelining: BTreeSet<[u8; 16]>,
+    pipelining: Pipelining,
     /// Ended with something missing since the last exchange.
     ends: Vec<ConnectionEnd>,
     /// What TLS connections share. It is away while one of them reads.
@@ -86,7 +86,7 @@ pub struct Protocols<E> {
 /// How often a silent connection that waits for keys looks for them: nanoseconds of packet time.
 const LOOK_AGAIN: i64 = 200_000_000;
 
-/// Servers behind PROXY headers that are remembered; further ones are treated as if they had none.
+/// Servers behind PROXY headers that are remembered.
 const MAX_PROXIED: usize = 1_024;
 
 impl<E: ExchangeSink> Protocols<E> {
@@ -99,9 +99,9 @@ impl<E: ExchangeSink> Protocols<E> {
             exchanges: 0,
             messages: 0,
             spare: None,
-            proxied: BTreeSet::new(),
+            proxied: Remembered::default(),
             held: 0,
-            pipelining: BTreeSet::new(),
+            pipelining: Remembered::default(),
             ends: Vec::new(),
             tls: None,
             around: None,
@@ -263,10 +263,10 @@ impl<E: ExchangeSink> Protocols<E> {
     ) -> Conversation {
         let handshake = flow.initiator.is_some();
         let server = *flow.key.endpoint(client.peer());
-        if unknown.proxy.is_some() && self.proxied.len() < MAX_PROXIED {
-            self.proxied.insert(server);
+        if unknown.proxy.is_some() {
+            self.proxied.add(server);
         }
-        let expects_proxy = self.proxied.contains(&server);
+        let expects_proxy = self.proxied.has(&server);
         let mut http = Conversation::new(
             client,
             unknown.proxy,
@@ -274,7 +274,7 @@ impl<E: ExchangeSink> Protocols<E> {
             |side| unknown.beginning(side, handshake, expects_proxy),
             |side| unknown.missing_from(side, handshake, expects_proxy),
         );
-        if self.pipelining.contains(flow.key.endpoint(client).octets()) {
+        if self.pipelining.has(flow.key.endpoint(client).octets()) {
             http.expect_pipelining();
         }
         for side in [Side::Lower, Side::Upper] {
@@ -297,8 +297,8 @@ impl<E: ExchangeSink> Protocols<E> {
         client: Side,
         proof: Proof,
     ) -> Http2 {
-        if unknown.proxy.is_some() && self.proxied.len() < MAX_PROXIED {
-            self.proxied.insert(*flow.key.endpoint(client.peer()));
+        if unknown.proxy.is_some() {
+            self.proxied.add(*flow.key.endpoint(client.peer()));
         }
         // Nothing of a server's tells anything before the preface, whether or not the handshake was seen.
         let watched = flow.initiator.is_some() || proof == Proof::Preface;
@@ -509,7 +509,7 @@ impl<E: ExchangeSink> StreamSink<Connection> for Protocols<E> {
     }
 
     fn held(&self) -> usize {
-        self.held + self.tls.as_ref().map_or(0, |shared| shared.parked.held())
+        self.held + self.tls.as_ref().map_or(0, |shared| shared.parked.held() + shared.initials.held())
     }
 
     fn rest(&mut self, connection: &mut Connection) {

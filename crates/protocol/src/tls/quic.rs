@@ -10,7 +10,7 @@ use ring::aead::quic::{AES_128, HeaderProtectionKey};
 use ring::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, VecDeque};
-use tapwire_wire::{Datagram, FlowKey};
+use tapwire_wire::{Datagram, FlowKey, Timestamp};
 
 /// A client's first datagrams have at least so many bytes (RFC 9000, 14.1).
 const SMALLEST: usize = 1_200;
@@ -23,6 +23,12 @@ const MAX_DONE: usize = 8_192;
 const LOOKED_AT: usize = 64;
 /// Pieces of a hello: a client may send many, and in any order.
 const MAX_PIECES: usize = 64;
+/// Bytes of all hellos that are not whole.
+const MAX_BYTES: usize = 4 << 20;
+/// How long the rest of a hello is waited for, in nanoseconds of packet time: far longer than a client sends it again.
+const PATIENCE: i64 = 30 * 1_000_000_000;
+/// About what one takes beside its pieces.
+const RECORD: usize = 256;
 const TAG: usize = 16;
 
 /// A version whose first packets can be read.
@@ -70,9 +76,14 @@ pub(crate) fn may_begin(payload: &[u8]) -> bool {
 
 /// What is known of connections whose hello is not whole yet.
 #[derive(Debug, Default)]
-pub(super) struct Initials {
+pub(crate) struct Initials {
     open: BTreeMap<FlowKey, Opening>,
     order: VecDeque<FlowKey>,
+    /// Bytes of their pieces.
+    bytes: usize,
+    clock: Timestamp,
+    /// Of them, such as were given up: the rest did not come in time, or there was no room to wait for it.
+    pub(super) given_up: u64,
     /// Connections whose hello was read, by the oldest first: their later packets say nothing new, nor does a hello again
     /// that a client sends which was told to retry. It keeps its own identifier and should keep its hello (RFC 9000,
     /// 17.2.5.2 and 17.2.5.3); not all do both.
@@ -93,6 +104,9 @@ struct Opening {
     /// The identifier that the client chose: all keys of first packets follow from it.
     id: Vec<u8>,
     pieces: BTreeMap<usize, Vec<u8>>,
+    /// Of all pieces.
+    bytes: usize,
+    since: Timestamp,
 }
 
 impl Shared {
@@ -103,12 +117,37 @@ impl Shared {
         if self.initials.done.iter().rev().take(LOOKED_AT).any(known) {
             return;
         }
-        let Some(hello) = self.initials.take(datagram, version, &id, own) else { return };
+        self.initials.pass(datagram.time);
+        let hello = self.initials.take(datagram, version, &id, own);
+        self.counters.quic_given_up = self.initials.given_up;
+        let Some(hello) = hello else { return };
         self.services.quic(datagram.key.endpoint(datagram.side.peer()), version.name, &hello, datagram.time);
     }
 }
 
 impl Initials {
+    /// Bytes on the heap for hellos that are not whole.
+    pub(crate) fn held(&self) -> usize {
+        self.bytes + self.open.len() * RECORD
+    }
+
+    /// Gives up what has waited for too long, and all of it where the clock was set back.
+    fn pass(&mut self, time: Timestamp) {
+        let is_set_back = self.clock.follow(time);
+        while let Some(oldest) = self.order.front().and_then(|key| self.open.get(key)) {
+            if !is_set_back && self.clock.since(oldest.since) <= PATIENCE {
+                break;
+            }
+            self.give_up();
+        }
+    }
+
+    fn give_up(&mut self) {
+        let Some(opening) = self.order.pop_front().and_then(|key| self.open.remove(&key)) else { return };
+        self.bytes = self.bytes.saturating_sub(opening.bytes);
+        self.given_up += 1;
+    }
+
     fn take(
         &mut self,
         datagram: &Datagram<'_>,
@@ -132,13 +171,15 @@ impl Initials {
             self.begin(datagram.key, used.clone());
         }
         let opening = self.open.get_mut(&datagram.key)?;
-        for (offset, piece) in pieces {
-            if opening.pieces.len() < MAX_PIECES && offset + piece.len() <= MAX_HELLO {
-                opening.pieces.entry(offset).or_insert(piece);
+        pieces.into_iter().for_each(|(offset, piece)| self.bytes += opening.add(offset, piece));
+        let Some((hello, digest)) = opening.hello() else {
+            while self.bytes > MAX_BYTES && !self.order.is_empty() {
+                self.give_up();
             }
-        }
-        let (hello, digest) = opening.hello()?;
-        self.open.remove(&datagram.key);
+            return None;
+        };
+        let bytes = self.open.remove(&datagram.key).map_or(0, |opening| opening.bytes);
+        self.bytes = self.bytes.saturating_sub(bytes);
         self.order.retain(|key| *key != datagram.key);
         if self.done.len() >= MAX_DONE {
             self.done.pop_front();
@@ -151,18 +192,33 @@ impl Initials {
     }
 
     fn begin(&mut self, key: FlowKey, id: Vec<u8>) {
-        if self.open.insert(key, Opening { id, pieces: BTreeMap::new() }).is_none() {
-            self.order.push_back(key);
+        match self.open.insert(key, Opening::new(id, self.clock)) {
+            Some(before) => self.bytes = self.bytes.saturating_sub(before.bytes),
+            None => self.order.push_back(key),
         }
-        if self.order.len() > MAX_OPEN
-            && let Some(oldest) = self.order.pop_front()
-        {
-            self.open.remove(&oldest);
+        if self.order.len() > MAX_OPEN {
+            self.give_up();
         }
     }
 }
 
 impl Opening {
+    const fn new(id: Vec<u8>, since: Timestamp) -> Self {
+        Self { id, pieces: BTreeMap::new(), bytes: 0, since }
+    }
+
+    /// Adds a piece, unless there is one or all of them become more than a hello has; how many bytes were added.
+    fn add(&mut self, offset: usize, piece: Vec<u8>) -> usize {
+        let length = piece.len();
+        let ends = offset.saturating_add(length) <= MAX_HELLO && self.bytes + length <= MAX_HELLO;
+        if self.pieces.len() >= MAX_PIECES || !ends || self.pieces.contains_key(&offset) {
+            return 0;
+        }
+        self.pieces.insert(offset, piece);
+        self.bytes += length;
+        length
+    }
+
     /// The ClientHello with its digest, when all of it is there.
     fn hello(&self) -> Option<(ClientHello, [u8; 32])> {
         let mut whole = Vec::new();
@@ -322,11 +378,42 @@ mod tests {
         let mut hello = vec![1, 0, 0, 41, 3, 3];
         hello.extend([5; 32]);
         hello.extend([0, 0, 2, 0x13, 1, 1, 0]);
-        let mut opening = Opening { id: Vec::new(), pieces: BTreeMap::new() };
-        opening.pieces.insert(20, hello[20..].to_vec());
+        let mut opening = Opening::new(Vec::new(), Timestamp::default());
+        opening.add(20, hello[20..].to_vec());
         assert!(opening.hello().is_none());
-        opening.pieces.insert(0, hello[..24].to_vec());
+        opening.add(0, hello[..24].to_vec());
         assert_eq!(opening.hello().unwrap().0.suites, [0x1301]);
+    }
+
+    #[test]
+    fn pieces_that_overlap_come_to_no_more_than_a_hello() {
+        let mut opening = Opening::new(Vec::new(), Timestamp::default());
+        let added: usize = (0..64).map(|offset| opening.add(offset, vec![0; 1_100])).sum();
+        assert_eq!(added, opening.bytes);
+        assert!(added <= MAX_HELLO && added > MAX_HELLO - 1_100, "{added}");
+        assert_eq!(opening.add(usize::MAX, vec![0; 9]), 0);
+    }
+
+    fn key(client: u16) -> FlowKey {
+        let endpoint = |port| tapwire_wire::Endpoint::v4([10, 0, 0, 1], port);
+        FlowKey::new(endpoint(client), endpoint(443)).0
+    }
+
+    #[test]
+    fn what_never_becomes_whole_is_given_up_and_counted() {
+        let at = |seconds| Timestamp::from_parts(seconds, 0);
+        let mut initials = Initials::default();
+        initials.pass(at(1_000));
+        for client in 0..2_000 {
+            initials.begin(key(client), vec![1]);
+        }
+        assert_eq!((initials.open.len(), initials.given_up), (MAX_OPEN, 2_000 - MAX_OPEN as u64));
+        assert_eq!(initials.held(), MAX_OPEN * RECORD);
+        initials.pass(at(1_031));
+        assert_eq!((initials.open.len(), initials.order.len(), initials.given_up), (0, 0, 2_000));
+        initials.begin(key(7), vec![1]);
+        initials.pass(at(1_031 - 7_200));
+        assert!(initials.open.is_empty(), "by a clock that was set back its time would not pass");
     }
 
     proptest! {

@@ -30,7 +30,8 @@ impl TlsConfig {
                 .len()
                 .checked_sub(parent.len() + 1)
                 .and_then(|at| name.get(at..))
-                .is_some_and(|end| end.starts_with('.') && end[1..].eq_ignore_ascii_case(parent)),
+                .and_then(|end| end.strip_prefix('.'))
+                .is_some_and(|end| end.eq_ignore_ascii_case(parent)),
             None => name.eq_ignore_ascii_case(host),
         };
         self.decrypt_hosts.is_empty()
@@ -66,6 +67,8 @@ pub struct TlsCounters {
     pub no_room: u64,
     /// Bytes that were decrypted and handed on: they are counted as those of the protocol inside.
     pub content_bytes: u64,
+    /// QUIC connections whose hello was given up before it was whole: its rest did not come, or there was no room to wait.
+    pub quic_given_up: u64,
     /// Lines of key logs.
     pub keys: KeyCounters,
 }
@@ -87,6 +90,7 @@ impl TlsCounters {
             blind,
             no_room,
             content_bytes,
+            quic_given_up,
             keys,
         } = other;
         self.connections += *connections;
@@ -101,6 +105,7 @@ impl TlsCounters {
         self.blind += *blind;
         self.no_room += *no_room;
         self.content_bytes += *content_bytes;
+        self.quic_given_up += *quic_given_up;
         self.keys.add(*keys);
     }
 }
@@ -125,7 +130,7 @@ pub(crate) struct Shared {
     pub(crate) parked: Lot,
     resumable: BTreeMap<Vec<u8>, Secret>,
     order: VecDeque<Vec<u8>>,
-    pub(super) initials: Initials,
+    pub(crate) initials: Initials,
 }
 
 impl Shared {
