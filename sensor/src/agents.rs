@@ -258,7 +258,7 @@ fn beyond(agents: &Agents, paper: &mut Paper) {
             counters.beyond_offers,
             ["call or definition of a further tool", "calls or definitions of further tools"],
         ),
-        (counters.beyond_models, ["call of a further model", "calls of further models"]),
+        (counters.evicted_models, ["model that was forgotten", "models that were forgotten"]),
     ] {
         if count > 0 {
             let what = if count == 1 { what[0] } else { what[1] };

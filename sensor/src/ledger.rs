@@ -146,6 +146,7 @@ fn tls(report: &Report) -> Value {
             "opened": tls.opened, "failed": tls.failed, "blind": tls.blind,
         },
         "content_bytes": tls.content_bytes, "no_room_bytes": tls.no_room, "quic_connections": report.behind_tls.quic,
+        "quic_given_up": tls.quic_given_up,
         "secrets": tls.keys.secrets, "secrets_unused": tls.keys.unused, "lines_malformed": tls.keys.malformed,
         "sessions_evicted": tls.keys.evicted, "services_beyond": report.behind_tls.overflow,
     })
@@ -157,7 +158,8 @@ fn inventory(report: &Report) -> Value {
     json!({
         "services": inventory.services().count(), "endpoints": inventory.endpoints().count(),
         "without_request": counters.without_request, "unvouched": counters.unvouched,
-        "beyond_services": counters.beyond_services, "beyond_endpoints": counters.beyond_endpoints,
+        "beyond_services": counters.beyond_services, "evicted_services": counters.evicted_services,
+        "beyond_endpoints": counters.beyond_endpoints,
     })
 }
 

@@ -56,19 +56,7 @@ impl Lessons {
 
     /// Two inventories share the memory that is meant for one.
     pub(crate) fn share(&self, config: &mut Config) {
-        let inventory = &mut config.inventory;
-        for limit in [
-            &mut inventory.max_services,
-            &mut inventory.max_endpoints,
-            &mut inventory.max_segments,
-            &mut inventory.max_schema_bytes,
-            &mut inventory.max_principals,
-            &mut inventory.max_sessions,
-            &mut inventory.max_hours,
-            &mut inventory.max_peer_groups,
-        ] {
-            *limit = (*limit / 2).max(50);
-        }
+        config.inventory.scale((1, 2));
     }
 
     /// Learns, each time on top of what was known before; `None` where that was interrupted.

@@ -328,8 +328,7 @@ pub(crate) fn pipeline_config(
     let settings = &effective.settings;
     let memory = effective.memory()?.saturating_sub(OWN_MEMORY);
     let percent = |share: usize| memory / 100 * share;
-    let scaled =
-        |limit: usize| (limit / 1_000 * (memory.min(USUAL_MEMORY) / (USUAL_MEMORY / 1_000))).max(100);
+    let part = (memory.min(USUAL_MEMORY) >> 10, USUAL_MEMORY >> 10);
     let analysis = args.analysis == OnOff::On;
     let mut flow = settings.flow.clone();
     // Flow records, and the heads and bodies of messages that are still open.
@@ -351,23 +350,11 @@ pub(crate) fn pipeline_config(
     inventory.silence = settings.heartbeat.silence();
     inventory.classes = Arc::clone(&inspect.classes);
     inventory.descriptions = descriptions::load(settings.openapi.iter().chain(&args.openapi))?;
-    inventory.max_services = scaled(inventory.max_services);
-    inventory.max_endpoints = scaled(inventory.max_endpoints);
-    inventory.max_segments = scaled(inventory.max_segments);
-    inventory.max_principals = scaled(inventory.max_principals);
-    inventory.max_sessions = scaled(inventory.max_sessions);
-    inventory.max_hours = scaled(inventory.max_hours);
-    inventory.max_peer_groups = scaled(inventory.max_peer_groups);
+    inventory.scale(part);
     inventory.quotas = crate::quotas::declared(&settings.quota)?;
-    inventory.max_series_scopes = scaled(inventory.max_series_scopes);
     inventory.context = Arc::new(ContextFiles::of(effective, key.clone()).read()?);
-    inventory.max_schema_bytes = scaled(inventory.max_schema_bytes);
-    inventory.max_endpoints_per_service = inventory
-        .max_endpoints_per_service
-        .min(u32::try_from(inventory.max_endpoints / 10).unwrap_or(u32::MAX))
-        .max(100);
     let mut detect = tapwire_detect::Config::default();
-    detect.max_records = scaled(detect.max_records);
+    detect.max_records = (detect.max_records * part.0 / part.1).max(100);
     let rule_feed = tapwire_pipeline::RuleFeed::default();
     let rules = crate::rules::Source::of(&settings.rules, &args.rules);
     if !analysis && !args.rules.is_empty() {

@@ -72,4 +72,41 @@ impl Config {
             context: Arc::default(),
         }
     }
+
+    /// Shrinks the limits of all tables to such a part, for a run with so much less memory: none below what a small network
+    /// needs.
+    pub fn scale(&mut self, (part, whole): (usize, usize)) {
+        for (limit, least) in [
+            (&mut self.max_services, 50),
+            (&mut self.max_endpoints, 50),
+            (&mut self.max_segments, 50),
+            (&mut self.max_schema_bytes, 4 << 10),
+            (&mut self.max_principals, 50),
+            (&mut self.max_sessions, 50),
+            (&mut self.max_series_scopes, 4),
+            (&mut self.max_hours, 50),
+            (&mut self.max_peer_groups, 50),
+        ] {
+            *limit = (limit.saturating_mul(part) / whole.max(1)).max(least);
+        }
+        let tenth = u32::try_from(self.max_endpoints / 10).unwrap_or(u32::MAX);
+        self.max_endpoints_per_service = self.max_endpoints_per_service.min(tenth).max(100);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn limits_shrink_with_memory_down_to_what_is_needed() {
+        let scaled = |part| {
+            let mut config = Config::new(TokenKey::new([7; 32]));
+            config.scale(part);
+            [config.max_services, config.max_endpoints, config.max_series_scopes, config.max_peer_groups]
+        };
+        assert_eq!(scaled((8, 8)), [10_000, 100_000, 48, 2_000]);
+        assert_eq!(scaled((1, 2)), [5_000, 50_000, 24, 1_000]);
+        assert_eq!(scaled((1, 64)), [156, 1_562, 4, 50]);
+    }
 }

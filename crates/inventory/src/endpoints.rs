@@ -206,7 +206,8 @@ impl Endpoints {
     ) -> Placed {
         let path = Path { head, segments: &observation.segments };
         let answer = answer(observation);
-        let Some(mut what) = self.what(head) else {
+        let may_add = matches!(vouch(observation), Vouch::Yes);
+        let Some(mut what) = self.what(head, may_add) else {
             counters.unvouched += 1;
             return Placed::nowhere(template::text(observation, head));
         };
@@ -302,7 +303,7 @@ impl Endpoints {
         observation: &Observation,
     ) -> Option<u32> {
         let path = Path { head, segments: &observation.segments };
-        let path_alone = self.what(head)?;
+        let path_alone = self.what(head, false)?;
         if let Some(described) = self.described_as(scope, path, path_alone) {
             return self.heard_described(root, &described, path_alone, observation);
         }
@@ -516,8 +517,9 @@ impl Endpoints {
         self.methods.get(usize::from(what.method)).is_some_and(|method| &**method == "OPTIONS")
     }
 
-    /// What a request calls, where its method is one (RFC 9110, 5.6.2). HEAD is GET without its content (9.3.2).
-    fn what(&mut self, head: &Head) -> Option<What> {
+    /// What a request calls, where its method is one (RFC 9110, 5.6.2). HEAD is GET without its content (9.3.2). One that is
+    /// not known is added where the answer vouches for it.
+    fn what(&mut self, head: &Head, may_add: bool) -> Option<What> {
         let method = match head.method()?.bytes() {
             b"HEAD" => "GET",
             other => std::str::from_utf8(other).ok()?,
@@ -525,7 +527,7 @@ impl Endpoints {
         let known = self.methods.iter().position(|known| &**known == method);
         let index = match known {
             Some(index) => index,
-            None if self.methods.len() < MAX_METHODS && is_token(method) => {
+            None if may_add && self.methods.len() < MAX_METHODS && is_token(method) => {
                 self.methods.push(method.into());
                 self.methods.len() - 1
             }

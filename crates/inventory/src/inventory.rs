@@ -24,6 +24,9 @@ use tapwire_inspect::classes::ClassId;
 use tapwire_inspect::{Observation, Tokens};
 use tapwire_wire::Timestamp;
 
+/// Where no service can make room, calls to further ones between two looks for one that can.
+const LOOK_EVERY: u64 = 64;
+
 /// What was learned. Written by one thread, in the order of the exchanges' numbers.
 pub struct Inventory {
     pub(crate) hours: Hours,
@@ -48,6 +51,8 @@ pub struct Inventory {
     pub(crate) series: Series,
     /// Services that changed and were not yet told of: at most all of them.
     silent: Vec<Silent>,
+    /// Services that had no endpoint when there was no room for another, the longest unheard last.
+    vacant: Vec<usize>,
 }
 
 /// Calls that could not be placed, by reason.
@@ -57,6 +62,8 @@ pub struct Counters {
     pub without_request: u64,
     /// Calls to a service beyond the limit.
     pub beyond_services: u64,
+    /// Services that made room for others: none of their answers vouched for an endpoint.
+    pub evicted_services: u64,
     /// Calls that would have made an endpoint beyond a limit.
     pub beyond_endpoints: u64,
     /// Calls whose answer vouches for no endpoint (404, 405, a method that is none, the first two failures of a path), to
@@ -111,6 +118,7 @@ impl Inventory {
             pulses: Pulses::new(config.silence),
             series: Series::new(config.max_series_scopes),
             silent: Vec::new(),
+            vacant: Vec::new(),
             config,
         }
     }
@@ -474,8 +482,7 @@ impl Inventory {
 
     fn new_service(&mut self, name: Arc<str>, time: Timestamp) -> Option<usize> {
         if self.services.len() >= self.config.max_services {
-            self.counters.beyond_services += 1;
-            return None;
+            return self.replace_service(name, time);
         }
         let index = self.services.len();
         self.service_by_name.insert(Arc::clone(&name), index);
@@ -483,6 +490,42 @@ impl Inventory {
         self.scopes.push(self.endpoints.prior().scope(&name));
         self.services.push(Service::new(name, time));
         Some(index)
+    }
+
+    /// Who calls chooses the names of hosts: one whose answers vouched for nothing makes room, the longest unheard first.
+    fn replace_service(&mut self, name: Arc<str>, time: Timestamp) -> Option<usize> {
+        let Some(index) = self.vacant() else {
+            self.counters.beyond_services += 1;
+            return None;
+        };
+        let service = self.services.get_mut(index)?;
+        let gone = std::mem::replace(service, Service::new(Arc::clone(&name), time));
+        self.service_by_name.remove(&gone.name);
+        // Nothing grew below its root.
+        if let Some(scope) = self.scopes.get_mut(index) {
+            *scope = self.endpoints.prior().scope(&name);
+        }
+        self.pulses.forget(index);
+        self.service_by_name.insert(name, index);
+        self.counters.evicted_services += 1;
+        Some(index)
+    }
+
+    /// A service without endpoints. All are looked through at once, and seldom where none is found.
+    fn vacant(&mut self) -> Option<usize> {
+        let services = &self.services;
+        let is_vacant = |index: &usize| services.get(*index).is_some_and(|service| service.endpoints == 0);
+        if self.vacant.is_empty() && self.counters.beyond_services.is_multiple_of(LOOK_EVERY) {
+            self.vacant = (0..services.len()).filter(is_vacant).collect();
+            let last_seen = |index: &usize| services.get(*index).map(|service| service.last_seen);
+            self.vacant.sort_by_key(|index| std::cmp::Reverse(last_seen(index)));
+        }
+        while let Some(index) = self.vacant.pop() {
+            if is_vacant(&index) {
+                return Some(index);
+            }
+        }
+        None
     }
 
     fn endpoint_of(

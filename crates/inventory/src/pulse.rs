@@ -120,6 +120,13 @@ impl Pulses {
         Self { config, pulses: Vec::new(), looked: 0 }
     }
 
+    /// Another service takes the place of that index.
+    pub(crate) fn forget(&mut self, index: usize) {
+        if let Some(pulse) = self.pulses.get_mut(index) {
+            *pulse = Pulse::default();
+        }
+    }
+
     /// Hears an exchange of the service at `index`; tells indices of services that changed with how quiet they were, their
     /// usual largest pause, and whether they are back.
     pub(crate) fn beat(&mut self, index: usize, time: Timestamp) -> Vec<(usize, i64, i64, bool)> {

@@ -31,8 +31,8 @@ pub struct AgentCounters {
     pub beyond_servers: u64,
     /// Calls and definitions of tools, prompts and resources beyond a limit.
     pub beyond_offers: u64,
-    /// Calls of models beyond the limit.
-    pub beyond_models: u64,
+    /// Models that made room for others.
+    pub evicted_models: u64,
 }
 
 /// Servers of MCP and language models.
@@ -154,11 +154,28 @@ impl Agents {
     fn learn_model(&mut self, service: &Arc<str>, asked: &Asked<'_>) {
         let name = text(asked.facts, "model").unwrap_or_default();
         let key = (Arc::clone(service), name.into());
-        if self.models.len() >= MAX_MODELS && !self.models.contains_key(&key) {
-            self.counters.beyond_models += 1;
-            return;
+        if !self.models.contains_key(&key) {
+            // Who asks chooses the names: only an answer says that there is such a model.
+            if asked.failed || !asked.is_spoken {
+                return;
+            }
+            self.make_room_for_model();
         }
         self.models.entry(key).or_insert_with(|| Model::new(asked.time)).learn(asked);
+    }
+}
+
+impl Agents {
+    /// The model that was asked least lately makes room.
+    fn make_room_for_model(&mut self) {
+        if self.models.len() < MAX_MODELS {
+            return;
+        }
+        let oldest = self.models.iter().min_by_key(|(_, model)| model.last_seen).map(|(key, _)| key.clone());
+        if let Some(oldest) = oldest {
+            self.models.remove(&oldest);
+            self.counters.evicted_models += 1;
+        }
     }
 }
 

@@ -86,6 +86,22 @@ fn models_are_counted_by_service_with_their_tokens_and_tools() {
 }
 
 #[test]
+fn models_that_callers_make_up_leave_room_for_others() {
+    let mut learned = Learned::new();
+    let asked = |name: &str| format!(r#"{{"model":"{name}","messages":[{{"role":"user","content":"hi"}}]}}"#);
+    let said = |name: &str| format!(r#"{{"model":"{name}","choices":[{{"message":{{"content":"yes"}}}}]}}"#);
+    for number in 0..MAX_MODELS + 6 {
+        let name = format!("m{number}");
+        learned.post("/v1/chat/completions", &asked(&name), &said(&name));
+    }
+    learned.post("/v1/chat/completions", &asked("last"), &said("last"));
+    let agents = learned.inventory.agents();
+    assert_eq!((agents.models().count(), agents.counters().evicted_models), (MAX_MODELS, 7));
+    assert!(agents.models().any(|(_, name, _)| name == "last"));
+    assert!(agents.models().all(|(_, name, _)| name != "m0"));
+}
+
+#[test]
 fn who_answers_something_else_is_no_server() {
     let mut learned = Learned::new();
     let asked = "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{}}";

@@ -164,6 +164,31 @@ fn tables_are_bounded_and_overflow_is_counted() {
     assert!(learned.call("GET /worda\nHost: s0", 200).endpoint.is_some(), "what is known stays");
 }
 
+#[test]
+fn hosts_that_callers_make_up_leave_room_for_services() {
+    let mut learned = Learned::new(Config { max_services: 3, ..Config::new(KEY) });
+    learned.call("GET /worda\nHost: first", 200);
+    for host in 0..300 {
+        learned.call(&format!("GET /worda\nHost: made-up-{host}"), [404, 421][host % 2]);
+    }
+    assert!(learned.call("GET /worda\nHost: second", 200).endpoint.is_some());
+    assert!(learned.call("GET /worda\nHost: third", 200).endpoint.is_some());
+    learned.call("GET /worda\nHost: fourth", 200);
+    let names: Vec<&str> = learned.inventory.services().map(|service| &*service.name).collect();
+    assert_eq!(names, ["first", "second", "third"], "those with endpoints stay");
+    let counters = learned.inventory.counters();
+    assert_eq!((counters.evicted_services, counters.beyond_services), (300, 1));
+}
+
+#[test]
+fn methods_that_callers_make_up_leave_room_for_others() {
+    let mut learned = learned();
+    for method in 0..100 {
+        learned.call(&format!("MADEUP{method} /worda"), 405);
+    }
+    assert!(learned.call("PROPFIND-ALL /worda", 200).endpoint.is_some());
+}
+
 fn principal(fields: &str) -> Principal {
     learned().call(&format!("GET /a\nHost: shop\n{fields}"), 200).principal.expect("a principal")
 }

@@ -248,7 +248,14 @@ impl Principals {
         if placing.observation.exchange.child.is_some() {
             return;
         }
-        let grants = caller.grants.as_ref().map_or(0, |grants| self.grants.index(grants, &mut self.counters));
+        let grants = match &caller.grants {
+            // Of a token that nobody accepted, anybody may have written what it grants.
+            Some(grants) if matches!(status(placing.observation), Some(200..=299)) => {
+                self.grants.index(grants, &mut self.counters)
+            }
+            Some(grants) => self.grants.known(grants),
+            None => 0,
+        };
         let kind = chosen.principal.kind;
         let Some(known) = self.callers.used_or(chosen.principal.token, || Known::new(kind)) else { return };
         (caller.calls, caller.from) = (known.span.calls, Some(place.told()));
@@ -447,6 +454,11 @@ pub(super) struct GrantSets {
 impl GrantSets {
     fn get(&self, index: u16) -> Option<Arc<Grants>> {
         self.all.get(usize::from(index).checked_sub(1)?).cloned()
+    }
+
+    /// The index of a set that is there.
+    fn known(&self, grants: &Grants) -> u16 {
+        self.by_id.get(&grants.id).copied().unwrap_or(0)
     }
 
     fn index(&mut self, grants: &Arc<Grants>, counters: &mut Counters) -> u16 {

@@ -279,6 +279,19 @@ fn roles_are_kept_of_each_caller() {
 }
 
 #[test]
+fn roles_of_tokens_that_are_refused_take_no_room() {
+    let mut seen = seen();
+    for number in 0..3 {
+        let token = jwt(&format!(r#"{{"sub":"a{number}","exp":9000000000,"roles":["made-up-{number}"]}}"#));
+        let request = format!("GET /orders HTTP/1.1\nHost: shop\nAuthorization: Bearer {token}");
+        let call = seen.exchange(&request, "HTTP/1.1 401 Unauthorized");
+        assert!(call.caller.grants.is_some(), "detectors see what it claims");
+    }
+    let callers = seen.inventory.principals().callers();
+    assert!(!callers.is_empty() && callers.iter().all(|caller| caller.grants.is_none()));
+}
+
+#[test]
 fn files_say_where_both_ends_belong() {
     let mut reading = Reading::new(KEY);
     assert!(reading.sections("[networks]\ninternal = [\"10.0.0.0/8\"]\nproxies = [\"10.0.0.7\"]\n[lists]\nusers = [\"alice\"]\n").is_empty());
