@@ -362,6 +362,9 @@ pub(crate) struct ReplayArgs {
     /// Learn from these captures first, and tell nothing of them (repeatable)
     #[arg(long, value_name = "PATH")]
     pub(crate) learn_from: Vec<PathBuf>,
+    /// Take captures in that --data has already: all of it counts twice then
+    #[arg(long)]
+    pub(crate) again: bool,
     #[command(flatten)]
     pub(crate) sense: SenseArgs,
 }

@@ -52,6 +52,7 @@ mod stored;
 mod story;
 mod suggestions;
 mod summary;
+mod taken;
 mod usage;
 mod version;
 mod watch;

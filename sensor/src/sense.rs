@@ -15,6 +15,7 @@ use crate::sandbox::{Reach, confine_and_tell};
 use crate::serve::Beside;
 use crate::settings::{Effective, Fidelity, Keep, size_of_key};
 use crate::summary::Summary;
+use crate::taken::Taken;
 use crate::watch::{Terminal, catch_signals};
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
@@ -35,7 +36,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
     let lessons = Lessons::of(args)?;
     // A capture may bring secrets along: before its first byte is read.
     keep_to_oneself()?;
-    let mut source = open_captures(args)?;
+    let (mut source, files) = open_captures(args)?;
     let keys = match args.follow {
         true => Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, 1, args.sense.quiet)?,
         false => Keys::of_replayed(&args.sense.keys, args.sense.quiet)?,
@@ -46,17 +47,24 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
         ..asked(&args.sense, &effective, &plan, data.as_deref())
     };
     let captures = args.paths.iter().chain(&args.learn_from).cloned().collect();
-    let run = Run { args: &args.sense, effective, plan, data, asked, lessons, captures, serve: None };
+    let files = Files { taken_in: files, again: args.again };
+    let run = Run { args: &args.sense, effective, plan, data, asked, lessons, captures, files, serve: None };
     run.sense(&mut *source, keys)
 }
 
-fn open_captures(args: &ReplayArgs) -> Result<Box<dyn Source>, Failure> {
+/// What is read, and the files that are read whole.
+fn open_captures(args: &ReplayArgs) -> Result<(Box<dyn Source>, Vec<PathBuf>), Failure> {
     let filter = args.sense.bpf.as_deref();
     if !args.follow {
-        return Ok(Box::new(open_files(&args.paths, filter)?));
+        let source = open_files(&args.paths, filter)?;
+        let mut files: Vec<PathBuf> = source.paths().map(Path::to_owned).collect();
+        if !args.learn_from.is_empty() && args.sense.data.is_some() {
+            files.extend(open_files(&args.learn_from, filter)?.paths().map(Path::to_owned));
+        }
+        return Ok((Box::new(source), files));
     }
     match args.paths.as_slice() {
-        [directory] => Ok(Box::new(follow(directory, filter)?)),
+        [directory] => Ok((Box::new(follow(directory, filter)?), Vec::new())),
         _ => Err(Failure::new("--follow: give one directory; follow others with a tapwire of their own")),
     }
 }
@@ -76,7 +84,8 @@ pub(crate) fn run_live(args: &RunArgs) -> Result<Exit, Failure> {
     let keys = Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, lanes, args.sense.quiet)?;
     let lessons = Lessons::default();
     let serve = args.serve.as_deref().map(Beside::bind).transpose()?;
-    let run = Run { args: &args.sense, effective, plan, data, asked, lessons, captures: Vec::new(), serve };
+    let (captures, files) = (Vec::new(), Files::default());
+    let run = Run { args: &args.sense, effective, plan, data, asked, lessons, captures, files, serve };
     run.sense(&mut source, keys)
 }
 
@@ -111,8 +120,17 @@ struct Run<'a> {
     lessons: Lessons,
     /// What is read beside, and learned from.
     captures: Vec<PathBuf>,
+    /// What is taken in under `--data`.
+    files: Files,
     /// Where the console is served meanwhile.
     serve: Option<TcpListener>,
+}
+
+/// Captures, each of which is taken in once, unless it is said that it is to be again.
+#[derive(Default)]
+struct Files {
+    taken_in: Vec<PathBuf>,
+    again: bool,
 }
 
 impl Run<'_> {
@@ -121,6 +139,8 @@ impl Run<'_> {
         let pressure = source.pressure();
         let threshold = args.fail_on.as_deref().map(severity).transpose()?;
         let store = data.as_deref().map(Store::open).transpose()?;
+        let taken = |data: &PathBuf| Taken::open(data, &self.files.taken_in, self.files.again);
+        let mut taken = data.as_ref().map(taken).transpose()?.unwrap_or_default();
         let ring = self.ring(store.as_ref(), source)?;
         let key = load_key(args.token_key.as_deref(), store.as_ref())?;
         let mut config = pipeline_config(effective, args, key.clone(), pressure)?;
@@ -155,6 +175,7 @@ impl Run<'_> {
         };
         let feeds = std::mem::take(&mut keys.feeds);
         let aside = Aside { ring, feeds, state, learned: taught.learned, known: taught.known };
+        taken.begin()?;
         let report = run_with(source, &config, outlets, &mut terminal, aside);
         terminal.finish();
         drop((watcher, console));
@@ -167,6 +188,9 @@ impl Run<'_> {
         }
         let exit = exit(&report, pressure, threshold);
         let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
+        if nothing_read || is_whole(&report, args.count) {
+            taken.end(nothing_read)?;
+        }
         if nothing_read || report.reader_gone {
             // Figures of nothing help nobody, nor do figures that nobody waits for.
             return Ok(exit);
@@ -406,6 +430,13 @@ pub(crate) fn severity(name: &str) -> Result<Severity, Failure> {
             "--fail-on {name}: no such severity; there are informational, low, medium, high, critical"
         ))
     })
+}
+
+/// Whether all of the captures is kept.
+fn is_whole(report: &Report, count: Option<u64>) -> bool {
+    let is_kept = report.state.iter().all(|state| state.error.is_none());
+    let is_cut = report.interrupted || report.reader_gone || count.is_some();
+    is_kept && !is_cut && report.source_errors.iter().all(|error| error.is_partial())
 }
 
 /// What a source without an end had to tell was told when it happened.

@@ -67,6 +67,13 @@ struct Listed {
     holds: bool,
 }
 
+impl MergedFiles {
+    /// The files, directories as listed.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.files.iter().map(|file| file.path.as_path())
+    }
+}
+
 impl Source for MergedFiles {
     fn dispatch(&mut self, deliver: &mut dyn FnMut(Packet<'_>)) -> Result<Status, SourceError> {
         self.pass_on(&mut |packets, _| packets.iter().for_each(|packet| deliver(*packet)))

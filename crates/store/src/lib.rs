@@ -7,6 +7,7 @@
 //! | `state/NAME` | checkpoints of bytes that the pure crates give | written beside, synced, renamed; CRC32C |
 //! | `events/DAY.ndjson.zst` | rendered events of one UTC day | one zstd frame per append; a torn one is cut off |
 //! | `audit.jsonl` | who carved which packets, and what users of the console did | appended, one write a line |
+//! | `captures.jsonl` | which captures replays took in | written beside, synced, renamed |
 //! | `feedback.jsonl`, `mutes.jsonl` | what people say of incidents | appended, one write a line |
 //! | `users.json`, `queries.json` | who may log in to the console, and queries that users keep there | written beside, synced, renamed |
 //! | `sensors.json` | who may send to a collector | written beside, synced, renamed |
