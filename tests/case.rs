@@ -161,12 +161,7 @@ fn what_is_missing_more_or_cut_off_is_found() {
     let without = [&archive[..last.start - 512], &end].concat();
     let mut header = archive[last.start - 512..last.start].to_vec();
     header[..8].copy_from_slice(b"../out\0\0");
-    let sum: u32 = header
-        .iter()
-        .enumerate()
-        .map(|(at, byte)| if (148..156).contains(&at) { 32 } else { u32::from(*byte) })
-        .sum();
-    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    sign(&mut header);
     let body = &archive[last.start..last.start + last.length.next_multiple_of(512)];
     let with = [&archive[..last.start + body.len()], &header, body, &end].concat();
     for bytes in [without, with, archive[..last.start + 1].to_vec()] {
@@ -177,6 +172,48 @@ fn what_is_missing_more_or_cut_off_is_found() {
     assert!(!room.path().join("out").exists() && !Path::new("/tmp/out").exists());
 }
 
+/// Writes the checksum of a header that was changed.
+fn sign(header: &mut [u8]) {
+    header[148..156].fill(b' ');
+    let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:07o}\0").as_bytes());
+}
+
+#[test]
+fn a_byte_beside_the_files_is_found_and_zeros_behind_them_are_none() {
+    let room = tempfile::tempdir().expect("a temporary folder");
+    let archive = fs::read(one_case(room.path())).expect("a case");
+    let all = members(&archive);
+    let padded = all.iter().find(|member| member.length % 512 != 0).expect("a member with padding");
+    let mut padding = archive.clone();
+    padding[padded.start + padded.length] = 1;
+    let header = |at: usize, byte: u8| {
+        let mut changed = archive.clone();
+        let header = &mut changed[padded.start - 512..padded.start];
+        header[at] = byte;
+        sign(header);
+        changed
+    };
+    let behind = [archive.as_slice(), &[7; 100]].concat();
+    let twice = [archive.as_slice(), &archive].concat();
+    let (mode, owner) = (header(104, b'7'), header(265, b'x'));
+    let case = room.path().join("changed.tar");
+    for (what, bytes) in
+        [("padding", padding), ("behind", behind), ("twice", twice), ("mode", mode), ("owner", owner)]
+    {
+        assert_ne!(bytes, archive, "{what}");
+        fs::write(&case, bytes).expect("a file");
+        let ran = verify(&case, &[]);
+        assert_eq!(ran.code, Some(1), "{what}: {}", said(&ran));
+        assert!(said(&ran).contains("CHANGED"), "{what}: {}", said(&ran));
+    }
+    fs::write(&case, [archive.as_slice(), &[0; 10_240]].concat()).expect("a file");
+    let ran = verify(&case, &[]);
+    assert_eq!(ran.code, Some(0), "{}", said(&ran));
+    let ran = verify(&case, &["--key", "zz"]);
+    assert!(ran.code == Some(2) && ran.stderr.contains("64 hexadecimal digits"), "{}", said(&ran));
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
@@ -185,9 +222,10 @@ fn hex(bytes: &[u8]) -> String {
 fn forged(archive: &[u8], name: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<u8> {
     let key = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).expect("a key");
     let key = Ed25519KeyPair::from_pkcs8(key.as_ref()).expect("a key");
-    let mut files: Vec<(String, Vec<u8>)> = members(archive)
-        .into_iter()
-        .map(|member| (member.name, archive[member.start..][..member.length].to_vec()))
+    let all = members(archive);
+    let mut files: Vec<(String, Vec<u8>)> = all
+        .iter()
+        .map(|member| (member.name.clone(), archive[member.start..][..member.length].to_vec()))
         .collect();
     let mut manifest = manifest(archive);
     for (other, bytes) in files.iter_mut().filter(|(other, _)| other == name) {
@@ -199,22 +237,10 @@ fn forged(archive: &[u8], name: &str, change: impl Fn(&[u8]) -> Vec<u8>) -> Vec<
     files[0].1 = manifest.to_string().into_bytes();
     files[1].1 = hex(key.sign(&files[0].1).as_ref()).into_bytes();
     let mut whole = Vec::new();
-    for (name, bytes) in files {
-        let mut header = vec![0; 512];
-        let size = format!("{:011o}", bytes.len());
-        for (at, text) in [
-            (0, name.as_str()),
-            (100, "0000600"),
-            (124, &size),
-            (136, "00000000000"),
-            (156, "0"),
-            (257, "ustar\x0000"),
-        ] {
-            header[at..at + text.len()].copy_from_slice(text.as_bytes());
-        }
-        header[148..156].fill(b' ');
-        let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
-        header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    for (member, (_, bytes)) in all.iter().zip(files) {
+        let mut header = archive[member.start - 512..member.start].to_vec();
+        header[124..136].copy_from_slice(format!("{:011o}\0", bytes.len()).as_bytes());
+        sign(&mut header);
         whole.extend(header);
         whole.extend(&bytes);
         whole.resize(whole.len().next_multiple_of(512), 0);

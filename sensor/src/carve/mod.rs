@@ -27,7 +27,7 @@ use choose::{Answer, Chooser, Spot, Wish};
 use fragments::{Fragments, Gatherer};
 use kept::Kept;
 use locate::Locator;
-pub(crate) use output::Output;
+pub(crate) use output::{Output, failed};
 use places::Places;
 pub(crate) use ring::RingSource;
 use std::collections::BTreeSet;
@@ -83,7 +83,7 @@ impl Carving {
         let key = load_key(args)?;
         let sense = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
         let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-        config.secrets = crate::keys::Keys::of_replayed(&args.keys, args.quiet)?.secrets;
+        config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
         let data = args.data.clone().or_else(|| Directories::from_env().data);
         let (labels, quiet) = (None, args.quiet);
         Ok(Self { paths, data, labels, effective, key, config, stop, quiet })

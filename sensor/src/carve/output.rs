@@ -75,7 +75,7 @@ impl Output {
 }
 
 /// Why nothing was, or is, written there.
-pub(super) fn failed(path: &Path, error: &io::Error) -> Failure {
+pub(crate) fn failed(path: &Path, error: &io::Error) -> Failure {
     let place =
         if path.as_os_str() == "-" { "standard output".to_owned() } else { path.display().to_string() };
     let why = match error.kind() {

@@ -53,7 +53,8 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
     stage.write(MANIFEST, text.as_bytes())?;
     stage.write(SIGNATURE, hex(&seal.sign(text.as_bytes())).as_bytes())?;
     let mut out = Output::create(&args.out)?;
-    pack(stage.path(), &manifest, &mut out, u64::try_from(now.as_second()).unwrap_or_default())?;
+    pack(stage.path(), &manifest, &mut out, seconds(now))
+        .map_err(|error| crate::carve::failed(&args.out, &error))?;
     let (size, sha256) = (out.bytes(), out.sha256());
     record(args, &manifest, &sha256)?;
     out.keep(args.force)?;
@@ -69,6 +70,11 @@ pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
         manifest.public_key
     );
     Ok(Exit::Done)
+}
+
+/// When the files of a case say that they were changed.
+pub(super) fn seconds(exported: jiff::Timestamp) -> u64 {
+    u64::try_from(exported.as_second()).unwrap_or_default()
 }
 
 fn check(args: &ExportArgs) -> Result<(), Failure> {

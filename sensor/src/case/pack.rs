@@ -2,10 +2,9 @@
 
 use super::manifest::Manifest;
 use super::stage::{MANIFEST, SIGNATURE, create};
-use crate::carve::Output;
 use crate::failure::Failure;
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 use std::path::Path;
 use tar::{Archive, Builder, EntryType, Header};
 
@@ -13,7 +12,12 @@ use tar::{Archive, Builder, EntryType, Header};
 const LONGEST: u64 = 64 << 20;
 
 /// Writes the files of a folder, the manifest and its signature first.
-pub(super) fn pack(room: &Path, manifest: &Manifest, out: &mut Output, seconds: u64) -> Result<(), Failure> {
+pub(super) fn pack(
+    room: &Path,
+    manifest: &Manifest,
+    out: &mut impl Write,
+    seconds: u64,
+) -> Result<(), std::io::Error> {
     let mut archive = Builder::new(out);
     for name in [MANIFEST, SIGNATURE].into_iter().chain(manifest.files.keys().map(String::as_str)) {
         let mut file = File::open(room.join(name))?;
@@ -26,6 +30,49 @@ pub(super) fn pack(room: &Path, manifest: &Manifest, out: &mut Output, seconds: 
     }
     archive.into_inner()?.flush()?;
     Ok(())
+}
+
+/// Whether the archive is what [`pack`] makes of these files, to the byte; only zeros may be behind it, as other programs
+/// put them there.
+pub(super) fn is_as_packed(
+    case: &Path,
+    room: &Path,
+    manifest: &Manifest,
+    seconds: u64,
+) -> Result<bool, std::io::Error> {
+    let mut same = Same { file: BufReader::with_capacity(1 << 16, File::open(case)?), differs: false };
+    let packed = pack(room, manifest, &mut same, seconds);
+    if same.differs {
+        return Ok(false);
+    }
+    packed?;
+    let mut rest = vec![0; 1 << 16];
+    loop {
+        match same.file.read(&mut rest)? {
+            0 => return Ok(true),
+            read if rest.iter().take(read).any(|byte| *byte != 0) => return Ok(false),
+            _ => {}
+        }
+    }
+}
+
+/// Takes what is written only as long as a file has the same.
+struct Same<R> {
+    file: R,
+    differs: bool,
+}
+
+impl<R: Read> Write for Same<R> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        let mut there = vec![0; bytes.len()];
+        let read = self.file.read_exact(&mut there);
+        self.differs |= read.is_err() || there != bytes;
+        if self.differs { Err(std::io::Error::other("differs")) } else { Ok(bytes.len()) }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
 }
 
 /// What is wrong with an archive as a case.
@@ -58,8 +105,10 @@ pub(super) fn unpack(case: &Path, room: &Path) -> Result<(Vec<u8>, String, Manif
         Ok(bytes)
     };
     let (manifest_bytes, signature) = (front(MANIFEST)?, front(SIGNATURE)?);
-    let signature = String::from_utf8_lossy(&signature).into_owned();
     let manifest: Manifest = serde_json::from_slice(&manifest_bytes).map_err(|_| unread(no_case))?;
+    std::fs::write(room.join(MANIFEST), &manifest_bytes)?;
+    std::fs::write(room.join(SIGNATURE), &signature)?;
+    let signature = String::from_utf8_lossy(&signature).into_owned();
     let mut seen = std::collections::BTreeSet::new();
     for member in members {
         let mut member = member.map_err(|_| Wrong::Changed("the archive is damaged".into()))?;

@@ -57,10 +57,22 @@ impl Stage {
         let name = format!("{role}/{number:02}-{}", plain(&was));
         let place = self.room.path().join(&name);
         let mut left = MOST_FILES;
-        copy(path, &place, DEEPEST, &mut left)
-            .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
+        copy(path, &place, DEEPEST, &mut left).map_err(|error| self.failed(path, &error))?;
         self.inputs.push(Input { name: name.clone(), was });
         Ok(name)
+    }
+
+    /// Which of the two is to blame: the disk that is written, or what is read.
+    fn failed(&self, path: &Path, error: &std::io::Error) -> Failure {
+        use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+        let beside = self.path().parent().unwrap_or(self.path()).display();
+        match error.kind() {
+            StorageFull | QuotaExceeded => Failure::new(format!(
+                "{beside}: the disk is full: a case takes room there for all that goes into it, twice; make room, or write \
+                 it to another disk"
+            )),
+            _ => Failure::new(format!("{}: {error}", path.display())),
+        }
     }
 
     /// Writes the packets that a sensor kept, under what they are for; their name there.
@@ -74,9 +86,8 @@ impl Stage {
     /// Writes a file that the case makes itself.
     pub(super) fn write(&self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let place = self.room.path().join(name);
-        let mut file =
-            create(&place).map_err(|error| Failure::new(format!("{}: {error}", place.display())))?;
-        Ok(file.write_all(bytes)?)
+        let mut file = create(&place).map_err(|error| self.failed(&place, &error))?;
+        file.write_all(bytes).map_err(|error| self.failed(&place, &error))
     }
 
     /// Writes the settings that say what is derived. Where events go is nobody's business here.

@@ -2,8 +2,9 @@
 
 use super::args::VerifyArgs;
 use super::derive::{Wanted, derive};
+use super::export::seconds;
 use super::manifest::{FORMAT, Manifest, Sum, from_hex};
-use super::pack::{Wrong, unpack};
+use super::pack::{Wrong, is_as_packed, unpack};
 use super::stage::{CONFIGURATION, EVENTS, Stage, TOKEN_KEY, is_within};
 use crate::cli::ConfigArgs;
 use crate::failure::{Exit, Failure};
@@ -14,6 +15,14 @@ use std::path::Path;
 use tapwire_store::is_signed;
 
 pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
+    if let Some(key) =
+        args.key.as_deref().filter(|key| from_hex(key.trim()).is_none_or(|key| key.len() != 32))
+    {
+        return Err(Failure::new(format!(
+            "--key {}: no public key: 64 hexadecimal digits, as `tapwire case export` prints them",
+            key.escape_debug()
+        )));
+    }
     let stage = Stage::in_temporary()?;
     let mut paper = Paper::new(true);
     let (bytes, signature, manifest) = match unpack(&args.case, stage.path()) {
@@ -33,8 +42,10 @@ pub(super) fn verify(args: &VerifyArgs) -> Result<Exit, Failure> {
         )));
     }
     let case = Case { manifest, stage };
-    let checks: [(&str, Result<String, String>); 2] =
-        [("signature", case.signature(&bytes, &signature, args.key.as_deref())), ("files", case.files()?)];
+    let checks: [(&str, Result<String, String>); 2] = [
+        ("signature", case.signature(&bytes, &signature, args.key.as_deref())),
+        ("files", case.files(&args.case)?),
+    ];
     let mut is_good = true;
     for (name, check) in checks {
         is_good &= check.is_ok();
@@ -85,11 +96,18 @@ impl Case {
     }
 
     /// Whether each is what the manifest says.
-    fn files(&self) -> Result<Result<String, String>, Failure> {
+    fn files(&self, archive: &Path) -> Result<Result<String, String>, Failure> {
         for (name, sum) in &self.manifest.files {
             if Sum::of(&self.stage.path().join(name))? != *sum {
                 return Ok(Err(format!("{name}: has another SHA-256")));
             }
+        }
+        let exported: Option<jiff::Timestamp> = self.manifest.exported.time.parse().ok();
+        let packed = |at| is_as_packed(archive, self.stage.path(), &self.manifest, seconds(at));
+        if !exported.map(packed).transpose()?.unwrap_or_default() {
+            return Ok(Err(
+                "the archive has more, or other, than these files as `tapwire case export` packs them".into(),
+            ));
         }
         Ok(Ok(format!("{}, each with its SHA-256", counted(self.manifest.files.len() as u64, "file"))))
     }
