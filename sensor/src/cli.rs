@@ -115,6 +115,9 @@ pub(crate) enum Command {
     Explain {
         /// Its name, as events and lists spell it
         name: String,
+        /// Configuration file (TOML), whose policies and data classes are known, too
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// List what this build knows
     List {
@@ -123,6 +126,9 @@ pub(crate) enum Command {
         /// As JSON, one object a line
         #[arg(long)]
         json: bool,
+        /// Configuration file (TOML), whose policies and data classes are listed, too
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Show or check the configuration
     Config {
@@ -405,6 +411,9 @@ pub(crate) struct ShowArgs {
     /// Find it as `replay --two-pass` does: with findings that only a second look gives
     #[arg(long, requires = "paths")]
     pub(crate) two_pass: bool,
+    /// Find what these rules find, too, as `replay --rules PATH` does (repeatable)
+    #[arg(long, value_name = "PATH", requires = "paths")]
+    pub(crate) rules: Vec<PathBuf>,
     #[command(flatten)]
     pub(crate) keys: KeyArgs,
     /// Where state and events are kept

@@ -31,6 +31,7 @@ mod ledger;
 mod lessons;
 mod lists;
 mod markdown;
+mod mistyped;
 mod next;
 mod openapi;
 mod outputs;
@@ -68,7 +69,11 @@ use std::process::ExitCode;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(cli::spell_out(std::env::args_os().collect()));
+    let args = cli::spell_out(std::env::args_os().collect());
+    let cli = match Cli::try_parse_from(&args) {
+        Ok(cli) => cli,
+        Err(error) => return mistyped::end(&error, &args),
+    };
     match carry_out(cli.command) {
         Ok(exit) => exit.into(),
         Err(failure) => {
@@ -105,8 +110,8 @@ fn carry_out(command: Command) -> Result<Exit, Failure> {
         Command::Keys { action: KeysAction::Forward(args) } => keys::forward(&args),
         Command::Rules { action } => rules::carry_out(&action),
         Command::Content { action } => content::carry_out(&action),
-        Command::Explain { name } => lists::explain(&name),
-        Command::List { what, json } => lists::list(what, json),
+        Command::Explain { name, config } => lists::explain(&name, config),
+        Command::List { what, json, config } => lists::list(what, json, config),
         Command::Version { json } => version::version(json),
         Command::Config { action, config } => configuration(action, &config),
         Command::Completions { shell } => {
@@ -132,14 +137,22 @@ fn print_generated(text: &[u8]) -> Result<Exit, Failure> {
     Ok(Exit::Done)
 }
 
+fn now() -> tapwire_wire::Timestamp {
+    let nanos = jiff::Timestamp::now().as_nanosecond();
+    tapwire_wire::Timestamp::from_nanos(i64::try_from(nanos).unwrap_or(i64::MAX))
+}
+
 fn configuration(action: ConfigAction, args: &ConfigArgs) -> Result<Exit, Failure> {
     let effective = Effective::load(args)?;
     effective.memory()?;
+    effective.threads()?;
+    effective.packet_budget()?;
     context::check(&effective)?;
     kpis::targets(&effective.settings.kpi)?;
     effective.settings.rules()?;
     quotas::declared(&effective.settings.quota)?;
     effective.settings.mutes()?;
+    effective.settings.doubtful_mutes(now()).iter().for_each(|line| eprintln!("tapwire: {line}"));
     outputs::check(&effective)?;
     rules::Source::of(&effective.settings.rules, &[]).load(true)?;
     match action {
