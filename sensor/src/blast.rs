@@ -39,10 +39,12 @@ pub(crate) fn blast_radius(args: &BlastRadiusArgs) -> Result<Exit, Failure> {
         return Ok(Exit::Interrupted);
     };
     let mut redactor = redactor(&looking.effective, looking.key.clone());
-    let left = Left::new(meant.name, radius, inventory);
+    let unread = seen.source_errors.iter().map(ToString::to_string).collect();
+    let left = Left::new(meant.name, radius, inventory, unread);
     let text = if args.json { format!("{}\n", left.json(&mut redactor)) } else { left.page(&mut redactor) };
     print(&text, true)?;
-    Ok(Exit::Done)
+    let nothing_read = !seen.source_errors.is_empty() && seen.wire.packets == 0;
+    Ok(if nothing_read { Exit::Operator } else { Exit::Done })
 }
 
 /// Who was asked for.

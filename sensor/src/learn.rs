@@ -3,20 +3,23 @@
 use crate::cli::{LearnArgs, OnOff, SenseArgs};
 use crate::descriptions;
 use crate::failure::{Exit, Failure};
+use crate::lessons::Lessons;
 use crate::sense::{load_key, pipeline_config, redactor};
 use crate::settings::Effective;
 use crate::watch::{Terminal, catch_signals};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use tapwire_capture::{Pressure, open_files};
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
-use tapwire_pipeline::{Config, Loads, Report, Unused, run};
+use tapwire_pipeline::{Aside, Config, Loads, Report, Unused, run_with};
 use tapwire_store::{Directories, Reader};
 
 /// What was learned, and what it is shown through.
 pub(crate) struct Learned {
     pub(crate) report: Report,
     pub(crate) redactor: Redactor,
+    /// Whether a part of what a run keeps is damaged.
+    is_damaged: bool,
 }
 
 /// Learns from the captures, or reads what was learned where there is none; says on standard error what was wrong. Progress
@@ -26,27 +29,56 @@ pub(crate) fn learn(
     quiet: bool,
     settle: impl FnOnce(&mut Config) -> Result<(), Failure>,
 ) -> Result<Learned, Failure> {
+    learn_with(args, &Beside::default(), quiet, settle)
+}
+
+/// What some of these commands go by, beside the captures.
+#[derive(Default)]
+pub(crate) struct Beside<'a> {
+    /// Rules that calls are judged by.
+    pub(crate) rules: &'a [PathBuf],
+    /// Whether captures are read twice.
+    pub(crate) two_pass: bool,
+    /// A part of what a run keeps, under its directory, without which there is nothing to tell.
+    pub(crate) needed: Option<&'static str>,
+}
+
+/// The same, with that.
+pub(crate) fn learn_with(
+    args: &LearnArgs,
+    beside: &Beside<'_>,
+    quiet: bool,
+    settle: impl FnOnce(&mut Config) -> Result<(), Failure>,
+) -> Result<Learned, Failure> {
     let effective = Effective::load(&args.config)?;
     if args.paths.is_empty() {
-        return from_data(args, &effective, settle);
+        return from_data(args, &effective, beside.needed, settle);
     }
     let key = load_key(args.token_key.as_deref(), None)?;
     let mut source = open_files(&args.paths, args.bpf.as_deref())?;
-    let mut config = config(args, &effective, key.clone())?;
+    let mut config = config(args, &effective, key.clone(), beside.rules)?;
+    let lessons = Lessons::new(&args.paths, beside.two_pass, &[])?;
+    if lessons.twice {
+        lessons.share(&mut config);
+    }
     config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
     settle(&mut config)?;
     let mut terminal = Terminal::new(catch_signals()?, quiet, Pressure::Block);
-    let report = run(&mut source, &config, Vec::new(), &mut terminal);
+    let empty = || Ok(tapwire_pipeline::Learned::new(&config));
+    let taught = lessons.learn(args.bpf.as_deref(), empty, &config, &mut terminal)?.unwrap_or_default();
+    let aside = Aside { known: taught.known, ..Aside::default() };
+    let report = run_with(&mut source, &config, Vec::new(), &mut terminal, aside);
     terminal.finish();
     report.source_errors.iter().for_each(|error| eprintln!("tapwire: {error}"));
     descriptions::tell_unmet(report.inventory.as_ref());
-    Ok(Learned { report, redactor: redactor(&effective, key) })
+    Ok(Learned { report, redactor: redactor(&effective, key), is_damaged: false })
 }
 
 /// What was learned by a run, which may still go on.
 fn from_data(
     args: &LearnArgs,
     effective: &Effective,
+    needed: Option<&str>,
     settle: impl FnOnce(&mut Config) -> Result<(), Failure>,
 ) -> Result<Learned, Failure> {
     let data = args.data.clone().or_else(|| Directories::from_env().data);
@@ -56,18 +88,28 @@ fn from_data(
         Some(file) => load_key(Some(file), None)?,
         None => TokenKey::new(*reader.token_key()?.bytes()),
     };
-    let mut config = config(args, effective, key.clone())?;
+    let mut config = config(args, effective, key.clone(), &[])?;
     settle(&mut config)?;
     let (learned, loads) = tapwire_pipeline::Learned::read(&reader, &config)?;
+    if let Some(lost) =
+        loads.unused.iter().find(|unused| needed.is_some_and(|part| unused.path.ends_with(part)))
+    {
+        return Err(Failure::new(format!(
+            "{}: is damaged ({}); `tapwire findings` and `tapwire sql` read the events beside it, and captures can be replayed \
+             into a new directory",
+            lost.path.display(),
+            lost.why
+        )));
+    }
     if !loads.found {
         return Err(Failure::new(nothing_kept(&data, &loads)));
     }
     for Unused { path, why } in &loads.unused {
-        eprintln!("tapwire: {}: {why}; what it has is missing here", path.display());
+        eprintln!("tapwire: {}: is damaged ({why}); what it has is missing here", path.display());
     }
     let report = Report::of_learned(learned, &config);
     descriptions::tell_unmet(report.inventory.as_ref());
-    Ok(Learned { report, redactor: redactor(effective, key) })
+    Ok(Learned { report, redactor: redactor(effective, key), is_damaged: !loads.unused.is_empty() })
 }
 
 /// What is wrong, in one line.
@@ -92,8 +134,14 @@ fn nothing_kept(data: &Path, loads: &Loads) -> String {
     }
 }
 
-fn config(args: &LearnArgs, effective: &Effective, key: TokenKey) -> Result<Config, Failure> {
-    let sense = SenseArgs { analysis: OnOff::On, openapi: args.openapi.clone(), ..SenseArgs::default() };
+fn config(
+    args: &LearnArgs,
+    effective: &Effective,
+    key: TokenKey,
+    rules: &[PathBuf],
+) -> Result<Config, Failure> {
+    let (openapi, rules) = (args.openapi.clone(), rules.to_vec());
+    let sense = SenseArgs { analysis: OnOff::On, openapi, rules, ..SenseArgs::default() };
     pipeline_config(effective, &sense, key, Pressure::Block)
 }
 
@@ -101,6 +149,6 @@ impl Learned {
     /// How the command ends that could tell what was learned.
     pub(crate) fn exit(&self) -> Exit {
         let nothing_read = !self.report.source_errors.is_empty() && self.report.wire.packets == 0;
-        if nothing_read { Exit::Operator } else { Exit::Done }
+        if nothing_read || self.is_damaged { Exit::Operator } else { Exit::Done }
     }
 }

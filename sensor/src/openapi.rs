@@ -24,14 +24,15 @@ pub(crate) fn openapi(args: &OpenApiArgs) -> Result<Exit, Failure> {
         }
         Ok(())
     })?;
-    let Learned { report, mut redactor } = learned;
+    let exit = learned.exit();
+    let Learned { report, mut redactor, .. } = learned;
     let inventory = report.inventory.as_ref().ok_or_else(|| Failure::new("nothing was learned"))?;
     let Some(document) = describe(inventory, &service, &mut redactor) else {
         return Err(Failure::new(not_seen(inventory, &service, &mut redactor)));
     };
     let Some(spec) = &args.diff else {
         print(&if args.yaml { document.yaml() } else { document.json() }, true)?;
-        return Ok(Exit::Done);
+        return Ok(exit);
     };
     let found = inventory.differences(&service);
     let text = match args.json {
@@ -40,7 +41,7 @@ pub(crate) fn openapi(args: &OpenApiArgs) -> Result<Exit, Failure> {
     };
     print(&text, true)?;
     let reached = |least| found.iter().any(|one| differences::severity(one.kind) >= least);
-    Ok(if threshold.is_some_and(reached) { Exit::Findings } else { Exit::Done })
+    Ok(if threshold.is_some_and(reached) { Exit::Findings } else { exit })
 }
 
 fn not_seen(inventory: &Inventory, service: &str, redactor: &mut Redactor) -> String {

@@ -8,6 +8,7 @@ use crate::paper::print;
 use crate::sandbox::{Reach, confine};
 use crate::sense::{load_key, pipeline_config, redactor};
 use crate::settings::Effective;
+use crate::stored::{Lost, lines};
 use crate::watch::{Terminal, catch_signals};
 use serde_json::Value;
 use std::sync::{Arc, Mutex};
@@ -15,7 +16,7 @@ use tapwire_capture::{Pressure, open_files};
 use tapwire_event::{Options, Renderer};
 use tapwire_pipeline::{Aside, Classes, Learned, Outlet, run_with};
 use tapwire_sink::{Batch, Reader as Listener, Sink, SinkError, SinkReport};
-use tapwire_store::{Directories, Piece, Reader};
+use tapwire_store::{Directories, Reader};
 
 /// Fewer digits of a uid would match too much.
 const MIN_DIGITS: usize = 6;
@@ -35,20 +36,25 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit, Failure> {
             args.uid
         )));
     }
-    let matches = if args.paths.is_empty() { from_data(args, &uid)? } else { from_captures(args, &uid)? };
+    let (matches, lost) = match args.paths.is_empty() {
+        true => from_data(args, &uid)?,
+        false => (from_captures(args, &uid)?, Lost::default()),
+    };
     if matches.is_empty() {
         return Err(Failure::new(format!(
-            "{}: no exchange, finding or incident has this uid in what was searched",
-            args.uid
+            "{}: no exchange, finding or incident has this uid in what was searched{}",
+            args.uid,
+            lost.told()
         )));
     }
+    let exit = if lost.say() { Exit::Operator } else { Exit::Done };
     let text = if args.json {
         matches.iter().map(|event| format!("{event}\n")).collect()
     } else {
         page::pages(&matches)
     };
     print(&text, true)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// Keeps the events that mention a uid.
@@ -95,7 +101,12 @@ fn from_captures(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
     let effective = Effective::load(&args.config)?;
     let key = load_key(args.token_key.as_deref(), None)?;
     let mut source = open_files(&args.paths, None)?;
-    let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
+    let sense = SenseArgs {
+        analysis: OnOff::On,
+        rules: args.rules.clone(),
+        quiet: args.json,
+        ..SenseArgs::default()
+    };
     let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
     config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
     let lessons = Lessons::new(&args.paths, args.two_pass, &[])?;
@@ -124,22 +135,16 @@ fn from_captures(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
     Ok(events)
 }
 
-fn from_data(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
+fn from_data(args: &ShowArgs, uid: &str) -> Result<(Vec<Value>, Lost), Failure> {
     let data = args.data.clone().or_else(|| Directories::from_env().data);
     let Some(data) = data else {
         return Err(Failure::new("show: name captures to look in, or --data DIR"));
     };
     let reader = Reader::open(&data)?;
     let matching = Matching { uid: uid.to_owned(), found: Arc::default() };
-    for day in reader.days()? {
-        for piece in reader.day(day.day)? {
-            if let Piece::Lines(lines) = piece? {
-                matching.take(&lines);
-            }
-        }
-    }
+    let lost = lines(&reader, |lines| matching.take(lines))?;
     let events = matching.found.lock().map(|found| found.clone()).unwrap_or_default();
-    Ok(events)
+    Ok((events, lost))
 }
 
 fn text<'a>(event: &'a Value, path: &str) -> Option<&'a str> {

@@ -20,14 +20,15 @@ const SHOWN: usize = 1_000;
 pub(crate) fn findings(args: &FindingsArgs) -> Result<Exit, Failure> {
     let data = directory(args.learn.data.clone())?;
     let mut worst = Worst::default();
-    each(&Reader::open(&data)?, b"\"class_uid\":2004", |event| worst.add(event))?;
-    if worst.all.is_empty() && !args.json {
+    let lost = each(&Reader::open(&data)?, b"\"class_uid\":2004", |event| worst.add(event))?;
+    let exit = if lost.say() { Exit::Operator } else { Exit::Done };
+    if worst.all.is_empty() && exit == Exit::Done && !args.json {
         print(&format!("No findings are stored in {}.\n", data.display()), true)?;
         return Ok(Exit::Done);
     }
     let text = if args.json { worst.all.values().map(line).collect() } else { worst.page() };
     print(&text, true)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
 
 /// The directory that is read.
@@ -46,18 +47,61 @@ pub(crate) fn alone(data: &Path) -> Result<File, Failure> {
     Ok(directory)
 }
 
-/// Hands out every stored event whose line has that text in it, day by day.
-pub(crate) fn each(reader: &Reader, text: &[u8], mut take: impl FnMut(Value)) -> Result<(), Failure> {
+/// Hands out every stored event whose line has that text in it, day by day; what of them could not be read.
+pub(crate) fn each(reader: &Reader, text: &[u8], mut take: impl FnMut(Value)) -> Result<Lost, Failure> {
     let finder = memmem::Finder::new(text);
+    lines(reader, |lines| {
+        for line in lines.split(|byte| *byte == b'\n').filter(|line| finder.find(line).is_some()) {
+            serde_json::from_slice::<Value>(line).into_iter().for_each(&mut take);
+        }
+    })
+}
+
+/// Hands out all stored lines, day by day; what of them could not be read.
+pub(crate) fn lines(reader: &Reader, mut take: impl FnMut(&[u8])) -> Result<Lost, Failure> {
+    let mut lost = Lost::default();
     for day in reader.days()? {
-        for piece in reader.day(day.day)? {
-            let Piece::Lines(lines) = piece? else { continue };
-            for line in lines.split(|byte| *byte == b'\n').filter(|line| finder.find(line).is_some()) {
-                serde_json::from_slice::<Value>(line).into_iter().for_each(&mut take);
+        let pieces = reader.day(day.day)?;
+        let path = pieces.path().to_owned();
+        for piece in pieces {
+            match piece? {
+                Piece::Lines(lines) => take(&lines),
+                Piece::Unreadable { at, bytes, at_end } => lost.add(&path, at, bytes, at_end),
             }
         }
     }
-    Ok(())
+    Ok(lost)
+}
+
+/// Stored events that could not be read.
+#[derive(Debug, Default)]
+pub(crate) struct Lost {
+    damaged: Vec<String>,
+    /// At the ends of files: a kill left them, or a run writes them now.
+    torn: Vec<String>,
+}
+
+impl Lost {
+    fn add(&mut self, path: &Path, at: u64, bytes: u64, at_end: bool) {
+        let (bytes, path) = (counted(bytes, "byte"), path.display());
+        match at_end {
+            true => self.torn.push(format!("{path}: {bytes} at its end are torn")),
+            false => self.damaged.push(format!("{path}: is damaged: {bytes} from {at} on cannot be read")),
+        }
+    }
+
+    /// Whether there is damage, which is said.
+    pub(crate) fn say(&self) -> bool {
+        for what in &self.damaged {
+            eprintln!("tapwire: {what}; events in them are missing here");
+        }
+        !self.damaged.is_empty()
+    }
+
+    /// All of it, as the end of a sentence.
+    pub(crate) fn told(&self) -> String {
+        self.damaged.iter().chain(&self.torn).map(|what| format!("; {what}")).collect()
+    }
 }
 
 /// The worst of them, the earliest first among equals; an event that was sent twice counts once.

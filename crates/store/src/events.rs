@@ -127,6 +127,11 @@ impl DayReader {
         Ok(Self { path, walk: Walk { file, length, at: 0 } })
     }
 
+    /// The day's file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     fn poll(&mut self) -> io::Result<Option<Piece>> {
         let span = self.walk.next_span()?;
         let Some(Span::Member { at, length }) = span else {

@@ -18,14 +18,21 @@ pub(super) struct Left<'a> {
     inventory: &'a Inventory,
     endpoints: Vec<(EndpointId, Reached)>,
     persons: Persons,
+    /// What packets could not be read, and why.
+    unread: Vec<String>,
 }
 
 impl<'a> Left<'a> {
-    pub(super) fn new(name: String, radius: &'a Radius, inventory: &'a Inventory) -> Self {
+    pub(super) fn new(
+        name: String,
+        radius: &'a Radius,
+        inventory: &'a Inventory,
+        unread: Vec<String>,
+    ) -> Self {
         let endpoints = radius.reached(inventory);
         let mut persons = Persons::new();
         endpoints.iter().for_each(|(_, reached)| persons.join(&reached.persons));
-        Self { name, radius, inventory, endpoints, persons }
+        Self { name, radius, inventory, endpoints, persons, unread }
     }
 
     fn sum(&self, of: impl Fn(&Reached) -> u64) -> u64 {
@@ -71,6 +78,9 @@ impl<'a> Left<'a> {
             (None, None) => "",
         };
         if count == 0 {
+            if !self.unread.is_empty() {
+                return format!("at least no person, in {answers}: not all packets could be read");
+            }
             let people = if self.sum(|one| one.too_few) > 0 { ", which hold data of people" } else { "" };
             return format!("no person was told by what was read of {answers}{people}");
         }
@@ -89,6 +99,7 @@ impl<'a> Left<'a> {
     fn is_bound(&self) -> bool {
         let radius = self.radius;
         self.unseen() != Some(0)
+            || !self.unread.is_empty()
             || self.sum(|one| one.too_few) > 0
             || self.endpoints.iter().any(|(_, one)| one.has_more())
             || radius.target().more
@@ -168,9 +179,12 @@ impl<'a> Left<'a> {
                 size::count(self.sum(|one| one.calls)),
                 size::bytes(bytes)
             ));
-        } else {
+        } else if self.unread.is_empty() {
             lines.push("every answer to these calls was read whole".to_owned());
         }
+        lines.extend(
+            self.unread.iter().map(|what| format!("packets that could not be read: {}", plain(what))),
+        );
         lines.extend(self.uncounted());
         lines.extend(self.unsure());
         lines.push("what passed outside of these packets, or was not decrypted".to_owned());
@@ -268,6 +282,7 @@ impl<'a> Left<'a> {
             "unfollowed_logins": self.radius.unfollowed, "logins_apart": self.radius.apart,
             "logins_followed_by_likeness": self.radius.likely,
             "answers_that_may_tell_one_person_several_times": self.sum(|one| one.several),
+            "unread_packets": self.unread,
             "calls_of_anybody": self.radius.target().anybody.map(|(from, to)| [rfc3339(from), rfc3339(to)]),
             "logins_of_anybody": self.radius.target().logins.map(|(from, to)| [rfc3339(from), rfc3339(to)]),
             "unnamed_calls": self.radius.target().unnamed().map(|(from, to)| [rfc3339(from), rfc3339(to)]),
@@ -278,7 +293,7 @@ impl<'a> Left<'a> {
         let (count, exact) = reached.persons.count();
         let is_sure =
             reached.too_few + reached.several == 0 && reached.spaces.len() < 2 && !reached.has_more();
-        let is_exact = exact && is_sure;
+        let is_exact = exact && is_sure && self.unread.is_empty();
         json!({
             "id": format!("{:016x}", id.0), "name": self.place(id, redactor), "answers": reached.calls,
             "persons": count, "exact": is_exact, "told_by": told_by(reached, redactor),

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::path::Path;
 use tapwire_pipeline::packet_label;
 use tapwire_protocol::Uid;
-use tapwire_store::{Piece, Reader};
+use tapwire_store::Reader;
 use tapwire_wire::{Endpoint, FlowKey};
 
 /// What was found.
@@ -29,14 +29,10 @@ impl Kept {
         let Some(prefixes) = prefixes else { return Ok(Self::default()) };
         let mut found = vec![Found::default(); prefixes.len()];
         let reader = Reader::open(data)?;
-        for day in reader.days()? {
-            for piece in reader.day(day.day)? {
-                let Piece::Lines(lines) = piece? else { continue };
-                for line in lines.split(|byte| *byte == b'\n') {
-                    look(line, &prefixes, &mut found);
-                }
-            }
-        }
+        let lost = crate::stored::lines(&reader, |lines| {
+            lines.split(|byte| *byte == b'\n').for_each(|line| look(line, &prefixes, &mut found));
+        })?;
+        lost.say();
         let known = found.iter().all(|found| !found.labels.is_empty());
         let labels = known.then(|| found.iter().flat_map(|found| found.labels.iter().copied()).collect());
         let answers = wishes.iter().cloned().zip(found.into_iter().map(|found| found.exchanges));

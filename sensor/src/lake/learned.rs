@@ -54,9 +54,11 @@ pub(super) fn note(args: &LakeNoteArgs) -> Result<Exit, Failure> {
         token_key: args.token_key.clone(),
         config: args.config.clone(),
     };
-    let Learned { report, mut redactor } = learn(&learn_args, true, |_| Ok(()))?;
+    let learned = learn(&learn_args, true, |_| Ok(()))?;
+    let exit = learned.exit();
+    let Learned { report, mut redactor, .. } = learned;
     let settings = Effective::load(&args.config)?.settings.kpi;
     let rows = write(&data, &report, Feedback::of_run(&learn_args), &settings, &mut redactor)?;
     crate::paper::print(&format!("written down: {}\n", counted(rows, "row")), true)?;
-    Ok(Exit::Done)
+    Ok(exit)
 }
