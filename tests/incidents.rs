@@ -26,7 +26,7 @@ fn kept() -> tempfile::TempDir {
 }
 
 fn replay(data: &Path, more: &[&str]) -> Ran {
-    let options = ["--events", "/dev/null", "--json", "--data"];
+    let options = ["--again", "--events", "/dev/null", "--json", "--data"];
     Tapwire::new(["replay".as_ref(), fixture().path().as_os_str()])
         .args(options)
         .args([data])

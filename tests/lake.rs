@@ -131,7 +131,7 @@ fn what_the_tables_do_not_take_is_counted_as_dropped() {
     let replay = |arguments: &[&str]| {
         let ran =
             Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data.path(), &capture]);
-        ran.args(arguments).run()
+        ran.args(["--again"]).args(arguments).run()
     };
     let _ran = replay(&["--set", "events.lake=false"]).ok("a data directory");
     fs::create_dir_all(data.path().join("lake")).expect("a folder");

@@ -417,7 +417,8 @@ fn events_that_wait_for_an_output_that_was_taken_out_are_told() {
     let (config, data) = (folder.path().join("tapwire.toml"), folder.path().join("data"));
     let text = "[sink.http]\ntries = 1\n[[output]]\nname = \"old\"\nto = \"http://127.0.0.1:1/\"\n";
     fs::write(&config, text).expect("a writable folder");
-    let replay = || Tapwire::replay(&fixture).args(["--events", "null://", "--data"]).args([&data]);
+    let replay =
+        || Tapwire::replay(&fixture).args(["--again", "--events", "null://", "--data"]).args([&data]);
     let with_it = || replay().args(["--config"]).args([&config]).run();
     let says = format!("{}: ", data.join("spool/old").display());
     assert!(!with_it().stderr.contains(&says));

@@ -39,7 +39,7 @@ impl Data {
     }
 
     fn replay(&self, files: &[&Path], more: &[String]) -> Ran {
-        let run = Tapwire::new(["replay"]).args(files).args(more).arg("--data", self.path());
+        let run = Tapwire::new(["replay", "--again"]).args(files).args(more).arg("--data", self.path());
         run.args(NO_EVENTS).run()
     }
 
@@ -139,7 +139,7 @@ fn half_a_capture_and_then_the_other_half_are_learned_as_one() {
 
 /// Findings that a replay under `--data` sends, each without its number among the events of its run.
 fn findings(data: &Data, files: &[PathBuf], config: &Path) -> Vec<Value> {
-    let run = Tapwire::new(["replay", "-q", "--events", "-", "--only", "findings"]).args(files);
+    let run = Tapwire::new(["replay", "--again", "-q", "--events", "-", "--only", "findings"]).args(files);
     let ran =
         run.args(["--set", "events.keep=none"]).arg("--config", config).arg("--data", data.path()).run();
     // Findings of posture are states, told when a run ends.
@@ -277,14 +277,14 @@ fn a_kill_at_any_moment_leaves_the_last_whole_checkpoint() {
     let file = path.display().to_string();
     let data = Data::new();
     let began = Instant::now();
-    let mut whole = start(&data, &["replay", &file]);
+    let mut whole = start(&data, &["replay", "--again", &file]);
     assert!(whole.wait().expect("it ends").success());
     let (took, mut random) = (began.elapsed(), Random::new(7));
     let (mut calls, mut least) = (Vec::new(), 0);
     for round in 0..12_u64 {
         // Each second one is killed while what was learned is written: near its end.
         let percent = if round % 2 == 0 { random.below(100) } else { random.between(80, 105) };
-        let child = start(&data, &["replay", &file]);
+        let child = start(&data, &["replay", "--again", &file]);
         std::thread::sleep(took * u32::try_from(percent).expect("a percentage") / 100);
         assert_eq!(kill(child), "", "round {round}");
         let now = data.told(&["inventory"])[0]["calls"].as_u64().expect("calls");
@@ -358,7 +358,7 @@ fn findings_of_policies_live_on_from_run_to_run() {
         logins(&path, minute, count, attributes);
         minute += count;
         fs::write(&config, more).expect("a file");
-        let run = Tapwire::new(["replay", "--events", "-", "--only", "findings"]);
+        let run = Tapwire::new(["replay", "--again", "--events", "-", "--only", "findings"]);
         let ran = run.arg("--config", &config).args([&path]).arg("--data", data.path()).run().ok("a part");
         let states = ran.events().into_iter().filter(|event| event["class_uid"] == 2007);
         states.map(|event| event["unmapped"]["state"].as_str().unwrap_or_default().to_owned()).collect()

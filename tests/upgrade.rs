@@ -39,7 +39,7 @@ fn demo() -> Fixture {
 }
 
 fn replay(data: &Path) -> Ran {
-    let run = Tapwire::new(["replay", "-q", "--events", "null://"]).args([demo().path()]);
+    let run = Tapwire::new(["replay", "--again", "-q", "--events", "null://"]).args([demo().path()]);
     run.args(["--data"]).args([data]).run()
 }
 

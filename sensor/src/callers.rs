@@ -21,7 +21,7 @@ const WIDEST: usize = 28;
 /// `tapwire callers`.
 pub(crate) fn callers(args: &CallersArgs) -> Result<Exit, Failure> {
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
-    let Learned { report, redactor } = &mut learned;
+    let Learned { report, redactor, .. } = &mut learned;
     if let Some(inventory) = &report.inventory {
         let text = match args.json {
             true => lines(inventory, args.sessions, redactor),

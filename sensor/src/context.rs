@@ -115,6 +115,11 @@ impl ContextFiles {
             let text = text_of(path)?;
             let is_table = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
             let troubles = if is_table { reading.assets(&text) } else { reading.sections(&text) };
+            let lines =
+                text.lines().filter(|line| !line.trim().is_empty() && !line.trim_start().starts_with('#'));
+            if !troubles.is_empty() && troubles.len() >= lines.count() {
+                return Err(no_context(path, &troubles));
+            }
             say(path, &troubles);
         }
         Ok(reading.finish())
@@ -136,6 +141,17 @@ fn text_of(path: &Path) -> Result<String, Failure> {
     }
     let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
     String::from_utf8(bytes).map_err(|_| failed(&"this is no text in UTF-8"))
+}
+
+/// A file of something else: that of every line is the same.
+fn no_context(path: &Path, troubles: &[Trouble]) -> Failure {
+    let first =
+        troubles.first().map(|first| format!(" (line {}: {})", first.line, first.what)).unwrap_or_default();
+    Failure::new(format!(
+        "context {}: no line of it can be used{first}; it takes sections [networks], [lists], [owners] and [tags], or a table \
+         of assets that ends in .csv",
+        path.display()
+    ))
 }
 
 fn say(path: &Path, troubles: &[Trouble]) {

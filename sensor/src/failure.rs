@@ -1,5 +1,6 @@
 //! What ends the program, and with which exit code.
 
+use crate::paper::plain;
 use std::fmt;
 
 /// An operator's mistake or a broken environment: one line that says what, where, and what to try.
@@ -15,7 +16,15 @@ impl Failure {
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        f.write_str(&visible(&self.0))
+    }
+}
+
+/// Names of files are somebody's, and no commands to a terminal. An expression has a second line, which points into the first.
+pub(crate) fn visible(line: &str) -> String {
+    match line.rsplit_once('\n').filter(|(_, pointer)| pointer.trim_start().starts_with('^')) {
+        Some((line, pointer)) => format!("{}\n{}", plain(line), plain(pointer)),
+        None => plain(line),
     }
 }
 

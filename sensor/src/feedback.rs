@@ -134,7 +134,10 @@ fn kept_or_told(data: &Path) -> Vec<u8> {
 fn kept(data: &Path) -> Result<Vec<u8>, Failure> {
     let path = data.join(FILE);
     match std::fs::read(&path) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        // That a file stands in the directory's place is told by whoever opens that.
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(Vec::new())
+        }
         read => read.map_err(|error| Failure::new(format!("{}: {error}", path.display()))),
     }
 }

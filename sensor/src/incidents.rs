@@ -3,8 +3,9 @@
 use crate::cli::{FindingsArgs, IncidentsArgs};
 use crate::failure::{Exit, Failure};
 use crate::judged;
-use crate::learn::{Learned, learn};
+use crate::learn::{Beside, Learned, learn, learn_with};
 use crate::markdown;
+use crate::next;
 use crate::paper::{Paper, plain, print};
 use crate::size::counted;
 use crate::suggestions;
@@ -27,8 +28,9 @@ pub(crate) struct Reading<'a> {
 
 /// `tapwire incidents`.
 pub(crate) fn incidents(args: &IncidentsArgs) -> Result<Exit, Failure> {
-    let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
-    let Learned { report, redactor } = &mut learned;
+    let beside = Beside { rules: &args.rules, two_pass: args.two_pass, needed: Some("incidents") };
+    let mut learned = learn_with(&args.learn, &beside, args.json, |_| Ok(()))?;
+    let Learned { report, redactor, .. } = &mut learned;
     let mut reading = Reading { redactor, inventory: report.inventory.as_ref() };
     let all = report.incidents.worst_first();
     let text = if args.json {
@@ -36,7 +38,7 @@ pub(crate) fn incidents(args: &IncidentsArgs) -> Result<Exit, Failure> {
     } else if args.markdown {
         markdown::page(&all, report, &mut reading)
     } else {
-        page(&all, report, &mut reading)
+        page(&all, report, &mut reading, &next::same_again(&args.learn, &args.rules, args.two_pass))
     };
     print(&text, true)?;
     Ok(learned.exit())
@@ -48,7 +50,7 @@ pub(crate) fn findings(args: &FindingsArgs) -> Result<Exit, Failure> {
         return crate::stored::findings(args);
     }
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
-    let Learned { report, redactor } = &mut learned;
+    let Learned { report, redactor, .. } = &mut learned;
     let mut reading = Reading { redactor, inventory: report.inventory.as_ref() };
     let text = if args.json {
         report.findings.iter().map(|finding| line(&finding_value(finding, &mut reading))).collect()
@@ -63,21 +65,22 @@ fn line(value: &Value) -> String {
     format!("{value}\n")
 }
 
-fn page(all: &[&Incident], report: &Report, reading: &mut Reading<'_>) -> String {
+/// `again`: what `show` is given to find them as they were found here.
+fn page(all: &[&Incident], report: &Report, reading: &mut Reading<'_>, again: &str) -> String {
     let mut paper = Paper::new(true);
     paper.heading("Incidents");
     if all.is_empty() {
         paper.line("  none");
     }
     for incident in all {
-        tell(incident, reading, &mut paper);
+        tell(incident, reading, again, &mut paper);
     }
     judged::page(&report.not_judged, &mut paper);
     paper.into_text()
 }
 
 /// One incident: who, when, what, and what to do.
-fn tell(incident: &Incident, reading: &mut Reading<'_>, paper: &mut Paper) {
+fn tell(incident: &Incident, reading: &mut Reading<'_>, again: &str, paper: &mut Paper) {
     paper.row(incident.worst.severity.name(), &headline(incident, reading));
     for moment in &incident.timeline {
         let reason = reading.redactor.shown_sentence(&moment.reason);
@@ -99,7 +102,8 @@ fn tell(incident: &Incident, reading: &mut Reading<'_>, paper: &mut Paper) {
     for (what, whom) in suggestions::lines(suggested.as_array().into_iter().flatten()) {
         paper.row("", &format!("Could: {what}. {whom}"));
     }
-    paper.row("", &format!("tapwire show {}", incident.uid));
+    // On one line, however long: it is to be pasted.
+    paper.line(&format!("{:16}tapwire show {}{again}", "", incident.uid));
 }
 
 /// Who did how much, from where and when, in one line.

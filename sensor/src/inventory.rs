@@ -29,7 +29,7 @@ pub(crate) fn inventory(args: &InventoryArgs) -> Result<Exit, Failure> {
         ));
     }
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
-    let Learned { report, redactor } = &mut learned;
+    let Learned { report, redactor, .. } = &mut learned;
     let text = match (&report.inventory, &args.endpoint) {
         (Some(inventory), _) if args.mcp && args.json => agents::server_lines(inventory, redactor),
         (Some(inventory), _) if args.mcp => agents::servers(inventory, redactor),

@@ -33,17 +33,13 @@ impl Keys {
         Ok(Self { secrets, feeds, sources: Some(sources) })
     }
 
-    /// Of captures: everything is known before the first packet, so that every replay gives the same.
+    /// Of captures: everything is known before the first packet, so that every replay gives the same. A source without a key
+    /// is told: what comes of it looks like traffic that nobody can decrypt.
     pub(crate) fn of_captures(args: &KeyArgs) -> Result<Self, Failure> {
-        Self::of_replayed(args, false)
-    }
-
-    /// The same; `quiet` leaves out what sources have to tell.
-    pub(crate) fn of_replayed(args: &KeyArgs, quiet: bool) -> Result<Self, Failure> {
         // A capture may bring secrets along, whether or not others are given.
         keep_to_oneself()?;
         let Some((addresses, mut secrets)) = asked(args)? else { return Ok(Self::default()) };
-        secrets.log = Sources::read(&addresses, &tell(quiet))?;
+        secrets.log = Sources::read(&addresses, &tell(false))?;
         Ok(Self { secrets, ..Self::default() })
     }
 

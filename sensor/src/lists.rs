@@ -1,12 +1,16 @@
 //! `list` and `explain`: what this build knows, straight from the registries.
 
+mod own;
+
 use crate::cli::Listing;
 use crate::doctor::{Ailment, ailments};
 use crate::failure::{Exit, Failure};
 use crate::paper::{Paper, print};
 use crate::posture;
 use crate::risk;
+use own::Own;
 use serde_json::json;
+use std::path::PathBuf;
 use tapwire_capture::InterfaceInfo;
 use tapwire_detect::policies::{self, EndpointField};
 use tapwire_detect::{DETECTORS, DetectorInfo, POLICIES};
@@ -29,8 +33,9 @@ fn entry(name: impl Into<String>, what: impl Into<String>) -> Entry {
 }
 
 /// `tapwire list`.
-pub(crate) fn list(what: Listing, as_json: bool) -> Result<Exit, Failure> {
-    let entries = entries(what)?;
+pub(crate) fn list(what: Listing, as_json: bool, config: Option<PathBuf>) -> Result<Exit, Failure> {
+    let mut entries = entries(what)?;
+    entries.extend(Own::of(config)?.entries(what));
     let mut paper = Paper::new(true);
     let width = entries.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     for entry in entries {
@@ -95,8 +100,9 @@ fn describe(interface: &InterfaceInfo) -> String {
 }
 
 /// `tapwire explain`: everything that has this name, since a payload and its style may share one.
-pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
+pub(crate) fn explain(name: &str, config: Option<PathBuf>) -> Result<Exit, Failure> {
     let mut paper = Paper::new(true);
+    let own = Own::of(config)?;
     let explainers: [fn(&str, &mut Paper) -> bool; 14] = [
         |name, paper| told(DETECTORS.iter().find(|known| known.name == name), explain_detector, paper),
         |name, paper| told(POLICIES.iter().find(|known| known.id == name), posture::explain, paper),
@@ -128,7 +134,7 @@ pub(crate) fn explain(name: &str) -> Result<Exit, Failure> {
             paper.page(one);
         }
     }
-    if !known {
+    if !own.explain(name, &mut paper) && !known {
         return Err(Failure::new(unknown(name)));
     }
     print(&paper.into_text(), true)?;

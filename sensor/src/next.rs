@@ -1,8 +1,10 @@
 //! What to type next, in the operator's own words: paths and interfaces as they were given.
 
+use crate::cli::LearnArgs;
 use crate::feedback::Feedback;
 use crate::paper::Paper;
 use crate::size;
+use std::path::PathBuf;
 use tapwire_pipeline::Report;
 use tapwire_protocol::Kind;
 
@@ -55,6 +57,38 @@ impl Asked {
             None => Some(format!("tapwire replay {} | jq .", self.captures()?)),
         }
     }
+}
+
+/// The options and captures by which `show` finds what was found with these, each with a space before it.
+pub(crate) fn same_again(learn: &LearnArgs, rules: &[PathBuf], two_pass: bool) -> String {
+    let mut line = String::new();
+    let mut add = |option: &str, value: &str| {
+        let option = if option.is_empty() { String::new() } else { format!(" {option}") };
+        line.push_str(&format!("{option} {}", quote(value)));
+    };
+    let shown = |path: &PathBuf| path.display().to_string();
+    for (option, paths) in [
+        ("", learn.paths.as_slice()),
+        ("--data", learn.data.as_slice()),
+        ("--rules", rules),
+        ("--token-key", learn.token_key.as_slice()),
+        ("--rsa-key", learn.keys.rsa_key.as_slice()),
+        ("--config", learn.config.config.as_slice()),
+        ("--context", learn.config.context.as_slice()),
+    ] {
+        paths.iter().for_each(|path| add(option, &shown(path)));
+    }
+    for (option, values) in [
+        ("--keylog", &learn.keys.keylog),
+        ("--decrypt-host", &learn.keys.decrypt_host),
+        ("--set", &learn.config.set),
+    ] {
+        values.iter().for_each(|value| add(option, value));
+    }
+    if two_pass {
+        line.push_str(" --two-pass");
+    }
+    line
 }
 
 /// Writes the commands that this report suggests, each with what for.
@@ -120,7 +154,7 @@ fn quoted(words: &[String]) -> String {
 }
 
 /// As a shell takes it for one word.
-fn quote(word: &str) -> String {
+pub(crate) fn quote(word: &str) -> String {
     let safe = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@%".contains(c) || !c.is_ascii();
     if !word.is_empty() && word.chars().all(safe) {
         word.to_owned()

@@ -83,7 +83,7 @@ fn caller(principal: &str) -> Result<String, String> {
 /// `tapwire quotas`.
 pub(crate) fn quotas(args: &QuotasArgs) -> Result<Exit, Failure> {
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
-    let Learned { report, redactor } = &mut learned;
+    let Learned { report, redactor, .. } = &mut learned;
     if let Some(inventory) = &report.inventory {
         print(&if args.json { lines(inventory, redactor) } else { page(inventory, redactor) }, true)?;
     }

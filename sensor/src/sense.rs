@@ -3,7 +3,7 @@
 use crate::cli::{KeyArgs, LearnArgs, OnOff, ReplayArgs, RunArgs, SenseArgs};
 use crate::context::{ContextFiles, Watcher};
 use crate::descriptions;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, visible};
 use crate::feedback::Feedback;
 use crate::handover::{become_user, unrotatable};
 use crate::keys::{Keys, keep_to_oneself};
@@ -14,9 +14,10 @@ use crate::paper::print;
 use crate::sandbox::{Reach, confine_and_tell};
 use crate::serve::Beside;
 use crate::settings::{Effective, Fidelity, Keep, size_of_key};
+use crate::size::counted;
 use crate::summary::Summary;
 use crate::taken::Taken;
-use crate::watch::{Terminal, catch_signals};
+use crate::watch::{Terminal, catch_all_signals, catch_signals};
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -39,7 +40,7 @@ pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
     let (mut source, files) = open_captures(args)?;
     let keys = match args.follow {
         true => Keys::of_a_tap(&args.sense.keys, &effective.settings.keys.tls, 1, args.sense.quiet)?,
-        false => Keys::of_replayed(&args.sense.keys, args.sense.quiet)?,
+        false => Keys::of_captures(&args.sense.keys)?,
     };
     let data = args.sense.data.clone();
     let asked = Asked {
@@ -166,7 +167,7 @@ impl Run<'_> {
         });
         let watcher = watcher.transpose()?;
         let console = self.console(watched)?;
-        let stop = catch_signals()?;
+        let stop = if source.is_endless() { catch_signals()? } else { catch_all_signals()? };
         let mut terminal = Terminal::new(stop, args.quiet, pressure);
         let before = || self.learned(&config);
         let Some(taught) = lessons.learn(args.bpf.as_deref(), before, &config, &mut terminal)? else {
@@ -183,6 +184,7 @@ impl Run<'_> {
             eprintln!("tapwire: {line}");
         }
         report_errors(&report, source.is_endless());
+        tell_useless_keys(&args.keys, &report, source.is_endless());
         if !args.quiet {
             descriptions::tell_unmet(report.inventory.as_ref());
         }
@@ -442,13 +444,13 @@ fn is_whole(report: &Report, count: Option<u64>) -> bool {
 /// What a source without an end had to tell was told when it happened.
 fn report_errors(report: &Report, endless: bool) {
     for error in report.source_errors.iter().filter(|_| !endless) {
-        eprintln!("tapwire: {error}");
+        tell(error);
     }
     for error in report.packets.iter().filter_map(|packets| packets.error.as_ref()) {
-        eprintln!("tapwire: {error}");
+        tell(error);
     }
     for error in report.state.iter().filter_map(|state| state.error.as_ref()) {
-        eprintln!("tapwire: what was learned is not all kept: {error}");
+        tell(&format!("what was learned is not all kept: {error}"));
     }
     for sink in &report.sinks {
         let is_end = |told: &tapwire_sink::SinkError| sink.error.as_ref() == Some(told);
@@ -456,10 +458,26 @@ fn report_errors(report: &Report, endless: bool) {
         for notice in
             told.filter(|notice| matches!(notice, tapwire_sink::Notice::Told(told) if !is_end(told)))
         {
-            eprintln!("tapwire: {notice}");
+            tell(notice);
         }
         sink.error.iter().for_each(|error| eprintln!("tapwire: {error}"));
     }
+}
+
+/// Keys of other connections: on a tap those of these may be still to come.
+fn tell_useless_keys(keys: &KeyArgs, report: &Report, endless: bool) {
+    let named =
+        keys.keylog.iter().map(String::as_str).chain(keys.rsa_key.first().and_then(|path| path.to_str()));
+    if let (Some(first), 1.., 0, false) =
+        (named.take(1).next(), report.tls.connections, report.tls.decrypted, endless)
+    {
+        let connections = counted(report.tls.connections, "TLS connection");
+        tell(&format!("keys: {first}: opens none of {connections}: these keys are of others"));
+    }
+}
+
+fn tell(what: &dyn std::fmt::Display) {
+    eprintln!("tapwire: {}", visible(&what.to_string()));
 }
 
 /// Whether something was found that is as bad, and stands.

@@ -4,6 +4,7 @@ mod console;
 mod data;
 mod mute;
 mod output;
+mod place;
 mod tap;
 
 pub(crate) use console::{Console, Hunt};
@@ -21,7 +22,7 @@ use crate::sandbox::Sandbox;
 use crate::size::parse_bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use tapwire_inspect::Descriptors;
 use tapwire_inspect::classes::{Classes, UserClass};
@@ -310,8 +311,7 @@ impl Effective {
         let mut merged = Table::new();
         let mut origins = BTreeMap::new();
         if let Some(path) = file_of(args) {
-            let overlay = read_file(&path)?;
-            check(&overlay, &path.display().to_string())?;
+            let overlay = place::read(&path)?;
             merge(&mut merged, overlay, "", &path.display().to_string(), &mut origins);
         }
         for setting in &args.set {
@@ -428,21 +428,6 @@ fn system_file() -> Option<PathBuf> {
     path.exists().then_some(path)
 }
 
-fn read_file(path: &Path) -> Result<Table, Failure> {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::new(format!("{}: {error}", path.display())))?;
-    text.parse::<Table>().map_err(|error| {
-        let (line, column) = error.span().map_or((0, 0), |span| place(&text, span.start));
-        Failure::new(format!("{}:{line}:{column}: {}", path.display(), error.message()))
-    })
-}
-
-fn place(text: &str, offset: usize) -> (usize, usize) {
-    let before = text.get(..offset).unwrap_or(text);
-    let line = before.matches('\n').count() + 1;
-    (line, offset - before.rfind('\n').map_or(0, |at| at + 1) + 1)
-}
-
 /// `a.b=c` as a table. A value that is not TOML is a string, so that nobody needs to quote twice.
 fn one_setting(setting: &str) -> Result<Table, Failure> {
     let Some((key, value)) = setting.split_once('=') else {
@@ -469,22 +454,9 @@ fn one_setting(setting: &str) -> Result<Table, Failure> {
 
 /// Whether every key of `overlay` is known and of its type; the nearest known key is named where not.
 fn check(overlay: &Table, origin: &str) -> Result<Settings, Failure> {
-    Value::Table(overlay.clone()).try_into::<Settings>().map_err(|error| {
-        let message = error.message().to_owned();
-        let line = unknown_key(&message).unwrap_or(message);
-        Failure::new(format!("{origin}: {line}"))
-    })
-}
-
-fn unknown_key(message: &str) -> Option<String> {
-    let mut quoted = message.strip_prefix("unknown field ")?.split('`').skip(1).step_by(2);
-    let key = quoted.next()?;
-    let known: Vec<&str> = quoted.collect();
-    let hint = match tapwire_expr::nearest(key, &known) {
-        Some(nearest) => format!("did you mean '{nearest}'?"),
-        None => format!("known here: {}", known.join(", ")),
-    };
-    Some(format!("unknown key '{key}'; {hint}"))
+    Value::Table(overlay.clone())
+        .try_into::<Settings>()
+        .map_err(|error| Failure::new(format!("{origin}: {}", place::told(&error))))
 }
 
 fn merge(

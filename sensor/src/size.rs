@@ -15,6 +15,8 @@ pub(crate) fn parse_bytes(text: &str) -> Option<usize> {
     };
     match number.parse::<usize>() {
         Ok(whole) => whole.checked_mul(1 << shift),
+        // So many digits that they are no number here.
+        Err(_) if !number.contains('.') => None,
         Err(_) => {
             let fraction: f64 = number.parse().ok()?;
             #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss)]

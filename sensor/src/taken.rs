@@ -158,7 +158,8 @@ mod tests {
         taken.end(false).unwrap();
         assert!(Taken::open(&data, &files, false).unwrap_err().to_string().contains("has it since"));
         let own = taken.own.first().unwrap().clone();
-        taken.known = (0..2 * MOST as u64).map(|bytes| Capture { bytes: 1_000 + bytes, ..own.clone() }).collect();
+        taken.known =
+            (0..2 * MOST as u64).map(|bytes| Capture { bytes: 1_000 + bytes, ..own.clone() }).collect();
         taken.begin().unwrap();
         let known = Taken::open(&data, &files, true).unwrap().known;
         assert_eq!((known.len(), known.last()), (MOST, Some(&own)));

@@ -1,6 +1,6 @@
 //! What a person sees while a run goes on, and how they end it.
 
-use crate::failure::Failure;
+use crate::failure::{Failure, visible};
 use crate::size;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -16,8 +16,17 @@ const BAR_AFTER: Duration = Duration::from_millis(500);
 
 /// Set by SIGINT and SIGTERM; a second one ends the process at once.
 pub(crate) fn catch_signals() -> Result<Arc<AtomicBool>, Failure> {
+    stopped_by(&[SIGINT, SIGTERM])
+}
+
+/// The same, and by SIGHUP: what reads no files anew ends when its terminal goes, and keeps what it has.
+pub(crate) fn catch_all_signals() -> Result<Arc<AtomicBool>, Failure> {
+    stopped_by(&[SIGINT, SIGTERM, SIGHUP])
+}
+
+fn stopped_by(signals: &[i32]) -> Result<Arc<AtomicBool>, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM] {
+    for signal in signals.iter().copied() {
         signal_hook::flag::register_conditional_shutdown(signal, 130, Arc::clone(&stop))?;
         signal_hook::flag::register(signal, Arc::clone(&stop))?;
     }
@@ -84,6 +93,7 @@ impl Terminal {
     }
 
     fn say(&self, line: &str) {
+        let line = visible(line);
         match &self.bar {
             Some(bar) => bar.suspend(|| eprintln!("{line}")),
             None => eprintln!("{line}"),

@@ -11,7 +11,7 @@ use std::sync::mpsc::channel;
 use tapwire_tests::{Ran, Tapwire, binary};
 
 fn replay(data: &Path, name: &str) {
-    let run = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data]);
+    let run = Tapwire::new(["replay", "--again", "-q", "--events", "null://", "--data"]).args([data]);
     let _ran = run.args([fixture(name).path()]).run().ok("a run");
 }
 

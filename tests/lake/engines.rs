@@ -136,7 +136,7 @@ fn other_engines_see_columns_that_an_earlier_version_had_not() {
     let data = tempfile::tempdir().expect("a folder");
     let replay = |arguments: &[&str]| {
         let run = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data.path()]);
-        run.args([fixture("logins").path()]).args(arguments).run().ok("a run")
+        run.args([fixture("logins").path()]).args(["--again"]).args(arguments).run().ok("a run")
     };
     let _ran = replay(&["--set", "events.lake=false"]);
     copied(&workspace().join("fixtures/lake-before-site/exchanges"), &data.path().join("lake/exchanges"));
@@ -163,7 +163,8 @@ fn other_engines_answer_alike() {
     let (data, _) = replayed("demo");
     let again = fixture("basic-rest").path();
     for _ in 0..20 {
-        let run = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data.path(), &again]);
+        let run = Tapwire::new(["replay", "-q", "--events", "null://", "--again", "--data"])
+            .args([data.path(), &again]);
         let _ran = run.run().ok("the next run");
     }
     let maintain = Tapwire::new(["lake", "maintain", "--json", "--set", "lake.days.exchanges=0", "--data"]);

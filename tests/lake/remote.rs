@@ -32,7 +32,8 @@ fn queries_are_answered_from_a_store() {
     }
     // Behind a checkpoint, with files that were put together.
     for _ in 0..20 {
-        let run = Tapwire::new(["replay", "-q", "--events", "null://", "--data"]).args([data.path()]);
+        let run =
+            Tapwire::new(["replay", "--again", "-q", "--events", "null://", "--data"]).args([data.path()]);
         let _ran = run.args([fixture("basic-rest").path()]).run().ok("the next run");
     }
     let maintain =

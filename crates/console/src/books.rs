@@ -152,6 +152,8 @@ pub struct Snapshot {
     pub version: u64,
     /// What it was learned from.
     pub source: String,
+    /// What `tapwire show UID` is given to find there what is shown here, with a space before it.
+    pub evidence: String,
     /// Whether what people say of incidents is kept, and packets may be had.
     pub keeps: bool,
     /// Whether exchanges are kept in tables that SQL asks.

@@ -56,6 +56,13 @@ impl Expr {
         self.root.fields(&mut fields);
         fields
     }
+
+    /// The texts that the field is held against as a whole, in the order they stand in it.
+    pub fn texts_of(&self, field: FieldId) -> Vec<&str> {
+        let mut texts = Vec::new();
+        self.root.texts(field, &mut texts);
+        texts
+    }
 }
 
 impl Node {
@@ -65,6 +72,21 @@ impl Node {
             Self::Not(node) => node.fields(found),
             Self::Known(field) | Self::Test(field, _) if found.contains(field) => {}
             Self::Known(field) | Self::Test(field, _) => found.push(*field),
+        }
+    }
+
+    fn texts<'e>(&'e self, field: FieldId, found: &mut Vec<&'e str>) {
+        match self {
+            Self::Any(nodes) | Self::All(nodes) => nodes.iter().for_each(|node| node.texts(field, found)),
+            Self::Not(node) => node.texts(field, found),
+            Self::Test(own, Test::Among(literals)) if *own == field => {
+                let text = |literal: &'e Literal| match literal {
+                    Literal::Text(text) => std::str::from_utf8(text).ok(),
+                    _ => None,
+                };
+                found.extend(literals.iter().filter_map(text));
+            }
+            Self::Known(_) | Self::Test(..) => {}
         }
     }
 

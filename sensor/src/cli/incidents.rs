@@ -9,6 +9,12 @@ use std::path::PathBuf;
 pub(crate) struct IncidentsArgs {
     #[command(flatten)]
     pub(crate) learn: LearnArgs,
+    /// Find them as `replay --two-pass` does: with findings that only a second look gives
+    #[arg(long, requires = "paths")]
+    pub(crate) two_pass: bool,
+    /// Find incidents of these rules, too, as `replay --rules PATH` does (repeatable)
+    #[arg(long, value_name = "PATH", requires = "paths")]
+    pub(crate) rules: Vec<PathBuf>,
     /// As JSON, one object a line
     #[arg(long)]
     pub(crate) json: bool,

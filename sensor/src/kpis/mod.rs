@@ -33,7 +33,7 @@ pub(crate) struct Line<'a> {
 pub(crate) fn kpis(args: &KpisArgs) -> Result<Exit, Failure> {
     let targets = targets(&Effective::load(&args.learn.config)?.settings.kpi)?;
     let mut learned = learn(&args.learn, args.json, |_| Ok(()))?;
-    let Learned { report, redactor } = &mut learned;
+    let Learned { report, redactor, .. } = &mut learned;
     let text = match &report.inventory {
         None => String::new(),
         Some(inventory) => {

@@ -5,6 +5,9 @@ use tapwire_inventory::kpis::{Part, Sensed};
 use tapwire_pipeline::Report;
 use tapwire_protocol::Kind;
 
+/// Each run counts what it did not see, and ends with it; state is what was learned of APIs.
+const NOT_KEPT: &str = "it is counted of packets and not kept under --data; the summary of the run has it, and captures give it again";
+
 /// The sensor's own blind spots, and what people said of what it told.
 pub(crate) fn sensed(report: &Report, feedback: Feedback) -> Sensed {
     let (flow, tls) = (&report.flow, &report.tls);
@@ -18,6 +21,8 @@ pub(crate) fn sensed(report: &Report, feedback: Feedback) -> Sensed {
         undecrypted: Part::of(tls.connections.saturating_sub(tls.decrypted), tls.connections),
         unpaired: unpaired.collect(),
         precision: feedback.precision(),
+        // A report of what was learned before has no source, and none of these counters.
+        not_kept: report.sources.is_empty().then_some(NOT_KEPT),
     }
 }
 

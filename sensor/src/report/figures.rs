@@ -3,7 +3,7 @@
 use super::{ALL, Month, mark};
 use crate::kpis::{goal, number, scope_name, today, told};
 use crate::size::{count, counted};
-use tapwire_detect::Posture;
+use tapwire_detect::{Incident, Posture};
 use tapwire_event::{Change, Figure, Mark, Redactor, Row};
 use tapwire_inventory::Inventory;
 use tapwire_inventory::kpis::{Better, By, KPIS, Kpi, Kpis, Scope, Target, Unit, Value, target_of};
@@ -25,6 +25,8 @@ pub(super) struct Looked<'a> {
     pub(super) inventory: &'a Inventory,
     /// What policies say, worst first.
     pub(super) postures: &'a [Posture],
+    /// Those of the month, worst first.
+    pub(super) incidents: Vec<&'a Incident>,
     pub(super) kpis: &'a Kpis,
     pub(super) targets: &'a [Target],
     pub(super) month: Month,

@@ -26,12 +26,15 @@ pub(crate) fn report(args: &ReportArgs) -> Result<Exit, Failure> {
     let targets = targets(&Effective::load(&args.learn.config)?.settings.kpi)?;
     let mut learned = learn(&args.learn, args.out.as_os_str() == "-", |_| Ok(()))?;
     let exit = learned.exit();
-    let Learned { report, redactor } = &mut learned;
+    let Learned { report, redactor, .. } = &mut learned;
     let inventory = report.inventory.as_ref().ok_or_else(|| Failure::new("nothing was learned"))?;
     let month = chosen(inventory, month)?;
     let kpis = Kpis::new(inventory, &sensed(report, Feedback::of_run(&args.learn)));
     let postures = &report.postures;
-    let mut looked = Looked { inventory, postures, kpis: &kpis, targets: &targets, month, redactor };
+    let incidents = report.incidents.worst_first();
+    let incidents = incidents.into_iter().filter(|one| month.has_any(one.first.time, one.last)).collect();
+    let mut looked =
+        Looked { inventory, postures, incidents, kpis: &kpis, targets: &targets, month, redactor };
     let page = page(&mut looked, &report.sources).html();
     write(&args.out, &page)?;
     Ok(exit)

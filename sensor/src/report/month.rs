@@ -2,6 +2,7 @@
 
 use crate::failure::Failure;
 use jiff::civil::Date;
+use tapwire_wire::Timestamp;
 
 /// A month of the calendar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,13 @@ impl Month {
     pub(crate) fn has(self, day: i64) -> bool {
         let (first, last) = self.days();
         (first..=last).contains(&day)
+    }
+
+    /// Whether a part of that span is in it.
+    pub(crate) fn has_any(self, first: Timestamp, last: Timestamp) -> bool {
+        let day = |time: Timestamp| time.millis().div_euclid(86_400_000);
+        let (begin, end) = self.days();
+        day(first) <= end && begin <= day(last)
     }
 
     /// The one before.

@@ -1,7 +1,8 @@
-//! Five things to do: what policies found, the worst first, then what misses its target, then what stands worst.
+//! Five things to do: incidents of the month, then what policies found, the worst first, then what misses its target, then what stands worst.
 
 use super::ALL;
 use super::figures::Looked;
+use crate::incidents::{Reading, headline};
 use crate::kpis::{goal, told};
 use crate::paper::plain;
 use crate::size::{count, counted};
@@ -12,6 +13,8 @@ use tapwire_inventory::kpis::{Contributor, KPIS, Kpi, Part, target_of, worst};
 
 /// How many.
 const TASKS: usize = 5;
+/// Of these, incidents.
+const INCIDENTS: usize = 3;
 /// Places of one that are named.
 const PLACES: usize = 4;
 /// Places that are counted.
@@ -41,7 +44,10 @@ impl Looked<'_> {
     /// The most urgent first.
     pub(super) fn tasks(&mut self) -> Vec<Task> {
         let standing = self.postures.iter().filter(|posture| posture.stage.stands()).take(TASKS);
-        let mut tasks: Vec<Task> = standing.map(|posture| self.finding(posture)).collect();
+        let mut tasks = self.incidents_of_month();
+        let findings: Vec<Task> = standing.map(|posture| self.finding(posture)).collect();
+        tasks.extend(findings);
+        tasks.truncate(TASKS);
         let mut ranked: Vec<(u8, usize, &Kpi, Part)> =
             KPIS.iter().filter_map(|kpi| self.ranked(kpi)).collect();
         ranked.sort_by_key(|(mark, urgency, ..)| (*mark, *urgency));
@@ -56,6 +62,39 @@ impl Looked<'_> {
             tasks.extend(new.then_some(task));
         }
         tasks
+    }
+
+    /// Somebody did harm, or tried: that comes before what could be.
+    fn incidents_of_month(&mut self) -> Vec<Task> {
+        let (inventory, redactor) = (Some(self.inventory), &mut *self.redactor);
+        let mut reading = Reading { redactor, inventory };
+        let all = self.incidents.len();
+        let shown = self.incidents.iter().take(INCIDENTS).zip(1..);
+        shown
+            .map(|(incident, number)| {
+                let severity = incident.worst.severity.name();
+                let more = if number == INCIDENTS { all.saturating_sub(number) as u64 } else { 0 };
+                let more = if more > 0 {
+                    format!(" {} in this month: tapwire incidents", counted(more, "more incident"))
+                } else {
+                    String::new()
+                };
+                let why = plain(&reading.redactor.shown_sentence(&incident.worst.reason));
+                Task {
+                    what: incident.next_steps().first().map_or_else(
+                        || "Look into the incident, and say what it was.".to_owned(),
+                        |step| plain(step),
+                    ),
+                    why: format!(
+                        "Incident {} ({severity}): {}. {why}.{more}",
+                        incident.uid,
+                        headline(incident, &mut reading)
+                    ),
+                    places: Vec::new(),
+                    more: 0,
+                }
+            })
+            .collect()
     }
 
     /// A finding of a policy, which brings its own fix.

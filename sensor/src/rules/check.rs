@@ -7,6 +7,7 @@ use crate::paper::{Paper, plain, print};
 use crate::size::counted;
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use tapwire_rules::{Entry, Fault, Kind, Loaded, Skipped};
 
 /// Broken rules that are named when a run begins; the others are counted.
@@ -29,6 +30,19 @@ pub(super) fn say(loaded: &Loaded, quiet: bool) {
     }
 }
 
+/// Rules of which none judges anything: the first reason why.
+pub(super) fn none_applies(paths: &[PathBuf], loaded: &Loaded) -> Failure {
+    let named: Vec<String> = paths.iter().map(|path| path.display().to_string()).collect();
+    let broken = loaded.faults.first().map(told);
+    let skipped =
+        || loaded.skipped.first().map(|one| format!("{}:{}: {}", one.file, one.line, plain(&one.reason)));
+    let why = broken.or_else(skipped).map(|why| format!(" ({why})")).unwrap_or_default();
+    Failure::new(format!(
+        "--rules {}: no rule of it applies{why}; `tapwire rules check` says why",
+        named.join(", ")
+    ))
+}
+
 fn sums(loaded: &Loaded) -> String {
     let (applied, skipped) = (loaded.applied.len(), loaded.skipped.len());
     let faults = counted(loaded.faults.len() as u64, "fault");
@@ -49,7 +63,8 @@ fn told(fault: &Fault) -> String {
 pub(super) fn check(args: &RulesCheckArgs) -> Result<Exit, Failure> {
     let loaded = files::load(&args.paths)?;
     print(&if args.json { lines(&loaded) } else { page(&loaded, args.verbose) }, true)?;
-    Ok(if loaded.faults.is_empty() { Exit::Done } else { Exit::Operator })
+    let is_good = loaded.faults.is_empty() && !loaded.applied.is_empty();
+    Ok(if is_good { Exit::Done } else { Exit::Operator })
 }
 
 fn page(loaded: &Loaded, verbose: bool) -> String {

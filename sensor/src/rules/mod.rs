@@ -27,21 +27,27 @@ use tapwire_detect::CallRules;
 /// Where rules come from.
 pub(crate) struct Source {
     paths: Vec<PathBuf>,
+    /// Whether some of them stand on the command line.
+    is_named: bool,
 }
 
 impl Source {
     /// Those of the configuration, and those of the command line.
     pub(crate) fn of(configured: &[PathBuf], named: &[PathBuf]) -> Self {
-        Self { paths: configured.iter().chain(named).cloned().collect() }
+        Self { paths: configured.iter().chain(named).cloned().collect(), is_named: !named.is_empty() }
     }
 
-    /// Reads them; says what is broken and, unless `quiet`, how many apply. `None` where none are named.
+    /// Reads them; says what is broken and, unless `quiet`, how many apply. `None` where none are named; an error where the
+    /// command line names some, and none of all applies.
     #[cfg(feature = "sigma")]
     pub(crate) fn load(&self, quiet: bool) -> Result<Option<Box<dyn CallRules>>, Failure> {
         if self.paths.is_empty() {
             return Ok(None);
         }
         let loaded = files::load(&self.paths)?;
+        if self.is_named && loaded.applied.is_empty() {
+            return Err(check::none_applies(&self.paths, &loaded));
+        }
         check::say(&loaded, quiet);
         Ok(Some(Box::new(loaded.judge)))
     }

@@ -426,7 +426,7 @@ impl Books for Shelf {
         if held.learned.is_none() {
             return held.collected.endpoint(id);
         }
-        let Learned { report, redactor } = held.learned.as_mut()?;
+        let Learned { report, redactor, .. } = held.learned.as_mut()?;
         let inventory = report.inventory.as_ref()?;
         let wanted = inventory.endpoints().find(|endpoint| inventory::endpoint_id(endpoint.id) == id)?;
         let mut whole = inventory::object(inventory, wanted, &inventory.risks(), redactor);
@@ -438,7 +438,7 @@ impl Books for Shelf {
 
     fn caller(&self, name: &str) -> Option<Value> {
         let mut held = self.held();
-        let Learned { report, redactor } = held.learned.as_mut()?;
+        let Learned { report, redactor, .. } = held.learned.as_mut()?;
         let inventory = report.inventory.as_ref()?;
         let known = inventory.principals().callers();
         let known = known.iter().find(|known| callers::name(&known.principal) == name)?;
@@ -453,7 +453,7 @@ impl Books for Shelf {
 
     fn openapi(&self, service: &str) -> Option<String> {
         let mut held = self.held();
-        let Learned { report, redactor } = held.learned.as_mut()?;
+        let Learned { report, redactor, .. } = held.learned.as_mut()?;
         let inventory = report.inventory.as_ref()?;
         // What pages show went through redaction, so a service is looked for by what is shown of it.
         let name = inventory

@@ -8,6 +8,7 @@ use crate::inventory::endpoint_id;
 use crate::kpis::{date, goal, sensed, today, told};
 use crate::learn::Learned;
 use crate::ledger;
+use crate::next;
 use crate::summary::rfc3339;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -33,8 +34,14 @@ pub(super) fn snapshot(
     args: &LearnArgs,
     version: u64,
 ) -> Snapshot {
-    let Learned { report, redactor } = learned;
-    let mut snapshot = Snapshot { version, source: source(args), ..Snapshot::default() };
+    let Learned { report, redactor, .. } = learned;
+    let evidence = next::same_again(args, &[], false);
+    // Whoever types it is another user, with another directory by default.
+    let evidence = match args.paths.is_empty() && args.data.is_none() {
+        true => format!(" --data {}{evidence}", next::quote(&source(args))),
+        false => evidence,
+    };
+    let mut snapshot = Snapshot { version, source: source(args), evidence, ..Snapshot::default() };
     snapshot.incidents = incidents(report, redactor);
     snapshot.findings = findings(report, redactor);
     if snapshot.findings.is_empty() {

@@ -3,7 +3,9 @@
 use super::Settings;
 use crate::failure::Failure;
 use serde::{Deserialize, Serialize};
+use tapwire_detect::{DETECTORS, RULE};
 use tapwire_event::FindingFields;
+use tapwire_expr::FieldNames;
 use tapwire_pipeline::Mute;
 use tapwire_wire::Timestamp;
 
@@ -50,5 +52,31 @@ impl Settings {
             one.read().map_err(|what| Failure::new(format!("configuration: mute {number}: {what}")))
         };
         self.mute.iter().zip(1..).map(read).collect()
+    }
+
+    /// What mutes nothing, though it is written well: a line each.
+    pub(crate) fn doubtful_mutes(&self, now: Timestamp) -> Vec<String> {
+        let mut lines = Vec::new();
+        let read = self.mute.iter().zip(1..).filter_map(|(one, number)| one.read().ok().zip(Some(number)));
+        for (mute, number) in read {
+            if mute.until <= now {
+                let until = crate::summary::rfc3339(mute.until);
+                let until = until.get(..10).unwrap_or(&until);
+                lines.push(format!("mute {number}: is over since {until}, and mutes nothing; give a later until, or take it out"));
+            }
+            let known: Vec<&str> = DETECTORS.iter().map(|known| known.name).collect();
+            let named = FindingFields
+                .find("detector")
+                .map(|(field, _)| mute.expr.texts_of(field))
+                .unwrap_or_default();
+            for name in named.into_iter().filter(|name| !known.contains(name) && *name != RULE) {
+                let hint = match tapwire_expr::nearest(name, &known) {
+                    Some(near) => format!("did you mean '{near}'?"),
+                    None => "`tapwire list detectors` names them".to_owned(),
+                };
+                lines.push(format!("mute {number}: there is no detector '{name}'; {hint}"));
+            }
+        }
+        lines
     }
 }

@@ -46,13 +46,13 @@ pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, visitor: &Visit
             section { h2 { "Why" } p.why { (text(worst, "reason")) } (who(snapshot, incident)) }
             section { h2 { "What to do" } (steps(&incident.whole)) (suggestions(&incident.whole)) }
         }
-        section { h2 { "Timeline" } (timeline(&incident.whole)) }
+        section { h2 { "Timeline" } (timeline(snapshot, &incident.whole)) }
         section { h2 { "Where" } (places(snapshot, &incident.whole)) }
         @if snapshot.findings.iter().any(|finding| finding.incident == incident.uid) {
             section { h2 { "Findings" } (table(&format!("/incidents/{}", escaped(&incident.uid)), snapshot.findings.iter(), FINDINGS, &ask, "finding")) }
         }
         section { h2 { "What you know of it" } (forms(snapshot, incident, visitor)) }
-        section { h2 { "Evidence in a terminal" } (commands(incident)) }
+        section { h2 { "Evidence in a terminal" } (commands(snapshot, incident)) }
     };
     frame(snapshot, "/incidents", &incident.title, &body)
 }
@@ -114,12 +114,13 @@ fn meaning(outcome: &str) -> &'static str {
     }
 }
 
-fn commands(incident: &Incident) -> Markup {
+fn commands(snapshot: &Snapshot, incident: &Incident) -> Markup {
+    let (uid, evidence) = (&incident.uid, &snapshot.evidence);
     html! {
         pre tabindex="0" { code {
-            "tapwire show " (incident.uid) "\n"
-            "tapwire carve " (incident.uid) " -w incident.pcapng\n"
-            "tapwire blast-radius " (incident.uid)
+            "tapwire show " (uid) (evidence) "\n"
+            "tapwire carve " (uid) (evidence) " -w incident.pcapng\n"
+            "tapwire blast-radius " (uid) (evidence)
         } }
     }
 }
@@ -204,7 +205,7 @@ fn aim(suggestion: &Value) -> Markup {
     }
 }
 
-fn timeline(whole: &Value) -> Markup {
+fn timeline(snapshot: &Snapshot, whole: &Value) -> Markup {
     let moments = whole.get("timeline").and_then(Value::as_array).into_iter().flatten();
     html! {
         ol.timeline {
@@ -214,7 +215,7 @@ fn timeline(whole: &Value) -> Markup {
                     div {
                         b { (found_by(moment)) } " " (outcome(text(moment, "outcome"))) " " span.of.inline { (text(moment, "severity").to_lowercase()) }
                         p { (text(moment, "reason")) }
-                        p.of { code { "tapwire show " (text(moment, "exchange")) } }
+                        p.of { code { "tapwire show " (text(moment, "exchange")) (snapshot.evidence) } }
                     }
                 }
             }

@@ -8,6 +8,9 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+/// The one figure of the sensor that is not about what it saw.
+const PRECISION: &str = "incident-precision";
+
 /// What the sensor knows of itself, and the inventory does not.
 #[derive(Debug, Clone, Default)]
 pub struct Sensed {
@@ -21,6 +24,8 @@ pub struct Sensed {
     pub unpaired: BTreeMap<Arc<str>, Part>,
     /// Incidents that people said were attacks, of all that they judged.
     pub precision: Part,
+    /// Why the sensor's blind spots are not told, where nobody counted them.
+    pub not_kept: Option<&'static str>,
 }
 
 /// The parts of one scope, in the order of [`KPIS`].
@@ -38,6 +43,7 @@ pub(crate) struct Sum {
 #[derive(Debug, Clone)]
 pub struct Kpis {
     scopes: BTreeMap<Scope, Sum>,
+    not_kept: Option<&'static str>,
 }
 
 /// What stands against a KPI.
@@ -54,7 +60,8 @@ pub struct Contributor {
 impl Kpis {
     /// By what is learned and sensed until now.
     pub fn new(inventory: &Inventory, sensed: &Sensed) -> Self {
-        let mut kpis = Self { scopes: BTreeMap::from([(Scope::All, Sum::nothing())]) };
+        let mut kpis =
+            Self { scopes: BTreeMap::from([(Scope::All, Sum::nothing())]), not_kept: sensed.not_kept };
         let looks = Looks::new(inventory);
         let mut documented: BTreeMap<Arc<str>, u64> = BTreeMap::new();
         for ground in looks.unsorted() {
@@ -85,7 +92,12 @@ impl Kpis {
         }
         let sum = self.scopes.get(scope);
         let part = sum.and_then(|sum| sum.parts.get(place(kpi)?)).copied().unwrap_or(Part::NONE);
-        kpi.value(part)
+        // What people say of incidents is kept.
+        match self.not_kept.filter(|_| part.denominator == 0 && kpi.is_blind_spot() && kpi.name != PRECISION)
+        {
+            Some(why) => Value::NotJudged(why),
+            None => kpi.value(part),
+        }
     }
 
     /// The scopes of one sort, by name.
