@@ -67,7 +67,10 @@ pub use principals::{
 };
 pub use proofs::{Proof, Proofs};
 pub use pulse::{Silence, Silent};
-pub use relations::{Basis, Fetched, Forgotten, Login, Minted, Object, Owned, Relations, Tried, Usual};
+pub use relations::{
+    Basis, Fetched, Forgotten, Login, Minted, Object, Owned, Properties, Property, Relations, Strain, Tried,
+    Usual,
+};
 pub use risk::{FACTORS, Factor, Rated, Reason, Risks, Score};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
 pub use templates::is_own_word;

@@ -5,13 +5,13 @@ use crate::facts::{Words, calls_of_the_endpoint, is_ok, short, status, template,
 use crate::tally::{AtLeast, Names, Told, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::fields::{Field, FieldList, Kind, Step};
-use tapwire_inventory::Call;
+use tapwire_inventory::{Call, Property};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "mass-assignment",
     title: "A field that decides about rights or money is sent where nobody sends it (mass assignment)",
     summary: "A request that changes something had a field such as role, admin, balance or verified, which no other body to that endpoint ever \
-              had, and was accepted. Frameworks that copy all members of a body onto an object let callers set what is not theirs to set.",
+              had, or which callers of another role send as a rule and none of ten others of the caller's, and was accepted. Frameworks that copy all members of a body onto an object let callers set what is not theirs to set.",
     owasp: "API3:2023 Broken Object Property Level Authorization",
     cwe: "CWE-915",
     attack: ("T1098", "Account Manipulation"),
@@ -135,6 +135,10 @@ impl Detector for MassAssignment {
                 {
                     self.tell(case, list, field, who, out);
                 }
+            } else if let Some(others) = of_another_role(case.call, field, weight)
+                && self.effect(case.call, list, field) != Effect::Ignored
+            {
+                self.tell_role(case, list, field, (who, others), out);
             }
         }
         if is_ok(case.call) {
@@ -211,6 +215,36 @@ impl MassAssignment {
         out.push(case.finding(&field.hash.to_le_bytes(), severity, outcome, 75, reason));
     }
 
+    /// Tells of a field that only callers of another role send.
+    fn tell_role(
+        &mut self,
+        case: &Case<'_>,
+        list: &FieldList,
+        field: &Field,
+        (who, others): (u64, Property),
+        out: &mut Vec<Finding>,
+    ) {
+        let is_taken = self.effect(case.call, list, field) == Effect::Taken;
+        let (outcome, told) = match is_taken {
+            true => (Outcome::Confirmed, ", and the answer has it as it was sent"),
+            false => (Outcome::Likely, ""),
+        };
+        if !self.told.rises(field.hash ^ who, outcome.rank(), case.call.observation.exchange.started()) {
+            return;
+        }
+        let reason = format!(
+            "Field `{}` was sent to {} and accepted{told}: about {} other callers of its role never sent it in {}, and of another role {} of {} do.",
+            tapwire_inspect::plain_name(list.name(field), 32),
+            template(case.call),
+            others.peers,
+            times(others.calls.into(), "call"),
+            others.others.0,
+            others.others.1,
+        );
+        let severity = if is_taken { Severity::High } else { Severity::Medium };
+        out.push(case.finding(&field.hash.to_le_bytes(), severity, outcome, 75, reason));
+    }
+
     /// By the answer's member of that name: a value as it was sent proves it where answers do not have it as a rule, or where
     /// it says so in words.
     fn effect(&self, call: &Call, list: &FieldList, field: &Field) -> Effect {
@@ -233,6 +267,18 @@ impl MassAssignment {
             (false, false) => Effect::Ignored,
         }
     }
+}
+
+/// What is known of a field that decides and that callers of another role send as a rule, and of the caller's own none did.
+fn of_another_role(call: &Call, field: &Field, weight: u64) -> Option<Property> {
+    /// How likely it may be that no role has to do with it, and callers of its own at the least.
+    const CHANCE: f64 = 0.001;
+    const PEERS: u64 = 10;
+    let found =
+        call.relations.properties.as_ref()?.found.iter().find(|property| {
+            property.in_request && property.field == field.hash && property.chance <= CHANCE
+        })?;
+    (weight > 0 && u64::from(found.peers) >= PEERS.max(weight)).then_some(*found)
 }
 
 /// Names that clients have no reason to send at all.

@@ -9,6 +9,7 @@ mod credential_stuffing;
 mod credentials_in_url;
 mod denied_probes;
 mod directory_listing;
+mod disruption;
 mod distributed_probing;
 mod distributed_stuffing;
 mod enumeration;
@@ -34,6 +35,7 @@ mod object_guessing;
 mod parameter_pollution;
 mod port_scan;
 mod prompt_injection;
+mod property_level_access;
 mod reconnaissance;
 mod refused_token;
 mod resource_consumption;
@@ -76,6 +78,7 @@ pub static DETECTORS: &[DetectorInfo] = &[
     user_enumeration::INFO,
     mass_assignment::INFO,
     excessive_exposure::INFO,
+    property_level_access::INFO,
     resource_consumption::INFO,
     graphql_abuse::INFO,
     function_level_access::INFO,
@@ -95,6 +98,7 @@ pub static DETECTORS: &[DetectorInfo] = &[
     cors::INFO,
     slow_requests::INFO,
     limit_ignored::INFO,
+    disruption::INFO,
     syn_flood::INFO,
     new_sensitive_data::INFO,
     tool_drift::INFO,

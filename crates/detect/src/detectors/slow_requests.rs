@@ -48,7 +48,7 @@ struct SlowRequests {
     stretch: Stretch,
 }
 
-fn is_slow(call: &Call) -> bool {
+pub(super) fn is_slow(call: &Call) -> bool {
     let Some(request) = call.observation.exchange.request.as_deref() else { return false };
     let nanos = request.ended.since(request.started);
     let bytes = request.head.text.len() as u64 + request.body.len;

@@ -47,6 +47,13 @@ impl<V: Default> Ages<V> {
         }
     }
 
+    /// Each record made anew of itself.
+    pub(super) fn each(&mut self, made: impl Fn(V) -> V) {
+        for record in self.young.values_mut().chain(self.old.values_mut()) {
+            *record = made(std::mem::take(record));
+        }
+    }
+
     /// Records held.
     fn len(&self) -> usize {
         self.young.len() + self.old.len()

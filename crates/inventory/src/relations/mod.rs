@@ -10,8 +10,10 @@ mod logins;
 mod minted;
 mod objects;
 mod people;
+mod properties;
 mod saved;
 mod shapes;
+mod strain;
 
 pub use ages::Forgotten;
 pub use fetches::Fetched;
@@ -19,6 +21,8 @@ pub use habits::Usual;
 pub use logins::{Login, Tried};
 pub use minted::Minted;
 pub use objects::{Basis, Object, Owned};
+pub use properties::{Properties, Property};
+pub use strain::Strain;
 
 use crate::hashing::Keyed;
 use crate::{Caller, Principal, PrincipalKind};
@@ -50,6 +54,10 @@ pub struct Relations {
     pub shown_tokens: u32,
     /// What is usual where it goes.
     pub usual: Usual,
+    /// Its properties beside those that its role and others have there, where its caller's role is known.
+    pub properties: Option<Properties>,
+    /// How others fare at the service meanwhile, where it is worse than usual.
+    pub strain: Option<Strain>,
     /// Whether its server fetched, to answer it, from an address inside that it names.
     pub fetched: Fetched,
     /// Whether its token is of an issuer whose tokens other services take, where this one takes those of others.
@@ -71,6 +79,8 @@ pub(crate) struct Related {
     logins: Logins,
     objects: Objects,
     habits: Habits,
+    properties: properties::Learned,
+    strains: strain::Strains,
     fetches: Fetches,
     minted: Mints,
     /// Callers for which there is room.
@@ -125,6 +135,8 @@ impl Related {
             logins: Logins::new(callers / 20),
             objects: Objects::new(callers),
             habits: Habits::new(callers),
+            properties: properties::Learned::new(callers),
+            strains: strain::Strains::new(callers),
             fetches: Fetches::new(callers),
             minted: Mints::new(callers / 100),
             callers,
@@ -137,6 +149,8 @@ impl Related {
             .forgotten()
             .and(self.objects.forgotten())
             .and(self.habits.forgotten())
+            .and(self.properties.forgotten())
+            .and(self.strains.forgotten())
             .and(self.fetches.forgotten())
             .and(self.minted.forgotten())
     }
@@ -144,6 +158,8 @@ impl Related {
     /// Relates a call that was learned from before, in a pass over all of them.
     pub(crate) fn recall(&mut self, relating: &Relating<'_>) -> Relations {
         self.habits.recall(self.callers);
+        self.properties.recall();
+        self.strains.recall();
         self.relate(relating)
     }
 
@@ -159,7 +175,8 @@ impl Related {
         ask(observation, &shape, &mut asked);
         let hashing = self.hashing.clone();
         let seen = seen(&hashing, relating, &shape, &asked);
-        let relations = self.learn(&seen, relating.caller);
+        let mut relations = self.learn(&seen, relating.caller);
+        relations.strain = self.strains.hear(&seen, relating.principal);
         asked.clear();
         self.asked = asked;
         relations
@@ -172,9 +189,14 @@ impl Related {
         }
         let (minted, unseen_tokens, shown_tokens) =
             caller.map_or(minted::UNJUDGED, |caller| self.minted.hear(seen, caller));
+        let object = self.objects.hear(seen);
+        let grants = caller.and_then(|caller| caller.grants.as_ref()).map(|grants| grants.id);
+        let own = object.is_some_and(|object| object.owned == Owned::Own);
         Relations {
             login,
-            object: self.objects.hear(seen),
+            object,
+            properties: self.properties.hear(seen, grants, own),
+            strain: None,
             other: self.objects.other(seen),
             minted,
             usual: self.habits.hear(seen),

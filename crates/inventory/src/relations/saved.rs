@@ -32,11 +32,14 @@ macro_rules! tables {
             (0, $($borrow)+ $of.fetches.servers as _),
             (0, $($borrow)+ $of.fetches.asked as _),
             (0, $($borrow)+ $of.fetches.callers as _),
+            (0, $($borrow)+ $of.properties.places as _),
+            (0, $($borrow)+ $of.strains.services as _),
+            (0, $($borrow)+ $of.strains.endpoints as _),
         ]
     };
 }
 
-const TABLES: usize = 22;
+const TABLES: usize = 25;
 
 impl Related {
     fn tables(&self) -> [(u8, &dyn Table); TABLES] {
