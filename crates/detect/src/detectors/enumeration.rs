@@ -11,7 +11,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     title: "Identifiers are tried one after the other (enumeration)",
     summary: "A person's session, or a client without a name, asked for many different objects of one endpoint, in the order of their \
               numbers: 40 in a row, each at most ten from the last, within a day; of a client without a name that says that it is a browser and takes its \
-              time, 80. Programs with an API key or a certificate are \
+              time, 80; of one that says that it is a crawler, where most do not exist or are refused, since crawlers follow links. Programs with an API key or a certificate are \
               not judged: partners walk through lists. What is the caller's own does not count, nor do the \
               parts of one thing that are numbered from its beginning.",
     owasp: "API1:2023 Broken Object Level Authorization",
@@ -121,9 +121,10 @@ impl Detector for Enumeration {
         walk.hear(number, is_ok(case.call));
         let agent = case.call.caller.from.map(|from| from.agent);
         let is_slow = walk.in_a_row < 20 * (stretch.seconds() / 60).max(1) as u64;
-        // A crawler that says so, or takes its time, reads what is meant to be read; people do not read in order.
+        // A crawler that says so, or takes its time, reads what is meant to be read; people do not read in order. A crawler
+        // follows links: it does not ask for rows of what is not there, or refused, whatever it says it is.
         let tolerated = match agent {
-            Some(agent) if agent == AgentFamily::Bot as u8 => true,
+            Some(agent) if agent == AgentFamily::Bot as u8 => walk.given * 2 > walk.in_a_row,
             Some(agent) if BROWSERS.iter().any(|known| agent == *known as u8) => {
                 is_slow && walk.in_a_row < SLOWLY
             }

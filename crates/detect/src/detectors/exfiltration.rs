@@ -1,16 +1,16 @@
 //! Who carries away far more than its peers.
 
 use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
-use crate::facts::{is_person, method_is, place, status, template};
+use crate::facts::{is_person, is_program, method_is, place, status, template};
 use crate::tally::{Distinct, Steps};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::{AgentFamily, Call};
+use tapwire_inventory::{AgentFamily, Call, PrincipalKind};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "exfiltration",
     title: "A caller is given far more records than its peers (exfiltration, insider)",
     summary: "Lists gave one person's account more different records of a service within a day than four times what other callers of its roles were given in a \
-              day, two of them left out, twice what any other was given on the same day, and a thousand at least. It may see each of them; nobody needs all. Or one page of a list after the other was refused to it: it tries \
+              day, two of them left out, twice what any other was given on the same day, twice what it was given itself on a day before, and a thousand at least. A crawler has no account: who says that it is one, and is no program by its role, is a person like others. It may see each of them; nobody needs all. Or one page of a list after the other was refused to it: it tries \
               to carry them away. Programs with a key or a certificate are not judged.",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-770",
@@ -39,18 +39,28 @@ const RECORDS: u32 = 1_000;
 const TIMES: u32 = 4;
 /// The same of what another was given on the same day: several who do so at once have been told to, as at the end of a month.
 const TIMES_TODAY: u32 = 2;
+/// The same of what it was itself given on a day before: who exports once a month does so again.
+const TIMES_OF_ITS_OWN: u32 = 2;
 /// Pages of one list that are refused, from which on it is no mistake.
 const PAGES: u64 = 20;
 const DAY: i64 = 86_400;
 
 fn is_far_more(call: &Call) -> bool {
     let usual = &call.relations.usual;
-    let is_bot = call.caller.from.is_some_and(|from| from.agent == AgentFamily::Bot as u8);
     usual.records >= RECORDS
         && usual.peers >= PEERS
         && usual.records > usual.peers_records.saturating_mul(TIMES)
         && usual.records > usual.peers_today.saturating_mul(TIMES_TODAY)
-        && !is_bot
+        && usual.records > usual.own_records.saturating_mul(TIMES_OF_ITS_OWN)
+        && !is_crawler(call)
+}
+
+/// Whether a program reads what is meant to be read: one that says so, and has no account but a cookie that anybody is given, or
+/// a role of programs.
+fn is_crawler(call: &Call) -> bool {
+    let says = call.caller.from.is_some_and(|from| from.agent == AgentFamily::Bot as u8);
+    let is_anybody = call.principal.is_some_and(|principal| principal.kind == PrincipalKind::Session);
+    says && (is_anybody || is_program(call))
 }
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]

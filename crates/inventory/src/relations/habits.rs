@@ -40,6 +40,8 @@ pub struct Usual {
     pub peers_today: u32,
     /// Callers of its roles that were given lists, itself left out, up to 6.
     pub peers: u32,
+    /// The most that this caller itself was given in a day before, where it is among the callers with most.
+    pub own_records: u32,
 }
 
 /// Answers with 2xx on one template, by method.
@@ -61,9 +63,18 @@ pub(super) struct Before {
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
 pub(super) struct Steps([(u64, i64); MAX_STEPS]);
 
-/// The callers of a role with most records in a day, and which day that was.
+/// The callers of a role with most records in a day.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
-pub(super) struct Peers([(u64, u32, i64); MAX_PEERS]);
+pub(super) struct Peers([Peer; MAX_PEERS]);
+
+/// The most records that a caller was given in a day, which day that was, and the most on the days before it.
+#[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
+struct Peer {
+    who: u64,
+    most: u32,
+    day: i64,
+    before: u32,
+}
 
 pub(super) struct Habits {
     pub(super) methods: Ages<Methods>,
@@ -202,17 +213,18 @@ impl Habits {
         let (key, today) = (mix(seen.shape.service, who), seen.now / DAY);
         let most = self.records.met_or_new(key, seen.now).add(&page, seen.now);
         let peers = &mut self.peers.met_or_new(mix(seen.shape.service, seen.role), seen.now).0;
-        let others = peers.iter().filter(|(peer, count, _)| *peer != who && *count > 0);
+        let others = peers.iter().filter(|peer| peer.who != who && peer.most > 0);
         (usual.records, usual.peers) = (most, u32::try_from(others.clone().count()).unwrap_or(0));
-        usual.peers_records = usually_most(others.clone().map(|(_, count, _)| *count));
-        let same_day = others.filter(|(.., day)| *day == today).map(|(_, count, _)| *count);
-        usual.peers_today = same_day.max().unwrap_or(0);
-        let own = peers.iter().position(|(peer, ..)| *peer == who);
-        let fewest = || peers.iter().enumerate().min_by_key(|(_, (_, count, _))| *count).map(|(at, _)| at);
-        if let Some(place) = own.or_else(fewest).and_then(|at| peers.get_mut(at))
-            && place.1 < most
-        {
-            *place = (who, most, today);
+        usual.peers_records = usually_most(others.clone().map(|peer| peer.most));
+        usual.peers_today = others.filter(|peer| peer.day == today).map(|peer| peer.most).max().unwrap_or(0);
+        let own = peers.iter().position(|peer| peer.who == who);
+        let fewest = || peers.iter().enumerate().min_by_key(|(_, peer)| peer.most).map(|(at, _)| at);
+        let Some(place) = own.or_else(fewest).and_then(|at| peers.get_mut(at)) else { return };
+        if own.is_some() {
+            usual.own_records = if place.day < today { place.most } else { place.before };
+        }
+        if place.most < most {
+            *place = Peer { who, most, day: today, before: usual.own_records };
         }
     }
 }

@@ -339,8 +339,10 @@ impl Objects {
             .sources
             .get(source)
             .map_or(0, |source| source.roles.iter().map(|role| role.own).max().unwrap_or(0));
-        // A role none of whose callers has anything here, where those of others have: support, partners.
-        let is_usual = role.all() >= FEW || role.own == 0 && others >= FEW;
+        // A role none of whose callers has anything here, where those of others have: support, partners. Where nearly all met only
+        // their own, and are too few to tell more, it is not told yet.
+        let hardly = u64::from(role.own) * u64::from(SHARE.1) >= u64::from(role.all()) * u64::from(SHARE.0);
+        let is_usual = role.all() >= FEW && !hardly || role.own == 0 && others >= FEW;
         let owned = if is_usual { Owned::Usual } else { Owned::Unknown };
         weighed.other = weighed.other.or(Some(Object { owned, ..object }));
     }

@@ -26,7 +26,7 @@ macro_rules! tables {
             (0, $($borrow)+ $of.habits.before as _),
             (0, $($borrow)+ $of.habits.steps as _),
             (0, $($borrow)+ $of.habits.records as _),
-            (0, $($borrow)+ $of.habits.peers as _),
+            (1, $($borrow)+ $of.habits.peers as _),
             (0, $($borrow)+ $of.habits.own_roles as _),
             (0, $($borrow)+ $of.habits.own_before as _),
             (0, $($borrow)+ $of.fetches.servers as _),

@@ -2,7 +2,7 @@
 
 #![allow(clippy::cast_possible_truncation, reason = "users and addresses of a story are few")]
 
-use super::world::{Client, World, jwt, token};
+use super::world::{Client, World, jwt, order_of, token};
 use crate::{Finding, Outcome, Severity};
 
 #[track_caller]
@@ -239,6 +239,78 @@ fn clerks_who_all_export_on_one_day_have_been_told_to() {
             });
         }
         assert_eq!(of(&world, "exfiltration").count(), told, "{days}: {:?}", world.found);
+    }
+}
+
+#[test]
+fn who_exports_once_a_month_does_so_again_and_no_more() {
+    let clerk = |number: u32, agent: &str| {
+        let claims = format!(r#"{{"sub":"clerk{number}","role":"clerk","exp":1800000000}}"#);
+        let client = Client::from([10, 6, number as u8, 1]).with(&token(r#"{"alg":"HS256"}"#, &claims));
+        client.program(agent)
+    };
+    let rows = |page: u32| {
+        let rows: Vec<String> = (0..100).map(|nth| format!(r#"{{"id":{}}}"#, page * 100 + nth)).collect();
+        format!(r#"{{"items":[{}]}}"#, rows.join(","))
+    };
+    let engine = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+    // Pages of the second month and of the third, and what is told in all.
+    for (agent, pages, told) in [("curl/8.0", [26, 26], 1), ("curl/8.0", [26, 60], 2), (engine, [26, 26], 1)]
+    {
+        let mut world = World::new();
+        for pages in [25, pages[0], pages[1]] {
+            for number in 0..12 {
+                (0..3).for_each(|page| {
+                    drop(world.get(
+                        &clerk(number, "curl/8.0"),
+                        &format!("/invoices?page={page}"),
+                        &rows(page),
+                    ))
+                });
+            }
+            (0..pages).for_each(|page| {
+                drop(world.get(&clerk(20, agent), &format!("/invoices?page={page}"), &rows(page)))
+            });
+            world.now += 30 * 86_400;
+        }
+        assert_eq!(of(&world, "exfiltration").count(), told, "{agent} {pages:?}: {:?}", world.found);
+    }
+}
+
+#[test]
+fn who_walks_through_others_objects_is_told_however_many_callers_are_known() {
+    for users in [5, 12, 30] {
+        let world = World::twice(|world| {
+            for user in 0..users {
+                let client = Client::at(user).with(&jwt(&format!("user{user}")));
+                world.get(
+                    &client,
+                    &format!("/orders/{}", 5_000 + u32::from(user)),
+                    &order_of(5_000, user.into()),
+                );
+            }
+            for order in 1_000..1_060 {
+                let thief = Client::at(99).with(&jwt("user99"));
+                world.get(&thief, &format!("/orders/{order}"), &order_of(order, order - 900));
+            }
+        });
+        assert!(of_any(&world, "enumeration"), "{users}: {:?}", world.found);
+    }
+}
+
+#[test]
+fn a_crawler_follows_links_and_does_not_guess() {
+    let engine = "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)";
+    for (status, told) in [(200, false), (404, true), (403, true)] {
+        let mut world = World::new();
+        for user in 0..20 {
+            world.get(&Client::at(user), &format!("/articles/{}", 900 + u32::from(user)), r#"{"title":"x"}"#);
+        }
+        for id in 1_000..1_060 {
+            let client = Client::from([203, 0, 113, 9]).program(engine);
+            world.call(&client, &format!("GET /articles/{id}"), "", status, r#"{"title":"x"}"#);
+        }
+        assert_eq!(of_any(&world, "enumeration"), told, "{status}: {:?}", world.found);
     }
 }
 
