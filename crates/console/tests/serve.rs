@@ -94,6 +94,7 @@ fn hostile() -> Snapshot {
     Snapshot {
         version: 3,
         source: text(),
+        evidence: text(),
         keeps: true,
         has_tables: true,
         first: text(),

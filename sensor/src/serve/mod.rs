@@ -292,7 +292,7 @@ impl Shelf {
     /// Whether a service is shown under that name which has another.
     fn is_redacted(&self, service: &str) -> bool {
         let mut held = self.held();
-        let Some(Learned { report, redactor }) = held.learned.as_mut() else { return false };
+        let Some(Learned { report, redactor, .. }) = held.learned.as_mut() else { return false };
         let names =
             report.inventory.iter().flat_map(|inventory| inventory.services()).map(|known| &known.name);
         names.into_iter().any(|name| **name != *service && redactor.shown_host(name) == service)

@@ -256,6 +256,7 @@ fn what_the_sensor_missed() {
         undecrypted: Part::of(2, 3),
         unpaired: BTreeMap::from([("shop".into(), Part::of(1, 9)), ("pay".into(), Part::of(2, 8))]),
         precision: Part::of(4, 5),
+        not_kept: None,
     };
     let kpis = Kpis::new(&shop, &sensed);
     let of = |name: &str, scope: &Scope| kpis.value(Kpi::named(name).expect(name), scope);
