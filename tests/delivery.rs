@@ -51,7 +51,10 @@ impl Site {
 
     fn replay(&self, capture: &Path, peer: &Peer, tries: u32, more: &[&str]) -> Command {
         let mut command = Command::new(binary());
-        command.args(["replay", "--analysis", "off", "--json"]).arg(capture).env("HOME", self.folder.path());
+        command
+            .args(["replay", "--analysis", "off", "--json", "--again"])
+            .arg(capture)
+            .env("HOME", self.folder.path());
         command.arg("--data").arg(self.data()).arg("--token-key").arg(self.folder.path().join("token.key"));
         command.args(["--events", &peer.url(), "--set", &format!("sink.http.tries={tries}")]);
         for setting in QUICK.iter().chain(more) {

@@ -222,7 +222,6 @@ fn language_models_show_tokens_and_tools() {
         [
             ("embed-1", [1, 0, 0, 8, 0]),
             ("llama-1", [3, 0, 0, 42, 15]),
-            ("no-such-model", [1, 1, 0, 0, 0]),
             ("small-1", [1, 0, 0, 17, 6]),
             ("small-1-2026-01-01", [3, 0, 1, 63, 27]),
             ("tall-1", [3, 0, 1, 69, 30]),

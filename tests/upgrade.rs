@@ -173,7 +173,8 @@ fn what_a_build_before_really_kept_goes_on() {
     let data = kept_before(folder.path());
     let before = fs::read(data.join("state/incidents")).expect("incidents of format 2");
     // Whoever only reads is told what is missing, and loses nothing.
-    let ran = Tapwire::new(["incidents", "--data"]).args([&data]).run().ok("incidents");
+    let ran = Tapwire::new(["incidents", "--data"]).args([&data]).run();
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     let lines = told(&ran);
     assert!(lines.len() == 1 && lines[0].contains("state/incidents: it was written by another version"));
     assert_eq!(fs::read(data.join("state/incidents")).expect("incidents"), before);

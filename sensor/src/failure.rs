@@ -20,12 +20,14 @@ impl fmt::Display for Failure {
     }
 }
 
-/// Names of files are somebody's, and no commands to a terminal. An expression has a second line, which points into the first.
+/// Names of files are somebody's, and no commands to a terminal. An expression follows on a line of its own, with one that points
+/// into it.
 pub(crate) fn visible(line: &str) -> String {
-    match line.rsplit_once('\n').filter(|(_, pointer)| pointer.trim_start().starts_with('^')) {
-        Some((line, pointer)) => format!("{}\n{}", plain(line), plain(pointer)),
-        None => plain(line),
-    }
+    let pointed = line.rsplit_once('\n').filter(|(_, pointer)| pointer.trim_start().starts_with('^'));
+    let Some((above, pointer)) = pointed else { return plain(line) };
+    let (what, text) = above.rsplit_once('\n').unwrap_or((above, ""));
+    let text = if text.is_empty() { String::new() } else { format!("\n{}", plain(text)) };
+    format!("{}{text}\n{}", plain(what), plain(pointer))
 }
 
 macro_rules! from {

@@ -95,21 +95,29 @@ fn from_data(
         loads.unused.iter().find(|unused| needed.is_some_and(|part| unused.path.ends_with(part)))
     {
         return Err(Failure::new(format!(
-            "{}: is damaged ({}); `tapwire findings` and `tapwire sql` read the events beside it, and captures can be replayed \
-             into a new directory",
-            lost.path.display(),
-            lost.why
+            "{}; `tapwire findings` and `tapwire sql` read the events beside it, and captures can be replayed into a new directory",
+            trouble(lost)
         )));
     }
     if !loads.found {
         return Err(Failure::new(nothing_kept(&data, &loads)));
     }
-    for Unused { path, why } in &loads.unused {
-        eprintln!("tapwire: {}: is damaged ({why}); what it has is missing here", path.display());
+    for unused in &loads.unused {
+        eprintln!("tapwire: {}; what it has is missing here", trouble(unused));
     }
     let report = Report::of_learned(learned, &config);
     descriptions::tell_unmet(report.inventory.as_ref());
-    Ok(Learned { report, redactor: redactor(effective, key), is_damaged: !loads.unused.is_empty() })
+    Ok(Learned { report, redactor: redactor(effective, key), is_damaged: loads.unused.iter().any(is_damage) })
+}
+
+/// Whether bytes were changed; what another version wrote is whole.
+fn is_damage(unused: &Unused) -> bool {
+    !unused.why.contains("another version")
+}
+
+fn trouble(unused: &Unused) -> String {
+    let (path, why) = (unused.path.display(), &unused.why);
+    if is_damage(unused) { format!("{path}: is damaged ({why})") } else { format!("{path}: {why}") }
 }
 
 /// What is wrong, in one line.

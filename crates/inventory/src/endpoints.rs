@@ -138,6 +138,11 @@ impl Endpoints {
         self.templates.root()
     }
 
+    /// Whether there is no room for another.
+    pub(crate) fn is_full(&self) -> bool {
+        self.by_id.len() >= self.max
+    }
+
     /// Every endpoint that is one, in the order of their indices.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &Endpoint> {
         self.all.iter().flatten()
@@ -333,14 +338,14 @@ impl Endpoints {
         let nowhere = || template::text(observation, path.head);
         let vouched = match self.vouch(owner.root, called, counters) {
             Vouch::Yes => true,
-            Vouch::Weak => self.failed_often(owner.root, called, counters),
+            Vouch::Weak => self.failed_often(owner.name, called, counters),
             Vouch::No => false,
         };
         if !vouched {
             counters.unvouched += 1;
             return Err(nowhere());
         }
-        if self.by_id.len() >= self.max || *owner.endpoints >= owner.max {
+        if self.is_full() || *owner.endpoints >= owner.max {
             counters.beyond_endpoints += 1;
             return Err(nowhere());
         }
@@ -382,10 +387,12 @@ impl Endpoints {
         hash.finish().max(1)
     }
 
-    /// Counts a failed call on a path that is not known; whether there were enough of them.
-    fn failed_often(&mut self, root: NodeId, called: Called<'_>, counters: &mut Counters) -> bool {
+    /// Counts a failed call on a path that is not known; whether there were enough of them. By the service's name: its root may
+    /// have been another's.
+    fn failed_often(&mut self, service: &str, called: Called<'_>, counters: &mut Counters) -> bool {
         let mut hash = self.hashing.build_hasher();
-        std::hash::Hash::hash(&root, &mut hash);
+        hash.write(service.as_bytes());
+        hash.write_u8(0xff);
         hash.write_u16(called.what.method);
         hash.write_u64(called.what.operation);
         template::hash(called.observation, called.path.head, &mut hash);

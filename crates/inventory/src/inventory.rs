@@ -513,6 +513,10 @@ impl Inventory {
 
     /// A service without endpoints. All are looked through at once, and seldom where none is found.
     fn vacant(&mut self) -> Option<usize> {
+        // Where no endpoint finds room, a service may be without one though its answers vouched for some.
+        if self.endpoints.is_full() {
+            return None;
+        }
         let services = &self.services;
         let is_vacant = |index: &usize| services.get(*index).is_some_and(|service| service.endpoints == 0);
         if self.vacant.is_empty() && self.counters.beyond_services.is_multiple_of(LOOK_EVERY) {

@@ -38,14 +38,15 @@ impl Source {
     }
 
     /// Reads them; says what is broken and, unless `quiet`, how many apply. `None` where none are named; an error where the
-    /// command line names some, and none of all applies.
+    /// command line names some, and none of all applies: files without any rule are no mistake.
     #[cfg(feature = "sigma")]
     pub(crate) fn load(&self, quiet: bool) -> Result<Option<Box<dyn CallRules>>, Failure> {
         if self.paths.is_empty() {
             return Ok(None);
         }
         let loaded = files::load(&self.paths)?;
-        if self.is_named && loaded.applied.is_empty() {
+        let is_empty = loaded.faults.is_empty() && loaded.skipped.is_empty();
+        if self.is_named && loaded.applied.is_empty() && !is_empty {
             return Err(check::none_applies(&self.paths, &loaded));
         }
         check::say(&loaded, quiet);

@@ -81,7 +81,7 @@ impl Endpoints {
             Vouch::Yes => true,
             // The description vouches for its own methods.
             Vouch::Weak => {
-                described.documented.operation.is_some() || self.failed_often(owner.root, called, counters)
+                described.documented.operation.is_some() || self.failed_often(owner.name, called, counters)
             }
             Vouch::No => false,
         };

@@ -24,7 +24,7 @@ use tapwire_inspect::TokenKey;
 use tapwire_inspect::classes::ClassId;
 
 /// The format of all pieces. A change of any struct that is written raises it, but of those in sections with a version.
-const FORMAT: u32 = 5;
+const FORMAT: u32 = 6;
 /// The oldest that is read: those behind it only have more sections.
 const OLDEST: u32 = 3;
 /// The version of hours, their groups and quotas, of callers that ask for what does not exist, of words that stand for values, of

@@ -109,7 +109,7 @@ fn every_table_that_relates_calls_is_written() {
         .filter_map(|piece| piece.get(1).copied())
         .collect();
     tables.dedup();
-    assert_eq!(tables, (0..22).collect::<Vec<u8>>());
+    assert_eq!(tables, (0..25).collect::<Vec<u8>>());
 }
 
 #[test]

@@ -87,7 +87,9 @@ fn checkpoints_of_formats_before_are_read() {
     for format in OLDEST..FORMAT {
         let stored = pieces_of(&std::fs::read(path(format)).expect("one was stored"));
         let (inventory, restored) = load(Config::new(KEY), &stored).expect("it is read");
-        assert_eq!(restored, Restored::default(), "format {format}");
+        // What callers of a role meet has another version since format 6, and begins anew; format 3 has none of it.
+        let outdated = u64::from(format > 3);
+        assert_eq!(restored, Restored { left_out: 0, outdated }, "format {format}");
         assert!(inventory.endpoints().count() > 20 && inventory.principals().len() > 8);
         consistent(&inventory);
         assert_eq!(told(&reloaded(&inventory)), told(&inventory));
