@@ -52,8 +52,17 @@ struct Cbc {
     mac_key: Secret,
     mac: Hash,
     encrypt_then_mac: bool,
-    /// TLS 1.0: the last block of the record before.
-    chained: Option<[u8; BLOCK]>,
+    /// Of TLS 1.0, whose records bring no initial vector.
+    chain: Option<Chain>,
+}
+
+/// What the next record goes on from.
+struct Chain {
+    /// The last block of the record before.
+    block: [u8; BLOCK],
+    /// The number of the record that goes on from it. A MAC over what is encrypted does not cover the block before, so
+    /// behind a record that was lost or damaged the first block of an authentic one would be anything.
+    next: u64,
 }
 
 impl std::fmt::Debug for Opener {
@@ -114,7 +123,7 @@ impl Opener {
                 mac_key: Secret::new(block.mac_key),
                 mac,
                 encrypt_then_mac,
-                chained: (version < 0x0302).then(|| block.iv.first_chunk().copied()).flatten(),
+                chain: Chain::first(version, block.iv),
             }),
             protection => {
                 let mut iv = Zeroizing::new([0; 12]);
@@ -131,7 +140,7 @@ impl Opener {
         let overhead = match &self.keys {
             Keys::Aead { explicit: true, .. } => EXPLICIT + TAG,
             Keys::Aead { .. } => TAG + usize::from(self.version >= 0x0304),
-            Keys::Cbc(cbc) => cbc.mac.length() + 1 + if cbc.chained.is_some() { 0 } else { BLOCK },
+            Keys::Cbc(cbc) => cbc.mac.length() + 1 + if cbc.chain.is_some() { 0 } else { BLOCK },
         };
         length.saturating_sub(overhead)
     }
@@ -145,6 +154,22 @@ impl Opener {
             Keys::Aead { key, iv, .. } => open_combined(key, iv, sequence, head, body),
             Keys::Cbc(cbc) => cbc.open(sequence, head, body),
         }
+    }
+
+    /// A record went by that none of the numbers opened.
+    pub(super) fn pass(&mut self, body: &[u8]) {
+        if let Keys::Cbc(Cbc { chain: Some(chain), encrypt_then_mac: false, .. }) = &mut self.keys
+            && let Some(last) = body.last_chunk()
+        {
+            chain.block = *last;
+        }
+    }
+}
+
+impl Chain {
+    fn first(version: u16, iv: &[u8]) -> Option<Self> {
+        let block = *iv.first_chunk()?;
+        (version < 0x0302).then_some(Self { block, next: 0 })
     }
 }
 
@@ -219,12 +244,14 @@ impl Cbc {
             }
         }
         let last = *body.get(..sealed)?.last_chunk::<BLOCK>()?;
-        let (iv, from) = match self.chained.replace(last) {
-            Some(before) => (before, 0),
-            None => {
-                self.chained = None;
-                (*body.first_chunk()?, BLOCK)
+        let behind = Chain { block: last, next: sequence + 1 };
+        let (iv, from) = match &mut self.chain {
+            None => (*body.first_chunk()?, BLOCK),
+            Some(chain) if self.encrypt_then_mac && chain.next != sequence => {
+                *chain = behind;
+                return None;
             }
+            Some(chain) => (chain.block, 0),
         };
         let text = body.get_mut(from..sealed).filter(|text| !text.is_empty())?;
         self.decrypt(&iv, text)?;
@@ -233,12 +260,16 @@ impl Cbc {
         if text.get(end..)?.iter().any(|byte| usize::from(*byte) != padding) {
             return None;
         }
-        if self.encrypt_then_mac {
-            return Some(Opened { kind: head[0], content: from..from + end });
+        let length = if self.encrypt_then_mac {
+            end
+        } else {
+            let (content, mac) = text.get(..end)?.split_at_checked(end.checked_sub(mac_length)?)?;
+            (self.mac(sequence, head, content).bytes() == mac).then_some(content.len())?
+        };
+        if let Some(chain) = &mut self.chain {
+            *chain = behind;
         }
-        let (content, mac) = text.get(..end)?.split_at_checked(end.checked_sub(mac_length)?)?;
-        (self.mac(sequence, head, content).bytes() == mac)
-            .then(|| Opened { kind: head[0], content: from..from + content.len() })
+        Some(Opened { kind: head[0], content: from..from + length })
     }
 
     fn mac(&self, sequence: u64, head: [u8; HEAD], text: &[u8]) -> Secret {

@@ -130,6 +130,9 @@ impl Lane {
                 // Bytes of somebody else, or another number than was thought: the next record tells.
                 self.failed = self.failed.saturating_add(1);
                 self.is_certain = false;
+                if let Some(opener) = self.opener.as_deref_mut() {
+                    opener.pass(pristine);
+                }
             }
         }
         opened

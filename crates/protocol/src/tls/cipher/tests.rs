@@ -118,6 +118,51 @@ fn cbc_of_tls_1_0_goes_on_from_the_last_block() {
     assert_eq!(opened(&mut opener, 1, &second), Some((23, b"two".to_vec())));
 }
 
+/// Records of TLS 1.0, each going on from the last block of the one before.
+fn chained(encrypt_then_mac: bool, contents: &[&[u8]]) -> Vec<Vec<u8>> {
+    let mut iv = [7; 16];
+    let numbered = contents.iter().zip(0..);
+    let sealed = numbered.map(|(content, sequence)| {
+        let record = seal(0x002f, encrypt_then_mac, sequence, 1, &iv, content);
+        let tag = if encrypt_then_mac { 20 } else { 0 };
+        iv = *record[..record.len() - tag].last_chunk().unwrap();
+        record
+    });
+    sealed.collect()
+}
+
+const LONG: &[u8] = b"more than one block of text";
+
+#[test]
+fn behind_a_lost_record_of_tls_1_0_nothing_is_made_up() {
+    for encrypt_then_mac in [false, true] {
+        let records = chained(encrypt_then_mac, &[b"one", b"two", LONG, LONG]);
+        let mut opener = cbc_opener(0x0301, 0x002f, encrypt_then_mac);
+        assert_eq!(opened(&mut opener, 0, &records[0]), Some((23, b"one".to_vec())));
+        for sequence in [1, 2, 3] {
+            assert_eq!(opened(&mut opener, sequence, &records[2]), None, "what it goes on from is lost");
+        }
+        opener.pass(&records[2][HEAD..]);
+        assert_eq!(opened(&mut opener, 1, &records[3]), None, "another number");
+        assert_eq!(opened(&mut opener, 3, &records[3]), Some((23, LONG.to_vec())));
+    }
+}
+
+#[test]
+fn behind_a_damaged_record_of_tls_1_0_nothing_is_made_up() {
+    for encrypt_then_mac in [false, true] {
+        let mut records = chained(encrypt_then_mac, &[LONG, LONG, LONG]);
+        records[0][HEAD + 17] ^= 1;
+        let mut opener = cbc_opener(0x0301, 0x002f, encrypt_then_mac);
+        assert_eq!(opened(&mut opener, 0, &records[0]), None);
+        opener.pass(&records[0][HEAD..]);
+        let second = opened(&mut opener, 1, &records[1]);
+        // Where the MAC covers the text, it tells that the block before was whole.
+        assert_eq!(second.is_some(), !encrypt_then_mac);
+        assert_eq!(opened(&mut opener, 2, &records[2]), Some((23, LONG.to_vec())));
+    }
+}
+
 #[test]
 fn records_too_short_for_their_tags_are_not_opened() {
     let mut openers = [
