@@ -47,6 +47,8 @@ pub(crate) struct Endpoints {
     /// What endpoints became that are no more, with the order in which that happened.
     merged: HashMap<EndpointId, EndpointId, Keyed>,
     merges: VecDeque<EndpointId>,
+    /// Merges that others have not heard of.
+    moved: Vec<(EndpointId, EndpointId)>,
     methods: Vec<Arc<str>>,
     /// Failed calls of paths that are not known, by a keyed hash.
     pending: HashMap<u64, u8, BuildAsIs>,
@@ -115,6 +117,7 @@ impl Endpoints {
             by_id: HashMap::with_hasher(hashing.clone()),
             merged: HashMap::with_hasher(hashing.clone()),
             merges: VecDeque::new(),
+            moved: Vec::new(),
             methods: METHODS.map(Arc::from).to_vec(),
             pending: HashMap::default(),
             pages: Pages::new(hashing.clone()),
@@ -506,9 +509,15 @@ impl Endpoints {
         self.record(old, id, counters);
     }
 
+    /// Endpoints that became others since this was asked last, in that order.
+    pub(crate) fn take_moved(&mut self) -> Vec<(EndpointId, EndpointId)> {
+        std::mem::take(&mut self.moved)
+    }
+
     /// Remembers what an endpoint became.
     fn record(&mut self, old: EndpointId, new: EndpointId, counters: &mut Counters) {
         counters.merged_endpoints += 1;
+        self.moved.push((old, new));
         if self.merged.insert(old, new).is_none() {
             self.merges.push_back(old);
         }

@@ -298,6 +298,9 @@ impl Inventory {
             caller: caller.unwrap_or_default(),
             observation,
         };
+        for (from, to) in self.endpoints.take_moved() {
+            self.hours.moved(from, to);
+        }
         call.standing = self.hours.hear(&call);
         call
     }

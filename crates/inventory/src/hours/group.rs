@@ -3,6 +3,7 @@
 use super::cell::{Cell, Measure};
 use super::spread::Spread;
 use crate::EndpointId;
+use std::cmp::Ordering;
 use tapwire_wire::Timestamp;
 
 /// Callers of a group, and hours of theirs, from which on an hour can be judged.
@@ -30,6 +31,10 @@ impl Crowd {
         }
     }
 
+    fn absorb(&mut self, other: Self) {
+        self.0.iter_mut().zip(other.0).for_each(|(mine, theirs)| *mine |= theirs);
+    }
+
     /// Right to some percent up to 3,000, at most 7,000.
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "between 0 and 7,098")]
     fn count(&self) -> u32 {
@@ -44,6 +49,22 @@ struct Today {
     day: u32,
     active: Crowd,
     odd: [u32; 5],
+}
+
+impl Today {
+    fn absorb(&mut self, other: &Self) {
+        match self.day.cmp(&other.day) {
+            Ordering::Equal => {
+                self.active.absorb(other.active);
+                self.odd
+                    .iter_mut()
+                    .zip(other.odd)
+                    .for_each(|(mine, theirs)| *mine = mine.saturating_add(theirs));
+            }
+            Ordering::Less => *self = *other,
+            Ordering::Greater => {}
+        }
+    }
 }
 
 /// Many callers changed at once.
@@ -202,6 +223,22 @@ impl Group {
     pub(super) fn restored(mut self) -> Self {
         self.days.truncate(DAYS);
         self
+    }
+
+    /// What is usual is that of another, too; of a measure that drifted in one of both, that since the later drift.
+    pub(super) fn absorb(&mut self, other: &Self) {
+        let mine = self.spreads.iter_mut().zip(&mut self.from);
+        for ((spread, from), (theirs, their_from)) in mine.zip(other.spreads.iter().zip(&other.from)) {
+            match (*from).cmp(their_from) {
+                Ordering::Equal => spread.absorb(theirs),
+                Ordering::Less => (*spread, *from) = (theirs.clone(), *their_from),
+                Ordering::Greater => {}
+            }
+        }
+        self.crowd.absorb(other.crowd);
+        self.today.absorb(&other.today);
+        self.odd_hours = self.odd_hours.saturating_add(other.odd_hours);
+        self.renew_limits();
     }
 
     /// Calls of an hour, in the last seven days with calls.

@@ -3,6 +3,7 @@
 
 mod cell;
 mod group;
+mod index;
 mod quotas;
 mod saved;
 mod spread;
@@ -16,7 +17,7 @@ use crate::hashing::Keyed;
 use crate::{Call, EndpointId, PrincipalKind};
 use cell::{Cell, Cells};
 use group::{Group, PEERS};
-use std::collections::HashMap;
+use index::Index;
 use tapwire_inspect::Mark;
 
 /// Drifts that are kept to be told.
@@ -52,7 +53,7 @@ pub struct HourCounters {
 pub struct Hours {
     cells: Cells,
     groups: Vec<Group>,
-    by_key: HashMap<u64, u16, Keyed>,
+    index: Index,
     max_groups: usize,
     drifts: Vec<Drift>,
     declared: Vec<Declared>,
@@ -71,7 +72,7 @@ impl Hours {
         Self {
             cells: Cells::new(max_cells),
             groups: Vec::new(),
-            by_key: HashMap::with_hasher(hashing),
+            index: Index::new(hashing),
             max_groups: max_groups.min(usize::from(u16::MAX)),
             drifts: Vec::new(),
             used: vec![QuotaUse::default(); declared.len()],
@@ -107,9 +108,11 @@ impl Hours {
         };
         let caller = principal.token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes));
         let key = key(caller, group);
-        let Self { cells, groups, frozen, declared, used, .. } = self;
+        let Self { cells, groups, index, frozen, declared, used, .. } = self;
         // An hour that had to make room before it was over says too little.
-        let mut over = |cell: Cell| close(groups, (declared, used), *frozen || cell.hour >= hour, &cell);
+        let mut over = |cell: Cell| {
+            close((groups, index), (declared, used), *frozen || cell.hour >= hour, &cell);
+        };
         cells.sweep(hour, &mut over);
         let Some(cell) = cells.place(key, &mut over) else { return Standing::default() };
         if cell.hour < hour && cell.calls > 0 {
@@ -142,16 +145,16 @@ impl Hours {
     }
 
     fn group(&mut self, endpoint: EndpointId, role: u64, day: u32) -> Option<u16> {
-        let key = endpoint.0.rotate_left(17) ^ role;
-        if let Some(at) = self.by_key.get(&key) {
-            return Some(*at);
+        let key = index::key(endpoint, role);
+        if let Some(at) = self.index.get(key) {
+            return Some(at);
         }
         if self.groups.len() >= self.max_groups {
             return self.renew(Group::new(key, endpoint, day), day);
         }
         let at = u16::try_from(self.groups.len()).ok()?;
         self.groups.push(Group::new(key, endpoint, 0));
-        self.by_key.insert(key, at);
+        self.index.insert(key, endpoint, at);
         Some(at)
     }
 
@@ -160,17 +163,39 @@ impl Hours {
         self.hand = if self.hand + 1 < self.groups.len() { self.hand + 1 } else { 0 };
         let at = u16::try_from(self.hand).ok()?;
         let old = self.groups.get_mut(self.hand).filter(|group| group.is_over(day))?;
-        self.by_key.remove(&old.key);
-        self.by_key.insert(new.key, at);
+        self.index.remove(old.key, old.endpoint, at);
+        self.index.insert(new.key, new.endpoint, at);
         *old = new;
         self.expired_groups += 1;
         Some(at)
     }
 
+    /// An endpoint became another: its groups are groups of that one. Where that one has a group of the role, what is usual is
+    /// that of both.
+    pub(crate) fn moved(&mut self, from: EndpointId, to: EndpointId) {
+        if from == to {
+            return;
+        }
+        for at in self.index.of(from).to_vec() {
+            let Some(group) = self.groups.get_mut(usize::from(at)) else { continue };
+            let role = index::key(from, group.key);
+            self.index.remove(group.key, from, at);
+            (group.key, group.endpoint) = (index::key(to, role), to);
+            let known = self.index.get(group.key);
+            self.index.insert(group.key, to, at);
+            if let Some(known) = known
+                && let both = [known.min(at), known.max(at)].map(usize::from)
+                && let Ok([first, other]) = self.groups.get_disjoint_mut(both)
+            {
+                first.absorb(other);
+            }
+        }
+    }
+
     /// Every hour is over.
     pub(crate) fn settle(&mut self) {
-        let Self { cells, groups, frozen, declared, used, .. } = self;
-        cells.take_all().iter().for_each(|cell| close(groups, (declared, used), *frozen, cell));
+        let Self { cells, groups, index, frozen, declared, used, .. } = self;
+        cells.take_all().iter().for_each(|cell| close((groups, index), (declared, used), *frozen, cell));
         groups.iter_mut().for_each(Group::renew_limits);
     }
 
@@ -204,7 +229,8 @@ impl Hours {
     /// A limit for the callers of an endpoint, from the hours of the last seven days; `None` where there were none.
     pub fn suggested(&self, endpoint: EndpointId) -> Option<Suggested> {
         let mut of = quotas::Suggesting::default();
-        self.groups.iter().filter(|group| group.endpoint == endpoint).for_each(|group| of.add(group));
+        let places = self.index.of(endpoint).iter();
+        places.filter_map(|at| self.groups.get(usize::from(*at))).for_each(|group| of.add(group));
         of.suggested()
     }
 }
@@ -232,11 +258,18 @@ fn count(cell: &mut Cell, call: &Call) {
     }
 }
 
-fn close(groups: &mut [Group], quotas: (&[Declared], &mut [QuotaUse]), frozen: bool, cell: &Cell) {
+fn close(
+    (groups, index): (&mut [Group], &Index),
+    quotas: (&[Declared], &mut [QuotaUse]),
+    frozen: bool,
+    cell: &Cell,
+) {
     if frozen {
         return;
     }
-    if let Some(group) = groups.get_mut(usize::from(cell.group)) {
+    // It may have become one with another since the hour began.
+    let known = groups.get(usize::from(cell.group)).and_then(|group| index.get(group.key));
+    if let Some(group) = groups.get_mut(usize::from(known.unwrap_or(cell.group))) {
         group.learn(cell);
     }
     let Some(at) = usize::from(cell.quota).checked_sub(1) else { return };

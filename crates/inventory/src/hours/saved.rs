@@ -25,7 +25,7 @@ pub(crate) struct Saved {
 impl Hours {
     /// How declared quotas were used, each behind a hash of all that it says: one that says something else is another.
     pub(crate) fn save_quotas(&self, at: usize, out: &mut Vec<u8>) -> Option<usize> {
-        let hashing = self.by_key.hasher();
+        let hashing = self.index.hashing();
         let all = self.declared.iter().map(|quota| hash(hashing, quota)).zip(&self.used);
         put_some(all.skip(at), |_| WEIGHT, out)
     }
@@ -44,8 +44,8 @@ impl Hours {
 
     /// Takes what was used of quotas; those that are not declared any more are nobody's.
     pub(crate) fn load_quotas(&mut self, saved: &mut Saved, piece: &[u8]) -> Result<u64, Unfit> {
-        let Self { by_key, declared, used, .. } = self;
-        let now: Vec<u64> = declared.iter().map(|quota| hash(by_key.hasher(), quota)).collect();
+        let Self { index, declared, used, .. } = self;
+        let now: Vec<u64> = declared.iter().map(|quota| hash(index.hashing(), quota)).collect();
         take_all(piece, |(was, quota): (u64, QuotaUse)| {
             let at = now.iter().position(|now| *now == was);
             let number = at.and_then(|at| u8::try_from(at + 1).ok());
@@ -68,13 +68,12 @@ impl Hours {
     }
 
     pub(crate) fn load_groups(&mut self, piece: &[u8]) -> Result<u64, Unfit> {
-        let Self { groups, by_key, max_groups, .. } = self;
+        let Self { groups, index, max_groups, .. } = self;
         take_all(piece, |group: Group| {
             let Ok(at) = u16::try_from(groups.len()) else { return false };
             let room = groups.len() < *max_groups;
             if room {
-                // Places count, so that a second one of a key keeps its own.
-                by_key.entry(group.key).or_insert(at);
+                index.insert(group.key, group.endpoint, at);
                 groups.push(group.restored());
             }
             room

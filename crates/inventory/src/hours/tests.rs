@@ -23,9 +23,13 @@ impl World {
 
     /// A caller asks for an order, at that second.
     fn call(&mut self, caller: u32, order: u32, second: u32) -> Call {
+        self.call_of("orders", caller, order, second)
+    }
+
+    fn call_of(&mut self, kind: &str, caller: u32, order: u32, second: u32) -> Call {
         self.number += 1;
         let request = format!(
-            "GET /orders/{} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer t0k3n-of-caller-{caller:05}\r\n\r\n",
+            "GET /{kind}/{} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer t0k3n-of-caller-{caller:05}\r\n\r\n",
             10_000 + order
         );
         let answer = format!(r#"{{"id":{order},"total":"9.99"}}"#);
@@ -81,6 +85,35 @@ fn a_caller_far_above_its_peers_is_told_once() {
     assert!(calls.peers >= 200 && calls.hours >= 200 && calls.usual <= 5 && calls.above == 0, "{calls:?}");
     assert!(calls.p() < 0.005 && calls.minutes >= 10);
     assert!(world.inventory.hours().drifts().is_empty());
+}
+
+#[test]
+fn hours_follow_an_endpoint_that_becomes_another() {
+    for also_there in [false, true] {
+        let mut world = world();
+        let mut endpoints = Vec::new();
+        for caller in 0..PEERS {
+            let kind = if also_there && caller % 2 == 0 { "invoices" } else { "orders" };
+            for call in 0..4 {
+                let placed = world.call_of(kind, caller, caller * 7 + call, 36_000 + call);
+                endpoints.push(placed.endpoint.unwrap());
+            }
+        }
+        let there = world.call_of("invoices", 0, 0, 43_200);
+        assert!(there.standing.peers < 200, "the callers of the other are none of its own");
+        let there = there.endpoint.unwrap();
+        endpoints.retain(|endpoint| *endpoint != there);
+        world.inventory.hours.moved(endpoints[0], there);
+        world.inventory.hours.settle();
+        assert!(world.call_of("invoices", 1, 1, 43_201).standing.peers >= 200, "{also_there}");
+        assert!(world.inventory.hours().suggested(endpoints[0]).is_none());
+        assert!(world.inventory.hours().suggested(there).is_some());
+        world.restart(Config::new(KEY));
+        assert!(world.call_of("invoices", 2, 2, 43_202).standing.peers >= 200, "{also_there}");
+        (0..900).for_each(|call| drop(world.call_of("invoices", 7, 50_000 + call, 46_800 + call * 2)));
+        let told: std::collections::BTreeSet<u32> = world.unusual.iter().map(|(caller, _)| *caller).collect();
+        assert_eq!(told, [7].into(), "{also_there}");
+    }
 }
 
 #[test]
