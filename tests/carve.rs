@@ -362,8 +362,7 @@ fn no_planted_secret_can_be_read_in_the_ring() {
 /// Names, comments and times as other people's tools read them.
 #[test]
 fn wireshark_reads_it() {
-    if Command::new("tshark").arg("--version").output().is_err() {
-        eprintln!("skipped: tshark is not installed");
+    if !tapwire_testkit::peers::has("tshark") {
         return;
     }
     let (one, two) = (fixture("basic-rest"), fixture("cooked-v1"));
@@ -406,7 +405,7 @@ fn on_a_full_disk(taken: u32, uid: &str, capture: &Path) -> Option<(String, Stri
     let ran = command.arg(tapwire_tests::binary()).arg(uid).arg(capture).env("HOME", home.path()).output();
     let ran = ran.expect("unshare can be started");
     if !matches!(ran.status.code(), Some(0)) {
-        println!("skipped: only root can mount a disk of its own");
+        tapwire_testkit::peers::skipped("only root can mount a disk of its own");
         return None;
     }
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("UTF-8");

@@ -229,7 +229,7 @@ fn score(classes: &Classes, rows: &[Value], entity: &str, class: ClassId, name: 
 #[test]
 fn corpus_of_others_is_reported_by_type() {
     let Some(folder) = std::env::var_os("PII_CORPUS") else {
-        println!("skipped: PII_CORPUS names no folder with presidio_unit.jsonl");
+        tapwire_testkit::peers::skipped("PII_CORPUS names no folder with presidio_unit.jsonl");
         return;
     };
     let file = std::path::Path::new(&folder).join("presidio_unit.jsonl");

@@ -307,7 +307,7 @@ fn a_damaged_segment_costs_what_stood_there_and_the_gap_says_how_much() {
 fn on_a_small_disk(site: &Site, mut command: Command) -> Option<Command> {
     let can = Command::new("unshare").args(["-m", "true"]).stderr(Stdio::null()).status();
     if !can.is_ok_and(|status| status.success()) {
-        println!("skipped: mount namespaces need root");
+        tapwire_testkit::peers::skipped("mount namespaces need root");
         return None;
     }
     fs::create_dir_all(site.data()).expect("a folder to mount on");

@@ -154,7 +154,7 @@ fn published_descriptions_are_grouped() {
 fn corpus_is_grouped() {
     let corpus = tapwire_tests::workspace().join("../shared/corpus/discovery");
     let Ok(requests) = fs::read_to_string(corpus.join("dev.requests.jsonl")) else {
-        println!("skipped: no corpus at ../shared/corpus");
+        tapwire_testkit::peers::skipped("no corpus at ../shared/corpus");
         return;
     };
     let truths: Vec<Truth> = requests

@@ -39,7 +39,7 @@ impl Cable {
     fn lay(name: &str) -> Option<Self> {
         let cable = Self(format!("tw-d-{name}-{}", std::process::id()));
         if !ip(&["netns", "add", &cable.0]) {
-            println!("skipped: network namespaces need root");
+            tapwire_testkit::peers::skipped("network namespaces need root");
             return None;
         }
         // The kernel says nothing on this cable by itself.

@@ -369,7 +369,7 @@ fn the_service_is_one_that_systemd_takes() {
         .collect();
     fs::write(&unit, text).expect("a writable folder");
     let Ok(ran) = Command::new("systemd-analyze").arg("verify").arg(&unit).output() else {
-        println!("skipped: systemd-analyze is not installed");
+        tapwire_testkit::peers::lacks("systemd-analyze");
         return;
     };
     let said = String::from_utf8_lossy(&ran.stderr);

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
+use tapwire_testkit::peers;
 use tapwire_tests::{binary, workspace};
 
 fn installed(name: &str) -> PathBuf {
@@ -21,11 +22,7 @@ fn text(bytes: &[u8]) -> String {
 
 /// What came from PyPI for checking; `None`, with a word, where it is not there.
 fn checkers() -> Option<PathBuf> {
-    let folder = std::env::var_os("TAPWIRE_CHECKERS").map(PathBuf::from).filter(|folder| folder.is_dir());
-    if folder.is_none() {
-        println!("skipped: TAPWIRE_CHECKERS names no folder with cyclonedx and kubernetes_validate");
-    }
-    folder
+    peers::packages("TAPWIRE_CHECKERS", "cyclonedx and kubernetes_validate")
 }
 
 fn python(checkers: &Path, arguments: &[&str]) -> Output {
@@ -126,7 +123,7 @@ fn is_as_debian_has_it(package: &str) {
         Ok(checked) => {
             assert!(checked.status.success(), "{}{}", text(&checked.stdout), text(&checked.stderr));
         }
-        Err(_) => println!("skipped: lintian is not installed"),
+        Err(_) => peers::lacks("lintian"),
     }
 }
 
@@ -138,8 +135,8 @@ fn a_package_is_installed_used_and_purged() {
         ("DPKG_DEB_COMPRESSOR_LEVEL", "1"),
         ("CARGO_NET_OFFLINE", "true"),
     ];
-    if Command::new("dpkg-deb").arg("--version").output().is_err() {
-        return println!("skipped: dpkg-deb is not installed");
+    if !peers::has("dpkg-deb") {
+        return;
     }
     let built = Command::new(installed("deb/build"))
         .arg(binary())
@@ -162,7 +159,9 @@ fn a_package_is_installed_used_and_purged() {
     let (said, errors) = (text(&ran.stdout), text(&ran.stderr));
     if said.contains("no layers") || said.contains("no libpcap package") || errors.contains("unshare failed")
     {
-        return println!("skipped: {said}{errors}: installing takes root, overlay and libpcap's package");
+        return peers::skipped(&format!(
+            "{said}{errors}: installing takes root, overlay and libpcap's package"
+        ));
     }
     assert!(ran.status.success(), "{said}{errors}");
     for line in [
@@ -266,8 +265,8 @@ fn openssl(folder: &Path, line: &str) -> Output {
 
 #[test]
 fn a_release_is_checked_by_its_signature() {
-    if Command::new("openssl").arg("version").output().is_err() {
-        return println!("skipped: openssl is not installed");
+    if !peers::has("openssl") {
+        return;
     }
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (room, released) = (folder.path(), folder.path().join("released"));

@@ -73,7 +73,7 @@ impl Wire {
             children: vec![],
         };
         if !ip(&["netns", "add", &wire.client]) || !ip(&["netns", "add", &wire.server]) {
-            println!("skipped: network namespaces need root");
+            tapwire_testkit::peers::skipped("network namespaces need root");
             return None;
         }
         for namespace in [&wire.client, &wire.server] {

@@ -321,7 +321,7 @@ fn findings_at_the_asked_severity_are_an_exit_code_of_their_own() {
 /// The binary as a user without rights, from a folder which that user may enter; `None`, with a notice, when not root.
 fn as_nobody(folder: &Path) -> Option<Command> {
     if !is_root() {
-        println!("skipped: only root can become another user");
+        tapwire_testkit::peers::skipped("only root can become another user");
         return None;
     }
     let copy: PathBuf = folder.join("tapwire");

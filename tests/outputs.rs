@@ -143,7 +143,8 @@ fn contents(path: &Path) -> Vec<u8> {
         let unpacked = std::process::Command::new("zstd").arg("-dc").arg(path).output();
         match unpacked {
             Ok(unpacked) if unpacked.status.success() => bytes.extend(unpacked.stdout),
-            _ => println!("skipped: {} is not unpacked, zstd is not installed", path.display()),
+            Ok(unpacked) => panic!("{}: {}", path.display(), String::from_utf8_lossy(&unpacked.stderr)),
+            Err(_) => tapwire_testkit::peers::lacks("zstd"),
         }
     }
     bytes
@@ -267,7 +268,7 @@ fn what_a_profile_encrypts_the_recipe_opens_and_nobody_else() {
     let made = said(Command::new("openssl").args(["genpkey", "-algorithm", "X25519", "-out"]).arg(&key));
     let public = said(Command::new("openssl").args(["pkey", "-pubout", "-outform", "DER", "-in"]).arg(&key));
     let (Some(_), Some(public)) = (made, public) else {
-        println!("skipped: openssl is not installed");
+        tapwire_testkit::peers::lacks("openssl");
         return;
     };
     let digits: String = public[public.len() - 32..].iter().map(|byte| format!("{byte:02x}")).collect();
@@ -294,7 +295,7 @@ fn what_a_profile_encrypts_the_recipe_opens_and_nobody_else() {
         .arg(&key)
         .stdin(Stdio::from(fs::File::open(&events).expect("events")));
     let Some(opened) = said(&mut opens) else {
-        println!("skipped: Python's cryptography is not installed");
+        tapwire_testkit::peers::missing("Python's cryptography is not installed");
         return;
     };
     let opened = String::from_utf8(opened).expect("UTF-8");

@@ -9,7 +9,6 @@ mod receivers;
 mod tickets;
 
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 use tapwire_testkit::{Conversation, Turn};
 use tapwire_tests::workspace;
 use tapwire_wire::{Endpoint, Timestamp};
@@ -17,16 +16,6 @@ use tapwire_wire::{Endpoint, Timestamp};
 /// A file of `docs/recipes`.
 fn recipe(name: &str) -> PathBuf {
     workspace().join("docs/recipes").join(name)
-}
-
-/// Whether a program is there; that a test is skipped for it is said.
-fn has(program: &str) -> bool {
-    let mut command = Command::new(program);
-    let found = command.arg("-h").stdout(Stdio::null()).stderr(Stdio::null()).status().is_ok();
-    if !found {
-        eprintln!("skipped: {program} is missing");
-    }
-    found
 }
 
 /// A capture in which somebody without a name reads the password file of a server, at a time.

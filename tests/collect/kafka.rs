@@ -38,12 +38,7 @@ fn own_address() -> String {
 impl Broker {
     /// `None` where none is installed.
     fn start() -> Option<Self> {
-        let peers =
-            std::env::var_os("TAPWIRE_PYTHON_PEERS").map(PathBuf::from).filter(|folder| folder.is_dir());
-        let Some(peers) = peers else {
-            println!("skipped: no Kafka broker is installed (TAPWIRE_PYTHON_PEERS)");
-            return None;
-        };
+        let peers = tapwire_testkit::peers::packages("TAPWIRE_PYTHON_PEERS", "a Kafka broker")?;
         let folder = tempfile::tempdir().expect("a folder");
         // A program must be executable; packages do not keep that.
         let program = folder.path().join("broker");

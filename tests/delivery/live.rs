@@ -86,7 +86,7 @@ fn heard(child: &mut Child, talk: &mut Talk, mut something: impl FnMut() -> bool
         let mut said = String::new();
         child.stderr.take().expect("a pipe").read_to_string(&mut said).expect("text");
         assert!(said.contains("CAP_NET_RAW") || said.contains("root"), "{said}");
-        println!("skipped: capturing needs root");
+        tapwire_testkit::peers::skipped("capturing needs root");
     }
     !over
 }

@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc::{Receiver, channel};
@@ -31,7 +31,7 @@ impl Host {
         let host = Self { namespace, folder, children: Vec::new() };
         if !ip(&["netns", "add", &host.namespace]) || !ip(&["-n", &host.namespace, "link", "set", "lo", "up"])
         {
-            println!("skipped: network namespaces need root");
+            tapwire_testkit::peers::skipped("network namespaces need root");
             return None;
         }
         Some(host)
@@ -235,17 +235,6 @@ pub(crate) fn wait_until(mut holds: impl FnMut() -> bool) -> Result<(), ()> {
         std::thread::sleep(Duration::from_millis(30));
     }
     Err(())
-}
-
-/// Whether a program is installed; says so where not.
-pub(crate) fn has(program: &str) -> bool {
-    let found = std::env::var_os("PATH").is_some_and(|path| {
-        std::env::split_paths(&path).any(|folder| Path::new(&folder).join(program).is_file())
-    });
-    if !found {
-        println!("skipped: {program} is not installed");
-    }
-    found
 }
 
 fn ip(words: &[&str]) -> bool {

@@ -1,8 +1,9 @@
 //! Keys that come after the traffic they are for.
 
-use crate::host::{Host, has};
+use crate::host::Host;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use tapwire_testkit::peers::has;
 
 /// Answers every request on kept-alive connections, one for `/wait` after a second.
 pub(crate) const SERVER: &str = r#"

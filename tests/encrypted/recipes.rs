@@ -1,9 +1,10 @@
 //! Each recipe of `docs/encrypted-traffic.md`: the software it is for writes its keys as the page says, and the sensor decrypts what
 //! that software says.
 
-use crate::host::{Host, has};
+use crate::host::Host;
 use serde_json::Value;
 use std::process::{Command, Stdio};
+use tapwire_testkit::peers::has;
 use tapwire_tests::workspace;
 
 /// Calls the server on port 8443 with a client that tells no keys, and expects the exchange to be decrypted with those in `keys.log`.

@@ -1,9 +1,10 @@
 //! `tapwire keys forward` and a sensor that listens for it, as two processes; and what an operator is told.
 
-use crate::host::{Host, Sensor, has};
+use crate::host::{Host, Sensor};
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use serde_json::Value;
 use std::process::Command;
+use tapwire_testkit::peers::has;
 use tapwire_tests::{Fixture, Tapwire, binary, fixtures};
 
 const SERVER: &str = r#"

@@ -2,11 +2,11 @@
 
 use crate::{fixture, replayed, rows};
 use serde_json::Value;
-use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use tapwire_testkit::peers::{packages, skipped};
 use tapwire_tests::{Tapwire, workspace};
 
 /// The exit code of `engines.py` where an engine does not start.
@@ -56,27 +56,19 @@ fn alike(rows: &[Value]) -> Vec<String> {
 }
 
 /// Where engines are that are not ours; says what is skipped where there are none.
-pub(crate) fn engines() -> Option<OsString> {
+pub(crate) fn engines() -> Option<PathBuf> {
     packages("TAPWIRE_LAKE_ENGINES", "deltalake and duckdb")
 }
 
 /// The same of one that is many machines' work: Daft on Ray.
-pub(crate) fn distributed() -> Option<OsString> {
+pub(crate) fn distributed() -> Option<PathBuf> {
     packages("TAPWIRE_LAKE_DISTRIBUTED", "daft and ray")
-}
-
-fn packages(variable: &str, what: &str) -> Option<OsString> {
-    let packages = std::env::var_os(variable).filter(|one| Path::new(one).is_dir());
-    if packages.is_none() {
-        println!("skipped: {variable} names no folder with {what}");
-    }
-    packages
 }
 
 /// Asks an engine the queries that all read alike, and compares with what `tapwire sql` says of that data directory.
 pub(crate) fn answers_alike(
     engine: &str,
-    packages: &OsStr,
+    packages: &Path,
     lake: &Path,
     variables: &[(&str, String)],
     data: &Path,
@@ -95,7 +87,7 @@ pub(crate) fn answers_alike(
 /// `None` where it does not start, which is said.
 fn asked(
     engine: &str,
-    packages: &OsStr,
+    packages: &Path,
     lake: &Path,
     variables: &[(&str, String)],
     queries: &[&str],
@@ -114,7 +106,7 @@ fn asked(
     drop(input);
     let output = child.wait_with_output().expect("it ends");
     if output.status.code() == Some(NOT_STARTED) {
-        println!("skipped: {engine} does not start here");
+        skipped(&format!("{engine} does not start here"));
         return None;
     }
     assert!(output.status.success(), "{engine}");

@@ -27,7 +27,7 @@ impl Store {
     pub(crate) fn start() -> Option<Self> {
         let weed = std::env::var_os("TAPWIRE_STORE").map(|folder| Path::new(&folder).join("bin/weed"));
         let Some(weed) = weed.filter(|weed| weed.is_file()) else {
-            println!("skipped: TAPWIRE_STORE names no folder with bin/weed");
+            tapwire_testkit::peers::missing("TAPWIRE_STORE names no folder with bin/weed");
             return None;
         };
         // Ports that are free may be taken before it has them.

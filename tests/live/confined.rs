@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 
+use tapwire_testkit::peers;
 use tapwire_tests::{binary, token_key, workspace};
 
 use super::{PATIENCE, Sensor, Wire, pause};
@@ -77,9 +78,12 @@ struct Traced {
 impl Traced {
     /// `None`, with a word, where nothing can be traced.
     fn into(folder: &Path) -> Option<Self> {
+        if !peers::has("strace") {
+            return None;
+        }
         let able = Command::new("strace").args(["-o", "/dev/null", "true"]).stderr(Stdio::null()).status();
         if !able.is_ok_and(|status| status.success()) {
-            println!("skipped: strace is missing, or may trace nothing here");
+            peers::skipped("strace may trace nothing here");
             return None;
         }
         Some(Self { file: folder.join("calls") })

@@ -128,7 +128,7 @@ fn the_kernel_keeps_plain_connections_whole_on_their_lanes() {
 fn what_the_kernel_parts_in_a_tunnel_comes_together_on_one_lane() {
     let Some(mut wire) = Wire::lay("lanes") else { return };
     if !wire.tunnel() {
-        println!("skipped: this kernel has no VXLAN");
+        tapwire_testkit::peers::skipped("this kernel has no VXLAN");
         return;
     }
     wire.serve();

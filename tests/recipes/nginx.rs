@@ -1,12 +1,13 @@
 //! `nginx-deny.py`: an incident becomes a line that a real nginx obeys, and that ends.
 
-use crate::{attack, has, recipe};
+use crate::{attack, recipe};
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+use tapwire_testkit::peers::has;
 use tapwire_tests::Tapwire;
 use tapwire_wire::Timestamp;
 

@@ -1,8 +1,9 @@
 //! `ticket.py` with the templates for Jira and ServiceNow.
 
-use crate::{attack, has, recipe};
+use crate::{attack, recipe};
 use serde_json::{Value, json};
 use std::process::{Command, Stdio};
+use tapwire_testkit::peers::has;
 use tapwire_tests::Tapwire;
 use tapwire_wire::Timestamp;
 

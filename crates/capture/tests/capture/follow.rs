@@ -245,7 +245,7 @@ fn a_ring_that_tcpdump_writes() {
         .stderr(std::process::Stdio::null())
         .spawn()
     else {
-        eprintln!("skipped: there is no tcpdump");
+        tapwire_testkit::peers::lacks("tcpdump");
         return;
     };
     let mut source = follow(dir.path(), None).unwrap();

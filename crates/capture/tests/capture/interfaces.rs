@@ -14,7 +14,7 @@ fn open(names: &[&str], filter: Option<&str>) -> Option<InterfaceSource> {
     match InterfaceSource::open_many(&names, filter, 0) {
         Ok(source) => Some(source),
         Err(SourceError::NoPermission { .. }) => {
-            eprintln!("skipped: capturing needs root");
+            tapwire_testkit::peers::skipped("capturing needs root");
             None
         }
         Err(other) => panic!("{other}"),

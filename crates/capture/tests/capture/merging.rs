@@ -179,7 +179,7 @@ fn batches_are_bounded_and_progress_moves() {
 #[test]
 fn a_thousand_files_of_the_same_time_need_few_handles() {
     let dir = TempDir::new().unwrap();
-    let mut expected = Vec::new();
+    let mut expected: Vec<i64> = Vec::new();
     for file in 0..1_200i64 {
         let times: Vec<i64> = (0..20).map(|n| n * 1_200 + file).collect();
         expected.extend(&times);

@@ -99,7 +99,7 @@ fn in_child(test: &str) {
 #[test]
 fn root_and_capabilities_go_for_good() {
     if !nix::unistd::geteuid().is_root() {
-        eprintln!("skipped: not root");
+        tapwire_testkit::peers::skipped("only root has rights to give up");
         return;
     }
     in_child("operator::child_drops_privileges");

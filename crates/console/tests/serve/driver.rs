@@ -36,7 +36,7 @@ impl Browser {
         let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
         let quiet = command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
         let Ok(driver) = quiet.spawn() else {
-            eprintln!("skipped: chromedriver is not installed (Debian: chromium-driver)");
+            tapwire_testkit::peers::lacks("chromedriver");
             return None;
         };
         let mut browser = Self { driver, port, session: String::new() };
@@ -190,7 +190,7 @@ impl Axe {
     pub(crate) fn find() -> Self {
         let axe = std::env::var("TAPWIRE_AXE").ok().and_then(|path| std::fs::read_to_string(path).ok());
         if axe.is_none() {
-            eprintln!("not looked at by axe-core: TAPWIRE_AXE names no axe.min.js");
+            tapwire_testkit::peers::skipped("axe-core: TAPWIRE_AXE names no axe.min.js");
         }
         Self(axe)
     }
