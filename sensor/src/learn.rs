@@ -11,15 +11,15 @@ use std::path::{Path, PathBuf};
 use tapwire_capture::{Pressure, open_files};
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
-use tapwire_pipeline::{Aside, Config, Loads, Report, Unused, run_with};
+use tapwire_pipeline::{Aside, Config, Fault, Loads, Report, Unused, run_with};
 use tapwire_store::{Directories, Reader};
 
 /// What was learned, and what it is shown through.
 pub(crate) struct Learned {
     pub(crate) report: Report,
     pub(crate) redactor: Redactor,
-    /// Whether a part of what a run keeps is damaged.
-    is_damaged: bool,
+    /// Whether the operator has to look after a part of what a run keeps.
+    needs_care: bool,
 }
 
 /// Learns from the captures, or reads what was learned where there is none; says on standard error what was wrong. Progress
@@ -71,7 +71,7 @@ pub(crate) fn learn_with(
     terminal.finish();
     report.source_errors.iter().for_each(|error| eprintln!("tapwire: {error}"));
     descriptions::tell_unmet(report.inventory.as_ref());
-    Ok(Learned { report, redactor: redactor(&effective, key), is_damaged: false })
+    Ok(Learned { report, redactor: redactor(&effective, key), needs_care: false })
 }
 
 /// What was learned by a run, which may still go on.
@@ -107,17 +107,17 @@ fn from_data(
     }
     let report = Report::of_learned(learned, &config);
     descriptions::tell_unmet(report.inventory.as_ref());
-    Ok(Learned { report, redactor: redactor(effective, key), is_damaged: loads.unused.iter().any(is_damage) })
-}
-
-/// Whether bytes were changed; what another version wrote is whole.
-fn is_damage(unused: &Unused) -> bool {
-    !unused.why.contains("another version")
+    // What another version wrote is replaced by the next run of this one.
+    let needs_care = loads.unused.iter().any(|unused| unused.fault != Fault::OtherVersion);
+    Ok(Learned { report, redactor: redactor(effective, key), needs_care })
 }
 
 fn trouble(unused: &Unused) -> String {
     let (path, why) = (unused.path.display(), &unused.why);
-    if is_damage(unused) { format!("{path}: is damaged ({why})") } else { format!("{path}: {why}") }
+    match unused.fault {
+        Fault::Damaged => format!("{path}: is damaged ({why})"),
+        Fault::OtherVersion | Fault::OtherKey => format!("{path}: {why}"),
+    }
 }
 
 /// What is wrong, in one line.
@@ -130,7 +130,7 @@ fn nothing_kept(data: &Path, loads: &Loads) -> String {
         );
     }
     match loads.unused.first() {
-        Some(Unused { path, why }) => format!(
+        Some(Unused { path, why, .. }) => format!(
             "{}: {why}; name captures instead, or the token key it was written with: --token-key FILE",
             path.display()
         ),
@@ -157,6 +157,6 @@ impl Learned {
     /// How the command ends that could tell what was learned.
     pub(crate) fn exit(&self) -> Exit {
         let nothing_read = !self.report.source_errors.is_empty() && self.report.wire.packets == 0;
-        if nothing_read || self.is_damaged { Exit::Operator } else { Exit::Done }
+        if nothing_read || self.needs_care { Exit::Operator } else { Exit::Done }
     }
 }

@@ -235,7 +235,7 @@ impl Run<'_> {
         let Some(store) = store.filter(|_| config.analysis) else { return Ok(None) };
         let checkpoints = store.checkpoints();
         let (learned, loads) = Learned::load(&checkpoints, config)?;
-        for Unused { path, why } in &loads.unused {
+        for Unused { path, why, .. } in &loads.unused {
             eprintln!("tapwire: {}: {why}; set aside, and the run begins without it", path.display());
         }
         if loads.left_out > 0 && !self.args.quiet {

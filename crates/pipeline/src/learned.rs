@@ -38,8 +38,31 @@ pub struct Learned {
 pub struct Unused {
     /// Where it is now.
     pub path: PathBuf,
+    /// Of which kind the reason is.
+    pub fault: Fault,
     /// In a phrase.
     pub why: String,
+}
+
+/// What is wrong with a file of `state/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    /// Its bytes are not those that were written, or cannot be read.
+    Damaged,
+    /// It is whole, and of another version's format.
+    OtherVersion,
+    /// It is whole, and its names are tokens of another key.
+    OtherKey,
+}
+
+impl From<Unfit> for Fault {
+    fn from(unfit: Unfit) -> Self {
+        match unfit {
+            Unfit::Format { .. } => Self::OtherVersion,
+            Unfit::Key => Self::OtherKey,
+            Unfit::Unreadable => Self::Damaged,
+        }
+    }
 }
 
 /// What loading has to say.
@@ -189,10 +212,10 @@ impl Place<'_> {
             Self::Own(checkpoints) => checkpoints.load(part.name())?,
             Self::Read(reader) => reader.load(part.name())?,
         };
-        let why = match loaded {
+        let (fault, why) = match loaded {
             Loaded::Absent => return Ok(None),
             Loaded::Damaged { path, why } => {
-                loads.unused.push(Unused { path, why: why.to_owned() });
+                loads.unused.push(Unused { path, fault: Fault::Damaged, why: why.to_owned() });
                 return Ok(None);
             }
             Loaded::Whole(mut pieces) => match read(&mut pieces) {
@@ -201,15 +224,15 @@ impl Place<'_> {
                     loads.outdated += restored.outdated;
                     return Ok(Some(whole));
                 }
-                Err(Trouble::Unfit(unfit)) => unfit.to_string(),
-                Err(Trouble::Store(error)) => error.to_string(),
+                Err(Trouble::Unfit(unfit)) => (unfit.into(), unfit.to_string()),
+                Err(Trouble::Store(error)) => (Fault::Damaged, error.to_string()),
             },
         };
         let path = match self {
             Self::Own(checkpoints) => checkpoints.set_aside(part.name())?,
             Self::Read(reader) => reader.directory().join("state").join(part.name()),
         };
-        loads.unused.push(Unused { path, why });
+        loads.unused.push(Unused { path, fault, why });
         Ok(None)
     }
 }

@@ -35,7 +35,7 @@ pub use flight::ShedLevel;
 pub use follow::{Followed, Follower, Member, follow};
 pub use keeper::StateReport;
 pub use lanes::LaneCounters;
-pub use learned::{Learned, Loads, State, Unused};
+pub use learned::{Fault, Learned, Loads, State, Unused};
 pub use mutes::{Mute, Muting};
 pub use notice::Notice;
 pub use outlet::{Classes, Outlet};
