@@ -101,6 +101,10 @@ fn what_was_learned_and_is_damaged_is_not_nothing() {
     assert_eq!(ran.code, Some(2), "{}", ran.stderr);
     assert!(ran.stderr.contains(&format!("{}: ", day.display())), "{}", ran.stderr);
     assert!(ran.stderr.contains("are torn"), "{}", ran.stderr);
+    for reader in [&["findings"][..], &["feedback", &uid, "true"]] {
+        let ran = of(data, reader);
+        assert!(ran.stderr.contains("are torn; events in them are missing here"), "{}", ran.stderr);
+    }
 }
 
 #[test]

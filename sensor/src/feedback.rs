@@ -167,10 +167,11 @@ fn the_one(data: &Path, prefix: &str) -> Result<String, Failure> {
         )));
     }
     let mut found: BTreeSet<String> = BTreeSet::new();
-    each(&Reader::open(data)?, format!("\"incident\":\"{prefix}").as_bytes(), |event| {
+    let lost = each(&Reader::open(data)?, format!("\"incident\":\"{prefix}").as_bytes(), |event| {
         let uid = event.pointer("/unmapped/incident").and_then(Value::as_str);
         found.extend(uid.filter(|uid| uid.starts_with(&prefix)).map(str::to_owned));
     })?;
+    lost.say();
     let many = found.len();
     match (found.pop_first(), many) {
         (Some(one), 1) => Ok(one),

@@ -90,9 +90,9 @@ impl Lost {
         }
     }
 
-    /// Whether there is damage, which is said.
+    /// Whether there is damage. It is said, as are torn ends, which are nobody's fault.
     pub(crate) fn say(&self) -> bool {
-        for what in &self.damaged {
+        for what in self.damaged.iter().chain(&self.torn) {
             eprintln!("tapwire: {what}; events in them are missing here");
         }
         !self.damaged.is_empty()
