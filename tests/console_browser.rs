@@ -162,8 +162,12 @@ fn an_incident_is_judged_and_muted() {
     reader.fill("form.act input[name=why][required]", "known until Thursday");
     reader.browser.run("document.querySelector('input[name=days]').form.requestSubmit()");
     reader.reads("its kind is muted here until");
+    reader.browser.run("document.querySelector('input[name=unmute]').form.requestSubmit()");
+    reader.reads("Mute its kind at");
     let noted = fs::read_to_string(data.path().join("audit.jsonl")).expect("the audit log");
-    assert!(noted.contains("\"action\":\"feedback\"") && noted.contains("\"action\":\"mute\""), "{noted}");
+    for action in ["feedback", "mute", "unmute"] {
+        assert!(noted.contains(&format!("\"action\":\"{action}\"")), "{action}: {noted}");
+    }
     let said = fs::read_to_string(data.path().join("feedback.jsonl")).expect("what was said");
     assert!(said.contains("a test of <b>ours</b>"), "{said}");
 }

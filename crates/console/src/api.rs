@@ -1,14 +1,16 @@
 //! The JSON API: the rows that pages show, with the same parameters.
 
 use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Posture};
+use crate::doors::{Visitor, same};
 use crate::pages::columns;
 use crate::server::{Asked, Desk, Shelf};
 use crate::table::{Ask, Column, Found, PAGE, Searched, find};
+use crate::users::Role;
 use crate::{hunt, visit};
 use axum::extract::{Path, State};
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, put};
 use axum::{Json, Router};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -21,6 +23,7 @@ pub(crate) fn router() -> Router<Desk> {
         .route("/endpoints/{id}", get(endpoint))
         .route("/incidents", get(incidents))
         .route("/incidents/{uid}", get(incident))
+        .route("/incidents/{uid}/mute", put(visit::mute).delete(visit::unmute))
         .route("/findings", get(findings))
         .route("/postures", get(postures))
         .route("/callers", get(callers))
@@ -34,8 +37,43 @@ pub(crate) fn router() -> Router<Desk> {
         .fallback(|| async { missing("there is no such resource") })
 }
 
+/// With what a browser's session shows that a page of the console sends this.
+const TOKEN: &str = "x-tapwire-token";
+
+/// Why something is not done.
+pub(crate) struct Refused(StatusCode, String);
+
+impl IntoResponse for Refused {
+    fn into_response(self) -> Response {
+        (self.0, Json(json!({"error": self.1}))).into_response()
+    }
+}
+
+pub(crate) fn refused(status: StatusCode, why: &str) -> Refused {
+    Refused(status, why.to_owned())
+}
+
 pub(crate) fn missing(why: &str) -> Response {
-    (StatusCode::NOT_FOUND, Json(json!({"error": why}))).into_response()
+    refused(StatusCode::NOT_FOUND, why).into_response()
+}
+
+/// Whether somebody may do what takes an analyst.
+pub(crate) fn as_analyst(visitor: &Visitor, headers: &HeaderMap) -> Result<(), Refused> {
+    if visitor.role < Role::Analyst {
+        return Err(refused(StatusCode::FORBIDDEN, "viewers only read: ask for the role analyst"));
+    }
+    // Who shows name and password with each request has no token: no browser does that for a page of another site.
+    let token = headers.get(TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default();
+    if !visitor.token.is_empty() && !same(token, &visitor.token) {
+        let why = "the header X-Tapwire-Token is missing or of another session: /api/v1/session tells it";
+        return Err(refused(StatusCode::FORBIDDEN, why));
+    }
+    Ok(())
+}
+
+/// What cannot be noted in the audit log is not done.
+pub(crate) fn done(noted: Result<(), String>) -> Result<(), Refused> {
+    noted.map_err(|why| refused(StatusCode::SERVICE_UNAVAILABLE, &why))
 }
 
 fn rows<'r, R: Searched + Serialize + 'static>(

@@ -75,6 +75,11 @@ pub enum Action {
         /// Why.
         why: String,
     },
+    /// Wants to hear of its kind at its service again.
+    Unmute {
+        /// Why; may be empty.
+        why: String,
+    },
 }
 
 impl Action {
@@ -83,6 +88,7 @@ impl Action {
         match self {
             Self::Feedback { .. } => "feedback",
             Self::Mute { .. } => "mute",
+            Self::Unmute { .. } => "unmute",
         }
     }
 }

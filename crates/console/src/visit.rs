@@ -1,5 +1,6 @@
 //! Logging in and out, and what people do with incidents.
 
+use crate::api::{Refused as Denied, as_analyst, done, refused};
 use crate::books::{Action, Verdict};
 use crate::doors::{Refused, Visitor, same};
 use crate::guard;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 
 /// What is said to why, in bytes.
 const MOST_WHY: usize = 1_000;
+const LONG_WHY: &str = "why: at most 1,000 bytes";
 /// A mute is no policy: after this many days somebody looks again.
 const MOST_DAYS: u32 = 90;
 
@@ -102,23 +104,32 @@ pub(crate) struct Said {
     why: String,
     #[serde(default)]
     days: String,
+    #[serde(default)]
+    unmute: String,
 }
 
 impl Said {
     fn action(self) -> Result<Action, &'static str> {
+        if !self.days.is_empty() {
+            return muting(self.days.parse().ok(), self.why);
+        }
         if self.why.len() > MOST_WHY {
-            return Err("why: at most 1,000 bytes");
+            return Err(LONG_WHY);
         }
-        if self.days.is_empty() {
-            let verdict = Verdict::of(&self.verdict).ok_or("say true, false or benign")?;
-            return Ok(Action::Feedback { verdict, why: self.why });
+        if !self.unmute.is_empty() {
+            return Ok(Action::Unmute { why: self.why });
         }
-        let days = self.days.parse().ok().filter(|days| (1..=MOST_DAYS).contains(days));
-        let days = days.ok_or("a mute lasts 1 to 90 days")?;
-        if self.why.trim().is_empty() {
-            return Err("say why; who reads it in a year will ask");
-        }
-        Ok(Action::Mute { days, why: self.why })
+        let verdict = Verdict::of(&self.verdict).ok_or("say true, false or benign")?;
+        Ok(Action::Feedback { verdict, why: self.why })
+    }
+}
+
+fn muting(days: Option<u32>, why: String) -> Result<Action, &'static str> {
+    let days = days.filter(|days| (1..=MOST_DAYS).contains(days)).ok_or("a mute lasts 1 to 90 days")?;
+    match (why.len() > MOST_WHY, why.trim().is_empty()) {
+        (true, _) => Err(LONG_WHY),
+        (false, true) => Err("say why; who reads it in a year will ask"),
+        (false, false) => Ok(Action::Mute { days, why }),
     }
 }
 
@@ -131,18 +142,72 @@ pub(crate) async fn act(
     if let Some(refused) = may_not(&visitor, &form.token) {
         return refused;
     }
-    if !desk.books.snapshot().incidents.iter().any(|incident| incident.uid == uid) {
-        return bad("there is no incident of that id");
+    if !is_known(&desk, &uid) {
+        return bad(UNKNOWN);
     }
     let action = match form.action() {
         Ok(action) => action,
         Err(why) => return bad(why),
     };
-    let line = json!({"action": action.name(), "user": visitor.name, "more": {"incident": uid}});
-    let done = desk.doors.keeper().note(&line).and_then(|()| desk.books.act(&uid, &visitor.name, &action));
-    match done {
+    let done = noted(&desk, &visitor, action.name(), &uid);
+    match done.and_then(|()| desk.books.act(&uid, &visitor.name, &action)) {
         Ok(()) => Redirect::to(&format!("/incidents/{}", crate::table::escaped(&uid))).into_response(),
         Err(why) => bad(&why),
+    }
+}
+
+const UNKNOWN: &str = "there is no incident of that id";
+
+fn is_known(desk: &Desk, uid: &str) -> bool {
+    desk.books.snapshot().incidents.iter().any(|incident| incident.uid == uid)
+}
+
+/// Writes into the audit log who is about to do something with an incident.
+fn noted(desk: &Desk, visitor: &Visitor, action: &str, uid: &str) -> Result<(), String> {
+    desk.doors.keeper().note(&json!({"action": action, "user": visitor.name, "more": {"incident": uid}}))
+}
+
+/// A mute as programs send it: only as JSON, which no form of another site can.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Silence {
+    days: u32,
+    why: String,
+}
+
+/// Mutes the kind of an incident at its service.
+pub(crate) async fn mute(
+    State(desk): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+    Path(uid): Path<String>,
+    Json(sent): Json<Silence>,
+) -> Result<StatusCode, Denied> {
+    as_analyst(&visitor, &headers)?;
+    let action = muting(Some(sent.days), sent.why);
+    let action = action.map_err(|why| refused(StatusCode::UNPROCESSABLE_ENTITY, why))?;
+    carried_out(&desk, &visitor, &uid, &action)
+}
+
+/// Takes that back.
+pub(crate) async fn unmute(
+    State(desk): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    headers: HeaderMap,
+    Path(uid): Path<String>,
+) -> Result<StatusCode, Denied> {
+    as_analyst(&visitor, &headers)?;
+    carried_out(&desk, &visitor, &uid, &Action::Unmute { why: String::new() })
+}
+
+fn carried_out(desk: &Desk, visitor: &Visitor, uid: &str, action: &Action) -> Result<StatusCode, Denied> {
+    if !is_known(desk, uid) {
+        return Err(refused(StatusCode::NOT_FOUND, UNKNOWN));
+    }
+    done(noted(desk, visitor, action.name(), uid))?;
+    match desk.books.act(uid, &visitor.name, action) {
+        Ok(()) => Ok(StatusCode::NO_CONTENT),
+        Err(why) => Err(refused(StatusCode::CONFLICT, &why)),
     }
 }
 
@@ -156,11 +221,10 @@ pub(crate) async fn carve(
     if let Some(refused) = may_not(&visitor, &form.token) {
         return refused;
     }
-    if !desk.books.snapshot().incidents.iter().any(|incident| incident.uid == uid) {
-        return bad("there is no incident of that id");
+    if !is_known(&desk, &uid) {
+        return bad(UNKNOWN);
     }
-    let line = json!({"action": "carve", "user": visitor.name, "more": {"incident": uid}});
-    if let Err(why) = desk.doors.keeper().note(&line) {
+    if let Err(why) = noted(&desk, &visitor, "carve", &uid) {
         return bad(&why);
     }
     let (books, asked) = (Arc::clone(&desk.books), uid.clone());

@@ -420,6 +420,8 @@ fn forms_do_what_an_analyst_says_and_nobody_else() {
     assert!(did.contains("ana did Feedback { verdict: Benign, why: &quot;a test&quot; } to u1"), "{did}");
     let did = console.post("/incidents/u1/act", &cookie, &format!("token={token}&days=7&why=x"));
     assert!(did.contains("Mute { days: 7"), "{did}");
+    let did = console.post("/incidents/u1/act", &cookie, &format!("token={token}&unmute=yes&why=over"));
+    assert!(did.contains("ana did Unmute { why: &quot;over&quot; } to u1"), "{did}");
     for (head, form, why) in [
         ("", "token=x&verdict=true", "another session"),
         ("", "verdict=true", "422"),
@@ -464,7 +466,7 @@ fn the_api_is_described() {
         let target = path.replace("{id}", "00ff").replace("{uid}", "u1").replace("{name}", "user~00ff");
         assert!(console.get(&target).starts_with("HTTP/1.1 200"), "{target}");
     }
-    assert_eq!(paths.len(), 19);
+    assert_eq!(paths.len(), 20);
     assert!(console.get("/metrics").contains("tapwire_endpoints 1\n"));
 }
 

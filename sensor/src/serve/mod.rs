@@ -474,6 +474,7 @@ impl Books for Shelf {
             Action::Mute { days, why } => {
                 said::mute(data, &incident, self.is_redacted(&incident.service), by, *days, why)
             }
+            Action::Unmute { why } => said::unmute(data, &incident, by, why),
         };
         done.map_err(|failure| failure.to_string())?;
         // Whoever did it sees it at once: what was said is written on what is held.

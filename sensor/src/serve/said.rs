@@ -18,22 +18,39 @@ pub(super) const MUTES: &str = "mutes.jsonl";
 /// Writes what was said on the incidents that it was said of.
 pub(super) fn mark(data: &Path, incidents: &mut [Incident]) {
     let verdicts: BTreeMap<String, Verdict> = feedback::last_words(data);
-    let mutes: Vec<Value> = lines(data);
+    let mutes = last_lines(data);
     let now = jiff::Timestamp::now().to_string();
     for incident in incidents {
-        let text = |value: &Value, name: &str| value[name].as_str().unwrap_or_default().to_owned();
         let verdict = verdicts.get(&incident.uid).map(|verdict| verdict.name());
         incident.verdict = verdict.unwrap_or_default().to_owned();
-        let detector = incident.whole["worst"]["detector"].as_str().unwrap_or_default();
-        let is_of = |mute: &&Value| mute["detector"] == detector && mute["service"] == *incident.service;
-        let until = mutes.iter().filter(is_of).map(|mute| text(mute, "until")).max();
+        let until = mutes.iter().find(|mute| is_of(mute, incident)).map(|mute| until(mute).to_owned());
         incident.muted = until.filter(|until| *until > now).unwrap_or_default();
     }
 }
 
-fn lines(data: &Path) -> Vec<Value> {
+fn detector_of(incident: &Incident) -> &str {
+    incident.whole["worst"]["detector"].as_str().unwrap_or_default()
+}
+
+fn is_of(mute: &Value, incident: &Incident) -> bool {
+    mute["detector"] == detector_of(incident) && mute["service"] == *incident.service
+}
+
+fn until(mute: &Value) -> &str {
+    mute["until"].as_str().unwrap_or_default()
+}
+
+/// The last word on each kind at each service, in the order in which they were said; what nobody wrote so is passed over.
+fn last_lines(data: &Path) -> Vec<Value> {
     let text = std::fs::read_to_string(data.join(MUTES)).unwrap_or_default();
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+    let mut last: Vec<Value> = Vec::new();
+    for line in text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        if read(&line).is_some() {
+            last.retain(|one| one["detector"] != line["detector"] || one["service"] != line["service"]);
+            last.push(line);
+        }
+    }
+    last
 }
 
 /// Mutes the kind of an incident at its service for so many days from now. A service that is shown under another name than its
@@ -52,12 +69,35 @@ pub(super) fn mute(
             incident.service
         )));
     }
-    let detector = incident.whole["worst"]["detector"].as_str().unwrap_or_default();
     let until = jiff::Timestamp::now() + jiff::SignedDuration::from_hours(24 * i64::from(days));
     let line = json!({
-        "time": jiff::Timestamp::now().to_string(), "by": by, "incident": incident.uid, "detector": detector,
+        "time": jiff::Timestamp::now().to_string(), "by": by, "incident": incident.uid, "detector": detector_of(incident),
         "service": incident.service, "until": until.to_string(), "why": why,
     });
+    append(data, &line)
+}
+
+/// Ends the mute of the kind of an incident at its service.
+pub(super) fn unmute(data: &Path, incident: &Incident, by: &str, why: &str) -> Result<(), Failure> {
+    let now = jiff::Timestamp::now().to_string();
+    let mute = last_lines(data).into_iter().find(|mute| is_of(mute, incident) && *until(mute) > *now);
+    let Some(mut line) = mute else {
+        return Err(Failure::new(format!(
+            "{}: its kind is not muted there in the console",
+            incident.service
+        )));
+    };
+    // Why it was muted stays, for the summary that says what the mute kept back.
+    for (name, word) in
+        [("time", now.as_str()), ("until", now.as_str()), ("by", by), ("incident", incident.uid.as_str())]
+    {
+        line[name] = word.into();
+    }
+    line["undone"] = why.into();
+    append(data, &line)
+}
+
+fn append(data: &Path, line: &Value) -> Result<(), Failure> {
     AuditLog::open(&mutes_file(data))?.append(format!("{line}\n").as_bytes())?;
     Ok(())
 }
@@ -67,9 +107,9 @@ pub(crate) fn mutes_file(data: &Path) -> PathBuf {
     data.join(MUTES)
 }
 
-/// The mutes of a data directory that a run goes by; a line that nobody wrote so is passed over.
+/// The mutes of a data directory that a run goes by.
 pub(crate) fn mutes(data: &Path) -> Vec<Mute> {
-    lines(data).iter().filter_map(read).collect()
+    last_lines(data).iter().filter_map(read).collect()
 }
 
 fn read(line: &Value) -> Option<Mute> {
@@ -107,5 +147,35 @@ mod tests {
         incident.service = "other.example".into();
         mark(data.path(), std::slice::from_mut(&mut incident));
         assert!(incident.muted.is_empty());
+    }
+
+    #[test]
+    fn the_last_word_on_a_kind_at_a_service_holds() {
+        let data = tempfile::tempdir().unwrap();
+        let incident = |service: &str| Incident {
+            uid: "ab".into(),
+            service: service.into(),
+            whole: json!({"worst": {"detector": "bola"}}),
+            ..Incident::default()
+        };
+        let (mut shop, bank) = (incident("shop.example"), incident("bank.example"));
+        let refused = unmute(data.path(), &shop, "ana", "").unwrap_err();
+        assert!(refused.to_string().contains("is not muted"), "{refused}");
+        for (one, days) in [(&shop, 90), (&bank, 7), (&shop, 7)] {
+            mute(data.path(), one, false, "ana", days, "a test").unwrap();
+        }
+        assert_eq!(mutes(data.path()).len(), 2, "one for each kind and service");
+        unmute(data.path(), &shop, "bob", "over").unwrap();
+        mark(data.path(), std::slice::from_mut(&mut shop));
+        assert!(shop.muted.is_empty(), "until {}", shop.muted);
+        assert!(unmute(data.path(), &shop, "bob", "again").is_err());
+        let left = mutes(data.path());
+        let now = tapwire_expr::time(&jiff::Timestamp::now().to_string()).unwrap();
+        let holds = |text: &str| left.iter().any(|one| one.text.contains(text) && one.until.nanos() > now);
+        assert!(holds("bank.example") && !holds("shop.example"));
+        assert_eq!(left[1].why, "a test", "why it was muted stays known");
+        mute(data.path(), &shop, false, "ana", 1, "once more").unwrap();
+        mark(data.path(), std::slice::from_mut(&mut shop));
+        assert!(!shop.muted.is_empty());
     }
 }

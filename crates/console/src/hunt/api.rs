@@ -2,10 +2,9 @@
 
 use super::desk::{Act, answered, noted};
 use super::{Answered, Limits, MOST_QUERY, MOST_TITLE, Query, Tables};
-use crate::api::missing;
-use crate::doors::{Visitor, same};
+use crate::api::{Refused, as_analyst, done, missing, refused};
+use crate::doors::Visitor;
 use crate::server::Desk;
-use crate::users::Role;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -14,9 +13,6 @@ use axum::{Extension, Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// With what a browser's session shows that a page of the console sends this.
-const TOKEN: &str = "x-tapwire-token";
 
 pub(crate) fn routes() -> Router<Desk> {
     Router::new()
@@ -33,30 +29,9 @@ struct Sent {
     query: String,
 }
 
-/// Why something is not done.
-struct Refused(StatusCode, String);
-
-impl IntoResponse for Refused {
-    fn into_response(self) -> Response {
-        (self.0, Json(json!({"error": self.1}))).into_response()
-    }
-}
-
-fn refused(status: StatusCode, why: &str) -> Refused {
-    Refused(status, why.to_owned())
-}
-
 /// The tables, for who may ask them.
 fn opened(desk: &Desk, visitor: &Visitor, headers: &HeaderMap) -> Result<Arc<dyn Tables>, Refused> {
-    if visitor.role < Role::Analyst {
-        return Err(refused(StatusCode::FORBIDDEN, "viewers only read: ask for the role analyst"));
-    }
-    // Who shows name and password with each request has no token: no browser does that for a page of another site.
-    let token = headers.get(TOKEN).and_then(|token| token.to_str().ok()).unwrap_or_default();
-    if !visitor.token.is_empty() && !same(token, &visitor.token) {
-        let why = "the header X-Tapwire-Token is missing or of another session: /api/v1/session tells it";
-        return Err(refused(StatusCode::FORBIDDEN, why));
-    }
+    as_analyst(visitor, headers)?;
     desk.books.tables().map_err(|why| refused(StatusCode::NOT_FOUND, &why))
 }
 
@@ -153,9 +128,4 @@ async fn forget(
         Ok(()) => Ok(StatusCode::NO_CONTENT.into_response()),
         Err(why) => Err(refused(StatusCode::CONFLICT, &why)),
     }
-}
-
-/// What cannot be noted is not done.
-fn done(noted: Result<(), String>) -> Result<(), Refused> {
-    noted.map_err(|why| refused(StatusCode::SERVICE_UNAVAILABLE, &why))
 }

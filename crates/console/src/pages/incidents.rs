@@ -80,20 +80,33 @@ fn forms(snapshot: &Snapshot, incident: &Incident, visitor: &Visitor) -> Markup 
                     button type="submit" { "Keep" }
                 }
             }
-            form.act method="post" action=(to("act")) {
-                (token)
-                fieldset {
-                    legend { "Mute its kind at " (incident.service) }
-                    label { "Days " input type="number" name="days" min="1" max="90" value="7" required; }
-                    label { "Why " input type="text" name="why" maxlength="1000" required; }
-                    button type="submit" { "Mute" }
-                }
-            }
+            form.act method="post" action=(to("act")) { (token) (muting(incident)) }
         }
         form.act method="post" action=(to("carve")) {
             (token)
             button type="submit" { "Download the packets of its timeline (pcapng)" }
             " " span.of.inline { "as they were, unredacted; that is noted in the audit log" }
+        }
+    }
+}
+
+/// Of its kind: mute it, or, where it is muted, hear of it again.
+fn muting(incident: &Incident) -> Markup {
+    html! {
+        @if incident.muted.is_empty() {
+            fieldset {
+                legend { "Mute its kind at " (incident.service) }
+                label { "Days " input type="number" name="days" min="1" max="90" value="7" required; }
+                label { "Why " input type="text" name="why" maxlength="1000" required; }
+                button type="submit" { "Mute" }
+            }
+        } @else {
+            fieldset {
+                legend { "Its kind is muted at " (incident.service) }
+                input type="hidden" name="unmute" value="yes";
+                label { "Why not any more " input type="text" name="why" maxlength="1000"; }
+                button type="submit" { "Tell it again" }
+            }
         }
     }
 }

@@ -180,6 +180,16 @@ fn programs_ask_as_people_do() {
         ("PUT /api/v1/hunt/queries/mine", r#"{"query": "SELECT"}"#, "409", "local keeps mine"),
         ("DELETE /api/v1/hunt/queries/mine", "", "404", "nobody keeps"),
         ("PATCH /api/v1/hunt", "", "405", "method not allowed"),
+        (
+            "PUT /api/v1/incidents/u1/mute",
+            r#"{"days": 7, "why": "x"}"#,
+            "409",
+            "did Mute { days: 7, why: \"x\" } to u1",
+        ),
+        ("PUT /api/v1/incidents/u1/mute", r#"{"days": 91, "why": "x"}"#, "422", "1 to 90 days"),
+        ("PUT /api/v1/incidents/u1/mute", r#"{"days": 7, "why": " "}"#, "422", "say why"),
+        ("DELETE /api/v1/incidents/u1/mute", "", "409", "did Unmute"),
+        ("DELETE /api/v1/incidents/u2/mute", "", "404", "no incident of that id"),
         ("GET /api/v1/endpoints?page=x", "", "400", "a number from 1 on"),
     ] {
         let (status, told) = sent(&console, line, &head, body);
@@ -209,6 +219,15 @@ fn programs_are_let_in_as_people_are() {
         let (status, told) = sent(&console, "POST /api/v1/hunt", &head, r#"{"query": "SELECT"}"#);
         assert!(status.starts_with(&format!("HTTP/1.1 {code}")), "{head}: {status}");
         assert_eq!(told["error"].is_string(), code != 200, "{head}: {told}");
+        let (status, told) =
+            sent(&console, "PUT /api/v1/incidents/u1/mute", &head, r#"{"days": 1, "why": "x"}"#);
+        let code = if code == 200 { 409 } else { code };
+        assert!(status.starts_with(&format!("HTTP/1.1 {code}")), "{head}: {status}");
+        assert_eq!(
+            told["error"].as_str().is_some_and(|why| why.contains("ana did Mute")),
+            code == 409,
+            "{told}"
+        );
     }
     let (_, session) = sent(&console, "GET /api/v1/session", basic, "");
     assert_eq!(session, serde_json::json!({"name": "ana", "role": "analyst", "token": null}));
