@@ -157,25 +157,8 @@ pub(crate) fn open(
     store: Option<Store>,
     watched: &Outputs,
 ) -> Result<Vec<Outlet>, Failure> {
-    let spools = store.as_ref().map(Store::spools);
-    let config = named_sensor(effective.settings.sink.clone(), effective);
-    let context = Context {
-        config,
-        spools,
-        outputs: watched.clone(),
-        ..Context::new(match pressure {
-            Pressure::Block => tapwire_sink::Pressure::Block,
-            Pressure::Shed => tapwire_sink::Pressure::Shed,
-        })
-    };
-    let mut sinks: Vec<Box<dyn Sink>> = Vec::new();
-    let mut callers: Vec<Box<dyn Sink>> = Vec::new();
-    for destination in &plan.destinations {
-        let info = tapwire_sink::check(destination)?;
-        suits(info, plan.options.format)?;
-        let sink = tapwire_sink::open(destination, &context)?;
-        if info.incidents && args.only.is_empty() { callers.push(sink) } else { sinks.push(sink) }
-    }
+    let context = context(effective, pressure, store.as_ref(), watched);
+    let (mut sinks, callers) = named_destinations(plan, args, &context)?;
     let named = |text: &str| (!text.is_empty()).then(|| text.to_owned());
     let options = Options {
         tenant: named(&effective.settings.tenant),
@@ -187,15 +170,7 @@ pub(crate) fn open(
     if let Some(store) = store {
         let classes = kept_classes(effective.settings.events.keep, pressure == Pressure::Shed);
         let kept = kept(store, effective, pressure, watched)?;
-        // Events of the filter are kept whole, whatever leaves: questions that come later are about all of them.
-        let whole = Options::default();
-        let ocsf = Options {
-            format: Format::Ocsf,
-            colour: false,
-            detail: whole.detail,
-            class: whole.class,
-            ..options.clone()
-        };
+        let ocsf = as_kept(&options);
         let is_alike =
             (options.format, options.detail, options.class) == (ocsf.format, ocsf.detail, ocsf.class);
         if is_alike && classes == plan.classes {
@@ -225,6 +200,45 @@ pub(crate) fn open(
         tell_left_behind(&spools);
     }
     Ok(outlets)
+}
+
+/// What all outputs are opened with.
+fn context(effective: &Effective, pressure: Pressure, store: Option<&Store>, watched: &Outputs) -> Context {
+    Context {
+        config: named_sensor(effective.settings.sink.clone(), effective),
+        spools: store.map(Store::spools),
+        outputs: watched.clone(),
+        ..Context::new(match pressure {
+            Pressure::Block => tapwire_sink::Pressure::Block,
+            Pressure::Shed => tapwire_sink::Pressure::Shed,
+        })
+    }
+}
+
+type Sinks = Vec<Box<dyn Sink>>;
+
+/// Opens what options name: outputs of what was asked for, and those that want incidents whatever else they are sent.
+fn named_destinations(plan: &Plan, args: &SenseArgs, context: &Context) -> Result<(Sinks, Sinks), Failure> {
+    let (mut sinks, mut callers) = (Sinks::new(), Sinks::new());
+    for destination in &plan.destinations {
+        let info = tapwire_sink::check(destination)?;
+        suits(info, plan.options.format)?;
+        let sink = tapwire_sink::open(destination, context)?;
+        if info.incidents && args.only.is_empty() { callers.push(sink) } else { sinks.push(sink) }
+    }
+    Ok((sinks, callers))
+}
+
+/// How events are kept: those of the filter whole, whatever leaves, for questions that come later are about all of them.
+fn as_kept(options: &Options) -> Options {
+    let whole = Options::default();
+    Options {
+        format: Format::Ocsf,
+        colour: false,
+        detail: whole.detail,
+        class: whole.class,
+        ..options.clone()
+    }
 }
 
 /// Events that wait for an output which this run has not: it was renamed or taken out.

@@ -136,7 +136,7 @@ struct Files {
 
 impl Run<'_> {
     fn sense(self, source: &mut dyn Source, mut keys: Keys) -> Result<Exit, Failure> {
-        let Self { args, effective, plan, data, asked, lessons, .. } = &self;
+        let Self { args, effective, plan, data, lessons, .. } = &self;
         let pressure = source.pressure();
         let threshold = args.fail_on.as_deref().map(severity).transpose()?;
         let store = data.as_deref().map(Store::open).transpose()?;
@@ -156,7 +156,6 @@ impl Run<'_> {
         let profiled = |profile: Option<&str>| profiled(effective, &key, profile);
         let watched = Outputs::default();
         let outlets = outputs::open(plan, args, effective, &profiled, pressure, store, &watched)?;
-        let redactor = || redactor(effective, key.clone());
         if pressure == Pressure::Shed {
             self.give_up_privileges()?;
         }
@@ -180,32 +179,43 @@ impl Run<'_> {
         let report = run_with(source, &config, outlets, &mut terminal, aside);
         terminal.finish();
         drop((watcher, console));
-        if let Some(line) = keys.told().filter(|_| !args.quiet) {
-            eprintln!("tapwire: {line}");
-        }
-        report_errors(&report, source.is_endless());
-        tell_useless_keys(&args.keys, &report, source.is_endless());
-        if !args.quiet {
-            descriptions::tell_unmet(report.inventory.as_ref());
-        }
-        let exit = exit(&report, pressure, threshold);
+        self.tell_troubles(&report, &keys, source.is_endless());
         let nothing_read = !report.source_errors.is_empty() && report.wire.packets == 0;
         if nothing_read || is_whole(&report, args.count) {
             taken.end(nothing_read)?;
         }
-        if nothing_read || report.reader_gone {
-            // Figures of nothing help nobody, nor do figures that nobody waits for.
-            return Ok(exit);
+        // Figures of nothing help nobody, nor do figures that nobody waits for.
+        if !nothing_read && !report.reader_gone {
+            self.tell_figures(&report, key)?;
         }
+        Ok(exit(&report, pressure, threshold))
+    }
+
+    /// Says what went wrong.
+    fn tell_troubles(&self, report: &Report, keys: &Keys, endless: bool) {
+        let args = self.args;
+        if let Some(line) = keys.told().filter(|_| !args.quiet) {
+            eprintln!("tapwire: {line}");
+        }
+        report_errors(report, endless);
+        tell_useless_keys(&args.keys, report, endless);
+        if !args.quiet {
+            descriptions::tell_unmet(report.inventory.as_ref());
+        }
+    }
+
+    /// Keeps what was learned as rows of tables, and says what came of the run.
+    fn tell_figures(&self, report: &Report, key: TokenKey) -> Result<(), Failure> {
+        let Self { args, effective, plan, data, asked, .. } = self;
         if let Some(data) = data {
-            crate::lake::learned(data, effective, &report, &mut redactor())?;
+            crate::lake::learned(data, effective, report, &mut redactor(effective, key.clone()))?;
         }
         if !args.quiet || args.json {
-            let summary = Summary::new(&report, asked, args.verbose, redactor());
+            let summary = Summary::new(report, asked, args.verbose, redactor(effective, key));
             let to_stdout = !plan.stdout_carries_events();
             print(&if args.json { summary.json() } else { summary.text(to_stdout) }, to_stdout)?;
         }
-        Ok(exit)
+        Ok(())
     }
 
     /// The console over what the run keeps, where one was asked for.
@@ -356,29 +366,21 @@ pub(crate) fn pipeline_config(
     let percent = |share: usize| memory / 100 * share;
     let part = (memory.min(USUAL_MEMORY) >> 10, USUAL_MEMORY >> 10);
     let analysis = args.analysis == OnOff::On;
-    let mut flow = settings.flow.clone();
-    // Flow records, and the heads and bodies of messages that are still open.
-    flow.memory = percent(35);
-    flow.out_of_order_memory = percent(10);
-    flow.gap_after_ms = (pressure == Pressure::Shed).then_some(200);
-    flow.hash_seed = RandomState::new().hash_one(std::process::id());
+    let flow = tapwire_flow::Config {
+        // Flow records, and the heads and bodies of messages that are still open.
+        memory: percent(35),
+        out_of_order_memory: percent(10),
+        gap_after_ms: (pressure == Pressure::Shed).then_some(200),
+        hash_seed: RandomState::new().hash_one(std::process::id()),
+        ..settings.flow.clone()
+    };
     let children_per_second = settings.streams.children_per_second;
     let mut protocol = tapwire_protocol::Config { children_per_second, ..Default::default() };
     if !analysis {
         protocol.body_bytes = 0;
     }
-    let mut inspect = tapwire_inspect::Config::new(key.clone());
-    inspect.max_decoded_bytes = size_of_key("body.max_decoded", &settings.body.max_decoded)? as u64;
-    inspect.max_ratio = settings.body.max_ratio;
-    inspect.descriptors = Arc::new(settings.inspect.descriptors(&args.proto)?);
-    inspect.classes = Arc::clone(&effective.classes);
-    let mut inventory = tapwire_inventory::Config::new(key.clone());
-    inventory.silence = settings.heartbeat.silence();
-    inventory.classes = Arc::clone(&inspect.classes);
-    inventory.descriptions = descriptions::load(settings.openapi.iter().chain(&args.openapi))?;
-    inventory.scale(part);
-    inventory.quotas = crate::quotas::declared(&settings.quota)?;
-    inventory.context = Arc::new(ContextFiles::of(effective, key.clone()).read()?);
+    let inspect = inspect_config(effective, args, key.clone())?;
+    let inventory = inventory_config(effective, args, key, part)?;
     let mut detect = tapwire_detect::Config::default();
     detect.max_records = (detect.max_records * part.0 / part.1).max(100);
     let rule_feed = tapwire_pipeline::RuleFeed::default();
@@ -413,6 +415,38 @@ pub(crate) fn pipeline_config(
         rule_feed,
         inventory,
     })
+}
+
+fn inspect_config(
+    effective: &Effective,
+    args: &SenseArgs,
+    key: TokenKey,
+) -> Result<tapwire_inspect::Config, Failure> {
+    let settings = &effective.settings;
+    let mut inspect = tapwire_inspect::Config::new(key);
+    inspect.max_decoded_bytes = size_of_key("body.max_decoded", &settings.body.max_decoded)? as u64;
+    inspect.max_ratio = settings.body.max_ratio;
+    inspect.descriptors = Arc::new(settings.inspect.descriptors(&args.proto)?);
+    inspect.classes = Arc::clone(&effective.classes);
+    Ok(inspect)
+}
+
+/// With limits that are that part of the usual ones.
+fn inventory_config(
+    effective: &Effective,
+    args: &SenseArgs,
+    key: TokenKey,
+    part: (usize, usize),
+) -> Result<tapwire_inventory::Config, Failure> {
+    let settings = &effective.settings;
+    let mut inventory = tapwire_inventory::Config::new(key.clone());
+    inventory.silence = settings.heartbeat.silence();
+    inventory.classes = Arc::clone(&effective.classes);
+    inventory.descriptions = descriptions::load(settings.openapi.iter().chain(&args.openapi))?;
+    inventory.scale(part);
+    inventory.quotas = crate::quotas::declared(&settings.quota)?;
+    inventory.context = Arc::new(ContextFiles::of(effective, key).read()?);
+    Ok(inventory)
 }
 
 /// A file without analysis leaves nothing to do for a second thread that is worth handing it over. A tap keeps its own

@@ -36,7 +36,7 @@ pub use redact::{Fidelity, Generation, Profile, Redactor, Seal, Treatment};
 pub use render::{Class, Detail, Format, Options, Renderer};
 pub use report::{Change, Figure, Mark, MonthReport, Place, Row, Task};
 pub use sensor::{SensorCode, SensorReport, Told};
-pub use view::{View, host_of};
+pub use view::View;
 
 #[cfg(test)]
 mod tests;

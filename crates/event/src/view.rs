@@ -1,10 +1,10 @@
 //! What an event is rendered from: an exchange, and what is learned about it when analysis is on.
 
-use memchr::{memchr, memmem, memrchr};
+use memchr::{memchr, memmem};
 use std::net::IpAddr;
 use tapwire_inspect::Said;
 use tapwire_inventory::{Call, Caller};
-use tapwire_protocol::{Anomalies, Child, Exchange, Head, Message, Range, Untrusted};
+use tapwire_protocol::{Anomalies, Child, Exchange, Head, Message, Range, Untrusted, host_of, without_user};
 
 /// An exchange as every format sees it.
 #[derive(Debug, Clone, Copy)]
@@ -79,20 +79,6 @@ pub(crate) fn header<'a>(head: &'a Head, name: &[u8]) -> Option<Untrusted<'a>> {
     let mut fields = head.fields.iter().take(end);
     let value = fields.find_map(|field| field.value.filter(|_| field.name.is_some_and(is_it)))?;
     Some(head.slice(value))
-}
-
-/// An authority without user information.
-pub(crate) fn without_user(authority: &[u8]) -> &[u8] {
-    memrchr(b'@', authority).and_then(|at| authority.get(at + 1..)).unwrap_or(authority)
-}
-
-/// An authority's host, without brackets and port.
-pub fn host_of(authority: &[u8]) -> &[u8] {
-    let authority = without_user(authority);
-    if let Some(rest) = authority.strip_prefix(b"[") {
-        return memchr(b']', rest).and_then(|end| rest.get(..end)).unwrap_or(rest);
-    }
-    memchr(b':', authority).and_then(|end| authority.get(..end)).unwrap_or(authority)
 }
 
 impl<'a> View<'a> {
@@ -263,12 +249,5 @@ mod tests {
             (None, b"/redirect".as_slice(), Some(b"to=http://x/".as_slice()))
         );
         assert_eq!(parts("//a@b/c"), (None, b"//a@b/c".as_slice(), None));
-    }
-
-    #[test]
-    fn hosts_lose_user_brackets_and_port() {
-        assert_eq!(host_of(b"alice:secret@shop.example:8080"), b"shop.example");
-        assert_eq!(host_of(b"[2001:db8::1]:443"), b"2001:db8::1");
-        assert_eq!(host_of(b"shop"), b"shop");
     }
 }

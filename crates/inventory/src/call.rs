@@ -79,3 +79,21 @@ pub struct Call {
     /// What knocking at ports has come to: of a connection on which nobody said a word, and of no other call.
     pub knocks: Option<Knocks>,
 }
+
+impl Call {
+    /// An observation of which nothing is known beside itself.
+    pub(crate) fn unplaced(observation: Observation) -> Self {
+        Self {
+            observation,
+            service: None,
+            endpoint: None,
+            template: None,
+            discovered: false,
+            principal: None,
+            caller: Caller::default(),
+            relations: Relations::default(),
+            standing: Standing::default(),
+            knocks: None,
+        }
+    }
+}

@@ -86,6 +86,10 @@ impl Placed {
     pub(crate) const fn nowhere(template: Arc<str>) -> Self {
         Self { endpoint: None, template: Some(template), discovered: false }
     }
+
+    fn at(endpoint: &Endpoint, discovered: bool) -> Self {
+        Self { endpoint: Some(endpoint.id), template: Some(Arc::clone(&endpoint.template)), discovered }
+    }
 }
 
 /// A call with where it goes.
@@ -259,12 +263,8 @@ impl Endpoints {
             self.templates.judge_way(node, &mut self.changes);
             self.carry_out(&mut owner, counters);
         }
-        let endpoint = self.get(id);
-        Placed {
-            endpoint: endpoint.map(|endpoint| endpoint.id),
-            template: endpoint.map(|endpoint| Arc::clone(&endpoint.template)),
-            discovered: known.is_none(),
-        }
+        // Merging may have put another in its place.
+        self.get(id).map(|endpoint| Placed::at(endpoint, known.is_none())).unwrap_or_default()
     }
 
     /// Finds where a message belongs that an exchange carries: to that exchange's endpoint, whatever it asks for by itself.
@@ -283,11 +283,7 @@ impl Endpoints {
         let endpoint = index.and_then(|index| self.all.get_mut(index as usize)?.as_mut());
         let Some(endpoint) = endpoint else { return Placed::nowhere(template::text(observation, head)) };
         endpoint.hear(observation, &mut self.room, &self.hashing);
-        Placed {
-            endpoint: Some(endpoint.id),
-            template: Some(Arc::clone(&endpoint.template)),
-            discovered: false,
-        }
+        Placed::at(endpoint, false)
     }
 
     /// The endpoint of a call that was learned from before.

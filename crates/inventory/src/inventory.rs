@@ -7,14 +7,14 @@ use crate::egress::Egress;
 use crate::endpoint::{Endpoint, Service, status};
 use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
-use crate::hours::{Hours, Standing};
+use crate::hours::Hours;
 use crate::knocks::Knocking;
 use crate::kpis::{Kpis, Sensed, Series};
 use crate::openapi::Scope;
 use crate::principals::{Caller, Placing, Principals};
 use crate::probing::Probing;
 use crate::pulse::{Pulses, Silent};
-use crate::relations::{Forgotten, Related, Relating, Relations};
+use crate::relations::{Forgotten, Related, Relating};
 use crate::templates::NodeId;
 use crate::usage::Origin;
 use crate::{Call, Config, EndpointId, PostureTimes, Principal, Risks, network, template};
@@ -241,18 +241,7 @@ impl Inventory {
         }
         if observation.exchange.request_head().is_none() {
             self.counters.without_request += 1;
-            return Call {
-                observation,
-                service: None,
-                endpoint: None,
-                template: None,
-                discovered: false,
-                principal: None,
-                caller: Caller::default(),
-                relations: Relations::default(),
-                standing: Standing::default(),
-                knocks: None,
-            };
+            return Call::unplaced(observation);
         }
         if let Some(day) = self.series.hear(observation.exchange.started()) {
             self.keep_kpis(day);
@@ -288,15 +277,13 @@ impl Inventory {
         });
         let mut call = Call {
             relations,
-            standing: Standing::default(),
-            knocks: None,
             service: Some(name),
             endpoint: placed.endpoint,
             template: placed.template,
             discovered: placed.discovered,
             principal,
             caller: caller.unwrap_or_default(),
-            observation,
+            ..Call::unplaced(observation)
         };
         for (from, to) in self.endpoints.take_moved() {
             self.hours.moved(from, to);

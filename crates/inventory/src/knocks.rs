@@ -5,9 +5,7 @@
 
 use crate::bits::Bits;
 use crate::hashing::Keyed;
-use crate::hours::Standing;
 use crate::principals::{AddressSource, Caller, ClientAddress};
-use crate::relations::Relations;
 use crate::state::{Unfit, put_some, take_all};
 use crate::{Call, Inventory};
 use serde::{Deserialize, Serialize};
@@ -283,15 +281,9 @@ impl Inventory {
         };
         Some(Call {
             service: Some(SocketAddr::new(server.ip(), server.port).to_string().into()),
-            observation,
-            endpoint: None,
-            template: None,
-            discovered: false,
-            principal: None,
             caller,
-            relations: Relations::default(),
-            standing: Standing::default(),
             knocks: Some(knocks),
+            ..Call::unplaced(observation)
         })
     }
 }

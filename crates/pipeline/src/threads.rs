@@ -108,7 +108,6 @@ pub(crate) fn threaded(
         let (used, reused): (Vec<_>, Vec<_>) = (0..config.threads.max(1)).map(|_| bounded(depth)).unzip();
         let (lanes, inspectors) = lanes(scope, config, (depth, reused), &send, &flight);
         drop(send);
-        let flown = flight.clone();
         let desk = Desk {
             analyst,
             batches,
@@ -116,7 +115,7 @@ pub(crate) fn threaded(
             recycle,
             used,
             notify,
-            flight: flown,
+            flight: flight.clone(),
             stop: Arc::clone(&stop),
             endless,
         };
@@ -140,16 +139,20 @@ pub(crate) fn threaded(
         // Threads end when the last sender is gone: only capture threads may keep one.
         drop((lanes, degraded));
         let captured = capture_all(first, others, ways, config);
-        let mut inspect = tapwire_inspect::Counters::default();
-        let mut pace = Pace::default();
-        for (counters, timed) in inspectors.into_iter().map(joined) {
-            pace.add(&timed);
-            inspect.add(counters);
-        }
+        let (inspect, pace) = inspected(inspectors);
         let mut ended = captured.ended(joined(desk));
         ended.analyst.pace.add(&pace);
         ended.inspect = inspect;
         ended
+    })
+}
+
+/// What all inspectors together came to.
+fn inspected(inspectors: Inspectors<'_>) -> (tapwire_inspect::Counters, Pace) {
+    inspectors.into_iter().map(joined).fold(Default::default(), |(mut all, mut pace), (counters, timed)| {
+        all.add(counters);
+        pace.add(&timed);
+        (all, pace)
     })
 }
 

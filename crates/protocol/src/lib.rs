@@ -10,6 +10,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
 
 mod anomaly;
+mod authority;
 mod body;
 mod child;
 mod connection;
@@ -29,6 +30,7 @@ mod unseen;
 pub mod websocket;
 
 pub use anomaly::{Anomalies, Anomaly};
+pub use authority::{host_of, origin_host, without_user};
 pub use body::{Body, BodyPart, Framing, MessageId};
 pub use child::{Child, ChildKind, Close, EachWay, Heads, Totals};
 pub use connection::Connection;

@@ -169,52 +169,56 @@ impl<E: ExchangeSink> Protocols<E> {
         self.read(flow, state, chunk);
     }
 
-    fn read(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
-        let mut used = match state {
-            State::Unknown(kept) => {
-                let mut fresh = Unknown::default();
-                let unknown = kept.as_deref_mut().unwrap_or(&mut fresh);
-                match unknown.data(chunk, flow.initiator) {
-                    Verdict::Wait(kind) => {
-                        if kept.is_none() {
-                            *kept = Some(Box::new(fresh));
-                        }
-                        return self.count_opaque(kind, chunk.bytes.len());
-                    }
-                    Verdict::Opaque(kind) => {
-                        *state = State::Opaque(kind);
-                        return self.count_opaque(kind, chunk.bytes.len());
-                    }
-                    Verdict::Tls { held, skip, client } => {
-                        let layer = Layer::new(client, unknown.proxy);
-                        *state = State::Tls(Box::new(layer));
-                        self.count_opaque(Kind::Unknown, skip);
-                        if let Some(held) = held {
-                            self.tls_event(flow, state, &StreamEvent::Data(held.chunk()));
-                        }
-                        skip
-                    }
-                    Verdict::Http1 { held, skip, client } => {
-                        let http = self.begin_http1(flow, unknown, held, client);
-                        *state = State::Http1(Box::new(http));
-                        self.count_opaque(Kind::Unknown, skip);
-                        skip
-                    }
-                    Verdict::WebSocket { client } => {
-                        let socket = Socket::joined(&self.output(flow), client, chunk);
-                        *state = State::WebSocket(Box::new(socket));
-                        0
-                    }
-                    Verdict::Http2 { held, skip, client, proof } => {
-                        let http = self.begin_http2(flow, unknown, held, client, proof);
-                        *state = State::Http2(Box::new(http));
-                        self.count_opaque(Kind::Unknown, skip);
-                        skip
-                    }
+    /// Looks what a connection speaks of which that is not known. How many bytes of the chunk were used up by that; `None` where
+    /// all were.
+    fn begin(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) -> Option<usize> {
+        let State::Unknown(kept) = state else { return Some(0) };
+        let mut fresh = Unknown::default();
+        let unknown = kept.as_deref_mut().unwrap_or(&mut fresh);
+        match unknown.data(chunk, flow.initiator) {
+            Verdict::Wait(kind) => {
+                if kept.is_none() {
+                    *kept = Some(Box::new(fresh));
                 }
+                self.count_opaque(kind, chunk.bytes.len());
+                None
             }
-            _ => 0,
-        };
+            Verdict::Opaque(kind) => {
+                *state = State::Opaque(kind);
+                self.count_opaque(kind, chunk.bytes.len());
+                None
+            }
+            Verdict::Tls { held, skip, client } => {
+                let layer = Layer::new(client, unknown.proxy);
+                *state = State::Tls(Box::new(layer));
+                self.count_opaque(Kind::Unknown, skip);
+                if let Some(held) = held {
+                    self.tls_event(flow, state, &StreamEvent::Data(held.chunk()));
+                }
+                Some(skip)
+            }
+            Verdict::Http1 { held, skip, client } => {
+                let http = self.begin_http1(flow, unknown, held, client);
+                *state = State::Http1(Box::new(http));
+                self.count_opaque(Kind::Unknown, skip);
+                Some(skip)
+            }
+            Verdict::WebSocket { client } => {
+                let socket = Socket::joined(&self.output(flow), client, chunk);
+                *state = State::WebSocket(Box::new(socket));
+                Some(0)
+            }
+            Verdict::Http2 { held, skip, client, proof } => {
+                let http = self.begin_http2(flow, unknown, held, client, proof);
+                *state = State::Http2(Box::new(http));
+                self.count_opaque(Kind::Unknown, skip);
+                Some(skip)
+            }
+        }
+    }
+
+    fn read(&mut self, flow: &FlowInfo, state: &mut State, chunk: &Chunk<'_>) {
+        let Some(mut used) = self.begin(flow, state, chunk) else { return };
         if let State::Tls(_) = state {
             return self.tls_data(flow, state, chunk, used);
         }

@@ -205,7 +205,7 @@ fn format<'s>(name: Option<&'static str>) -> Value<'s> {
 
 fn host<'s>(subject: &'s Subject<'_>) -> Value<'s> {
     let authority = subject.call().observation.authority.as_deref();
-    authority.map(|authority| Value::text(tapwire_event::host_of(authority.as_bytes()))).into()
+    authority.map(|authority| Value::text(tapwire_protocol::host_of(authority.as_bytes()))).into()
 }
 
 fn bytes<'s>(message: Option<&Message>) -> Value<'s> {

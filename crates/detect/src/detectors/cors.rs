@@ -6,6 +6,7 @@ use crate::tally::{AtLeast, Told};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::Mark;
 use tapwire_inventory::{Call, Endpoint};
+use tapwire_protocol::{host_of, origin_host};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "cors",
@@ -106,7 +107,7 @@ fn origin(call: &Call) -> Option<u64> {
     let head = call.observation.exchange.request_head()?;
     let origin = head.header(b"origin")?.bytes();
     let host = host_of(head.header(b"host").map_or(&b""[..], |host| host.bytes()));
-    let foreign = host_of(origin);
+    let foreign = origin_host(origin);
     let is_name = foreign.iter().any(u8::is_ascii_alphabetic) && foreign.contains(&b'.');
     let inside =
         [&b".local"[..], b".internal", b".localhost", b".test"].iter().any(|zone| foreign.ends_with(zone));
@@ -114,12 +115,6 @@ fn origin(call: &Call) -> Option<u64> {
         return None;
     }
     Some(origin.iter().fold(11, |hash: u64, byte| hash.wrapping_mul(0x0100_0000_01b3) ^ u64::from(*byte)))
-}
-
-/// The host of an origin or an authority.
-fn host_of(text: &[u8]) -> &[u8] {
-    let authority = memchr::memmem::find(text, b"://").and_then(|at| text.get(at + 3..)).unwrap_or(text);
-    authority.split(|byte| *byte == b':').next().unwrap_or(authority)
 }
 
 /// The last two labels: a site, as far as that can be told without a list of suffixes.

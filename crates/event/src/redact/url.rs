@@ -2,9 +2,10 @@
 
 use super::facts::NameFacts;
 use super::{Redactor, shape, split_at_byte};
-use crate::view::{Target, without_user};
+use crate::view::Target;
 use memchr::memchr;
 use tapwire_inspect::Domain;
+use tapwire_protocol::without_user;
 
 /// Longest host name (RFC 1035) with brackets and port.
 const LONGEST_HOST: usize = 263;

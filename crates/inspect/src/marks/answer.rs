@@ -4,7 +4,7 @@ use super::{Mark, Marks};
 use crate::credential::is_session;
 use crate::{Observation, Operation};
 use memchr::memmem::find;
-use tapwire_protocol::{Exchange, Head, Message};
+use tapwire_protocol::{Exchange, Head, Message, host_of, origin_host};
 
 /// Bytes of a failed answer that are searched for traces.
 const TRACED: usize = 8 << 10;
@@ -125,16 +125,7 @@ fn cors(marks: &mut Marks, exchange: &Exchange, fields: &Fields<'_>) {
     let Some(head) = exchange.request_head() else { return };
     let (Some(origin), Some(host)) = (head.header(b"origin"), head.header(b"host")) else { return };
     let reflected = origin.bytes() == fields.allowed && fields.allowed != b"null";
-    marks.set(Mark::CorsForeign, reflected && !same_site(host_of(origin.bytes()), host_of(host.bytes())));
-}
-
-/// The host of an origin or an authority, without scheme and port.
-fn host_of(text: &[u8]) -> &[u8] {
-    let authority = find(text, b"://").and_then(|at| text.get(at + 3..)).unwrap_or(text);
-    match memchr::memrchr(b':', authority) {
-        Some(at) if !authority.ends_with(b"]") => authority.get(..at).unwrap_or(authority),
-        _ => authority,
-    }
+    marks.set(Mark::CorsForeign, reflected && !same_site(origin_host(origin.bytes()), host_of(host.bytes())));
 }
 
 /// Whether two hosts share their last two labels: a site, as far as that can be told without a list of suffixes.

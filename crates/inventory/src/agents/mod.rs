@@ -163,9 +163,7 @@ impl Agents {
         }
         self.models.entry(key).or_insert_with(|| Model::new(asked.time)).learn(asked);
     }
-}
 
-impl Agents {
     /// The model that was asked least lately makes room.
     fn make_room_for_model(&mut self) {
         if self.models.len() < MAX_MODELS {

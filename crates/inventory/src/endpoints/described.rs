@@ -49,11 +49,7 @@ impl Endpoints {
         };
         endpoint.add(observation, origin);
         endpoint.learn(observation, &mut self.room, &self.hashing);
-        Placed {
-            endpoint: Some(endpoint.id),
-            template: Some(Arc::clone(&endpoint.template)),
-            discovered: known.is_none(),
-        }
+        Placed::at(endpoint, known.is_none())
     }
 
     /// The endpoint of a message on a described path.

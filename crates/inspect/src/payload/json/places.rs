@@ -55,71 +55,27 @@ use Place::{Hashed, Kind, Leaf, Nowhere};
 impl Place {
     /// Where the member of that name stands.
     pub(super) fn member(self, name: &[u8]) -> Self {
-        match self {
-            Nowhere => Nowhere,
-            Self::Root => root(name),
-            Self::Params => match name {
-                b"name" => Leaf(Want::ParamName),
-                b"uri" => Leaf(Want::ParamUri),
-                b"protocolVersion" => Leaf(Want::ProtocolVersion),
-                b"clientInfo" => Self::Peer,
-                _ => Nowhere,
-            },
-            Self::Result => match name {
-                b"isError" => Leaf(Want::IsError),
-                b"protocolVersion" => Leaf(Want::ProtocolVersion),
-                b"serverInfo" => Self::Peer,
-                b"tools" | b"prompts" | b"resources" | b"resourceTemplates" => Self::Definitions,
-                _ => Nowhere,
-            },
-            Self::Error => {
-                if name == b"code" {
-                    Leaf(Want::ErrorCode)
-                } else {
-                    Nowhere
-                }
-            }
-            Self::Peer => match name {
-                b"name" => Leaf(Want::PeerName),
-                b"version" => Leaf(Want::PeerVersion),
-                _ => Nowhere,
-            },
-            Self::Definition => match name {
-                b"name" => Leaf(Want::DefinedName),
-                b"description" => Hashed(Want::Description),
-                b"inputSchema" => Hashed(Want::Schema),
-                _ => Nowhere,
-            },
-            Self::Payload => of_graphql(name),
-            Self::Variables => Leaf(Want::Variable),
-            Self::Extensions => {
-                if name == b"persistedQuery" {
-                    Self::PersistedQuery
-                } else {
-                    Nowhere
-                }
-            }
-            Self::PersistedQuery => {
-                if name == b"sha256Hash" {
-                    Leaf(Want::PersistedHash)
-                } else {
-                    Nowhere
-                }
-            }
-            Self::GraphQlError => {
-                if name == b"extensions" {
-                    Self::GraphQlExtensions
-                } else {
-                    Nowhere
-                }
-            }
-            Self::GraphQlExtensions => {
-                if name == b"code" {
-                    Leaf(Want::GraphQlCode)
-                } else {
-                    Nowhere
-                }
-            }
+        match (self, name) {
+            (Nowhere, _) => Nowhere,
+            (Self::Root, _) => root(name),
+            (Self::Payload, _) => of_graphql(name),
+            (Self::Variables, _) => Leaf(Want::Variable),
+            (Self::Params, b"name") => Leaf(Want::ParamName),
+            (Self::Params, b"uri") => Leaf(Want::ParamUri),
+            (Self::Params | Self::Result, b"protocolVersion") => Leaf(Want::ProtocolVersion),
+            (Self::Params, b"clientInfo") | (Self::Result, b"serverInfo") => Self::Peer,
+            (Self::Result, b"isError") => Leaf(Want::IsError),
+            (Self::Result, b"tools" | b"prompts" | b"resources" | b"resourceTemplates") => Self::Definitions,
+            (Self::Error, b"code") => Leaf(Want::ErrorCode),
+            (Self::Peer, b"name") => Leaf(Want::PeerName),
+            (Self::Peer, b"version") => Leaf(Want::PeerVersion),
+            (Self::Definition, b"name") => Leaf(Want::DefinedName),
+            (Self::Definition, b"description") => Hashed(Want::Description),
+            (Self::Definition, b"inputSchema") => Hashed(Want::Schema),
+            (Self::Extensions, b"persistedQuery") => Self::PersistedQuery,
+            (Self::PersistedQuery, b"sha256Hash") => Leaf(Want::PersistedHash),
+            (Self::GraphQlError, b"extensions") => Self::GraphQlExtensions,
+            (Self::GraphQlExtensions, b"code") => Leaf(Want::GraphQlCode),
             _ => of_models(self, name),
         }
     }
