@@ -31,6 +31,7 @@ mod ledger;
 mod lessons;
 mod lists;
 mod markdown;
+mod memory;
 mod mistyped;
 mod next;
 mod openapi;

@@ -8,6 +8,7 @@ use crate::feedback::Feedback;
 use crate::handover::{become_user, unrotatable};
 use crate::keys::{Keys, keep_to_oneself};
 use crate::lessons::Lessons;
+use crate::memory;
 use crate::next::Asked;
 use crate::outputs::{self, Plan};
 use crate::paper::print;
@@ -148,7 +149,7 @@ impl Run<'_> {
         config.secrets = std::mem::take(&mut keys.secrets);
         config.mutes.extend(data.as_deref().map(crate::serve::mutes).unwrap_or_default());
         let tls = &mut config.secrets.config;
-        tls.waiting_bytes = tls.waiting_bytes.min(config.flow.memory / 8);
+        tls.waiting_bytes = tls.waiting_bytes.min(memory::WAITING_FOR_KEYS.bytes(config.flow.memory));
         if lessons.twice {
             lessons.share(&mut config);
         }
@@ -347,14 +348,7 @@ fn profiled(effective: &Effective, key: &TokenKey, profile: Option<&str>) -> Res
     })
 }
 
-/// What is no share of anybody: code, threads' stacks, caches of fixed size, and what the allocator keeps for a second of what
-/// was given back to it.
-const OWN_MEMORY: usize = 48 << 20;
-
-/// The bound for which the usual limits of what is learned are meant; with less, they shrink alike.
-const USUAL_MEMORY: usize = 1 << 30;
-
-/// What the pipeline is built from; `--memory` is shared out here and nowhere else.
+/// What the pipeline is built from.
 pub(crate) fn pipeline_config(
     effective: &Effective,
     args: &SenseArgs,
@@ -362,14 +356,12 @@ pub(crate) fn pipeline_config(
     pressure: Pressure,
 ) -> Result<Config, Failure> {
     let settings = &effective.settings;
-    let memory = effective.memory()?.saturating_sub(OWN_MEMORY);
-    let percent = |share: usize| memory / 100 * share;
-    let part = (memory.min(USUAL_MEMORY) >> 10, USUAL_MEMORY >> 10);
+    let sensing = memory::sensing(effective.memory()?);
+    let part = memory::part_of_usual(effective.memory()?);
     let analysis = args.analysis == OnOff::On;
     let flow = tapwire_flow::Config {
-        // Flow records, and the heads and bodies of messages that are still open.
-        memory: percent(35),
-        out_of_order_memory: percent(10),
+        memory: memory::FLOW.bytes(sensing),
+        out_of_order_memory: memory::OUT_OF_ORDER.bytes(sensing),
         gap_after_ms: (pressure == Pressure::Shed).then_some(200),
         hash_seed: RandomState::new().hash_one(std::process::id()),
         ..settings.flow.clone()
@@ -397,7 +389,7 @@ pub(crate) fn pipeline_config(
         analysis,
         tells: true,
         max_exchanges: args.count,
-        in_flight_bytes: percent(10).min(32 << 20),
+        in_flight_bytes: memory::IN_FLIGHT.bytes(sensing),
         heartbeat: settings.heartbeat.pulse(),
         wire: settings.wire.clone(),
         flow,

@@ -8,6 +8,7 @@ use super::{directory, is_collectors};
 use crate::cli::{CollectArgs, KeyArgs, LearnArgs};
 use crate::failure::{Exit, Failure};
 use crate::lake::{Keeper as LakeKeeper, Keeping};
+use crate::memory::{COLLECTED, COLLECTED_ROWS};
 use crate::sandbox::{Reach, confine_and_tell};
 use crate::serve::{Beside as Console, bind};
 use crate::settings::{Effective, size_of_key};
@@ -111,7 +112,7 @@ fn limits(effective: &Effective) -> Result<Limits, Failure> {
         )));
     }
     let every = Duration::from_secs(settings.commit.into());
-    Ok(Limits { memory: effective.memory()? / 2, journal, body: BODY, lines: LINES, every })
+    Ok(Limits { memory: COLLECTED.bytes(effective.memory()?), journal, body: BODY, lines: LINES, every })
 }
 
 fn tls(args: &CollectArgs) -> Result<Option<Tls>, Failure> {
@@ -139,7 +140,8 @@ fn open(
     if left > 0 && !quiet {
         eprintln!("tapwire: {} of the journal go into the tables", counted(left, "event"));
     }
-    let tables = Kept::open(store, memory / 8).map_err(|error| Failure::new(format!("lake: {error}")))?;
+    let tables = Kept::open(store, COLLECTED_ROWS.bytes(memory))
+        .map_err(|error| Failure::new(format!("lake: {error}")))?;
     let tallies = Tallies::of(counts(data));
     opening.open(Arc::clone(keeper), tallies, Box::new(tables)).map_err(Failure::new)
 }

@@ -2,6 +2,7 @@
 
 use crate::cli::sql::{LakeHoldArgs, LakeMaintainArgs, LakeReleaseArgs};
 use crate::failure::{Exit, Failure};
+use crate::memory::ROWS;
 use crate::paper::{self, Paper, plain};
 use crate::settings::{Effective, Lake, size_of_key};
 use crate::size::{bytes, count, counted};
@@ -26,11 +27,6 @@ pub(crate) fn now_ms() -> i64 {
 
 /// What a round by hand may take: nothing is sensed beside it.
 const MEMORY: usize = 64 << 20;
-
-/// The share of `--memory` that rows of tables have, and as much again for putting files together.
-pub(super) const fn share(memory: usize) -> usize {
-    memory / 100 * 3
-}
 
 pub(super) fn told(error: &LakeError) -> Failure {
     Failure::new(format!("lake: {error}"))
@@ -163,7 +159,7 @@ impl Keeping {
         let settings = &effective.settings.lake;
         let policy = policy(settings)?;
         let every = Duration::from_secs(settings.every.into());
-        let memory = share(effective.memory()?);
+        let memory = ROWS.bytes(effective.memory()?);
         Ok((settings.every > 0).then_some(Self { policy, every, memory }))
     }
 }
@@ -231,6 +227,14 @@ mod tests {
     use super::*;
     use std::time::Instant;
     use tapwire_lake::Lake;
+
+    #[test]
+    fn every_table_has_its_days() {
+        let policy = policy(&crate::settings::Lake::default()).unwrap();
+        let mut tables: Vec<&str> = tapwire_lake::TABLES.iter().map(|table| table.name).collect();
+        tables.sort_unstable();
+        assert_eq!(policy.days.into_keys().collect::<Vec<_>>(), tables);
+    }
 
     #[test]
     fn a_tap_keeps_its_tables() {

@@ -1,7 +1,8 @@
 //! Fills the tables on a thread of its own, behind a bounded queue.
 
-use super::keep::{Keeper, Keeping, now_ms, share};
+use super::keep::{Keeper, Keeping, now_ms};
 use crate::failure::Failure;
+use crate::memory::{ROWS, WAITING_FOR_TABLES};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -76,7 +77,7 @@ impl LakeSink {
         pressure: Pressure,
     ) -> Result<Self, Failure> {
         let lake = Lake::open(data, now_ms())
-            .map(|lake| lake.bounded(share(memory)).of_one_run())
+            .map(|lake| lake.bounded(ROWS.bytes(memory)).of_one_run())
             .map(|lake| if pressure == Pressure::Block { lake.at_once() } else { lake })
             .and_then(|mut lake| lake.catch_up().map(|unread| (lake, unread)))
             .map_err(|error| Failure::new(error.to_string()));
@@ -97,7 +98,7 @@ impl LakeSink {
             keeping,
             keeper: None,
             data: data.to_owned(),
-            waiting: (memory / 100 / (128 << 10)).clamp(*WAITING.start(), *WAITING.end()),
+            waiting: (WAITING_FOR_TABLES.bytes(memory) / (128 << 10)).clamp(*WAITING.start(), *WAITING.end()),
             pressure,
             books,
         })
