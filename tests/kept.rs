@@ -4,9 +4,9 @@ use serde_json::Value;
 use std::fs;
 use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::{Duration, Instant};
-use tapwire_tests::{Ran, Tapwire, binary, fixtures, token_key, workspace};
+use tapwire_tests::{Ran, Tapwire, fixtures, replay_of_a_pipe, token_key, workspace};
 
 /// Longer than any machine takes that still works.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -153,16 +153,7 @@ fn a_command_that_is_printed_can_be_pasted() {
 fn a_hangup_keeps_what_was_read() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let _key = token_key(data.path());
-    let mut child = Command::new(binary())
-        .args(["replay", "-", "-q", "--events", "null://", "--data"])
-        .arg(data.path())
-        .env("HOME", data.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .expect("tapwire can be started");
-    let mut input = child.stdin.take().expect("a pipe");
+    let (mut child, mut input) = replay_of_a_pipe(data.path());
     let capture = fixtures().into_iter().find(|one| one.name == "basic-rest").expect("the fixture").path();
     input.write_all(&fs::read(capture).expect("the capture")).expect("it is read");
     input.flush().expect("it is read");

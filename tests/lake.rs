@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 use tapwire_capture::{ByteOrder, PcapWriter, Resolution};
 use tapwire_testkit::{Conversation, Turn};
-use tapwire_tests::{Fixture, Ran, Tapwire, binary, fixtures, token_key, workspace};
+use tapwire_tests::{Fixture, Ran, Tapwire, binary, fixtures, replay_of_a_pipe, token_key, workspace};
 use tapwire_wire::{Endpoint, LinkType, Timestamp};
 
 /// Longer than any machine takes that still works.
@@ -398,15 +398,7 @@ fn minutes(count: u16) -> Vec<u8> {
 fn a_kill_leaves_whole_tables() {
     let data = tempfile::tempdir().expect("a temporary folder");
     let _key = token_key(data.path());
-    let mut child = Command::new(binary())
-        .args(["replay", "-", "-q", "--events", "null://", "--data"])
-        .arg(data.path())
-        .env("HOME", data.path())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null())
-        .spawn()
-        .expect("tapwire can be started");
-    let mut input = child.stdin.take().expect("a pipe");
+    let (mut child, mut input) = replay_of_a_pipe(data.path());
     let writer = std::thread::spawn(move || {
         // More than the queues between threads hold, so that files are cut while it goes on; then nothing more, and no end.
         let _killed = input.write_all(&minutes(20_000));

@@ -7,7 +7,7 @@ pub use following::Following;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, ChildStdin, Command, Output, Stdio};
 
 /// 32 bytes in hexadecimal that protect nothing: whoever has the tree has the tokens of its fixtures.
 const TOKEN_KEY: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f\n";
@@ -132,6 +132,20 @@ pub fn token_key(folder: &Path) -> PathBuf {
 pub struct Tapwire {
     home: tempfile::TempDir,
     command: Command,
+}
+
+/// A replay of standard input into a data directory, which goes on until the pipe is closed.
+///
+/// # Panics
+/// When it cannot be started.
+#[must_use]
+pub fn replay_of_a_pipe(data: &Path) -> (Child, ChildStdin) {
+    let mut command = Command::new(binary());
+    command.args(["replay", "-", "-q", "--events", "null://", "--data"]).arg(data).env("HOME", data);
+    let mut child =
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).spawn().expect("tapwire can be started");
+    let input = child.stdin.take().expect("a pipe");
+    (child, input)
 }
 
 /// What a run left behind.
