@@ -111,7 +111,7 @@ async fn incidents(State(books): State<Shelf>, asked: Asked<Incident>) -> Json<V
 
 async fn incident(State(books): State<Shelf>, Path(uid): Path<String>) -> Response {
     let snapshot = books.snapshot();
-    match snapshot.incidents.iter().find(|incident| incident.uid == uid) {
+    match snapshot.incident(&uid) {
         Some(incident) => Json(incident).into_response(),
         None => missing("there is no incident of that id"),
     }

@@ -196,6 +196,22 @@ pub struct Snapshot {
     pub counters: Value,
 }
 
+/// So many digits of an incident's uid name it, at least.
+const MIN_DIGITS: usize = 6;
+
+impl Snapshot {
+    /// The incident of that uid, or the only one whose uid begins so.
+    pub(crate) fn incident(&self, uid: &str) -> Option<&Incident> {
+        let uid = uid.to_ascii_lowercase();
+        let exact = self.incidents.iter().find(|incident| incident.uid == uid);
+        let mut begins = self.incidents.iter().filter(|incident| incident.uid.starts_with(&uid));
+        exact.or_else(|| match (begins.next(), begins.next()) {
+            (Some(only), None) if uid.len() >= MIN_DIGITS => Some(only),
+            _ => None,
+        })
+    }
+}
+
 /// Where an API lives.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Service {

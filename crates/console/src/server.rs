@@ -281,7 +281,11 @@ async fn incident(
     asked: Asked<Finding>,
 ) -> Response {
     let snapshot = books.snapshot();
-    match snapshot.incidents.iter().find(|incident| incident.uid == uid) {
+    match snapshot.incident(&uid) {
+        // One address for each, whatever it was asked by.
+        Some(incident) if incident.uid != uid => {
+            Redirect::to(&format!("/incidents/{}", crate::table::escaped(&incident.uid))).into_response()
+        }
         Some(incident) => page(pages::incident(&snapshot, incident, &visitor, asked.ask)),
         None => none(pages::lost("There is no incident of that id.")),
     }

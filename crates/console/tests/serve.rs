@@ -441,6 +441,24 @@ fn forms_do_what_an_analyst_says_and_nobody_else() {
 }
 
 #[test]
+fn the_beginning_of_a_uid_leads_to_the_only_one_that_has_it() {
+    let incident = |uid: &str| Incident { uid: uid.to_owned(), ..Incident::default() };
+    let incidents = ["abcdef01", "abcdef02", "fedcba98"].map(incident).to_vec();
+    let console = Running::of(Snapshot { incidents, ..Snapshot::default() });
+    let found = console.get("/incidents/FEDCBA");
+    assert!(
+        found.starts_with("HTTP/1.1 303") && found.contains("location: /incidents/fedcba98\r\n"),
+        "{found}"
+    );
+    assert!(console.get("/incidents/fedcba98").starts_with("HTTP/1.1 200"));
+    let row = console.get("/api/v1/incidents/fedcba");
+    assert!(row.starts_with("HTTP/1.1 200") && row.contains("\"uid\":\"fedcba98\""), "{row}");
+    for unclear in ["abcdef", "fedcb", "fedcba9800"] {
+        assert!(console.get(&format!("/incidents/{unclear}")).starts_with("HTTP/1.1 404"), "{unclear}");
+    }
+}
+
+#[test]
 fn who_guesses_has_to_wait() {
     let console = Running::with(Snapshot::default(), roll(Role::Viewer));
     for _ in 0..5 {
