@@ -263,7 +263,7 @@ pub(crate) struct KeyArgs {
 /// What `run`, `replay` and `doctor` share.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct SenseArgs {
-    /// Where events go: - for standard output, a path, or a URL (repeatable; see `tapwire list sinks`)
+    /// Where events go: - for standard output, null:// for nowhere, a path, or a URL (repeatable; see `tapwire list sinks`)
     #[arg(long, value_name = "DEST")]
     pub(crate) events: Vec<String>,
     /// Only these classes of events: exchanges, findings, incidents, sensor; by default all of `run`, the first three of `replay`

@@ -336,7 +336,7 @@ impl Watch {
         match files.read() {
             Ok(context) => {
                 self.context.put(Arc::new(context));
-                if !self.quiet {
+                if !self.quiet && !files.files.is_empty() {
                     eprintln!("tapwire: context read again: {}", files.told());
                 }
             }

@@ -149,7 +149,7 @@ fn config(
     rules: &[PathBuf],
 ) -> Result<Config, Failure> {
     let (openapi, rules) = (args.openapi.clone(), rules.to_vec());
-    let sense = SenseArgs { analysis: OnOff::On, openapi, rules, ..SenseArgs::default() };
+    let sense = SenseArgs { analysis: OnOff::On, openapi, rules, quiet: true, ..SenseArgs::default() };
     pipeline_config(effective, &sense, key, Pressure::Block)
 }
 

@@ -13,12 +13,12 @@ use crate::next::Asked;
 use crate::outputs::{self, Plan};
 use crate::paper::print;
 use crate::sandbox::{Reach, confine_and_tell};
-use crate::serve::Beside;
+use crate::serve::{Beside, Running};
 use crate::settings::{Effective, Fidelity, Keep, size_of_key};
 use crate::size::counted;
 use crate::summary::Summary;
 use crate::taken::Taken;
-use crate::watch::{Terminal, catch_all_signals, catch_signals};
+use crate::watch::{Live, Terminal, catch_all_signals, catch_signals};
 use std::hash::{BuildHasher, RandomState};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
@@ -166,9 +166,10 @@ impl Run<'_> {
             Watcher::start(&args.config, key.clone(), &config, &args.rules, data.as_deref(), args.quiet)
         });
         let watcher = watcher.transpose()?;
-        let console = self.console(watched)?;
+        let vitals = Live::default();
+        let console = self.console(watched, vitals.clone())?;
         let stop = if source.is_endless() { catch_signals()? } else { catch_all_signals()? };
-        let mut terminal = Terminal::new(stop, args.quiet, pressure);
+        let mut terminal = Terminal::new(stop, args.quiet, pressure).with_vitals(vitals);
         let before = || self.learned(&config);
         let Some(taught) = lessons.learn(args.bpf.as_deref(), before, &config, &mut terminal)? else {
             terminal.finish();
@@ -220,7 +221,7 @@ impl Run<'_> {
     }
 
     /// The console over what the run keeps, where one was asked for.
-    fn console(&self, outputs: Outputs) -> Result<Option<Beside>, Failure> {
+    fn console(&self, outputs: Outputs, vitals: Live) -> Result<Option<Beside>, Failure> {
         let Some(listener) = &self.serve else { return Ok(None) };
         let data = self.data.clone();
         let learn = LearnArgs {
@@ -232,7 +233,8 @@ impl Run<'_> {
             token_key: self.args.token_key.clone(),
             config: self.args.config.clone(),
         };
-        Beside::start(listener.try_clone()?, learn, outputs, self.args.quiet).map(Some)
+        let run = Running { outputs, vitals };
+        Beside::start(listener.try_clone()?, learn, run, self.args.quiet).map(Some)
     }
 
     /// What was learned before, once more and without a word.

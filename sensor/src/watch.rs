@@ -5,11 +5,11 @@ use crate::size;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use std::io::IsTerminal;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tapwire_capture::{LinkNotice, Pressure, SourceError};
-use tapwire_pipeline::{Control, Notice, ShedLevel, Snapshot, Watch};
+use tapwire_pipeline::{Control, Notice, ShedLevel, Snapshot, Vitals, Watch};
 
 /// A replay that is shorter than this shows no bar.
 const BAR_AFTER: Duration = Duration::from_millis(500);
@@ -48,6 +48,22 @@ pub(crate) struct Terminal {
     shedding: ShedLevel,
     shows_bar: bool,
     deadline: Option<Instant>,
+    /// How the tap stands, for the console beside it.
+    vitals: Live,
+}
+
+/// How a tap stands, to be read by other threads; nothing before it has begun.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Live(Arc<Mutex<Option<Vitals>>>);
+
+impl Live {
+    pub(crate) fn get(&self) -> Option<Vitals> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set(&self, vitals: Vitals) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(vitals);
+    }
 }
 
 impl Terminal {
@@ -61,7 +77,14 @@ impl Terminal {
             shedding: ShedLevel::None,
             shows_bar,
             deadline: None,
+            vitals: Live::default(),
         }
+    }
+
+    /// Tells `vitals` how the tap stands.
+    pub(crate) fn with_vitals(mut self, vitals: Live) -> Self {
+        self.vitals = vitals;
+        self
     }
 
     /// Ends the run after so long.
@@ -139,6 +162,10 @@ impl Watch for Terminal {
 
     fn link(&mut self, notice: &LinkNotice) {
         self.say(&format!("tapwire: {notice}"));
+    }
+
+    fn vitals(&mut self, vitals: &Vitals) {
+        self.vitals.set(*vitals);
     }
 
     fn trouble(&mut self, error: &SourceError) {

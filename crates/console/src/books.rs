@@ -24,6 +24,11 @@ pub trait Books: Send + Sync {
         Vec::new()
     }
 
+    /// The tap of the run beside which it serves, as it stands; none where it serves by itself.
+    fn tap(&self) -> Option<Tap> {
+        None
+    }
+
     /// Tables that SQL asks.
     ///
     /// # Errors
@@ -43,6 +48,23 @@ pub trait Books: Send + Sync {
     /// # Errors
     /// Why they cannot be had, in a line.
     fn carve(&self, uid: &str) -> Result<Vec<u8>, String>;
+}
+
+/// What a tap counted since its run began.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Tap {
+    /// Packets that were read.
+    pub packets: u64,
+    /// Exchanges that were found.
+    pub exchanges: u64,
+    /// Packets that were lost before they were read, by who lost them.
+    pub dropped: [(&'static str, u64); 2],
+    /// Times that an interface was away.
+    pub outages: u64,
+    /// For how long, in milliseconds.
+    pub outage_ms: u64,
+    /// What is shed: 0 is nothing.
+    pub shed_level: u64,
 }
 
 /// An output on the network.

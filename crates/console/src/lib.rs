@@ -27,7 +27,7 @@ mod visit;
 
 pub use books::{
     Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Mark, Output, Posture,
-    Service, Snapshot, Spot, Verdict,
+    Service, Snapshot, Spot, Tap, Verdict,
 };
 pub use connections::PATIENCE;
 pub use doors::Keeper;

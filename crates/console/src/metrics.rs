@@ -1,6 +1,6 @@
 //! `/metrics`: figures in the text format of Prometheus, version 0.0.4.
 
-use crate::books::{Level, Output, Snapshot};
+use crate::books::{Level, Output, Snapshot, Tap};
 use crate::server::Shelf;
 use axum::extract::State;
 use axum::http::header;
@@ -13,10 +13,10 @@ const SERVICES: usize = 200;
 
 pub(crate) async fn metrics(State(books): State<Shelf>) -> Response {
     let kind = "text/plain; version=0.0.4; charset=utf-8";
-    ([(header::CONTENT_TYPE, kind)], text(&books.snapshot(), &books.outputs())).into_response()
+    ([(header::CONTENT_TYPE, kind)], text(&books.snapshot(), books.tap(), &books.outputs())).into_response()
 }
 
-fn text(snapshot: &Snapshot, outputs: &[Output]) -> String {
+fn text(snapshot: &Snapshot, tap: Option<Tap>, outputs: &[Output]) -> String {
     let mut out = Page::default();
     let open = |level| snapshot.incidents.iter().filter(|one| !one.closed && one.level == level).count();
     out.family("tapwire_incidents_open", "gauge", "Incidents that go on, by level.");
@@ -42,8 +42,25 @@ fn text(snapshot: &Snapshot, outputs: &[Output]) -> String {
     }
     out.family("tapwire_stage_counter", "gauge", "Counters of every stage, by their path.");
     counters("", &snapshot.counters, &mut out);
+    tap.iter().for_each(|tap| of_tap(tap, &mut out));
     of_outputs(outputs, &mut out);
     out.text
+}
+
+fn of_tap(tap: &Tap, out: &mut Page) {
+    out.one("tapwire_tap_packets_total", "counter", "Packets that were read.", tap.packets);
+    out.one("tapwire_tap_exchanges_total", "counter", "Exchanges that were found.", tap.exchanges);
+    out.family(
+        "tapwire_tap_dropped_packets_total",
+        "counter",
+        "Packets that were lost before they were read, by who lost them.",
+    );
+    tap.dropped.iter().for_each(|(by, packets)| out.line("by", by, packets));
+    out.one("tapwire_tap_outages_total", "counter", "Times that an interface was away.", tap.outages);
+    let milliseconds = "Milliseconds in which an interface was away.";
+    out.one("tapwire_tap_outage_milliseconds_total", "counter", milliseconds, tap.outage_ms);
+    let level = "What is shed while the run falls behind, from 0, nothing.";
+    out.one("tapwire_tap_shed_level", "gauge", level, tap.shed_level);
 }
 
 fn of_outputs(outputs: &[Output], out: &mut Page) {
@@ -113,7 +130,7 @@ impl Page {
         let _ = writeln!(self.text, "{}{suffix}{{{}}} {number}", self.name, labels.join(","));
     }
 
-    fn one(&mut self, name: &'static str, kind: &str, help: &str, number: usize) {
+    fn one(&mut self, name: &'static str, kind: &str, help: &str, number: impl std::fmt::Display) {
         self.family(name, kind, help);
         let _ = writeln!(self.text, "{name} {number}");
     }
@@ -138,7 +155,10 @@ mod tests {
             delays: vec![(0.5, 6), (f64::INFINITY, 7)],
             delay_sum: 1.5,
         };
-        let text = text(&snapshot, &[output]);
+        let tap = Tap { packets: 9, dropped: [("kernel", 4), ("interface", 1)], ..Tap::default() };
+        let text = text(&snapshot, Some(tap), &[output]);
+        assert!(text.contains("\ntapwire_tap_packets_total 9\n"), "{text}");
+        assert!(text.contains("\ntapwire_tap_dropped_packets_total{by=\"kernel\"} 4\n"), "{text}");
         assert!(text.contains("tapwire_service_calls_total{service=\"a\\\"} 7\\nb\\\\c\"} 3\n"), "{text}");
         assert!(text.contains("tapwire_stage_counter{counter=\"wire.packets\"} 5\n"), "{text}");
         assert!(

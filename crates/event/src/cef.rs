@@ -17,6 +17,8 @@ use tapwire_wire::Timestamp;
 pub(crate) struct Writer<'w> {
     pub version: &'w str,
     pub sequence: u64,
+    /// This sensor's name, where it has one.
+    pub reporter: Option<&'w str>,
     pub pen: &'w mut Pen,
 }
 
@@ -62,7 +64,7 @@ impl Writer<'_> {
 
     /// Writes what a policy says of a service, without a line end.
     pub(crate) fn posture(self, posture: &Posture, out: &mut Vec<u8>) {
-        header(self.version, &posture.rule.id, &posture.rule.id, grade(posture.rule.severity), out);
+        header(self.version, &posture.rule.id, &posture.rule.title, grade(posture.rule.severity), out);
         self.common(posture.time, posture.uid, out);
         text("msg", self.pen.prose(&posture.reason).bytes(), out);
         text("outcome", posture.stage.name().as_bytes(), out);
@@ -90,6 +92,9 @@ impl Writer<'_> {
         number::signed(out, time.millis());
         if uid != Uid([0; 16]) {
             text("externalId", &hex(&uid), out);
+        }
+        if let Some(reporter) = self.reporter {
+            text("dvchost", reporter.as_bytes(), out);
         }
         labelled("cn2", "sequence", self.sequence.to_string().as_bytes(), out);
     }

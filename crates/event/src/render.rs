@@ -257,7 +257,8 @@ impl Renderer {
     }
 
     fn cef(&mut self, sequence: u64) -> cef::Writer<'_> {
-        cef::Writer { version: &self.options.version, sequence, pen: &mut self.pen }
+        let reporter = self.options.reporter.as_deref();
+        cef::Writer { version: &self.options.version, sequence, reporter, pen: &mut self.pen }
     }
 
     const fn ocsf(&mut self, sequence: u64, exchange: Uid) -> ocsf::Writer<'_> {

@@ -8,14 +8,17 @@ use tapwire_event::{SensorCode, SensorReport};
 use tapwire_protocol::Anomalies;
 use tapwire_wire::Timestamp;
 
-/// What a heartbeat tells.
+/// What a heartbeat tells of a tap, as it stands.
 #[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Vitals {
-    pub(crate) source: SourceStats,
-    pub(crate) packets: u64,
-    pub(crate) exchanges: u64,
-    /// What is shed, by its number.
-    pub(crate) level: u64,
+pub struct Vitals {
+    /// Counters of the interfaces.
+    pub source: SourceStats,
+    /// Packets so far.
+    pub packets: u64,
+    /// Exchanges so far.
+    pub exchanges: u64,
+    /// What is shed, by its number: 0 is nothing.
+    pub level: u64,
 }
 
 /// What all lanes have counted, each by itself.

@@ -18,7 +18,7 @@ use tapwire_store::{Checkpoint, Checkpoints, StoreError};
 const WAITING: usize = 4;
 
 /// How often it is said that checkpoints cannot be written.
-const SAY_EVERY: Duration = Duration::from_secs(3_600);
+pub(crate) const SAY_EVERY: Duration = Duration::from_secs(3_600);
 
 /// What became of the checkpoints of a run.
 #[derive(Debug, Default)]

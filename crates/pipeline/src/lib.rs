@@ -33,6 +33,7 @@ mod work;
 pub use config::{Config, Heartbeat};
 pub use flight::ShedLevel;
 pub use follow::{Followed, Follower, Member, follow};
+pub use heart::Vitals;
 pub use keeper::StateReport;
 pub use lanes::LaneCounters;
 pub use learned::{Fault, Learned, Loads, State, Unused};

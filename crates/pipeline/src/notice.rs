@@ -12,6 +12,10 @@ pub enum Notice {
     Unkept(StoreError),
     /// One was written whole again.
     Kept,
+    /// Packets could not be written.
+    PacketsUnkept(StoreError),
+    /// They can be again, after so many that could not.
+    PacketsKept(u64),
 }
 
 impl fmt::Display for Notice {
@@ -23,6 +27,13 @@ impl fmt::Display for Notice {
                 "what is learned is not kept: {error}; what was written before stays, and it is tried again every state.every seconds"
             ),
             Self::Kept => f.write_str("what is learned is kept again"),
+            Self::PacketsUnkept(error) => {
+                write!(
+                    f,
+                    "packets are not kept: {error}; those that were kept before stay, and it is tried again with each block"
+                )
+            }
+            Self::PacketsKept(lost) => write!(f, "packets are kept again; {lost} were not"),
         }
     }
 }

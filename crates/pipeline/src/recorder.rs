@@ -3,7 +3,8 @@
 //! On a tap the ring is the first thing that is shed: a block that finds no room is dropped and counted, and so is
 //! every packet while anything else is shed. A file waits.
 
-use crate::ShedLevel;
+use crate::keeper::SAY_EVERY;
+use crate::{Notice, ShedLevel};
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
 use siphasher::sip::SipHasher13;
 use std::hash::Hasher;
@@ -21,6 +22,8 @@ const BLOCKS: usize = 32;
 
 /// Pins that may wait for the writer; more findings at once than that are a flood.
 const PINS: usize = 4_096;
+/// Notices that wait to be told.
+const NOTICES: usize = 8;
 
 /// How old a packet may get before its block is written, on a tap.
 const OLDEST: Duration = Duration::from_secs(1);
@@ -99,6 +102,7 @@ pub(crate) struct Recorder {
     counters: PacketCounters,
     pinner: Pinner,
     writer: JoinHandle<(RingCounters, Option<StoreError>)>,
+    notices: Receiver<Notice>,
 }
 
 impl Recorder {
@@ -107,7 +111,8 @@ impl Recorder {
         let (blocks, written) = bounded(BLOCKS);
         let (recycle, empty) = bounded(BLOCKS);
         let (pin, pins) = bounded(PINS);
-        let writer = std::thread::spawn(move || write(ring, &written, &pins, &recycle));
+        let (tell, notices) = bounded(NOTICES);
+        let writer = std::thread::spawn(move || Writing::new(ring, tell).write(&written, &pins, &recycle));
         Self {
             block: Block::with_capacity(BLOCK),
             begun: Instant::now(),
@@ -118,7 +123,13 @@ impl Recorder {
             counters: PacketCounters::default(),
             pinner: Pinner(pin),
             writer,
+            notices,
         }
+    }
+
+    /// What a person should know at once.
+    pub(crate) fn notices(&self) -> impl Iterator<Item = Notice> {
+        self.notices.try_iter()
     }
 
     pub(crate) fn pinner(&self) -> Pinner {
@@ -211,26 +222,95 @@ impl Recorder {
     }
 }
 
-/// The writer's thread: until the capture ends.
-fn write(
-    mut ring: PacketRing,
-    blocks: &Receiver<Block>,
-    pins: &Receiver<(u64, i64)>,
-    recycle: &Sender<Block>,
-) -> (RingCounters, Option<StoreError>) {
-    let mut trouble = None;
-    let mut note = |result: Result<(), StoreError>| {
-        if let Err(error) = result {
-            trouble.get_or_insert(error);
-        }
-    };
-    for mut block in blocks {
-        pins.try_iter().for_each(|(label, time)| note(ring.pin(label, time)));
-        note(ring.append(&mut block));
-        let _ = recycle.try_send(block);
+/// The writer's thread.
+struct Writing {
+    ring: PacketRing,
+    /// The first trouble, for the report.
+    trouble: Option<StoreError>,
+    tell: Sender<Notice>,
+    /// When it was said last that packets are not kept, and how many had failed before these.
+    said: Option<(Instant, u64)>,
+}
+
+impl Writing {
+    const fn new(ring: PacketRing, tell: Sender<Notice>) -> Self {
+        Self { ring, trouble: None, tell, said: None }
     }
-    pins.try_iter().for_each(|(label, time)| note(ring.pin(label, time)));
-    let counters = *ring.counters();
-    note(ring.finish().map(|_| ()));
-    (counters, trouble)
+
+    /// Until the capture ends.
+    fn write(
+        mut self,
+        blocks: &Receiver<Block>,
+        pins: &Receiver<(u64, i64)>,
+        recycle: &Sender<Block>,
+    ) -> (RingCounters, Option<StoreError>) {
+        for mut block in blocks {
+            self.pin(pins);
+            self.append(&mut block);
+            let _ = recycle.try_send(block);
+        }
+        self.pin(pins);
+        let counters = *self.ring.counters();
+        let last = self.ring.finish().err();
+        (counters, self.trouble.or(last))
+    }
+
+    fn pin(&mut self, pins: &Receiver<(u64, i64)>) {
+        for (label, time) in pins.try_iter() {
+            if let Err(error) = self.ring.pin(label, time) {
+                self.trouble.get_or_insert(error);
+            }
+        }
+    }
+
+    fn append(&mut self, block: &mut Block) {
+        let failed = self.ring.counters().failed;
+        let result = self.ring.append(block);
+        let now_failed = self.ring.counters().failed;
+        if now_failed == failed
+            && let Some((_, before)) = self.said.take()
+        {
+            let _ = self.tell.try_send(Notice::PacketsKept(now_failed - before));
+        }
+        let Err(error) = result else { return };
+        let is_due = self.said.is_none_or(|(said, _)| said.elapsed() >= SAY_EVERY);
+        if now_failed > failed && is_due {
+            let before = self.said.map_or(failed, |(_, before)| before);
+            self.said = Some((Instant::now(), before));
+            let _ = self.tell.try_send(Notice::PacketsUnkept(error.clone()));
+        }
+        self.trouble.get_or_insert(error);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tapwire_store::Store;
+
+    fn block() -> Block {
+        let mut block = Block::with_capacity(1_000);
+        let data = &[7; 100];
+        block.push(&Record { time: 1, label: 1, frame: 1, link: 1, wire_len: 100, source: 0, data });
+        block
+    }
+
+    #[test]
+    fn that_packets_are_not_kept_is_said_at_once_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let ring = store.packet_ring(1 << 20, &["eth0".to_owned()]).unwrap();
+        let (tell, told) = bounded(NOTICES);
+        let mut writing = Writing::new(ring, tell);
+        let room = folder.path().join("packets");
+        std::fs::rename(&room, folder.path().join("away")).unwrap();
+        (0..3).for_each(|_| writing.append(&mut block()));
+        let notice = told.try_recv().unwrap().to_string();
+        assert!(notice.starts_with("packets are not kept: cannot write packets to "), "{notice}");
+        assert!(told.is_empty());
+        std::fs::rename(folder.path().join("away"), &room).unwrap();
+        (0..3).for_each(|_| writing.append(&mut block()));
+        assert_eq!(told.try_recv().unwrap().to_string(), "packets are kept again; 3 were not");
+        assert!(told.is_empty());
+    }
 }

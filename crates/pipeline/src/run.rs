@@ -58,6 +58,9 @@ pub trait Watch: Send {
 
     /// An interface went away or came back.
     fn link(&mut self, _notice: &LinkNotice) {}
+
+    /// How a tap stands.
+    fn vitals(&mut self, _vitals: &Vitals) {}
 }
 
 /// Senses everything that `source` has and reports it to `outlets`. Ends with the source, when `watch` says so, after
@@ -207,7 +210,10 @@ impl Drive<'_> {
             }
             // A file says them before the packets that they are for.
             self.source.take_secrets().iter().for_each(|secrets| sensing.secrets(secrets));
-            self.recorder.iter_mut().for_each(Recorder::tick);
+            if let Some(recorder) = &mut self.recorder {
+                recorder.tick();
+                recorder.notices().for_each(|notice| self.watch.notice(&notice));
+            }
             self.tell(sensing);
             // Other lanes may have handed some over where this one's own interface was quiet.
             let packets = sensing.wire().packets;
@@ -269,6 +275,7 @@ impl Drive<'_> {
         let vitals = self.totals.update(self.lane, vitals);
         let notices = self.source.take_link_notices();
         let Some(heart) = &mut self.heart else { return };
+        self.watch.vitals(&vitals);
         for notice in notices {
             self.watch.link(&notice);
             sensing.sink().sensor(heart::link(&notice, &vitals.source, heart::now()));

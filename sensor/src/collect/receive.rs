@@ -10,7 +10,7 @@ use crate::failure::{Exit, Failure};
 use crate::lake::{Keeper as LakeKeeper, Keeping};
 use crate::memory::{COLLECTED, COLLECTED_ROWS};
 use crate::sandbox::{Reach, confine_and_tell};
-use crate::serve::{Beside as Console, bind};
+use crate::serve::{Beside as Console, Running, bind};
 use crate::settings::{Effective, size_of_key};
 use crate::size::counted;
 use crate::watch::catch_signals;
@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 use tapwire_collect::{Desk, Keeper, Limits, Opening, PATH, Public, Tallies, Tls};
 use tapwire_inspect::TokenKey;
 use tapwire_lake::known_files;
-use tapwire_sink::Outputs;
 use tapwire_store::{Directories, Store, token_key};
 
 /// How often signals are looked for, and how often counters are written down.
@@ -62,7 +61,7 @@ pub(crate) fn collect(args: &CollectArgs) -> Result<Exit, Failure> {
         eprintln!("tapwire: sensors send to {scheme}://{address}{PATH} (Ctrl-C ends it)");
     }
     let console =
-        console.map(|listener| Console::start(listener, shown(args, &data), Outputs::default(), args.quiet));
+        console.map(|listener| Console::start(listener, shown(args, &data), Running::default(), args.quiet));
     let console = console.transpose()?;
     let (watched, asked) = (Arc::clone(&desk), Arc::clone(&stop));
     let over = async move {

@@ -21,7 +21,7 @@ use crate::inventory;
 use crate::learn::{Learned, learn};
 use crate::sandbox::{Reach, confine_and_tell};
 use crate::settings::{Effective, Hunt};
-use crate::watch::catch_signals;
+use crate::watch::{Live, catch_signals};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::{SocketAddr, TcpListener};
@@ -30,7 +30,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
-use tapwire_console::{Access, Action, Books, Incident, Output, Snapshot, Tables, Tls, Verdict};
+use tapwire_console::{Access, Action, Books, Incident, Output, Snapshot, Tables, Tap, Tls, Verdict};
 use tapwire_event::describe;
 use tapwire_inventory::kpis::Target;
 use tapwire_sink::Outputs;
@@ -118,12 +118,12 @@ impl Beside {
     pub(crate) fn start(
         listener: TcpListener,
         args: LearnArgs,
-        outputs: Outputs,
+        run: Running,
         quiet: bool,
     ) -> Result<Self, Failure> {
         let files = keeper::Files::open(args.data.clone())?;
         let over = Arc::new(AtomicBool::new(false));
-        let shelf = Shelf { outputs, over: Arc::clone(&over), ..Shelf::waiting(args)? };
+        let shelf = Shelf { run, over: Arc::clone(&over), ..Shelf::waiting(args)? };
         if !quiet {
             eprintln!("tapwire: the console is at http://{}/", listener.local_addr()?);
         }
@@ -155,10 +155,17 @@ async fn stopped(stop: Arc<AtomicBool>) {
 }
 
 /// What was learned, read anew when a run has kept more: on a thread of its own, while what was read before is shown.
+/// What a run tells the console beside it, as it stands.
+#[derive(Default)]
+pub(crate) struct Running {
+    pub(crate) outputs: Outputs,
+    pub(crate) vitals: Live,
+}
+
 struct Shelf {
     shared: Arc<Shared>,
-    /// Those of the run beside which it serves.
-    outputs: Outputs,
+    /// The run beside which it serves.
+    run: Running,
     /// Set when it is to end.
     over: Arc<AtomicBool>,
 }
@@ -268,7 +275,7 @@ impl Shelf {
         let held = Mutex::new(held);
         let carved = AtomicU64::new(0);
         let shared = Arc::new(Shared { args, targets, data, held, carved, hunt });
-        Ok(Self { shared, outputs: Outputs::default(), over: Arc::default() })
+        Ok(Self { shared, run: Running::default(), over: Arc::default() })
     }
 
     /// What is held. Where the run has written since, it is read again for those that ask later.
@@ -414,7 +421,11 @@ impl Books for Shelf {
     }
 
     fn outputs(&self) -> Vec<Output> {
-        outputs::standing(&self.outputs)
+        outputs::standing(&self.run.outputs)
+    }
+
+    fn tap(&self) -> Option<Tap> {
+        self.run.vitals.get().map(outputs::tap)
     }
 
     fn tables(&self) -> Result<Arc<dyn Tables>, String> {

@@ -1,7 +1,21 @@
-//! Outputs of a run, as the console tells them.
+//! Tap and outputs of a run, as the console tells them.
 
-use tapwire_console::Output;
+use tapwire_console::{Output, Tap};
+use tapwire_pipeline::Vitals;
 use tapwire_sink::{DropReason, Outputs, Standing};
+
+/// The tap, as it stands.
+pub(super) fn tap(vitals: Vitals) -> Tap {
+    let source = vitals.source;
+    Tap {
+        packets: vitals.packets,
+        exchanges: vitals.exchanges,
+        dropped: [("kernel", source.dropped_kernel), ("interface", source.dropped_interface)],
+        outages: source.outages,
+        outage_ms: source.outage_ms,
+        shed_level: vitals.level,
+    }
+}
 
 /// Every output on the network, as it stands.
 pub(super) fn standing(outputs: &Outputs) -> Vec<Output> {

@@ -22,33 +22,34 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     needs: Needs::NOTHING,
     nature: Nature::USUAL,
     judges: |call| call.observation.path.is_some(),
-    concerns: |call| matches!(status(call), Some(404 | 405 | 501)) || is_sensitive(call) || is_scanner(call),
+    concerns: |call| {
+        matches!(status(call), Some(404 | 405 | 501)) || sensitive(call).is_some() || is_scanner(call)
+    },
     state: StateKind::of::<Reconnaissance>(),
 };
 
-/// Files and routes that only who looks for secrets asks for.
-const SENSITIVE: &[&str] = &[
-    "/.env",
-    "/.git/",
-    "/.svn/",
-    "/.aws/",
-    "/.ssh/",
-    "/actuator/env",
-    "/actuator/heapdump",
-    "/wp-login.php",
-    "/wp-admin",
-    "/phpmyadmin",
-    "/phpinfo",
-    "/server-status",
-    "/id_rsa",
-    "/backup.",
-    "/dump.sql",
-    "/.htpasswd",
-    "/web.config",
-    "/.ds_store",
-    "/manager/html",
-    "/solr/admin",
-    "/cgi-bin/",
+/// Files and routes that only who looks for secrets asks for; the doors of one product are one, since its people use all of them.
+const SENSITIVE: &[&[&str]] = &[
+    &["/.env"],
+    &["/.git/"],
+    &["/.svn/"],
+    &["/.aws/"],
+    &["/.ssh/"],
+    &["/actuator/env"],
+    &["/actuator/heapdump"],
+    &["/wp-login.php", "/wp-admin"],
+    &["/phpmyadmin"],
+    &["/phpinfo"],
+    &["/server-status"],
+    &["/id_rsa"],
+    &["/backup."],
+    &["/dump.sql"],
+    &["/.htpasswd"],
+    &["/web.config"],
+    &["/.ds_store"],
+    &["/manager/html"],
+    &["/solr/admin"],
+    &["/cgi-bin/"],
 ];
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
@@ -72,8 +73,8 @@ impl Detector for Reconnaissance {
                 ..Self::default()
             };
         }
-        if is_sensitive(case.call) {
-            self.sensitive(case, out);
+        if let Some(kind) = sensitive(case.call) {
+            self.sensitive(case, kind, out);
         }
         if is_scanner(case.call) && !std::mem::replace(&mut self.told_scanner, true) {
             let reason = "The User-Agent is that of a program that looks for holes (scanner).".to_owned();
@@ -95,9 +96,9 @@ impl Detector for Reconnaissance {
 }
 
 impl Reconnaissance {
-    fn sensitive(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
+    fn sensitive(&mut self, case: &Case<'_>, kind: usize, out: &mut Vec<Finding>) {
         let path = path(case.call);
-        self.sensitive.add(path);
+        self.sensitive.add(hash(kind.to_le_bytes().into_iter()));
         let page =
             case.call.observation.exchange.response_head().and_then(|head| head.header(b"content-type"));
         // An application that answers every path with its own page gives nothing away.
@@ -114,7 +115,7 @@ impl Reconnaissance {
         } else if self.sensitive.len() >= 3 && !std::mem::replace(&mut self.told_sensitive, true) {
             let reason = format!(
                 "{} that only who looks for secrets asks for.",
-                times(self.sensitive.len() as u64, "different path")
+                times(self.sensitive.len() as u64, "different file or route")
             );
             out.push(case.finding(b"sensitive", Severity::Low, Outcome::Attempted, 75, reason));
         }
@@ -140,17 +141,17 @@ fn is_scanner(call: &Call) -> bool {
     call.caller.from.is_some_and(|from| from.agent == AgentFamily::Scanner as u8)
 }
 
-/// Only of paths that are new: known endpoints are asked for by clients.
-fn is_sensitive(call: &Call) -> bool {
+/// Which of them is asked for. Only of paths that are new: known endpoints are asked for by clients.
+fn sensitive(call: &Call) -> Option<usize> {
     if call.endpoint.is_some() && !call.discovered {
-        return false;
+        return None;
     }
-    let Some((head, range)) = call.observation.exchange.request_head().zip(call.observation.path) else {
-        return false;
-    };
+    let (head, range) = call.observation.exchange.request_head().zip(call.observation.path)?;
     let path = head.slice(range).bytes();
-    path.len() <= 200 && path.iter().any(|byte| matches!(byte, b'.' | b'-' | b'_' | b'h' | b's' | b'p')) && {
-        let lower = path.to_ascii_lowercase();
-        SENSITIVE.iter().any(|known| memchr::memmem::find(&lower, known.as_bytes()).is_some())
+    if path.len() > 200 || !path.iter().any(|byte| matches!(byte, b'.' | b'-' | b'_' | b'h' | b's' | b'p')) {
+        return None;
     }
+    let lower = path.to_ascii_lowercase();
+    let is_in = |name: &&str| memchr::memmem::find(&lower, name.as_bytes()).is_some();
+    SENSITIVE.iter().position(|names| names.iter().any(|name| is_in(&name)))
 }

@@ -143,6 +143,20 @@ fn pictures_of_a_folder_are_one_thing_to_look_for() {
 }
 
 #[test]
+fn the_doors_of_one_product_are_one_thing_to_look_for() {
+    let editor = ["/wp-login.php", "/wp-admin/", "/wp-admin/post.php", "/wp-admin/admin-ajax.php"];
+    let scanner = ["/wp-login.php", "/.env", "/.git/config", "/phpinfo.php"];
+    for (paths, told) in [(editor, false), (scanner, true)] {
+        let mut world = World::new();
+        for path in paths {
+            world.call(&user(1), &format!("GET {path}"), "", 302, "");
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "reconnaissance");
+        assert_eq!(found, told, "{:?}", world.found);
+    }
+}
+
+#[test]
 fn what_one_other_found_says_nothing_of_pictures() {
     for (others, told) in [(1, false), (10, true)] {
         let mut world = World::new();
