@@ -450,8 +450,8 @@ fn an_incident_is_carved_with_all_that_it_tells_of() {
             events.iter().filter_map(|event| event["unmapped"]["incident"].as_str()).collect();
         for incident in incidents {
             let told = told_of(incident, &events);
-            // Port scans and floods are connections without a word: no exchange shows them.
             if fixture.name == "port-scan" {
+                // Made of connections without a word: no exchange shows it.
                 continue;
             }
             several += usize::from(told.len() > 1);
@@ -470,4 +470,51 @@ fn an_incident_is_carved_with_all_that_it_tells_of() {
         }
     }
     assert!(several > 0, "no incident tells of several exchanges");
+}
+
+/// Findings of a capture that no exchange shows: of whom, and why.
+fn unsaid(capture: &Path) -> Vec<(String, String)> {
+    let run = Tapwire::new(["replay", "--events", "-", "-q"]).key().args([capture]).run().ok("replay");
+    let events = run.events();
+    let found = events.iter().filter(|event| event["unmapped"]["detector"] == "port-scan");
+    let text =
+        |event: &Value, path| event.pointer(path).and_then(Value::as_str).unwrap_or_default().to_owned();
+    found
+        .map(|event| (text(event, "/evidences/0/src_endpoint/ip"), text(event, "/unmapped/reason")))
+        .collect()
+}
+
+/// What nmap did, counted in the capture by hand: its address, its packets and its connections.
+const SCANS: [(&str, u64, &str); 2] = [("10.77.0.66", 204, "100"), ("10.77.0.67", 66, "30")];
+
+#[test]
+fn a_scan_is_carved_with_every_port_that_was_tried_and_with_nothing_else() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let fixture = fixture("port-scan");
+    let data = folder.path().join("data");
+    let run = Tapwire::new(["replay", "--events", "-", "-q", "--set", "packets.budget=64MiB"]).key();
+    let events = run.args(["--data"]).args([&data]).args([fixture.path()]).run().ok("replay").events();
+    let told = unsaid(&fixture.path());
+    for (address, all, connections) in SCANS {
+        let mut found = events.iter().filter(|event| {
+            event.pointer("/evidences/0/src_endpoint/ip").and_then(Value::as_str) == Some(address)
+                && event["unmapped"]["detector"] == "port-scan"
+        });
+        let finding = found.next().expect("the scan is found");
+        let (own, incident) = (uid(finding), finding["unmapped"]["incident"].as_str().expect("an incident"));
+        for (wish, from_ring) in [(own.as_str(), false), (&incident[..12], false), (&incident[..12], true)] {
+            let out = folder.path().join(format!("{address}-{wish}-{from_ring}.pcapng"));
+            let carve = Tapwire::new(["carve", wish]).key().args(["-w"]).args([&out]);
+            let carve =
+                if from_ring { carve.args(["--data"]).args([&data]) } else { carve.args([fixture.path()]) };
+            let ran = carve.run().ok("carve");
+            assert_eq!(packets(&[&out]), all, "{address} {from_ring}: {}", ran.stderr);
+            let said = format!("{connections} connections without a word");
+            assert!(ran.stderr.contains(&said), "{}", ran.stderr);
+            let of = told.iter().filter(|(whose, _)| whose == address).cloned().collect::<Vec<_>>();
+            let again = unsaid(&out);
+            assert!(!of.is_empty() && again.iter().all(|(whose, _)| whose == address), "{again:?}");
+            assert_eq!(again.len(), of.len(), "{again:?}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Who carved what, when and where to: one line for each file.
 
-use super::choose::Spot;
+use super::choose::Chosen;
 use super::write::Written;
 use crate::cli::CarveArgs;
 use crate::failure::Failure;
@@ -35,11 +35,11 @@ impl Audit {
     pub(crate) fn record(
         self,
         args: &CarveArgs,
-        spots: &[Spot],
+        chosen: &Chosen,
         sources: &[PathBuf],
         written: &Written,
     ) -> Result<(), Failure> {
-        let uids: Vec<String> = spots.iter().take(MAX_UIDS).map(|spot| spot.uid.to_string()).collect();
+        let uids: Vec<String> = chosen.spots.iter().take(MAX_UIDS).map(|spot| spot.uid.to_string()).collect();
         let user = nix::unistd::getuid();
         let line = json!({
             "time": jiff::Timestamp::now().to_string(),
@@ -49,7 +49,8 @@ impl Audit {
             "asked": args.words.iter().take(MAX_UIDS).collect::<Vec<_>>(),
             "where": args.filter,
             "exact": args.exact,
-            "exchanges": spots.len(),
+            "exchanges": chosen.spots.len(),
+            "wordless_connections": chosen.wordless.connections.len(),
             "uids": uids,
             "sources": sources.iter().take(MAX_UIDS).map(|path| absolute(path)).collect::<Vec<_>>(),
             "output": absolute(&args.out),

@@ -1,6 +1,8 @@
 //! Which exchanges are wished for, and where they begin and end.
 
+use super::findings::Meant;
 use super::places::Place;
+use super::wordless::{Listener, Wordless};
 use crate::cli::CarveArgs;
 use crate::failure::Failure;
 use crate::outputs::expression;
@@ -201,8 +203,17 @@ impl Spot {
     }
 }
 
-/// A wish, and the exchanges that analysis says it means.
-pub(crate) type Answer = (Wish, BTreeSet<Uid>);
+/// A wish, and what analysis says it means.
+pub(crate) type Answer = (Wish, Meant);
+
+/// What is carved.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// Exchanges, in the order of the capture.
+    pub(crate) spots: Vec<Spot>,
+    /// Connections without any.
+    pub(crate) wordless: Wordless,
+}
 
 /// Finds the chosen exchanges while a capture passes.
 pub(crate) struct Chooser {
@@ -212,6 +223,7 @@ pub(crate) struct Chooser {
     /// Named by findings.
     uids: BTreeSet<Uid>,
     spots: Vec<Spot>,
+    listener: Listener,
     /// Prefixes that are known to be those of findings.
     answered: BTreeSet<String>,
 }
@@ -223,6 +235,7 @@ impl Chooser {
             found: vec![BTreeSet::new(); wishes.len()],
             uids: BTreeSet::new(),
             spots: Vec::new(),
+            listener: Listener::default(),
             answered: BTreeSet::new(),
         }
     }
@@ -240,21 +253,22 @@ impl Chooser {
 
     /// From now on, these are wished for too. Fails for a uid that nothing has.
     pub(crate) fn wish_for(&mut self, answers: &[Answer]) -> Result<(), Failure> {
-        for (wish, uids) in answers {
-            if let (Wish::Uid(prefix), true) = (wish, uids.is_empty()) {
+        for (wish, meant) in answers {
+            if let (Wish::Uid(prefix), true) = (wish, meant.is_nothing()) {
                 return Err(unknown(prefix));
             }
             if let Wish::Uid(prefix) = wish {
                 self.answered.insert(prefix.text.clone());
             }
-            self.uids.extend(uids);
+            self.uids.extend(&meant.exchanges);
         }
+        self.listener.want(answers.iter().flat_map(|(_, meant)| meant.tried.iter().copied()));
         self.spots.clear();
         Ok(())
     }
 
-    /// What was found, in the order of the capture.
-    pub(crate) fn into_spots(self) -> Result<Vec<Spot>, Failure> {
+    /// What was found.
+    pub(crate) fn into_chosen(self) -> Result<Chosen, Failure> {
         for (wish, found) in self.wishes.iter().zip(&self.found) {
             if let (Wish::Uid(prefix), 2..) = (wish, found.len()) {
                 return Err(Failure::new(format!(
@@ -264,13 +278,14 @@ impl Chooser {
                 )));
             }
         }
-        if self.spots.is_empty() {
+        let wordless = self.listener.into_found();
+        if self.spots.is_empty() && wordless.connections.is_empty() {
             return Err(match self.wishes.first() {
                 Some(Wish::Uid(prefix)) => unknown(prefix),
                 _ => Failure::new("carve: --where holds for no exchange of what was searched"),
             });
         }
-        Ok(self.spots)
+        Ok(Chosen { spots: self.spots, wordless })
     }
 
     fn is_wished(&mut self, exchange: &Exchange, source: &str, uid: &Uid) -> bool {
@@ -297,15 +312,13 @@ impl Chooser {
 }
 
 fn unknown(prefix: &Prefix) -> Failure {
-    Failure::new(format!(
-        "carve {}: no exchange in what was searched belongs to this uid; of a port scan or a SYN flood none does, and \
-         their packets are those of the address that it names",
-        prefix.text
-    ))
+    Failure::new(format!("carve {}: no exchange in what was searched belongs to this uid", prefix.text))
 }
 
 impl Follower for Chooser {
-    fn packet(&mut self, _packet: &Packet<'_>, _interface: &FileInterface, _member: Option<Member<'_>>) {}
+    fn packet(&mut self, _packet: &Packet<'_>, _interface: &FileInterface, member: Option<Member<'_>>) {
+        member.iter().for_each(|member| self.listener.see(member));
+    }
 
     fn exchange(&mut self, exchange: &Exchange, source: &str) {
         let uid = exchange.uid();
@@ -318,6 +331,7 @@ impl Follower for Chooser {
     fn is_done(&self) -> bool {
         let whole = |wish: &Wish| matches!(wish, Wish::Uid(prefix) if prefix.digits.len() == DIGITS);
         self.uids.is_empty()
+            && self.listener.is_idle()
             && self.wishes.iter().zip(&self.found).all(|(wish, found)| whole(wish) && !found.is_empty())
     }
 }

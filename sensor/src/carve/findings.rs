@@ -1,7 +1,8 @@
-//! What only analysis tells: the exchanges that findings name, and expressions over what was learned.
+//! What only analysis tells: what findings show, and expressions over what was learned.
 
 use super::Carving;
 use super::choose::{Answer, Wish};
+use super::wordless::Tried;
 use crate::cli::{OnOff, SenseArgs};
 use crate::failure::Failure;
 use crate::sense::{pipeline_config, redactor};
@@ -14,15 +15,35 @@ use tapwire_pipeline::{Classes, Outlet, run};
 use tapwire_protocol::Uid;
 use tapwire_sink::{Batch, Reader, Sink, SinkError, SinkReport};
 
-/// For each wish the exchanges that it means; `None` when interrupted.
-pub(crate) fn exchanges_of(carving: &Carving, wishes: &[Wish]) -> Result<Option<Vec<Answer>>, Failure> {
+/// What a wish means.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Meant {
+    pub(crate) exchanges: BTreeSet<Uid>,
+    /// Of findings that no exchange shows.
+    pub(crate) tried: BTreeSet<Tried>,
+}
+
+impl Meant {
+    pub(crate) fn is_nothing(&self) -> bool {
+        self.exchanges.is_empty() && self.tried.is_empty()
+    }
+
+    /// Adds what the event of a finding or an incident shows.
+    pub(super) fn add(&mut self, event: &Value) {
+        self.exchanges.extend(exchanges_named_by(event));
+        self.tried.extend(Tried::of(event));
+    }
+}
+
+/// For each wish what it means; `None` when interrupted.
+pub(crate) fn meant_by(carving: &Carving, wishes: &[Wish]) -> Result<Option<Vec<Answer>>, Failure> {
     let sense = SenseArgs { analysis: OnOff::On, ..SenseArgs::default() };
     let mut config = pipeline_config(&carving.effective, &sense, carving.key.clone(), Pressure::Block)?;
     config.secrets = carving.config.secrets.clone();
     let mut answers = Vec::new();
     let mut outlets = Vec::new();
     for wish in wishes {
-        let found = Arc::new(Mutex::new(BTreeSet::new()));
+        let found = Arc::new(Mutex::new(Meant::default()));
         outlets.push(outlet(carving, wish, &found));
         answers.push((wish.clone(), found));
     }
@@ -30,13 +51,12 @@ pub(crate) fn exchanges_of(carving: &Carving, wishes: &[Wish]) -> Result<Option<
     let mut terminal = carving.terminal();
     let report = run(source.as_mut(), &config, outlets, &mut terminal);
     terminal.finish();
-    let taken =
-        |found: &Arc<Mutex<BTreeSet<Uid>>>| found.lock().map(|found| found.clone()).unwrap_or_default();
+    let taken = |found: &Arc<Mutex<Meant>>| found.lock().map(|found| found.clone()).unwrap_or_default();
     let answers = answers.iter().map(|(wish, found)| (wish.clone(), taken(found))).collect();
     Ok((!report.interrupted).then_some(answers))
 }
 
-fn outlet(carving: &Carving, wish: &Wish, found: &Arc<Mutex<BTreeSet<Uid>>>) -> Outlet {
+fn outlet(carving: &Carving, wish: &Wish, found: &Arc<Mutex<Meant>>) -> Outlet {
     let redactor = redactor(&carving.effective, carving.key.clone());
     let (format, classes, filter) = match wish {
         Wish::Uid(_) => {
@@ -54,27 +74,27 @@ fn outlet(carving: &Carving, wish: &Wish, found: &Arc<Mutex<BTreeSet<Uid>>>) -> 
     Outlet::new(Renderer::new(options, redactor), classes, filter, vec![Box::new(sink)])
 }
 
-/// Collects what events say of the wished-for exchanges.
+/// Collects what events say of a wish.
 struct Uids {
     wish: Wish,
-    found: Arc<Mutex<BTreeSet<Uid>>>,
+    found: Arc<Mutex<Meant>>,
 }
 
 impl Uids {
-    fn of(&self, line: &[u8]) -> Vec<Uid> {
+    fn hear(&self, line: &[u8], found: &mut Meant) {
         match &self.wish {
-            Wish::Where { .. } => std::str::from_utf8(line).ok().and_then(uid).into_iter().collect(),
-            Wish::Uid(prefix) => named_by_finding(line, &prefix.text().to_ascii_lowercase()),
+            Wish::Where { .. } => found.exchanges.extend(std::str::from_utf8(line).ok().and_then(uid)),
+            Wish::Uid(prefix) => found_by(line, &prefix.text().to_ascii_lowercase(), found),
         }
     }
 }
 
-fn named_by_finding(line: &[u8], prefix: &str) -> Vec<Uid> {
+fn found_by(line: &[u8], prefix: &str, found: &mut Meant) {
     if memchr::memmem::find(line, prefix.as_bytes()).is_none() {
-        return Vec::new();
+        return;
     }
-    let Ok(event) = serde_json::from_slice::<Value>(line) else { return Vec::new() };
-    if is_about(&event, prefix) { exchanges_named_by(&event) } else { Vec::new() }
+    let event = serde_json::from_slice::<Value>(line);
+    event.iter().filter(|event| is_about(event, prefix)).for_each(|event| found.add(event));
 }
 
 /// Whether it is the finding of that uid, or about the incident, as its findings are, too.
@@ -84,7 +104,7 @@ pub(super) fn is_about(event: &Value, prefix: &str) -> bool {
 }
 
 /// The exchanges that a finding names, or that an incident tells of.
-pub(super) fn exchanges_named_by(event: &Value) -> Vec<Uid> {
+fn exchanges_named_by(event: &Value) -> Vec<Uid> {
     let list = |path| event.pointer(path).and_then(Value::as_array).into_iter().flatten();
     let told = list("/unmapped/timeline").filter_map(|moment| moment.get("exchange"));
     list("/unmapped/exchanges").chain(told).filter_map(Value::as_str).filter_map(uid).collect()
@@ -101,9 +121,8 @@ pub(crate) fn uid(text: &str) -> Option<Uid> {
 impl Sink for Uids {
     fn write(&mut self, batch: &Batch) -> Result<Reader, SinkError> {
         for line in batch.bytes().split(|byte| *byte == b'\n') {
-            let uids = self.of(line);
             if let Ok(mut found) = self.found.lock() {
-                found.extend(uids);
+                self.hear(line, &mut found);
             }
         }
         Ok(Reader::Listening)

@@ -2,21 +2,20 @@
 //! that of the packet ring only that has to be read.
 
 use super::choose::{Answer, Wish};
-use super::findings::{exchanges_named_by, is_about};
+use super::findings::{Meant, is_about};
 use crate::failure::Failure;
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::Path;
 use tapwire_pipeline::packet_label;
-use tapwire_protocol::Uid;
 use tapwire_store::Reader;
 use tapwire_wire::{Endpoint, FlowKey};
 
 /// What was found.
 #[derive(Debug, Default)]
 pub(crate) struct Kept {
-    /// Wishes that are findings, with the exchanges they name.
+    /// Wishes that are findings, with what they show.
     pub(crate) answers: Vec<Answer>,
     /// The connections; `None` when they are not known of every wish.
     pub(crate) labels: Option<BTreeSet<u64>>,
@@ -33,17 +32,18 @@ impl Kept {
             lines.split(|byte| *byte == b'\n').for_each(|line| look(line, &prefixes, &mut found));
         })?;
         lost.say();
-        let known = found.iter().all(|found| !found.labels.is_empty());
+        // Of what was tried nobody kept on which connections.
+        let known = found.iter().all(|found| !found.labels.is_empty() && found.meant.tried.is_empty());
         let labels = known.then(|| found.iter().flat_map(|found| found.labels.iter().copied()).collect());
-        let answers = wishes.iter().cloned().zip(found.into_iter().map(|found| found.exchanges));
-        Ok(Self { answers: answers.filter(|(_, uids)| !uids.is_empty()).collect(), labels })
+        let answers = wishes.iter().cloned().zip(found.into_iter().map(|found| found.meant));
+        Ok(Self { answers: answers.filter(|(_, meant)| !meant.is_nothing()).collect(), labels })
     }
 }
 
 /// Of one wish.
 #[derive(Debug, Clone, Default)]
 struct Found {
-    exchanges: BTreeSet<Uid>,
+    meant: Meant,
     labels: BTreeSet<u64>,
 }
 
@@ -65,7 +65,7 @@ fn look(line: &[u8], prefixes: &[String], found: &mut [Found]) {
             event.pointer(path).and_then(Value::as_str).is_some_and(|own| own.starts_with(prefix.as_str()))
         };
         if is_about(event, prefix) {
-            found.exchanges.extend(exchanges_named_by(event));
+            found.meant.add(event);
             let evidences = event.pointer("/evidences").and_then(Value::as_array);
             found.labels.extend(evidences.into_iter().flatten().filter_map(label));
         } else if is("/metadata/uid") {

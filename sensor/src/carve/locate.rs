@@ -1,7 +1,7 @@
 //! Where the bytes of chosen exchanges lie: an event names the packet with a message's last byte, and only that packet
 //! tells its sequence number.
 
-use super::choose::{Half, Mark, Spot};
+use super::choose::{Chosen, Half, Mark, Spot};
 use super::places::{Connection, Places, Stretch, connections};
 use std::collections::{BTreeMap, HashMap};
 use tapwire_capture::FileInterface;
@@ -73,7 +73,8 @@ pub(crate) struct Locator<'s> {
 }
 
 impl<'s> Locator<'s> {
-    pub(crate) fn new(spots: &'s [Spot]) -> Self {
+    pub(crate) fn new(chosen: &'s Chosen) -> Self {
+        let spots = chosen.spots.as_slice();
         let mut marks: HashMap<(u64, Mark), Vec<Which>> = HashMap::new();
         for (spot, about) in spots.iter().enumerate() {
             for (half, place) in about.halves.iter().enumerate() {
@@ -84,7 +85,7 @@ impl<'s> Locator<'s> {
         }
         Self {
             spots,
-            connections: connections(spots),
+            connections: connections(chosen),
             marks,
             located: spots.iter().map(|spot| vec![Located::default(); spot.halves.len()]).collect(),
             turns: BTreeMap::new(),

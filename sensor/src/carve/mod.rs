@@ -13,6 +13,7 @@ mod locate;
 mod output;
 mod places;
 pub(crate) mod ring;
+mod wordless;
 mod write;
 
 use crate::cli::{CarveArgs, OnOff, SenseArgs};
@@ -23,7 +24,7 @@ use crate::settings::Effective;
 use crate::size::{bytes, counted};
 use crate::watch::{Terminal, catch_signals};
 use audit::Audit;
-use choose::{Answer, Chooser, Spot, Wish};
+use choose::{Answer, Chooser, Chosen, Wish};
 use fragments::{Fragments, Gatherer};
 use kept::Kept;
 use locate::Locator;
@@ -56,10 +57,25 @@ pub(crate) fn into(args: &CarveArgs, stop: Arc<AtomicBool>) -> Result<Exit, Fail
     Carving::new(args, paths, stop)?.carve(args, &wishes)
 }
 
-/// Why there are more packets than the exchanges have.
-fn around(spots: &[Spot]) -> String {
-    let connections: BTreeSet<u64> = spots.iter().map(|spot| spot.connection).collect();
-    format!(" and all else on {}", counted(connections.len() as u64, "connection"))
+/// What the packets are of; why there are more than exchanges have.
+fn contents(chosen: &Chosen, exact: bool) -> String {
+    let connections: BTreeSet<u64> = chosen.spots.iter().map(|spot| spot.connection).collect();
+    let around = match exact {
+        true => String::new(),
+        false => format!(" and all else on {}", counted(connections.len() as u64, "connection")),
+    };
+    let exchanges = format!("{}{around}", counted(chosen.spots.len() as u64, "exchange"));
+    let wordless = &chosen.wordless;
+    let more = match wordless.left_out {
+        0 => String::new(),
+        more => format!(" (and not of {more} more)"),
+    };
+    let number = wordless.connections.len() as u64;
+    let silent = format!("{} without a word{more}", counted(number, "connection"));
+    let parts = [(!chosen.spots.is_empty(), exchanges), (number > 0, silent)];
+    let parts: Vec<String> =
+        parts.into_iter().filter(|(is_there, _)| *is_there).map(|(_, part)| part).collect();
+    parts.join(", and of ")
 }
 
 /// What all passes share.
@@ -98,11 +114,11 @@ impl Carving {
     }
 
     fn carve(&mut self, args: &CarveArgs, wishes: &[Wish]) -> Result<Exit, Failure> {
-        let spots = match self.choose(wishes)? {
-            Ok(spots) => spots,
+        let chosen = match self.choose(wishes)? {
+            Ok(chosen) => chosen,
             Err(interrupted) => return Ok(interrupted),
         };
-        let mut locator = Locator::new(&spots);
+        let mut locator = Locator::new(&chosen);
         if self.pass(&mut locator)?.interrupted {
             return Ok(Exit::Interrupted);
         }
@@ -116,14 +132,13 @@ impl Carving {
             return Ok(Exit::Interrupted);
         }
         let written = writer.finish()?;
-        audit.record(args, &spots, &self.paths, &written)?;
+        audit.record(args, &chosen, &self.paths, &written)?;
         written.output.keep(args.force)?;
         if !args.quiet {
             eprintln!(
-                "tapwire: {} of {}{} ({}) in {}",
+                "tapwire: {} of {} ({}) in {}",
                 counted(written.packets, "packet"),
-                counted(spots.len() as u64, "exchange"),
-                if args.exact { String::new() } else { around(&spots) },
+                contents(&chosen, args.exact),
                 bytes(written.bytes),
                 args.out.display()
             );
@@ -166,8 +181,8 @@ impl Carving {
         gatherer.into_fragments().map(Some)
     }
 
-    /// The exchanges that are wished for; `Err` within when interrupted.
-    fn choose(&mut self, wishes: &[Wish]) -> Result<Result<Vec<Spot>, Exit>, Failure> {
+    /// What is wished for; `Err` within when interrupted.
+    fn choose(&mut self, wishes: &[Wish]) -> Result<Result<Chosen, Exit>, Failure> {
         if let (true, Some(data)) = (self.paths.is_empty(), &self.data) {
             let kept = Kept::look_up(data, wishes)?;
             self.labels = kept.labels;
@@ -179,7 +194,7 @@ impl Carving {
         self.choose_with(wishes, &[])
     }
 
-    fn choose_with(&self, wishes: &[Wish], known: &[Answer]) -> Result<Result<Vec<Spot>, Exit>, Failure> {
+    fn choose_with(&self, wishes: &[Wish], known: &[Answer]) -> Result<Result<Chosen, Exit>, Failure> {
         let mut chooser = Chooser::new(wishes);
         chooser.wish_for(known)?;
         let followed = if wishes.iter().any(Wish::needs_analysis) {
@@ -194,13 +209,13 @@ impl Carving {
             return Ok(Err(Exit::Interrupted));
         }
         if let Some(more) = chooser.unfulfilled() {
-            let Some(uids) = findings::exchanges_of(self, &more)? else { return Ok(Err(Exit::Interrupted)) };
-            chooser.wish_for(&uids)?;
+            let Some(meant) = findings::meant_by(self, &more)? else { return Ok(Err(Exit::Interrupted)) };
+            chooser.wish_for(&meant)?;
             if self.pass(&mut chooser)?.interrupted {
                 return Ok(Err(Exit::Interrupted));
             }
         }
-        chooser.into_spots().map(Ok)
+        chooser.into_chosen().map(Ok)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Which packets of a connection belong to which chosen exchange.
 
-use super::choose::Spot;
+use super::choose::Chosen;
 use std::collections::BTreeMap;
 use tapwire_flow::StreamOffset;
 use tapwire_protocol::Uid;
@@ -189,7 +189,9 @@ impl Places {
     }
 }
 
-/// The connections of these exchanges, nothing located yet.
-pub(crate) fn connections(spots: &[Spot]) -> BTreeMap<u64, Connection> {
-    spots.iter().map(|spot| (spot.connection, Connection::default())).collect()
+/// The connections of what is chosen, nothing located yet.
+pub(crate) fn connections(chosen: &Chosen) -> BTreeMap<u64, Connection> {
+    let of_exchanges = chosen.spots.iter().map(|spot| (spot.connection, Connection::default()));
+    let entire = || Connection { entire: true, ..Connection::default() };
+    of_exchanges.chain(chosen.wordless.connections.iter().map(|number| (*number, entire()))).collect()
 }
