@@ -156,7 +156,7 @@ fn unseen(inventory: &Inventory, orphan: &Orphan, redactor: &mut Redactor) -> Va
         "template": &*orphan.template,
         "calls": 0,
         "parameters": path_parameters(&orphan.template),
-        "states": [State::Documented.name(), State::Orphan.name()],
+        "states": orphan.states().map(State::name),
     });
     add_about(&mut object, &inventory.about_path(&orphan.service, &orphan.template));
     object
@@ -164,13 +164,7 @@ fn unseen(inventory: &Inventory, orphan: &Orphan, redactor: &mut Redactor) -> Va
 
 /// What files say of it. These words are the operator's, not traffic's.
 fn add_about(object: &mut Value, about: &About) {
-    let texts = [
-        ("owner", &about.owner),
-        ("zone", &about.zone),
-        ("criticality", &about.criticality),
-        ("asset", &about.asset),
-    ];
-    for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))) {
+    for (name, text) in about.texts() {
         object[name] = text.into();
     }
     if !about.tags.is_empty() {

@@ -17,7 +17,7 @@ use crate::pulse::{Pulses, Silent};
 use crate::relations::{Forgotten, Related, Relating};
 use crate::templates::NodeId;
 use crate::usage::Origin;
-use crate::{Call, Config, EndpointId, PostureTimes, Principal, Risks, network, template};
+use crate::{Call, Config, EndpointId, Moment, PostureTimes, Principal, Risks, network, template};
 use std::collections::HashMap;
 use std::sync::Arc;
 use tapwire_inspect::classes::ClassId;
@@ -192,6 +192,11 @@ impl Inventory {
     /// Rates endpoints by what is known now.
     pub fn risks(&self) -> Risks<'_> {
         Risks::new(self)
+    }
+
+    /// The same by what was known at that moment.
+    pub const fn risks_at(&self, moment: Moment) -> Risks<'_> {
+        Risks::of(self, moment)
     }
 
     /// A detector found something on an endpoint, of that severity (OCSF's `severity_id`).

@@ -71,7 +71,7 @@ pub use relations::{
     Basis, Fetched, Forgotten, Login, Minted, Object, Owned, Properties, Property, Relations, Strain, Tried,
     Usual,
 };
-pub use risk::{FACTORS, Factor, Rated, Reason, Risks, Score};
+pub use risk::{FACTORS, Factor, Moment, Rated, Reason, Risks, Score};
 pub use schemas::{AnswerSchema, BodySchema, ClassCount, CodeCount, Node, Schema, Schemas};
 pub use templates::is_own_word;
 pub use usage::{

@@ -21,6 +21,19 @@ pub struct About {
     pub tags: Vec<Arc<str>>,
 }
 
+impl About {
+    /// Everything but the tags, with the names that lists and events have for it.
+    pub fn texts(&self) -> impl Iterator<Item = (&'static str, &str)> {
+        let all = [
+            ("owner", &self.owner),
+            ("zone", &self.zone),
+            ("criticality", &self.criticality),
+            ("asset", &self.asset),
+        ];
+        all.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?)))
+    }
+}
+
 impl Context {
     /// What is known of a template on a service that these addresses serve. Where they lie in different assets or zones, the
     /// first that says something counts.

@@ -4,7 +4,7 @@ use super::states::{Orphan, States};
 use super::{Given, Scope};
 use crate::endpoints::endpoint_id;
 use crate::{Endpoint, Inventory};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use tapwire_openapi::{Description, Operation};
 
@@ -48,10 +48,14 @@ impl Inventory {
 
     /// What is described of the services that were seen, and was not seen; sorted by service, template and method.
     pub fn orphans(&self) -> Vec<Orphan> {
-        let seen: BTreeSet<_> =
+        let described: Vec<_> = self.services().filter(|service| self.is_described(&service.name)).collect();
+        if described.is_empty() {
+            return Vec::new();
+        }
+        let seen: HashSet<_> =
             self.endpoints.iter().map(|one| (&*one.service, &*one.template, &*one.method)).collect();
         let mut orphans = Vec::new();
-        for service in self.services().filter(|service| self.is_described(&service.name)) {
+        for service in described {
             let Some(scope) = self.scope(&service.name) else { continue };
             for (documented, template, operation) in self.endpoints.prior().operations(scope) {
                 let method = operation.method.as_str();

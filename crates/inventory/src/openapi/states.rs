@@ -104,6 +104,13 @@ pub struct Orphan {
     pub documented: Documented,
 }
 
+impl Orphan {
+    /// Its states.
+    pub const fn states(&self) -> [State; 2] {
+        [State::Documented, State::Orphan]
+    }
+}
+
 /// Version and place of a versioned endpoint: all but the version is the same for what supersedes it.
 type Versioned<'a> = ((&'a str, &'a str, String), Vec<u32>);
 

@@ -112,33 +112,48 @@ impl Rated {
     }
 }
 
+/// What endpoints are rated by at one moment: it holds on while they are gone through in several steps.
+#[derive(Debug, Default)]
+pub struct Moment {
+    states: States,
+    today: Day,
+}
+
 /// Rates endpoints, by what is known at one moment.
 pub struct Risks<'a> {
     inventory: &'a Inventory,
-    states: States,
-    today: Day,
+    moment: Moment,
 }
 
 impl<'a> Risks<'a> {
     pub(crate) fn new(inventory: &'a Inventory) -> Self {
         let latest = inventory.services().map(|service| service.last_seen).max();
         let today = latest.map_or_else(Day::default, Day::of);
-        Self { inventory, states: inventory.states(), today }
+        Self::of(inventory, Moment { states: inventory.states(), today })
+    }
+
+    pub(crate) const fn of(inventory: &'a Inventory, moment: Moment) -> Self {
+        Self { inventory, moment }
+    }
+
+    /// The moment, for the next step.
+    pub fn into_moment(self) -> Moment {
+        self.moment
     }
 
     /// The states of all endpoints, by which they are rated.
     pub const fn states(&self) -> &States {
-        &self.states
+        &self.moment.states
     }
 
     /// What an endpoint is.
     pub fn exposure(&self, endpoint: &Endpoint) -> Rated {
-        Rated::of(exposure::reasons(self.inventory, endpoint, self.states.of(endpoint.id)))
+        Rated::of(exposure::reasons(self.inventory, endpoint, self.moment.states.of(endpoint.id)))
     }
 
     /// What is happening to it.
     pub fn threat(&self, endpoint: &Endpoint) -> Rated {
-        Rated::of(threat::reasons(&endpoint.usage.recent.on(self.today)))
+        Rated::of(threat::reasons(&endpoint.usage.recent.on(self.moment.today)))
     }
 }
 
