@@ -266,7 +266,7 @@ pub(crate) struct SenseArgs {
     /// Where events go: - for standard output, null:// for nowhere, a path, or a URL (repeatable; see `tapwire list sinks`)
     #[arg(long, value_name = "DEST")]
     pub(crate) events: Vec<String>,
-    /// Only these classes of events: exchanges, findings, incidents, sensor; by default all of `run`, the first three of `replay`
+    /// Only these classes of events: exchanges, findings, incidents, endpoints, sensor; by default all of `run`, the first three of `replay`
     #[arg(long, value_name = "CLASS,…", value_delimiter = ',')]
     pub(crate) only: Vec<String>,
     /// Format of events: ocsf, eve, ecs, cef, line, tsv

@@ -270,7 +270,7 @@ fn by_sequence(sinks: Vec<Box<dyn Sink>>) -> Vec<Vec<Box<dyn Sink>>> {
 }
 
 /// What a webhook is called for: once when an incident opens, when it grows, and when it is over.
-const INCIDENTS: Classes = Classes { exchanges: false, findings: false, incidents: true, sensor: false };
+const INCIDENTS: Classes = Classes { incidents: true, ..Classes::NONE };
 
 /// Whether receivers of that kind understand the format.
 fn suits(info: &SinkInfo, wanted: Format) -> Result<(), Failure> {
@@ -303,7 +303,7 @@ const fn kept_classes(keep: Keep, live: bool) -> Classes {
     match keep {
         Keep::All => usual_classes(live),
         Keep::Findings => Classes { exchanges: false, ..usual_classes(live) },
-        Keep::None => Classes { exchanges: false, findings: false, incidents: false, sensor: false },
+        Keep::None => Classes::NONE,
     }
 }
 
@@ -320,16 +320,17 @@ fn classes(only: &[String], live: bool) -> Result<Classes, Failure> {
     if only.is_empty() {
         return Ok(usual_classes(live));
     }
-    let mut classes = Classes { exchanges: false, findings: false, incidents: false, sensor: false };
+    let mut classes = Classes::NONE;
     for name in only {
         match name.trim() {
             "exchanges" => classes.exchanges = true,
             "findings" => classes.findings = true,
             "incidents" => classes.incidents = true,
+            "endpoints" => classes.endpoints = true,
             "sensor" => classes.sensor = true,
             other => {
                 return Err(Failure::new(format!(
-                    "--only {other}: no such class; there are exchanges, findings, incidents, sensor"
+                    "--only {other}: no such class; there are exchanges, findings, incidents, endpoints, sensor"
                 )));
             }
         }
@@ -338,7 +339,7 @@ fn classes(only: &[String], live: bool) -> Result<Classes, Failure> {
 }
 
 const fn usual_classes(live: bool) -> Classes {
-    Classes { exchanges: true, findings: true, incidents: true, sensor: live }
+    Classes { exchanges: true, findings: true, incidents: true, endpoints: live, sensor: live }
 }
 
 /// An expression over exchanges; its error points at the place.

@@ -206,11 +206,17 @@ impl Renderer {
         out.push(b'\n');
     }
 
+    /// Whether what is known of endpoints is told in this format, as [`crate::SensorCode::Endpoints`].
+    pub fn tells_endpoints(&self) -> bool {
+        self.options.format == Format::Ocsf
+    }
+
     /// Appends what the sensor says about itself. TSV stays silent.
     pub fn sensor(&mut self, report: &SensorReport, sequence: u64, out: &mut Vec<u8>) {
         self.turn_to(report.time);
         let redacted = report.service.as_deref().map(|service| {
-            let service = self.pen.shown_service(service);
+            // As exchanges have it.
+            let service = String::from_utf8_lossy(self.pen.named(service).bytes()).into_owned();
             let message = format!("{service}: {}", report.message);
             SensorReport { message, service: Some(service.into()), ..report.clone() }
         });

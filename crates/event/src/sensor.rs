@@ -1,5 +1,6 @@
 //! What the sensor says about itself.
 
+use crate::known::KnownEndpoint;
 use std::sync::Arc;
 use tapwire_protocol::Anomalies;
 use tapwire_wire::Timestamp;
@@ -19,6 +20,8 @@ pub enum SensorCode {
     ServiceSilent,
     /// What is known of a service behind TLS that was not decrypted.
     BehindTls,
+    /// What is known of a service's endpoints beside their calls.
+    Endpoints,
     /// Which detectors could not judge, and what they waited for.
     NotJudged,
     /// The run ended, with the counters of all of it.
@@ -37,6 +40,7 @@ impl SensorCode {
             Self::Coverage => "sensor.coverage",
             Self::ServiceSilent => "service.silent",
             Self::BehindTls => "service.behind-tls",
+            Self::Endpoints => "service.endpoints",
             Self::NotJudged => "sensor.not-judged",
             Self::Summary => "sensor.summary",
             Self::TokenEnds => "sensor.token-ends",
@@ -44,13 +48,14 @@ impl SensorCode {
     }
 
     /// Every report, for `tapwire explain`.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Heartbeat,
         Self::Degraded,
         Self::Silent,
         Self::ServiceSilent,
         Self::Coverage,
         Self::BehindTls,
+        Self::Endpoints,
         Self::NotJudged,
         Self::Summary,
         Self::TokenEnds,
@@ -86,6 +91,11 @@ impl SensorCode {
                  it had, estimated from sizes and turns of TLS records. They are no exchanges that were seen. With keys \
                  (`--keylog`) they would be: counters say how many connections had none, or wrong ones."
             }
+            Self::Endpoints => {
+                "What the sensor knows of endpoints of a service beside their calls: states, exposure and threat with what adds to \
+                 them, owner, zone and tags. Each is told when one of these changed, once a day, and as it is at the end of a run. \
+                 In the format ocsf alone; a collector's inventory is made of it."
+            }
             Self::NotJudged => {
                 "Which detectors could not judge, or not from the first call on, and how much of what they need was seen, at the \
                  end of a run. That nothing was found by them says nothing. A run that goes on, `--two-pass` and `--learn-from` \
@@ -102,7 +112,12 @@ impl SensorCode {
     /// OCSF's `severity_id`: medium for what needs action, else informational.
     pub(crate) const fn severity(self) -> i64 {
         match self {
-            Self::Heartbeat | Self::Coverage | Self::BehindTls | Self::NotJudged | Self::Summary => 1,
+            Self::Heartbeat
+            | Self::Coverage
+            | Self::BehindTls
+            | Self::Endpoints
+            | Self::NotJudged
+            | Self::Summary => 1,
             Self::Degraded | Self::Silent | Self::ServiceSilent | Self::TokenEnds => 3,
         }
     }
@@ -117,6 +132,8 @@ pub enum Told {
     Hosts(Vec<String>),
     /// A name of something else out of traffic: it leaves redacted.
     Name(String),
+    /// Endpoints of the service: their names leave redacted.
+    Endpoints(Vec<KnownEndpoint>),
 }
 
 /// A report of the sensor about itself. It holds nothing from traffic but names, which leave redacted.

@@ -9,6 +9,7 @@ use crate::pace::{Lap, Pace, Stage};
 use crate::recorder::Pinner;
 use crate::report::{Tally, rank};
 use crate::reports;
+use crate::telling::Teller;
 use crate::work::{Landed, Seen, Shed, weight};
 use crate::{Notice, PolicyFeed, RuleFeed};
 use std::collections::{BTreeMap, VecDeque};
@@ -74,6 +75,8 @@ pub(crate) struct Analyst {
     pub(crate) pinner: Option<Pinner>,
     /// Writes what is learned, where it is kept.
     pub(crate) keeper: Option<Keeper>,
+    /// Tells what is known of endpoints, where an output wants it.
+    teller: Option<Teller>,
 }
 
 impl Analyst {
@@ -87,6 +90,7 @@ impl Analyst {
         let Learned { inventory, detectors, groups, incidents, cases } = learned;
         let mut policies = Policies::new(config.rules.clone(), config.policies);
         policies.set_cases(cases);
+        let is_asked = config.analysis && config.tells && outlets.iter().any(Outlet::wants_endpoints);
         let mut analyst = Self {
             inventory,
             known: None,
@@ -118,6 +122,7 @@ impl Analyst {
             mute_feed: config.mute_feed.clone(),
             pinner: None,
             keeper: None,
+            teller: is_asked.then(Teller::default),
         };
         analyst.take_times();
         analyst
@@ -303,6 +308,11 @@ impl Analyst {
         let inventory = judged(&self.inventory, &self.known);
         self.policies.heed(inventory, exchange.started(), &mut told);
         self.tell(told);
+        let Self { teller, inventory, known, outlets, .. } = self;
+        if let Some(teller) = teller {
+            let tell = &mut |report: &SensorReport| outlets.iter_mut().for_each(|one| one.sensor(report));
+            teller.heed(judged(inventory, known), exchange.started(), tell);
+        }
         self.pace.leave(Stage::Reporting, &mut lap);
         observation
     }
@@ -411,6 +421,10 @@ impl Analyst {
             self.policies.finish(&self.inventory, &mut told);
             self.tell(told);
             self.inventory.keep_day();
+        }
+        let Self { teller, inventory, outlets, .. } = self;
+        if let Some(teller) = teller {
+            teller.finish(inventory, &mut |report| outlets.iter_mut().for_each(|one| one.sensor(report)));
         }
     }
 

@@ -27,6 +27,7 @@ mod route;
 mod run;
 mod secrets;
 mod sense;
+mod telling;
 mod threads;
 mod work;
 

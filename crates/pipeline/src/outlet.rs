@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use tapwire_detect::incidents::{Beside, Change};
 use tapwire_detect::{Finding, Posture, Severity, Told};
-use tapwire_event::{Renderer, SensorReport, View, value};
+use tapwire_event::{Renderer, SensorCode, SensorReport, View, value};
 use tapwire_expr::Expr;
 use tapwire_inventory::HourCoverage;
 use tapwire_protocol::Uid;
@@ -18,13 +18,21 @@ pub struct Classes {
     pub findings: bool,
     /// Incidents.
     pub incidents: bool,
+    /// What is known of endpoints beside their calls.
+    pub endpoints: bool,
     /// The sensor's own state.
     pub sensor: bool,
 }
 
+impl Classes {
+    /// None of them.
+    pub const NONE: Self =
+        Self { exchanges: false, findings: false, incidents: false, endpoints: false, sensor: false };
+}
+
 impl Default for Classes {
     fn default() -> Self {
-        Self { exchanges: true, findings: true, incidents: true, sensor: true }
+        Self { exchanges: true, findings: true, incidents: true, endpoints: true, sensor: true }
     }
 }
 
@@ -150,8 +158,17 @@ impl Outlet {
         }
     }
 
+    /// Whether what is known of endpoints goes out here.
+    pub(crate) fn wants_endpoints(&self) -> bool {
+        self.classes.endpoints && self.is_read && self.renderer.tells_endpoints()
+    }
+
     pub(crate) fn sensor(&mut self, report: &SensorReport) {
-        if self.classes.sensor {
+        let is_wanted = match report.code {
+            SensorCode::Endpoints => self.wants_endpoints(),
+            _ => self.classes.sensor,
+        };
+        if is_wanted {
             self.sequence += 1;
             if self.is_read {
                 self.renderer.sensor(report, self.sequence, &mut self.buffer);

@@ -59,14 +59,10 @@ pub(crate) fn meant_by(carving: &Carving, wishes: &[Wish]) -> Result<Option<Vec<
 fn outlet(carving: &Carving, wish: &Wish, found: &Arc<Mutex<Meant>>) -> Outlet {
     let redactor = redactor(&carving.effective, carving.key.clone());
     let (format, classes, filter) = match wish {
-        Wish::Uid(_) => {
-            (Format::Ocsf, Classes { exchanges: false, findings: true, incidents: true, sensor: false }, None)
+        Wish::Uid(_) => (Format::Ocsf, Classes { findings: true, incidents: true, ..Classes::NONE }, None),
+        Wish::Where { expr, .. } => {
+            (Format::Tsv, Classes { exchanges: true, ..Classes::NONE }, Some(expr.clone()))
         }
-        Wish::Where { expr, .. } => (
-            Format::Tsv,
-            Classes { exchanges: true, findings: false, incidents: false, sensor: false },
-            Some(expr.clone()),
-        ),
     };
     let fields = choose("uid").unwrap_or_default();
     let options = Options { format, fields, ..Options::default() };

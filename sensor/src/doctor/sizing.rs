@@ -198,7 +198,7 @@ pub(super) fn json(needs: &Needs) -> Value {
 pub(super) fn scale(redactor: tapwire_event::Redactor) -> Outlet {
     let options =
         Options { format: Format::Ocsf, version: env!("CARGO_PKG_VERSION").into(), ..Options::default() };
-    let classes = Classes { sensor: false, ..Classes::default() };
+    let classes = Classes { endpoints: false, sensor: false, ..Classes::default() };
     Outlet::new(Renderer::new(options, redactor), classes, None, vec![Box::new(NullSink::weighing())])
 }
 

@@ -5,6 +5,7 @@
 //! Keys come in a fixed order. What OCSF has no place for stands under `unmapped`.
 
 mod caller;
+mod endpoints;
 mod exchange;
 mod finding;
 mod http;

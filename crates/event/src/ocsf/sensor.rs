@@ -61,6 +61,7 @@ impl Writer<'_> {
                 }
                 json::close_list(out);
             }
+            Told::Endpoints(endpoints) => self.known_endpoints(name, endpoints, out),
             Told::Name(text) => json::text(out, name, self.pen.payload_name(text)),
         }
     }

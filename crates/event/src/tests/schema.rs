@@ -1,12 +1,13 @@
 //! Every event validates against the schema of its class.
 
 use super::*;
-use crate::{Class, Detail, SensorCode, SensorReport};
+use crate::{Class, Detail, KnownEndpoint, SensorCode, SensorReport, Told};
 use jsonschema::Validator;
 use proptest::prelude::*;
 use std::sync::LazyLock;
 use tapwire_detect::incidents::{Honest, Response, Suggestion};
-use tapwire_inventory::{HourCoverage, Interval, SeenShare};
+use tapwire_inventory::context::About;
+use tapwire_inventory::{FACTORS, HourCoverage, Interval, Rated, Reason, SeenShare, State};
 use tapwire_protocol::{
     Anomaly, Child, ChildKind, Close, Direction, EachWay, Heads, Pairing, ProxyHeader, Seen, Totals,
 };
@@ -465,4 +466,52 @@ fn suggestion(response: Response) -> Suggestion {
         honest: Honest::Hit,
         why: "It called.".to_owned(),
     }
+}
+
+#[test]
+fn what_is_known_of_endpoints_validates_and_is_told_in_ocsf_alone() {
+    let reason = |seen: &str| Reason { factor: FACTORS[0], points: 12, seen: seen.to_owned() };
+    let rated = |seen| Rated { points: 12, reasons: vec![reason(seen)] };
+    let known = KnownEndpoint {
+        id: EndpointId(0x2a),
+        method: "GET".into(),
+        template: "/orders/{orderId}/alice@example.com".into(),
+        operation: Some("query Orders {orders}".into()),
+        seen: Some((Timestamp::from_parts(1, 0), Timestamp::from_parts(2, 0))),
+        states: vec![State::Shadow, State::New],
+        scores: Some([rated("1 of 2 calls"), Rated::default()]),
+        about: About { owner: Some("a \"team\"".into()), tags: vec!["pci".into()], ..About::default() },
+    };
+    let unseen =
+        KnownEndpoint { operation: None, seen: None, scores: None, about: About::default(), ..known.clone() };
+    let report = SensorReport {
+        code: SensorCode::Endpoints,
+        time: Timestamp::from_parts(3, 0),
+        message: "what is known of 2 endpoints".to_owned(),
+        service: Some("Shop.example".into()),
+        anomalies: tapwire_protocol::Anomalies::default(),
+        told: vec![("endpoints", Told::Endpoints(vec![known, unseen]))],
+        counters: vec![("endpoints", 2)],
+    };
+    let mut out = Vec::new();
+    renderer(options(Format::Ocsf)).sensor(&report, 9, &mut out);
+    let event = assert_valid(&BASE, &String::from_utf8(out).unwrap());
+    assert_eq!(event["message"], "shop.example: what is known of 2 endpoints");
+    assert_eq!(event["unmapped"]["service"], "shop.example");
+    let [one, other] = event["unmapped"]["endpoints"].as_array().unwrap().as_slice() else {
+        panic!("{event}")
+    };
+    assert!(!one["template"].as_str().unwrap().contains("alice"), "{one}");
+    assert_eq!((&one["id"], &one["owner"]), (&"000000000000002a".into(), &"a \"team\"".into()));
+    assert_eq!(
+        (&one["states"], &one["tags"]),
+        (&serde_json::json!(["shadow", "new"]), &serde_json::json!(["pci"]))
+    );
+    assert_eq!((&one["first_ms"], &one["last_ms"]), (&1_000.into(), &2_000.into()));
+    assert_eq!((&one["exposure"], &one["threat"]), (&12.into(), &0.into()));
+    assert_eq!(one["exposure_reasons"][0]["seen"], "1 of 2 calls");
+    assert_eq!(one["operation"], "query Orders {orders}");
+    assert_eq!(other.as_object().unwrap().len(), 4, "{other}");
+    let tells = |format| renderer(options(format)).tells_endpoints();
+    assert!(Format::ALL.iter().all(|(format, ..)| tells(*format) == (*format == Format::Ocsf)));
 }
