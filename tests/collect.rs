@@ -11,6 +11,8 @@ mod inventory;
 mod kafka;
 #[path = "collect/killed.rs"]
 mod killed;
+#[path = "collect/known.rs"]
+mod known;
 #[path = "collect/tls.rs"]
 mod tls;
 

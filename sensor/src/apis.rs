@@ -6,6 +6,7 @@ use crate::schema::about;
 use crate::size::{self, counted};
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use tapwire_event::Redactor;
 use tapwire_inventory::{Endpoint, Inventory, Orphan, Risks, Service, State, States};
 
@@ -22,18 +23,18 @@ const USUAL: usize = 32;
 const NARROWEST: usize = 16;
 
 /// A line of the table.
-struct Row {
-    method: String,
-    template: String,
-    calls: String,
+pub(crate) struct Row {
+    pub(crate) method: String,
+    pub(crate) template: String,
+    pub(crate) calls: String,
     /// Exposure and threat, where they are told.
-    risk: String,
-    answers: String,
-    auth: String,
+    pub(crate) risk: String,
+    pub(crate) answers: String,
+    pub(crate) auth: String,
 }
 
 /// Widths of the columns, the same for all services.
-struct Columns {
+pub(crate) struct Columns {
     method: usize,
     template: usize,
     calls: usize,
@@ -139,11 +140,16 @@ impl Table {
     fn rows(self, endpoints: &[(&Endpoint, [u8; 2])], states: &States, redactor: &mut Redactor) -> Vec<Row> {
         let shown = endpoints.iter().take(self.limit);
         let row = |(endpoint, [exposure, threat]): &(&Endpoint, [u8; 2])| {
-            let risk = if self.is_rated { format!("{exposure:>3} {threat:>3}") } else { String::new() };
+            let risk = if self.is_rated { risk(*exposure, *threat) } else { String::new() };
             row(endpoint, states.of(endpoint.id), risk, redactor)
         };
         shown.map(row).collect()
     }
+}
+
+/// Both scores, as a column.
+pub(crate) fn risk(exposure: impl Display, threat: impl Display) -> String {
+    format!("{exposure:>3} {threat:>3}")
 }
 
 fn row(endpoint: &Endpoint, states: &[State], risk: String, redactor: &mut Redactor) -> Row {
@@ -152,8 +158,8 @@ fn row(endpoint: &Endpoint, states: &[State], risk: String, redactor: &mut Redac
         template: place(endpoint, redactor),
         calls: counted(endpoint.calls, "call"),
         risk,
-        answers: answers(endpoint),
-        auth: auth(endpoint, states),
+        answers: answers(&endpoint.status.classes, endpoint.status.unseen, endpoint.calls),
+        auth: with_states(states.iter().map(|state| state.name()), &credentials(endpoint)),
     }
 }
 
@@ -162,16 +168,30 @@ fn unseen(mine: &[&Orphan], limit: usize, paper: &mut Paper) {
     if mine.is_empty() {
         return;
     }
-    paper.line(&format!("    described and not seen (orphan): {}", counted(mine.len() as u64, "operation")));
-    for orphan in mine.iter().take(limit) {
-        paper.line(&format!("      {} {}", plain(&orphan.method), plain(&orphan.template)));
+    let names = mine.iter().map(|orphan| (&*orphan.method, &*orphan.template));
+    orphans_of(mine.len(), names.take(limit), paper);
+}
+
+/// Writes how many operations of a service are described and were not seen, with the method and template of some.
+pub(crate) fn orphans_of<'o>(
+    count: usize,
+    names: impl Iterator<Item = (&'o str, &'o str)>,
+    paper: &mut Paper,
+) {
+    paper.line(&format!("    described and not seen (orphan): {}", counted(count as u64, "operation")));
+    for (method, template) in names {
+        paper.line(&format!("      {} {}", plain(method), plain(template)));
     }
 }
 
-/// The template, with the operation where one path has many; with gRPC the path says it already.
 fn place(endpoint: &Endpoint, redactor: &mut Redactor) -> String {
-    let template = plain(&redactor.shown_path(&endpoint.template));
-    let operation = endpoint.operation.as_ref().map(|operation| plain(&redactor.shown_operation(operation)));
+    let operation = endpoint.operation.as_ref().map(|operation| redactor.shown_operation(operation));
+    with_operation(&redactor.shown_path(&endpoint.template), operation.as_deref())
+}
+
+/// The template, with the operation where one path has many; with gRPC the path says it already.
+pub(crate) fn with_operation(template: &str, operation: Option<&str>) -> String {
+    let (template, operation) = (plain(template), operation.map(plain));
     let told = |operation: &String| {
         template.strip_suffix(operation.as_str()).is_some_and(|path| path.ends_with('/'))
     };
@@ -181,33 +201,33 @@ fn place(endpoint: &Endpoint, redactor: &mut Redactor) -> String {
     }
 }
 
-fn answers(endpoint: &Endpoint) -> String {
-    let [_, ok, redirected, refused, failed] = endpoint.status.classes;
-    let answers = [
-        (ok, "2xx"),
-        (redirected, "3xx"),
-        (refused, "4xx"),
-        (failed, "5xx"),
-        (endpoint.status.unseen, "not seen"),
-    ];
+/// Answers by class, 1xx to 5xx, with those not seen.
+pub(crate) fn answers(classes: &[u64; 5], unseen: u64, calls: u64) -> String {
+    let [_, ok, redirected, refused, failed] = *classes;
+    let answers = [(ok, "2xx"), (redirected, "3xx"), (refused, "4xx"), (failed, "5xx"), (unseen, "not seen")];
     let mut some = answers.into_iter().filter(|(count, _)| *count > 0).peekable();
-    if let Some((_, class)) = some.peek().filter(|(count, _)| *count == endpoint.calls && *count > 1) {
+    if let Some((_, class)) = some.peek().filter(|(count, _)| *count == calls && *count > 1) {
         return format!("all {class}");
     }
     some.map(|(count, class)| format!("{} {class}", size::count(count))).collect::<Vec<_>>().join(", ")
 }
 
 /// The states that say more than that nothing was described, and how callers proved who they are.
-fn auth(endpoint: &Endpoint, states: &[State]) -> String {
-    let usual = [State::Documented, State::Undocumented];
-    let notable = states.iter().filter(|state| !usual.contains(state)).map(|state| state.name());
-    notable.chain([credentials(endpoint).as_str()]).collect::<Vec<_>>().join(", ")
+pub(crate) fn with_states<'s>(states: impl Iterator<Item = &'s str>, credentials: &'s str) -> String {
+    let usual = [State::Documented, State::Undocumented].map(State::name);
+    let notable = states.filter(|state| !usual.contains(state));
+    notable.chain([credentials]).collect::<Vec<_>>().join(", ")
 }
 
 fn credentials(endpoint: &Endpoint) -> String {
-    let kinds: Vec<&str> =
-        endpoint.auth.iter().filter(|(_, calls)| *calls > 0).map(|(kind, _)| kind.name()).collect();
-    match (kinds.is_empty(), endpoint.auth.none) {
+    let kinds = endpoint.auth.iter().filter(|(_, calls)| *calls > 0);
+    proofs(kinds.map(|(kind, _)| kind.name()), endpoint.auth.none)
+}
+
+/// Kinds of credentials, with the calls that had none.
+pub(crate) fn proofs<'k>(kinds: impl Iterator<Item = &'k str>, none: u64) -> String {
+    let kinds: Vec<&str> = kinds.collect();
+    match (kinds.is_empty(), none) {
         (true, _) => "no credentials".into(),
         (false, 0) => kinds.join(", "),
         (false, without) => format!("{}, {} without", kinds.join(", "), size::count(without)),
@@ -215,7 +235,7 @@ fn credentials(endpoint: &Endpoint) -> String {
 }
 
 impl Columns {
-    fn of<'r>(rows: impl Iterator<Item = &'r Row> + Clone, width: usize) -> Self {
+    pub(crate) fn of<'r>(rows: impl Iterator<Item = &'r Row> + Clone, width: usize) -> Self {
         let widest = |of: fn(&Row) -> &str| {
             rows.clone().map(|row| console::measure_text_width(of(row))).max().unwrap_or(0)
         };
@@ -231,7 +251,7 @@ impl Columns {
         Self { method, template, calls, risk, answers, auth }
     }
 
-    fn line(&self, row: &Row) -> String {
+    pub(crate) fn line(&self, row: &Row) -> String {
         format!(
             "    {}{}{} {}  {:>calls$}  {}  {}",
             row.risk,

@@ -23,11 +23,23 @@ pub(crate) fn add_to(object: &mut Value, risks: &Risks<'_>, endpoint: &Endpoint)
 /// Writes both scores with what makes them up.
 pub(crate) fn page(risks: &Risks<'_>, endpoint: &Endpoint, paper: &mut Paper) {
     for (score, rated) in both(risks, endpoint) {
-        paper.row(score.name(), &format!("{} of 100", rated.points));
-        for reason in &rated.reasons {
-            let lead = format!("  {:>13} {:>3}  {:<26} ", "", reason.points, reason.factor.name);
-            paper.hang(&lead, &plain(&reason.seen));
-        }
+        let reasons = rated.reasons.iter();
+        let reasons = reasons.map(|reason| (reason.factor.name, reason.points.into(), reason.seen.as_str()));
+        one(score, rated.points.into(), reasons, paper);
+    }
+}
+
+/// Writes a score with the names of what adds to it, the points of each, and what was seen.
+pub(crate) fn one<'r>(
+    score: Score,
+    points: u64,
+    reasons: impl Iterator<Item = (&'r str, u64, &'r str)>,
+    paper: &mut Paper,
+) {
+    paper.row(score.name(), &format!("{points} of 100"));
+    for (name, points, seen) in reasons {
+        let lead = format!("  {:>13} {points:>3}  {:<26} ", "", plain(name));
+        paper.hang(&lead, &plain(seen));
     }
 }
 

@@ -170,13 +170,13 @@ impl Drop for Console {
 }
 
 /// Where the console is that says so in this line.
-fn address_of(line: &str) -> SocketAddr {
+pub(crate) fn address_of(line: &str) -> SocketAddr {
     let address = line.split("http://").nth(1).and_then(|rest| rest.split('/').next()?.parse().ok());
     address.expect("an address")
 }
 
 /// A page, asked for until it is as wanted.
-fn page_with(address: SocketAddr, path: &str, is_wanted: impl Fn(&Answer) -> bool) -> Answer {
+pub(crate) fn page_with(address: SocketAddr, path: &str, is_wanted: impl Fn(&Answer) -> bool) -> Answer {
     let begun = Instant::now();
     loop {
         let page = client::get(address, path);

@@ -87,14 +87,14 @@ impl KnownFile {
     }
 }
 
-fn text(values: Option<&Values>, row: usize) -> Option<&str> {
+pub(crate) fn text(values: Option<&Values>, row: usize) -> Option<&str> {
     match values? {
         Values::Texts(texts) => std::str::from_utf8(texts.get(row)?).ok(),
         _ => None,
     }
 }
 
-fn int(values: Option<&Values>, row: usize) -> Option<i64> {
+pub(crate) fn int(values: Option<&Values>, row: usize) -> Option<i64> {
     match values? {
         Values::Ints(ints) => ints.get(row).copied().flatten(),
         _ => None,

@@ -63,7 +63,7 @@ pub use log::{Content, Copied, Writable, copy};
 #[cfg(feature = "lake")]
 pub use place::{Objects, Place, Store};
 #[cfg(feature = "lake")]
-pub use seen::{OwnWord, Seen, SeenEndpoint, Teller, Told, Wanted, seen};
+pub use seen::{NEVER, OwnWord, Seen, SeenEndpoint, Teller, Told, Wanted, Word, seen};
 #[cfg(feature = "lake")]
 pub use split::join;
 #[cfg(feature = "lake")]

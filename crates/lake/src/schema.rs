@@ -87,6 +87,9 @@ pub struct View {
 /// The column of the partitions: the UTC day of `time`.
 pub(crate) const DAY: &str = "day";
 
+/// The table of what sensors say of themselves and of what they know.
+pub(crate) const OF_SENSORS: &str = "sensors";
+
 /// The table of sums.
 pub(crate) const USAGE: &str = "usage";
 
@@ -154,9 +157,9 @@ pub const TABLES: &[Table] = &[
         columns: KPIS,
     },
     Table {
-        name: "sensors",
+        name: OF_SENSORS,
         classes: &[0],
-        comment: "What sensors say of themselves, and how well services are seen",
+        comment: "What sensors say of themselves, how well services are seen, and how they rate endpoints",
         worth: Worth::More,
         columns: SENSORS,
     },
@@ -307,6 +310,13 @@ const SENSORS: &[Column] = &[
     column("code", Text, "metadata.event_code", "what it is about, such as heartbeat"),
     column("severity_id", Int, "severity_id", "1 informational to 5 critical"),
     column("message", Text, "message", "one sentence"),
+    column("service", Text, "unmapped.service", "service that it is about"),
+    column(
+        "endpoints",
+        Json,
+        "unmapped.endpoints",
+        "of the code service.endpoints: endpoints of the service with states, exposure, threat, owner and tags",
+    ),
     column("reporter", Text, "metadata.reporter.name", "name of the sensor"),
     column("tenant", Text, "metadata.tenant_uid", "tenant of the sensor"),
     column("site", Text, "unmapped.site", "site of the sensor, as its collector knows it"),
@@ -419,6 +429,20 @@ pub const VIEWS: &[View] = &[
         query: "SELECT service, method, template, endpoint, sum(calls) AS calls, sum(failures) AS failures, \
                 sum(errors) AS errors, count(DISTINCT principal) AS callers, count(DISTINCT reporter) AS sensors, \
                 min(time) AS first, max(time) AS last FROM usage GROUP BY service, method, template, endpoint",
+    },
+    View {
+        name: "endpoints_known",
+        comment: "Endpoints as each sensor knows them: its last word on states, exposure, threat, owner and tags",
+        query: "SELECT reporter, site, tenant, service, method, template, operation, states, exposure, threat, owner, zone, \
+                tags, time AS told FROM (SELECT reporter, site, tenant, service, sensors.time AS time, \
+                json_extract(one.value, '$.method') AS method, json_extract(one.value, '$.template') AS template, \
+                json_extract(one.value, '$.operation') AS operation, json_extract(one.value, '$.states') AS states, \
+                json_extract(one.value, '$.exposure') AS exposure, json_extract(one.value, '$.threat') AS threat, \
+                json_extract(one.value, '$.owner') AS owner, json_extract(one.value, '$.zone') AS zone, \
+                json_extract(one.value, '$.tags') AS tags, \
+                row_number() OVER (PARTITION BY tenant, reporter, json_extract(one.value, '$.id') \
+                ORDER BY sensors.time DESC, sequence DESC) AS place \
+                FROM sensors, json_each(endpoints) AS one WHERE code = 'service.endpoints') WHERE place = 1",
     },
     View {
         name: "top_callers",

@@ -1,22 +1,22 @@
 //! `inventory` over a collector's directory, or a copy of tables in a store: the endpoints that sensors told of, each of them once.
 
+use super::said::{Said, sensors};
+use super::table::{page, table};
 use crate::cli::InventoryArgs;
 use crate::failure::{Exit, Failure};
-use crate::paper::{Paper, plain, print};
-use crate::size::{count, counted};
+use crate::paper::{Paper, print};
+use crate::size::counted;
 use crate::summary::milliseconds;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 use std::path::Path;
 use tapwire_inventory::is_own_word;
-use tapwire_lake::{Seen, SeenEndpoint, Teller, Told, Wanted, seen};
+use tapwire_lake::{Seen, SeenEndpoint, Wanted, seen};
 
 /// Classes of status, in the order of their sums.
-const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "not_seen"];
+pub(super) const CLASSES: [&str; 6] = ["1xx", "2xx", "3xx", "4xx", "5xx", "not_seen"];
 /// What no credential is called where callers are known by one.
 const BY_NONE: &str = "network";
-/// What stands where no sensor has a name.
-const NAMELESS: &str = "no name";
 
 /// `tapwire inventory --data DIR`, where DIR is a collector's or a store's.
 pub(crate) fn inventory(data: &Path, args: &InventoryArgs) -> Result<Exit, Failure> {
@@ -62,7 +62,7 @@ fn lines(found: &Seen) -> String {
 }
 
 /// What there is beside endpoints, a sentence each.
-fn rest(found: &Seen) -> Vec<String> {
+pub(super) fn rest(found: &Seen) -> Vec<String> {
     let told =
         |calls: u64, what: &str| (calls > 0).then(|| format!("{} {what}", counted(calls, "more call")));
     [
@@ -74,6 +74,8 @@ fn rest(found: &Seen) -> Vec<String> {
                 counted(found.unnamed, "name")
             )
         }),
+        (found.unsaid > 0)
+            .then(|| format!("{} of sensors on endpoints found no room", counted(found.unsaid, "word"))),
     ]
     .into_iter()
     .flatten()
@@ -90,11 +92,14 @@ pub(crate) fn object(one: &SeenEndpoint) -> Value {
     }
     let mut object = json!({
         "id": one.id, "service": one.service, "method": one.method, "template": one.template,
-        "first_seen": milliseconds(one.times.0), "last_seen": milliseconds(one.times.1),
         "calls": one.calls, "messages": one.messages, "callers": one.callers.0, "status": status, "auth": auth(one),
         "clear_text": one.clear_text, "request_bytes_sum": one.request_bytes, "response_bytes_sum": one.response_bytes,
         "data_classes": classes(one), "sensors": sensors(one), "sites": sites(one),
     });
+    if one.is_seen() {
+        object["first_seen"] = milliseconds(one.times.0).into();
+        object["last_seen"] = milliseconds(one.times.1).into();
+    }
     let texts = [("tenant", &one.tenant), ("operation", &one.operation), ("owner", &one.owner)];
     for (name, text) in texts.into_iter().filter_map(|(name, text)| Some((name, text.as_deref()?))) {
         object[name] = text.into();
@@ -112,6 +117,7 @@ pub(crate) fn object(one: &SeenEndpoint) -> Value {
     if let Some(mean) = one.latency_sum.checked_div(one.answered) {
         object["latency_ms"] = json!({"mean": mean, "max": one.latency_max});
     }
+    Said::of(one).add_to(&mut object);
     object
 }
 
@@ -122,11 +128,13 @@ fn auth(one: &SeenEndpoint) -> Map<String, Value> {
     kinds(one).map(|(name, calls)| (name.to_owned(), share(calls).into())).collect()
 }
 
-fn kinds(one: &SeenEndpoint) -> impl Iterator<Item = (&str, u64)> {
+/// Kinds of credentials with their calls; `none`: callers known by none.
+pub(super) fn kinds(one: &SeenEndpoint) -> impl Iterator<Item = (&str, u64)> {
     one.auth.iter().map(|(kind, calls)| (if kind == BY_NONE { "none" } else { kind.as_str() }, *calls))
 }
 
-fn classes(one: &SeenEndpoint) -> Vec<Value> {
+/// Data classes with values of requests and of answers.
+pub(super) fn classes(one: &SeenEndpoint) -> Vec<Value> {
     let mut all: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
     for (place, values) in [&one.sent, &one.answers].into_iter().enumerate() {
         for (class, count) in values {
@@ -139,83 +147,16 @@ fn classes(one: &SeenEndpoint) -> Vec<Value> {
     all.into_iter().map(object).collect()
 }
 
-fn sensors(one: &SeenEndpoint) -> Vec<Value> {
-    let object = |(teller, told): (&Teller, &Told)| {
-        json!({
-            "sensor": teller.name, "site": teller.site, "tenant": teller.tenant, "calls": told.calls,
-            "first_seen": milliseconds(told.times.0), "last_seen": milliseconds(told.times.1),
-        })
-    };
-    one.sensors.iter().map(object).collect()
-}
-
 /// Calls by site.
 fn sites(one: &SeenEndpoint) -> BTreeMap<&str, u64> {
     let mut all: BTreeMap<&str, u64> = BTreeMap::new();
     for (teller, told) in &one.sensors {
-        if let Some(site) = &teller.site {
+        if let Some(site) = teller.site.as_ref().filter(|_| told.calls > 0) {
             let sum = all.entry(site.as_str()).or_default();
             *sum = sum.saturating_add(told.calls);
         }
     }
     all
-}
-
-fn table(found: &Seen) -> String {
-    let mut paper = Paper::new(true);
-    paper.heading("APIs that sensors told of");
-    if found.endpoints.is_empty() {
-        paper.line("  not seen");
-    }
-    let mut services: BTreeMap<(Option<&str>, &str), Vec<&SeenEndpoint>> = BTreeMap::new();
-    for one in &found.endpoints {
-        services.entry((one.tenant.as_deref(), &one.service)).or_default().push(one);
-    }
-    for ((tenant, service), mut endpoints) in services {
-        let calls = endpoints.iter().map(|one| one.calls).fold(0, u64::saturating_add);
-        let tenant = tenant.map(|tenant| format!(", tenant {}", plain(tenant))).unwrap_or_default();
-        let name = paper.strong(&plain(service));
-        let how_many = counted(endpoints.len() as u64, "endpoint");
-        paper.line(&format!("  {name}  {}, {how_many}{tenant}", counted(calls, "call")));
-        endpoints.sort_by_key(|one| std::cmp::Reverse(one.calls));
-        endpoints.iter().for_each(|one| paper.hang("    ", &told(one)));
-    }
-    rest(found).iter().for_each(|line| paper.line(&format!("  {line}")));
-    if !found.merged.is_empty() {
-        let words = counted(found.merged.len() as u64, "endpoint");
-        paper.line(&format!("  {words} turned out to be values of a parameter, and stand there"));
-    }
-    paper.into_text()
-}
-
-fn told(one: &SeenEndpoint) -> String {
-    let operation = one.operation.as_ref().map(|name| format!(" {}", plain(name))).unwrap_or_default();
-    let status = CLASSES.iter().zip(one.status).filter(|(_, calls)| *calls > 0);
-    let unclassed = Some(("of unknown class", one.unclassed)).filter(|(_, calls)| *calls > 0);
-    let status = status.map(|(name, calls)| (*name, calls)).chain(unclassed);
-    let status: Vec<String> =
-        status.map(|(name, calls)| format!("{} {}", count(calls), name.replace('_', " "))).collect();
-    let auth: Vec<String> =
-        kinds(one).map(|(kind, calls)| format!("{} {}", plain(kind), count(calls))).collect();
-    let mut parts = vec![
-        format!("{} {}{operation}  {}", plain(&one.method), plain(&one.template), counted(one.calls, "call")),
-        status.join(", "),
-    ];
-    if !auth.is_empty() {
-        parts.push(format!("by {}", auth.join(", ")));
-    }
-    parts.push(format!("from {}", places(one).join(", ")));
-    parts.join("; ")
-}
-
-/// Sensors with their sites and calls.
-fn places(one: &SeenEndpoint) -> Vec<String> {
-    let place = |(teller, told): (&Teller, &Told)| {
-        let name = if teller.name.is_empty() { NAMELESS } else { &teller.name };
-        let site = teller.site.as_ref().map(|site| format!(" ({})", plain(site))).unwrap_or_default();
-        format!("{}{site} {}", plain(name), count(told.calls))
-    };
-    one.sensors.iter().map(place).collect()
 }
 
 /// The endpoints of that id, or of that method and template.
@@ -235,23 +176,4 @@ fn chosen(found: &Seen, wanted: &str, as_json: bool) -> Result<String, Failure> 
     let mut paper = Paper::new(true);
     all.into_iter().for_each(|one| page(one, &mut paper));
     Ok(paper.into_text())
-}
-
-fn page(one: &SeenEndpoint, paper: &mut Paper) {
-    let operation = one.operation.as_ref().map(|name| format!(" {}", plain(name))).unwrap_or_default();
-    paper.heading(&format!("{} {}{operation}", plain(&one.method), plain(&one.template)));
-    paper.row("service", &plain(&one.service));
-    for (name, text) in [("tenant", &one.tenant), ("owner", &one.owner)] {
-        text.iter().for_each(|text| paper.row(name, &plain(text)));
-    }
-    paper.row("id", &plain(&one.id));
-    paper.row("seen", &format!("{} to {}", milliseconds(one.times.0), milliseconds(one.times.1)));
-    paper.row("calls", &told(one));
-    let least = if one.callers.1 { " at least" } else { "" };
-    paper.row("callers", &format!("{}{least}", count(one.callers.0)));
-    for class in classes(one) {
-        let number = |name: &str| count(class[name].as_u64().unwrap_or_default());
-        let what = format!("{} sent, {} answered", number("request_values"), number("response_values"));
-        paper.row(&plain(class["class"].as_str().unwrap_or_default()), &what);
-    }
 }

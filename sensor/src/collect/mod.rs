@@ -9,6 +9,10 @@ mod kafka;
 #[cfg(feature = "lake")]
 mod receive;
 #[cfg(feature = "lake")]
+mod said;
+#[cfg(feature = "lake")]
+mod table;
+#[cfg(feature = "lake")]
 mod tables;
 #[cfg(feature = "lake")]
 mod warn;
@@ -18,6 +22,8 @@ pub(crate) use enrol::sensor;
 pub(crate) use inventory::{inventory, object};
 #[cfg(feature = "lake")]
 pub(crate) use receive::collect;
+#[cfg(feature = "lake")]
+pub(crate) use said::Said;
 
 use crate::cli::LearnArgs;
 use crate::failure::Failure;

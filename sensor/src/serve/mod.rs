@@ -403,12 +403,17 @@ fn sweep(data: &Path) {
     }
 }
 
-/// Of the inventory first; of a collector's, which has none, of the log of its sums.
+/// Of the inventory first; of a collector's, which has none, of the logs of its sums and of what sensors say.
 fn stamps(data: &Path) -> Stamp {
     let learned = data.join("state/inventory");
-    let sums = data.join("lake/usage/_delta_log");
-    let first = if crate::collect::is_collectors(data) && !learned.exists() { sums } else { learned };
-    [first, data.join(feedback::FILE), data.join(said::MUTES)].map(|path| stamp(&path))
+    let first = match crate::collect::is_collectors(data) && !learned.exists() {
+        true => ["usage", "sensors"]
+            .iter()
+            .filter_map(|table| stamp(&data.join("lake").join(table).join("_delta_log")))
+            .max(),
+        false => stamp(&learned),
+    };
+    [first, stamp(&data.join(feedback::FILE)), stamp(&data.join(said::MUTES))]
 }
 
 fn stamp(path: &PathBuf) -> Option<SystemTime> {

@@ -312,13 +312,16 @@ fn sensors(whole: &Value) -> Markup {
     html! {
         div.scroll tabindex="0" role="region" aria-label="Sensors" {
             table.list.rows {
-                thead { tr { th scope="col" { "Sensor" } th scope="col" { "Site" } th scope="col" { "Tenant" } th.number scope="col" { "Calls" } th scope="col" { "First" } th scope="col" { "Last" } } }
+                thead { tr { th scope="col" { "Sensor" } th scope="col" { "Site" } th scope="col" { "Tenant" } th scope="col" { "States" } th.number scope="col" { "Exposure" } th.number scope="col" { "Threat" } th.number scope="col" { "Calls" } th scope="col" { "First" } th scope="col" { "Last" } } }
                 tbody {
                     @for one in sensors {
                         tr {
                             td { (text(one, "sensor")) }
                             td data-title="Site" { (text(one, "site")) }
                             td data-title="Tenant" { (text(one, "tenant")) }
+                            td data-title="States" { (chips(&words(one, "states"))) }
+                            td.number data-title="Exposure" { (points(one, "exposure")) }
+                            td.number data-title="Threat" { (points(one, "threat")) }
                             td.number data-title="Calls" { (count(number(one, "calls"))) }
                             td data-title="First" { (minute(text(one, "first_seen"))) }
                             td data-title="Last" { (minute(text(one, "last_seen"))) }
@@ -328,6 +331,16 @@ fn sensors(whole: &Value) -> Markup {
             }
         }
     }
+}
+
+fn words(value: &Value, name: &str) -> Vec<String> {
+    let words = value.get(name).and_then(Value::as_array).into_iter().flatten();
+    words.filter_map(|word| word.as_str().map(str::to_owned)).collect()
+}
+
+/// A score, or nothing where none was said.
+fn points(value: &Value, name: &str) -> String {
+    value.get(name).and_then(Value::as_u64).map(count).unwrap_or_default()
 }
 
 /// Fields as a table: what names them, their types, and what is known of their values.

@@ -3,12 +3,14 @@
 //! An endpoint's id is a hash of what it is called, so that sensors give it alike; those of another tenant are others.
 
 mod row;
+mod said;
 mod shares;
 mod words;
 
 use self::row::{
     CALLER, Columns, ID, METHOD, OPERATION, OWNER, REPORTER, Row, SERVICE, SITE, TEMPLATE, TENANT,
 };
+pub use self::said::Word;
 use self::shares::Shares;
 pub use self::words::OwnWord;
 use crate::batch::Rows;
@@ -68,6 +70,8 @@ pub struct Seen {
     pub beyond: u64,
     /// Names of sensors, classes and credentials that found none: times that one was told.
     pub unnamed: u64,
+    /// Words of sensors on endpoints that found none.
+    pub unsaid: u64,
 }
 
 /// An endpoint.
@@ -109,7 +113,7 @@ pub struct SeenEndpoint {
     pub latency_sum: u64,
     /// See `answered`.
     pub latency_max: Option<u64>,
-    /// When the first and the last began, in milliseconds since 1970.
+    /// When the first and the last began, in milliseconds since 1970; [`NEVER`] where it is only described.
     pub times: (i64, i64),
     /// Calls by the credential that the caller is known by; `network`: by none.
     pub auth: BTreeMap<String, u64>,
@@ -123,6 +127,8 @@ pub struct SeenEndpoint {
     pub callers: (u64, bool),
     /// Keyed hashes of them, by the sensor that told them.
     known: HashMap<u64, HashSet<u64>>,
+    /// Whether there are calls of it, and not only words of sensors.
+    is_summed: bool,
     /// Whether a sensor told the id that its texts have.
     is_own: bool,
     /// Whether it has no operation of its own, or sums from before these were kept do not say.
@@ -145,9 +151,14 @@ pub struct Teller {
 pub struct Told {
     /// Calls.
     pub calls: u64,
-    /// When the first and the last began, in milliseconds since 1970.
+    /// When the first and the last began, in milliseconds since 1970; [`NEVER`] where it saw none.
     pub times: (i64, i64),
+    /// What it said of it last.
+    pub word: Option<Word>,
 }
+
+/// Times of no call.
+pub const NEVER: (i64, i64) = (i64::MAX, i64::MIN);
 
 /// The endpoints of that data directory, or of a copy of its tables in a store.
 ///
@@ -167,7 +178,8 @@ fn seen_within(
     let mut all = All::of(table, limits);
     for attempt in 0.. {
         let parts = parts(place, table)?;
-        match parts.iter().try_for_each(|part| all.add_file(place, part, table, wanted)) {
+        let sums = parts.iter().try_for_each(|part| all.add_file(place, part, table, wanted));
+        match sums.and_then(|()| all.hear(place, wanted)) {
             Ok(()) => break,
             // Files were put together meanwhile, and those from before are gone.
             Err(LakeError::Gone { .. }) if attempt < 3 => all = All::of(table, limits),
@@ -196,6 +208,7 @@ struct All {
     room: Room,
     placeless: u64,
     beyond: u64,
+    unsaid: u64,
 }
 
 /// What there is room for.
@@ -222,6 +235,7 @@ impl All {
             room,
             placeless: 0,
             beyond: 0,
+            unsaid: 0,
         }
     }
 
@@ -243,7 +257,7 @@ impl All {
     }
 
     fn add(&mut self, rows: &Rows, row: usize, wanted: &Wanted<'_>) {
-        let Self { columns, places, endpoints, hasher, room, placeless, beyond } = self;
+        let Self { columns, places, endpoints, hasher, room, placeless, beyond, .. } = self;
         let row = Row { rows, places: columns, row };
         let fits = |wanted: Option<&str>, is: Option<&str>| wanted.is_none() || wanted == is;
         if !fits(wanted.tenant, row.text(TENANT)) || !fits(wanted.site, row.text(SITE)) {
@@ -278,7 +292,7 @@ impl All {
     }
 
     fn into_seen(self, is_own: OwnWord) -> Seen {
-        let Self { mut endpoints, placeless, beyond, room, .. } = self;
+        let Self { mut endpoints, placeless, beyond, unsaid, room, .. } = self;
         name_each(&mut endpoints);
         join_vague(&mut endpoints);
         let merged = words::fold(&mut endpoints, is_own);
@@ -292,7 +306,7 @@ impl All {
             (one.tenant.clone(), one.service.clone(), one.template.clone(), one.method.clone())
         };
         endpoints.sort_by_cached_key(|one| (order(one), one.operation.clone(), one.id.clone()));
-        Seen { endpoints, merged, placeless, beyond, unnamed: room.unnamed }
+        Seen { endpoints, merged, placeless, beyond, unnamed: room.unnamed, unsaid }
     }
 }
 
@@ -325,8 +339,12 @@ fn key(row: &Row<'_>, tenant: Option<&str>, id: &str) -> Vec<u8> {
     let operation = row.text(OPERATION);
     let own = operation.filter(|name| !row.is_usual(name));
     let texts = [tenant, row.text(SERVICE), method(row), row.text(TEMPLATE), own];
+    key_of(texts, Some(id).filter(|_| operation.is_none()))
+}
+
+fn key_of(texts: [Option<&str>; 5], id: Option<&str>) -> Vec<u8> {
     let mut key = Vec::new();
-    for text in texts.into_iter().chain([Some(id).filter(|_| operation.is_none())]) {
+    for text in texts.into_iter().chain([id]) {
         key.extend_from_slice(&text.map_or(usize::MAX, str::len).to_be_bytes());
         key.extend_from_slice(text.unwrap_or_default().as_bytes());
     }
@@ -371,12 +389,18 @@ impl SeenEndpoint {
         Self {
             service: owned(row.text(SERVICE)),
             operation: row.text(OPERATION).filter(|name| !row.is_usual(name)).map(str::to_owned),
+            is_summed: true,
             is_vague: row.text(OPERATION).is_none(),
             method: owned(method(row)),
             template: owned(row.text(TEMPLATE)),
             times: row.times(),
             ..Self::default()
         }
+    }
+
+    /// Whether a call of it was seen, and not only a description.
+    pub fn is_seen(&self) -> bool {
+        self.times != NEVER
     }
 
     /// The id that sensors make of what it is called, where nothing of that was redacted.
@@ -404,6 +428,7 @@ impl SeenEndpoint {
     fn add(&mut self, row: &Row<'_>, who: u64, room: &mut Room) {
         let counts = row.counts();
         let (first, last) = row.times();
+        self.is_summed = true;
         if let Some(owner) = row.text(OWNER).filter(|_| self.owner.is_none() || last >= self.times.1) {
             self.owner = Some(cut(owner).to_owned());
         }
@@ -441,7 +466,7 @@ impl SeenEndpoint {
         let teller = Teller { name, tenant: owned(TENANT), site: owned(SITE) };
         let length = teller.name.len();
         if self.sensors.contains_key(&teller) || room.takes_name(who, self.sensors.len(), length) {
-            join(&mut self.sensors, teller, Told { calls: counts.calls, times: (first, last) });
+            join(&mut self.sensors, teller, Told { calls: counts.calls, times: (first, last), word: None });
         }
     }
 
@@ -477,6 +502,7 @@ impl SeenEndpoint {
     /// Takes what is known of another one in.
     fn absorb(&mut self, other: Self) {
         self.add_counts(&other);
+        self.is_summed |= other.is_summed;
         if other.times.1 > self.times.1 || self.owner.is_none() {
             self.owner = other.owner.or(self.owner.take());
         }
@@ -502,8 +528,9 @@ fn raise(sum: &mut u64, more: u64) {
     *sum = sum.saturating_add(more).min(MOST_COUNT);
 }
 
+/// What was said of another one says nothing of this.
 fn join(sensors: &mut BTreeMap<Teller, Told>, teller: Teller, more: Told) {
-    let told = sensors.entry(teller).or_insert_with(|| Told { calls: 0, times: more.times });
+    let told = sensors.entry(teller).or_insert_with(|| Told { times: more.times, ..Told::default() });
     raise(&mut told.calls, more.calls);
     told.times = (told.times.0.min(more.times.0), told.times.1.max(more.times.1));
 }

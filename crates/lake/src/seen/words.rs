@@ -27,7 +27,8 @@ type Blank = (usize, u64);
 pub(super) fn fold(endpoints: &mut Vec<SeenEndpoint>, is_own: OwnWord) -> Vec<(String, String)> {
     let hasher = RandomState::new();
     let mut alike: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for (at, one) in endpoints.iter().enumerate() {
+    // What nobody called says nothing of what its words are.
+    for (at, one) in endpoints.iter().enumerate().filter(|(_, one)| one.is_summed) {
         let segments = one.template.split('/').count();
         if segments <= MOST_SEGMENTS {
             let key = (&one.tenant, &one.service, &one.method, &one.operation, segments);
