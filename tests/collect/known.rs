@@ -158,7 +158,7 @@ fn sensors() -> [Sensor; 3] {
             None,
             "[owners]\nelse = [\"*.test\"]\n[tags]\nedge = [\"orders.test\"]\n",
         ),
-        Sensor::new("west", "graphql", None, "[tags]\nweb = [\"*\"]\n"),
+        Sensor::new("west", "graphql", None, "[tags]\nweb = [\"10.0.0.0/8\"]\n"),
     ]
 }
 
@@ -259,7 +259,8 @@ fn the_console_shows_what_sensors_know() {
     let address = super::inventory::address_of(&collector.wait_for("the console is at"));
     let [north, ..] = sensors();
     north.start(&collector, &collector.enrol("north", &[])).end();
-    let apis = super::inventory::page_with(address, "/apis", |page| page.body.contains("zombie"));
+    let is_known = |page: &client::Answer| page.body.contains("zombie");
+    let apis = super::inventory::page_with(address, "/api/v1/endpoints", is_known);
     assert!(!apis.body.contains("unrated"), "{apis:?}");
     let found = inventory(&collector);
     let zombie = &found["orders.test DELETE /orders/{order_number} "];

@@ -152,6 +152,6 @@ fn sensitive(call: &Call) -> Option<usize> {
         return None;
     }
     let lower = path.to_ascii_lowercase();
-    let is_in = |name: &&str| memchr::memmem::find(&lower, name.as_bytes()).is_some();
-    SENSITIVE.iter().position(|names| names.iter().any(|name| is_in(&name)))
+    let is_in = |name: &str| memchr::memmem::find(&lower, name.as_bytes()).is_some();
+    SENSITIVE.iter().position(|names| names.iter().any(|name| is_in(name)))
 }
