@@ -1,7 +1,7 @@
 //! What detectors ask of a call, in one place.
 
 use crate::{Outcome, Severity};
-use tapwire_inventory::{Call, Endpoint, PrincipalKind};
+use tapwire_inventory::{Call, Endpoint, Principal, PrincipalKind, TokenFact};
 use tapwire_protocol::Head;
 
 /// Words of paths behind which only some callers belong.
@@ -52,6 +52,12 @@ pub(crate) fn is_missing(call: &Call) -> bool {
 /// Whether the caller has a name of its own.
 pub(crate) fn is_named(call: &Call) -> bool {
     call.principal.is_some_and(|principal| principal.kind != PrincipalKind::Network)
+}
+
+/// Who is behind a call, where its name is more than a claim: a token that nothing signs names whomever its maker wants to be.
+pub(crate) fn actor(call: &Call) -> Option<Principal> {
+    let is_claim = call.caller.facts.contains(TokenFact::Unsigned);
+    call.principal.filter(|_| is_named(call) && !is_claim)
 }
 
 /// Whether a person calls, as far as that can be told: programs have keys and certificates.

@@ -54,8 +54,20 @@ impl Writer<'_> {
     /// Writes what is told of an incident, without a line end.
     pub(crate) fn incident(self, told: &Told, out: &mut Vec<u8>) {
         let incident = &told.incident;
-        header(self.version, "incident", "Incident", grade(incident.worst.severity), out);
+        let worst = &incident.worst;
+        let info = DETECTORS.iter().find(|info| info.name == worst.detector);
+        let title = info.map_or(worst.found_by(), |info| info.title);
+        header(self.version, "incident", &format!("Incident: {title}"), grade(worst.severity), out);
         self.common(told.time, incident.uid, out);
+        if let Some(address) = incident.addresses.first() {
+            plain("src", out, |out| number::ip(out, *address));
+        }
+        if let Some(caller) = incident.callers.first() {
+            text("suser", self.pen.token(caller.token).bytes(), out);
+        }
+        if let Some(service) = &incident.service {
+            labelled("cs2", "service", self.pen.shown_service(service).as_bytes(), out);
+        }
         text("msg", self.pen.prose(&incident.worst.reason).bytes(), out);
         text("act", told.change.name().as_bytes(), out);
         text("outcome", incident.worst.outcome.name().as_bytes(), out);

@@ -107,6 +107,7 @@ use Kind::{Bool, Int, Json, List, Real, Text, Time};
 
 impl Table {
     /// The place of the column that names the run.
+    #[cfg(feature = "lake")]
     pub(crate) fn run_column(&self) -> Option<usize> {
         self.columns.iter().position(|column| column.name == RUN)
     }

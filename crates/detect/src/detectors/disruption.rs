@@ -12,7 +12,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     summary: "Answers to others at the same service became far slower than usual there, or half of them failed with 5xx, and one caller's load came first: three requests \
               that took the server half a second and more and twenty times what its endpoint takes in the middle, or were sent a few bytes at a time, not failed themselves, and begun before the first \
               of others suffered, and five in all; or half of all calls in the minute before, 60 and more, ten times what it does as a rule. How others fare is told from twenty answers to five \
-              callers within a minute, at most four of each, beside what is usual at each endpoint: by chance less than once in a million. Where a service is down for all, no caller's load came first. \
+              callers within a minute, at most four of each, beside what is usual at each endpoint: by chance less than once in a million. Where a service is down for all, or a quarter of the answers of other services are slow, too, no caller's load came first. \
               Load that is spread over many callers is not told here.",
     owasp: "API4:2023 Unrestricted Resource Consumption",
     cwe: "CWE-400",

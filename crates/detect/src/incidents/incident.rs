@@ -2,7 +2,7 @@
 
 use super::Actor;
 use super::told::Growth;
-use crate::facts::is_named;
+use crate::facts::actor;
 use crate::{Finding, Outcome, RuleInfo, Severity};
 use serde::{Deserialize, Serialize};
 use siphasher::sip::SipHasher24;
@@ -10,7 +10,7 @@ use std::hash::Hasher;
 use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::Token;
-use tapwire_inventory::{Call, EndpointId, Principal};
+use tapwire_inventory::{Call, EndpointId, Principal, TokenFact};
 use tapwire_protocol::Uid;
 use tapwire_wire::Timestamp;
 
@@ -308,7 +308,7 @@ impl Incident {
 
     /// Who called, and from where.
     fn meet(&mut self, call: &Call, address: Option<IpAddr>) {
-        if let Some(principal) = call.principal.filter(|_| is_named(call)) {
+        if let Some(principal) = actor(call) {
             self.more_callers |= !add(&mut self.callers, principal, MAX_ACTORS);
             if self.before.len() < self.callers.len() {
                 self.before.push(call.caller.calls);
@@ -340,9 +340,11 @@ impl Incident {
 
     /// The credential of its session.
     fn show(&mut self, call: &Call) {
-        let Some(token) = call.caller.session else { return };
+        // One that nothing signs was never handed out: there is nothing to revoke.
+        let is_made = call.caller.facts.contains(TokenFact::Unsigned);
+        let Some(token) = call.caller.session.filter(|_| !is_made) else { return };
         if self.sessions.len() < MAX_ACTORS && !self.sessions.iter().any(|shown| shown.token == token) {
-            let owner = call.principal.filter(|_| is_named(call));
+            let owner = actor(call);
             self.sessions.push(Shown { token, owner, before: call.caller.session_calls });
         }
     }

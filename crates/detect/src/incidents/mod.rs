@@ -23,7 +23,7 @@ pub use suggest::{Honest, Response, Suggestion};
 pub use told::{Change, Growth, Told};
 
 use crate::detectors::nature;
-use crate::facts::{is_named, place, short};
+use crate::facts::{actor, place, short};
 use crate::{Config, Finding, Spread};
 use siphasher::sip::SipHasher24;
 use std::collections::BTreeMap;
@@ -285,7 +285,7 @@ impl Who {
         let network = address.map(network);
         let client = network.and_then(|network| client(call, network));
         let print = print(call);
-        match (call.principal.filter(|_| is_named(call)), network) {
+        match (actor(call), network) {
             (Some(principal), address) => {
                 let token = call.caller.session.map(short);
                 Self::Named { caller: short(principal.token), token, address, client, print }

@@ -151,6 +151,30 @@ fn two_names_at_one_address_are_two_incidents() {
 }
 
 #[test]
+fn who_forges_a_name_is_not_who_bears_it() {
+    let mut world = World::new();
+    let server = Endpoint::v4([10, 200, 0, 80], 80);
+    let mut found = |address: [u8; 4], token: &str, detector| {
+        let request =
+            format!("GET /orders/7 HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer {token}\r\n\r\n");
+        world.now += 1;
+        let call = world.send(Endpoint::v4(address, 40_000), server, &request);
+        assert!(call.principal.is_some());
+        world.link(&call, detector, Severity::Medium, Outcome::Blocked).1
+    };
+    let signed = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJhZG1pbiJ9.c2lnbmF0dXJlc2lnbmF0dXJlc2lnbmF0dXJlMTIz";
+    let unsigned = "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhZG1pbiJ9.";
+    let export = found(NAT, signed, "exfiltration");
+    let forged = found([198, 51, 100, 9], unsigned, "jwt-faults");
+    assert_ne!(export, forged);
+    assert_eq!(found([198, 51, 100, 9], unsigned, "enumeration"), forged);
+    let incident = world.incidents.all().iter().find(|incident| incident.uid == forged).unwrap();
+    assert!(incident.callers.is_empty() && incident.addresses.len() == 1);
+    let suggested = incident.suggestions(&world.inventory);
+    assert!(suggested.iter().all(|one| matches!(one.response, Response::BlockAddress(..))), "{suggested:?}");
+}
+
+#[test]
 fn a_name_joins_what_is_nobodys_at_its_address_and_the_next_name_does_not() {
     let mut world = World::new();
     let guessing = world.high((NAT, ""), "brute-force");

@@ -90,7 +90,8 @@ impl<'a> Page<'a> {
     pub(super) fn of(seen: &Seen<'a>) -> Option<Self> {
         let list = seen.observation.response_payload.list.as_deref()?;
         let elements = list.fields().iter().filter(|field| field.step == Step::Element);
-        let elements = elements.max_by_key(|field| field.objects)?;
+        // Of lists with as many, the outer one: what it holds are parts of its records.
+        let elements = elements.rev().max_by_key(|field| field.objects)?;
         Some(Self { list, elements, count: elements.objects }).filter(|page| page.count >= LIST)
     }
 

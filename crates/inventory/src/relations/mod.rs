@@ -2,6 +2,7 @@
 //! ever handed out.
 
 mod ages;
+mod everywhere;
 mod fetches;
 mod given;
 mod habits;

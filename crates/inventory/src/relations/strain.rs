@@ -1,6 +1,7 @@
 //! How others fare at a service while somebody calls: whether their answers became slow, or fail, beside what is usual there.
 
 use super::ages::{Ages, Forgotten};
+use super::everywhere::Everywhere;
 use super::{Seen, whole};
 use crate::Principal;
 use crate::usage::Sketch;
@@ -130,6 +131,7 @@ pub(super) struct Service {
 pub(super) struct Strains {
     pub(super) services: Ages<Service>,
     pub(super) endpoints: Ages<Middle>,
+    everywhere: Everywhere,
     recalls: bool,
 }
 
@@ -138,6 +140,7 @@ impl Strains {
         Self {
             services: Ages::new(callers / 500, SPAN),
             endpoints: Ages::new(callers / 20, SPAN),
+            everywhere: Everywhere::default(),
             recalls: false,
         }
     }
@@ -146,6 +149,7 @@ impl Strains {
     pub(super) fn recall(&mut self) {
         if !self.recalls {
             self.recalls = true;
+            self.everywhere = Everywhere::default();
             self.services.each(|service| Service {
                 all: service.all,
                 slow: service.slow,
@@ -160,7 +164,7 @@ impl Strains {
         self.services.forgotten().and(self.endpoints.forgotten())
     }
 
-    /// How others fare, where it is worse than usual; learns from a call.
+    /// How others fare, where it is worse than usual there and not everywhere; learns from a call.
     pub(super) fn hear(&mut self, seen: &Seen<'_>, principal: Option<Principal>) -> Option<Strain> {
         let who = whole(&principal?);
         let latency = seen.observation.exchange.latency()?;
@@ -169,6 +173,7 @@ impl Strains {
         let middle = self.endpoints.met_or_new(seen.endpoint, seen.now);
         let failed = matches!(seen.status, Some(500..=599));
         let answer = Answer { who, began, micros, slow: !failed && middle.is_slow(micros), failed };
+        self.everywhere.hear(seen.shape.service, began, answer.slow);
         let service = self.services.met_or_new(seen.shape.service, seen.now);
         service.count(who, began);
         service.put(answer);
@@ -179,7 +184,8 @@ impl Strains {
             }
             service.learn(&answer);
         }
-        service.strain(who, began)
+        let strain = service.strain(who, began)?;
+        (!self.everywhere.is_slow_beside(seen.shape.service, began)).then_some(strain)
     }
 }
 
