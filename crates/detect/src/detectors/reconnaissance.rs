@@ -98,7 +98,8 @@ impl Detector for Reconnaissance {
 impl Reconnaissance {
     fn sensitive(&mut self, case: &Case<'_>, kind: usize, out: &mut Vec<Finding>) {
         let path = path(case.call);
-        self.sensitive.add(hash(kind.to_le_bytes().into_iter()));
+        let is_product = SENSITIVE.get(kind).is_some_and(|names| names.len() > 1);
+        self.sensitive.add(if is_product { hash(kind.to_le_bytes().into_iter()) } else { path });
         let page =
             case.call.observation.exchange.response_head().and_then(|head| head.header(b"content-type"));
         // An application that answers every path with its own page gives nothing away.

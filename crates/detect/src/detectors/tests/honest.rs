@@ -146,7 +146,8 @@ fn pictures_of_a_folder_are_one_thing_to_look_for() {
 fn the_doors_of_one_product_are_one_thing_to_look_for() {
     let editor = ["/wp-login.php", "/wp-admin/", "/wp-admin/post.php", "/wp-admin/admin-ajax.php"];
     let scanner = ["/wp-login.php", "/.env", "/.git/config", "/phpinfo.php"];
-    for (paths, told) in [(editor, false), (scanner, true)] {
+    let folders = ["/.env", "/app/.env", "/api/.env", "/old/.env"];
+    for (paths, told) in [(editor, false), (scanner, true), (folders, true)] {
         let mut world = World::new();
         for path in paths {
             world.call(&user(1), &format!("GET {path}"), "", 302, "");
