@@ -27,7 +27,7 @@ pub(super) struct Everywhere {
 impl Everywhere {
     /// An answer, by when its request came in milliseconds. `service` is a keyed hash.
     pub(super) fn hear(&mut self, service: u64, began: i64, slow: bool) {
-        let place = (service % PLACES as u64) as usize;
+        let place = usize::try_from(service % PLACES as u64).unwrap_or(0);
         let Some((heard, next)) = self.heard.get_mut(place).zip(self.next.get_mut(place)) else { return };
         *next = (*next + 1) % EACH;
         heard.get_mut(*next).into_iter().for_each(|one| *one = Heard { service, began, slow });
