@@ -63,6 +63,13 @@ const COOKIES: &[&[u8]] = &[
 /// What frameworks put behind an application's name: `_shop_session`.
 const SESSION: &[u8] = b"_session";
 
+/// What WordPress puts in front of a hash of the site's address: a cookie for all of the site, and one for its
+/// administration, without and with TLS.
+const WORDPRESS: &[&[u8]] = &[WORDPRESS_EVERYWHERE, b"wordpress_sec_", b"wordpress_"];
+const WORDPRESS_EVERYWHERE: &[u8] = b"wordpress_logged_in_";
+/// Digits of that hash.
+const MD5: usize = 32;
+
 /// Query parameters that hold a credential. Left out on purpose: `code` and `state` (OAuth puts them in the URL, for one use),
 /// `sig` and `signature` (signed URLs are made to be handed on), page and CSRF tokens. `key` and `token` are also names
 /// of harmless things: see [`looks_random`].
@@ -227,6 +234,7 @@ impl Credentials {
     fn cookies(&mut self, found: &mut Found<'_>, value: Range) {
         let text = found.head.slice(value).bytes();
         let mut at = value.start;
+        let first = found.list.len();
         for pair in text.split(|byte| *byte == b';') {
             let start = at + len(pair.len() - pair.trim_ascii_start().len());
             at += len(pair.len() + 1);
@@ -235,8 +243,12 @@ impl Credentials {
             let (name, secret) =
                 (pair.get(..equals).unwrap_or_default(), pair.get(equals + 1..).unwrap_or_default());
             if is_session(name) && !secret.is_empty() {
-                let name = Range { start, end: start + len(equals) };
-                found.push(self.secret(Cookie, Place::Cookie, Some(name), secret));
+                let range = Range { start, end: start + len(equals) };
+                found.push(self.secret(Cookie, Place::Cookie, Some(range), secret));
+                // The one that comes with every request names the session, the other where there is no such one.
+                if is_wordpress(name, &[WORDPRESS_EVERYWHERE]) {
+                    found.list.get_mut(first..).unwrap_or_default().rotate_right(1);
+                }
             }
         }
     }
@@ -318,6 +330,13 @@ pub(crate) fn is_session(name: &[u8]) -> bool {
     let tail = name.len().checked_sub(SESSION.len()).and_then(|at| name.get(at..));
     COOKIES.iter().any(|known| known.len() == name.len() && known.eq_ignore_ascii_case(name))
         || tail.is_some_and(|tail| tail.eq_ignore_ascii_case(SESSION))
+        || is_wordpress(name, WORDPRESS)
+}
+
+/// Whether a name is one of these with a hash behind it.
+fn is_wordpress(name: &[u8], known: &[&[u8]]) -> bool {
+    let is_hash = |rest: &[u8]| rest.len() == MD5 && rest.iter().all(u8::is_ascii_hexdigit);
+    known.iter().any(|known| name.strip_prefix(*known).is_some_and(is_hash))
 }
 
 /// Whether a value of an ambiguous name can be a secret: sixteen bytes and more, letters and digits.

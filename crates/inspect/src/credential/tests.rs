@@ -108,6 +108,23 @@ fn headers_and_cookies_by_name() {
 }
 
 #[test]
+fn sessions_of_wordpress_have_the_hash_of_a_site_in_their_names() {
+    let hash = "5c016e8f0f95f039102cbe8366c5c7f3";
+    let cookie = |name: &str| header(&format!("Cookie: {name}{hash}=jane%7C1800000000%7Cab%7Ccd"));
+    for name in ["wordpress_logged_in_", "wordpress_sec_", "wordpress_"] {
+        finds(&cookie(name), Cookie, Place::Cookie, &format!("{name}{hash}"), "jane%7C1800000000%7Cab%7Ccd");
+    }
+    for none in ["wp-settings-", "wordpress_test_cookie", "wordpress_logged_in_x"] {
+        assert!(all(&cookie(none)).is_empty(), "{none}");
+    }
+    // Browsers send those of longer paths first.
+    let both = format!("Cookie: sid=other; wordpress_{hash}=admin; wordpress_logged_in_{hash}=all");
+    let names: Vec<String> = all(&header(&both)).into_iter().map(|found| found.name).collect();
+    let wanted = [&format!("wordpress_logged_in_{hash}"), "sid", &format!("wordpress_{hash}")];
+    assert_eq!(names, wanted);
+}
+
+#[test]
 fn credentials_in_the_url() {
     let query = |query: &str| format!("GET /a?{query} HTTP/1.1");
     finds(&query("x=1&access_token=ab%63"), Bearer, Place::Query, "access_token", "abc");
