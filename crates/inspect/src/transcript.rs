@@ -51,6 +51,7 @@ fn message(number: u32, id: u64, bytes: &[u8]) -> Message {
         peer_at: None,
         started: time,
         ended: time,
+        pauses: 0,
         frames: Frames::default(),
         source: SourceId::default(),
         seen: Seen::Complete,

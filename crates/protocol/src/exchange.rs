@@ -91,6 +91,8 @@ pub struct Message {
     pub started: Timestamp,
     /// Capture time of its last byte seen.
     pub ended: Timestamp,
+    /// How often nothing came of it for a tenth of a second and more, and then it went on; 255 stands for more.
+    pub pauses: u8,
     /// Frames that carried it.
     pub frames: Frames,
     /// Where it was captured.
@@ -103,12 +105,26 @@ pub struct Message {
     pub anomalies: Anomalies,
 }
 
+/// Nanoseconds without a byte that are a pause: longer than what acknowledgements are held back for on most systems.
+const PAUSE: i64 = 100_000_000;
+
 impl Message {
+    /// Bytes of it come, at that time in that frame.
+    pub(crate) fn goes_on(&mut self, (time, frame): (Timestamp, u64)) {
+        self.pauses = self.pauses.saturating_add(u8::from(pauses(self.ended, time)));
+        (self.ended, self.frames.last) = (time, frame);
+    }
+
     /// Bytes on the heap, its own included.
     pub(crate) fn held(&self) -> usize {
         let fields = self.head.fields.capacity() * size_of::<crate::Field>();
         size_of::<Self>() + self.head.text.capacity() + fields + self.body.bytes.capacity()
     }
+}
+
+/// Whether it is a pause from one time to another.
+pub(crate) fn pauses(from: Timestamp, to: Timestamp) -> bool {
+    to.since(from) >= PAUSE
 }
 
 /// What a PROXY protocol header in front of the stream said.

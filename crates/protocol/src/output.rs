@@ -182,6 +182,7 @@ impl<E: ExchangeSink> Output<'_, E> {
                 message.peer_at = origin.peer_at;
                 message.started = origin.time;
                 message.ended = origin.time;
+                message.pauses = 0;
                 message.frames = frames;
                 message.source = origin.source;
                 message.seen = Seen::Complete;
@@ -197,6 +198,7 @@ impl<E: ExchangeSink> Output<'_, E> {
                 peer_at: origin.peer_at,
                 started: origin.time,
                 ended: origin.time,
+                pauses: 0,
                 frames,
                 source: origin.source,
                 seen: Seen::Complete,

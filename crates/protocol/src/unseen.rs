@@ -66,6 +66,7 @@ impl ConnectionEnd {
             peer_at: None,
             started: self.time,
             ended: self.time,
+            pauses: 0,
             frames: Frames::default(),
             source: self.source,
             seen: Seen::Missing,

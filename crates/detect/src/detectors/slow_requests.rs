@@ -10,7 +10,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "slow-requests",
     title: "Requests are sent a few bytes at a time (slow requests)",
     summary: "Eight requests and more to one method and path, each of less than 16 KiB, took longer than a second and a half to be sent, with less than a KiB a \
-              second: who sends so holds connections and workers of the server for nothing. Clients send such a request in one piece; one that \
+              second: who sends so holds connections and workers of the server for nothing. Clients send such a request in one piece, or its body \
+              behind its head: one that paused three times counts, or one of eight that its client left open at the same time. One that \
               is lost on the way and sent again is alone among many, so that slow ones have to be a quarter of all there; and lines that are slow have a client \
               each, so that they have to be two a client, or to come within ten minutes.",
     owasp: "API4:2023 Unrestricted Resource Consumption",
@@ -36,6 +37,10 @@ const ENOUGH: u64 = 8;
 const TOGETHER: i64 = 600;
 const SLOW: i64 = 1_500_000_000;
 const SMALL: u64 = 16 << 10;
+/// Pauses that no client makes that is merely held up.
+const PAUSES: u8 = 3;
+/// Requests that were open lately and paused less.
+const OPEN: usize = 32;
 
 #[derive(Default, serde::Serialize, serde::Deserialize)]
 struct SlowRequests {
@@ -44,6 +49,8 @@ struct SlowRequests {
     /// Calls of the endpoint when the stretch began.
     before: u64,
     clients: Distinct,
+    /// Slow ones that paused less often: their client, when they began and when they ended.
+    open: Vec<(u64, i64, i64)>,
     steps: Steps,
     stretch: Stretch,
 }
@@ -55,14 +62,38 @@ pub(super) fn is_slow(call: &Call) -> bool {
     nanos >= SLOW && bytes < SMALL && bytes * 1_000 < u64::try_from(nanos / 1_000_000).unwrap_or(0) * 1_024
 }
 
+impl SlowRequests {
+    /// Whether a slow one is held open on purpose: it pauses again and again, or many of its client are open at once.
+    fn is_held(&mut self, call: &Call, client: u64) -> bool {
+        let Some(request) = call.observation.exchange.request.as_deref() else { return false };
+        if request.pauses >= PAUSES {
+            return true;
+        }
+        let (from, to) = (request.started.nanos(), request.ended.nanos());
+        if self.open.len() >= OPEN {
+            self.open.remove(0);
+        }
+        self.open.push((client, from, to));
+        let beside =
+            self.open.iter().filter(|(who, began, ended)| *who == client && *began < to && from < *ended);
+        beside.count() as u64 >= ENOUGH
+    }
+}
+
 impl Detector for SlowRequests {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let calls = case.endpoint.map_or(0, |endpoint| endpoint.calls);
         if self.stretch.begins(case.call.observation.exchange.started(), 3 * 3_600, 86_400) {
             *self = Self { stretch: self.stretch, before: calls.saturating_sub(1), ..Self::default() };
         }
+        let client = case.call.principal.map_or(0, |principal| short(principal.token));
+        if !self.is_held(case.call, client) {
+            return;
+        }
         self.slow += 1;
-        self.clients.add(case.call.principal.map_or(0, |principal| short(principal.token)));
+        self.clients.add(client);
         self.starved += u64::from(matches!(status(case.call), Some(500..=599)));
         let others = calls.saturating_sub(self.before).saturating_sub(self.slow);
         // Who has a slow line sends one now and then.

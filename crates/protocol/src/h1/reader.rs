@@ -1,6 +1,7 @@
 //! One direction of an HTTP/1 connection: where its reader stands and what it holds.
 
 use crate::connection::Beginning;
+use crate::exchange::pauses;
 use crate::h1::{ChunkedDecoder, HeadScan};
 use crate::{Anomalies, Anomaly, Message};
 use tapwire_flow::{Chunk, StreamOffset};
@@ -84,6 +85,8 @@ pub(crate) struct Reader {
     pub(crate) pending: Anomalies,
     /// Segments of a few bytes that the head that is arriving came in.
     pub(crate) tiny: u8,
+    /// Pauses within the head that is arriving.
+    pub(crate) pauses: u8,
     /// The side said it sends nothing more.
     pub(crate) finished: bool,
 }
@@ -172,7 +175,14 @@ impl Reader {
         self.held = Vec::new();
         self.scan = HeadScan::default();
         self.origin = None;
-        self.tiny = 0;
+        (self.tiny, self.pauses) = (0, 0);
+    }
+
+    /// Bytes come, at that time in that frame.
+    pub(crate) fn hear(&mut self, time: Timestamp, frame: u64) {
+        let is_within = self.origin.is_some() && pauses(self.seen.0, time);
+        self.pauses = self.pauses.saturating_add(u8::from(is_within));
+        self.seen = (time, frame);
     }
 
     /// Part of a head came. An application that writes its head in pieces writes lines; pieces of a few bytes, one after

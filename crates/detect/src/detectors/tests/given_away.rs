@@ -88,6 +88,24 @@ fn requests_that_are_sent_a_few_bytes_at_a_time() {
 }
 
 #[test]
+fn one_pause_within_a_request_is_not_many() {
+    // A machine that is starved holds every client up between head and body.
+    let mut world = World::new();
+    (world.sending, world.pauses) = (4_000, 1);
+    for turn in 0..60 {
+        world.call(&Client::at(turn % 5), "POST /notes", r#"{"comment":"x"}"#, 201, "{}");
+        world.now += 7;
+    }
+    quiet_of(&world, "slow-requests");
+    // Each pauses once, and all of them stay open.
+    world.sending = 60_000;
+    for _ in 0..20 {
+        world.call(&Client::at(9), "POST /notes", r#"{"comment":"x"}"#, 408, "{}");
+    }
+    assert_eq!(world.one("slow-requests").1, Outcome::Blocked);
+}
+
+#[test]
 fn limits_are_heeded_or_not() {
     let left = |left: u32, status: &str| {
         format!(

@@ -25,8 +25,9 @@ pub(super) struct World {
     scheme: Option<String>,
     /// Milliseconds until an answer comes.
     pub(super) latency: u64,
-    /// Milliseconds from a request's first byte to its last.
+    /// Milliseconds from a request's first byte to its last, and the pauses in between.
     pub(super) sending: u64,
+    pub(super) pauses: u8,
     /// What is odd about the framing of what comes next: of the request, or of the answer.
     pub(super) anomaly: Option<(bool, Anomaly)>,
     pub(super) now: i64,
@@ -55,6 +56,11 @@ impl Client {
         self
     }
 
+    /// What it says that it is.
+    pub(super) fn program_name(&self) -> &str {
+        &self.agent
+    }
+
     pub(super) fn program(mut self, agent: &str) -> Self {
         self.agent = agent.into();
         self
@@ -72,6 +78,7 @@ impl World {
             scheme: None,
             latency: 0,
             sending: 0,
+            pauses: 5,
             anomaly: None,
             now: 1_700_000_000,
             found: Vec::new(),
@@ -127,6 +134,7 @@ impl World {
             |time: Timestamp, millis: u64| Timestamp::from_nanos(time.nanos() + millis as i64 * 1_000_000);
         if let Some(request) = &mut exchange.request {
             request.ended = later(request.started, self.sending);
+            request.pauses = if self.sending > 0 { self.pauses } else { 0 };
         }
         if let Some(response) = &mut exchange.response {
             let late = later(response.started, self.sending + self.latency);

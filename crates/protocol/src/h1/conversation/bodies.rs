@@ -103,7 +103,7 @@ impl Conversation {
         let mut untold = Anomalies::default();
         let anomalies = match &mut reader.open {
             Some(open) => {
-                (open.ended, open.frames.last) = reader.seen;
+                open.goes_on(reader.seen);
                 Some(&mut open.anomalies)
             }
             None => goes_on.then_some(&mut untold),
@@ -163,7 +163,7 @@ impl Conversation {
         let reader = self.reader(direction);
         match &mut reader.open {
             Some(open) => {
-                (open.ended, open.frames.last) = reader.seen;
+                open.goes_on(reader.seen);
                 out.body(open, bytes);
             }
             None => out.counters.lost_bytes += bytes.len() as u64,

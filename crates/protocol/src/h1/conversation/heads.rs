@@ -185,6 +185,7 @@ impl Conversation {
         let reader = self.reader(direction);
         message.anomalies |= std::mem::take(&mut reader.pending);
         (message.ended, message.frames.last) = reader.seen;
+        message.pauses = std::mem::take(&mut reader.pauses);
         reader.origin = None;
         reader.place = Place::Boundary;
         let interim = direction == Direction::ToClient

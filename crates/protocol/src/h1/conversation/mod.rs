@@ -114,7 +114,7 @@ impl Conversation {
         skip: usize,
     ) -> usize {
         let direction = self.direction(chunk.side);
-        self.reader(direction).seen = (chunk.time, chunk.frame);
+        self.reader(direction).hear(chunk.time, chunk.frame);
         let mut used = skip;
         while let Some(rest) = chunk.bytes.get(used..).filter(|rest| !rest.is_empty()) {
             let at = chunk.at + used as u64;

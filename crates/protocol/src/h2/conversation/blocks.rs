@@ -24,7 +24,7 @@ impl Conversation {
         let known = opened.is_some();
         let mut message = opened.unwrap_or_else(|| out.message(block.origin));
         let reader = self.reader(direction);
-        (message.ended, message.frames.last) = reader.seen;
+        message.goes_on(reader.seen);
         message.head.version = Version::Http2;
         message.anomalies |= std::mem::take(&mut reader.pending);
         let mut fields = Fields::new(&mut message.head, &mut message.anomalies, section);

@@ -112,7 +112,7 @@ impl Conversation {
             out.counters.lost_bytes += bytes.len() as u64;
             return;
         };
-        (message.ended, message.frames.last) = seen;
+        message.goes_on(seen);
         if missed {
             // What came while frames were lost may have been its.
             message.seen = Seen::Truncated;

@@ -87,7 +87,7 @@ impl Conversation {
         let half = stream.half(direction);
         half.progress = Progress::Ended;
         if let Some(message) = &mut half.message {
-            (message.ended, message.frames.last) = seen;
+            message.goes_on(seen);
             let bodiless = of_head || matches!(message.head.status, Some(204 | 304));
             let fits = keeps_length(message, bodiless);
             if half.losses != losses && (!fits || message.body.framing == crate::Framing::Close) {
