@@ -67,11 +67,27 @@ struct CredentialStuffing {
     taken: bool,
     /// Where logins failed, the first ones.
     places: Vec<u64>,
+    /// Logins that succeeded before enough names had failed.
+    early: Vec<Early>,
     stretch: Stretch,
 }
 
+/// A login that succeeded before it could be said whose it is.
+#[derive(serde::Serialize, serde::Deserialize)]
+struct Early {
+    place: u64,
+    program: u64,
+    at: i64,
+    /// The failure before it, and the first behind it by the same program.
+    before: Option<i64>,
+    behind: Option<i64>,
+}
+
+/// Of these the last so many.
+const EARLY: usize = 8;
+
 impl Detector for CredentialStuffing {
-    const VERSION: u32 = 2;
+    const VERSION: u32 = 3;
 
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(login) = case.call.relations.login else { return };
@@ -85,13 +101,17 @@ impl Detector for CredentialStuffing {
             Tried::Failed => self.failed(case.call, &login, name),
             Tried::Unknown => return,
         }
-        let names = self.names.len().saturating_sub(self.known.len()) as u64;
+        let names = self.count();
         if self.failed * 10 < (self.failed + self.got_in.len() as u64) * 7 {
             return;
         }
+        if names >= ENOUGH && login.result == Tried::Failed {
+            stranger = self.took_before();
+        }
         let taken = stranger && names >= ENOUGH && !self.taken;
         // It is told of a login that failed, or of one that was taken: others log in beside it.
-        if !taken && (login.result == Tried::Succeeded || !self.steps.reaches(names, ENOUGH)) {
+        let is_more = login.result == Tried::Failed && self.steps.reaches(names, ENOUGH);
+        if !taken && !is_more {
             return;
         }
         self.taken |= taken;
@@ -125,6 +145,11 @@ impl Detector for CredentialStuffing {
 }
 
 impl CredentialStuffing {
+    /// Names that failed and did not get in afterwards.
+    fn count(&self) -> u64 {
+        self.names.len().saturating_sub(self.known.len()) as u64
+    }
+
     /// A login succeeded; whether by who makes the others fail.
     fn succeeded(&mut self, call: &Call, name: u64) -> bool {
         let had_failed = self.names.has(name);
@@ -139,8 +164,42 @@ impl CredentialStuffing {
         if had_failed && !is_taken {
             self.known.add(name);
         }
+        if self.count() < ENOUGH {
+            self.remember(call, had_failed && !is_taken);
+            return false;
+        }
         self.succeeded += u64::from(is_taken);
         is_taken
+    }
+
+    fn remember(&mut self, call: &Call, is_known: bool) {
+        if is_known {
+            return;
+        }
+        if self.early.len() >= EARLY {
+            self.early.remove(0);
+        }
+        let before = self.lately.last().map(|(_, at)| *at);
+        let (place, program) = (place(call), program(call));
+        self.early.push(Early { place, program, at: millis(call), before, behind: None });
+    }
+
+    /// Whether logins that succeeded before belong to those that fail: between two of them at their pace, or at the very
+    /// beginning of fast ones.
+    fn took_before(&mut self) -> bool {
+        let (limit, rotates) = (self.limit(), self.rotates());
+        let taken = std::mem::take(&mut self.early).into_iter().filter(|early| {
+            let follows = match early.before {
+                Some(before) => early.at.saturating_sub(before) <= limit,
+                None => limit == SOON,
+            };
+            let goes_on = early.behind.is_some_and(|behind| behind.saturating_sub(early.at) <= limit);
+            let is_its_program = rotates || self.programs.has(early.program);
+            follows && goes_on && is_its_program && self.places.contains(&early.place)
+        });
+        let taken = taken.count() as u64;
+        self.succeeded += taken;
+        taken > 0
     }
 
     fn failed(&mut self, call: &Call, login: &Login, name: u64) {
@@ -151,9 +210,14 @@ impl CredentialStuffing {
         if self.failed == 0 {
             self.first = now;
         }
+        let program = program(call);
+        let rotates = self.names.len() >= 3 && self.rotates();
+        for early in self.early.iter_mut().filter(|early| rotates || early.program == program) {
+            early.behind.get_or_insert(now);
+        }
         self.failed += 1;
         self.names.add(name);
-        self.programs.add(program(call));
+        self.programs.add(program);
         if self.lately.len() >= LATELY {
             self.lately.remove(0);
         }
@@ -167,11 +231,21 @@ impl CredentialStuffing {
     /// Whether a success comes at the pace of the failures, by a program that made some of them, or by any where each has another.
     fn follows(&self, call: &Call) -> bool {
         let last = self.lately.last().map_or(i64::MIN / 2, |(_, at)| *at);
+        millis(call).saturating_sub(last) <= self.limit()
+            && (self.rotates() || self.programs.has(program(call)))
+    }
+
+    /// Milliseconds from a failure within which what comes belongs to it.
+    fn limit(&self) -> i64 {
+        let last = self.lately.last().map_or(self.first, |(_, at)| *at);
         let pauses = i64::try_from(self.failed).unwrap_or(i64::MAX).saturating_sub(1).max(1);
         let pause = last.saturating_sub(self.first) / pauses;
-        let rotates = self.programs.len() * 2 >= self.names.len();
-        millis(call).saturating_sub(last) <= SOON.max(pause.saturating_mul(PAUSES))
-            && (rotates || self.programs.has(program(call)))
+        SOON.max(pause.saturating_mul(PAUSES))
+    }
+
+    /// Whether each login comes from another program, as it says.
+    fn rotates(&self) -> bool {
+        self.programs.len() * 2 >= self.names.len()
     }
 
     /// Whether a name that failed gets in sooner than a person types another password, while many others fail.
