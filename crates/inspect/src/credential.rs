@@ -168,6 +168,7 @@ impl Credentials {
             name: None,
             token: self.tokens.token(Domain::Credential, login.password()),
             identity: self.user(login),
+            password: None,
             claims: None,
         }
     }
@@ -218,15 +219,16 @@ impl Credentials {
     }
 
     fn user_and_password(&mut self, place: Place, name: Option<Range>, plain: &[u8]) -> Credential {
-        let user = plain.iter().position(|byte| *byte == b':').and_then(|colon| plain.get(..colon));
+        let colon = plain.iter().position(|byte| *byte == b':');
+        let both = colon.and_then(|colon| Some((plain.get(..colon)?, plain.get(colon + 1..)?)));
+        let both = both.filter(|(user, _)| !user.is_empty());
         Credential {
             kind: Basic,
             place,
             name,
             token: self.tokens.token(Domain::Credential, plain),
-            identity: user
-                .filter(|user| !user.is_empty())
-                .map(|user| self.tokens.token(Domain::Identity, user)),
+            identity: both.map(|(user, _)| self.tokens.token(Domain::Identity, user)),
+            password: both.map(|(_, password)| self.tokens.token(Domain::Credential, password)),
             claims: None,
         }
     }
@@ -299,7 +301,8 @@ impl Credentials {
         let (token, claims) = self.of_secret(secret, kind != Password);
         let jwt = kind != Password && is_jwt(secret);
         let identity = claims.as_ref().and_then(|claims| claims.identity);
-        Credential { kind: if jwt { Jwt } else { kind }, place, name, token, identity, claims }
+        let kind = if jwt { Jwt } else { kind };
+        Credential { kind, place, name, token, identity, password: None, claims }
     }
 
     /// The token of a secret, and what it claims where it is a JSON Web Token and somebody wants to know.

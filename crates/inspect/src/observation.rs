@@ -123,6 +123,8 @@ pub struct Credential {
     pub token: Token,
     /// The keyed token of the identity it names, where it names one (Basic user, JWT issuer and subject).
     pub identity: Option<Token>,
+    /// The keyed token of the password beside that name, where `token` is one of both (Basic).
+    pub password: Option<Token>,
     /// What it claims, where it is a JSON Web Token.
     pub claims: Option<Arc<Claims>>,
 }

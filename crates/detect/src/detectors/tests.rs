@@ -7,6 +7,7 @@ mod given_away;
 mod honest;
 mod knocks;
 mod learn;
+mod logins;
 mod others;
 mod owners;
 mod properties;

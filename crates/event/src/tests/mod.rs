@@ -42,6 +42,7 @@ fn call(exchange: Exchange) -> Call {
         name: None,
         token,
         identity: None,
+        password: None,
         claims: None,
     };
     let observation = Observation {

@@ -87,6 +87,8 @@ pub struct Issuance {
     pub succeeded: bool,
     /// Whether nothing is handed out and the answer's body says that it failed, whatever its status says.
     pub says_failed: bool,
+    /// Whether a name and a password were answered with a page that asks for a password: the form once more.
+    pub asks_again: bool,
     /// What is handed out, at most 8.
     pub issued: Vec<Issued>,
     /// Cookies of the request that the answer takes away, and tokens that are revoked.
@@ -101,6 +103,15 @@ impl Issuance {
     fn is_empty(&self) -> bool {
         let Self { grant, issued, ended, logout, .. } = self;
         grant.is_none() && issued.is_empty() && ended.is_empty() && !logout
+    }
+
+    /// What the answer's content says of it. A page may come with a cookie for who is not let in.
+    fn says(&mut self, text: &dyn Fn() -> Vec<u8>) {
+        let (asks, nothing) =
+            (self.grant == Some(Grant::Password) && !self.succeeded, self.issued.is_empty());
+        let text = if asks || nothing { text() } else { Vec::new() };
+        self.says_failed = nothing && says_failed(&text);
+        self.asks_again = asks && asks_for_password(&text);
     }
 }
 
@@ -145,7 +156,7 @@ impl Credentials {
             return None;
         }
         issuance.succeeded = response.is_some_and(succeeded);
-        issuance.says_failed = issuance.issued.is_empty() && says_failed(&text());
+        issuance.says(&text);
         basic(&mut issuance, &observation.credentials);
         Some(Box::new(issuance))
     }
@@ -313,10 +324,28 @@ fn succeeded(head: &Head) -> bool {
     match head.status {
         Some(200..=299) => !value(b"content-type").is_some_and(|kind| kind.starts_with(b"text/html")),
         Some(301..=303 | 307 | 308) => !value(b"location").is_some_and(|to| {
-            [&b"login"[..], b"signin", b"sign-in", b"error", b"fail"].iter().any(|word| has(&to, word))
+            let to = behind_authority(&to);
+            [&b"login"[..], b"signin", b"sign-in", b"error", b"fail"].iter().any(|word| has(to, word))
         }),
         _ => false,
     }
+}
+
+/// An address from its path on: hosts that log people in are named after it.
+fn behind_authority(address: &[u8]) -> &[u8] {
+    let Some(at) = memchr::memmem::find(address, b"://") else { return address };
+    let rest = address.get(at + 3..).unwrap_or_default();
+    rest.iter().position(|byte| *byte == b'/').and_then(|at| rest.get(at..)).unwrap_or_default()
+}
+
+/// Whether a page has a field for a password (HTML, 4.10.5.1.6).
+fn asks_for_password(page: &[u8]) -> bool {
+    let page = page.to_ascii_lowercase();
+    memchr::memmem::find_iter(&page, b"type=").any(|at| {
+        let value = page.get(at + 5..).unwrap_or_default();
+        let value = value.strip_prefix(b"\"").or_else(|| value.strip_prefix(b"'")).unwrap_or(value);
+        value.starts_with(b"password")
+    })
 }
 
 /// Whether the beginning of an answer says in words that a login failed.

@@ -47,11 +47,17 @@ impl Wanted {
             (10, b'p') => (Self::Password, b"passphrase"),
             (12, b'u') => (Self::Password, b"userpassword"),
             (13, b'u') => (Self::Password, b"user_password"),
+            // Jakarta Servlet, 13.6.3: how a form names both.
+            (10, b'j') if name.ends_with(b"d") => (Self::Password, b"j_password"),
+            (10, b'j') => (Self::User, b"j_username"),
+            // WordPress; beside a password only does it make a login.
+            (3, b'l') => (Self::User, b"log"),
             (4, b'u') => (Self::User, b"user"),
             (8, b'u') => (Self::User, b"username"),
             (9, b'u') => (Self::User, b"user_name"),
             (10, b'u') => (Self::User, b"user_email"),
             (5, b'l') => (Self::User, b"login"),
+            (8, b'l') => (Self::User, b"login_id"),
             (10, b'l') => (Self::User, b"login_name"),
             (5, b'e') => (Self::User, b"email"),
             _ => return Self::of_grant(name),

@@ -3,6 +3,7 @@
 use super::KnownBy;
 use super::record::Session;
 use super::table::Table;
+use crate::endpoint::status;
 use crate::{Principal, PrincipalKind};
 use tapwire_inspect::{Credential, CredentialKind, Domain, Observation, Token, Tokens};
 
@@ -13,13 +14,15 @@ pub(super) struct Chosen {
 }
 
 /// Chooses among what the request shows. Credentials of one kind count in the order they stand there; a password in a body
-/// names who logs in, which is not yet who calls.
+/// names who logs in, which is not yet who calls, and so does a name whose password was wrong.
 pub(super) fn choose(
     observation: &Observation,
     sessions: &mut Table<Session>,
     tokens: &mut Tokens,
 ) -> Option<Chosen> {
-    let shown = observation.credentials.iter().filter_map(|credential| named(credential, sessions));
+    let is_refused = status(observation) == Some(401);
+    let shown = observation.credentials.iter().filter(|one| !is_refused || one.kind != CredentialKind::Basic);
+    let shown = shown.filter_map(|credential| named(credential, sessions));
     let certificate = certificate(observation, tokens);
     shown.chain(certificate).min_by_key(|(rank, _)| *rank).map(|(_, chosen)| chosen)
 }

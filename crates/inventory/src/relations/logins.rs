@@ -3,6 +3,7 @@
 
 use super::Seen;
 use super::ages::{Ages, Forgotten};
+use super::basic::{Basics, basic};
 use super::shapes::Names;
 use tapwire_inspect::{CredentialKind, Fact, Grant, Issuance, Place, Token};
 
@@ -41,26 +42,45 @@ pub struct Login {
     pub answer: u64,
 }
 
+impl Login {
+    /// One name with one password.
+    pub(super) fn one(user: Token, password: Option<Token>, result: Tried, seen: &Seen<'_>) -> Self {
+        let refused = (result == Tried::Failed).into();
+        Self { user: Some(user), password, result, tries: 1, refused, answer: answer(seen) }
+    }
+}
+
 /// What is known of places where logins are tried.
 pub(super) struct Logins {
     /// Logins that handed out a credential, by a hash of service and template.
     pub(super) issued: Ages<u32>,
+    /// Those that were answered with the form once more, by the same.
+    pub(super) repeated: Ages<u32>,
+    pub(super) basics: Basics,
 }
 
 impl Logins {
-    pub(super) fn new(places: usize) -> Self {
-        Self { issued: Ages::new(places.min(MAX_PLACES), SPAN) }
+    pub(super) fn new(callers: usize) -> Self {
+        let places = (callers / 20).min(MAX_PLACES);
+        Self {
+            issued: Ages::new(places, SPAN),
+            repeated: Ages::new(places, SPAN),
+            basics: Basics::new(places, callers / 4),
+        }
     }
 
     pub(super) const fn forgotten(&self) -> Forgotten {
-        self.issued.forgotten()
+        self.issued.forgotten().and(self.repeated.forgotten()).and(self.basics.forgotten())
     }
 
     /// What a call tries.
     pub(super) fn hear(&mut self, seen: &Seen<'_>) -> Option<Login> {
         let issuance = seen.observation.issuance.as_deref();
         let issuance = issuance.filter(|issuance| issuance.grant == Some(Grant::Password));
-        issuance.and_then(|issuance| self.shown(seen, issuance)).or_else(|| graphql(seen))
+        issuance
+            .and_then(|issuance| self.shown(seen, issuance))
+            .or_else(|| graphql(seen))
+            .or_else(|| self.basics.hear(seen))
     }
 
     /// A name and a password in a body, or as Basic credentials.
@@ -71,26 +91,33 @@ impl Logins {
         let usually = self.issued.met(place, seen.now).copied().unwrap_or(0);
         let hands_out = !issuance.issued.is_empty() && issuance.succeeded;
         let is_login = hands_out || usually > 0 || seen.shape.names == Names::Login;
-        if !is_login || !posts || issuance.user.is_none() || seen.shape.names == Names::SignUp {
-            return None;
+        let user = issuance.user.filter(|_| is_login && posts && seen.shape.names != Names::SignUp)?;
+        let result = match result(seen.status, issuance, hands_out, usually) {
+            // A way to elsewhere, where a wrong password leads to the form.
+            Tried::Unknown if leads_on(seen.status) && self.repeated.met(place, seen.now).is_some() => {
+                Tried::Succeeded
+            }
+            result => result,
+        };
+        for (table, more) in [(&mut self.issued, hands_out), (&mut self.repeated, issuance.asks_again)] {
+            if more {
+                let count = table.met_or_new(place, seen.now);
+                *count = count.saturating_add(1);
+            }
         }
-        if hands_out {
-            let count = self.issued.met_or_new(place, seen.now);
-            *count = count.saturating_add(1);
-        }
-        let credentials = seen.observation.credentials.iter();
-        let mut passwords =
-            credentials.filter(|one| one.kind == CredentialKind::Password && one.place == Place::Body);
-        let result = result(seen.status, issuance, hands_out, usually);
-        Some(Login {
-            user: issuance.user,
-            password: passwords.next().map(|one| one.token),
-            result,
-            tries: 1,
-            refused: (result == Tried::Failed).into(),
-            answer: answer(seen),
-        })
+        Some(Login::one(user, password(seen), result, seen))
     }
+}
+
+/// The password of a body, else that of Basic credentials.
+fn password(seen: &Seen<'_>) -> Option<Token> {
+    let mut shown = seen.observation.credentials.iter();
+    let body = shown.find(|one| one.kind == CredentialKind::Password && one.place == Place::Body);
+    body.map(|one| one.token).or_else(|| basic(seen)?.password)
+}
+
+const fn leads_on(status: Option<u16>) -> bool {
+    matches!(status, Some(301..=303 | 307 | 308))
 }
 
 /// What an answer says of a login: only what refuses it says that it failed. A second factor that is asked for, a limit that
@@ -101,7 +128,7 @@ fn result(status: Option<u16>, issuance: &Issuance, hands_out: bool, usually: u3
         // A path that is not there logs nobody in; a name that is not there does, elsewhere.
         Some(404) if usually > 0 || issuance.says_failed => Tried::Failed,
         Some(200..=399) if hands_out => Tried::Succeeded,
-        Some(200..=399) if issuance.says_failed => Tried::Failed,
+        Some(200..=399) if issuance.says_failed || issuance.asks_again => Tried::Failed,
         // The form once more, or a way back to it.
         Some(200..=399) if !issuance.succeeded && usually >= USUALLY => Tried::Failed,
         Some(301..=308) if !issuance.succeeded => Tried::Failed,

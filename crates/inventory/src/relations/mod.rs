@@ -2,6 +2,7 @@
 //! ever handed out.
 
 mod ages;
+mod basic;
 mod everywhere;
 mod fetches;
 mod given;
@@ -34,9 +35,10 @@ use minted::Mints;
 use objects::Objects;
 use shapes::{Shape, Shapes};
 use std::hash::{BuildHasher, Hasher};
+use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::fields::Step;
-use tapwire_inspect::{Fact, Observation};
+use tapwire_inspect::{Fact, Observation, Token};
 
 /// What relates a call to others.
 #[derive(Debug, Clone, Default)]
@@ -109,6 +111,8 @@ struct Seen<'a> {
     now: i64,
     /// The caller, where it has a name of its own.
     who: Option<u64>,
+    /// A hash of the address that it calls from.
+    address: u64,
     /// A hash of its roles and scopes; without these, by what it is known.
     role: u64,
     /// Whether a payload says what is called.
@@ -133,7 +137,7 @@ impl Related {
             shapes: Shapes::default(),
             nowhere: "".into(),
             asked: Vec::new(),
-            logins: Logins::new(callers / 20),
+            logins: Logins::new(callers),
             objects: Objects::new(callers),
             habits: Habits::new(callers),
             properties: properties::Learned::new(callers),
@@ -227,7 +231,14 @@ fn seen<'a>(
         endpoint: mix(shape.place, short(method)),
         status: crate::endpoint::status(observation),
         now: observation.exchange.started().nanos() / 1_000_000_000,
-        who: relating.principal.filter(|who| who.kind != PrincipalKind::Network).map(|who| whole(&who)),
+        who: relating
+            .principal
+            .filter(|who| who.kind != PrincipalKind::Network)
+            .map(|who| of_token(who.token)),
+        address: relating
+            .caller
+            .and_then(|caller| caller.address)
+            .map_or(0, |address| of_address(address.ip)),
         role: relating
             .caller
             .and_then(|caller| caller.grants.as_ref())
@@ -322,7 +333,15 @@ const fn mix(one: u64, other: u64) -> u64 {
     (one.rotate_left(25) ^ other).wrapping_mul(0x9e37_79b9_7f4a_7c15)
 }
 
-/// A caller's token as a hash: it is a keyed one already.
-fn whole(principal: &Principal) -> u64 {
-    principal.token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+/// A token as a hash: it is a keyed one already.
+fn of_token(token: Token) -> u64 {
+    token.0.first_chunk().map_or(0, |bytes| u64::from_le_bytes(*bytes))
+}
+
+/// An address as a number that is mixed with hashes: a host of IPv4, what a site has of IPv6.
+const fn of_address(ip: IpAddr) -> u64 {
+    match ip {
+        IpAddr::V4(v4) => v4.to_bits() as u64,
+        IpAddr::V6(v6) => (v6.to_bits() >> 64) as u64,
+    }
 }

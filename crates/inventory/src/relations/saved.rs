@@ -35,11 +35,14 @@ macro_rules! tables {
             (0, $($borrow)+ $of.properties.places as _),
             (0, $($borrow)+ $of.strains.services as _),
             (0, $($borrow)+ $of.strains.endpoints as _),
+            (0, $($borrow)+ $of.logins.repeated as _),
+            (0, $($borrow)+ $of.logins.basics.refused as _),
+            (0, $($borrow)+ $of.logins.basics.last as _),
         ]
     };
 }
 
-const TABLES: usize = 25;
+const TABLES: usize = 28;
 
 impl Related {
     fn tables(&self) -> [(u8, &dyn Table); TABLES] {

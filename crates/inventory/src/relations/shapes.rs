@@ -160,7 +160,13 @@ fn names(before: &str, last: &str) -> Names {
         "session",
         "sessions",
         "oauth",
+        "logincheck",
+        "jsecuritycheck",
+        "jspringsecuritycheck",
+        "jacegisecuritycheck",
     ];
+    /// What such words end with: `wp-login.php`, `/admin_login`.
+    const ENDS: &[&str] = &["login", "signin", "logon"];
     const SIGN_UPS: &[&str] =
         &["register", "registration", "registrations", "signup", "signups", "enroll", "join"];
     const WAYS: &[&str] = &["password", "local", "basic", "credentials", "email", "new", "create", "submit"];
@@ -169,9 +175,10 @@ fn names(before: &str, last: &str) -> Names {
         name.replace(['-', '_'], "").to_ascii_lowercase()
     };
     let is = |word: &str, words: &[&str]| words.contains(&plain(word).as_str());
+    let ends = |word: &str| ENDS.iter().any(|end| plain(word).ends_with(end));
     match () {
         () if is(last, SIGN_UPS) => Names::SignUp,
-        () if is(last, LOGINS) || is(last, WAYS) && is(before, LOGINS) => Names::Login,
+        () if is(last, LOGINS) || ends(last) || is(last, WAYS) && is(before, LOGINS) => Names::Login,
         () => Names::Other,
     }
 }
@@ -195,6 +202,7 @@ mod tests {
         assert_eq!(shape("shop", "/auth/register").names, Names::SignUp);
         assert_eq!(shape("shop", "/auth/sign-in").names, Names::Login);
         assert_eq!(shape("shop", "/login/password").names, Names::Login);
+        assert_eq!(shape("blog", "/wp-login.php").names, Names::Login);
         assert_eq!(shape("shop", "/auth/profile").names, Names::Other);
     }
 }

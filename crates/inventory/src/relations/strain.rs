@@ -2,7 +2,7 @@
 
 use super::ages::{Ages, Forgotten};
 use super::everywhere::Everywhere;
-use super::{Seen, whole};
+use super::{Seen, of_token};
 use crate::Principal;
 use crate::usage::Sketch;
 
@@ -166,7 +166,7 @@ impl Strains {
 
     /// How others fare, where it is worse than usual there and not everywhere; learns from a call.
     pub(super) fn hear(&mut self, seen: &Seen<'_>, principal: Option<Principal>) -> Option<Strain> {
-        let who = whole(&principal?);
+        let who = of_token(principal?.token);
         let latency = seen.observation.exchange.latency()?;
         let micros = u32::try_from(latency / 1_000).unwrap_or(u32::MAX);
         let began = seen.observation.exchange.started().nanos() / 1_000_000;

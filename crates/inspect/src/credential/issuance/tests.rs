@@ -121,6 +121,22 @@ fn a_login_that_was_refused_did_not_succeed() {
 }
 
 #[test]
+fn a_page_that_asks_for_a_password_is_the_form_once_more() {
+    let login = format!("POST /wp-login.php HTTP/1.1\n{FORM}log=alice&pwd=wrong");
+    let page = "HTTP/1.1 200 OK\nContent-Type: text/html\nSet-Cookie: PHPSESSID=1\n\n";
+    for (form, again) in [
+        ("<INPUT name=pwd TYPE='Password'>", true),
+        ("<input type=password>", true),
+        ("<input type=\"text\"> password", false),
+    ] {
+        let found = issuance(&login, &format!("{page}{form}")).expect("an issuance");
+        assert_eq!((found.user, found.asks_again), (name("alice"), again), "{form}");
+    }
+    let elsewhere = "HTTP/1.1 302 Found\nLocation: https://login.example/home";
+    assert!(issuance(&login, elsewhere).expect("an issuance").succeeded);
+}
+
+#[test]
 fn logouts_and_revocations() {
     let ends = |request: &str| issuance(request, "HTTP/1.1 204 No Content").is_some_and(|found| found.logout);
     for request in

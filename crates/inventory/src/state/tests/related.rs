@@ -78,11 +78,23 @@ pub(super) fn fetch(sensor: &mut Sensor, number: u32) {
     assert_ne!(call.relations.fetched, crate::Fetched::No);
 }
 
+/// Passwords are refused, by a status and with a form.
+fn refuse(sensor: &mut Sensor, number: u32) {
+    let basic = "GET /manager/ HTTP/1.1\r\nHost: shop\r\nAuthorization: Basic YWRtaW46MTIzNA==\r\n\r\n";
+    let refused = sensor.place(number, basic, "HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n");
+    let form = "POST /wp-login.php HTTP/1.1\r\nHost: shop\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\nlog=jane&pwd=1234";
+    let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\n\r\n<form><input type='password' name='pwd'>";
+    for call in [refused, sensor.place(number + 1, form, page)] {
+        assert_eq!(call.relations.login.map(|login| login.result), Some(crate::Tried::Failed));
+    }
+}
+
 /// Some of everything that is kept, in little.
 pub(super) fn told_before() -> Sensor {
     let mut sensor = learned(1..120);
     play(&mut sensor, 100..700, |_| {});
     fetch(&mut sensor, 700);
+    refuse(&mut sensor, 701);
     sensor
 }
 
@@ -109,7 +121,7 @@ fn every_table_that_relates_calls_is_written() {
         .filter_map(|piece| piece.get(1).copied())
         .collect();
     tables.dedup();
-    assert_eq!(tables, (0..25).collect::<Vec<u8>>());
+    assert_eq!(tables, (0..28).collect::<Vec<u8>>());
 }
 
 #[test]
