@@ -5,7 +5,7 @@ use super::Seen;
 use super::ages::{Ages, Forgotten};
 use super::basic::{Basics, basic};
 use super::shapes::Names;
-use tapwire_inspect::{CredentialKind, Fact, Grant, Issuance, Place, Token};
+use tapwire_inspect::{CredentialKind, Fact, Grant, Issuance, PayloadState, Place, Token};
 
 /// Places where names and passwords are tried that are remembered.
 const MAX_PLACES: usize = 4096;
@@ -80,6 +80,7 @@ impl Logins {
         issuance
             .and_then(|issuance| self.shown(seen, issuance))
             .or_else(|| graphql(seen))
+            .or_else(|| self.xml_rpc(seen, issuance?))
             .or_else(|| self.basics.hear(seen))
     }
 
@@ -106,6 +107,35 @@ impl Logins {
             }
         }
         Some(Login::one(user, password(seen), result, seen))
+    }
+}
+
+impl Logins {
+    /// Names and passwords that calls of XML-RPC show, one or several in one request.
+    fn xml_rpc(&mut self, seen: &Seen<'_>, issuance: &Issuance) -> Option<Login> {
+        let said = seen.observation.said.as_deref()?;
+        let count = |name: &str| match said.fact("xmlrpc", name) {
+            Some(Fact::Count(count)) => u32::try_from(*count).unwrap_or(u32::MAX),
+            _ => 0,
+        };
+        let (tries, user) = (count("logins"), issuance.user);
+        let is_answered =
+            seen.status == Some(200) && seen.observation.response_payload.state == PayloadState::Read;
+        let (result, refused) = match (count("faults"), count("refused")) {
+            _ if tries == 0 => return None,
+            _ if !is_answered => (Tried::Unknown, 0),
+            (_, refused) if refused >= tries => (Tried::Failed, tries),
+            (0, _) => (Tried::Succeeded, 0),
+            (faults, 0) if faults >= tries => (Tried::Unknown, 0),
+            (_, refused) => (Tried::Succeeded, refused),
+        };
+        let password = password(seen).filter(|_| tries == 1);
+        if let (Some(user), Some(password)) = (user, password)
+            && !self.basics.is_new(seen, user, password, result)
+        {
+            return None;
+        }
+        Some(Login { user, password, result, tries, refused, answer: answer(seen) })
     }
 }
 

@@ -3,6 +3,7 @@
 //! A push tokenizer: elements are matched, their paths are hashed by local names, no tree is built. References to the five
 //! named characters and to numbers are read; entities are never expanded, and a document type is a fact about the bytes.
 
+mod rpc;
 mod soap;
 mod tokens;
 mod utf16;
@@ -17,6 +18,7 @@ use crate::PayloadState;
 use crate::fields::Equipment;
 use crate::fields::{FieldIndex, FieldList, Fields, Kind, ODD_BYTES, Step};
 use crate::style::Name;
+use rpc::{Calls, Counts, Part};
 use tapwire_protocol::{Anomalies, Anomaly};
 use tokens::{Token, Tokenizer};
 use utf16::Utf16;
@@ -32,6 +34,8 @@ pub(super) const FORMAT: PayloadFormat = PayloadFormat {
     parser: || Box::<Xml>::default(),
 };
 
+/// The method of XML-RPC that makes several calls in one.
+const SEVERAL: &str = "system.multicall";
 /// Elements inside one another that are followed.
 const MAX_DEPTH: usize = 64;
 
@@ -46,6 +50,8 @@ pub(crate) struct XmlCall {
     pub(crate) method: Option<Name>,
     pub(crate) fault: bool,
     pub(crate) fault_code: Option<Name>,
+    /// What XML-RPC's values say.
+    pub(crate) rpc: Counts,
 }
 
 /// An open element.
@@ -116,6 +122,8 @@ enum Place {
     MethodCall,
     MethodName,
     MethodResponse,
+    /// Within a message of XML-RPC.
+    Rpc(Part),
 }
 
 #[derive(Default)]
@@ -139,6 +147,7 @@ struct Reader {
     attribute: Option<FieldIndex>,
     login: LoginFields,
     call: XmlCall,
+    calls: Calls,
     /// The beginning of a text that the call is told by.
     text: Vec<u8>,
 }
@@ -158,6 +167,7 @@ impl Default for Reader {
             attribute: None,
             login: LoginFields::default(),
             call: XmlCall::default(),
+            calls: Calls::default(),
             text: Vec::new(),
         }
     }
@@ -200,7 +210,8 @@ impl Reader {
     fn take(&mut self, state: PayloadState) -> Reading {
         let keys = self.paths.take_sample();
         let (fields, shape) = self.paths.take();
-        let (login, call) = (self.login.take(), std::mem::take(&mut self.call));
+        let rpc = self.calls.take(&mut self.login);
+        let (login, call) = (self.login.take(), XmlCall { rpc, ..std::mem::take(&mut self.call) });
         let notes = (call != XmlCall::default())
             .then(|| Box::new(Notes { xml: Some(Box::new(call)), ..Notes::default() }));
         let anomalies = std::mem::take(&mut self.anomalies);
@@ -266,6 +277,10 @@ impl Reader {
             parent.elements = true;
         }
         self.depth += 1;
+        if place == Place::Rpc(Part::Struct) {
+            let is_several = self.call.method.as_ref().is_some_and(|method| method.as_str() == SEVERAL);
+            self.calls.begin(self.depth, is_several);
+        }
         self.content.clear();
         if is_new {
             self.paths.field(path, u8::try_from(self.depth).unwrap_or(u8::MAX));
@@ -297,7 +312,10 @@ impl Reader {
             (Some(Place::MethodCall), b"methodName") => Place::MethodName,
             (Some(Place::MethodResponse), b"fault") => {
                 self.call.fault = true;
-                Place::Nowhere
+                Place::Rpc(Part::Other)
+            }
+            (Some(Place::MethodCall | Place::MethodResponse | Place::Rpc(_)), _) => {
+                Place::Rpc(Part::of(local))
             }
             _ => Place::Nowhere,
         }
@@ -362,9 +380,27 @@ impl Reader {
             }
         }
         self.text.clear();
+        self.rpc_ended(top);
         self.value_ended(top);
         self.login.end();
         self.depth -= 1;
+    }
+
+    /// What the end of an element says to a call of XML-RPC.
+    fn rpc_ended(&mut self, element: Element) {
+        let (text, _) = self.content.read();
+        match element.place {
+            Place::Rpc(Part::Name) => self.calls.name(text),
+            Place::Rpc(Part::Scalar) if !element.elements => self.calls.value(text),
+            Place::Rpc(Part::Struct) => self.calls.end(self.depth),
+            Place::MethodCall => {
+                if let Some(method) = self.call.method.as_ref().filter(|method| method.as_str() != SEVERAL) {
+                    self.calls.method(method.as_str().as_bytes());
+                    self.calls.called();
+                }
+            }
+            _ => {}
+        }
     }
 
     /// An element is an object where others lie in it, else a text; with attributes it is both.

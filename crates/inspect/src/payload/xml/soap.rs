@@ -30,7 +30,14 @@ fn read(spoken: &mut Spoken<'_>, said: &mut Said) {
     facts.extend(either.soap.map(|version| ("version", Fact::Own(version))));
     facts.extend(action.map(|action| ("action", shown(action))));
     facts.extend(called.map(|called| ("element", Fact::Name(called.clone()))));
+    let count = |number: u32| Fact::Count(number.into());
+    if let Some(rpc) = asked.map(|call| call.rpc).filter(|rpc| rpc.calls > 1 || rpc.logins > 0) {
+        facts.extend([("calls", count(rpc.calls)), ("logins", count(rpc.logins))]);
+    }
     if let Some(answer) = answered {
+        if answer.rpc.faults > 0 {
+            facts.extend([("faults", count(answer.rpc.faults)), ("refused", count(answer.rpc.refused))]);
+        }
         facts.push(("fault", Fact::Truth(answer.fault)));
         facts.extend(answer.fault_code.clone().map(|code| ("fault_code", Fact::Name(code))));
     }

@@ -141,3 +141,81 @@ proptest! {
         }
     }
 }
+
+/// A call of several of a blog's, each with a name and a password.
+fn several(shown: &[(&str, &str)]) -> String {
+    let call = |(name, password): &(&str, &str)| {
+        format!(
+            "<value><struct><member><name>methodName</name><value><string>wp.getUsersBlogs</string></value></member>\
+             <member><name>params</name><value><array><data><value><array><data><value><string>{name}</string></value>\
+             <value>{password}</value></data></array></value></data></array></value></member></struct></value>"
+        )
+    };
+    let calls: String = shown.iter().map(call).collect();
+    format!(
+        "<?xml version='1.0'?><methodCall><methodName>system.multicall</methodName><params><param><value><array><data>\
+         {calls}</data></array></value></param></params></methodCall>"
+    )
+}
+
+fn counts(reading: &Reading) -> Counts {
+    reading.notes.as_ref().and_then(|notes| notes.xml.as_ref()).map(|call| call.rpc).unwrap_or_default()
+}
+
+#[test]
+fn passwords_within_one_call_of_several_are_counted() {
+    let login = |reading: &Reading| reading.login.clone().unwrap_or_default();
+    let guesses: Vec<String> = (0..50).map(|guess| format!("guess{guess}")).collect();
+    let shown: Vec<(&str, &str)> = guesses.iter().map(|guess| ("admin", guess.as_str())).collect();
+    let reading = one(&several(&shown));
+    assert_eq!(counts(&reading), Counts { calls: 50, logins: 50, ..Counts::default() });
+    assert_eq!((login(&reading).user(), login(&reading).password()), (&b"admin"[..], &b"guess49"[..]));
+    // An editor shows the same with each of its calls; of several names none is the one.
+    assert_eq!(counts(&one(&several(&[("jane", "right"); 9]))).logins, 1);
+    let sprayed = one(&several(&[("jane", "winter"), ("john", "winter")]));
+    assert_eq!((counts(&sprayed).logins, login(&sprayed).user()), (2, &b""[..]));
+    // What was read of one body is not in the next.
+    let mut xml = Xml::default();
+    xml.feed(several(&shown).as_bytes());
+    xml.finish(true);
+    xml.feed(b"<methodCall><methodName>demo.add</methodName></methodCall>");
+    let next = xml.finish(true);
+    assert_eq!((counts(&next), next.login), (Counts { calls: 1, ..Counts::default() }, None));
+}
+
+#[test]
+fn one_call_of_a_blog_shows_a_name_and_a_password() {
+    let call = |method: &str, values: &str| {
+        let reading = one(&format!(
+            "<methodCall><methodName>{method}</methodName><params>{values}</params></methodCall>"
+        ));
+        reading.login.map(|login| String::from_utf8_lossy(login.user()).into_owned())
+    };
+    let param = |text: &str| format!("<param><value><string>{text}</string></value></param>");
+    let three = format!("<param><value><int>1</int></value></param>{}{}", param("jane"), param("pw"));
+    assert_eq!(call("wp.getPosts", &three).as_deref(), Some("jane"));
+    assert_eq!(call("metaWeblog.newPost", &three).as_deref(), Some("jane"));
+    assert_eq!(call("auth.login", &format!("{}{}", param("jane"), param("pw"))).as_deref(), Some("jane"));
+    assert_eq!(call("demo.add", &three), None);
+    assert_eq!(call("wp.getPosts", &param("1")), None);
+}
+
+#[test]
+fn faults_that_refuse_a_password_are_counted() {
+    let fault = |code: u32| {
+        format!(
+            "<value><struct><member><name>faultCode</name><value><int>{code}</int></value></member>\
+             <member><name>faultString</name><value><string>no</string></value></member></struct></value>"
+        )
+    };
+    let answer = |values: &str| {
+        counts(&one(&format!(
+            "<methodResponse><params><param><value><array><data>{values}</data></array></value></param></params></methodResponse>"
+        )))
+    };
+    let text = "<value><string>403</string></value>".to_owned();
+    let counted = answer(&[fault(403), fault(403), text, fault(404)].concat());
+    assert_eq!((counted.faults, counted.refused), (3, 2));
+    let single = one(&format!("<methodResponse><fault>{}</fault></methodResponse>", fault(403)));
+    assert_eq!(counts(&single).refused, 1);
+}
