@@ -19,6 +19,14 @@ pub struct IdValue {
     pub is_key: bool,
     /// The keyed hash of the text.
     pub hash: u64,
+    /// The number that it ends with, in requests.
+    pub number: Option<u64>,
+}
+
+/// The number that a text ends with.
+pub(crate) fn number(text: &[u8]) -> Option<u64> {
+    let digits = text.iter().rposition(|byte| !byte.is_ascii_digit()).map_or(0, |at| at + 1);
+    std::str::from_utf8(text.get(digits..)?).ok()?.parse().ok()
 }
 
 /// Hashes identifiers. The same text has the same hash wherever it stands: in a path, as a number of JSON, as the subject of

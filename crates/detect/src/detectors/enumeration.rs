@@ -1,7 +1,8 @@
 //! Walks through identifiers: one after the other, or very many.
 
 use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
-use crate::facts::{is_denied, is_ok, is_person, method_is, place, template};
+use crate::facts::{hash, is_person, method_is, place, template};
+use crate::refusal::{Refusal, is_given, refusal};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inventory::{AgentFamily, Call, Owned};
@@ -10,7 +11,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "enumeration",
     title: "Identifiers are tried one after the other (enumeration)",
     summary: "A person's session, or a client without a name, asked for many different objects of one endpoint, in the order of their \
-              numbers: 40 in a row, each at most ten from the last, within a day; of a client without a name that says that it is a browser and takes its \
+              numbers, in the path or in a variable of GraphQL: 40 in a row, each at most ten from the last, within a day; of a client without a name that says that it is a browser and takes its \
               time, 80; of one that says that it is a crawler, where most do not exist or are refused, since crawlers follow links. Programs with an API key or a certificate are \
               not judged: partners walk through lists. What is the caller's own does not count, nor do the \
               parts of one thing that are numbered from its beginning.",
@@ -27,11 +28,11 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     unjudged: "no call named an object by a number",
     needs: Needs::NOTHING,
     nature: Nature { of_many_calls: true, ..Nature::USUAL },
-    judges: |call| call.relations.number.is_some(),
+    judges: |call| number(call).is_some(),
     concerns: |call| {
         let own =
             call.relations.object.is_some_and(|object| matches!(object.owned, Owned::Own | Owned::Usual));
-        call.relations.number.is_some() && !own && super::walks(call)
+        number(call).is_some() && !own && super::walks(call)
     },
     state: StateKind::of::<Enumeration>(),
 };
@@ -73,6 +74,16 @@ struct Row {
     steps: Steps,
 }
 
+/// What a call names by a number: in its path, or in a variable of GraphQL.
+fn number(call: &Call) -> Option<u64> {
+    call.relations.number.or(call.relations.variable)
+}
+
+/// What a payload calls, as a number: objects of one operation are of one kind.
+fn operation(call: &Call) -> u64 {
+    call.observation.operation().map_or(0, |operation| hash(operation.name.as_str().bytes()))
+}
+
 /// Whether what a path names last belongs to something that it names before: a part of an upload, a page of a book. The numbers of
 /// such begin anew in each.
 fn is_part(call: &Call) -> bool {
@@ -104,8 +115,8 @@ impl Row {
 
 impl Detector for Enumeration {
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
-        let Some(number) = case.call.relations.number else { return };
-        let place = place(case.call);
+        let Some(number) = number(case.call) else { return };
+        let place = place(case.call) ^ operation(case.call);
         let at = match self.walks.iter().position(|walk| walk.place == place) {
             Some(at) => at,
             None => {
@@ -118,7 +129,7 @@ impl Detector for Enumeration {
         };
         let Some(Walk { stretch, now: walk, .. }) = self.walks.get_mut(at) else { return };
         stretch.renew(walk, case.call.observation.exchange.started(), QUIET, DAY);
-        walk.hear(number, is_ok(case.call));
+        walk.hear(number, is_given(case.call));
         let agent = case.call.caller.from.map(|from| from.agent);
         let is_slow = walk.in_a_row < 20 * (stretch.seconds() / 60).max(1) as u64;
         // A crawler that says so, or takes its time, reads what is meant to be read; people do not read in order. A crawler
@@ -143,7 +154,9 @@ impl Detector for Enumeration {
                 Outcome::Confirmed,
                 "most were given out to a client without a name (scraping)",
             ),
-            (false, _) if is_denied(case.call) => (Severity::Low, Outcome::Blocked, "most were refused"),
+            (false, _) if refusal(case.call) == Some(Refusal::Denied) => {
+                (Severity::Low, Outcome::Blocked, "most were refused")
+            }
             (false, _) => (Severity::Low, Outcome::Attempted, "most do not exist (guessing)"),
         };
         let reason = format!(

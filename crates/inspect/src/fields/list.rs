@@ -357,8 +357,9 @@ impl FieldList {
         })
     }
 
-    /// Leaves out these texts: of answers nobody asks for them.
+    /// Leaves out these texts, and numbers of identifiers: of answers nobody asks for them.
     pub(crate) fn forget_odd(&mut self) {
+        self.ids.iter_mut().for_each(|id| id.number = None);
         (self.odd, self.odd_texts, self.odd_unread) = (Vec::new(), Vec::new(), 0);
     }
 

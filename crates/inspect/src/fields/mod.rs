@@ -375,7 +375,8 @@ impl Fields {
         if self.list.ids.len() >= self.max_ids {
             self.list.ids_left_out = true;
         } else if let Some(hash) = self.ids.hash(text) {
-            self.list.ids.push(IdValue { field: at, is_key, hash });
+            let number = if self.odd { crate::ids::number(text) } else { None };
+            self.list.ids.push(IdValue { field: at, is_key, hash, number });
         }
     }
 

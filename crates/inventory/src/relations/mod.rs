@@ -38,7 +38,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::net::IpAddr;
 use std::sync::Arc;
 use tapwire_inspect::fields::Step;
-use tapwire_inspect::{Fact, Observation, Token};
+use tapwire_inspect::{Fact, IdValue, Observation, Token};
 
 /// What relates a call to others.
 #[derive(Debug, Clone, Default)]
@@ -69,6 +69,8 @@ pub struct Relations {
     pub named: u64,
     /// The last of these as a number, where it is one.
     pub number: Option<u64>,
+    /// The last identifier among the variables of a GraphQL document, as a number.
+    pub variable: Option<u64>,
 }
 
 /// Everything that is learned for it.
@@ -211,6 +213,7 @@ impl Related {
             strange_issuer: self.minted.is_strange(seen),
             named: seen.asked.iter().fold(0, |sum, (at, hash)| mix(sum, *hash ^ u64::from(*at))),
             number: number(seen),
+            variable: variable(seen.observation),
         }
     }
 }
@@ -294,6 +297,16 @@ fn ask(observation: &Observation, shape: &Shape, asked: &mut Vec<(u8, u64)>) {
     {
         asked.extend(list.ids().iter().take(MAX_ASKED).map(|id| (IN_BODY, id.hash)));
     }
+}
+
+fn variable(observation: &Observation) -> Option<u64> {
+    observation.said.as_deref()?.facts("graphql")?;
+    let list = observation.request_payload.list.as_deref()?;
+    let is_variable = |id: &&IdValue| {
+        let mut above = objects::above(list, id.field).skip(1);
+        above.any(|field| field.step == Step::Member && list.name(field) == b"variables")
+    };
+    list.ids().iter().filter(is_variable).filter_map(|id| id.number).next_back()
 }
 
 /// The last number in the path.

@@ -178,3 +178,83 @@ fn an_owner_who_logs_in_while_others_guess_is_not_the_one_who_got_in() {
     assert_eq!(world.one("brute-force").1, Outcome::Attempted);
     assert!(world.login(&Client::at(2), "jane", "right", true).contains(&"brute-force"));
 }
+
+/// A call of several of a blog's, with so many passwords of a name.
+fn several(
+    world: &mut World,
+    client: &Client,
+    name: &str,
+    passwords: &[String],
+    right: bool,
+) -> Vec<&'static str> {
+    let call = |password: &String| {
+        format!(
+            "<value><struct><member><name>methodName</name><value><string>wp.getUsersBlogs</string></value></member>\
+             <member><name>params</name><value><array><data><value><string>{name}</string></value>\
+             <value><string>{password}</string></value></data></array></value></member></struct></value>"
+        )
+    };
+    let calls: String = passwords.iter().map(call).collect();
+    let body = format!(
+        "<methodCall><methodName>system.multicall</methodName><params><param><value><array><data>{calls}</data></array>\
+         </value></param></params></methodCall>"
+    );
+    let no = "<value><struct><member><name>faultCode</name><value><int>403</int></value></member></struct></value>";
+    let yes = "<value><array><data><value><string>1</string></value></data></array></value>";
+    let last = passwords.len() - 1;
+    let all: String = (0..=last).map(|nth| if right && nth == last { yes } else { no }).collect();
+    let answer = format!(
+        "<methodResponse><params><param><value><array><data>{all}</data></array></value></param></params></methodResponse>"
+    );
+    let head = "POST /xmlrpc.php HTTP/1.1\r\nHost: blog\r\nContent-Type: text/xml\r\n\r\n";
+    let response = "HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n";
+    world.raw(client, &format!("{head}{body}"), &format!("{response}{answer}"))
+}
+
+#[test]
+fn passwords_of_one_call_of_several_are_guesses() {
+    let guesses = |from: u32| (from..from + 50).map(|guess| format!("guess{guess}")).collect::<Vec<_>>();
+    for right in [false, true] {
+        let mut world = World::new();
+        several(&mut world, &Client::at(2), "admin", &guesses(0), false);
+        several(&mut world, &Client::at(2), "admin", &guesses(50), right);
+        let found: Vec<Outcome> = world.found.iter().map(|finding| finding.outcome).collect();
+        assert!(world.found.iter().all(|finding| finding.detector == "brute-force"), "{:?}", world.found);
+        let wanted = [Outcome::Attempted, Outcome::Confirmed];
+        assert_eq!(found, wanted[..1 + usize::from(right)]);
+    }
+    // An editor shows its own with each of its calls.
+    let mut world = World::new();
+    let own = vec!["right".to_owned(); 4];
+    (0..200).for_each(|_| drop(several(&mut world, &Client::at(3), "jane", &own, true)));
+    world.is_quiet();
+}
+
+#[test]
+fn an_id_that_is_walked_in_a_variable() {
+    let ask = |world: &mut World, operation: &str, id: u32, answer: &str| {
+        let body = format!(
+            r#"{{"operationName":"{operation}","query":"query {operation}($id: ID!) {{ result(id: $id) {{ id }} }}","variables":{{"id":"{id}"}}}}"#
+        );
+        let client = Client::at(2).with(&super::world::jwt("mallory"));
+        world.call(&client, "POST /graphql", &body, 200, answer)
+    };
+    for (answer, outcome) in [
+        (r#"{"data":{"result":{"id":"1"}}}"#, Outcome::Confirmed),
+        (
+            r#"{"data":{"result":null},"errors":[{"message":"no","extensions":{"code":"FORBIDDEN"}}]}"#,
+            Outcome::Blocked,
+        ),
+    ] {
+        let mut world = World::new();
+        (0..60).for_each(|nth| drop(ask(&mut world, "Result", 4_100 + nth, answer)));
+        assert_eq!(world.one("enumeration").1, outcome);
+    }
+    // Two kinds of things, neither in a row.
+    let mut world = World::new();
+    for nth in 0..60 {
+        ask(&mut world, "Result", 4_100 + nth * 37 % 900, r#"{"data":{"result":{"id":"1"}}}"#);
+        ask(&mut world, "Order", 4_100 + nth * 53 % 900, r#"{"data":{"result":{"id":"1"}}}"#);
+    }
+    assert!(world.found.iter().all(|finding| finding.detector != "enumeration"), "{:?}", world.found);
+}
