@@ -14,6 +14,7 @@ fn certificates(folder: &Path) {
     let mut params = CertificateParams::new(Vec::new()).expect("parameters");
     params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
     write("ca.pem", params.self_signed(&key).expect("an authority").pem());
+    write("ca.key", key.serialize_pem());
     let issuer = Issuer::new(params, key);
     for (name, of) in [("collector", "localhost"), ("sensor", "north"), ("other", "south")] {
         let key = KeyPair::generate().expect("a key");
@@ -21,6 +22,19 @@ fn certificates(folder: &Path) {
         write(&format!("{name}.pem"), params.signed_by(&key, &issuer).expect("a certificate").pem());
         write(&format!("{name}.key"), key.serialize_pem());
     }
+}
+
+#[test]
+fn an_authority_is_no_collector() {
+    let folder = tempfile::tempdir().expect("a folder");
+    certificates(folder.path());
+    let file = |name: &str| folder.path().join(name).display().to_string();
+    let arguments =
+        ["collect", "--listen", "127.0.0.1:0", "--data", &file("data"), "--tls-cert", &file("ca.pem")];
+    let ran = Tapwire::new(arguments).args(["--tls-key", &file("ca.key")]).run();
+    assert_eq!(ran.code, Some(2), "{}", ran.stderr);
+    assert!(ran.stderr.contains("authority itself (CA:TRUE)"), "{}", ran.stderr);
+    assert_eq!(ran.stderr.lines().count(), 1, "{}", ran.stderr);
 }
 
 #[test]

@@ -1,8 +1,9 @@
 //! What proves to sensors who this is, and, where that is asked for, who they are.
 
-use rustls::client::verify_server_name;
+use rustls::client::danger::ServerCertVerifier;
+use rustls::client::{WebPkiServerVerifier, verify_server_name};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::server::{ParsedCertificate, WebPkiClientVerifier};
 use rustls::{RootCertStore, ServerConfig, ServerConnection};
 use std::sync::Arc;
@@ -20,6 +21,12 @@ impl Tls {
     /// What is wrong with them, in a line.
     pub fn of(chain: &[u8], key: &[u8], authorities: Option<&[u8]>) -> Result<Self, String> {
         let chain = certificates(chain).map_err(|why| format!("the certificate: {why}"))?;
+        if chain.first().is_some_and(is_authority) {
+            return Err("the certificate is that of an authority itself (CA:TRUE), which no sensor takes for a server's: have \
+                        that authority sign one with CA:FALSE for this machine's name, and give sensors the authority with \
+                        sink.http.ca_file"
+                .into());
+        }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|error| format!("the key: {error}"))?;
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
@@ -61,6 +68,22 @@ impl Shown {
         let name = ServerName::try_from(sensor.to_owned());
         parsed.ok().zip(name.ok()).is_some_and(|(parsed, name)| verify_server_name(&parsed, &name).is_ok())
     }
+}
+
+/// Whether who checks it as a server's says that it is one that signs others (RFC 5280, 4.2.1.9): asked of the checker that
+/// sensors have, with the certificate as its own authority, so that it is the first that can be wrong beside its time.
+fn is_authority(certificate: &CertificateDer<'static>) -> bool {
+    let mut roots = RootCertStore::empty();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let verifier = roots
+        .add(certificate.clone())
+        .ok()
+        .and_then(|()| WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build().ok());
+    let Some((verifier, name)) = verifier.zip(ServerName::try_from("tapwire.invalid").ok()) else {
+        return false;
+    };
+    let checked = verifier.verify_server_cert(certificate, &[], &name, &[], UnixTime::now());
+    checked.is_err_and(|why| why.to_string().contains("CaUsedAsEndEntity"))
 }
 
 fn certificates(text: &[u8]) -> Result<Vec<CertificateDer<'static>>, String> {

@@ -361,6 +361,27 @@ fn https_trusts_the_given_authority_and_no_other() {
 }
 
 #[test]
+fn an_authority_that_serves_itself_is_told_what_to_do() {
+    let dir = tempfile::tempdir().unwrap();
+    let key = KeyPair::generate().unwrap();
+    let mut params = CertificateParams::new(vec!["127.0.0.1".to_owned()]).unwrap();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let own = params.self_signed(&key).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    let private = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
+    let peer = Peer::start_tls(
+        config.with_no_client_auth().with_single_cert(vec![own.der().clone()], private).unwrap(),
+    );
+    let path = dir.path().join("own.pem");
+    std::fs::write(&path, own.pem()).unwrap();
+    let http = Http { ca_file: Some(path), ..Http::default() };
+    let text = deliver_tls(&peer, http).error.unwrap().to_string();
+    assert!(text.contains("the certificate of an authority itself (CA:TRUE)"), "{text}");
+    assert!(text.contains("sign one with CA:FALSE") && !text.contains("CaUsedAsEndEntity"), "{text}");
+}
+
+#[test]
 fn mutual_tls_shows_the_client_certificate() {
     let dir = tempfile::tempdir().unwrap();
     let authority = Authority::new();

@@ -133,6 +133,10 @@ fn unconnected(error: &io::Error) -> Miss {
 /// The exchange broke after the connection stood: by TLS, or by the peer.
 pub(crate) fn broken(error: &(dyn Error + 'static)) -> Miss {
     match tls_error(error) {
+        Some(rustls::Error::InvalidCertificate(why)) if is_authority(why) => Miss::NoTrust {
+            cause: "shows the certificate of an authority itself (CA:TRUE), which proves no server".into(),
+            hint: ": have that authority sign one with CA:FALSE for its name, give it that, and name the authority with `sink.http.ca_file`",
+        },
         Some(rustls::Error::InvalidCertificate(why)) => Miss::NoTrust {
             cause: format!("has a certificate that is not trusted ({why})"),
             hint: ": name its authority with `sink.http.ca_file`",
@@ -149,6 +153,11 @@ pub(crate) fn broken(error: &(dyn Error + 'static)) -> Miss {
         }
         None => Miss::Closed,
     }
+}
+
+/// Whether a server shows what only signs others (RFC 5280, 4.2.1.9). The reason has no variant of its own.
+fn is_authority(why: &rustls::CertificateError) -> bool {
+    why.to_string().contains("CaUsedAsEndEntity")
 }
 
 fn tls_error<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a rustls::Error> {
