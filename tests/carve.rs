@@ -320,6 +320,39 @@ fn what_is_carved_is_private_recorded_and_never_overwritten() {
 }
 
 #[test]
+fn what_is_inside_tls_is_asked_for_with_its_keys() {
+    let fixture = fixture("tls13");
+    let capture = fixture.path();
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let out = folder.path().join("out.pcapng");
+    let uid = uid(&exchanges_with(&keys(&fixture), &[&capture], "off")[0]);
+    let refused = carve(&[&uid], &[&capture], &out);
+    assert_eq!((refused.code, refused.stderr.lines().count(), out.exists()), (Some(2), 1, false));
+    assert!(
+        refused.stderr.contains("inside TLS is found with its keys only: --keylog"),
+        "{}",
+        refused.stderr
+    );
+    let others = self::fixture("tls-nginx").path().with_file_name("keys.log");
+    let refused = carve(&[&uid, "--keylog", &others.display().to_string()], &[&capture], &out);
+    assert!(refused.stderr.contains("the keys that were given are of others"), "{}", refused.stderr);
+    let (case, key) = (folder.path().join("a.tar"), folder.path().join("case.key"));
+    let case =
+        Tapwire::new(["case", "export", &uid, "--sign"]).args([&key, &capture]).args(["-w"]).args([&case]);
+    let refused = case.key().run();
+    assert_eq!(refused.code, Some(2), "{}", refused.stderr);
+    assert!(
+        refused.stderr.contains("no such incident") && refused.stderr.contains("--keylog"),
+        "{}",
+        refused.stderr
+    );
+    assert_eq!(refused.stderr.lines().count(), 1, "{}", refused.stderr);
+    let plain = self::fixture("basic-rest");
+    let refused = carve(&["0123456789ab"], &[&plain.path()], &out);
+    assert!(!refused.stderr.contains("TLS"), "there is none: {}", refused.stderr);
+}
+
+#[test]
 fn mistakes_are_one_line_and_leave_nothing_behind() {
     let fixture = fixture("basic-rest");
     let folder = tempfile::tempdir().expect("a temporary folder");

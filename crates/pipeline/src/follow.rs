@@ -48,6 +48,8 @@ pub struct Followed {
     pub errors: Vec<SourceError>,
     /// Whether `watch` stopped it.
     pub interrupted: bool,
+    /// Connections of TLS of which nothing was decrypted.
+    pub sealed: u64,
 }
 
 /// Senses `source` on this thread and tells `follower` of every packet and exchange. Bodies are not copied.
@@ -94,6 +96,8 @@ pub fn follow<F: Follower>(
     trail.flows.finish(&mut trail.protocols);
     trail.protocols.finish();
     followed.packets = trail.wire.packets;
+    let tls = trail.protocols.tls_counters();
+    followed.sealed = tls.connections.saturating_sub(tls.decrypted);
     followed
 }
 

@@ -16,7 +16,7 @@ pub(crate) mod ring;
 mod wordless;
 mod write;
 
-use crate::cli::{CarveArgs, OnOff, SenseArgs};
+use crate::cli::{CarveArgs, ConfigArgs, OnOff, SenseArgs};
 use crate::failure::{Exit, Failure};
 use crate::sandbox::{Reach, confine};
 use crate::sense::pipeline_config;
@@ -35,10 +35,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use tapwire_capture::{Pressure, Source, open_files};
+use tapwire_capture::{FileInterface, Pressure, Source, open_files};
 use tapwire_inspect::TokenKey;
-use tapwire_pipeline::{Config, Followed, Follower, follow};
+use tapwire_pipeline::{Config, Followed, Follower, Member, follow};
+use tapwire_protocol::Exchange;
 use tapwire_store::{Directories, Reader, token_key};
+use tapwire_wire::Packet;
 use write::Writer;
 
 /// `tapwire carve`.
@@ -55,6 +57,30 @@ pub(crate) fn into(args: &CarveArgs, stop: Arc<AtomicBool>) -> Result<Exit, Fail
     let (wishes, paths) = Wish::read(args)?;
     Output::check(&args.out, args.force)?;
     Carving::new(args, paths, stop)?.carve(args, &wishes)
+}
+
+/// The end of a sentence that says that something is not there: where connections stay closed, it may be in them.
+pub(crate) fn inside_tls(sealed: u64, has_keys: bool) -> String {
+    let closed = format!("; {} there could not be read", counted(sealed, "TLS connection"));
+    match has_keys {
+        true => format!("{closed}: the keys that were given are of others"),
+        false => format!("{closed}: what was inside TLS is found with its keys only: --keylog FILE"),
+    }
+}
+
+/// Connections of TLS in these captures of which nothing can be read without keys.
+pub(crate) fn sealed(paths: &[PathBuf]) -> Result<u64, Failure> {
+    struct Deaf;
+    impl Follower for Deaf {
+        fn packet(&mut self, _: &Packet<'_>, _: &FileInterface, _: Option<Member<'_>>) {}
+        fn exchange(&mut self, _: &Exchange, _: &str) {}
+    }
+    let effective = Effective::load(&ConfigArgs::default())?;
+    let sense = SenseArgs { analysis: OnOff::Off, ..SenseArgs::default() };
+    // No token leaves this.
+    let config = pipeline_config(&effective, &sense, TokenKey::new([0; 32]), Pressure::Block)?;
+    let mut terminal = Terminal::new(Arc::default(), true, Pressure::Block);
+    Ok(follow(&mut open_files(paths, None)?, &config, &mut Deaf, &mut terminal).sealed)
 }
 
 /// What the packets are of; why there are more than exchanges have.
@@ -90,6 +116,8 @@ struct Carving {
     config: Config,
     stop: Arc<AtomicBool>,
     quiet: bool,
+    /// Whether keys of TLS were given.
+    has_keys: bool,
 }
 
 impl Carving {
@@ -102,7 +130,8 @@ impl Carving {
         config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
         let data = args.data.clone().or_else(|| Directories::from_env().data);
         let (labels, quiet) = (None, args.quiet);
-        Ok(Self { paths, data, labels, effective, key, config, stop, quiet })
+        let has_keys = !args.keys.keylog.is_empty() || !args.keys.rsa_key.is_empty();
+        Ok(Self { paths, data, labels, effective, key, config, stop, quiet, has_keys })
     }
 
     /// A capture is somebody else's; what can be done by it is little.
@@ -197,7 +226,7 @@ impl Carving {
     fn choose_with(&self, wishes: &[Wish], known: &[Answer]) -> Result<Result<Chosen, Exit>, Failure> {
         let mut chooser = Chooser::new(wishes);
         chooser.wish_for(known)?;
-        let followed = if wishes.iter().any(Wish::needs_analysis) {
+        let mut followed = if wishes.iter().any(Wish::needs_analysis) {
             Followed::default()
         } else {
             self.pass(&mut chooser)?
@@ -210,12 +239,21 @@ impl Carving {
         }
         if let Some(more) = chooser.unfulfilled() {
             let Some(meant) = findings::meant_by(self, &more)? else { return Ok(Err(Exit::Interrupted)) };
-            chooser.wish_for(&meant)?;
-            if self.pass(&mut chooser)?.interrupted {
+            chooser.wish_for(&meant).map_err(|failure| self.beyond_keys(failure, followed.sealed))?;
+            followed = self.pass(&mut chooser)?;
+            if followed.interrupted {
                 return Ok(Err(Exit::Interrupted));
             }
         }
-        chooser.into_chosen().map(Ok)
+        chooser.into_chosen().map(Ok).map_err(|failure| self.beyond_keys(failure, followed.sealed))
+    }
+
+    /// What is not found may be inside TLS.
+    fn beyond_keys(&self, failure: Failure, sealed: u64) -> Failure {
+        match sealed {
+            0 => failure,
+            sealed => Failure::new(format!("{failure}{}", inside_tls(sealed, self.has_keys))),
+        }
     }
 }
 

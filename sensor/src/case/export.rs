@@ -145,10 +145,26 @@ fn find(args: &ExportArgs, stage: &Stage, how: &Derivation) -> Result<(Found, St
     }
     let key = token_key(args.token_key.as_deref(), args.data.as_deref(), &Directories::from_env())?;
     let path = std::path::absolute(&key.path)?;
-    let named = |error: Failure| Failure::new(format!("case export {}: {error}", args.incident));
+    let named = |error: Failure| {
+        Failure::new(format!("case export {}: {error}{}", args.incident, beyond_keys(stage, how)))
+    };
     let known = derive(room, how, &path, &asked).map_err(named)?;
     let wanted = Wanted::Beginning(Box::new(known.beginning));
     Ok((derive(room, how, own, &wanted).map_err(named)?, known.uid))
+}
+
+/// Whether it may be that the incident does not come out because what shows it was inside TLS; where keys were given, the
+/// replay has said what it could not open.
+fn beyond_keys(stage: &Stage, how: &Derivation) -> String {
+    if !how.keylogs.is_empty() {
+        return String::new();
+    }
+    let captures: Vec<PathBuf> = how.captures.iter().map(|path| stage.path().join(path)).collect();
+    match crate::carve::sealed(&captures) {
+        Ok(sealed @ 1..) => crate::carve::inside_tls(sealed, false),
+        // What is wrong with captures was said when they were replayed.
+        Ok(0) | Err(_) => String::new(),
+    }
 }
 
 /// The connections that the incident's findings show.
