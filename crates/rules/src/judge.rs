@@ -23,6 +23,9 @@ use tapwire_wire::Timestamp;
 /// Exchanges that a finding names.
 pub(crate) const MAX_EXCHANGES: usize = 8;
 
+/// Bytes of a rule's description that its findings tell.
+const MAX_DESCRIPTION: usize = 300;
+
 /// What a rule gives its findings.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
@@ -121,13 +124,14 @@ impl Judge {
 
     pub(crate) fn finding(&self, result: &EvaluationResult, at: &At) -> Option<Finding> {
         let known = self.known.get(result.header.rule_id.as_ref()?)?;
-        let (uid, title) = (at.uid, &known.info.title);
-        let (about, reason, exchanges) = match &result.body {
-            ResultBody::Detection(body) => (String::new(), held(title, body), vec![uid]),
+        let (uid, info) = (at.uid, &known.info);
+        let (about, matched, exchanges) = match &result.body {
+            ResultBody::Detection(body) => (String::new(), held(&info.title, body), vec![uid]),
             ResultBody::Correlation(body) => {
-                (format!("{:?}", body.group_key), counted(title, body), calls(body, uid))
+                (format!("{:?}", body.group_key), counted(&info.title, body), calls(body, uid))
             }
         };
+        let reason = matched + &described(info);
         Some(Finding {
             detector: RULE,
             rule: Some(Arc::clone(&known.info)),
@@ -208,6 +212,20 @@ const fn outcome(status: Option<u16>) -> Outcome {
         Some(400..) => Outcome::NoEffect,
         _ => Outcome::Attempted,
     }
+}
+
+/// What the rule says of itself, as the end of a sentence: its author's words, on one line.
+fn described(info: &RuleInfo) -> String {
+    let words = info.description.iter().flat_map(|text| text.split_whitespace());
+    let mut told = words.collect::<Vec<_>>().join(" ");
+    if told.is_empty() {
+        return told;
+    }
+    if told.len() > MAX_DESCRIPTION {
+        told.truncate(told.floor_char_boundary(MAX_DESCRIPTION));
+        told.push('…');
+    }
+    format!(". {told}")
 }
 
 fn held(title: &str, body: &DetectionBody) -> String {

@@ -146,6 +146,14 @@ fn a_finding_says_what_its_rule_says() {
     assert_eq!(finding.reason, "rule T: cs-uri-stem is as it says");
     assert_eq!(finding.rule.unwrap().techniques, ["T1190"]);
     assert_eq!(finding.exchanges, [call.observation.exchange.uid()]);
+    let described = |words: &str| {
+        let text = rule("webserver", "cs-uri-stem: /admin")
+            + &format!("description: |\n  Nobody is there,\n  {words}\n");
+        found(&mut judge(&text), &call).remove(0).reason
+    };
+    assert_eq!(described("ever"), "rule T: cs-uri-stem is as it says. Nobody is there, ever");
+    let long = described(&"é".repeat(400));
+    assert!(long.len() < 400 && long.ends_with('…'), "{long}");
 }
 
 /// Three calls of `/x` and a correlation over them.
