@@ -139,6 +139,7 @@ impl Sink for KeptEvents {
             destination: DESTINATION.into(),
             counts: self.counts,
             error: self.trouble.error().cloned(),
+            lapse: self.trouble.lapse(),
             notices: Vec::new(),
         }
     }

@@ -16,7 +16,7 @@ use crate::sandbox::{Reach, confine_and_tell};
 use crate::serve::{Beside, Running};
 use crate::settings::{Effective, Fidelity, Keep, size_of_key};
 use crate::size::counted;
-use crate::summary::Summary;
+use crate::summary::{Summary, rfc3339};
 use crate::taken::Taken;
 use crate::watch::{Live, Terminal, catch_all_signals, catch_signals};
 use std::hash::{BuildHasher, RandomState};
@@ -28,8 +28,9 @@ use tapwire_detect::Severity;
 use tapwire_event::Redactor;
 use tapwire_inspect::TokenKey;
 use tapwire_pipeline::{Aside, Config, Learned, Report, State, Unused, run_with};
-use tapwire_sink::Outputs;
+use tapwire_sink::{Lapse, Outputs};
 use tapwire_store::{Directories, PacketRing, Reader, Store, token_key};
+use tapwire_wire::Timestamp;
 
 /// `tapwire replay`.
 pub(crate) fn replay(args: &ReplayArgs) -> Result<Exit, Failure> {
@@ -488,7 +489,18 @@ fn report_errors(report: &Report, endless: bool) {
         {
             tell(notice);
         }
-        sink.error.iter().for_each(|error| eprintln!("tapwire: {error}"));
+        sink.error.iter().for_each(|error| eprintln!("tapwire: {error}{}", over(sink.lapse)));
+    }
+}
+
+/// That the last failure of an output is over, and when it was.
+fn over(lapse: Option<Lapse>) -> String {
+    match lapse {
+        Some(Lapse { at, is_over: true }) => {
+            let at = rfc3339(Timestamp::from_nanos(at));
+            format!("; that was at {at}, and events were taken since")
+        }
+        _ => String::new(),
     }
 }
 

@@ -460,9 +460,11 @@ impl Desk {
 
     /// Counts a batch that was not taken, and says why on standard error, a line a minute for each sensor.
     pub(crate) fn refused(&self, sensor: &str, why: &str) {
+        let now = now_ms();
         self.shared.tallies.count(sensor, |tally| {
             tally.refused += 1;
             tally.reason = why.to_owned();
+            tally.refused_ms = now;
         });
         let busy = self.busy(sensor);
         let mut told = busy.told.lock().unwrap_or_else(PoisonError::into_inner);

@@ -20,6 +20,8 @@ pub struct Tally {
     pub later: u64,
     /// Why the last one was refused.
     pub reason: String,
+    /// When that was, in milliseconds since 1970; 0 where that was not noted.
+    pub refused_ms: i64,
 }
 
 /// Counters by sensor.

@@ -96,7 +96,7 @@ impl Waiting {
     clippy::disallowed_methods,
     reason = "the kernel stamps packets by this clock, and a delay is against now"
 )]
-fn now() -> i64 {
+pub(crate) fn now() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos());
     i64::try_from(since).unwrap_or(i64::MAX)
 }

@@ -142,7 +142,13 @@ impl Sink for FileSink {
     fn report(&self) -> SinkReport {
         let destination = self.path.display().to_string();
         let error = self.trouble.error().cloned();
-        SinkReport { destination, counts: self.counts, error, notices: Vec::new() }
+        SinkReport {
+            destination,
+            counts: self.counts,
+            error,
+            lapse: self.trouble.lapse(),
+            notices: Vec::new(),
+        }
     }
 
     fn finish(mut self: Box<Self>) -> SinkReport {

@@ -39,7 +39,7 @@ pub use kafka::{Consumer, Fetched, Places, Round};
 pub use network::Network;
 pub use null::NullSink;
 pub use registry::{Opened, Reach, SINKS, SinkInfo, check, open, place, reach};
-pub use report::{Counts, DropReason, Notice, SinkReport, Tally, Trouble};
+pub use report::{Counts, DropReason, Lapse, Notice, SinkReport, Tally, Trouble};
 pub use secret::Secret;
 pub use stdout::StreamSink;
 

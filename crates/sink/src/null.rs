@@ -33,6 +33,12 @@ impl Sink for NullSink {
     }
 
     fn report(&self) -> SinkReport {
-        SinkReport { destination: "nowhere".into(), counts: self.counts, error: None, notices: Vec::new() }
+        SinkReport {
+            destination: "nowhere".into(),
+            counts: self.counts,
+            error: None,
+            lapse: None,
+            notices: Vec::new(),
+        }
     }
 }

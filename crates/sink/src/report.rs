@@ -143,8 +143,26 @@ pub struct SinkReport {
     pub counts: Counts,
     /// Under [`crate::Pressure::Block`] why the sink failed; under `Shed` the last error, which may be over.
     pub error: Option<SinkError>,
+    /// When that was, and whether it is over; not of an error that ended it.
+    pub lapse: Option<Lapse>,
     /// What came up while it finished, when nobody asked any more.
     pub notices: Vec<Notice>,
+}
+
+/// The last failure of an output that goes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lapse {
+    /// When it failed, in nanoseconds since 1970.
+    pub at: i64,
+    /// Whether events were taken since.
+    pub is_over: bool,
+}
+
+impl Lapse {
+    /// One that begins now.
+    pub(crate) fn now() -> Self {
+        Self { at: crate::delay::now(), is_over: false }
+    }
 }
 
 /// A change in how delivery goes, to be shown once.
@@ -171,6 +189,7 @@ pub struct Trouble {
     error: Option<SinkError>,
     /// Dropped since it began to fail.
     failing: Option<Tally>,
+    lapse: Option<Lapse>,
     notice: Option<Notice>,
 }
 
@@ -181,12 +200,14 @@ impl Trouble {
             self.notice = Some(Notice::Failing(error.clone()));
         }
         self.failing.get_or_insert_default().add(dropped);
+        self.lapse = Some(Lapse::now());
         self.error = Some(error);
     }
 
     /// Events were written.
     pub fn worked(&mut self, destination: &str) {
         if let Some(dropped) = self.failing.take() {
+            self.lapse.iter_mut().for_each(|lapse| lapse.is_over = true);
             self.notice = Some(Notice::Recovered { destination: destination.to_owned(), dropped });
         }
     }
@@ -194,6 +215,11 @@ impl Trouble {
     /// The last error, which may be over.
     pub const fn error(&self) -> Option<&SinkError> {
         self.error.as_ref()
+    }
+
+    /// When that was, and whether it is over.
+    pub const fn lapse(&self) -> Option<Lapse> {
+        self.lapse
     }
 
     /// What is to be told, if anything is.

@@ -103,6 +103,7 @@ impl<W: Write + Send> Sink for StreamSink<W> {
             destination: NAME.into(),
             counts: self.counts,
             error: self.trouble.error().cloned(),
+            lapse: self.trouble.lapse(),
             notices: Vec::new(),
         }
     }

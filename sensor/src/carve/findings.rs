@@ -129,6 +129,7 @@ impl Sink for Uids {
             destination: "carve".into(),
             counts: Default::default(),
             error: None,
+            lapse: None,
             notices: Vec::new(),
         }
     }

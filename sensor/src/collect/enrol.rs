@@ -137,10 +137,19 @@ fn list(data: &Path, as_json: bool) -> Result<String, Failure> {
             state(*standing, *until).replace("NAME", &place.name),
         ]));
         if !tally.reason.is_empty() {
-            paper.line(&format!("    last refused: {}", plain(&tally.reason)));
+            paper.line(&format!("    last refused{}: {}", when(tally), plain(&tally.reason)));
         }
     }
     Ok(paper.into_text())
+}
+
+/// When a batch was refused last, and whether others were taken since.
+fn when(tally: &Tally) -> String {
+    let since = if tally.last_ms > tally.refused_ms { ", others were taken since" } else { "" };
+    match tally.refused_ms {
+        0 => String::new(),
+        at => format!(" {}{since}", milliseconds(at)),
+    }
 }
 
 fn columns(cells: &[String; 8]) -> String {
@@ -181,7 +190,7 @@ fn line(place: &Place, standing: Standing, until_ms: i64, tally: &Tally) -> Stri
         "sensor": place.name, "site": place.site, "tenant": place.tenant, "state": word,
         "token_until": milliseconds(until_ms), "last_heard": heard, "events": tally.events,
         "duplicates": tally.duplicates, "refused_batches": tally.refused, "postponed_batches": tally.later,
-        "last_refused": reason,
+        "last_refused": reason, "last_refused_at": (tally.refused_ms > 0).then(|| milliseconds(tally.refused_ms)),
     });
     format!("{value}\n")
 }

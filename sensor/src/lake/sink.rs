@@ -48,7 +48,13 @@ impl Watched for Books {
     fn report(&self) -> SinkReport {
         let entries = self.lock();
         let (counts, error) = (entries.counts, entries.trouble.error().cloned());
-        SinkReport { destination: DESTINATION.into(), counts, error, notices: Vec::new() }
+        SinkReport {
+            destination: DESTINATION.into(),
+            counts,
+            error,
+            lapse: entries.trouble.lapse(),
+            notices: Vec::new(),
+        }
     }
 }
 

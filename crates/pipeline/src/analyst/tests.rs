@@ -32,6 +32,7 @@ impl Sink for Lines {
             destination: "lines".into(),
             counts: Default::default(),
             error: None,
+            lapse: None,
             notices: Vec::new(),
         }
     }

@@ -138,7 +138,7 @@ impl Collected {
 
     fn report(&self) -> SinkReport {
         let counts = self.0.lock().expect("no panic while it was held").1;
-        SinkReport { destination: "test".into(), counts, error: None, notices: Vec::new() }
+        SinkReport { destination: "test".into(), counts, error: None, lapse: None, notices: Vec::new() }
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) use load::Load;
 use load::Piece;
 
 use crate::delay::{Delays, Waiting};
-use crate::{Batch, Counts, DropReason, Notice, Pressure, SinkError, SinkReport, Tally, Watched};
+use crate::{Batch, Counts, DropReason, Lapse, Notice, Pressure, SinkError, SinkReport, Tally, Watched};
 
 /// Bounds of a request and of the queue.
 #[derive(Clone, Debug)]
@@ -61,6 +61,7 @@ struct State {
     ended: bool,
     counts: Counts,
     error: Option<SinkError>,
+    lapse: Option<Lapse>,
     /// Dropped since delivery began to fail.
     failing: Option<Tally>,
     notices: VecDeque<Notice>,
@@ -82,6 +83,7 @@ impl Watched for Queue {
             destination: self.shown.clone(),
             counts: state.counts,
             error: state.error.clone(),
+            lapse: state.lapse,
             notices: Vec::new(),
         }
     }
@@ -213,13 +215,14 @@ impl Queue {
         if let Some(dropped) = state.failing.take_if(|_| calm) {
             state.notices.push_back(Notice::Recovered { destination: self.shown.clone(), dropped });
         }
+        state.lapse.iter_mut().for_each(|lapse| lapse.is_over |= calm);
         self.room.notify_all();
     }
 
     /// Says once that delivery does not work, while it is still tried.
     pub(crate) fn delayed(&self, error: SinkError) {
         let mut state = self.lock();
-        state.error = Some(error.clone());
+        state.fail(error.clone());
         if state.failing.is_none() && !state.ended {
             state.failing = Some(Tally::default());
             state.notices.push_back(Notice::Delayed(error));
@@ -229,7 +232,7 @@ impl Queue {
     /// Behind a file delivery failed for good; what waits stays in the spool.
     pub(crate) fn stop(&self, error: SinkError) {
         let mut state = self.lock();
-        state.error = Some(error);
+        state.fail(error);
         state.end();
         self.room.notify_all();
     }
@@ -327,13 +330,18 @@ impl State {
     fn drop_for(&mut self, reason: DropReason, amount: Tally, error: Option<SinkError>) {
         self.counts.drop_for(reason, amount);
         let Some(error) = error else { return };
-        self.error = Some(error.clone());
+        self.fail(error.clone());
         // That delivery is delayed was said before; that events are lost is another thing.
         let begins = self.failing.is_none_or(|dropped| dropped.events == 0);
         self.failing.get_or_insert_default().add(amount);
         if begins {
             self.notices.push_back(Notice::Failing(error));
         }
+    }
+
+    fn fail(&mut self, error: SinkError) {
+        self.error = Some(error);
+        self.lapse = Some(Lapse::now());
     }
 
     /// Whatever is still held stays in the spool, or is dropped; nothing is counted after this.
@@ -390,6 +398,25 @@ mod tests {
         assert_eq!(counts.queued().events, 4);
         assert!(matches!(queue.poll_notice(), Some(Notice::Failing(SinkError::TooSlow { .. }))));
         assert_eq!(queue.poll_notice(), None);
+    }
+
+    #[test]
+    fn a_failure_that_is_over_stays_known_as_one() {
+        let queue = queue(limits(16, 100, 1000), Pressure::Shed);
+        assert_eq!(queue.report().lapse, None);
+        queue.push(&batch(4)).unwrap();
+        queue.flush().unwrap();
+        let Next::Send(load) = queue.poll_load() else { panic!("flushed") };
+        let error = SinkError::TooSlow { url: "u".into(), queue_bytes: 1 };
+        queue.delayed(error.clone());
+        let failing = queue.report();
+        assert!(failing.lapse.is_some_and(|lapse| !lapse.is_over && lapse.at > 0));
+        queue.delivered(load.amount, 0);
+        let over = queue.report();
+        assert_eq!(over.error, Some(error.clone()));
+        assert!(over.lapse.is_some_and(|lapse| lapse.is_over));
+        queue.delayed(error);
+        assert!(queue.report().lapse.is_some_and(|lapse| !lapse.is_over), "it fails again");
     }
 
     #[test]

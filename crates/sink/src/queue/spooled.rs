@@ -96,7 +96,7 @@ impl State {
                 Ok(None) => break,
                 Err(error) => {
                     let error = SinkError::Read { destination: "the spool".into(), cause: error.to_string() };
-                    self.error = Some(error.clone());
+                    self.fail(error.clone());
                     // It is tried again with every batch.
                     if !std::mem::replace(&mut self.unreadable, true) {
                         self.notices.push_back(Notice::Told(error));
@@ -136,7 +136,7 @@ impl State {
         let told = SinkError::SpoolDamaged { path, events, bytes };
         if events > 0 {
             // Behind a file nobody asks for notices any more when it is delivered.
-            self.error = Some(told.clone());
+            self.fail(told.clone());
         }
         self.notices.push_back(Notice::Told(told));
     }
@@ -146,7 +146,7 @@ impl State {
         let Some(spool) = self.spool.as_mut().filter(|_| until > 0) else { return };
         if let Err(error) = spool.acknowledge(until) {
             // Sent again after a restart, and known by its uid; nothing is lost.
-            self.error = Some(SinkError::Write { destination: "the spool".into(), cause: error.to_string() });
+            self.fail(SinkError::Write { destination: "the spool".into(), cause: error.to_string() });
         }
     }
 

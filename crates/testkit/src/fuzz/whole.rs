@@ -151,6 +151,6 @@ impl Sink for Collected {
 
     fn report(&self) -> SinkReport {
         let counts = self.0.lock().expect("one thread").1;
-        SinkReport { destination: "fuzz".into(), counts, error: None, notices: Vec::new() }
+        SinkReport { destination: "fuzz".into(), counts, error: None, lapse: None, notices: Vec::new() }
     }
 }
