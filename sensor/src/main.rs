@@ -48,6 +48,7 @@ mod schema;
 mod sense;
 mod serve;
 mod settings;
+mod sheet;
 mod show;
 mod size;
 mod stored;

@@ -2,6 +2,7 @@
 //! what is wrong with it.
 
 use crate::paper::{Paper, plain};
+use crate::sheet::{Piece, Sheet};
 use crate::size::{self, counted};
 use crate::story;
 use crate::summary::milliseconds;
@@ -44,11 +45,11 @@ pub(crate) fn pages(events: &[Value]) -> String {
     paper.into_text()
 }
 
-fn is_incident(event: &Value) -> bool {
+pub(crate) fn is_incident(event: &Value) -> bool {
     event.get("finding_info_list").is_some()
 }
 
-fn is_finding(event: &Value) -> bool {
+pub(crate) fn is_finding(event: &Value) -> bool {
     event.get("finding_info").is_some()
 }
 
@@ -62,13 +63,8 @@ fn exchange(event: &Value, findings: &[&Value], paper: &mut Paper) {
     let title = format!("Exchange {}", text(event, "/metadata/uid").unwrap_or_default());
     paper.line(&paper.strong(&title));
     paper.hang("  ", &line(event));
-    carried(event, paper);
-    who(event, paper);
-    request(event, paper);
-    response(event, paper);
-    said(event, paper);
-    tls(event, paper);
-    seen(event, paper);
+    carried_by(event).iter().for_each(|carried| paper.hang("  ", carried));
+    sheet(event).print(paper);
     if !findings.is_empty() {
         paper.heading("Findings");
         for event in findings {
@@ -79,14 +75,28 @@ fn exchange(event: &Value, findings: &[&Value], paper: &mut Paper) {
     }
 }
 
+/// Everything that is known of an exchange itself.
+pub(crate) fn sheet(event: &Value) -> Sheet {
+    let mut sheet = Sheet::default();
+    passed(event, &mut sheet);
+    who(event, &mut sheet);
+    request(event, &mut sheet);
+    response(event, &mut sheet);
+    said(event, &mut sheet);
+    tls(event, &mut sheet);
+    seen(event, &mut sheet);
+    sheet
+}
+
 fn finding(event: &Value, paper: &mut Paper) {
     let title = format!("Finding {}", text(event, "/finding_info/uid").unwrap_or_default());
     paper.line(&paper.strong(&title));
     paper.hang("  ", &format!("{}: {}", told(event, "/severity"), told(event, "/finding_info/title")));
-    paper.heading("What");
+    let mut what = Sheet::default();
+    what.heading("What");
     rows(
         event,
-        paper,
+        &mut what,
         &[
             ("reason", "/unmapped/reason"),
             ("outcome", "/unmapped/outcome"),
@@ -95,15 +105,18 @@ fn finding(event: &Value, paper: &mut Paper) {
     );
     rows(
         event,
-        paper,
+        &mut what,
         &[("OWASP", "/unmapped/owasp"), ("CWE", "/unmapped/cwe"), ("exchanges", "/unmapped/exchanges")],
     );
-    paper.row("time", &time(event));
+    what.row("time", &time(event));
+    what.print(paper);
     steps(event, paper);
     if let Some(evidence) = event.pointer("/evidences/0") {
-        who(evidence, paper);
-        request(evidence, paper);
-        response(evidence, paper);
+        let mut sheet = Sheet::default();
+        who(evidence, &mut sheet);
+        request(evidence, &mut sheet);
+        response(evidence, &mut sheet);
+        sheet.print(paper);
     }
 }
 
@@ -116,48 +129,49 @@ fn steps(event: &Value, paper: &mut Paper) {
     }
 }
 
-/// What carries a message, or the end of a stream; and what passed, where this is the end.
-fn carried(event: &Value, paper: &mut Paper) {
-    let (Some(parent), Some(kind)) = (text(event, "/unmapped/parent"), text(event, "/unmapped/kind")) else {
-        return;
-    };
+/// What carries a message, or the end of a stream.
+pub(crate) fn carried_by(event: &Value) -> Option<String> {
+    let (parent, kind) = (text(event, "/unmapped/parent")?, text(event, "/unmapped/kind")?);
     let number = number(event, "/unmapped/child").map(|number| format!(" {number}")).unwrap_or_default();
-    paper.hang("  ", &format!("{}{number} of exchange {}", plain(kind), plain(parent)));
-    if let Some(totals) = event.pointer("/unmapped/totals") {
-        paper.heading("All that passed");
-        facts(totals, paper);
+    Some(format!("{}{number} of exchange {}", plain(kind), plain(parent)))
+}
+
+/// What passed, where this is the end of a stream.
+fn passed(event: &Value, sheet: &mut Sheet) {
+    let totals = carried_by(event).and_then(|_| event.pointer("/unmapped/totals"));
+    if let Some(totals) = totals {
+        sheet.heading("All that passed");
+        facts(totals, sheet);
     }
 }
 
 /// What is called, where path and method do not say it.
-fn operation(event: &Value, paper: &mut Paper) {
+fn operation(event: &Value, sheet: &mut Sheet) {
     let Some(operation) = text(event, "/api/operation").or_else(|| text(event, "/unmapped/operation")) else {
         return;
     };
     let place = text(event, "/unmapped/endpoint/template").or_else(|| text(event, "/http_request/url/path"));
     let method = text(event, "/http_request/http_method").unwrap_or_default();
     if operation != method && Some(operation) != place.map(|place| format!("{method} {place}")).as_deref() {
-        paper.row("operation", &plain(operation));
+        sheet.row("operation", &plain(operation));
     }
 }
 
 /// What the payload says, an object a style of calls.
-fn said(event: &Value, paper: &mut Paper) {
+fn said(event: &Value, sheet: &mut Sheet) {
     for style in STYLES {
         if let Some(said) = event.pointer(&format!("/unmapped/{}", style.name)) {
-            paper.heading(&format!("What it says as {}", style.name));
-            facts(said, paper);
+            sheet.heading(format!("What it says as {}", style.name));
+            facts(said, sheet);
         }
     }
 }
 
-/// Facts below one another, each beside its name.
-fn facts(object: &Value, paper: &mut Paper) {
+/// What a payload says, fact by fact.
+fn facts(object: &Value, sheet: &mut Sheet) {
     let Value::Object(members) = object else { return };
-    let name = |name: &str| name.replace('_', " ");
-    let width = members.keys().map(|key| key.len()).max().unwrap_or(0).max(13);
     for (key, fact) in members {
-        paper.hang(&format!("  {:<width$} ", name(key)), &fact_told(fact));
+        sheet.add(Piece::Fact(key.replace('_', " "), fact_told(fact)));
     }
 }
 
@@ -185,18 +199,18 @@ fn fact_told(fact: &Value) -> String {
 }
 
 /// What the hellos of the connection around it say.
-fn tls(event: &Value, paper: &mut Paper) {
+fn tls(event: &Value, sheet: &mut Sheet) {
     if event.pointer("/unmapped/seen/decrypted").and_then(Value::as_bool) != Some(true) {
         return;
     }
-    paper.heading("TLS");
-    paper.row("decrypted", "yes: the exchange was read out of TLS with the keys that were given");
-    rows(event, paper, &[("server name", "/unmapped/sni"), ("JA3", "/unmapped/ja3")]);
-    rows(event, paper, &[("JA3S", "/unmapped/ja3s"), ("JA4", "/unmapped/ja4")]);
+    sheet.heading("TLS");
+    sheet.row("decrypted", "yes: the exchange was read out of TLS with the keys that were given");
+    rows(event, sheet, &[("server name", "/unmapped/sni"), ("JA3", "/unmapped/ja3")]);
+    rows(event, sheet, &[("JA3S", "/unmapped/ja3s"), ("JA4", "/unmapped/ja4")]);
 }
 
 /// The exchange in a line, as `--format line` has it.
-fn line(event: &Value) -> String {
+pub(crate) fn line(event: &Value) -> String {
     let mut parts =
         vec![time(event), told(event, "/src_endpoint/ip"), told(event, "/http_request/http_method")];
     parts.push(told(event, "/api/service/name"));
@@ -211,15 +225,15 @@ fn line(event: &Value) -> String {
     parts.join(" ")
 }
 
-fn who(event: &Value, paper: &mut Paper) {
-    paper.heading("Who");
-    paper.row("client", &endpoint(event, "/src_endpoint"));
-    paper.row("server", &endpoint(event, "/dst_endpoint"));
+fn who(event: &Value, sheet: &mut Sheet) {
+    sheet.heading("Who");
+    sheet.row("client", &endpoint(event, "/src_endpoint"));
+    sheet.row("server", &endpoint(event, "/dst_endpoint"));
     let principal = (text(event, "/unmapped/principal/kind"), text(event, "/unmapped/principal/token"));
     if let (Some(kind), Some(token)) = principal {
-        paper.row("principal", &format!("{kind}, {}", plain(token)));
+        sheet.row("principal", &format!("{kind}, {}", plain(token)));
     }
-    rows(event, paper, &[("user agent", "/http_request/user_agent"), ("through", "/unmapped/proxy")]);
+    rows(event, sheet, &[("user agent", "/http_request/user_agent"), ("through", "/unmapped/proxy")]);
 }
 
 fn endpoint(event: &Value, path: &str) -> String {
@@ -229,45 +243,45 @@ fn endpoint(event: &Value, path: &str) -> String {
     }
 }
 
-fn request(event: &Value, paper: &mut Paper) {
-    paper.heading("Request");
-    operation(event, paper);
+fn request(event: &Value, sheet: &mut Sheet) {
+    sheet.heading("Request");
+    operation(event, sheet);
     let Some(request) = event.get("http_request") else {
-        paper.line(missing(event, "request"));
+        sheet.add(Piece::Said(missing(event, "request")));
         return;
     };
     let query = text(request, "/url/query_string").map(|query| format!("?{query}")).unwrap_or_default();
     let target = format!("{}{query}", text(request, "/url/path").unwrap_or_default());
-    paper.row("target", &format!("{} {}", told(request, "/http_method"), plain(&target)));
+    sheet.row("target", &format!("{} {}", told(request, "/http_method"), plain(&target)));
     rows(
         event,
-        paper,
+        sheet,
         &[("host", "/http_request/url/hostname"), ("endpoint", "/unmapped/endpoint/template")],
     );
-    body(request, paper);
-    headers(request, paper);
+    body(request, sheet);
+    headers(request, sheet);
 }
 
 /// A message goes one way: nothing is missing beside it.
 fn missing(event: &Value, half: &str) -> &'static str {
     let message = event.pointer("/unmapped/parent").is_some();
     let none = message && event.pointer(&format!("/unmapped/seen/{half}")).is_none();
-    if none { "  none: a message goes one way" } else { "  not seen" }
+    if none { "none: a message goes one way" } else { "not seen" }
 }
 
-fn response(event: &Value, paper: &mut Paper) {
-    paper.heading("Response");
+fn response(event: &Value, sheet: &mut Sheet) {
+    sheet.heading("Response");
     let Some(response) = event.get("http_response") else {
-        paper.line(missing(event, "response"));
+        sheet.add(Piece::Said(missing(event, "response")));
         return;
     };
     let latency = number(response, "/latency").map(|millis| format!(", after {}", waited(millis)));
-    paper.row("status", &format!("{}{}", told(response, "/code"), latency.unwrap_or_default()));
+    sheet.row("status", &format!("{}{}", told(response, "/code"), latency.unwrap_or_default()));
     if failed(event) {
-        paper.row("outcome", "failed: the payload says so, whatever the status");
+        sheet.row("outcome", "failed: the payload says so, whatever the status");
     }
-    body(response, paper);
-    headers(response, paper);
+    body(response, sheet);
+    headers(response, sheet);
 }
 
 /// Milliseconds are whole in events.
@@ -280,33 +294,33 @@ fn failed(event: &Value) -> bool {
     event.pointer("/unmapped/failed").and_then(Value::as_bool) == Some(true)
 }
 
-fn body(half: &Value, paper: &mut Paper) {
+fn body(half: &Value, sheet: &mut Sheet) {
     let length = match number(half, "/body_length") {
         Some(0) => "none".into(),
         Some(length) => size::bytes(length),
         None => "not seen".into(),
     };
-    paper.row("body", &length);
+    sheet.row("body", &length);
 }
 
-fn headers(half: &Value, paper: &mut Paper) {
+fn headers(half: &Value, sheet: &mut Sheet) {
     let headers = half.get("http_headers").and_then(Value::as_array);
     for header in headers.into_iter().flatten() {
         let name = plain(text(header, "/name").unwrap_or_default());
-        paper.hang(&format!("    {}", paper.faint(&format!("{name}: "))), &told(header, "/value"));
+        sheet.add(Piece::Header(name, told(header, "/value")));
     }
 }
 
-fn seen(event: &Value, paper: &mut Paper) {
-    paper.heading("How well it was seen");
-    rows(event, paper, &[("request", "/unmapped/seen/request"), ("response", "/unmapped/seen/response")]);
-    rows(event, paper, &[("pairing", "/unmapped/seen/pairing"), ("anomalies", "/unmapped/anomalies")]);
+fn seen(event: &Value, sheet: &mut Sheet) {
+    sheet.heading("How well it was seen");
+    rows(event, sheet, &[("request", "/unmapped/seen/request"), ("response", "/unmapped/seen/response")]);
+    rows(event, sheet, &[("pairing", "/unmapped/seen/pairing"), ("anomalies", "/unmapped/anomalies")]);
     match number(event, "/unmapped/seen/missed_bytes") {
         Some(0) | None => {}
-        Some(missed) => paper.row("missed", &counted(missed, "byte")),
+        Some(missed) => sheet.row("missed", &counted(missed, "byte")),
     }
     if event.pointer("/unmapped/seen/joined_late").and_then(Value::as_bool) == Some(true) {
-        paper.row("connection", "was open before the capture began");
+        sheet.row("connection", "was open before the capture began");
     }
     let of = |half: &str| {
         let frame = |at: usize| number(event, &format!("/unmapped/packets/{half}/{at}"));
@@ -314,17 +328,17 @@ fn seen(event: &Value, paper: &mut Paper) {
     };
     let frames: Vec<String> = ["request", "response"].into_iter().filter_map(of).collect();
     if !frames.is_empty() {
-        paper.row("packets", &format!("{} of {}", frames.join(", "), told(event, "/unmapped/source")));
+        sheet.row("packets", &format!("{} of {}", frames.join(", "), told(event, "/unmapped/source")));
     }
-    rows(event, paper, &[("flow", "/unmapped/community_id"), ("stream", "/unmapped/stream")]);
-    rows(event, paper, &[("protocols", "/unmapped/protocols")]);
+    rows(event, sheet, &[("flow", "/unmapped/community_id"), ("stream", "/unmapped/stream")]);
+    rows(event, sheet, &[("protocols", "/unmapped/protocols")]);
 }
 
 /// A row for each value that is there.
-fn rows(event: &Value, paper: &mut Paper, wanted: &[(&str, &str)]) {
+fn rows(event: &Value, sheet: &mut Sheet, wanted: &[(&str, &str)]) {
     for (name, path) in wanted {
         if event.pointer(path).is_some_and(|value| !value.is_null()) {
-            paper.row(name, &told(event, path));
+            sheet.row(name, &told(event, path));
         }
     }
 }

@@ -1,6 +1,6 @@
 //! `show`: one exchange, finding or incident with its evidence.
 
-use crate::cli::{OnOff, SenseArgs, ShowArgs};
+use crate::cli::{KeyArgs, OnOff, SenseArgs, ShowArgs};
 use crate::failure::{Exit, Failure};
 use crate::lessons::Lessons;
 use crate::page;
@@ -11,6 +11,7 @@ use crate::settings::Effective;
 use crate::stored::{Lost, lines};
 use crate::watch::{Terminal, catch_signals};
 use serde_json::Value;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use tapwire_capture::{Pressure, open_files};
 use tapwire_event::{Options, Renderer};
@@ -19,7 +20,7 @@ use tapwire_sink::{Batch, Reader as Listener, Sink, SinkError, SinkReport};
 use tapwire_store::{Directories, Reader};
 
 /// Fewer digits of a uid would match too much.
-const MIN_DIGITS: usize = 6;
+pub(crate) const MIN_DIGITS: usize = 6;
 
 /// Matches that are shown; more means that the uid was cut too short.
 const MAX_MATCHES: usize = 16;
@@ -58,13 +59,22 @@ pub(crate) fn show(args: &ShowArgs) -> Result<Exit, Failure> {
 }
 
 /// Keeps the events that mention a uid.
-struct Matching {
+pub(crate) struct Matching {
     uid: String,
     found: Arc<Mutex<Vec<Value>>>,
 }
 
 impl Matching {
-    fn take(&self, lines: &[u8]) {
+    pub(crate) fn new(uid: &str) -> Self {
+        Self { uid: uid.to_owned(), found: Arc::default() }
+    }
+
+    /// What was found so far.
+    pub(crate) fn found(&self) -> Vec<Value> {
+        self.found.lock().map(|found| found.clone()).unwrap_or_default()
+    }
+
+    pub(crate) fn take(&self, lines: &[u8]) {
         let Ok(mut found) = self.found.lock() else {
             return;
         };
@@ -92,6 +102,7 @@ impl Sink for Matching {
             destination: "show".into(),
             counts: Default::default(),
             error: None,
+            lapse: None,
             notices: Vec::new(),
         }
     }
@@ -99,40 +110,74 @@ impl Sink for Matching {
 
 fn from_captures(args: &ShowArgs, uid: &str) -> Result<Vec<Value>, Failure> {
     let effective = Effective::load(&args.config)?;
-    let key = load_key(args.token_key.as_deref(), None)?;
-    let mut source = open_files(&args.paths, None)?;
-    let sense = SenseArgs {
-        analysis: OnOff::On,
-        rules: args.rules.clone(),
-        quiet: args.json,
-        ..SenseArgs::default()
+    let captures = Captures {
+        paths: &args.paths,
+        bpf: None,
+        keys: &args.keys,
+        token_key: args.token_key.as_deref(),
+        rules: &args.rules,
+        openapi: &[],
+        two_pass: args.two_pass,
     };
-    let mut config = pipeline_config(&effective, &sense, key.clone(), Pressure::Block)?;
-    config.secrets = crate::keys::Keys::of_captures(&args.keys)?.secrets;
-    let lessons = Lessons::new(&args.paths, args.two_pass, &[])?;
-    if args.two_pass {
-        lessons.share(&mut config);
-    }
-    let found = Arc::new(Mutex::new(Vec::new()));
-    let sink: Box<dyn Sink> = Box::new(Matching { uid: uid.to_owned(), found: Arc::clone(&found) });
-    let options = Options { version: env!("CARGO_PKG_VERSION").into(), ..Options::default() };
-    let renderer = Renderer::new(options, redactor(&effective, key));
-    let outlet = Outlet::new(renderer, Classes::default(), None, vec![sink]);
-    let stop = catch_signals()?;
+    let mut terminal = Terminal::new(catch_signals()?, args.json, Pressure::Block);
     // A capture is somebody else's; what can be done by it is little.
     let reach = Reach::reading(&args.config, &args.keys, &effective, None).captures(&args.paths);
-    let _said_by_runs = confine(effective.settings.sandbox, &reach);
-    let mut terminal = Terminal::new(stop, args.json, Pressure::Block);
-    let empty = || Ok(Learned::new(&config));
-    let taught = lessons.learn(None, empty, &config, &mut terminal)?.unwrap_or_default();
-    let aside = Aside { known: taught.known, ..Aside::default() };
-    let report = run_with(&mut source, &config, vec![outlet], &mut terminal, aside);
-    terminal.finish();
-    for error in &report.source_errors {
-        eprintln!("tapwire: {error}");
+    let ready = || _ = confine(effective.settings.sandbox, &reach);
+    Ok(captures.events(uid, &effective, &mut terminal, ready)?.0)
+}
+
+/// Captures in which something is looked for, with what it takes to find it there again.
+pub(crate) struct Captures<'a> {
+    pub(crate) paths: &'a [PathBuf],
+    pub(crate) bpf: Option<&'a str>,
+    pub(crate) keys: &'a KeyArgs,
+    pub(crate) token_key: Option<&'a Path>,
+    pub(crate) rules: &'a [PathBuf],
+    pub(crate) openapi: &'a [String],
+    pub(crate) two_pass: bool,
+}
+
+impl Captures<'_> {
+    /// The events that mention a uid, and whether it was ended before all were read. `ready` is called when everything is open.
+    pub(crate) fn events(
+        &self,
+        uid: &str,
+        effective: &Effective,
+        terminal: &mut Terminal,
+        ready: impl FnOnce(),
+    ) -> Result<(Vec<Value>, bool), Failure> {
+        let key = load_key(self.token_key, None)?;
+        let mut source = open_files(self.paths, self.bpf)?;
+        let sense = SenseArgs {
+            analysis: OnOff::On,
+            rules: self.rules.to_vec(),
+            openapi: self.openapi.to_vec(),
+            quiet: true,
+            ..SenseArgs::default()
+        };
+        let mut config = pipeline_config(effective, &sense, key.clone(), Pressure::Block)?;
+        config.secrets = crate::keys::Keys::of_captures(self.keys)?.secrets;
+        let lessons = Lessons::new(self.paths, self.two_pass, &[])?;
+        if self.two_pass {
+            lessons.share(&mut config);
+        }
+        let matching = Matching::new(uid);
+        let found = Arc::clone(&matching.found);
+        let options = Options { version: env!("CARGO_PKG_VERSION").into(), ..Options::default() };
+        let renderer = Renderer::new(options, redactor(effective, key));
+        let outlet = Outlet::new(renderer, Classes::default(), None, vec![Box::new(matching)]);
+        ready();
+        let empty = || Ok(Learned::new(&config));
+        let taught = lessons.learn(self.bpf, empty, &config, terminal)?.unwrap_or_default();
+        let aside = Aside { known: taught.known, ..Aside::default() };
+        let report = run_with(&mut source, &config, vec![outlet], terminal, aside);
+        terminal.finish();
+        for error in &report.source_errors {
+            eprintln!("tapwire: {error}");
+        }
+        let events = found.lock().map(|found| found.clone()).unwrap_or_default();
+        Ok((events, report.interrupted))
     }
-    let events = found.lock().map(|found| found.clone()).unwrap_or_default();
-    Ok(events)
 }
 
 fn from_data(args: &ShowArgs, uid: &str) -> Result<(Vec<Value>, Lost), Failure> {
@@ -141,10 +186,9 @@ fn from_data(args: &ShowArgs, uid: &str) -> Result<(Vec<Value>, Lost), Failure> 
         return Err(Failure::new("show: name captures to look in, or --data DIR"));
     };
     let reader = Reader::open(&data)?;
-    let matching = Matching { uid: uid.to_owned(), found: Arc::default() };
+    let matching = Matching::new(uid);
     let lost = lines(&reader, |lines| matching.take(lines))?;
-    let events = matching.found.lock().map(|found| found.clone()).unwrap_or_default();
-    Ok((events, lost))
+    Ok((matching.found(), lost))
 }
 
 fn text<'a>(event: &'a Value, path: &str) -> Option<&'a str> {
