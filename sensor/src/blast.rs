@@ -14,10 +14,15 @@ use crate::stored::directory;
 use crate::watch::{Terminal, catch_signals};
 use crate::whom::{MIN_DIGITS, Named};
 use left::Left;
+use serde_json::Value;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
 use tapwire_capture::{Pressure, Source, open_files};
 use tapwire_detect::radius::{MAX_IDS, Radius, Target};
 use tapwire_detect::{Incident, Incidents};
+use tapwire_event::Redactor;
 use tapwire_inspect::{Token, TokenKey};
 use tapwire_inventory::Inventory;
 use tapwire_pipeline::{Aside, Config, Learned, Report, run_with};
@@ -25,26 +30,33 @@ use tapwire_store::Reader;
 
 /// `tapwire blast-radius`.
 pub(crate) fn blast_radius(args: &BlastRadiusArgs) -> Result<Exit, Failure> {
-    let who = Who::of(&args.who)?;
-    let looking = Looking::new(args)?;
-    let Some(meant) = looking.meant(&who)? else { return Ok(Exit::Interrupted) };
-    let mut config = looking.config.clone();
-    config.inspect.max_ids = MAX_IDS;
-    config.radius = Some(Radius::new(meant.target));
-    // Endpoints have the names by which the incident knows them.
-    let learned = Learned { inventory: meant.inventory, ..Learned::new(&config) };
-    let seen = looking.pass(&config, Aside { learned: Some(learned), ..Aside::default() })?;
-    let (Some(radius), Some(inventory), false) = (&seen.radius, seen.inventory.as_ref(), seen.interrupted)
-    else {
-        return Ok(Exit::Interrupted);
-    };
-    let mut redactor = redactor(&looking.effective, looking.key.clone());
-    let unread = seen.source_errors.iter().map(ToString::to_string).collect();
-    let left = Left::new(meant.name, radius, inventory, unread);
-    let text = if args.json { format!("{}\n", left.json(&mut redactor)) } else { left.page(&mut redactor) };
+    let looking = Looking::new(args, Effective::load(&args.config)?, catch_signals()?)?;
+    let told = looking.told(&args.who, |left, redactor| {
+        if args.json { format!("{}\n", left.json(redactor)) } else { left.page(redactor) }
+    })?;
+    let Some((text, nothing_read)) = told else { return Ok(Exit::Interrupted) };
     print(&text, true)?;
-    let nothing_read = !seen.source_errors.is_empty() && seen.wire.packets == 0;
     Ok(if nothing_read { Exit::Operator } else { Exit::Done })
+}
+
+/// What a look that somebody waits for may take, and what captures were read with beside what the command is given.
+pub(crate) struct Bounds<'b> {
+    /// In bytes, as settings have it.
+    pub(crate) memory: &'b str,
+    pub(crate) end: Instant,
+    pub(crate) stop: Arc<AtomicBool>,
+    pub(crate) openapi: &'b [String],
+    pub(crate) bpf: Option<&'b str>,
+}
+
+/// The same as with `--json`, within bounds; `None` where these, or whoever ends the process, ended it.
+pub(crate) fn within(args: &BlastRadiusArgs, bounds: Bounds<'_>) -> Result<Option<Value>, Failure> {
+    let mut effective = Effective::load(&args.config)?;
+    bounds.memory.clone_into(&mut effective.settings.memory);
+    effective.settings.openapi.extend(bounds.openapi.iter().cloned());
+    let looking = Looking::new(args, effective, bounds.stop)?;
+    let looking = Looking { end: Some(bounds.end), bpf: bounds.bpf.map(str::to_owned), ..looking };
+    Ok(looking.told(&args.who, |left, redactor| left.json(redactor))?.map(|(value, _)| value))
 }
 
 /// Who was asked for.
@@ -111,6 +123,8 @@ struct Meant {
     name: String,
     target: Target,
     inventory: Inventory,
+    /// What of it had no room.
+    left_out: u64,
 }
 
 /// Where packets come from, and how they are read.
@@ -122,11 +136,15 @@ struct Looking {
     key: TokenKey,
     config: Config,
     quiet: bool,
+    /// Capture filter, in tcpdump's syntax.
+    bpf: Option<String>,
+    stop: Arc<AtomicBool>,
+    /// When whoever waits for it has waited long enough.
+    end: Option<Instant>,
 }
 
 impl Looking {
-    fn new(args: &BlastRadiusArgs) -> Result<Self, Failure> {
-        let effective = Effective::load(&args.config)?;
+    fn new(args: &BlastRadiusArgs, effective: Effective, stop: Arc<AtomicBool>) -> Result<Self, Failure> {
         let lessons = Lessons::new(&args.paths, args.two_pass, &args.learn_from)?;
         let data = args.paths.is_empty().then(|| directory(args.data.clone())).transpose()?;
         let key = match (&args.token_key, &data) {
@@ -140,7 +158,32 @@ impl Looking {
         if lessons.twice {
             lessons.share(&mut config);
         }
-        Ok(Self { paths: args.paths.clone(), data, lessons, effective, key, config, quiet: args.json })
+        let (paths, quiet) = (args.paths.clone(), args.json);
+        Ok(Self { paths, data, lessons, effective, key, config, quiet, bpf: None, stop, end: None })
+    }
+
+    /// What left, as `tell` has it, and whether no packet could be read; `None` where it was interrupted.
+    fn told<T>(
+        &self,
+        who: &str,
+        tell: impl FnOnce(&Left<'_>, &mut Redactor) -> T,
+    ) -> Result<Option<(T, bool)>, Failure> {
+        let Some(meant) = self.meant(&Who::of(who)?)? else { return Ok(None) };
+        let mut config = self.config.clone();
+        config.inspect.max_ids = MAX_IDS;
+        config.radius = Some(Radius::new(meant.target));
+        // Endpoints have the names by which the incident knows them.
+        let learned = Learned { inventory: meant.inventory, ..Learned::new(&config) };
+        let seen = self.pass(&config, Aside { learned: Some(learned), ..Aside::default() })?;
+        let (Some(radius), Some(inventory), false) =
+            (&seen.radius, seen.inventory.as_ref(), seen.interrupted)
+        else {
+            return Ok(None);
+        };
+        let unread = seen.source_errors.iter().map(ToString::to_string).collect();
+        let left = Left::new(meant.name, radius, inventory, unread, meant.left_out);
+        let nothing_read = !seen.source_errors.is_empty() && seen.wire.packets == 0;
+        Ok(Some((tell(&left, &mut redactor(&self.effective, self.key.clone())), nothing_read)))
     }
 
     /// Who is meant; `None` where looking for that was interrupted.
@@ -151,7 +194,7 @@ impl Looking {
         let Some(report) = self.detect()? else { return Ok(None) };
         let Some(inventory) = report.inventory else { return Ok(None) };
         match who.among(&report.incidents, &inventory)? {
-            Some((name, target)) => Ok(Some(Meant { name, target, inventory })),
+            Some((name, target)) => Ok(Some(Meant { name, target, inventory, left_out: 0 })),
             None => Err(Failure::new(format!(
                 "{}: neither an incident nor a caller of these packets begins so; both are those of the token key \
                  (--token-key FILE), and incidents those of how they were found (--two-pass, --learn-from, --rules)",
@@ -168,14 +211,15 @@ impl Looking {
             eprintln!("tapwire: {}: {}; not used", unused.path.display(), unused.why);
         }
         let found = who.among(&learned.incidents, &learned.inventory)?;
-        Ok(found.map(|(name, target)| Meant { name, target, inventory: learned.inventory }))
+        let left_out = loads.left_out;
+        Ok(found.map(|(name, target)| Meant { name, target, inventory: learned.inventory, left_out }))
     }
 
     /// Finds the incidents of the packets; `None` where that was interrupted.
     fn detect(&self) -> Result<Option<Report>, Failure> {
-        let mut terminal = self.terminal()?;
+        let mut terminal = self.terminal();
         let before = || Ok(Learned::new(&self.config));
-        let taught = self.lessons.learn(None, before, &self.config, &mut terminal)?;
+        let taught = self.lessons.learn(self.bpf.as_deref(), before, &self.config, &mut terminal)?;
         terminal.finish();
         let Some(taught) = taught else { return Ok(None) };
         let aside = Aside { learned: taught.learned, known: taught.known, ..Aside::default() };
@@ -186,16 +230,16 @@ impl Looking {
     fn pass(&self, config: &Config, aside: Aside) -> Result<Report, Failure> {
         let mut source: Box<dyn Source> = match &self.data {
             Some(data) => Box::new(RingSource::open(data, None)?),
-            None => Box::new(open_files(&self.paths, None)?),
+            None => Box::new(open_files(&self.paths, self.bpf.as_deref())?),
         };
-        let mut terminal = self.terminal()?;
+        let mut terminal = self.terminal();
         let report = run_with(source.as_mut(), config, Vec::new(), &mut terminal, aside);
         terminal.finish();
         report.source_errors.iter().for_each(|error| eprintln!("tapwire: {error}"));
         Ok(report)
     }
 
-    fn terminal(&self) -> Result<Terminal, Failure> {
-        Ok(Terminal::new(catch_signals()?, self.quiet, Pressure::Block))
+    fn terminal(&self) -> Terminal {
+        Terminal::new(Arc::clone(&self.stop), self.quiet, Pressure::Block).until(self.end)
     }
 }

@@ -93,6 +93,12 @@ impl Terminal {
         self
     }
 
+    /// Ends the run at that moment, where there is one.
+    pub(crate) fn until(mut self, end: Option<Instant>) -> Self {
+        self.deadline = end;
+        self
+    }
+
     /// Takes the bar away.
     pub(crate) fn finish(&mut self) {
         if let Some(bar) = self.bar.take() {

@@ -20,6 +20,8 @@ pub(super) struct Left<'a> {
     persons: Persons,
     /// What packets could not be read, and why.
     unread: Vec<String>,
+    /// What was learned and had no room.
+    left_out: u64,
 }
 
 impl<'a> Left<'a> {
@@ -28,11 +30,12 @@ impl<'a> Left<'a> {
         radius: &'a Radius,
         inventory: &'a Inventory,
         unread: Vec<String>,
+        left_out: u64,
     ) -> Self {
         let endpoints = radius.reached(inventory);
         let mut persons = Persons::new();
         endpoints.iter().for_each(|(_, reached)| persons.join(&reached.persons));
-        Self { name, radius, inventory, endpoints, persons, unread }
+        Self { name, radius, inventory, endpoints, persons, unread, left_out }
     }
 
     fn sum(&self, of: impl Fn(&Reached) -> u64) -> u64 {
@@ -106,6 +109,7 @@ impl<'a> Left<'a> {
             || radius.apart > 0
             || radius.beyond + radius.unfollowed > 0
             || self.before().is_some()
+            || self.left_out > 0
     }
 
     /// Whether there may be persons in the figures who are others', or who are counted several times.
@@ -221,6 +225,12 @@ impl<'a> Left<'a> {
         if self.radius.target().more {
             lines.push("callers or addresses beyond the 8 that an incident keeps".to_owned());
         }
+        if self.left_out > 0 {
+            lines.push(format!(
+                "{} of what was learned found no room: more memory may know more endpoints",
+                counted(self.left_out, "part")
+            ));
+        }
         if self.radius.unfollowed > 0 {
             lines.push(format!(
                 "what tokens of {} were given",
@@ -273,7 +283,7 @@ impl<'a> Left<'a> {
         let endpoints: Vec<Value> =
             self.endpoints.iter().map(|(id, one)| self.endpoint_json(*id, one, redactor)).collect();
         json!({
-            "of": self.name, "persons": count, "exact": exact && !self.is_bound() && !self.is_loose(),
+            "of": self.name, "told": self.headline(), "persons": count, "exact": exact && !self.is_bound() && !self.is_loose(),
             "at_least": self.is_bound(), "at_most": self.is_loose(), "endpoints": endpoints,
             "answers": self.sum(|one| one.calls), "refused": self.radius.refused,
             "unread_answers": self.sum(|one| one.unread), "unread_bytes": self.sum(|one| one.unread_bytes),
@@ -282,7 +292,7 @@ impl<'a> Left<'a> {
             "unfollowed_logins": self.radius.unfollowed, "logins_apart": self.radius.apart,
             "logins_followed_by_likeness": self.radius.likely,
             "answers_that_may_tell_one_person_several_times": self.sum(|one| one.several),
-            "unread_packets": self.unread,
+            "unread_packets": self.unread, "not_seen": self.not_seen(),
             "calls_of_anybody": self.radius.target().anybody.map(|(from, to)| [rfc3339(from), rfc3339(to)]),
             "logins_of_anybody": self.radius.target().logins.map(|(from, to)| [rfc3339(from), rfc3339(to)]),
             "unnamed_calls": self.radius.target().unnamed().map(|(from, to)| [rfc3339(from), rfc3339(to)]),
