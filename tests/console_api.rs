@@ -73,6 +73,17 @@ impl Console {
         serde_json::from_slice(&body).expect("JSON")
     }
 
+    /// What comes of having something counted.
+    fn post(&self, path: &str) -> Value {
+        let line = format!("POST {path} HTTP/1.1\r\nHost: localhost\r\nX-Tapwire-Token: {}", self.token());
+        let mut stream = TcpStream::connect(&self.address).expect("it listens");
+        write!(stream, "{line}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n").expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON")
+    }
+
     /// What whoever changes something brings along.
     fn token(&self) -> String {
         self.json("/api/v1/session")["token"].as_str().expect("a token").to_owned()
@@ -100,6 +111,54 @@ fn whoever_carves_confines_nothing_else() {
 }
 
 #[test]
+fn one_exchange_and_whose_records_left_are_what_commands_tell() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let data = folder.path().join("data");
+    let console = Console::over(&data);
+    let incidents = console.json("/api/v1/incidents");
+    let incident = &incidents["rows"][0];
+    let moment = &incident["whole"]["timeline"][0];
+    let uid = moment["exchange"].as_str().expect("an exchange shows it");
+    let shown = Tapwire::new(["show", uid, "--json", "--data"]).args([&data]).run().ok("show").events();
+    for hint in ["", "?day=2026-01-05", "?day=1999-12-31"] {
+        assert_eq!(
+            console.json(&format!("/api/v1/exchanges/{uid}{hint}"))["rows"],
+            Value::from(shown.clone()),
+            "{hint}"
+        );
+    }
+    let (head, page) = console.ask(&format!("GET /exchanges/{uid}"), "");
+    let page = String::from_utf8_lossy(&page);
+    let finding = moment["reason"].as_str().expect("a reason");
+    for text in ["How well it was seen", "Request", "Response", uid, &finding.replace('\'', "&#39;")] {
+        assert!(head.starts_with("HTTP/1.1 200 ") && page.contains(text), "{text}: {head}\n{page}");
+    }
+    for none in ["00000000000000000000000000000000", "abc", "no-uid"] {
+        assert!(
+            console.ask(&format!("GET /api/v1/exchanges/{none}"), "").0.starts_with("HTTP/1.1 404 "),
+            "{none}"
+        );
+    }
+    let whose = incident["uid"].as_str().expect("an incident");
+    let mut counted = console.post(&format!("/api/v1/incidents/{whose}/radius"));
+    assert!(counted.as_object_mut().expect("an object").remove("counted").is_some());
+    let radius = |whose: &str| -> Value {
+        let ran = Tapwire::new(["blast-radius", whose, "--json", "--data"]).args([&data]).run();
+        ran.ok("blast-radius").events().remove(0)
+    };
+    assert_eq!(counted, radius(whose));
+    assert!(counted["persons"].as_u64() > Some(0) && counted["not_seen"][0].is_string(), "{counted}");
+    let page = console.ask(&format!("GET /incidents/{whose}"), "").1;
+    assert!(String::from_utf8_lossy(&page).contains(counted["told"].as_str().expect("a sentence")));
+    let caller = console.json("/api/v1/callers")["rows"][0]["name"].as_str().expect("a caller").to_owned();
+    let mut counted = console.post(&format!("/api/v1/callers/{caller}/radius"));
+    counted.as_object_mut().expect("an object").remove("counted");
+    assert_eq!(counted, radius(&caller));
+    let noted = fs::read_to_string(data.join("audit.jsonl")).expect("the audit log");
+    assert_eq!(noted.matches("\"action\":\"blast-radius\"").count(), 2, "{noted}");
+}
+
+#[test]
 fn the_api_is_what_its_description_says() {
     let Some(packages) = tapwire_testkit::peers::packages("TAPWIRE_SCHEMATHESIS", "schemathesis") else {
         return;
@@ -119,6 +178,6 @@ fn the_api_is_what_its_description_says() {
     let said = String::from_utf8_lossy(&ran.stdout);
     assert!(ran.status.success() && said.contains("No issues found"), "{said}");
     let tables = said.lines().find(|line| line.contains("Operations:")).expect("how many there are");
-    assert!(tables.contains("22 selected / 22 total"), "{tables}");
+    assert!(tables.contains("26 selected / 26 total"), "{tables}");
     println!("{said}");
 }

@@ -173,6 +173,27 @@ fn an_incident_is_judged_and_muted() {
 }
 
 #[test]
+fn an_incident_leads_to_its_exchange_and_to_whose_records_left() {
+    let data = tempfile::tempdir().expect("a temporary folder");
+    let kept = ["replay", "-q", "--events", "null://", "--set", "packets.budget=64MiB", "--data"];
+    let _ran = Tapwire::new(kept).args([data.path(), &clinic()]).run().ok("replay");
+    let Some((_console, reader)) = reader(data.path()) else { return };
+    reader.open("/incidents");
+    reader.press("td a.row", "/incidents/");
+    reader.reads("tapwire case export");
+    reader.press("#radius button", "/incidents/");
+    reader.reads("Not seen");
+    assert!(reader.browser.seen().contains("persons left, in"), "{}", reader.browser.seen());
+    reader.press(".timeline a", "/exchanges/");
+    reader.reads("How well it was seen");
+    reader.press("dd a.chip[href^='/callers/']", "/callers/");
+    reader.open("/hunt");
+    reader.fill("textarea", "SELECT time, uid, exchanges FROM findings");
+    reader.press("form.hunt button:not([name])", "/hunt/");
+    reader.press("td[data-title=uid] a", "/");
+}
+
+#[test]
 fn a_query_is_asked_drawn_taken_away_and_kept() {
     let data = replayed(&clinic());
     let Some((_console, reader)) = reader(data.path()) else { return };
@@ -231,6 +252,14 @@ fn who_is_added_logs_in_and_out() {
     reader.is_at("/login");
 }
 
+/// The page of the exchange that begins the first incident.
+fn exchange(reader: &Reader) -> String {
+    reader.open("/incidents");
+    reader.press("td a.row", "/incidents/");
+    let address = reader.browser.run("return document.querySelector('.timeline a').getAttribute('href')");
+    address.as_str().expect("an address").to_owned()
+}
+
 /// Pages that there are over the fixture.
 fn pages(reader: &Reader) -> Vec<String> {
     let first = |list: &str, selector: &str| {
@@ -244,6 +273,7 @@ fn pages(reader: &Reader) -> Vec<String> {
         first("/apis", "td a.row"),
         first("/incidents", "td a.row"),
         first("/callers", "td a.row"),
+        exchange(reader),
         first("/apis", ".cards a.row"),
     ];
     let lists = [

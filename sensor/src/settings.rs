@@ -7,7 +7,7 @@ mod output;
 mod place;
 mod tap;
 
-pub(crate) use console::{Console, Hunt};
+pub(crate) use console::{Console, Hunt, Look};
 pub(crate) use data::{Collect, Events, Keep, Lake, Packets, State, Streams};
 pub(crate) use mute::UserMute;
 pub(crate) use output::{Output, RedactProfile};

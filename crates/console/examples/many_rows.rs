@@ -7,8 +7,8 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tapwire_console::{
-    Access, Action, Books, Caller, DataFlow, Endpoint, Finding, Incident, Keeper, Level, Roll, Service,
-    Snapshot, serve,
+    Access, Action, Books, Caller, DataFlow, Endpoint, Exchange, Finding, Incident, Keeper, Level, Roll,
+    Service, Snapshot, serve,
 };
 
 const ROWS: u64 = 100_000;
@@ -55,6 +55,14 @@ impl Books for Shelf {
 
     fn act(&self, _uid: &str, _by: &str, _action: &Action) -> Result<(), String> {
         Ok(())
+    }
+
+    fn exchange(&self, _uid: &str, _day: Option<&str>) -> Result<Option<Exchange>, String> {
+        Ok(None)
+    }
+
+    fn radius(&self, _whose: &str) -> Result<serde_json::Value, String> {
+        Err("nothing is kept".to_owned())
     }
 
     fn carve(&self, _uid: &str) -> Result<Vec<u8>, String> {

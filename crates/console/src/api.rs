@@ -1,19 +1,19 @@
 //! The JSON API: the rows that pages show, with the same parameters.
 
-use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Posture};
+use crate::books::{Caller, DataFlow, Endpoint, Finding, Incident, Output, Posture};
 use crate::doors::{Visitor, same};
 use crate::pages::columns;
 use crate::server::{Asked, Desk, Shelf};
 use crate::table::{Ask, Column, Found, PAGE, Searched, find};
 use crate::users::Role;
-use crate::{hunt, visit};
+use crate::{hunt, looks, visit};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Serialize;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 pub(crate) fn router() -> Router<Desk> {
     Router::new()
@@ -24,13 +24,17 @@ pub(crate) fn router() -> Router<Desk> {
         .route("/incidents", get(incidents))
         .route("/incidents/{uid}", get(incident))
         .route("/incidents/{uid}/mute", put(visit::mute).delete(visit::unmute))
+        .route("/incidents/{uid}/radius", post(looks::radius))
+        .route("/exchanges/{uid}", get(looks::events))
         .route("/findings", get(findings))
         .route("/postures", get(postures))
         .route("/callers", get(callers))
         .route("/callers/{name}", get(caller))
+        .route("/callers/{name}/radius", post(looks::radius))
         .route("/flows", get(flows))
         .route("/figures", get(figures))
         .route("/counters", get(counters))
+        .route("/outputs", get(outputs))
         .route("/audit", get(visit::audit))
         .route("/session", get(visit::session))
         .merge(hunt::routes())
@@ -42,6 +46,13 @@ const TOKEN: &str = "x-tapwire-token";
 
 /// Why something is not done.
 pub(crate) struct Refused(StatusCode, String);
+
+impl Refused {
+    /// The status, and why.
+    pub(crate) fn into_parts(self) -> (StatusCode, String) {
+        (self.0, self.1)
+    }
+}
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
@@ -106,7 +117,7 @@ async fn endpoint(State(books): State<Shelf>, Path(id): Path<String>) -> Respons
 }
 
 async fn incidents(State(books): State<Shelf>, asked: Asked<Incident>) -> Json<Value> {
-    rows(books.snapshot().incidents.iter(), columns::INCIDENTS, &asked.ask)
+    rows(books.snapshot().listed(), columns::INCIDENTS, &asked.ask)
 }
 
 async fn incident(State(books): State<Shelf>, Path(uid): Path<String>) -> Response {
@@ -145,6 +156,18 @@ async fn figures(State(books): State<Shelf>) -> Json<Value> {
     Json(
         json!({"figures": snapshot.figures, "blind_spots": snapshot.blind_spots, "not_judged": snapshot.not_judged}),
     )
+}
+
+async fn outputs(State(books): State<Shelf>) -> Json<Value> {
+    let row = |one: &Output| {
+        let events: Map<String, Value> =
+            one.events.iter().map(|(name, events)| ((*name).to_owned(), (*events).into())).collect();
+        json!({
+            "name": one.name, "events": events, "failure": one.failure, "failed": one.failed,
+            "recovered": one.recovered,
+        })
+    };
+    Json(json!({"rows": books.outputs().iter().map(row).collect::<Vec<_>>()}))
 }
 
 async fn counters(State(books): State<Shelf>) -> Json<Value> {

@@ -1,5 +1,9 @@
 //! What the console shows: rows of text and numbers, as of one moment.
 
+mod exchange;
+
+pub use exchange::{Exchange, Part, Told};
+
 use crate::hunt::Tables;
 use serde::Serialize;
 use serde_json::Value;
@@ -43,6 +47,20 @@ pub trait Books: Send + Sync {
     /// Why it cannot be done, in a line.
     fn act(&self, uid: &str, by: &str, action: &Action) -> Result<(), String>;
 
+    /// The exchange of that uid, or the findings, or what alone begins so; `None` where nothing does. `day` (`2026-11-22`) is
+    /// where it is looked for first. Takes as long as looking does, within bounds.
+    ///
+    /// # Errors
+    /// Why it cannot be told, in a line.
+    fn exchange(&self, uid: &str, day: Option<&str>) -> Result<Option<Exchange>, String>;
+
+    /// Whose records the caller of that name got, or whoever is behind the incident of that uid, as `tapwire blast-radius
+    /// --json` writes it. Takes as long as reading the packets does, within bounds.
+    ///
+    /// # Errors
+    /// Why that cannot be counted, in a line.
+    fn radius(&self, whose: &str) -> Result<Value, String>;
+
     /// The packets of an incident as pcapng. Takes as long as reading the packets does.
     ///
     /// # Errors
@@ -78,6 +96,12 @@ pub struct Output {
     pub delays: Vec<(f64, u64)>,
     /// All of these delays together, in seconds.
     pub delay_sum: f64,
+    /// Why it failed last; empty where it never did.
+    pub failure: String,
+    /// When that was.
+    pub failed: String,
+    /// Whether it works again since.
+    pub recovered: bool,
 }
 
 /// What a person does with an incident.
@@ -161,6 +185,11 @@ impl Level {
     /// All, the worst first.
     pub const ALL: [Self; 5] = [Self::Critical, Self::High, Self::Medium, Self::Low, Self::Informational];
 
+    /// Of a name, however it is capitalised; to know, where it is none.
+    pub fn named(name: &str) -> Self {
+        Self::ALL.into_iter().find(|level| level.name().eq_ignore_ascii_case(name)).unwrap_or_default()
+    }
+
     /// In lower case.
     pub const fn name(self) -> &'static str {
         match self {
@@ -182,8 +211,14 @@ pub struct Snapshot {
     pub source: String,
     /// What `tapwire show UID` is given to find there what is shown here, with a space before it.
     pub evidence: String,
+    /// Descriptions of APIs that `tapwire case export` is given, too, each with a space before it.
+    pub described: String,
     /// Whether what people say of incidents is kept, and packets may be had.
     pub keeps: bool,
+    /// Whether packets can be read again: captures, or what a run keeps of them.
+    pub has_packets: bool,
+    /// Whether it is a collector's directory: what only a sensor learns is not there.
+    pub is_collectors: bool,
     /// Whether exchanges are kept in tables that SQL asks.
     pub has_tables: bool,
     /// Time of the first and of the last call; empty where none was seen.
@@ -222,6 +257,17 @@ pub struct Snapshot {
 const MIN_DIGITS: usize = 6;
 
 impl Snapshot {
+    /// Incidents that need somebody.
+    pub(crate) fn open(&self) -> impl Iterator<Item = &Incident> {
+        self.incidents.iter().filter(|incident| incident.state() == OPEN)
+    }
+
+    /// Incidents, those behind the others of which people said that there was nothing to be done.
+    pub(crate) fn listed(&self) -> impl Iterator<Item = &Incident> {
+        let all = || self.incidents.iter();
+        all().filter(|one| !one.is_dismissed()).chain(all().filter(|one| one.is_dismissed()))
+    }
+
     /// The incident of that uid, or the only one whose uid begins so.
     pub(crate) fn incident(&self, uid: &str) -> Option<&Incident> {
         let uid = uid.to_ascii_lowercase();
@@ -331,15 +377,43 @@ pub struct Incident {
     pub whole: Value,
 }
 
+/// States of an incident, as tables are filtered by them.
+pub(crate) const OPEN: &str = "open";
+pub(crate) const CLOSED: &str = "closed";
+/// People said that it was none, or that it is allowed.
+pub(crate) const DISMISSED: &str = "dismissed";
+
+impl Incident {
+    /// How it stands.
+    pub(crate) fn state(&self) -> &'static str {
+        match (self.is_dismissed(), self.closed) {
+            (true, _) => DISMISSED,
+            (false, true) => CLOSED,
+            (false, false) => OPEN,
+        }
+    }
+
+    /// Whether people said that nobody has to look after it.
+    pub(crate) fn is_dismissed(&self) -> bool {
+        matches!(Verdict::of(&self.verdict), Some(Verdict::False | Verdict::Benign))
+    }
+}
+
 /// What one detector said of one exchange.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Finding {
+    /// Its id.
+    pub uid: String,
+    /// The exchange that shows it; empty where none does.
+    pub exchange: String,
     /// Its incident.
     pub incident: String,
     /// When.
     pub time: String,
-    /// Which detector.
+    /// Which detector; `rule` for what a user's rule found.
     pub detector: String,
+    /// The title of that rule; empty of a detector's.
+    pub rule: String,
     /// How bad.
     pub level: Level,
     /// Whether it worked.

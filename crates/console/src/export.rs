@@ -17,8 +17,22 @@ const MOST: usize = 32 << 20;
 
 /// Parameters of an address.
 type Parameters = Vec<(String, String)>;
-/// Rows as they are written, made one by one.
-type Rows<'r> = Box<dyn Iterator<Item = Value> + 'r>;
+/// Rows as they are written, made one by one, and the names of their members.
+struct Rows<'r> {
+    names: Vec<String>,
+    rows: Box<dyn Iterator<Item = Value> + 'r>,
+}
+
+impl<'r> Rows<'r> {
+    fn of<R: Serialize + Default + 'r>(rows: impl Iterator<Item = &'r R> + 'r) -> Self {
+        let known = serde_json::to_value(R::default()).unwrap_or_default();
+        let names = known.as_object().into_iter().flat_map(|row| row.keys());
+        Self {
+            names: names.filter(|name| *name != WHOLE).cloned().collect(),
+            rows: Box::new(rows.filter_map(|row| serde_json::to_value(row).ok())),
+        }
+    }
+}
 
 pub(crate) async fn export(
     State(books): State<Shelf>,
@@ -29,15 +43,12 @@ pub(crate) async fn export(
     let Some((name, kind)) = file.split_once('.') else { return unknown() };
     let rows = match name {
         "endpoints" => values(snapshot.endpoints.iter(), columns::ENDPOINTS, asked),
-        "incidents" => values(snapshot.incidents.iter(), columns::INCIDENTS, asked),
+        "incidents" => values(snapshot.listed(), columns::INCIDENTS, asked),
         "findings" => values(snapshot.findings.iter(), columns::FINDINGS, asked),
         "postures" => values(snapshot.postures.iter(), columns::POSTURES, asked),
         "callers" => values(snapshot.callers.iter(), columns::CALLERS, asked),
         "flows" => values(snapshot.flows.iter(), columns::FLOWS, asked),
-        "figures" => {
-            let figures = snapshot.figures.iter().chain(&snapshot.blind_spots);
-            Ok(Box::new(figures.filter_map(|row| serde_json::to_value(row).ok())) as Rows<'_>)
-        }
+        "figures" => Ok(Rows::of(snapshot.figures.iter().chain(&snapshot.blind_spots))),
         _ => return unknown(),
     };
     match (kind, rows) {
@@ -62,19 +73,19 @@ fn answer(kind: &'static str, file: &str, text: Option<String>) -> Response {
     ([(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, kept)], text).into_response()
 }
 
-fn values<'r, R: Searched + Serialize + 'static>(
+fn values<'r, R: Searched + Serialize + Default + 'static>(
     rows: impl Iterator<Item = &'r R>,
     columns: &[Column<R>],
     asked: Parameters,
 ) -> Result<Rows<'r>, String> {
     let rows = sorted(rows, columns, &Ask::of::<R>(asked)?);
-    Ok(Box::new(rows.into_iter().filter_map(|row| serde_json::to_value(row).ok())))
+    Ok(Rows::of(rows.into_iter()))
 }
 
 /// An array; `None` where it would have more than so many bytes.
 fn json(rows: Rows<'_>, most: usize) -> Option<String> {
     let mut text = "[".to_owned();
-    for (at, row) in rows.enumerate() {
+    for (at, row) in rows.rows.enumerate() {
         if at > 0 {
             text.push(',');
         }
@@ -86,20 +97,27 @@ fn json(rows: Rows<'_>, most: usize) -> Option<String> {
     Some(text + "]")
 }
 
-/// The names of the first row are the head: rows of one table have the same. `None` where it would have more than so many bytes.
-fn csv(rows: Rows<'_>, most: usize) -> Option<String> {
-    let (mut text, mut rows) = (String::new(), rows.peekable());
-    let first = rows.peek().and_then(Value::as_object).into_iter();
-    let names: Vec<String> =
-        first.flat_map(|row| row.keys()).filter(|name| *name != WHOLE).cloned().collect();
+/// The head has every column, also where there is no row. `None` where it would have more than so many bytes.
+fn csv(Rows { names, rows }: Rows<'_>, most: usize) -> Option<String> {
+    let mut text = String::new();
     line(&mut text, names.iter().cloned());
     for row in rows {
-        line(&mut text, names.iter().map(|name| row.get(name).map(cell).unwrap_or_default()));
+        line(
+            &mut text,
+            names.iter().map(|name| {
+                row.get(name).filter(|value| is_there(name, value)).map(cell).unwrap_or_default()
+            }),
+        );
         if text.len() > most {
             return None;
         }
     }
     Some(text)
+}
+
+/// Whether a value says something: that a figure has no target is no mark.
+fn is_there(name: &str, value: &Value) -> bool {
+    name != "mark" || value != "none"
 }
 
 /// What a query found, as CSV.
@@ -135,11 +153,16 @@ fn line(text: &mut String, cells: impl Iterator<Item = String>) {
     text.push_str("\r\n");
 }
 
+/// What is not there is an empty cell. A list within a list is one entry of it.
 fn cell(value: &Value) -> String {
+    let joined = |all: &[Value], by: &str| all.iter().map(cell).collect::<Vec<_>>().join(by);
     match value {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
-        Value::Array(all) => all.iter().map(cell).collect::<Vec<_>>().join("; "),
+        Value::Array(all) => {
+            let entry = |one: &Value| one.as_array().map_or_else(|| cell(one), |parts| joined(parts, " "));
+            all.iter().map(entry).collect::<Vec<_>>().join("; ")
+        }
         other => other.to_string(),
     }
 }
@@ -159,19 +182,58 @@ mod tests {
     use super::*;
     use serde_json::json;
 
+    #[derive(Default, Serialize)]
+    struct Row {
+        calls: u64,
+        name: String,
+        tags: Vec<String>,
+        auth: Vec<(String, u8)>,
+        latency: Option<(u64, u64)>,
+        whole: Value,
+    }
+
+    fn rows<'r>(rows: &'r [Row]) -> Rows<'r> {
+        Rows::of(rows.iter())
+    }
+
     #[test]
     fn lists_are_joined_and_what_is_whole_is_left_out() {
-        let row = json!({"calls": 3, "name": "a,\"b\"", "tags": ["x", "y"], "whole": {"z": 1}});
-        let text = csv(Box::new([row].into_iter()), MOST).unwrap();
-        assert_eq!(text, "calls,name,tags\r\n3,\"a,\"\"b\"\"\",\"x; y\"\r\n");
-        assert_eq!(csv(Box::new(std::iter::empty()), MOST).unwrap(), "\r\n");
+        let row = Row {
+            calls: 3,
+            name: "a,\"b\"".into(),
+            tags: vec!["x".into(), "y".into()],
+            auth: vec![("jwt".into(), 90), ("none".into(), 10)],
+            latency: None,
+            whole: json!({"z": 1}),
+        };
+        let text = csv(rows(&[row]), MOST).unwrap();
+        let head = "auth,calls,latency,name,tags\r\n";
+        assert_eq!(text, format!("{head}\"jwt 90; none 10\",3,,\"a,\"\"b\"\"\",\"x; y\"\r\n"));
+        assert_eq!(csv(rows(&[]), MOST).unwrap(), head, "a table without rows has its columns");
+    }
+
+    #[test]
+    fn what_is_not_there_is_an_empty_cell() {
+        use crate::books::{Endpoint, Figure};
+        let text = csv(Rows::of([Endpoint::default()].iter()), MOST).unwrap();
+        let head: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+        let row: Vec<&str> = text.lines().nth(1).unwrap().split(',').collect();
+        for (name, cell) in
+            head.iter().zip(row).filter(|(name, _)| ["classes", "latency", "owner"].contains(name))
+        {
+            assert_eq!(cell, "", "{name}");
+        }
+        assert_eq!(head.len(), 18);
+        let figures = csv(Rows::of([Figure::default()].iter()), MOST).unwrap();
+        assert!(!figures.contains("none"), "no target is no word: {figures}");
     }
 
     #[test]
     fn a_file_is_bounded() {
-        let rows = || -> Rows<'static> { Box::new((0..10).map(|at| json!({"at": at}))) };
-        assert_eq!(super::json(rows(), MOST).unwrap(), Value::from(rows().collect::<Vec<_>>()).to_string());
-        assert_eq!((super::json(rows(), 50), csv(rows(), 20)), (None, None));
+        let all: Vec<Row> = (0..10).map(|calls| Row { calls, ..Row::default() }).collect();
+        let whole: Vec<Value> = all.iter().map(|row| serde_json::to_value(row).unwrap()).collect();
+        assert_eq!(super::json(rows(&all), MOST).unwrap(), Value::from(whole).to_string());
+        assert_eq!((super::json(rows(&all), 50), csv(rows(&all), 20)), (None, None));
     }
 
     #[test]

@@ -16,6 +16,7 @@ mod doors;
 mod export;
 mod guard;
 mod hunt;
+mod looks;
 mod metrics;
 mod pages;
 mod server;
@@ -26,8 +27,8 @@ mod users;
 mod visit;
 
 pub use books::{
-    Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Mark, Output, Posture,
-    Service, Snapshot, Spot, Tap, Verdict,
+    Action, Books, Caller, DataFlow, Endpoint, Exchange, Figure, Finding, Incident, Level, Mark, Output,
+    Part, Posture, Service, Snapshot, Spot, Tap, Told, Verdict,
 };
 pub use connections::PATIENCE;
 pub use doors::Keeper;

@@ -18,7 +18,7 @@ pub(crate) async fn metrics(State(books): State<Shelf>) -> Response {
 
 fn text(snapshot: &Snapshot, tap: Option<Tap>, outputs: &[Output]) -> String {
     let mut out = Page::default();
-    let open = |level| snapshot.incidents.iter().filter(|one| !one.closed && one.level == level).count();
+    let open = |level| snapshot.open().filter(|one| one.level == level).count();
     out.family("tapwire_incidents_open", "gauge", "Incidents that go on, by level.");
     Level::ALL.iter().for_each(|level| out.line("level", level.name(), open(*level)));
     out.one("tapwire_endpoints", "gauge", "Endpoints in the inventory.", snapshot.endpoints.len());
@@ -154,6 +154,7 @@ mod tests {
             events: vec![("delivered", 7)],
             delays: vec![(0.5, 6), (f64::INFINITY, 7)],
             delay_sum: 1.5,
+            ..Output::default()
         };
         let tap = Tap { packets: 9, dropped: [("kernel", 4), ("interface", 1)], ..Tap::default() };
         let text = text(&snapshot, Some(tap), &[output]);

@@ -6,7 +6,7 @@ use crate::connections::PATIENCE;
 use crate::doors::{Doors, Keeper, Visitor};
 use crate::table::{Ask, Searched};
 use crate::tls::Tls;
-use crate::{api, connections, export, guard, hunt, metrics, pages, visit};
+use crate::{api, connections, export, guard, hunt, looks, metrics, pages, visit};
 use axum::Extension;
 use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
@@ -35,8 +35,11 @@ const PROOFS: usize = 2;
 const CARVES: usize = 2;
 /// Queries that are carried out at once.
 const HUNTS: usize = 2;
+/// Exchanges that are looked for at once, and incidents whose blast radius is counted: each may take as much memory as is said.
+const LOOKS: usize = 1;
+const RADII: usize = 1;
 /// Threads for all of these, and for files that are read.
-const THREADS: usize = PROOFS + CARVES + HUNTS + 2;
+const THREADS: usize = PROOFS + CARVES + HUNTS + LOOKS + RADII + 2;
 const MARK: &str = include_str!("../assets/mark.svg");
 
 /// What every answer is made of.
@@ -114,6 +117,10 @@ pub(crate) struct Desk {
     pub(crate) carves: Arc<Semaphore>,
     pub(crate) hunts: Arc<Semaphore>,
     pub(crate) answers: Arc<hunt::Held>,
+    pub(crate) looks: Arc<Semaphore>,
+    pub(crate) radii: Arc<Semaphore>,
+    /// What was found by looking.
+    pub(crate) looked: Arc<looks::Held>,
     pub(crate) patience: Duration,
 }
 
@@ -175,6 +182,9 @@ pub fn serve_patiently(
         carves: places(CARVES),
         hunts: places(HUNTS),
         answers: Arc::default(),
+        looks: places(LOOKS),
+        radii: places(RADII),
+        looked: Arc::default(),
         patience,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -218,6 +228,9 @@ pub(crate) fn router(desk: Desk) -> Router {
         .route("/openapi/{service}", get(openapi))
         .route("/incidents/{uid}/act", post(visit::act))
         .route("/incidents/{uid}/carve", post(visit::carve))
+        .route("/incidents/{uid}/radius", post(looks::of_incident))
+        .route("/callers/{name}/radius", post(looks::of_caller))
+        .route("/exchanges/{uid}", get(looks::exchange))
         .route("/login", get(visit::login_page).post(visit::log_in))
         .route("/logout", post(visit::log_out))
         .route("/account", get(visit::account))
@@ -275,7 +288,7 @@ async fn incidents(State(books): State<Shelf>, asked: Asked<Incident>) -> Respon
 }
 
 async fn incident(
-    State(books): State<Shelf>,
+    State(Desk { books, looked, .. }): State<Desk>,
     Extension(visitor): Extension<Visitor>,
     Path(uid): Path<String>,
     asked: Asked<Finding>,
@@ -286,7 +299,10 @@ async fn incident(
         Some(incident) if incident.uid != uid => {
             Redirect::to(&format!("/incidents/{}", crate::table::escaped(&incident.uid))).into_response()
         }
-        Some(incident) => page(pages::incident(&snapshot, incident, &visitor, asked.ask)),
+        Some(incident) => {
+            let radius = looked.radius(&incident.uid);
+            page(pages::incident(&snapshot, incident, &visitor, radius.as_deref(), asked.ask))
+        }
         None => none(pages::lost("There is no incident of that id.")),
     }
 }
@@ -299,11 +315,17 @@ async fn callers(State(books): State<Shelf>, asked: Asked<Caller>) -> Response {
     page(pages::callers(&books.snapshot(), &asked.ask))
 }
 
-async fn caller(State(books): State<Shelf>, Path(name): Path<String>) -> Response {
+async fn caller(
+    State(Desk { books, looked, .. }): State<Desk>,
+    Extension(visitor): Extension<Visitor>,
+    Path(name): Path<String>,
+) -> Response {
     let snapshot = books.snapshot();
     let row = snapshot.callers.iter().find(|row| row.name == name);
     match row.zip(books.caller(&name)) {
-        Some((row, whole)) => page(pages::caller(&snapshot, row, &whole)),
+        Some((row, whole)) => {
+            page(pages::caller(&snapshot, row, &whole, looked.radius(&name).as_deref(), &visitor))
+        }
         None => none(pages::lost("There is no caller of that name. It may have made room for others.")),
     }
 }
@@ -317,7 +339,7 @@ async fn governance(State(books): State<Shelf>) -> Response {
 }
 
 async fn sensor(State(books): State<Shelf>) -> Response {
-    page(pages::sensor(&books.snapshot()))
+    page(pages::sensor(&books.snapshot(), &books.outputs()))
 }
 
 async fn openapi(State(books): State<Shelf>, Path(service): Path<String>) -> Response {

@@ -55,7 +55,7 @@ pub(crate) async fn log_in(
 /// What every form brings along.
 #[derive(Deserialize)]
 pub(crate) struct Bare {
-    token: String,
+    pub(crate) token: String,
 }
 
 pub(crate) async fn log_out(
@@ -247,7 +247,7 @@ pub(crate) fn may_not(visitor: &Visitor, token: &str) -> Option<Response> {
     (visitor.token.is_empty() || !same(token, &visitor.token)).then(stale)
 }
 
-fn told(status: StatusCode, markup: Markup) -> Response {
+pub(crate) fn told(status: StatusCode, markup: Markup) -> Response {
     (status, page(markup)).into_response()
 }
 

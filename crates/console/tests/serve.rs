@@ -8,6 +8,8 @@ mod driver;
 mod hunt;
 #[path = "serve/load.rs"]
 mod load;
+#[path = "serve/looks.rs"]
+mod looks;
 
 use serde_json::Value;
 use std::io::{Read, Write};
@@ -17,8 +19,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 use std::time::Duration;
 use tapwire_console::{
-    Access, Action, Books, Caller, DataFlow, Endpoint, Figure, Finding, Incident, Keeper, PATIENCE, Posture,
-    Role, Roll, Service, Snapshot, Spot, Tables, Tls,
+    Access, Action, Books, Caller, DataFlow, Endpoint, Exchange, Figure, Finding, Incident, Keeper, PATIENCE,
+    Posture, Role, Roll, Service, Snapshot, Spot, Tables, Tls,
 };
 
 /// What nobody may ever get into a page as it is.
@@ -52,6 +54,14 @@ impl Books for Shelf {
 
     fn act(&self, uid: &str, by: &str, action: &Action) -> Result<(), String> {
         Err(format!("{by} did {action:?} to {uid}"))
+    }
+
+    fn exchange(&self, uid: &str, day: Option<&str>) -> Result<Option<Exchange>, String> {
+        Ok((uid == "u1").then(|| looks::exchange(uid, day)))
+    }
+
+    fn radius(&self, whose: &str) -> Result<Value, String> {
+        Ok(looks::radius(whose))
     }
 
     fn carve(&self, _uid: &str) -> Result<Vec<u8>, String> {
@@ -95,7 +105,10 @@ fn hostile() -> Snapshot {
         version: 3,
         source: text(),
         evidence: text(),
+        described: text(),
         keeps: true,
+        has_packets: true,
+        is_collectors: false,
         has_tables: true,
         first: text(),
         last: text(),
@@ -128,6 +141,9 @@ fn hostile() -> Snapshot {
             ..Incident::default()
         }],
         findings: vec![Finding {
+            uid: text(),
+            exchange: "u1".into(),
+            rule: text(),
             incident: "u1".into(),
             detector: text(),
             outcome: text(),
@@ -265,12 +281,13 @@ impl Drop for Running {
     }
 }
 
-const PAGES: [&str; 15] = [
+const PAGES: [&str; 16] = [
     "/",
     "/apis",
     "/endpoints/00ff",
     "/incidents",
     "/incidents/u1",
+    "/exchanges/u1",
     "/posture",
     "/callers",
     "/callers/user~00ff",
@@ -484,7 +501,7 @@ fn the_api_is_described() {
         let target = path.replace("{id}", "00ff").replace("{uid}", "u1").replace("{name}", "user~00ff");
         assert!(console.get(&target).starts_with("HTTP/1.1 200"), "{target}");
     }
-    assert_eq!(paths.len(), 20);
+    assert_eq!(paths.len(), 24);
     assert!(console.get("/metrics").contains("tapwire_endpoints 1\n"));
 }
 

@@ -3,6 +3,7 @@
 #[cfg(feature = "lake")]
 mod collected;
 mod keeper;
+mod looks;
 mod outputs;
 mod rows;
 mod said;
@@ -12,6 +13,7 @@ mod users;
 pub(crate) use said::{mutes, mutes_file};
 
 use self::collected::Collected;
+use self::looks::Looking;
 use crate::callers;
 use crate::carve;
 use crate::cli::{CarveArgs, LearnArgs, ServeAction, ServeArgs};
@@ -20,7 +22,7 @@ use crate::feedback;
 use crate::inventory;
 use crate::learn::{Learned, learn};
 use crate::sandbox::{Reach, confine_and_tell};
-use crate::settings::{Effective, Hunt};
+use crate::settings::{Effective, Hunt, Look};
 use crate::watch::{Live, catch_signals};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -30,7 +32,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
-use tapwire_console::{Access, Action, Books, Incident, Output, Snapshot, Tables, Tap, Tls, Verdict};
+use tapwire_console::{
+    Access, Action, Books, Exchange, Incident, Output, Snapshot, Tables, Tap, Tls, Verdict,
+};
 use tapwire_event::describe;
 use tapwire_inventory::kpis::Target;
 use tapwire_sink::Outputs;
@@ -181,6 +185,8 @@ struct Shared {
     carved: AtomicU64,
     /// What a query of the console may take.
     hunt: Hunt,
+    /// What looking again at what was captured may take.
+    look: Look,
 }
 
 struct Held {
@@ -248,14 +254,16 @@ impl Shelf {
     fn waiting(args: LearnArgs) -> Result<Self, Failure> {
         let settings = Effective::load(&args.config)?.settings;
         let targets = crate::kpis::targets(&settings.kpi)?;
-        let hunt = settings.console.hunt;
+        let (hunt, look) = (settings.console.hunt, settings.console.look);
         hunt.check()?;
+        look.check()?;
         let data = kept(&args);
         data.iter().for_each(|data| sweep(data));
         let stamp = data.as_deref().map(stamps).unwrap_or_default();
         let is_collectors = data.as_deref().is_some_and(crate::collect::is_collectors);
         let snapshot = Arc::new(Snapshot {
             keeps: data.is_some(),
+            is_collectors,
             has_tables: data.as_deref().is_some_and(tables::are_kept),
             source: if is_collectors { COLLECTED.into() } else { String::new() },
             ..Snapshot::default()
@@ -274,7 +282,7 @@ impl Shelf {
         };
         let held = Mutex::new(held);
         let carved = AtomicU64::new(0);
-        let shared = Arc::new(Shared { args, targets, data, held, carved, hunt });
+        let shared = Arc::new(Shared { args, targets, data, held, carved, hunt, look });
         Ok(Self { shared, run: Running::default(), over: Arc::default() })
     }
 
@@ -325,6 +333,7 @@ impl Shared {
         let mut snapshot = rows::snapshot(&mut learned, &self.targets, &self.args, 0);
         if let Some(data) = &self.data {
             snapshot.keeps = true;
+            snapshot.has_packets = are_packets_kept(data);
             snapshot.has_tables = tables::are_kept(data);
             snapshot.hours = tables::hours(data, &snapshot.last);
             said::mark(data, &mut snapshot.incidents);
@@ -349,7 +358,7 @@ impl Shared {
         let begun = Instant::now();
         let collected = Collected::read(data)?;
         let mut snapshot = collected.snapshot();
-        snapshot.keeps = true;
+        (snapshot.keeps, snapshot.is_collectors) = (true, true);
         snapshot.has_tables = tables::are_kept(data);
         snapshot.hours = tables::hours(data, &snapshot.last);
         let mut held = self.locked();
@@ -384,6 +393,12 @@ impl Shared {
     fn keeping(&self) -> Result<&PathBuf, String> {
         self.data.as_ref().ok_or_else(|| "this is kept under --data: tapwire serve --data DIR".to_owned())
     }
+}
+
+/// Whether there are packets of the ring.
+fn are_packets_kept(data: &Path) -> bool {
+    let packets = tapwire_store::Reader::open(data).and_then(|reader| reader.packets());
+    packets.is_ok_and(|packets| !packets.segments().is_empty())
 }
 
 /// Removes packets that a process was carving when it was killed: they are clear, and nobody fetches them any more.
@@ -500,6 +515,14 @@ impl Books for Shelf {
         said::mark(data, &mut snapshot.incidents);
         held.snapshot = Arc::new(snapshot);
         Ok(())
+    }
+
+    fn exchange(&self, uid: &str, day: Option<&str>) -> Result<Option<Exchange>, String> {
+        Looking::begin(&self.shared, &self.over).exchange(uid, day)
+    }
+
+    fn radius(&self, whose: &str) -> Result<Value, String> {
+        Looking::begin(&self.shared, &self.over).radius(whose)
     }
 
     fn carve(&self, uid: &str) -> Result<Vec<u8>, String> {

@@ -41,7 +41,11 @@ pub(super) fn snapshot(
         true => format!(" --data {}{evidence}", next::quote(&source(args))),
         false => evidence,
     };
-    let mut snapshot = Snapshot { version, source: source(args), evidence, ..Snapshot::default() };
+    let described = args.openapi.iter().map(|one| format!(" --openapi {}", next::quote(one))).collect();
+    // Standard input cannot be read again.
+    let has_packets = !args.paths.is_empty() && args.paths.iter().all(|path| path.as_os_str() != "-");
+    let mut snapshot =
+        Snapshot { version, source: source(args), evidence, described, has_packets, ..Snapshot::default() };
     snapshot.incidents = incidents(report, redactor);
     snapshot.findings = findings(report, redactor);
     if snapshot.findings.is_empty() {
@@ -123,9 +127,12 @@ fn incidents(report: &Report, redactor: &mut Redactor) -> Vec<Incident> {
 fn findings(report: &Report, redactor: &mut Redactor) -> Vec<Finding> {
     let all = report.findings.iter();
     all.map(|finding| Finding {
+        uid: finding.uid.to_string(),
+        exchange: finding.exchanges.first().map(ToString::to_string).unwrap_or_default(),
         incident: finding.incident.map(|uid| uid.to_string()).unwrap_or_default(),
         time: rfc3339(finding.time),
         detector: finding.detector.to_owned(),
+        rule: finding.rule.as_ref().map(|rule| rule.title.clone()).unwrap_or_default(),
         level: level(finding.severity),
         outcome: finding.outcome.name().to_owned(),
         reason: redactor.shown_sentence(&finding.reason),
@@ -138,10 +145,13 @@ fn moments(incidents: &[Incident]) -> Vec<Finding> {
     let of = |incident: &Incident| -> Vec<Finding> {
         let all = incident.whole["timeline"].as_array().into_iter().flatten();
         all.map(|moment| Finding {
+            uid: text(moment, "finding"),
+            exchange: text(moment, "exchange"),
             incident: incident.uid.clone(),
             time: text(moment, "time"),
             detector: text(moment, "detector"),
-            level: level_of(&text(moment, "severity")),
+            rule: text(&moment["rule"], "title"),
+            level: Level::named(&text(moment, "severity")),
             outcome: text(moment, "outcome"),
             reason: text(moment, "reason"),
         })
@@ -150,11 +160,6 @@ fn moments(incidents: &[Incident]) -> Vec<Finding> {
     let mut all: Vec<Finding> = incidents.iter().flat_map(of).collect();
     all.sort_by_key(|finding| std::cmp::Reverse(finding.level));
     all
-}
-
-/// Of a severity as incidents spell it.
-fn level_of(name: &str) -> Level {
-    Level::ALL.into_iter().find(|level| level.name() == name.to_lowercase()).unwrap_or_default()
 }
 
 fn postures(report: &Report, redactor: &mut Redactor) -> Vec<Posture> {

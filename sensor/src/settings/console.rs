@@ -1,5 +1,6 @@
 //! What the console may do.
 
+use super::LEAST_MEMORY;
 use crate::failure::Failure;
 use crate::size::parse_bytes;
 use serde::{Deserialize, Serialize};
@@ -12,11 +13,13 @@ pub(crate) struct Console {
     pub(crate) listen: String,
     /// Queries of its users.
     pub(crate) hunt: Hunt,
+    /// Looking again at what was captured.
+    pub(crate) look: Look,
 }
 
 impl Default for Console {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8470".into(), hunt: Hunt::default() }
+        Self { listen: "127.0.0.1:8470".into(), hunt: Hunt::default(), look: Look::default() }
     }
 }
 
@@ -62,6 +65,32 @@ impl Hunt {
                 "console.hunt: rows, seconds and bytes are at least 1, and memory is at least 1MiB",
             )),
             false => Ok(()),
+        }
+    }
+}
+
+/// `[console.look]`.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub(crate) struct Look {
+    /// Seconds until an exchange is found, or a blast radius counted.
+    pub(crate) seconds: u64,
+    /// Bytes of memory for each of the two, beside what `memory` bounds.
+    pub(crate) memory: String,
+}
+
+impl Default for Look {
+    fn default() -> Self {
+        Self { seconds: 60, memory: "256MiB".into() }
+    }
+}
+
+impl Look {
+    /// What nothing could be found with is refused.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        match (self.seconds, parse_bytes(&self.memory)) {
+            (1.., Some(bytes)) if bytes >= LEAST_MEMORY => Ok(()),
+            _ => Err(Failure::new("console.look: seconds is at least 1, and memory at least 64MiB")),
         }
     }
 }

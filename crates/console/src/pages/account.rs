@@ -32,10 +32,10 @@ pub(crate) fn refused(why: &str) -> Markup {
 pub(crate) fn account(snapshot: &Snapshot, visitor: &Visitor) -> Markup {
     let may = match visitor.role {
         Role::Viewer => "read",
-        Role::Analyst => "read, ask tables by SQL, say what incidents were, mute, and have packets",
-        Role::Admin => {
-            "read, ask tables by SQL, say what incidents were, mute, have packets, and read the audit log"
+        Role::Analyst => {
+            "read, see single exchanges, ask tables by SQL, have blast radii counted, say what incidents were, mute, and have packets"
         }
+        Role::Admin => "do what analysts may, and read the audit log",
     };
     let body = html! {
         h1 { "Account" }

@@ -1,9 +1,11 @@
 //! One caller: how it proves who it is, what it touched, and its sessions.
 
-use super::columns::{chips, endpoint_address, exchanges, level, operation, service_address};
-use super::frame;
+use super::columns::{
+    caller_address, chips, endpoint_address, exchanges, incident_address, level, operation, service_address,
+};
+use super::{frame, radius};
 use crate::books::{Caller, Endpoint, Incident, Snapshot};
-use crate::table::escaped;
+use crate::doors::Visitor;
 use crate::text::{count, counted, minute, period};
 use maud::{Markup, html};
 use serde_json::Value;
@@ -14,7 +16,13 @@ const SESSIONS: usize = 100;
 /// Endpoints that are shown.
 const ENDPOINTS: usize = 200;
 
-pub(crate) fn caller(snapshot: &Snapshot, row: &Caller, whole: &Value) -> Markup {
+pub(crate) fn caller(
+    snapshot: &Snapshot,
+    row: &Caller,
+    whole: &Value,
+    counted_radius: Option<&Value>,
+    visitor: &Visitor,
+) -> Markup {
     let digits = row.name.rsplit_once('~').map_or(row.name.as_str(), |(_, digits)| digits);
     let body = html! {
         p.crumbs { a href="/callers" { "Callers" } }
@@ -27,6 +35,7 @@ pub(crate) fn caller(snapshot: &Snapshot, row: &Caller, whole: &Value) -> Markup
         }
         section { h2 { "Endpoints" } (endpoints(snapshot, whole)) }
         section { h2 { "Incidents" } (incidents(snapshot, digits)) }
+        (radius::section(snapshot, &caller_address(&row.name), &row.name, counted_radius, visitor))
         section { h2 { "Sessions" } (sessions(whole)) }
         section { h2 { "In a terminal" } pre tabindex="0" { code { "tapwire replay CAPTURE --where 'principal == \"" (row.name) "\"'" } } }
     };
@@ -100,8 +109,8 @@ fn incidents(snapshot: &Snapshot, digits: &str) -> Markup {
         ol.feed {
             @for incident in all {
                 li { (level(incident.level)) div {
-                    a.row href=(format!("/incidents/{}", escaped(&incident.uid))) { (incident.title) }
-                    span.of { (incident.outcome) " · " (incident.service) " · last " (minute(&incident.last)) }
+                    a.row href=(incident_address(&incident.uid)) { (incident.title) }
+                    span.of { (incident.outcome) @if !incident.verdict.is_empty() { " · judged " (incident.verdict) } " · " (incident.service) " · last " (minute(&incident.last)) }
                 } }
             }
         }

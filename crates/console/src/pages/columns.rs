@@ -1,6 +1,10 @@
 //! The columns of every table, and what its rows are searched by.
 
-use crate::books::{Caller, DataFlow, Endpoint, Figure, Finding, Incident, Level, Posture, Snapshot};
+mod incidents;
+
+pub(crate) use incidents::{FINDINGS, INCIDENTS};
+
+use crate::books::{Caller, DataFlow, Endpoint, Figure, Level, Posture, Snapshot};
 use crate::chart;
 use crate::table::{Ask, Column, Key, Searched, contains, escaped};
 use crate::text::{count, micros, minute};
@@ -9,6 +13,11 @@ use maud::{Markup, html};
 /// A level as a word with a colour.
 pub(crate) fn level(level: Level) -> Markup {
     html! { span class=(format!("level {}", level.name())) { (level.name()) } }
+}
+
+/// Whether it worked, as a word with a colour.
+pub(crate) fn outcome(name: &str) -> Markup {
+    html! { span class=(format!("outcome {name}")) { (name) } }
 }
 
 /// Whether a level is the one of that name; `urgent` are the two worst.
@@ -33,9 +42,33 @@ pub(crate) fn endpoint_address(id: &str) -> String {
     format!("/endpoints/{}", escaped(id))
 }
 
+/// The page of an exchange; its day says where to look first.
+pub(crate) fn exchange_address(uid: &str, time: &str) -> String {
+    let day = time.get(..10).map(|day| format!("?day={}", escaped(day))).unwrap_or_default();
+    format!("/exchanges/{}{day}", escaped(uid))
+}
+
+/// The page of an incident.
+pub(crate) fn incident_address(uid: &str) -> String {
+    format!("/incidents/{}", escaped(uid))
+}
+
 /// The page of a caller.
 pub(crate) fn caller_address(name: &str) -> String {
     format!("/callers/{}", escaped(name))
+}
+
+/// A caller by a token of events or incidents, with its page where it is known.
+pub(crate) fn caller_of(snapshot: &Snapshot, token: &str) -> Markup {
+    let digits = token.rsplit_once(':').map_or(token, |(_, digits)| digits);
+    let known =
+        snapshot.callers.iter().find(|one| one.name.rsplit_once('~').is_some_and(|(_, own)| own == digits));
+    html! {
+        @match known {
+            Some(known) => { a.chip href=(caller_address(&known.name)) { (known.name) } }
+            None => { span.chip { (token) } }
+        }
+    }
 }
 
 /// The query for the exchanges that a condition of SQL holds for, where they are kept in tables.
@@ -196,150 +229,6 @@ impl Searched for Endpoint {
         let texts = [&self.template, &self.service, &self.method, &self.operation, &self.owner, &self.id];
         let lists = self.classes.iter().chain(&self.states).chain(self.auth.iter().map(|(kind, _)| kind));
         texts.into_iter().chain(lists).any(|text| contains(text, word))
-    }
-}
-
-pub(crate) const INCIDENTS: &[Column<Incident>] = &[
-    Column {
-        name: "level",
-        title: "Level",
-        own: true,
-        key: |row| Key::Number(row.level as u64),
-        cell: |row| level(row.level),
-    },
-    Column {
-        name: "title",
-        title: "Incident",
-        own: true,
-        key: |row| Key::Text(&row.title),
-        cell: |row| {
-            html! {
-                a.row href=(format!("/incidents/{}", escaped(&row.uid))) { (row.title) }
-                span.of { (row.service) " · " (row.who) }
-            }
-        },
-    },
-    Column {
-        name: "outcome",
-        title: "Outcome",
-        own: true,
-        key: |row| Key::Text(&row.outcome),
-        cell: |row| html! { span class=(format!("outcome {}", row.outcome)) { (row.outcome) } },
-    },
-    Column {
-        name: "findings",
-        title: "Findings",
-        own: true,
-        key: |row| Key::Number(row.findings),
-        cell: |row| html! { (count(row.findings)) },
-    },
-    Column {
-        name: "first",
-        title: "First",
-        own: true,
-        key: |row| Key::Text(&row.first),
-        cell: |row| html! { span.time { (minute(&row.first)) } },
-    },
-    Column {
-        name: "last",
-        title: "Last",
-        own: true,
-        key: |row| Key::Text(&row.last),
-        cell: |row| html! { span.time { (minute(&row.last)) } },
-    },
-    Column {
-        name: "state",
-        title: "State",
-        own: true,
-        key: |row| Key::Text(if row.closed { "closed" } else { "open" }),
-        cell: |row| html! { @if row.closed { "closed" } @else { "open" } },
-    },
-];
-
-impl Searched for Incident {
-    const FILE: &'static str = "incidents";
-    const FILTERS: &'static [&'static str] = &["state", "level", "outcome", "service"];
-
-    fn has_column(name: &str) -> bool {
-        INCIDENTS.iter().any(|column| column.name == name)
-    }
-
-    fn is(&self, name: &str, value: &str) -> Option<bool> {
-        Some(match name {
-            "state" => value == if self.closed { "closed" } else { "open" },
-            "level" => is_level(self.level, value),
-            "outcome" => self.outcome == value,
-            "service" => self.service == value,
-            _ => return None,
-        })
-    }
-
-    fn has(&self, word: &str) -> bool {
-        let texts = [&self.title, &self.who, &self.service, &self.outcome, &self.uid];
-        texts.into_iter().any(|text| contains(text, word)) || contains(self.level.name(), word)
-    }
-}
-
-pub(crate) const FINDINGS: &[Column<Finding>] = &[
-    Column {
-        name: "level",
-        title: "Level",
-        own: true,
-        key: |row| Key::Number(row.level as u64),
-        cell: |row| level(row.level),
-    },
-    Column {
-        name: "time",
-        title: "Time",
-        own: true,
-        key: |row| Key::Text(&row.time),
-        cell: |row| html! { span.time { (minute(&row.time)) } },
-    },
-    Column {
-        name: "detector",
-        title: "Detector",
-        own: true,
-        key: |row| Key::Text(&row.detector),
-        cell: |row| html! { (row.detector) },
-    },
-    Column {
-        name: "outcome",
-        title: "Outcome",
-        own: true,
-        key: |row| Key::Text(&row.outcome),
-        cell: |row| html! { (row.outcome) },
-    },
-    Column {
-        name: "reason",
-        title: "Why",
-        own: true,
-        key: |row| Key::Text(&row.reason),
-        cell: |row| html! { (row.reason) },
-    },
-];
-
-impl Searched for Finding {
-    const FILE: &'static str = "findings";
-    const FILTERS: &'static [&'static str] = &["incident", "level", "outcome", "detector"];
-
-    fn has_column(name: &str) -> bool {
-        FINDINGS.iter().any(|column| column.name == name)
-    }
-
-    fn is(&self, name: &str, value: &str) -> Option<bool> {
-        Some(match name {
-            "incident" => self.incident == value,
-            "level" => is_level(self.level, value),
-            "outcome" => self.outcome == value,
-            "detector" => self.detector == value,
-            _ => return None,
-        })
-    }
-
-    fn has(&self, word: &str) -> bool {
-        [&self.detector, &self.reason, &self.outcome, &self.incident]
-            .into_iter()
-            .any(|text| contains(text, word))
     }
 }
 

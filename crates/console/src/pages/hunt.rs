@@ -1,6 +1,6 @@
 //! Hunting: a query is written, and what it found is drawn, listed and taken away.
 
-use super::columns::{caller_address, endpoint_address, service_address};
+use super::columns::{caller_address, endpoint_address, exchange_address, incident_address, service_address};
 use super::frame;
 use crate::books::Snapshot;
 use crate::chart;
@@ -176,9 +176,10 @@ fn listed(snapshot: &Snapshot, path: &str, answered: &Answered, rows: &[&[Value]
                     thead { tr { @for ((name, title), is_number) in titles.iter().zip(&numbers) { (head(path, name, title, ask, is_number.then_some("number"))) } } }
                     tbody {
                         @for row in rows.iter().skip(ask.page.min(last) * PAGE).take(PAGE) {
+                            @let day = day_of(columns, row);
                             tr { @for (at, cell) in row.iter().enumerate() {
                                 @let title = columns.get(at).map_or("", String::as_str);
-                                td class=[(numbers.get(at) == Some(&true)).then_some("number")] data-title=(title) { (told(snapshot, title, cell)) }
+                                td class=[(numbers.get(at) == Some(&true)).then_some("number")] data-title=(title) { (told(snapshot, day, title, cell)) }
                             } }
                         }
                     }
@@ -190,7 +191,7 @@ fn listed(snapshot: &Snapshot, path: &str, answered: &Answered, rows: &[&[Value]
 }
 
 /// A cell; what names something that has a page leads there.
-fn told(snapshot: &Snapshot, title: &str, cell: &Value) -> Markup {
+fn told(snapshot: &Snapshot, day: &str, title: &str, cell: &Value) -> Markup {
     let text = match cell {
         Value::Null => return html! { span.of { "–" } },
         Value::String(text) => text,
@@ -203,15 +204,15 @@ fn told(snapshot: &Snapshot, title: &str, cell: &Value) -> Markup {
         "endpoint" => {
             snapshot.endpoints.iter().find(|row| row.id == *text).map(|row| endpoint_address(&row.id))
         }
-        "incident" => snapshot
-            .incidents
-            .iter()
-            .find(|row| row.uid == *text)
-            .map(|row| format!("/incidents/{}", escaped(&row.uid))),
+        "incident" => {
+            snapshot.incidents.iter().find(|row| row.uid == *text).map(|row| incident_address(&row.uid))
+        }
         "service" => {
             snapshot.services.iter().find(|row| row.name == *text).map(|row| service_address(&row.name))
         }
         "principal" => caller(snapshot, text),
+        "uid" if snapshot.incidents.iter().any(|row| row.uid == *text) => Some(incident_address(text)),
+        "uid" | "exchange" | "parent" if is_uid(text) => Some(exchange_address(text, day)),
         _ => None,
     };
     let shown = match text.char_indices().nth(CELL) {
@@ -219,6 +220,17 @@ fn told(snapshot: &Snapshot, title: &str, cell: &Value) -> Markup {
         None => text.clone(),
     };
     html! { @match address { Some(address) => { a href=(address) { (shown) } } None => (shown) } }
+}
+
+/// Whether it names an exchange or a finding: 128 bits in hexadecimal digits.
+fn is_uid(text: &str) -> bool {
+    text.len() == 32 && text.bytes().all(|digit| digit.is_ascii_hexdigit())
+}
+
+/// When what a row tells of was, where a column says so: its exchange is looked for on that day first.
+fn day_of<'a>(columns: &[String], row: &'a [Value]) -> &'a str {
+    let cell = |name: &str| row.get(columns.iter().position(|column| column == name)?)?.as_str();
+    cell("time").or_else(|| cell("day")).unwrap_or_default()
 }
 
 /// The page of who has that token.

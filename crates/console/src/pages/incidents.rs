@@ -1,14 +1,14 @@
 //! Incidents, and one of them: who did what, why that is known, and what to do.
 
 use super::columns::{
-    FINDINGS, INCIDENTS, caller_address, chips, endpoint_address, exchanges, level, operation,
-    service_address,
+    FINDINGS, INCIDENTS, caller_of, chips, endpoint_address, exchange_address, exchanges, incident_address,
+    level, operation, outcome, service_address,
 };
-use super::frame;
-use crate::books::{Incident, Snapshot, Verdict};
+use super::{evidence, frame, radius};
+use crate::books::{CLOSED, DISMISSED, Incident, Level, OPEN, Snapshot, Verdict};
 use crate::doors::Visitor;
 use crate::table::{Ask, escaped, table};
-use crate::text::{counted, minute, period, second};
+use crate::text::{count, counted, minute, period, second};
 use crate::users::Role;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -20,13 +20,36 @@ pub(crate) fn incidents(snapshot: &Snapshot, ask: &Ask) -> Markup {
         @if snapshot.incidents.is_empty() {
             p.empty { "No incident: nobody did anything that detectors judge to be wrong. " a href="/sensor" { "What could not be judged" } "." }
         } @else {
-            (table("/incidents", snapshot.incidents.iter(), INCIDENTS, ask, "incident"))
+            (views(snapshot, ask))
+            (table("/incidents", snapshot.listed(), INCIDENTS, ask, "incident"))
         }
     };
     frame(snapshot, "/incidents", "Incidents", &body)
 }
 
-pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, visitor: &Visitor, mut ask: Ask) -> Markup {
+/// Incidents by how they stand; those that were judged to be none, or allowed, are kept and count nowhere.
+fn views(snapshot: &Snapshot, ask: &Ask) -> Markup {
+    let number = |state: &str| snapshot.incidents.iter().filter(|one| one.state() == state).count() as u64;
+    let all = [("", "All"), (OPEN, "Open"), (CLOSED, "Over"), (DISMISSED, "Judged false or benign")];
+    html! {
+        nav.views aria-label="Incidents by state" {
+            @for (state, name) in all {
+                @let count_of = if state.is_empty() { snapshot.incidents.len() as u64 } else { number(state) };
+                @let address = if state.is_empty() { "/incidents".to_owned() } else { format!("/incidents?state={state}") };
+                @let is_here = ask.only("state").unwrap_or_default() == state;
+                a href=(address) aria-current=[is_here.then_some("true")] { (name) " " span.of.inline { (count(count_of)) } }
+            }
+        }
+    }
+}
+
+pub(crate) fn incident(
+    snapshot: &Snapshot,
+    incident: &Incident,
+    visitor: &Visitor,
+    counted_radius: Option<&Value>,
+    mut ask: Ask,
+) -> Markup {
     ask.only = vec![("incident".to_owned(), incident.uid.clone())];
     let worst = incident.whole.get("worst").unwrap_or(&Value::Null);
     let body = html! {
@@ -36,7 +59,7 @@ pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, visitor: &Visit
             (level(incident.level)) " " (outcome(&incident.outcome)) ": " (meaning(&incident.outcome))
             " · " (counted(incident.findings, "finding")) " " (period(&incident.first, &incident.last)) " UTC"
             @if incident.closed { " · closed" } @else { " · open" }
-            @if !incident.verdict.is_empty() { " · judged " b { (incident.verdict) } }
+            @if !incident.verdict.is_empty() { " · judged " b { (incident.verdict) } @if incident.is_dismissed() { ", so it counts nowhere" } }
             @if !incident.muted.is_empty() { " · its kind is muted here until " (minute(&incident.muted)) }
         }
         @if let Some(uid) = Some(&incident.uid).filter(|uid| uid.bytes().all(|digit| digit.is_ascii_hexdigit())) {
@@ -46,13 +69,14 @@ pub(crate) fn incident(snapshot: &Snapshot, incident: &Incident, visitor: &Visit
             section { h2 { "Why" } p.why { (text(worst, "reason")) } (who(snapshot, incident)) }
             section { h2 { "What to do" } (steps(&incident.whole)) (suggestions(&incident.whole)) }
         }
-        section { h2 { "Timeline" } (timeline(snapshot, &incident.whole)) }
+        section { h2 { "Timeline" } (timeline(&incident.whole)) }
         section { h2 { "Where" } (places(snapshot, &incident.whole)) }
+        (radius::section(snapshot, &incident_address(&incident.uid), &incident.uid, counted_radius, visitor))
         @if snapshot.findings.iter().any(|finding| finding.incident == incident.uid) {
             section { h2 { "Findings" } (table(&format!("/incidents/{}", escaped(&incident.uid)), snapshot.findings.iter(), FINDINGS, &ask, "finding")) }
         }
         section { h2 { "What you know of it" } (forms(snapshot, incident, visitor)) }
-        section { h2 { "Evidence in a terminal" } (commands(snapshot, incident)) }
+        section { h2 { "Evidence in a terminal" } (evidence::commands(snapshot, incident)) }
     };
     frame(snapshot, "/incidents", &incident.title, &body)
 }
@@ -86,6 +110,9 @@ fn forms(snapshot: &Snapshot, incident: &Incident, visitor: &Visitor) -> Markup 
             (token)
             button type="submit" { "Download the packets of its timeline (pcapng)" }
             " " span.of.inline { "as they were, unredacted; that is noted in the audit log" }
+            @if evidence::lacks_keys(snapshot, incident) {
+                p.of { "Its exchanges were inside TLS, and this console has no keys: started with " code { "--keylog" } ", it finds their packets." }
+            }
         }
     }
 }
@@ -111,10 +138,6 @@ fn muting(incident: &Incident) -> Markup {
     }
 }
 
-fn outcome(name: &str) -> Markup {
-    html! { span class=(format!("outcome {name}")) { (name) } }
-}
-
 /// What an outcome says, as `tapwire explain` has it in short.
 fn meaning(outcome: &str) -> &'static str {
     match outcome {
@@ -127,22 +150,11 @@ fn meaning(outcome: &str) -> &'static str {
     }
 }
 
-fn commands(snapshot: &Snapshot, incident: &Incident) -> Markup {
-    let (uid, evidence) = (&incident.uid, &snapshot.evidence);
-    html! {
-        pre tabindex="0" { code {
-            "tapwire show " (uid) (evidence) "\n"
-            "tapwire carve " (uid) (evidence) " -w incident.pcapng\n"
-            "tapwire blast-radius " (uid) (evidence)
-        } }
-    }
-}
-
-fn strings<'v>(value: &'v Value, name: &str) -> Vec<&'v str> {
+pub(super) fn strings<'v>(value: &'v Value, name: &str) -> Vec<&'v str> {
     value.get(name).and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect()
 }
 
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+pub(super) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value.get(name).and_then(Value::as_str).unwrap_or_default()
 }
 
@@ -152,7 +164,7 @@ fn who(snapshot: &Snapshot, incident: &Incident) -> Markup {
     let flag = |name: &str| incident.whole.get(name).and_then(Value::as_bool) == Some(true);
     html! {
         dl.facts {
-            @if !callers.is_empty() { div { dt { "Callers" } dd { @for token in &callers { (caller(snapshot, token)) " " } } } }
+            @if !callers.is_empty() { div { dt { "Callers" } dd { @for token in &callers { (caller_of(snapshot, token)) " " } } } }
             @if !addresses.is_empty() {
                 div { dt { "Addresses" } dd { (chips(&addresses)) @if flag("more_addresses") { "and more" } } }
             }
@@ -161,19 +173,6 @@ fn who(snapshot: &Snapshot, incident: &Incident) -> Markup {
             @if !list("lists").is_empty() { div { dt { "On lists" } dd { (chips(&list("lists"))) } } }
             @if let Some(since) = incident.whole.get("known_since").and_then(Value::as_str) { div { dt { "Known since" } dd { (minute(since)) " UTC" } } }
             div { dt { "At" } dd { a href=(service_address(&incident.service)) { (incident.service) } } }
-        }
-    }
-}
-
-/// A caller of an incident, with its page where it is known.
-fn caller(snapshot: &Snapshot, token: &str) -> Markup {
-    let digits = token.rsplit_once(':').map_or(token, |(_, digits)| digits);
-    let known =
-        snapshot.callers.iter().find(|one| one.name.rsplit_once('~').is_some_and(|(_, own)| own == digits));
-    html! {
-        @match known {
-            Some(known) => { a.chip href=(caller_address(&known.name)) { (known.name) } }
-            None => { span.chip { (token) } }
         }
     }
 }
@@ -218,7 +217,7 @@ fn aim(suggestion: &Value) -> Markup {
     }
 }
 
-fn timeline(snapshot: &Snapshot, whole: &Value) -> Markup {
+fn timeline(whole: &Value) -> Markup {
     let moments = whole.get("timeline").and_then(Value::as_array).into_iter().flatten();
     html! {
         ol.timeline {
@@ -226,9 +225,9 @@ fn timeline(snapshot: &Snapshot, whole: &Value) -> Markup {
                 li {
                     span.time { (second(text(moment, "time"))) }
                     div {
-                        b { (found_by(moment)) } " " (outcome(text(moment, "outcome"))) " " span.of.inline { (text(moment, "severity").to_lowercase()) }
+                        p { (level(Level::named(text(moment, "severity")))) " " b { (found_by(moment)) } " · " (outcome(text(moment, "outcome"))) }
                         p { (text(moment, "reason")) }
-                        p.of { code { "tapwire show " (text(moment, "exchange")) (snapshot.evidence) } }
+                        p.of { a href=(exchange_address(text(moment, "exchange"), text(moment, "time"))) { "The exchange" } " " code { (text(moment, "exchange").get(..12).unwrap_or_default()) } }
                     }
                 }
             }

@@ -6,11 +6,14 @@ mod caller;
 pub(crate) mod columns;
 mod data;
 mod endpoint;
+mod evidence;
 mod example;
+mod exchange;
 mod governance;
 mod hunt;
 mod incidents;
 mod overview;
+mod radius;
 mod sensor;
 
 pub(crate) use account::{account, login, refused};
@@ -18,6 +21,7 @@ pub(crate) use apis::apis;
 pub(crate) use caller::caller;
 pub(crate) use data::data;
 pub(crate) use endpoint::endpoint;
+pub(crate) use exchange::exchange;
 pub(crate) use governance::governance;
 pub(crate) use hunt::{Editor, answer, hunt, no_hunt};
 pub(crate) use incidents::{incident, incidents};
@@ -87,7 +91,7 @@ fn head(title: &str) -> Markup {
 }
 
 fn navigation(snapshot: &Snapshot, place: &str) -> Markup {
-    let open = snapshot.incidents.iter().filter(|incident| !incident.closed).count();
+    let open = snapshot.open().count();
     html! {
         nav aria-label="Pages" {
             @for (address, name) in PLACES {
@@ -131,7 +135,7 @@ pub(crate) fn posture(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Posture" }
         p.lead { "What policies say of services: each line is one policy and one service, until traffic has verified that it is fixed." }
-        @if snapshot.postures.is_empty() { p.empty { "Nothing wrong, by the policies that could be judged." } }
+        @if snapshot.postures.is_empty() { p.empty { "No policy is violated, of those that could be judged. " a href="/sensor" { "Those that could not" } "." } }
         @else { (table("/posture", snapshot.postures.iter(), columns::POSTURES, ask, "finding")) }
     };
     frame(snapshot, "/posture", "Posture", &body)

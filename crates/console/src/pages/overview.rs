@@ -1,8 +1,8 @@
 //! The first page: what needs attention, what is there, and what was not seen.
 
-use super::columns::{level, service_address, value_of};
+use super::columns::{incident_address, level, service_address, value_of};
 use super::{frame, nothing_seen};
-use crate::books::{Endpoint, Figure, Incident, Level, Mark, Posture, Service, Snapshot};
+use crate::books::{CLOSED, DISMISSED, Endpoint, Figure, Incident, Level, Mark, Posture, Service, Snapshot};
 use crate::chart::{self, Bar};
 use crate::table::escaped;
 use crate::text::{count, counted, minute, period};
@@ -23,7 +23,7 @@ pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
             (tiles(snapshot))
             div.columns {
                 section { h2 { "Needs attention" } (attention(snapshot)) }
-                section { h2 { "Posture" } (postures(&snapshot.postures)) }
+                section { h2 { "Posture" } (postures(snapshot)) }
             }
             div.columns {
                 section { h2 { @if snapshot.hours.len() > 1 { "Calls an hour" } @else { "Calls a day" } } (traffic(snapshot)) @if snapshot.hours.len() > 1 && snapshot.days.len() > 1 { h2 { "Calls a day" } (chart::days(&snapshot.days, "day")) } }
@@ -46,8 +46,7 @@ pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
 }
 
 fn tiles(snapshot: &Snapshot) -> Markup {
-    let open: Vec<&Incident> = snapshot.incidents.iter().filter(|incident| !incident.closed).collect();
-    let urgent = open.iter().filter(|incident| incident.level >= Level::High).count() as u64;
+    let urgent = snapshot.open().filter(|incident| incident.level >= Level::High).count() as u64;
     let calls = snapshot.services.iter().map(|service| service.calls).sum();
     let bare = snapshot.flows.iter().filter(|flow| flow.open && flow.answered > 0).map(|flow| &flow.endpoint);
     let bare = bare.collect::<std::collections::BTreeSet<_>>().len() as u64;
@@ -69,17 +68,17 @@ fn tiles(snapshot: &Snapshot) -> Markup {
 }
 
 fn attention(snapshot: &Snapshot) -> Markup {
-    let mut open: Vec<&Incident> = snapshot.incidents.iter().filter(|incident| !incident.closed).collect();
+    let mut open: Vec<&Incident> = snapshot.open().collect();
     open.sort_by(|one, other| (other.level, &other.last).cmp(&(one.level, &one.last)));
     let more = open.len().saturating_sub(INCIDENTS);
     html! {
-        @if open.is_empty() { p.empty { "No open incident. " a href="/sensor" { "What could not be judged" } "." } }
+        @if open.is_empty() { (none_open(snapshot)) }
         ol.feed {
             @for incident in open.into_iter().take(INCIDENTS) {
                 li {
                     (level(incident.level))
                     div {
-                        a.row href=(format!("/incidents/{}", escaped(&incident.uid))) { (incident.title) }
+                        a.row href=(incident_address(&incident.uid)) { (incident.title) }
                         span.of {
                             (incident.outcome) " · " (counted(incident.findings, "finding")) " · " (incident.service) " · "
                             (incident.who) " · last " (minute(&incident.last))
@@ -92,11 +91,42 @@ fn attention(snapshot: &Snapshot) -> Markup {
     }
 }
 
-fn postures(all: &[Posture]) -> Markup {
-    let standing: Vec<&Posture> = all.iter().filter(|posture| posture.stands).collect();
+/// That none is open is not that there was none.
+fn none_open(snapshot: &Snapshot) -> Markup {
+    let of = |state: &'static str| snapshot.incidents.iter().filter(move |one| one.state() == state);
+    let (over, dismissed) = (of(CLOSED).count() as u64, of(DISMISSED).count() as u64);
+    let urgent = of(CLOSED).filter(|one| one.level >= Level::High).count() as u64;
+    html! {
+        p.empty {
+            @if snapshot.is_collectors { (elsewhere()) } @else { "No incident is open. " }
+            @if over > 0 {
+                a href="/incidents?state=closed" { (counted(over, "incident")) " of before" } " "
+                @if over == 1 { "is" } @else { "are" } " over: nothing came for four hours"
+                @if urgent > 0 { "; " a href="/incidents?state=closed&level=urgent" { (count(urgent)) " of them " @if urgent == 1 { "was" } @else { "were" } " urgent" } }
+                ". "
+            }
+            @if dismissed > 0 { a href="/incidents?state=dismissed" { (count(dismissed)) " judged false or benign" } ". " }
+            @if !snapshot.is_collectors { a href="/sensor" { "What could not be judged" } "." }
+        }
+    }
+}
+
+/// What sensors find is in a collector's tables.
+fn elsewhere() -> Markup {
+    const QUERY: &str = "SELECT * FROM incidents ORDER BY time DESC LIMIT 100";
+    html! { "A collector lists no incidents here: " a href=(format!("/hunt?query={}", escaped(QUERY))) { "ask its tables" } ". " }
+}
+
+fn postures(snapshot: &Snapshot) -> Markup {
+    let standing: Vec<&Posture> = snapshot.postures.iter().filter(|posture| posture.stands).collect();
     let more = standing.len().saturating_sub(POSTURES);
     html! {
-        @if standing.is_empty() { p.empty { "Nothing wrong, by the policies that could be judged." } }
+        @if standing.is_empty() {
+            p.empty {
+                @if snapshot.is_collectors { "Policies are judged by sensors: their own consoles have them." }
+                @else { "No policy is violated, of those that could be judged. " a href="/sensor" { "Those that could not" } "." }
+            }
+        }
         ol.feed {
             @for posture in standing.into_iter().take(POSTURES) {
                 li {

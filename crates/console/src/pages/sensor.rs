@@ -2,18 +2,19 @@
 
 use super::frame;
 use super::overview::mark;
-use crate::books::{Figure, Snapshot};
+use crate::books::{Figure, Output, Snapshot};
 use crate::chart;
-use crate::text::count;
+use crate::text::{count, second};
 use maud::{Markup, html};
 use serde_json::Value;
 
-pub(crate) fn sensor(snapshot: &Snapshot) -> Markup {
+pub(crate) fn sensor(snapshot: &Snapshot, outputs: &[Output]) -> Markup {
     let mut counters = Vec::new();
     flatten("", &snapshot.counters, &mut counters);
     let body = html! {
         h1 { "Sensor" }
         p.lead { "Learned from " b { (snapshot.source) } "." }
+        @if !outputs.is_empty() { section { h2 { "Outputs" } (outlets(outputs)) } }
         section {
             h2 { "Blind spots" }
             @if snapshot.blind_spots.is_empty() { (not_kept()) } @else { (table(&snapshot.blind_spots)) }
@@ -30,6 +31,39 @@ pub(crate) fn sensor(snapshot: &Snapshot) -> Markup {
         }
     };
     frame(snapshot, "/sensor", "Sensor", &body)
+}
+
+/// Where events go on the network, and when that failed last: a failure that is over stays known, as one that is over.
+fn outlets(outputs: &[Output]) -> Markup {
+    let number = |one: &Output, name: &str| {
+        count(one.events.iter().find(|(known, _)| *known == name).map_or(0, |(_, events)| *events))
+    };
+    html! {
+        div.scroll tabindex="0" role="region" aria-label="Outputs" {
+            table.list.rows {
+                thead { tr { th scope="col" { "Output" } th.number scope="col" { "Delivered" } th.number scope="col" { "Waiting" } th scope="col" { "Last failure" } } }
+                tbody {
+                    @for one in outputs {
+                        tr {
+                            td { b { (one.name) } }
+                            td.number data-title="Delivered" { (number(one, "delivered")) }
+                            td.number data-title="Waiting" { (number(one, "waiting")) }
+                            td data-title="Last failure" { (failure(one)) }
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn failure(one: &Output) -> Markup {
+    html! {
+        @if one.failure.is_empty() { "none" } @else {
+            @if one.recovered { span.mark.met { "works again" } } @else { span.mark.overdue { "fails" } }
+            " " (second(&one.failed)) " UTC" span.of { (one.failure) }
+        }
+    }
 }
 
 /// Where blind spots are told instead.

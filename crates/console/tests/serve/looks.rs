@@ -1,0 +1,124 @@
+//! One exchange, whose records left, and incidents that people dismissed.
+
+use super::{HOSTILE, Running, hostile, log_in, roll, token_in};
+use serde_json::{Value, json};
+use tapwire_console::{Exchange, Incident, Level, Part, Role, Snapshot, Told};
+
+/// An exchange in which every text is the hostile one.
+pub(crate) fn exchange(uid: &str, day: Option<&str>) -> Exchange {
+    let text = || HOSTILE.to_owned();
+    let part = |title: &str| Part {
+        title: title.to_owned(),
+        rows: vec![("endpoint".into(), text()), ("principal".into(), text()), (text(), text())],
+        headers: vec![(text(), text())],
+        said: text(),
+    };
+    let told = Told {
+        uid: text(),
+        incident: text(),
+        title: text(),
+        outcome: text(),
+        reason: text(),
+        steps: vec![text()],
+        exchanges: vec![text()],
+        ..Told::default()
+    };
+    Exchange {
+        uid: uid.to_owned(),
+        time: day.map_or_else(text, str::to_owned),
+        method: text(),
+        place: text(),
+        status: text(),
+        carried: text(),
+        carrier: text(),
+        endpoint: "00ff".into(),
+        principal: "tok:00ff".into(),
+        parts: vec![part("Request"), part("Who"), part(HOSTILE)],
+        findings: vec![told],
+        events: vec![json!({"uid": uid})],
+    }
+}
+
+pub(crate) fn radius(whose: &str) -> Value {
+    let endpoint = json!({
+        "id": "00ff", "name": HOSTILE, "persons": 7, "answers": 9, "told_by": [HOSTILE], "data_classes": {HOSTILE: 3},
+        "first": HOSTILE, "last": HOSTILE,
+    });
+    let told = format!("7 persons {HOSTILE}");
+    json!({"of": whose, "told": told, "not_seen": [HOSTILE], "counted": HOSTILE, "endpoints": [endpoint]})
+}
+
+#[test]
+fn single_exchanges_are_for_analysts_and_counting_is_noted() {
+    let viewer = Running::with(hostile(), roll(Role::Viewer));
+    let cookie = log_in(&viewer);
+    for target in ["/exchanges/u1", "/api/v1/exchanges/u1"] {
+        let refused = viewer.get_as(target, &cookie);
+        assert!(
+            refused.starts_with("HTTP/1.1 403") && refused.contains("for analysts"),
+            "{target}: {refused}"
+        );
+    }
+    let token = token_in(&viewer.get_as("/account", &cookie));
+    let refused = viewer.post("/incidents/u1/radius", &cookie, &format!("token={token}"));
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let console = Running::with(hostile(), roll(Role::Analyst));
+    let cookie = log_in(&console);
+    assert!(console.get_as("/exchanges/u1?day=2026-11-22", &cookie).contains("2026-11-22"));
+    assert!(console.get_as("/api/v1/exchanges/u1", &cookie).contains("\"rows\":[{\"uid\":\"u1\"}]"));
+    assert!(console.get_as("/exchanges/u2", &cookie).starts_with("HTTP/1.1 404"));
+    assert!(console.get_as("/api/v1/exchanges/u1?day=soon", &cookie).starts_with("HTTP/1.1 4"));
+    let token = token_in(&console.get_as("/incidents/u1", &cookie));
+    let before = console.get_as("/incidents/u1", &cookie);
+    assert!(before.contains("Count whose records left") && !before.contains("7 persons"), "{before}");
+    let pressed = console.post("/incidents/u1/radius", &cookie, &format!("token={token}"));
+    assert!(pressed.contains("location: /incidents/u1#radius"), "{pressed}");
+    assert!(console.get_as("/incidents/u1", &cookie).contains("7 persons"));
+    let refused = console.post("/incidents/u1/radius", &cookie, "token=x");
+    assert!(refused.starts_with("HTTP/1.1 403"), "{refused}");
+    let refused = console.post("/incidents/none/radius", &cookie, &format!("token={token}"));
+    assert!(refused.starts_with("HTTP/1.1 422"), "{refused}");
+}
+
+#[test]
+fn what_people_dismissed_counts_nowhere_and_is_kept() {
+    let incident = |uid: &str, verdict: &str, closed: bool| Incident {
+        uid: uid.to_owned(),
+        title: format!("title of {uid}"),
+        level: Level::Critical,
+        verdict: verdict.to_owned(),
+        closed,
+        ..Incident::default()
+    };
+    let all = [("a1", "false", false), ("b2", "benign", false), ("c3", "true", false), ("d4", "", true)];
+    let incidents: Vec<Incident> =
+        all.into_iter().map(|(uid, verdict, closed)| incident(uid, verdict, closed)).collect();
+    let console = Running::of(Snapshot { incidents: incidents.clone(), ..Snapshot::default() });
+    let uids = |query: &str| -> Vec<String> {
+        let answer = console.get(&format!("/api/v1/incidents{query}"));
+        let body: Value =
+            serde_json::from_str(answer.split_once("\r\n\r\n").expect("a body").1).expect("JSON");
+        let rows = body["rows"].as_array().expect("rows");
+        rows.iter().map(|row| row["uid"].as_str().expect("a uid").to_owned()).collect()
+    };
+    assert_eq!(uids(""), ["c3", "d4", "a1", "b2"]);
+    assert_eq!(uids("?state=open&level=urgent"), ["c3"]);
+    assert_eq!(uids("?state=closed"), ["d4"]);
+    assert_eq!(uids("?state=dismissed"), ["a1", "b2"]);
+    assert_eq!(uids("?verdict=benign"), ["b2"]);
+    assert_eq!(uids("?verdict=none"), ["d4"]);
+    let overview = console.get("/");
+    assert!(
+        overview.contains("<strong>1</strong><span>urgent incident open") && overview.contains("title of c3")
+    );
+    assert!(!overview.contains("title of a1") && !overview.contains("title of b2"), "{overview}");
+    assert!(overview.contains("<span class=\"badge\">1<"), "{overview}");
+    assert!(console.get("/metrics").contains("level=\"critical\"} 1\n"));
+    let over = Running::of(Snapshot { incidents: vec![incidents[3].clone()], ..Snapshot::default() });
+    let overview = over.get("/");
+    assert!(
+        overview.contains("No incident is open") && overview.contains("1 incident of before"),
+        "{overview}"
+    );
+    assert!(overview.contains("of them was urgent"), "{overview}");
+}
