@@ -13,7 +13,7 @@ pub(crate) fn sensor(snapshot: &Snapshot, outputs: &[Output]) -> Markup {
     flatten("", &snapshot.counters, &mut counters);
     let body = html! {
         h1 { "Sensor" }
-        p.lead { "Learned from " b { (snapshot.source) } "." }
+        p.lead { @if snapshot.source.is_empty() { "Nothing was learned yet." } @else { "Learned from " b { (snapshot.source) } "." } }
         @if !outputs.is_empty() { section { h2 { "Outputs" } (outlets(outputs)) } }
         section {
             h2 { "Blind spots" }
@@ -21,7 +21,7 @@ pub(crate) fn sensor(snapshot: &Snapshot, outputs: &[Output]) -> Markup {
         }
         section {
             h2 { "Not judged" }
-            @if snapshot.not_judged.is_empty() { p.empty { "Everything could be judged." } }
+            @if snapshot.not_judged.is_empty() { p.empty { (all_judged(snapshot)) } }
             dl.spots { @for spot in &snapshot.not_judged { div { dt { (spot.what) } dd { (spot.why) } } } }
         }
         section {
@@ -31,6 +31,15 @@ pub(crate) fn sensor(snapshot: &Snapshot, outputs: &[Output]) -> Markup {
         }
     };
     frame(snapshot, "/sensor", "Sensor", &body)
+}
+
+/// What it means that nothing is listed.
+fn all_judged(snapshot: &Snapshot) -> &'static str {
+    match (snapshot.is_collectors, snapshot.last.is_empty()) {
+        (true, _) => "Sensors judge: their own consoles say what they could not.",
+        (false, true) => "Nothing was judged yet.",
+        (false, false) => "Everything could be judged.",
+    }
 }
 
 /// Where events go on the network, and when that failed last: a failure that is over stays known, as one that is over.
