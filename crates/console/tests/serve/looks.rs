@@ -2,7 +2,7 @@
 
 use super::{HOSTILE, Running, hostile, log_in, roll, token_in};
 use serde_json::{Value, json};
-use tapwire_console::{Exchange, Incident, Level, Part, Role, Snapshot, Told};
+use tapwire_console::{Exchange, Finding, Incident, Level, Part, Role, Snapshot, Told};
 
 /// An exchange in which every text is the hostile one.
 pub(crate) fn exchange(uid: &str, day: Option<&str>) -> Exchange {
@@ -121,4 +121,61 @@ fn what_people_dismissed_counts_nowhere_and_is_kept() {
         "{overview}"
     );
     assert!(overview.contains("of them was urgent"), "{overview}");
+}
+
+#[test]
+fn what_is_typed_for_the_evidence_names_what_it_takes() {
+    let page = |evidence: &str, ja4: &[&str], has_packets: bool| {
+        let incident = Incident {
+            uid: "aabbccddeeff00112233445566778899".into(),
+            whole: json!({"ja4": ja4}),
+            ..Incident::default()
+        };
+        let described = " --openapi shop.yaml".to_owned();
+        let snapshot = Snapshot { incidents: vec![incident], has_packets, described, ..Snapshot::default() };
+        let console = Running::of(Snapshot { evidence: evidence.to_owned(), keeps: true, ..snapshot });
+        console.get("/incidents/aabbccddeeff00112233445566778899")
+    };
+    let clear = page(" --data kept", &[], true);
+    let line = "tapwire case export aabbccddeeff00112233445566778899 --data kept --openapi shop.yaml -w incident-aabbccddeeff.tar --sign case.key";
+    assert!(clear.contains(line) && !clear.contains("--keylog"), "{clear}");
+    assert!(clear.contains("Count whose records left"), "{clear}");
+    let sealed = page(" --data kept", &["t13d1516h2"], true);
+    assert!(
+        sealed.contains("--data kept --openapi shop.yaml --keylog KEYS -w") && sealed.contains("inside TLS")
+    );
+    assert!(sealed.contains("this console has no keys"), "{sealed}");
+    let opened = page(" --data kept --keylog keys.log", &["t13d1516h2"], true);
+    assert!(
+        opened.contains("--keylog keys.log") && !opened.contains("KEYS") && !opened.contains("has no keys")
+    );
+    let bare = page(" --data kept", &[], false);
+    assert!(bare.contains("packets.budget") && !bare.contains("Count whose records left"), "{bare}");
+}
+
+#[test]
+fn a_finding_of_a_rule_is_told_by_the_rule() {
+    let finding = Finding {
+        exchange: "aa11".into(),
+        incident: "i1".into(),
+        time: "2026-11-22T09:14:07Z".into(),
+        detector: "rule".into(),
+        rule: "Exports at night".into(),
+        outcome: "attempted".into(),
+        reason: "rule Exports at night: path is as it says. Nobody exports then".into(),
+        ..Finding::default()
+    };
+    let incident = Incident { uid: "i1".into(), title: "Exports at night".into(), ..Incident::default() };
+    let snapshot = Snapshot { findings: vec![finding], incidents: vec![incident], ..Snapshot::default() };
+    let console = Running::of(snapshot);
+    let page = console.get("/incidents/i1");
+    for text in [
+        "Exports at night<span class=\"of\">rule",
+        "attempted",
+        "Nobody exports then",
+        "/exchanges/aa11?day=2026-11-22",
+    ] {
+        assert!(page.contains(text), "{text}: {page}");
+    }
+    assert!(console.get("/export/findings.csv?q=exports").contains("Exports at night"));
 }
