@@ -12,6 +12,7 @@ use crate::summary::milliseconds;
 use crate::watch::Terminal;
 use serde_json::Value;
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -147,13 +148,16 @@ fn is_exchange(event: &Value) -> bool {
 /// As the page has it; several exchanges are no answer.
 fn told(uid: &str, events: Vec<Value>) -> Result<Option<Exchange>, String> {
     let events: Vec<Value> = events.into_iter().filter(|event| !page::is_incident(event)).collect();
-    let mut exchanges = events.iter().filter(|event| is_exchange(event));
-    let (first, more) = (exchanges.next(), exchanges.count());
-    if more > 0 {
-        return Err(format!("{uid}: {} exchanges begin so; give more digits", more + 1));
+    let exchanges = || events.iter().filter(|event| is_exchange(event));
+    // One that was replayed again is kept twice.
+    let several = exchanges().map(|event| text(event, "/metadata/uid")).collect::<BTreeSet<_>>().len();
+    if several > 1 {
+        return Err(format!("{uid}: {several} exchanges begin so; give more digits"));
     }
-    let findings: Vec<Told> = events.iter().filter(|event| page::is_finding(event)).map(finding).collect();
-    let Some(event) = first else {
+    let mut known = BTreeSet::new();
+    let findings = events.iter().filter(|event| page::is_finding(event)).map(finding);
+    let findings: Vec<Told> = findings.filter(|one| known.insert(one.uid.clone())).collect();
+    let Some(event) = exchanges().next() else {
         let time = events.first().and_then(|event| event.get("time")?.as_i64()).map(milliseconds);
         let alone = Exchange { uid: uid.to_owned(), time: time.unwrap_or_default(), ..Exchange::default() };
         return Ok((!findings.is_empty()).then_some(Exchange { findings, events, ..alone }));
@@ -246,5 +250,11 @@ mod tests {
         assert!(alone.parts.is_empty() && alone.findings[0].exchanges == ["abcdef01"]);
         let many = told("abcdef", vec![exchange("abcdef01"), exchange("abcdef02")]).unwrap_err();
         assert!(many.contains("2 exchanges begin so"), "{many}");
+        let again = told(
+            "abcdef",
+            vec![exchange("abcdef01"), about("abcdef01"), exchange("abcdef01"), about("abcdef01")],
+        );
+        let again = again.unwrap().expect("it was replayed twice");
+        assert_eq!((again.uid.as_str(), again.findings.len()), ("abcdef01", 1));
     }
 }

@@ -1,8 +1,8 @@
 //! Chromium, driven over WebDriver. Where chromedriver is not installed the tests say so and pass.
 
 use serde_json::{Value, json};
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -33,18 +33,19 @@ pub(crate) struct Browser {
 impl Browser {
     pub(crate) fn start() -> Option<Self> {
         let mut command = Command::new("chromedriver");
-        let port = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?.port();
-        let quiet = command.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null());
-        let Ok(driver) = quiet.spawn() else {
+        // It takes a port itself: one that was free a moment ago may be another's by now.
+        let quiet = command.arg("--port=0").stdout(Stdio::piped()).stderr(Stdio::null());
+        let Ok(mut driver) = quiet.spawn() else {
             tapwire_testkit::peers::lacks("chromedriver");
             return None;
         };
-        let mut browser = Self { driver, port, session: String::new() };
-        let begun = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(begun.elapsed() < PATIENCE, "chromedriver does not listen");
-            std::thread::sleep(Duration::from_millis(50));
-        }
+        let said = BufReader::new(driver.stdout.take().expect("it is piped"));
+        let mut lines = said.lines().map_while(Result::ok);
+        let port = lines
+            .find_map(|line| line.rsplit_once("successfully on port ")?.1.trim_end_matches('.').parse().ok());
+        // What else it says is read, so that it can say it.
+        std::thread::spawn(move || lines.for_each(drop));
+        let mut browser = Self { driver, port: port.expect("chromedriver listens"), session: String::new() };
         // Chromedriver gives it a folder of its own.
         let asked = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": FLAGS}}}});
         let session = browser.send("/session", &asked).expect("a session");

@@ -128,7 +128,7 @@ fn what_is_typed_for_the_evidence_names_what_it_takes() {
     let page = |evidence: &str, ja4: &[&str], has_packets: bool| {
         let incident = Incident {
             uid: "aabbccddeeff00112233445566778899".into(),
-            whole: json!({"ja4": ja4}),
+            whole: json!({"ja4": ja4, "timeline": [{"rule": if ja4.is_empty() { json!(null) } else { json!({"id": "r"}) }}]}),
             ..Incident::default()
         };
         let described = " --openapi shop.yaml".to_owned();
@@ -138,11 +138,12 @@ fn what_is_typed_for_the_evidence_names_what_it_takes() {
     };
     let clear = page(" --data kept", &[], true);
     let line = "tapwire case export aabbccddeeff00112233445566778899 --data kept --openapi shop.yaml -w incident-aabbccddeeff.tar --sign case.key";
-    assert!(clear.contains(line) && !clear.contains("--keylog"), "{clear}");
+    assert!(clear.contains(line) && !clear.contains("--keylog") && !clear.contains("RULES"), "{clear}");
     assert!(clear.contains("Count whose records left"), "{clear}");
     let sealed = page(" --data kept", &["t13d1516h2"], true);
     assert!(
-        sealed.contains("--data kept --openapi shop.yaml --keylog KEYS -w") && sealed.contains("inside TLS")
+        sealed.contains("--data kept --openapi shop.yaml --rules RULES --keylog KEYS -w")
+            && sealed.contains("inside TLS")
     );
     assert!(sealed.contains("this console has no keys"), "{sealed}");
     let opened = page(" --data kept --keylog keys.log", &["t13d1516h2"], true);
