@@ -1,7 +1,7 @@
 //! Data: which classes there are, and where they flow.
 
 use super::columns::FLOWS;
-use super::frame;
+use super::{elsewhere, frame};
 use crate::books::{DataFlow, Snapshot};
 use crate::chart::{self, Ribbon};
 use crate::table::{Ask, table};
@@ -16,7 +16,8 @@ pub(crate) fn data(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Data" }
         p.lead { "Which classes of data which endpoints take and give." }
-        @if snapshot.flows.is_empty() {
+        @if snapshot.is_collectors { (elsewhere::data()) }
+        @else if snapshot.flows.is_empty() {
             p.empty { "No field was found to be of a data class. A field is tagged after three hits from two answers: listen for longer, or see what " code { "tapwire list data-classes" } " looks for." }
         } @else {
             @if ask.only.is_empty() && ask.words.is_empty() {

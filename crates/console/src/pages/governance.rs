@@ -1,8 +1,8 @@
 //! Governance: how figures went, and what became of each policy.
 
 use super::columns::{level, owner, service_address, value_of};
-use super::frame;
 use super::overview::mark;
+use super::{elsewhere, frame};
 use crate::books::{Figure, Level, Posture, Snapshot};
 use crate::chart;
 use crate::table::{Ask, escaped};
@@ -25,13 +25,20 @@ pub(crate) fn governance(snapshot: &Snapshot) -> Markup {
     let body = html! {
         h1 { "Governance" }
         p.lead { "What policies demand, who answers for what does not meet them, and how the figures went. " code { "tapwire explain NAME" } " has the rule of each policy and the formula of each figure." }
+        @if snapshot.is_collectors { (elsewhere::policies()) } @else { (judged(snapshot)) }
+    };
+    frame(snapshot, "/governance", "Governance", &body)
+}
+
+fn judged(snapshot: &Snapshot) -> Markup {
+    html! {
         section {
             h2 { "Findings of policies by where they stand" }
             (stages(&snapshot.postures))
         }
         section {
             h2 { "Policies" }
-            @if snapshot.postures.is_empty() { p.empty { "Nothing was ever wrong, by the policies that could be judged. " a href="/sensor" { "What could not be judged" } "." } }
+            @if snapshot.postures.is_empty() { p.empty { "No policy was ever violated, of those that could be judged. " a href="/sensor" { "What could not be judged" } "." } }
             @else { (policies(snapshot)) (files("postures")) }
         }
         section {
@@ -39,8 +46,7 @@ pub(crate) fn governance(snapshot: &Snapshot) -> Markup {
             @if snapshot.figures.is_empty() { p.empty { "Nothing could be judged: no call was seen." } }
             @else { (figures(snapshot)) (files("figures")) }
         }
-    };
-    frame(snapshot, "/governance", "Governance", &body)
+    }
 }
 
 fn files(name: &str) -> Markup {

@@ -4,7 +4,7 @@ use super::columns::{
     FINDINGS, INCIDENTS, caller_of, chips, endpoint_address, exchange_address, exchanges, incident_address,
     level, operation, outcome, service_address,
 };
-use super::{evidence, frame, radius};
+use super::{elsewhere, evidence, frame, radius};
 use crate::books::{CLOSED, DISMISSED, Incident, Level, OPEN, Snapshot, Verdict};
 use crate::doors::Visitor;
 use crate::table::{Ask, escaped, table};
@@ -17,7 +17,8 @@ pub(crate) fn incidents(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Incidents" }
         p.lead { "One for each actor: a caller or an address, with everything that was found of it, and whether it worked." }
-        @if snapshot.incidents.is_empty() {
+        @if snapshot.is_collectors { (elsewhere::incidents()) }
+        @else if snapshot.incidents.is_empty() {
             p.empty { "No incident: nobody did anything that detectors judge to be wrong. " a href="/sensor" { "What could not be judged" } "." }
         } @else {
             (views(snapshot, ask))

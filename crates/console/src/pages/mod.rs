@@ -5,6 +5,7 @@ mod apis;
 mod caller;
 pub(crate) mod columns;
 mod data;
+mod elsewhere;
 mod endpoint;
 mod evidence;
 mod example;
@@ -135,7 +136,8 @@ pub(crate) fn posture(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Posture" }
         p.lead { "What policies say of services: each line is one policy and one service, until traffic has verified that it is fixed." }
-        @if snapshot.postures.is_empty() { p.empty { "No policy is violated, of those that could be judged. " a href="/sensor" { "Those that could not" } "." } }
+        @if snapshot.is_collectors { (elsewhere::policies()) }
+        @else if snapshot.postures.is_empty() { p.empty { "No policy is violated, of those that could be judged. " a href="/sensor" { "Those that could not" } "." } }
         @else { (table("/posture", snapshot.postures.iter(), columns::POSTURES, ask, "finding")) }
     };
     frame(snapshot, "/posture", "Posture", &body)
@@ -145,7 +147,8 @@ pub(crate) fn callers(snapshot: &Snapshot, ask: &Ask) -> Markup {
     let body = html! {
         h1 { "Callers" }
         p.lead { "Who calls: users, keys and sessions, by what they prove. Names are tokens; " code { "tapwire show" } " takes them." }
-        @if snapshot.callers.is_empty() { (nothing_seen()) }
+        @if snapshot.is_collectors { (elsewhere::callers()) }
+        @else if snapshot.callers.is_empty() { (nothing_seen()) }
         @else { (table("/callers", snapshot.callers.iter(), columns::CALLERS, ask, "caller")) }
     };
     frame(snapshot, "/callers", "Callers", &body)

@@ -1,7 +1,7 @@
 //! The first page: what needs attention, what is there, and what was not seen.
 
 use super::columns::{incident_address, level, service_address, value_of};
-use super::{frame, nothing_seen};
+use super::{elsewhere, frame, nothing_seen};
 use crate::books::{CLOSED, DISMISSED, Endpoint, Figure, Incident, Level, Mark, Posture, Service, Snapshot};
 use crate::chart::{self, Bar};
 use crate::table::escaped;
@@ -30,7 +30,7 @@ pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
                 section { h2 { "Services" } (services(snapshot)) }
             }
             section { h2 { "Most exposed" } (exposed(snapshot)) }
-            div.columns {
+            @if !snapshot.is_collectors { div.columns {
                 section { h2 { "Key figures" } (figures(&snapshot.figures)) p { a href="/governance" { "All figures, day by day" } } }
                 section {
                     h2 { "Blind spots" }
@@ -39,7 +39,7 @@ pub(crate) fn overview(snapshot: &Snapshot) -> Markup {
                     (figures(&snapshot.blind_spots))
                     p { a href="/sensor" { "What could not be judged, and why" } ": " (count(snapshot.not_judged.len() as u64)) }
                 }
-            }
+            } }
         }
     };
     frame(snapshot, "/", "Overview", &body)
@@ -57,12 +57,12 @@ fn tiles(snapshot: &Snapshot) -> Markup {
     };
     html! {
         ul.tiles {
-            (tile(urgent, "urgent incident open|urgent incidents open", "/incidents?state=open&level=urgent", urgent > 0))
-            (tile(bare, "endpoint gives sensitive data without credentials|endpoints give sensitive data without credentials", "/data?credentials=none&answered=yes", bare > 0))
+            @if !snapshot.is_collectors { (tile(urgent, "urgent incident open|urgent incidents open", "/incidents?state=open&level=urgent", urgent > 0)) }
+            @if !snapshot.is_collectors { (tile(bare, "endpoint gives sensitive data without credentials|endpoints give sensitive data without credentials", "/data?credentials=none&answered=yes", bare > 0)) }
             (tile(snapshot.endpoints.len() as u64, "endpoint|endpoints", "/apis", false))
             (tile(snapshot.services.len() as u64, "service|services", "/apis", false))
             (tile(calls, "call|calls", "/apis?sort=-calls", false))
-            (tile(snapshot.callers.len() as u64, "caller|callers", "/callers", false))
+            @if !snapshot.is_collectors { (tile(snapshot.callers.len() as u64, "caller|callers", "/callers", false)) }
         }
     }
 }
@@ -72,7 +72,7 @@ fn attention(snapshot: &Snapshot) -> Markup {
     open.sort_by(|one, other| (other.level, &other.last).cmp(&(one.level, &one.last)));
     let more = open.len().saturating_sub(INCIDENTS);
     html! {
-        @if open.is_empty() { (none_open(snapshot)) }
+        @if snapshot.is_collectors { (elsewhere::incidents()) } @else if open.is_empty() { (none_open(snapshot)) }
         ol.feed {
             @for incident in open.into_iter().take(INCIDENTS) {
                 li {
@@ -98,7 +98,7 @@ fn none_open(snapshot: &Snapshot) -> Markup {
     let urgent = of(CLOSED).filter(|one| one.level >= Level::High).count() as u64;
     html! {
         p.empty {
-            @if snapshot.is_collectors { (elsewhere()) } @else { "No incident is open. " }
+            "No incident is open. "
             @if over > 0 {
                 a href="/incidents?state=closed" { (counted(over, "incident")) " of before" } " "
                 @if over == 1 { "is" } @else { "are" } " over: nothing came for four hours"
@@ -106,27 +106,17 @@ fn none_open(snapshot: &Snapshot) -> Markup {
                 ". "
             }
             @if dismissed > 0 { a href="/incidents?state=dismissed" { (count(dismissed)) " judged false or benign" } ". " }
-            @if !snapshot.is_collectors { a href="/sensor" { "What could not be judged" } "." }
+            a href="/sensor" { "What could not be judged" } "."
         }
     }
-}
-
-/// What sensors find is in a collector's tables.
-fn elsewhere() -> Markup {
-    const QUERY: &str = "SELECT * FROM incidents ORDER BY time DESC LIMIT 100";
-    html! { "A collector lists no incidents here: " a href=(format!("/hunt?query={}", escaped(QUERY))) { "ask its tables" } ". " }
 }
 
 fn postures(snapshot: &Snapshot) -> Markup {
     let standing: Vec<&Posture> = snapshot.postures.iter().filter(|posture| posture.stands).collect();
     let more = standing.len().saturating_sub(POSTURES);
     html! {
-        @if standing.is_empty() {
-            p.empty {
-                @if snapshot.is_collectors { "Policies are judged by sensors: their own consoles have them." }
-                @else { "No policy is violated, of those that could be judged. " a href="/sensor" { "Those that could not" } "." }
-            }
-        }
+        @if snapshot.is_collectors { (elsewhere::policies()) }
+        @else if standing.is_empty() { p.empty { "No policy is violated, of those that could be judged. " a href="/sensor" { "Those that could not" } "." } }
         ol.feed {
             @for posture in standing.into_iter().take(POSTURES) {
                 li {

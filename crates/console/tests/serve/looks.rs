@@ -2,7 +2,7 @@
 
 use super::{HOSTILE, Running, hostile, log_in, roll, token_in};
 use serde_json::{Value, json};
-use tapwire_console::{Exchange, Finding, Incident, Level, Part, Role, Snapshot, Told};
+use tapwire_console::{Endpoint, Exchange, Finding, Incident, Level, Part, Role, Snapshot, Told};
 
 /// An exchange in which every text is the hostile one.
 pub(crate) fn exchange(uid: &str, day: Option<&str>) -> Exchange {
@@ -121,6 +121,29 @@ fn what_people_dismissed_counts_nowhere_and_is_kept() {
         "{overview}"
     );
     assert!(overview.contains("of them was urgent"), "{overview}");
+}
+
+#[test]
+fn what_only_sensors_know_is_no_zero_at_a_collector() {
+    let endpoints =
+        vec![Endpoint { id: "00ff".into(), service: "shop.example".into(), ..Endpoint::default() }];
+    let console = Running::of(Snapshot { is_collectors: true, endpoints, ..Snapshot::default() });
+    let overview = console.get("/");
+    assert!(overview.contains("<strong>1</strong><span>endpoint<"), "{overview}");
+    for claim in ["urgent incident", "without credentials", "No incident is open", "No policy", "caller<"] {
+        assert!(!overview.contains(claim), "{claim}: {overview}");
+    }
+    for (page, claim) in [
+        ("/incidents", "No incident"),
+        ("/posture", "No policy"),
+        ("/callers", "No traffic seen"),
+        ("/data", "No field"),
+        ("/governance", "Nothing could be judged"),
+        ("/sensor", "Everything could be judged"),
+    ] {
+        let answer = console.get(page);
+        assert!(answer.contains("Sensors ") && !answer.contains(claim), "{page}: {answer}");
+    }
 }
 
 #[test]
