@@ -6,6 +6,7 @@ use crate::labels::About;
 use crate::people::BROWSERS;
 use crate::rpc;
 use crate::values::{choose, mix};
+use crate::views::{self, View};
 use crate::world::{
     Actor, Client, DAY, HOUR, Identity, MINUTE, MONDAY, Release, SECOND, Trouble, World, Wrong,
 };
@@ -118,11 +119,17 @@ impl Desk {
 
     fn looks(&mut self, world: &mut World) {
         let customer = self.random.below(self.api.users as usize) as u32;
-        let owned: Vec<&'static Resource> =
-            self.api.resources.iter().filter(|resource| resource.reach != Reach::Public).collect();
-        let resource = *self.random.pick(&owned);
+        let shown =
+            |resource: &&Resource| resource.reach != Reach::Public || views::of(self.api, resource).is_some();
+        let all: Vec<&'static Resource> = self.api.resources.iter().filter(shown).collect();
+        let resource = *self.random.pick(&all);
         let object = self.api.object_of(resource, customer, self.random.below(4) as u32);
-        let exchange = world.get(self.api, resource, object);
+        let changes = self.random.chance(0.06) && views::of(self.api, resource).is_some_and(View::sets);
+        let exchange = if changes {
+            world.set_as_staff(self.api, resource, object, self.random.next())
+        } else {
+            world.as_staff(self.api, resource, object, world.get(self.api, resource, object))
+        };
         world.say(&mut self.client, self.api, &exchange, &About::benign("staff"));
     }
 }

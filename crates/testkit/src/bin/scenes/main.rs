@@ -21,6 +21,7 @@ mod rpc;
 mod server;
 mod simulation;
 mod values;
+mod views;
 mod wire;
 mod world;
 

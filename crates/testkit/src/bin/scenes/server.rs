@@ -321,7 +321,7 @@ fn write_subject(json: &mut Json, name: &str, subject: &str) {
     }
 }
 
-fn write_field(json: &mut Json, name: &str, kind: Kind, person: Person, object: u64) {
+pub(crate) fn write_field(json: &mut Json, name: &str, kind: Kind, person: Person, object: u64) {
     let hash = mix(object, number_of(name));
     match kind {
         Kind::Name => json.text(name, &person.name()),

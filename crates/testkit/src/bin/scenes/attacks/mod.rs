@@ -5,6 +5,7 @@ mod auth;
 mod injection;
 mod objects;
 mod posture;
+mod roles;
 
 use crate::apis::{Api, Auth, PEOPLES, Reach, Resource};
 use crate::exchange::Exchange;
@@ -116,6 +117,8 @@ pub(crate) static KINDS: &[&Kind] = &[
     &auth::LONG_LIVED,
     &abuse::MASS_ASSIGNMENT,
     &abuse::EXCESSIVE_DATA,
+    &roles::PROPERTY_ACCESS,
+    &roles::ROLE_ASSIGNMENT,
     &objects::EXFILTRATION,
     &abuse::PAGE_SIZE,
     &abuse::DEEP,

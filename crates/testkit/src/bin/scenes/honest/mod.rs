@@ -3,6 +3,7 @@
 mod access;
 mod browsers;
 mod machines;
+mod roles;
 mod stage;
 mod texts;
 
@@ -32,7 +33,7 @@ pub(crate) const SHARE: f64 = 0.16;
 
 /// All of them.
 pub(crate) fn scenes() -> impl Iterator<Item = &'static Honest> {
-    [access::SCENES, browsers::SCENES, machines::SCENES, texts::SCENES].into_iter().flatten()
+    [access::SCENES, browsers::SCENES, machines::SCENES, texts::SCENES, roles::SCENES].into_iter().flatten()
 }
 
 /// Lets every scene play on one stage of the part that is made, for a capture with so many exchanges a day.
