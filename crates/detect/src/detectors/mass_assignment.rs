@@ -11,7 +11,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "mass-assignment",
     title: "A field that decides about rights or money is sent where nobody sends it (mass assignment)",
     summary: "A request that changes something had a field such as role, admin, balance or verified, which no other body to that endpoint ever \
-              had, or which callers of another role send as a rule and none of ten others of the caller's, and was accepted. Frameworks that copy all members of a body onto an object let callers set what is not theirs to set.",
+              had, or which callers of another role send as a rule and none of ten others of the caller's. Frameworks that copy all members of a body onto an object let callers set what is not theirs to set.",
     owasp: "API3:2023 Broken Object Property Level Authorization",
     cwe: "CWE-915",
     attack: ("T1098", "Account Manipulation"),
@@ -127,7 +127,8 @@ impl Detector for MassAssignment {
                     false if is_form => MANY,
                     false => weight,
                 };
-                if self.bodies < enough || self.is_spread(field.hash, who) {
+                let is_first = !makes_admins(name) && is_first_of_role(case.call);
+                if self.bodies < enough || is_first || self.is_spread(field.hash, who) {
                     self.sent.add(field.hash);
                 } else if !is_form
                     || makes_admins(name)
@@ -135,9 +136,7 @@ impl Detector for MassAssignment {
                 {
                     self.tell(case, list, field, who, out);
                 }
-            } else if let Some(others) = of_another_role(case.call, field, weight)
-                && self.effect(case.call, list, field) != Effect::Ignored
-            {
+            } else if let Some(others) = of_another_role(case.call, field, weight) {
                 self.tell_role(case, list, field, (who, others), out);
             }
         }
@@ -224,16 +223,19 @@ impl MassAssignment {
         (who, others): (u64, Property),
         out: &mut Vec<Finding>,
     ) {
-        let is_taken = self.effect(case.call, list, field) == Effect::Taken;
-        let (outcome, told) = match is_taken {
-            true => (Outcome::Confirmed, ", and the answer has it as it was sent"),
-            false => (Outcome::Likely, ""),
+        let (severity, outcome, told) = match (status(case.call), self.effect(case.call, list, field)) {
+            (Some(400..=499), _) => (Severity::Low, Outcome::Blocked, "refused"),
+            (_, Effect::Taken) => {
+                (Severity::High, Outcome::Confirmed, "accepted, and the answer has it as it was sent")
+            }
+            (_, Effect::Ignored) => (Severity::Low, Outcome::NoEffect, "the answer does not have it so"),
+            (_, Effect::Unknown) => (Severity::Medium, Outcome::Likely, "accepted"),
         };
         if !self.told.rises(field.hash ^ who, outcome.rank(), case.call.observation.exchange.started()) {
             return;
         }
         let reason = format!(
-            "Field `{}` was sent to {} and accepted{told}: about {} other callers of its role never sent it in {}, and of another role {} of {} do.",
+            "Field `{}` was sent to {}, {told}: about {} other callers of its role never sent it in {}, and of another role {} of {} do.",
             tapwire_inspect::plain_name(list.name(field), 32),
             template(case.call),
             others.peers,
@@ -241,7 +243,6 @@ impl MassAssignment {
             others.others.0,
             others.others.1,
         );
-        let severity = if is_taken { Severity::High } else { Severity::Medium };
         out.push(case.finding(&field.hash.to_le_bytes(), severity, outcome, 75, reason));
     }
 
@@ -267,6 +268,11 @@ impl MassAssignment {
             (false, false) => Effect::Ignored,
         }
     }
+}
+
+/// Whether nobody else of the caller's role sends anything there, where several of another one do.
+fn is_first_of_role(call: &Call) -> bool {
+    call.relations.properties.as_ref().is_some_and(|properties| properties.is_first)
 }
 
 /// What is known of a field that decides and that callers of another role send as a rule, and of the caller's own none did.

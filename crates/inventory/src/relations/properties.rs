@@ -18,6 +18,8 @@ const SPAN: i64 = 14 * 86_400;
 /// Callers of a role that have a property without its being one of the role, and how many times as many must lack it since.
 const SHARERS: u32 = 2;
 const TIMES: u32 = 10;
+/// Other callers of a role that is one of several people.
+const SEVERAL: u32 = 2;
 /// Parameters of queries whose values say what is asked for, and not only their names.
 const SELECTORS: &[&[u8]] = &[
     b"fields",
@@ -50,6 +52,8 @@ const IN_REQUEST: u64 = 0x7072_6f70;
 pub struct Properties {
     /// Other callers of its role there, about; 0 where no other role calls there.
     pub peers: u32,
+    /// Whether nobody else of its role called there, where several of another one do: what those do says nothing of it.
+    pub is_first: bool,
     /// Those that other roles have as a rule, and hardly one of its own.
     pub found: Vec<Property>,
 }
@@ -190,19 +194,20 @@ impl Learned {
         self.places.forgotten().and(Forgotten { evicted: self.evicted_roles, expired: 0 })
     }
 
-    /// Which properties of a call are other roles'; learns from it. Only what was done says something, and what a query of its
-    /// own language asks for is no difference of roles.
+    /// Which properties of a call are other roles'; learns from it. Only what was done says something of a role, and what a query of
+    /// its own language asks for is no difference of roles. What was refused is judged all the same.
     pub(super) fn hear(&mut self, seen: &Seen<'_>, grants: Option<u64>, own: bool) -> Option<Properties> {
         let (who, grants) = (seen.who?, grants?);
-        let is_ok = matches!(seen.status, Some(200..=299)) && !seen.observation.failed();
-        if !is_ok || seen.is_rpc {
-            return None;
-        }
         let in_request = match seen.method {
             Method::Read => false,
             Method::Post | Method::Put | Method::Patch => true,
             Method::Delete | Method::Other => return None,
         };
+        let is_done = matches!(seen.status, Some(200..=299)) && !seen.observation.failed();
+        let is_refused = in_request && matches!(seen.status, Some(400..=499));
+        if !(is_done || is_refused) || seen.is_rpc {
+            return None;
+        }
         let payload =
             if in_request { &seen.observation.request_payload } else { &seen.observation.response_payload };
         let list = payload.list.as_deref()?;
@@ -215,9 +220,13 @@ impl Learned {
         fields.sort_unstable();
         let named = seen.asked.iter().fold(0, |sum, (at, hash)| mix(sum, *hash ^ u64::from(*at)));
         let unit = if own || named == 0 { who } else { named };
-        let body = Body { grants, own, who, unit, in_request, fields };
+        // Whose it is says the answer alone: what is refused has none.
+        let body = Body { grants, own: own && !in_request, who, unit, in_request, fields };
         let key =
             if in_request { mix(seen.endpoint, IN_REQUEST) } else { mix(seen.endpoint, asked_for(seen)) };
+        if is_refused {
+            return self.places.get(key).map(|place| place.judge(&body));
+        }
         let place = self.places.met_or_new(key, seen.now);
         let found = place.judge(&body);
         if !self.recalls {
@@ -263,7 +272,7 @@ impl Place {
     }
 
     fn judge(&self, body: &Body<'_>) -> Properties {
-        let mut properties = Properties::default();
+        let mut properties = Properties { is_first: self.is_first(body), ..Properties::default() };
         let Some(at) = self.place_of(body) else { return properties };
         let is_other = |role: &Role| role.callers.0 != 0 && role.grants != body.grants;
         if !self.roles.iter().any(is_other) {
@@ -276,6 +285,14 @@ impl Place {
             }
         }
         properties
+    }
+
+    fn is_first(&self, body: &Body<'_>) -> bool {
+        let most = |own: bool| {
+            let roles = self.roles.iter().filter(move |role| (role.grants == body.grants) == own);
+            roles.map(|role| role.callers.beside(body.who)).max().unwrap_or(0)
+        };
+        most(true) == 0 && most(false) >= SEVERAL
     }
 
     /// What is to be said of a property that a caller has: where another role has it as a rule and this one does not.

@@ -212,11 +212,47 @@ fn a_field_that_another_role_sends_is_not_for_all() {
     }
     let told = |world: &World| world.found.iter().filter(|one| one.detector == "mass-assignment").count();
     assert_eq!(told(&world), 0, "{:?}", world.found);
-    // What is ignored is none.
-    change(&mut world, &customer(90), 90, r#"{"role":"customer"}"#, r#"{"name":"y","role":"editor"}"#);
-    assert_eq!(told(&world), 0, "{:?}", world.found);
-    change(&mut world, &customer(91), 91, r#"{"role":"editor"}"#, r#"{"name":"y","role":"editor"}"#);
+    let change = |world: &mut World, who: u8, status: u16, answer: &str| {
+        world.found.clear();
+        let line = format!("PATCH /profiles/{}", 700 + u32::from(who));
+        world.call(&customer(who), &line, r#"{"name":"y","role":"editor"}"#, status, answer);
+    };
+    change(&mut world, 90, 200, r#"{"role":"customer"}"#);
+    assert_eq!(world.one("mass-assignment").1, Outcome::NoEffect);
+    change(&mut world, 91, 403, r#"{"error":"forbidden"}"#);
+    let (severity, outcome, _) = world.one("mass-assignment");
+    assert_eq!((severity, outcome), (Severity::Low, Outcome::Blocked));
+    change(&mut world, 92, 200, r#"{"role":"editor"}"#);
     let (severity, outcome, reason) = world.one("mass-assignment");
     assert_eq!((severity, outcome), (Severity::High, Outcome::Confirmed));
     assert!(reason.contains("other callers of its role never sent it"), "{reason}");
+}
+
+#[test]
+fn the_first_of_a_role_sends_what_its_role_sends() {
+    let mut world = World::new();
+    for nth in 0..40_u8 {
+        world.call(
+            &customer(nth),
+            &format!("PATCH /profiles/7{nth:02}"),
+            r#"{"name":"y"}"#,
+            200,
+            r#"{"name":"y"}"#,
+        );
+    }
+    world.call(
+        &staff(0),
+        "PATCH /profiles/700",
+        r#"{"name":"x","paid":true}"#,
+        200,
+        r#"{"name":"x","paid":true}"#,
+    );
+    assert_eq!(
+        world.found.iter().filter(|one| one.detector == "mass-assignment").count(),
+        0,
+        "{:?}",
+        world.found
+    );
+    world.call(&staff(1), "PATCH /profiles/701", r#"{"name":"x","isAdmin":true}"#, 200, r#"{"name":"x"}"#);
+    world.one("mass-assignment");
 }
