@@ -2,7 +2,7 @@
 
 use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateKind};
 use crate::facts::{Words, place, template};
-use crate::tally::{Distinct, Steps, times};
+use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
 use tapwire_inspect::classes::{ClassId, REPORTED, Sensitivity};
 use tapwire_inspect::fields::{Field, FieldList, Step};
@@ -17,7 +17,7 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
               belongs to its peers, and counts once, since accounts differ; a property counts from the time that anybody has it, so that a release which adds one for all is none. \
               Two chances have to be small: that only the other role's objects happen to have it, and that this caller's happen to be the \
               first of its role with it, 1 in 1,000; 1 in 100 where its name says that it is internal, or its data are sensitive. \
-              Where neither is so, three peers must lack it still after the caller had it. Properties that such callers send are told by `mass-assignment`.",
+              Where neither is so, twenty peers must lack it still after the caller had it, or the caller must have it on twelve objects within ten minutes: a release may come to some first. Properties that such callers send are told by `mass-assignment`.",
     owasp: "API3:2023 Broken Object Property Level Authorization",
     cwe: "CWE-213",
     attack: ("T1213", "Data from Information Repositories"),
@@ -48,8 +48,12 @@ const FEW: u64 = 10;
 /// How small chances have to be, and where the property itself says that it is not for all.
 const CHANCE: f64 = 0.001;
 const CHANCE_OF_PRIVATE: f64 = 0.01;
-/// Callers that lack a property still, after one of their role had it: it is no release that comes to some first.
-const STILL: u32 = 3;
+/// Callers that lack a property still, after one of their role had it: it is no release that comes to some first. Where one in ten has it
+/// on trial, twenty in a row lack it in 12 of 100 cases.
+const STILL: u32 = 20;
+/// Objects on which who is the first of a release seldom has it, within so many seconds.
+const MANY: usize = 12;
+const SOON: i64 = 600;
 /// Places of a caller that are kept.
 const PLACES: usize = 8;
 
@@ -90,21 +94,32 @@ struct Place {
     /// What it had properties of another role on.
     units: Distinct,
     steps: Steps,
+    /// Of these, those of a few minutes.
+    soon: Distinct,
+    stretch: Stretch,
+}
+
+impl Place {
+    fn add(&mut self, unit: u64) {
+        self.units.add(unit);
+        self.soon.add(unit);
+    }
 }
 
 impl Detector for PropertyLevelAccess {
+    const VERSION: u32 = 1;
+
     fn judge(&mut self, case: &Case<'_>, out: &mut Vec<Finding>) {
         let Some(properties) = &case.call.relations.properties else { return };
         let Some(list) = case.call.observation.response_payload.list.as_deref() else { return };
         let Some(place) = self.place(place(case.call)) else { return };
-        units(case.call, list).for_each(|unit| {
-            place.units.add(unit);
-        });
+        place.stretch.renew(&mut place.soon, case.call.observation.exchange.started(), SOON, SOON);
+        units(case.call, list).for_each(|unit| place.add(unit));
         let units = place.units.len() as u64;
         let field = |property: &Property| list.fields().iter().find(|field| field.hash == property.field);
         let answered = properties.found.iter().filter(|property| !property.in_request);
         let fields = answered.filter_map(|property| Some((property, field(property)?)));
-        let told: Vec<_> = fields.filter(|(property, field)| is_told(property, list, field, units)).collect();
+        let told: Vec<_> = fields.filter(|(property, field)| is_told(property, list, field, place)).collect();
         let Some((worst, _)) = told.iter().max_by_key(|(property, _)| property.peers) else { return };
         if !place.steps.reaches(units, 1) {
             return;
@@ -161,12 +176,13 @@ fn units(call: &Call, list: &FieldList) -> impl Iterator<Item = u64> {
     one.into_iter().chain(ids)
 }
 
-fn is_told(property: &Property, list: &FieldList, field: &Field, units: u64) -> bool {
-    let (chance, still) = if is_private(list, field) { (CHANCE_OF_PRIVATE, 0) } else { (CHANCE, STILL) };
+fn is_told(property: &Property, list: &FieldList, field: &Field, place: &Place) -> bool {
+    let is_private = is_private(list, field);
+    let chance = if is_private { CHANCE_OF_PRIVATE } else { CHANCE };
     u64::from(property.peers) >= FEW
-        && property.since >= still
+        && (is_private || property.since >= STILL || place.soon.len() >= MANY)
         && property.chance <= CHANCE
-        && first(property.peers.into(), units) <= chance
+        && first(property.peers.into(), place.units.len() as u64) <= chance
 }
 
 /// How likely a caller's objects, of all that were met, are just those with a property, if nothing but chance says which have it:

@@ -85,9 +85,41 @@ fn a_property_that_says_nothing_by_its_name_is_told_when_peers_lack_it_still() {
         world.get(&customer(90), &format!("/things/{id}"), &shelved(id));
     });
     assert_eq!(told(&world), 0, "it may be a release that begins with it");
-    reads(&mut world, 12, "/things", answer);
+    reads(&mut world, 30, "/things", answer);
     world.get(&customer(90), "/things/510", &shelved(510));
     assert_eq!(world.one(NAME).0, Severity::Medium);
+}
+
+#[test]
+fn many_things_at_once_of_one_caller_are_no_release_that_begins() {
+    let shelved = |id: u32| format!(r#"{{"id":{id},"name":"thing","shelf":"A{id}"}}"#);
+    let bare = |id: u32| format!(r#"{{"id":{id},"name":"thing"}}"#);
+    let reading = |pause: i64| {
+        let mut world = World::new();
+        reads(&mut world, 60, "/things", |role, id| if role == "staff" { shelved(id) } else { bare(id) });
+        for id in 600..612 {
+            assert_eq!(told(&world), 0, "{id}");
+            world.now += pause;
+            world.get(&customer(90), &format!("/things/{id}"), &shelved(id));
+        }
+        told(&world)
+    };
+    assert_eq!([reading(1), reading(120)], [1, 0]);
+}
+
+#[test]
+fn who_has_something_on_trial_is_told_of_seldom() {
+    let shelved = |id: u32| format!(r#"{{"id":{id},"name":"thing","shelf":"A{id}"}}"#);
+    let bare = |id: u32| format!(r#"{{"id":{id},"name":"thing"}}"#);
+    let mut world = World::new();
+    reads(&mut world, 60, "/things", |role, id| if role == "staff" { shelved(id) } else { bare(id) });
+    for nth in 0..60_u8 {
+        for id in 600..605 {
+            let answer = if nth % 10 == 0 { shelved(id) } else { bare(id) };
+            world.get(&customer(nth), &format!("/things/{id}"), &answer);
+        }
+    }
+    assert_eq!(told(&world), 0, "{:?}", world.found);
 }
 
 #[test]
