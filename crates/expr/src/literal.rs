@@ -1,6 +1,7 @@
 //! Literals, read as the kind of the field they are compared with.
 
 use crate::Kind;
+use jiff::civil::{Date, date};
 use std::net::IpAddr;
 
 /// A literal of the kind its field has.
@@ -113,12 +114,12 @@ fn scaled(text: &str, units: &[(&str, i64)]) -> Option<i64> {
 pub fn time(text: &str) -> Option<i64> {
     let (date, clock) = text.split_once(['T', 't', ' ']).unwrap_or((text, "00:00:00"));
     let mut parts = date.splitn(3, '-');
-    let year = within(parts.next()?, 1, 9999)?;
-    let month = within(parts.next()?, 1, 12)?;
-    let day = within(parts.next()?, 1, days_of(year, month))?;
+    let year = i16::try_from(within(parts.next()?, 1, 9999)?).ok()?;
+    let month = i8::try_from(within(parts.next()?, 1, 12)?).ok()?;
+    let day = i8::try_from(within(parts.next()?, 1, 31)?).ok()?;
     let (clock, zone) = zone(clock)?;
-    let seconds = days(year, month, day) * 86_400 - zone;
-    seconds.checked_mul(1_000_000_000)?.checked_add(time_of_day(clock)?)
+    let midnight = Date::new(year, month, day).ok()?.duration_since(EPOCH).as_secs();
+    (midnight - zone).checked_mul(1_000_000_000)?.checked_add(time_of_day(clock)?)
 }
 
 /// Splits off the zone, in seconds east of UTC.
@@ -146,29 +147,12 @@ fn time_of_day(clock: &str) -> Option<i64> {
 const SECONDS: &[(&str, i64)] = &[("", 1_000_000_000)];
 const LEAP_END: i64 = 61 * 1_000_000_000;
 
+const EPOCH: Date = date(1970, 1, 1);
+
 /// A whole number without sign, of that range.
 fn within(text: &str, least: i64, most: i64) -> Option<i64> {
     let digits = text.bytes().all(|byte| byte.is_ascii_digit());
     text.parse().ok().filter(|number| digits && (least..=most).contains(number))
-}
-
-/// How many days a month has.
-const fn days_of(year: i64, month: i64) -> i64 {
-    match month {
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since the epoch, by the civil-to-days rule of the proleptic Gregorian calendar.
-const fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, year_of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let from_march = if month > 2 { month - 3 } else { month + 9 };
-    let day_of_year = (153 * from_march + 2) / 5 + day - 1;
-    era * 146_097 + year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year - 719_468
 }
 
 #[cfg(test)]

@@ -1,6 +1,10 @@
 //! Times as text, and days.
 
+use jiff::SignedDuration;
+use jiff::civil::{Date, DateTime, date};
+
 const MS_PER_DAY: i64 = 86_400_000;
+const EPOCH: Date = date(1970, 1, 1);
 
 /// Years 0 to 9999, as days since 1970-01-01.
 const DAYS: std::ops::RangeInclusive<i64> = -719_528..=2_932_896;
@@ -10,23 +14,10 @@ pub(crate) fn day_of(ms: i64) -> i64 {
     ms.div_euclid(MS_PER_DAY).clamp(*DAYS.start(), *DAYS.end())
 }
 
-/// Year, month and day of a day since 1970-01-01, in the proleptic Gregorian calendar. Years are counted from March, so
-/// that the leap day is the last one, in eras of 400 years.
-fn civil(day: i64) -> (i64, i64, i64) {
-    let shifted = day + 719_468;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let month = if month < 10 { month + 3 } else { month - 9 };
-    (year + era * 400 + i64::from(month <= 2), month, day)
-}
-
 /// `2026-11-21`.
 pub(crate) fn day_text(day: i64) -> String {
-    let (year, month, day) = civil(day);
-    format!("{year:04}-{month:02}-{day:02}")
+    let date = EPOCH.saturating_add(SignedDuration::from_hours(day * 24));
+    format!("{:04}-{:02}-{:02}", date.year(), date.month(), date.day())
 }
 
 /// `2026-11-21T19:04:50.969Z`, which sorts as the time does.
@@ -44,20 +35,16 @@ pub(crate) fn text(ms: i64) -> String {
 
 /// What [`text`] made of a time, in milliseconds again.
 pub(crate) fn parse(text: &str) -> Option<i64> {
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    let seconds = number(11, 13)? * 3_600 + number(14, 16)? * 60 + number(17, 19)?;
-    let ms = days * MS_PER_DAY + seconds * 1_000 + number(20, 23)?;
+    let time: DateTime = text.strip_suffix('Z')?.parse().ok()?;
+    let ms = i64::try_from(time.duration_since(EPOCH.at(0, 0, 0, 0)).as_millis()).ok()?;
     (self::text(ms) == text).then_some(ms)
 }
 
 /// What [`day_text`] made of a day.
 pub(crate) fn parse_day(text: &str) -> Option<i64> {
-    parse(&format!("{text}T00:00:00.000Z")).map(day_of)
+    let date: Date = text.parse().ok()?;
+    let day = day_of(date.duration_since(EPOCH).as_secs() * 1_000);
+    (day_text(day) == text).then_some(day)
 }
 
 #[cfg(test)]

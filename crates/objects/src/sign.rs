@@ -1,6 +1,7 @@
 //! AWS Signature Version 4, as "Authenticating Requests: Using the Authorization Header" of Amazon's S3 reference has it.
 
 use crate::place::Access;
+use jiff::Timestamp;
 use ring::{digest, hmac};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -77,18 +78,9 @@ pub(crate) fn encoded(text: &str, keep_slashes: bool) -> String {
 
 /// A time of the wall clock, in seconds since 1970, as `x-amz-date` has it.
 pub(crate) fn date(seconds: u64) -> String {
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Civil from days: eras of 400 years that begin in March.
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * march + 2) / 5 + 1;
-    let month = if march < 10 { march + 3 } else { march - 9 };
-    let year = year + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
-    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+    let seconds = i64::try_from(seconds).unwrap_or(i64::MAX);
+    let time = Timestamp::from_second(seconds).unwrap_or(Timestamp::MAX);
+    time.strftime("%Y%m%dT%H%M%SZ").to_string()
 }
 
 #[cfg(test)]

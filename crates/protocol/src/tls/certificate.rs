@@ -1,6 +1,8 @@
 //! What a certificate says, read without judging it (RFC 5280, 4.1).
 
 use super::fingerprint::hex;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use sha2::{Digest, Sha256};
 
 /// The leaf certificate of a server or client. Names hold printable ASCII only, so that they can be shown.
@@ -202,16 +204,14 @@ fn time((kind, content): (u8, &[u8])) -> Option<i64> {
         (_, [century, year, rest @ ..]) => (century * 100 + year, rest),
         _ => return None,
     };
-    let [month @ 1..=12, day @ 1..=31, hour, minute, second] = rest else { return None };
-    Some(days(year, *month, *day) * 86_400 + hour * 3_600 + minute * 60 + second)
+    let &[month, day, hour, minute, second] = rest else { return None };
+    let year = i16::try_from(year).ok()?;
+    let time = DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0);
+    Some(TimeZone::UTC.to_timestamp(time.ok()?).ok()?.as_second())
 }
 
-/// Days since 1970 in the Gregorian calendar, counted in years that begin in March.
-const fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
+fn small(number: i64) -> Option<i8> {
+    i8::try_from(number).ok()
 }
 
 #[cfg(test)]
