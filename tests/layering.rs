@@ -135,6 +135,8 @@ const IMPURE: &[(&str, &str)] = &[
     ("println!", "output goes through a sink"),
     ("Instant::now", "time comes in as data"),
     ("SystemTime::now", "time comes in as data"),
+    ("Timestamp::now", "time comes in as data"),
+    ("Zoned::now", "time comes in as data"),
     ("thread_local!", "state is owned by a value"),
     ("OnceLock", "state is owned by a value"),
     ("LazyLock", "state is owned by a value"),
