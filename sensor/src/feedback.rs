@@ -5,6 +5,7 @@ use crate::failure::{Exit, Failure};
 use crate::paper::print;
 use crate::size::counted;
 use crate::stored::{directory, each};
+use crate::whom::{MIN_DIGITS, is_beginning};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::ErrorKind;
@@ -14,8 +15,6 @@ use tapwire_store::{AuditLog, Reader};
 
 /// The file under `--data`.
 pub(crate) const FILE: &str = "feedback.jsonl";
-/// Fewer digits of a uid would match too much.
-const MIN_DIGITS: usize = 6;
 /// What is said to why, in bytes: this is a note, and no report.
 const MAX_WHY: usize = 1_000;
 
@@ -161,7 +160,7 @@ fn said(bytes: &[u8]) -> (BTreeMap<String, Verdict>, u64) {
 /// The only incident under `data` that begins so.
 fn the_one(data: &Path, prefix: &str) -> Result<String, Failure> {
     let prefix = prefix.to_ascii_lowercase();
-    if prefix.len() < MIN_DIGITS || !prefix.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !is_beginning(&prefix) {
         return Err(Failure::new(format!(
             "feedback {prefix}: give at least {MIN_DIGITS} hexadecimal digits of an incident, as `tapwire incidents` has it"
         )));

@@ -10,6 +10,7 @@ use crate::sense::{load_key, pipeline_config, redactor};
 use crate::settings::Effective;
 use crate::stored::{Lost, lines};
 use crate::watch::{Terminal, catch_signals};
+use crate::whom::{MIN_DIGITS, is_beginning};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -18,9 +19,6 @@ use tapwire_event::{Options, Renderer};
 use tapwire_pipeline::{Aside, Classes, Learned, Outlet, run_with};
 use tapwire_sink::{Batch, Reader as Listener, Sink, SinkError, SinkReport};
 use tapwire_store::{Directories, Reader};
-
-/// Fewer digits of a uid would match too much.
-pub(crate) const MIN_DIGITS: usize = 6;
 
 /// Matches that are shown; more means that the uid was cut too short.
 const MAX_MATCHES: usize = 16;
@@ -31,7 +29,7 @@ const MAX_STORY: usize = 2_000;
 /// `tapwire show`.
 pub(crate) fn show(args: &ShowArgs) -> Result<Exit, Failure> {
     let uid = args.uid.to_ascii_lowercase();
-    if uid.len() < MIN_DIGITS || !uid.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !is_beginning(&uid) {
         return Err(Failure::new(format!(
             "show {}: give at least {MIN_DIGITS} hexadecimal digits of a uid, as metadata.uid has it",
             args.uid

@@ -1,4 +1,4 @@
-//! Callers as people name them: copied from what events, `tapwire callers` and `tapwire blast-radius` print.
+//! Callers, and what has a uid, as people name them: copied from what events, `tapwire callers` and `tapwire blast-radius` print.
 
 /// Fewer digits would match too much.
 pub(crate) const MIN_DIGITS: usize = 6;
@@ -6,6 +6,11 @@ pub(crate) const MIN_DIGITS: usize = 6;
 const MAX_DIGITS: usize = 32;
 /// What a caller is known by, as it is printed before the tilde.
 const KINDS: [&str; 6] = ["user", "cert", "key", "token", "session", "net"];
+
+/// Whether a text can be the beginning of a uid, as far as its digits go.
+pub(crate) fn is_beginning(text: &str) -> bool {
+    text.len() >= MIN_DIGITS && text.bytes().all(|byte| byte.is_ascii_hexdigit())
+}
 
 /// The beginning of a caller's token.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -14,7 +14,7 @@ use std::hash::BuildHasher;
 use std::net::{IpAddr, SocketAddr};
 use tapwire_inspect::Observation;
 use tapwire_protocol::{ConnectionEnd, KnockAnswer};
-use tapwire_wire::{Endpoint, Timestamp};
+use tapwire_wire::{Endpoint, Timestamp, site};
 
 /// Clients that are watched at once, at most; each takes about 1,300 bytes.
 const MOST: usize = 4_096;
@@ -285,13 +285,6 @@ impl Inventory {
             knocks: Some(knocks),
             ..Call::unplaced(observation)
         })
-    }
-}
-
-fn site(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => v4.to_bits().into(),
-        IpAddr::V6(v6) => v6.to_bits() >> 64 << 64 | 1,
     }
 }
 

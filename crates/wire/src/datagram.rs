@@ -2,11 +2,9 @@
 
 use std::net::IpAddr;
 
+use crate::ethertype::{IPV4, IPV6, is_tag};
 use crate::{Endpoint, FlowKey, LinkType, Packet, Side, Timestamp};
 
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-const VLAN: [u16; 3] = [0x8100, 0x88a8, 0x9100];
 const UDP: u8 = 17;
 
 /// A UDP datagram. Its `Debug` shows no payload.
@@ -58,7 +56,7 @@ fn behind_ethernet(frame: &[u8]) -> Option<&[u8]> {
         let ([high, low], behind) = rest.split_first_chunk::<2>()?;
         match u16::from_be_bytes([*high, *low]) {
             IPV4 | IPV6 => return Some(behind),
-            kind if VLAN.contains(&kind) => rest = behind.get(2..)?,
+            kind if is_tag(kind) => rest = behind.get(2..)?,
             _ => return None,
         }
     }

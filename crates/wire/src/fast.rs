@@ -5,11 +5,10 @@
 //! the two together. A segment is put together in one place, because one that is handed on from layer to layer costs
 //! several times the work of reading the headers; until then there are only numbers.
 
+use crate::ethertype::{IPV4, IPV6, is_tag};
 use crate::{FlowKey, Overlay, Packet, Segment, SeqNumber, Side, TcpFlags};
 
 const TCP: u8 = 6;
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
 
 /// What the IP layer leaves: the stated bytes of the segment, at least a TCP header, and whose they are.
 struct Found<'a> {
@@ -71,11 +70,6 @@ fn untagged(data: &[u8]) -> Option<(u16, Option<u16>, &[u8])> {
         return Some((kind, vlan, data.get(18..)?));
     }
     Some((be16(data, 20)?, vlan, data.get(22..)?))
-}
-
-#[inline(always)]
-const fn is_tag(kind: u16) -> bool {
-    matches!(kind, 0x8100 | 0x88a8 | 0x9100)
 }
 
 #[inline(always)]

@@ -111,3 +111,11 @@ impl FlowKey {
         }
     }
 }
+/// What one site has of addresses, as a number: an IPv4 address, or the first 64 bits of an IPv6 one, whose hosts choose
+/// the rest themselves (RFC 8981).
+pub const fn site(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(v4) => v4.to_bits() as u128,
+        IpAddr::V6(v6) => v6.to_bits() >> 64 << 64 | 1,
+    }
+}

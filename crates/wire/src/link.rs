@@ -1,16 +1,10 @@
 //! Link layers: from the captured bytes to what an EtherType announces.
 
+use crate::ethertype::{self, IPV4, IPV6, PPPOE, is_tag};
 use crate::view::View;
 use crate::walk::{Next, Walk};
 use crate::{Layer, LinkType, Skip, SkipReason, nflog, ppp};
 
-/// EtherTypes of IPv4 and IPv6.
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-/// A session of PPP over Ethernet.
-const PPPOE: u16 = 0x8864;
-/// Ethernet in something that speaks of EtherTypes.
-const TRANSPARENT_ETHERNET: u16 = 0x6558;
 /// Values below are an IEEE 802.3 length, not an EtherType (IEEE 802.3, 3.2.6).
 const FIRST_ETHERTYPE: u16 = 0x0600;
 /// Service providers stack two tags, some switches add a third for the mirror.
@@ -92,14 +86,14 @@ pub(crate) fn ethertype<'a>(
     let (layer, reason) = match kind {
         IPV4 => return Ok(Next::Ip { view, version: Some(4), layer }),
         IPV6 => return Ok(Next::Ip { view, version: Some(6), layer }),
-        0x8100 | 0x88a8 | 0x9100 => return tagged(view, walk),
-        0x8847 | 0x8848 => return Ok(Next::Mpls(view)),
+        kind if is_tag(kind) => return tagged(view, walk),
+        ethertype::MPLS | ethertype::MPLS_MULTICAST => return Ok(Next::Mpls(view)),
         PPPOE => return ppp::over_ethernet(view, walk),
-        TRANSPARENT_ETHERNET => return Ok(Next::Ethernet(view)),
-        0x8863 => (Layer::Pppoe, SkipReason::NotTcp),
-        0x88e5 => (Layer::Macsec, SkipReason::Encapsulated),
-        0x0806 | 0x8035 => (Layer::Arp, SkipReason::NotTcp),
-        0x88cc => (Layer::Lldp, SkipReason::NotTcp),
+        ethertype::TRANSPARENT_ETHERNET => return Ok(Next::Ethernet(view)),
+        ethertype::PPPOE_DISCOVERY => (Layer::Pppoe, SkipReason::NotTcp),
+        ethertype::MACSEC => (Layer::Macsec, SkipReason::Encapsulated),
+        ethertype::ARP | ethertype::REVERSE_ARP => (Layer::Arp, SkipReason::NotTcp),
+        ethertype::LLDP => (Layer::Lldp, SkipReason::NotTcp),
         // Cooked captures use small numbers for pseudo protocols, with no 802.2 header behind.
         _ if kind < FIRST_ETHERTYPE && matches!(layer, Layer::Ethernet | Layer::Vlan) => {
             return llc(kind, view);
@@ -118,7 +112,7 @@ fn tagged<'a>(mut view: View<'a>, walk: &mut Walk) -> Result<Next<'a>, Skip> {
         // The upper four bits are priority and drop eligibility (IEEE 802.1Q, 9.6).
         walk.tag(u16::from_be_bytes([tci_hi, tci_lo]) & 0x0fff);
         match u16::from_be_bytes([hi, lo]) {
-            0x8100 | 0x88a8 | 0x9100 => {}
+            kind if is_tag(kind) => {}
             kind => return ethertype(kind, view, Layer::Vlan, walk),
         }
     }

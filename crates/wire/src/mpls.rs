@@ -1,5 +1,6 @@
 //! MPLS label stacks (RFC 3032), with IP or an Ethernet pseudo-wire (RFC 4448) behind them.
 
+use crate::ethertype::{ARP, IPV4, IPV6, MPLS, PPPOE, is_tag};
 use crate::view::View;
 use crate::walk::{Next, Walk};
 use crate::{Layer, Skip, SkipReason, Tunnel};
@@ -60,5 +61,5 @@ fn fits(view: &View<'_>, length: usize) -> bool {
 fn is_ethernet(view: &View<'_>, at: usize) -> bool {
     let kind =
         view.data.get(at + 12..).and_then(|rest| rest.first_chunk()).map(|pair| u16::from_be_bytes(*pair));
-    matches!(kind, Some(0x0800 | 0x0806 | 0x8100 | 0x86dd | 0x8847 | 0x8864 | 0x88a8 | 0x9100))
+    kind.is_some_and(|kind| is_tag(kind) || matches!(kind, IPV4 | ARP | IPV6 | MPLS | PPPOE))
 }

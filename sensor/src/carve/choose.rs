@@ -6,6 +6,7 @@ use super::wordless::{Listener, Wordless};
 use crate::cli::CarveArgs;
 use crate::failure::Failure;
 use crate::outputs::expression;
+use crate::whom::MIN_DIGITS;
 use std::cell::Cell;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -15,9 +16,6 @@ use tapwire_expr::{Expr, FieldId, FieldNames, Kind};
 use tapwire_pipeline::{Follower, Member};
 use tapwire_protocol::{Exchange, Message, Pairing, Seen, Uid};
 use tapwire_wire::{Packet, Side, Timestamp};
-
-/// Fewer digits of a uid would match too much.
-const MIN_DIGITS: usize = 6;
 
 /// Digits of a whole uid.
 const DIGITS: usize = 32;

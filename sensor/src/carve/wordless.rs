@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use tapwire_pipeline::Member;
-use tapwire_wire::{Endpoint, Segment, TcpFlags, Timestamp};
+use tapwire_wire::{Endpoint, Segment, TcpFlags, Timestamp, site};
 
 /// Connections of one carving that are remembered.
 const MOST: usize = 1 << 20;
@@ -21,7 +21,7 @@ pub(crate) struct Tried {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Whose {
     /// Whoever asked from there, as far as detectors tell addresses apart.
-    From(IpAddr),
+    From(u128),
     /// Whoever asked there.
     At(IpAddr, u16),
 }
@@ -32,7 +32,7 @@ impl Tried {
         let end = |name: &str| event.pointer("/evidences/0")?.get(name);
         let ip = |end: &Value| -> Option<IpAddr> { end.get("ip")?.as_str()?.parse().ok() };
         let whose = match event.pointer("/unmapped/detector")?.as_str()? {
-            "port-scan" => Whose::From(network(ip(end("src_endpoint")?)?)),
+            "port-scan" => Whose::From(site(ip(end("src_endpoint")?)?)),
             "syn-flood" => {
                 let server = end("dst_endpoint")?;
                 Whose::At(ip(server)?, u16::try_from(server.get("port")?.as_u64()?).ok()?)
@@ -45,17 +45,9 @@ impl Tried {
 
     fn is_by(&self, from: &Endpoint, to: &Endpoint) -> bool {
         match self.whose {
-            Whose::From(client) => network(from.ip()) == client,
+            Whose::From(client) => site(from.ip()) == client,
             Whose::At(ip, port) => (to.ip(), to.port) == (ip, port),
         }
-    }
-}
-
-/// An IPv4 address, or the 64 bits of an IPv6 address that one site has.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
     }
 }
 

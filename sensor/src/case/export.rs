@@ -10,14 +10,12 @@ use crate::carve::Output;
 use crate::failure::{Exit, Failure};
 use crate::settings::{Effective, Settings};
 use crate::size::{bytes, counted};
+use crate::whom::{MIN_DIGITS, is_beginning};
 use std::path::{Path, PathBuf};
 use tapwire_store::{AuditLog, Directories, SigningKey, token_key};
 
 /// Exchanges that are carved one by one.
 const MOST_CARVED: usize = 1_000;
-/// Fewer digits would match too much.
-const MIN_DIGITS: usize = 6;
-
 pub(super) fn export(args: &ExportArgs) -> Result<Exit, Failure> {
     check(args)?;
     Output::check(&args.out, args.force)?;
@@ -79,7 +77,7 @@ pub(super) fn seconds(exported: jiff::Timestamp) -> u64 {
 
 fn check(args: &ExportArgs) -> Result<(), Failure> {
     let digits = &args.incident;
-    if digits.len() < MIN_DIGITS || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+    if !is_beginning(digits) {
         return Err(Failure::new(format!(
             "case export {digits}: give at least {MIN_DIGITS} hexadecimal digits of an incident's uid: `tapwire incidents` has them"
         )));

@@ -4,6 +4,7 @@ use super::args::RulesNewArgs;
 use super::past::Past;
 use crate::failure::{Exit, Failure};
 use crate::paper::print;
+use crate::whom::{MIN_DIGITS, is_beginning};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use tapwire_detect::{CallRules, Finding, RuleCounters};
@@ -19,8 +20,8 @@ const DRAFTED: &[&str] =
 /// `tapwire rules new`.
 pub(super) fn new(args: &RulesNewArgs) -> Result<Exit, Failure> {
     let from = args.from.to_ascii_lowercase();
-    if from.len() < 6 || !from.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return Err(Failure::new(format!("--from {}: give 6 or more digits of a uid", args.from)));
+    if !is_beginning(&from) {
+        return Err(Failure::new(format!("--from {}: give {MIN_DIGITS} or more digits of a uid", args.from)));
     }
     let sought = Arc::new(Mutex::new(None));
     let seeker = Seeker { from, found: Arc::clone(&sought) };

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use tapwire_inspect::Token;
 use tapwire_inventory::{Call, EndpointId, Principal, TokenFact};
 use tapwire_protocol::Uid;
-use tapwire_wire::Timestamp;
+use tapwire_wire::{Timestamp, site};
 
 /// Kept of each.
 const MAX_ACTORS: usize = 8;
@@ -314,7 +314,7 @@ impl Incident {
                 self.before.push(call.caller.calls);
             }
         } else if let Some(address) = address {
-            self.more_networks |= !add(&mut self.networks, super::network(address), MAX_ACTORS);
+            self.more_networks |= !add(&mut self.networks, site(address), MAX_ACTORS);
             call.principal.into_iter().for_each(|principal| {
                 add(&mut self.unnamed, principal, MAX_ACTORS);
             });

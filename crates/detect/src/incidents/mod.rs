@@ -31,7 +31,7 @@ use std::hash::Hasher;
 use std::net::IpAddr;
 use tapwire_inventory::Call;
 use tapwire_protocol::Uid;
-use tapwire_wire::Timestamp;
+use tapwire_wire::{Timestamp, site};
 
 /// Records for each incident that is kept: an incident takes up to a few KiB.
 const RECORDS: usize = 10;
@@ -282,7 +282,7 @@ impl Who {
         if nature(finding.detector).spread != Spread::Caller {
             return at_place;
         }
-        let network = address.map(network);
+        let network = address.map(site);
         let client = network.and_then(|network| client(call, network));
         let print = print(call);
         match (actor(call), network) {
@@ -304,14 +304,6 @@ impl Who {
         };
         let others = [client.map(Actor::Client), token.map(Actor::Token), print.map(Actor::Print)];
         [Some(first)].into_iter().chain(others).flatten()
-    }
-}
-
-/// An IPv4 address, or the 64 bits of an IPv6 address that one site has.
-pub(crate) const fn network(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(v4) => v4.to_bits() as u128,
-        IpAddr::V6(v6) => v6.to_bits() >> 64 << 64 | 1,
     }
 }
 

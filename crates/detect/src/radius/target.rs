@@ -3,11 +3,11 @@
 use crate::Spread;
 use crate::detectors::nature;
 use crate::facts::is_named;
-use crate::incidents::{Incident, QUIET, network};
+use crate::incidents::{Incident, QUIET};
 use tapwire_inspect::Token;
 use tapwire_inventory::{Call, EndpointId};
 use tapwire_protocol::Uid;
-use tapwire_wire::Timestamp;
+use tapwire_wire::{Timestamp, site};
 
 /// Logins at a place that many addresses attack belong to the attack from so long before it is found, in nanoseconds: the
 /// detector looks back as far.
@@ -91,7 +91,7 @@ impl Target {
         let is_caller = || call.principal.is_some_and(|principal| self.callers.contains(&principal.token));
         let is_address = || {
             let address = call.caller.address.filter(|_| !is_named(call) && within(self.time, call));
-            address.is_some_and(|address| self.networks.contains(&network(address.ip)))
+            address.is_some_and(|address| self.networks.contains(&site(address.ip)))
         };
         match () {
             () if call.relations.login.is_some() && within(self.logins, call) && self.is_there(call) => {

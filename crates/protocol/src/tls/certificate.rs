@@ -206,7 +206,8 @@ fn time((kind, content): (u8, &[u8])) -> Option<i64> {
     };
     let &[month, day, hour, minute, second] = rest else { return None };
     let year = i16::try_from(year).ok()?;
-    let time = DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0);
+    let time =
+        DateTime::new(year, small(month)?, small(day)?, small(hour)?, small(minute)?, small(second)?, 0);
     Some(TimeZone::UTC.to_timestamp(time.ok()?).ok()?.as_second())
 }
 
