@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 use tapwire_flow::{Chunk, CloseReason, FlowInfo, Gap, StreamEvent, StreamOffset, StreamSink};
-use tapwire_protocol::{
-    BodyPart, Config, Connection, Exchange, ExchangeSink, Head, Message, Protocols, Range, Seen,
-};
-use tapwire_testkit::Random;
+use tapwire_protocol::{Config, Connection, Exchange, Head, Message, Protocols, Range, Seen};
 use tapwire_testkit::http2::{Fields, Frame, Meant, Script, Style};
+use tapwire_testkit::{Exchanges, Random};
 use tapwire_wire::{Endpoint, FlowKey, Overlay, SeqNumber, Side, SourceId, Timestamp};
 
 /// Bytes that one side sent at once, and whether they were captured.
@@ -14,17 +12,6 @@ struct Segment {
     to_server: bool,
     bytes: Vec<u8>,
     lost: bool,
-}
-
-#[derive(Default)]
-struct Exchanges(Vec<Exchange>);
-
-impl ExchangeSink for Exchanges {
-    fn exchange(&mut self, exchange: Exchange) {
-        self.0.push(exchange);
-    }
-
-    fn body_part(&mut self, _: BodyPart) {}
 }
 
 /// Plays a connection, and holds that every byte is counted.

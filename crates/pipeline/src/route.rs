@@ -385,31 +385,10 @@ impl ExchangeSink for Router {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tapwire_protocol::Config;
     use tapwire_testkit::{Conversation, shop_turns};
-    use tapwire_wire::{Decoded, decode};
-
-    #[derive(Default)]
-    struct Exchanges(Vec<Exchange>);
-
-    impl ExchangeSink for Exchanges {
-        fn exchange(&mut self, exchange: Exchange) {
-            self.0.push(exchange);
-        }
-
-        fn body_part(&mut self, _part: BodyPart) {}
-    }
 
     fn exchanges(count: u64) -> Vec<Exchange> {
-        let mut flows = tapwire_flow::FlowTable::new(tapwire_flow::Config::default());
-        let mut protocols = tapwire_protocol::Protocols::new(Config::default(), Exchanges::default());
-        for packet in &Conversation::new(shop_turns(count, 1), 1).play().packets {
-            if let Decoded::Segment(segment) = decode(&packet.packet()) {
-                flows.handle(&segment, &mut protocols);
-            }
-        }
-        flows.finish(&mut protocols);
-        protocols.into_sink().0
+        tapwire_testkit::exchanges(&Conversation::new(shop_turns(count, 1), 1).play())
     }
 
     #[test]

@@ -30,6 +30,6 @@ pub use frame::{PSH, Tcp};
 pub use http::{shop_turn, shop_turns};
 pub use random::Random;
 pub use scene::Scene;
-pub use sense::{Facts, Row, Sensed, sense, sense_keyed, sense_with};
+pub use sense::{Exchanges, Facts, Row, Sensed, exchanges, sense, sense_keyed, sense_with};
 pub use tls::{TlsPair, TlsSetup, TlsTurns};
 pub use traffic::{Site, Traffic};

@@ -165,6 +165,29 @@ fn give(text: &[u8], keys: &mut KeyStore) {
     }
 }
 
+/// The exchanges of a capture of plain Ethernet, by default configuration, in the order in which they end.
+pub fn exchanges(capture: &Capture) -> Vec<Exchange> {
+    let mut table = FlowTable::new(tapwire_flow::Config::default());
+    let mut protocols = Protocols::new(tapwire_protocol::Config::default(), Exchanges::default());
+    for segment in capture.packets.iter().filter_map(|packet| packet.segment()) {
+        table.handle(&segment, &mut protocols);
+    }
+    table.finish(&mut protocols);
+    protocols.into_sink().0
+}
+
+/// A sink that keeps what it is given, without bodies.
+#[derive(Default)]
+pub struct Exchanges(pub Vec<Exchange>);
+
+impl ExchangeSink for Exchanges {
+    fn exchange(&mut self, exchange: Exchange) {
+        self.0.push(exchange);
+    }
+
+    fn body_part(&mut self, _part: BodyPart) {}
+}
+
 #[derive(Default)]
 struct Rows {
     rows: Vec<Row>,

@@ -23,7 +23,7 @@ pub use suggest::{Honest, Response, Suggestion};
 pub use told::{Change, Growth, Told};
 
 use crate::detectors::nature;
-use crate::facts::{actor, place, short};
+use crate::facts::{actor, hash, place, short};
 use crate::{Config, Finding, Spread};
 use siphasher::sip::SipHasher24;
 use std::collections::BTreeMap;
@@ -278,7 +278,7 @@ enum Who {
 
 impl Who {
     fn of(finding: &Finding, call: &Call, address: Option<IpAddr>) -> Self {
-        let at_place = Self::AtPlace(place(call) ^ finding.detector.len() as u64);
+        let at_place = Self::AtPlace(place(call) ^ hash(finding.detector.bytes()));
         if nature(finding.detector).spread != Spread::Caller {
             return at_place;
         }

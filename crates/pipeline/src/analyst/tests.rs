@@ -3,21 +3,8 @@ use crate::{Classes, Config};
 use std::sync::Mutex;
 use tapwire_event::{Fidelity, Format, Options, Redactor, Renderer, choose};
 use tapwire_inspect::TokenKey;
-use tapwire_protocol::{BodyPart, ExchangeSink, Protocols};
 use tapwire_sink::{Batch, Reader, Sink, SinkError, SinkReport};
 use tapwire_testkit::{Conversation, Random, shop_turns};
-use tapwire_wire::{Decoded, decode};
-
-#[derive(Default)]
-struct Exchanges(Vec<Exchange>);
-
-impl ExchangeSink for Exchanges {
-    fn exchange(&mut self, exchange: Exchange) {
-        self.0.push(exchange);
-    }
-
-    fn body_part(&mut self, _part: BodyPart) {}
-}
 
 struct Lines(Arc<Mutex<Vec<u8>>>);
 
@@ -40,16 +27,7 @@ impl Sink for Lines {
 
 /// Numbered from 1.
 fn exchanges(count: u64) -> Vec<Exchange> {
-    let capture = Conversation::new(shop_turns(count, 1), 1).play();
-    let mut flows = tapwire_flow::FlowTable::new(tapwire_flow::Config::default());
-    let mut protocols = Protocols::new(tapwire_protocol::Config::default(), Exchanges::default());
-    for packet in &capture.packets {
-        if let Decoded::Segment(segment) = decode(&packet.packet()) {
-            flows.handle(&segment, &mut protocols);
-        }
-    }
-    flows.finish(&mut protocols);
-    protocols.into_sink().0
+    tapwire_testkit::exchanges(&Conversation::new(shop_turns(count, 1), 1).play())
 }
 
 fn analyst(limit: Option<u64>) -> (Analyst, Arc<Mutex<Vec<u8>>>) {

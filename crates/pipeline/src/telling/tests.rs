@@ -2,22 +2,9 @@ use super::*;
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_inventory::State;
 use tapwire_inventory::context::{About, Context, Reading};
-use tapwire_protocol::{BodyPart, Exchange, ExchangeSink, Protocols};
 use tapwire_testkit::{Conversation, shop_turns};
-use tapwire_wire::{Decoded, decode};
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
-
-#[derive(Default)]
-struct Exchanges(Vec<Exchange>);
-
-impl ExchangeSink for Exchanges {
-    fn exchange(&mut self, exchange: Exchange) {
-        self.0.push(exchange);
-    }
-
-    fn body_part(&mut self, _part: BodyPart) {}
-}
 
 /// An inventory that grows, and what is told of it.
 struct Bench {
@@ -41,15 +28,7 @@ impl Bench {
 
     fn calls(&mut self, count: u64) {
         let capture = Conversation::new(shop_turns(count, 1), 1).play();
-        let mut flows = tapwire_flow::FlowTable::new(tapwire_flow::Config::default());
-        let mut protocols = Protocols::new(tapwire_protocol::Config::default(), Exchanges::default());
-        for packet in &capture.packets {
-            if let Decoded::Segment(segment) = decode(&packet.packet()) {
-                flows.handle(&segment, &mut protocols);
-            }
-        }
-        flows.finish(&mut protocols);
-        for exchange in protocols.into_sink().0 {
+        for exchange in tapwire_testkit::exchanges(&capture) {
             let call = self.inventory.place(self.inspector.exchange(exchange));
             self.now = self.now.max(call.observation.exchange.started());
         }

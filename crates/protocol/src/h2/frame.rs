@@ -88,6 +88,11 @@ impl FrameHead {
         matches!(self.kind, kind::HEADERS | kind::PUSH_PROMISE | kind::CONTINUATION)
     }
 
+    /// Whether a CONTINUATION has to follow.
+    pub const fn is_unfinished(&self) -> bool {
+        self.carries_block() && !self.has(flag::END_HEADERS)
+    }
+
     /// Whether the type's rules on stream and length hold (RFC 9113, 6); true of unknown types.
     pub const fn is_lawful(&self) -> bool {
         match self.kind {
@@ -121,11 +126,13 @@ impl FrameHead {
             kind::PRIORITY_UPDATE => (0, 256),
             _ => return false,
         };
-        // A promise is made on a client's stream, and an empty DATA frame only ends one.
+        // What is said of requests is said on a client's stream: an odd one (RFC 9113, 5.1.1). Those of promises are few, and tell
+        // nothing. An empty DATA frame only ends a stream.
+        let of_client = self.stream % 2 == 1;
         let telling = match self.kind {
-            kind::DATA => self.len > 0 || self.has(flag::END_STREAM),
-            kind::HEADERS => self.len > 0,
-            kind::PUSH_PROMISE => self.stream % 2 == 1,
+            kind::DATA => of_client && (self.len > 0 || self.has(flag::END_STREAM)),
+            kind::HEADERS => of_client && self.len > 0,
+            kind::CONTINUATION | kind::PUSH_PROMISE => of_client,
             kind::PRIORITY_UPDATE => self.stream == 0 && self.len > 4,
             _ => true,
         };

@@ -2,7 +2,7 @@
 //!
 //! Nine bytes are soon mistaken. What proves a place is a plausible frame head followed by two more that chain; where a
 //! segment begins, also a header block that reads without fault and begins with a pseudo-header field of the static
-//! table, or two heads whose frames end where the segment does.
+//! table, or two heads whose frames end where the segment does, the last with no header block to go on.
 
 use super::frame::{FrameHead, HEAD, USUAL_MAX, flag, kind, without_padding};
 use super::hpack::{Decoder, Outcome};
@@ -39,7 +39,11 @@ fn follow(bytes: &[u8], start: usize, begins: bool, longest: u32) -> Chain {
     let (mut at, mut heads) = (start, 0);
     let mut before: Option<FrameHead> = None;
     loop {
-        if begins && at == bytes.len() && heads + 1 >= PROOF {
+        if begins
+            && at == bytes.len()
+            && heads + 1 >= PROOF
+            && before.is_none_or(|before| !before.is_unfinished())
+        {
             return Chain::Proven;
         }
         let Some(rest) = bytes.get(at..) else { return Chain::Open };
@@ -58,7 +62,7 @@ fn follow(bytes: &[u8], start: usize, begins: bool, longest: u32) -> Chain {
 
 /// CONTINUATION comes behind an unfinished header block and nowhere else (RFC 9113, 6.10).
 fn may_follow(before: Option<FrameHead>, head: &FrameHead) -> bool {
-    let unfinished = before.filter(|before| before.carries_block() && !before.has(flag::END_HEADERS));
+    let unfinished = before.filter(FrameHead::is_unfinished);
     let continues = head.kind == kind::CONTINUATION;
     unfinished.map_or(!continues, |before| continues && before.stream == head.stream)
 }

@@ -5,12 +5,10 @@ use crate::{Conversation, Turn, shop_turns};
 use std::collections::BTreeMap;
 use tapwire_detect::policies::{self, Policies, Rules, Settings};
 use tapwire_detect::{Detectors, Loading as Remembered};
-use tapwire_flow::FlowTable;
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_inventory::kpis::{Kpis, Sensed};
 use tapwire_inventory::state::{Cursor, Loading};
 use tapwire_inventory::{Config, Inventory};
-use tapwire_protocol::{BodyPart, Exchange, ExchangeSink, Protocols};
 
 /// Limits that a few thousand bytes can reach.
 const FEW: usize = 40;
@@ -90,17 +88,6 @@ fn consistent(inventory: &Inventory) {
     assert!(inventory.principals().len() <= FEW && inventory.principals().sessions().len() <= FEW);
 }
 
-#[derive(Default)]
-struct Exchanges(Vec<Exchange>);
-
-impl ExchangeSink for Exchanges {
-    fn exchange(&mut self, exchange: Exchange) {
-        self.0.push(exchange);
-    }
-
-    fn body_part(&mut self, _: BodyPart) {}
-}
-
 /// What somebody with a name does: whose is what, and what is usual, is asked of each.
 fn named_turns() -> Vec<Turn> {
     const TOKEN: &str =
@@ -134,18 +121,10 @@ fn named_turns() -> Vec<Turn> {
 fn goes_on(inventory: &mut Inventory) {
     let turns = shop_turns(6, 1).into_iter().chain(named_turns()).collect();
     let capture = Conversation::new(turns, 1).play();
-    let mut flows = FlowTable::new(tapwire_flow::Config::default());
-    let mut protocols = Protocols::new(tapwire_protocol::Config::default(), Exchanges::default());
-    capture
-        .packets
-        .iter()
-        .filter_map(|packet| packet.segment())
-        .for_each(|segment| flows.handle(&segment, &mut protocols));
-    flows.finish(&mut protocols);
     let mut inspector = Inspector::new(tapwire_inspect::Config::new(key()));
     let mut policies = Policies::new(Rules::new(&[], &[]).unwrap_or_default(), Settings::default());
     let mut told = Vec::new();
-    for exchange in protocols.into_sink().0 {
+    for exchange in crate::exchanges(&capture) {
         let time = exchange.started();
         inventory.place(inspector.exchange(exchange));
         policies.heed(inventory, time, &mut told);
