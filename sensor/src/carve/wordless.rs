@@ -153,7 +153,7 @@ mod tests {
         let scanner = Endpoint::from_ip([10, 0, 0, 1].into(), 5);
         let server = Endpoint::from_ip([10, 0, 0, 2].into(), 80);
         let at = |second: i64| Timestamp::from_parts(second, 0);
-        let tried = Tried { whose: Whose::From([10, 0, 0, 1].into()), at: at(10_000) };
+        let tried = Tried { whose: Whose::From(site([10, 0, 0, 1].into())), at: at(10_000) };
         let mut listener = Listener::default();
         listener.want(std::iter::once(tried));
         let times = [(1, 1_000), (2, 9_000), (3, 10_001), (4, 13_000), (5, 20_000)];

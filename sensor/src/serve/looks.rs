@@ -7,9 +7,10 @@ use crate::failure::Failure;
 use crate::page;
 use crate::settings::{Effective, Look};
 use crate::sheet::{Part as Section, Piece};
-use crate::show::{Captures, MIN_DIGITS, Matching};
+use crate::show::{Captures, Matching};
 use crate::summary::milliseconds;
 use crate::watch::Terminal;
+use crate::whom::is_beginning;
 use serde_json::Value;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -39,7 +40,7 @@ impl<'s> Looking<'s> {
     /// The exchange of that uid, or the findings.
     pub(super) fn exchange(&self, uid: &str, day: Option<&str>) -> Result<Option<Exchange>, String> {
         let uid = uid.to_ascii_lowercase();
-        if uid.len() < MIN_DIGITS || !uid.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        if !is_beginning(&uid) {
             return Ok(None);
         }
         let events = match &self.shared.data {

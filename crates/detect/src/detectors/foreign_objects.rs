@@ -96,7 +96,8 @@ impl Detector for ForeignObjects {
         let may_be_shared = object.basis == Basis::Listed && !changes && self.in_a_row < READ - 1;
         let is_certain = object.own_callers >= CERTAIN && !may_be_shared;
         let read = if may_be_shared && (self.today.len() as u64) < READ { STRANGE } else { READ };
-        let first_change = changes && is_certain && !std::mem::replace(&mut self.told_change, true);
+        let is_first = changes && is_certain && object.is_known;
+        let first_change = is_first && !std::mem::replace(&mut self.told_change, true);
         let [steps, _] = &mut self.steps;
         let is_enough = several && steps.reaches(all.max(owners), read);
         if !is_enough && !first_change {

@@ -75,6 +75,9 @@ pub struct Object {
     pub key: u64,
     /// A hash that names its owner; 0 where that is not known.
     pub owner: u64,
+    /// Whether that is another caller that is known, or the caller met its own before at this source. Otherwise it may be the
+    /// caller's by a name that nobody told yet: whoever calls for the first time is known by its token alone.
+    pub is_known: bool,
     /// Owners beside the caller whom this one answer names, where it is a list.
     pub owners: u32,
     /// Callers of this role that met only their own at this source, and all of them.
@@ -306,11 +309,13 @@ impl Objects {
             return;
         }
         let role = self.meet(source, seen, who, (is_own, id));
+        let met_its_own = self.met.get(mix(mix(source, seen.role), who)).is_some_and(|met| met.own > 0);
         let object = Object {
             owned: Owned::Unknown,
             basis,
             key: weighed.key,
             owner: id,
+            is_known: met_its_own || self.people.other(who, id).is_some(),
             owners,
             own_callers: role.own,
             callers: role.all(),
@@ -387,6 +392,7 @@ impl Objects {
             basis: Basis::Listed,
             key: mix(kind, id),
             owner,
+            is_known: true,
             owners: 1,
             own_callers: role.own,
             callers: role.all(),

@@ -91,6 +91,28 @@ fn another_tenants_objects_are_foreign_although_nobody_owns_them_alone() {
 }
 
 #[test]
+fn who_changes_its_own_before_it_is_told_its_name_changes_nobody_elses() {
+    let mut world = World::new();
+    let order = |user: u32| format!(r#"{{"id":{},"account":"ac-{}","total":1}}"#, 1000 + user, 7_000 + user);
+    let me = |user: u32| format!(r#"{{"account":"ac-{}","name":"x"}}"#, 7_000 + user);
+    for number in 0..120 {
+        (0..2).for_each(|_| drop(world.get(&user(number), "/me", &me(number))));
+        (0..2).for_each(|_| {
+            drop(world.get(&user(number), &format!("/orders/{}", 1000 + number), &order(number)));
+        });
+    }
+    let change = |world: &mut World, who: u32, whose: u32| {
+        let line = format!("PUT /orders/{}", 1000 + whose);
+        world.call(&user(who), &line, r#"{"total":2}"#, 200, &order(whose));
+    };
+    (0..120).for_each(|number| change(&mut world, number, number));
+    (120..130).for_each(|newcomer| change(&mut world, newcomer, newcomer));
+    world.is_quiet();
+    change(&mut world, 7, 8);
+    assert_eq!(world.one("foreign-objects").0, Severity::Critical);
+}
+
+#[test]
 fn a_token_that_is_refused_teaches_nothing() {
     let mut world = World::new();
     world.shop(60);
