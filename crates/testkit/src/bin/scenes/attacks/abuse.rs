@@ -48,8 +48,10 @@ pub(crate) static EXCESSIVE_DATA: Kind = Kind {
             ("socialSecurityNumber", Field::Ssn),
         ];
         let resource = attack.resource(|resource| resource.reach == Reach::Own);
-        // Its lists give the fields away as well.
-        attack.places.insert(format!("GET {}", resource.path));
+        // Lists and what answers a change give the fields away as well.
+        let all = ["GET", "POST"].map(|method| format!("{method} {}", resource.path));
+        attack.places.extend(all);
+        attack.places.extend(["PUT", "PATCH"].map(|method| format!("{method} {}/*", resource.path)));
         attack.nobody = true;
         let until = world.now + attack.span();
         world.releases.push(Release {
