@@ -48,8 +48,8 @@ const FEW: u64 = 10;
 /// How small chances have to be, and where the property itself says that it is not for all.
 const CHANCE: f64 = 0.001;
 const CHANCE_OF_PRIVATE: f64 = 0.01;
-/// Callers that lack a property still, after one of their role had it: it is no release that comes to some first. Where one in ten has it
-/// on trial, twenty in a row lack it in 12 of 100 cases.
+/// Callers that lack a property still, for each of their role that had it before: it is no release that comes to some first. Where one in
+/// ten has it on trial, twenty in a row lack it in 12 of 100 cases.
 const STILL: u32 = 20;
 /// Objects on which who is the first of a release seldom has it, within so many seconds.
 const MANY: usize = 12;
@@ -180,7 +180,7 @@ fn is_told(property: &Property, list: &FieldList, field: &Field, place: &Place) 
     let is_private = is_private(list, field);
     let chance = if is_private { CHANCE_OF_PRIVATE } else { CHANCE };
     u64::from(property.peers) >= FEW
-        && (is_private || property.since >= STILL || place.soon.len() >= MANY)
+        && (is_private || property.since >= STILL * (property.sharers + 1) || place.soon.len() >= MANY)
         && property.chance <= CHANCE
         && first(property.peers.into(), place.units.len() as u64) <= chance
 }
