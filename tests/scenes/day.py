@@ -39,7 +39,7 @@ def arguments():
     parser.add_argument("--tapwire", type=pathlib.Path, required=True)
     parser.add_argument("--scenes", type=pathlib.Path, required=True)
     parser.add_argument("--scratch", type=pathlib.Path, required=True)
-    parser.add_argument("--exchanges", type=int, default=13_500_000, help="of 1.5 KB each")
+    parser.add_argument("--exchanges", type=int, default=14_000_000, help="of 1.5 KB each: 20 GB")
     parser.add_argument("--days", type=int, default=2)
     parser.add_argument("--memory", default="1GiB")
     parser.add_argument("--part", choices=["held-out", "tuning"], default="held-out")

@@ -9,7 +9,7 @@ use tapwire_inventory::{AgentFamily, Call};
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "reconnaissance",
     title: "Paths are probed that do not exist (reconnaissance, scanner)",
-    summary: "From one address twenty different paths or methods and more were asked for that do not exist, the pictures of one folder counted once; or files that no client asks \
+    summary: "From one address twenty different paths or methods and more were asked for that do not exist, objects that are gone left out and the pictures of one folder counted once; or files that no client asks \
               for (.env, .git, actuator, backups); or the program says that it is a scanner. Where one of those files was answered, it is told as a success.",
     owasp: "API9:2023 Improper Inventory Management",
     cwe: "CWE-200",
@@ -80,7 +80,7 @@ impl Detector for Reconnaissance {
             let reason = "The User-Agent is that of a program that looks for holes (scanner).".to_owned();
             out.push(case.finding(b"scanner", Severity::Low, Outcome::Attempted, 80, reason));
         }
-        if !is_ok(case.call) {
+        if !is_ok(case.call) && !is_gone(case.call) {
             self.missing.add(missing(case.call));
         }
         let missing = self.missing.len() as u64;
@@ -123,13 +123,19 @@ impl Reconnaissance {
     }
 }
 
+/// Whether an object is not there at an endpoint that is: of the thousands behind one address many follow links that are old, and
+/// whoever goes through objects is told by others.
+fn is_gone(call: &Call) -> bool {
+    status(call) == Some(404) && call.endpoint.is_some() && !call.discovered
+}
+
 /// Files that pages load by themselves, and that hold no secret.
 const LOADED: &[&str] = &[
     ".jpg", ".jpeg", ".png", ".gif", ".webp", ".avif", ".svg", ".ico", ".css", ".woff", ".woff2", ".ttf",
     ".mp3", ".mp4", ".webm",
 ];
 
-/// What was looked for: objects that are gone are one place, and so are the pictures of one folder, each with a name of its own.
+/// What was looked for: the pictures of one folder, each with a name of its own, are one place.
 fn missing(call: &Call) -> u64 {
     let name = template(call).to_ascii_lowercase();
     let is_loaded = LOADED.iter().any(|end| name.ends_with(end));

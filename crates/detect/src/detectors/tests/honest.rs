@@ -143,6 +143,32 @@ fn pictures_of_a_folder_are_one_thing_to_look_for() {
 }
 
 #[test]
+fn old_links_of_many_behind_one_address_are_no_reconnaissance() {
+    for (calls, told) in [(["200", "404"], false), (["404", "404"], true)] {
+        let mut world = World::new();
+        for status in calls.map(|status| status.parse().unwrap()) {
+            for number in 0..30 {
+                let kind = char::from(b'a' + number % 26);
+                let path = format!(
+                    "GET /api/{kind}{kind}{}s/{}",
+                    number / 26,
+                    if status == 200 { 17 } else { 4_711 }
+                );
+                world.call(
+                    &Client::at(9).with(&jwt(&format!("user{number}"))),
+                    &path,
+                    "",
+                    status,
+                    r#"{"id":17}"#,
+                );
+            }
+        }
+        let found = world.found.iter().any(|finding| finding.detector == "reconnaissance");
+        assert_eq!(found, told, "{:?}", world.found);
+    }
+}
+
+#[test]
 fn the_doors_of_one_product_are_one_thing_to_look_for() {
     let editor = ["/wp-login.php", "/wp-admin/", "/wp-admin/post.php", "/wp-admin/admin-ajax.php"];
     let scanner = ["/wp-login.php", "/.env", "/.git/config", "/phpinfo.php"];
