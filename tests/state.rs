@@ -186,7 +186,7 @@ fn restarts_change_no_finding_and_no_quota() {
         let once = findings(&whole, &files, &config);
         let each: Vec<Value> = files.chunks(1).flat_map(|file| findings(&cut, file, &config)).collect();
         let told_by = |name: &str| once.iter().any(|event| event["unmapped"]["detector"] == name);
-        for name in ["foreign-objects", "method-swap", "denied-probes", "missing-authentication"] {
+        for name in ["foreign-objects", "mass-assignment", "denied-probes", "missing-authentication"] {
             assert!(told_by(name), "{name} has nothing to tell");
         }
         let differs = once.iter().zip(&each).find(|(once, each)| once != each);

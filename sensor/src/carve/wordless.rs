@@ -141,7 +141,7 @@ mod tests {
     #[test]
     fn a_scan_is_of_its_sender_and_a_flood_of_its_server() {
         let of = |detector| Tried::of(&event(detector)).map(|tried| tried.whose);
-        let site = "2001:db8:1:2::".parse().expect("an address");
+        let site = super::site("2001:db8:1:2::".parse().expect("an address"));
         assert_eq!(of("port-scan"), Some(Whose::From(site)));
         assert_eq!(of("syn-flood"), Some(Whose::At([10, 0, 0, 2].into(), 111)));
         assert_eq!(of("reconnaissance"), None);

@@ -103,7 +103,7 @@ pub(crate) const FINDINGS: &[Column<Finding>] = &[
         key: |row| Key::Text(&row.time),
         cell: |row| {
             html! {
-                @if row.exchange.is_empty() { span.time { (minute(&row.time)) } }
+                @if row.exchange.is_empty() || row.time.is_empty() { span.time { (minute(&row.time)) } }
                 @else { a.time href=(exchange_address(&row.exchange, &row.time)) { (minute(&row.time)) } }
             }
         },
