@@ -139,8 +139,9 @@ impl Reading {
         }
         let round = self.consumer.fetch(&places)?;
         round.troubles.iter().for_each(|why| self.complain(why));
+        // Asked again: who was revoked while the broker was waited for sends no more.
         let names: BTreeMap<String, String> =
-            sensors.into_iter().map(|name| (self.consumer.topic(&name), name)).collect();
+            self.sensors().into_iter().map(|name| (self.consumer.topic(&name), name)).collect();
         let (mut moved, mut waits) = (false, false);
         for one in round.fetched {
             let Some(sensor) = names.get(&one.topic) else { continue };

@@ -28,6 +28,7 @@ use tapwire_detect::CallRules;
 pub(crate) struct Source {
     paths: Vec<PathBuf>,
     /// Whether some of them stand on the command line.
+    #[cfg_attr(not(feature = "sigma"), expect(dead_code, reason = "without rules any of them is refused"))]
     is_named: bool,
 }
 
