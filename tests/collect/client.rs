@@ -7,13 +7,18 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::LazyLock;
 use std::sync::mpsc::{Receiver, channel};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use tapwire_tests::{Ran, Tapwire, binary};
 
 const PATIENCE: Duration = Duration::from_secs(120);
-/// Of events that are made up: within the day before this.
-pub(crate) const TIME: i64 = 1_795_300_000_000;
+const DAY: i64 = 86_400_000;
+/// Of events that are made up: young enough that no retention takes them, and no midnight is near.
+pub(crate) static TIME: LazyLock<i64> = LazyLock::new(|| {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock").as_millis();
+    (i64::try_from(now).expect("milliseconds") / DAY - 2) * DAY + DAY / 2
+});
 
 /// `tapwire collect` on loopback, killed when it is dropped.
 pub(crate) struct Collector {
@@ -214,7 +219,7 @@ pub(crate) fn answer(stream: &mut TcpStream) -> std::io::Result<Answer> {
 
 /// An exchange, as little of one as is taken.
 pub(crate) fn event(uid: u64) -> String {
-    let ms = TIME + i64::try_from(uid % 86_400).unwrap_or_default();
+    let ms = *TIME + i64::try_from(uid % 86_400).unwrap_or_default();
     format!(
         "{{\"time\":{ms},\"class_uid\":6003,\"metadata\":{{\"version\":\"1.8.0\",\"uid\":\"{uid:032x}\",\"sequence\":1}},\
          \"api\":{{\"service\":{{\"name\":\"shop\"}}}}}}\n"

@@ -135,7 +135,7 @@ fn events_of_many_days_make_their_sensor_wait() {
         (collector.address(), collector.enrol("bad", &[]), collector.enrol("good", &[]));
     let of_day = |day: u64| {
         let (now, days) =
-            (TIME + i64::try_from(day).expect("a small number"), 86_400_000 * day.cast_signed());
+            (*TIME + i64::try_from(day).expect("a small number"), 86_400_000 * day.cast_signed());
         event(day).replace(&now.to_string(), &(now - days).to_string())
     };
     let batch = |number: u64| -> String { (16 * number..16 * number + 16).map(of_day).collect() };

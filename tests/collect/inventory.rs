@@ -227,7 +227,7 @@ fn the_console_leads_from_a_merged_id_to_what_it_became() {
     let id = |at: usize| format!("{:016x}", 0xa0 + at);
     let told = |(at, template): (usize, &&str)| {
         let event = json!({
-            "time": client::TIME + i64::try_from(at).expect("small"), "class_uid": 6003,
+            "time": *client::TIME + i64::try_from(at).expect("small"), "class_uid": 6003,
             "metadata": {"version": "1.8.0", "uid": format!("{at:032x}"), "sequence": at},
             "api": {"operation": format!("GET {template}"), "service": {"name": "shop.test"}},
             "http_request": {"http_method": "GET"}, "http_response": {"code": 200},
