@@ -11,8 +11,8 @@ pub(super) const INFO: DetectorInfo = DetectorInfo {
     title: "A caller takes far more than its peers do (scraping, exfiltration by insiders)",
     summary: "Within one hour a caller made far more calls to an endpoint than callers of its role do there, or asked for far more different objects, \
               got far more bytes or records with sensitive data, or failed far more often: four times what 99 of 100 hours of peers have, and \
-              for ten minutes or eight times as much. Where many callers change on the same day it is drift, as by a release, and no finding. \
-              Such findings are told within a budget a day (detect.behaviour_findings_a_day).",
+              for ten minutes or eight times as much. Where many callers change on the same day, or a quarter of those of an hour get answers \
+              that hold more than before, it is drift, as by a release, and no finding. Such findings are told within a budget a day (detect.behaviour_findings_a_day).",
     owasp: "API6:2023 Unrestricted Access to Sensitive Business Flows",
     cwe: "CWE-799",
     attack: ("T1119", "Automated Collection"),

@@ -37,6 +37,16 @@ impl Measure {
         }
     }
 
+    /// The bit of [`Cell::told`] that an hour with more than is usual was counted; `None` where it is up to who calls, not to the service.
+    pub(super) const fn raised(self) -> Option<u8> {
+        match self {
+            Self::Calls | Self::Objects => None,
+            Self::Bytes => Some(1 << 5),
+            Self::Errors => Some(1 << 6),
+            Self::Sensitive => Some(1 << 7),
+        }
+    }
+
     /// Below that nothing is unusual, whatever the others do.
     pub(super) const fn floor(self) -> u64 {
         match self {
@@ -68,8 +78,9 @@ pub(super) struct Cell {
     pub(super) group: u16,
     /// Seconds into the hour at which it first was unusual.
     pub(super) since: u16,
-    /// Measures that are unusual, and those that were told, as bits.
+    /// Measures that are unusual, as bits.
     pub(super) odd: u8,
+    /// Those that were told, and [those](Measure::raised) that were counted.
     pub(super) told: u8,
     /// Whether a call was refused because there were too many (429).
     pub(super) throttled: bool,

@@ -18,6 +18,9 @@ const DAYS: usize = 7;
 /// that called. New callers that act alike are no release: what those who came before do tells.
 const FEW: u32 = 8;
 const SHARE: u32 = 20;
+/// One in how many of the callers of an hour may have got more from the service than 99 of 100 hours hold before that is its doing, and
+/// nobody's who asks.
+const RAISED_SHARE: u32 = 4;
 
 /// Distinct callers, by linear counting.
 #[derive(Debug, Clone, Copy, Default, serde::Serialize, serde::Deserialize)]
@@ -67,6 +70,31 @@ impl Today {
     }
 }
 
+/// The hour that is under way, of callers that were known before it.
+#[derive(Debug, Clone, Copy, Default)]
+struct Now {
+    hour: u32,
+    active: u32,
+    /// How many got more than is usual, of each measure that is up to the service.
+    raised: [u32; 5],
+}
+
+impl Now {
+    fn absorb(&mut self, other: &Self) {
+        match self.hour.cmp(&other.hour) {
+            Ordering::Equal => {
+                self.active = self.active.saturating_add(other.active);
+                self.raised
+                    .iter_mut()
+                    .zip(other.raised)
+                    .for_each(|(mine, theirs)| *mine = mine.saturating_add(theirs));
+            }
+            Ordering::Less => *self = *other,
+            Ordering::Greater => {}
+        }
+    }
+}
+
 /// Many callers changed at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Drift {
@@ -78,7 +106,7 @@ pub struct Drift {
     pub time: Timestamp,
     /// How many, by then.
     pub callers: u32,
-    /// Of how many that called on that day, about.
+    /// Of how many that called on that day, or within that hour, about.
     pub of: u32,
     /// What was usual: 99 of 100 hours had no more.
     pub usual: u64,
@@ -120,15 +148,25 @@ pub(super) struct Group {
     since: u32,
     pub(super) endpoint: EndpointId,
     spreads: [Spread; 5],
+    /// 99 of 100 hours have no more. Not stored: it is renewed with the limits.
+    #[serde(skip, default = "unknown")]
+    usual: [u64; 5],
     limits: [u64; 5],
     /// The hours from which on each counts: those before a drift say nothing any more.
     from: [u32; 5],
     crowd: Crowd,
     today: Today,
+    /// Not stored: it is one hour.
+    #[serde(skip)]
+    now: Now,
     /// Calls of an hour by the day, the last first.
     days: Vec<(u32, Spread)>,
     /// Hours that were unusual: they count for no limit.
     pub(super) odd_hours: u32,
+}
+
+const fn unknown() -> [u64; 5] {
+    [u64::MAX; 5]
 }
 
 impl Group {
@@ -138,10 +176,12 @@ impl Group {
             since,
             endpoint,
             spreads: Default::default(),
+            usual: unknown(),
             limits: [u64::MAX; 5],
             from: [0; 5],
             crowd: Crowd::default(),
             today: Today::default(),
+            now: Now::default(),
             days: Vec::new(),
             odd_hours: 0,
         }
@@ -163,6 +203,14 @@ impl Group {
             self.today = Today { day, ..Today::default() };
         }
         self.today.active.add(caller);
+    }
+
+    /// An hour of a caller begins.
+    pub(super) const fn begins(&mut self, hour: u32, known_before: bool) {
+        if self.now.hour != hour {
+            self.now = Now { hour, active: 0, raised: [0; 5] };
+        }
+        self.now.active = self.now.active.saturating_add(known_before as u32);
     }
 
     /// An hour of a caller is over.
@@ -194,11 +242,13 @@ impl Group {
         if self.crowd.count() < PEERS {
             return;
         }
-        for ((measure, spread), limit) in Measure::ALL.into_iter().zip(&self.spreads).zip(&mut self.limits) {
+        let learned = Measure::ALL.into_iter().zip(&self.spreads);
+        for ((measure, spread), (usual, limit)) in learned.zip(self.usual.iter_mut().zip(&mut self.limits)) {
             if spread.count < PEERS {
                 continue;
             }
-            *limit = spread.p99().saturating_mul(FACTOR).max(measure.floor());
+            *usual = spread.p99();
+            *limit = usual.saturating_mul(FACTOR).max(measure.floor());
         }
     }
 
@@ -237,6 +287,7 @@ impl Group {
         }
         self.crowd.absorb(other.crowd);
         self.today.absorb(&other.today);
+        self.now.absorb(&other.now);
         self.odd_hours = self.odd_hours.saturating_add(other.odd_hours);
         self.renew_limits();
     }
@@ -250,9 +301,13 @@ impl Group {
     pub(super) fn forget(&mut self, measure: Measure, hour: u32) {
         let at = measure as usize;
         self.spreads.iter_mut().skip(at).take(1).for_each(|spread| *spread = Spread::default());
-        self.limits.iter_mut().skip(at).take(1).for_each(|limit| *limit = u64::MAX);
+        for limits in [&mut self.usual, &mut self.limits] {
+            limits.iter_mut().skip(at).take(1).for_each(|limit| *limit = u64::MAX);
+        }
+        for counts in [&mut self.today.odd, &mut self.now.raised] {
+            counts.iter_mut().skip(at).take(1).for_each(|count| *count = 0);
+        }
         self.from.iter_mut().skip(at).take(1).for_each(|from| *from = hour);
-        self.today.odd.iter_mut().skip(at).take(1).for_each(|odd| *odd = 0);
     }
 
     /// Whether an hour is unusual, where that is to be told now; or that too many are.
@@ -269,6 +324,15 @@ impl Group {
                 continue;
             }
             let seen = cell.value(measure);
+            let usual = self.usual.get(at).copied().unwrap_or(u64::MAX);
+            if seen > usual
+                && let Some(raised) = measure.raised()
+                && cell.told & raised == 0
+            {
+                cell.told |= raised;
+                let counts = self.now.raised.iter_mut().skip(at).take(1);
+                counts.for_each(|count| *count = count.saturating_add(known_before.into()));
+            }
             if seen < limit {
                 continue;
             }
@@ -283,10 +347,13 @@ impl Group {
             let odd = self.today.odd.get(at).copied().unwrap_or(0);
             let of = self.today.active.count().max(odd);
             let spread = self.spreads.get(at);
-            let usual = spread.map_or(0, Spread::p99);
-            if odd > FEW.max(of / SHARE) {
+            let raised = self.now.raised.get(at).copied().unwrap_or(0);
+            let many = [(odd, of, SHARE), (raised, self.now.active, RAISED_SHARE)];
+            if let Some((callers, of, _)) =
+                many.into_iter().find(|(callers, of, share)| *callers > FEW.max(of / share))
+            {
                 cell.told |= bit;
-                return Err(Drift { endpoint: self.endpoint, measure, time, callers: odd, of, usual });
+                return Err(Drift { endpoint: self.endpoint, measure, time, callers, of, usual });
             }
             // Whoever is first of many is not known as such at once: a release reaches others within minutes.
             if second.saturating_sub(cell.since) < 600 && seen < limit.saturating_mul(8) {

@@ -130,7 +130,11 @@ impl Hours {
         let second = (seconds % 3_600) as u16;
         let peers = group.known();
         let since = call.caller.first_seen.map_or(0, |since| since.nanos().div_euclid(3_600_000_000_000));
-        let unusual = match group.judge(cell, second, time, since < i64::from(hour)) {
+        let known_before = since < i64::from(hour);
+        if cell.calls == 1 {
+            group.begins(hour, known_before);
+        }
+        let unusual = match group.judge(cell, second, time, known_before) {
             Ok(unusual) => unusual,
             Err(drift) => {
                 if !self.frozen {

@@ -13,12 +13,14 @@ struct World {
     inventory: Inventory,
     number: u32,
     unusual: Vec<(u32, Unusual)>,
+    /// Whether answers name somebody.
+    names: bool,
 }
 
 impl World {
     fn new(config: Config) -> Self {
         let inspector = Inspector::new(tapwire_inspect::Config::new(KEY));
-        Self { inspector, inventory: Inventory::new(config), number: 0, unusual: Vec::new() }
+        Self { inspector, inventory: Inventory::new(config), number: 0, unusual: Vec::new(), names: false }
     }
 
     /// A caller asks for an order, at that second.
@@ -32,7 +34,8 @@ impl World {
             "GET /{kind}/{} HTTP/1.1\r\nHost: shop\r\nAuthorization: Bearer t0k3n-of-caller-{caller:05}\r\n\r\n",
             10_000 + order
         );
-        let answer = format!(r#"{{"id":{order},"total":"9.99"}}"#);
+        let who = if self.names { r#","email":"ann.lee@shop.test","phone":"+4722334455""# } else { "" };
+        let answer = format!(r#"{{"id":{order},"total":"9.99"{who}}}"#);
         let response = format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n{answer}");
         let mut exchange = exchange(self.number, request.as_bytes(), response.as_bytes());
         for half in [&mut exchange.request, &mut exchange.response].into_iter().flatten() {
@@ -85,6 +88,32 @@ fn a_caller_far_above_its_peers_is_told_once() {
     assert!(calls.peers >= 200 && calls.hours >= 200 && calls.usual <= 5 && calls.above == 0, "{calls:?}");
     assert!(calls.p() < 0.005 && calls.minutes >= 10);
     assert!(world.inventory.hours().drifts().is_empty());
+}
+
+/// One caller reads the same 120 times, while peers ask once; answers name somebody from then on, of it or of all.
+fn told_where_answers_change(of_all: bool) -> World {
+    let mut world = world();
+    world.usual(10, 1);
+    world.usual(11, 1);
+    for second in 0..120 {
+        world.names = of_all;
+        for caller in [second * 2, second * 2 + 1] {
+            world.call(caller + 20, caller * 7, 43_200 + second * 20);
+        }
+        world.names = true;
+        world.call(7, 1, 43_200 + second * 20);
+    }
+    world
+}
+
+#[test]
+fn answers_that_hold_more_for_all_are_the_doing_of_nobody_who_asks() {
+    let of = |world: &World| -> Vec<Measure> { world.unusual.iter().map(|(_, one)| one.measure).collect() };
+    let world = told_where_answers_change(true);
+    assert_eq!(of(&world), [Measure::Calls]);
+    let drifts = world.inventory.hours().drifts();
+    assert!(matches!(drifts, [Drift { measure: Measure::Sensitive, callers: 50.., .. }]), "{drifts:?}");
+    assert_eq!(of(&told_where_answers_change(false)), [Measure::Sensitive, Measure::Calls]);
 }
 
 #[test]
