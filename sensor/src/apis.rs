@@ -8,7 +8,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use tapwire_event::Redactor;
-use tapwire_inventory::{Endpoint, Inventory, Orphan, Risks, Service, State, States};
+use tapwire_inventory::{Endpoint, Inventory, Orphan, Risks, Service, State, StateSet};
 
 /// Services, and endpoints of one that stands alone, that are shown; the rest is counted.
 const SHOWN: usize = 10;
@@ -107,7 +107,7 @@ impl Table {
         let shown: Vec<(&Service, Vec<Row>)> = services
             .iter()
             .take(most)
-            .map(|(service, endpoints)| (*service, self.rows(endpoints, risks.states(), redactor)))
+            .map(|(service, endpoints)| (*service, self.rows(endpoints, &risks, redactor)))
             .collect();
         let columns = Columns::of(shown.iter().flat_map(|(_, rows)| rows), paper.width());
         for (service, rows) in &shown {
@@ -137,11 +137,16 @@ impl Table {
         }
     }
 
-    fn rows(self, endpoints: &[(&Endpoint, [u8; 2])], states: &States, redactor: &mut Redactor) -> Vec<Row> {
+    fn rows(
+        self,
+        endpoints: &[(&Endpoint, [u8; 2])],
+        risks: &Risks<'_>,
+        redactor: &mut Redactor,
+    ) -> Vec<Row> {
         let shown = endpoints.iter().take(self.limit);
         let row = |(endpoint, [exposure, threat]): &(&Endpoint, [u8; 2])| {
             let risk = if self.is_rated { risk(*exposure, *threat) } else { String::new() };
-            row(endpoint, states.of(endpoint.id), risk, redactor)
+            row(endpoint, risks.states(endpoint), risk, redactor)
         };
         shown.map(row).collect()
     }
@@ -152,14 +157,14 @@ pub(crate) fn risk(exposure: impl Display, threat: impl Display) -> String {
     format!("{exposure:>3} {threat:>3}")
 }
 
-fn row(endpoint: &Endpoint, states: &[State], risk: String, redactor: &mut Redactor) -> Row {
+fn row(endpoint: &Endpoint, states: StateSet, risk: String, redactor: &mut Redactor) -> Row {
     Row {
         method: plain(&redactor.shown_method(&endpoint.method)),
         template: place(endpoint, redactor),
         calls: counted(endpoint.calls, "call"),
         risk,
         answers: answers(&endpoint.status.classes, endpoint.status.unseen, endpoint.calls),
-        auth: with_states(states.iter().map(|state| state.name()), &credentials(endpoint)),
+        auth: with_states(states.iter().map(State::name), &credentials(endpoint)),
     }
 }
 
@@ -213,10 +218,10 @@ pub(crate) fn answers(classes: &[u64; 5], unseen: u64, calls: u64) -> String {
 }
 
 /// The states that say more than that nothing was described, and how callers proved who they are.
-pub(crate) fn with_states<'s>(states: impl Iterator<Item = &'s str>, credentials: &'s str) -> String {
+pub(crate) fn with_states<'s>(states: impl Iterator<Item = &'s str>, credentials: &str) -> String {
     let usual = [State::Documented, State::Undocumented].map(State::name);
     let notable = states.filter(|state| !usual.contains(state));
-    notable.chain([credentials]).collect::<Vec<_>>().join(", ")
+    notable.map(|state| format!("{state}, ")).collect::<String>() + credentials
 }
 
 fn credentials(endpoint: &Endpoint) -> String {

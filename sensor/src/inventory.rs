@@ -132,7 +132,7 @@ pub(crate) fn object(
         "status": status(endpoint),
         "auth": auth(endpoint),
         "parameters": path_parameters(&endpoint.template),
-        "states": risks.states().of(endpoint.id).iter().map(|state| state.name()).collect::<Vec<_>>(),
+        "states": risks.states(endpoint).iter().map(State::name).collect::<Vec<_>>(),
     });
     add_about(&mut object, &inventory.about(endpoint));
     risk::add_to(&mut object, risks, endpoint);

@@ -27,19 +27,18 @@ pub struct KnownEndpoint {
 }
 
 impl KnownEndpoint {
-    /// An endpoint that was called; `None` where it came up after the moment of the rating.
-    pub fn of(inventory: &Inventory, risks: &Risks<'_>, endpoint: &Endpoint) -> Option<Self> {
-        let states = risks.states().of(endpoint.id);
-        (!states.is_empty()).then(|| Self {
+    /// An endpoint that was called.
+    pub fn of(inventory: &Inventory, risks: &Risks<'_>, endpoint: &Endpoint) -> Self {
+        Self {
             id: endpoint.id,
             method: Arc::clone(&endpoint.method),
             template: Arc::clone(&endpoint.template),
             operation: endpoint.operation.clone(),
             seen: Some((endpoint.first_seen, endpoint.last_seen)),
-            states: states.to_vec(),
+            states: risks.states(endpoint).iter().collect(),
             scores: Some([risks.exposure(endpoint), risks.threat(endpoint)]),
             about: inventory.about(endpoint),
-        })
+        }
     }
 
     /// One that is only described.

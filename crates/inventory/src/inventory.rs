@@ -9,7 +9,7 @@ use crate::endpoints::{Endpoints, Owner, Placed};
 use crate::hashing::Keyed;
 use crate::hours::Hours;
 use crate::knocks::Knocking;
-use crate::kpis::{Kpis, Sensed, Series};
+use crate::kpis::{Kpis, Reckoning, Sensed, Series};
 use crate::openapi::Scope;
 use crate::principals::{Caller, Placing, Principals};
 use crate::probing::Probing;
@@ -26,6 +26,8 @@ use tapwire_wire::Timestamp;
 
 /// Where no service can make room, calls to further ones between two looks for one that can.
 const LOOK_EVERY: u64 = 64;
+/// Endpoints whose figures are summed with one call, when a day is over.
+const TURN_STEP: usize = 2_048;
 
 /// What was learned. Written by one thread, in the order of the exchanges' numbers.
 pub struct Inventory {
@@ -49,6 +51,8 @@ pub struct Inventory {
     counters: Counters,
     pulses: Pulses,
     pub(crate) series: Series,
+    /// The day that is over, and its figures as far as they are summed.
+    turn: Option<(i64, Reckoning)>,
     /// Services that changed and were not yet told of: at most all of them.
     silent: Vec<Silent>,
     /// Services that had no endpoint when there was no room for another, the longest unheard last.
@@ -117,6 +121,7 @@ impl Inventory {
             counters: Counters::default(),
             pulses: Pulses::new(config.silence),
             series: Series::new(config.max_series_scopes),
+            turn: None,
             silent: Vec::new(),
             vacant: Vec::new(),
             config,
@@ -130,12 +135,30 @@ impl Inventory {
 
     /// Keeps the KPIs of the day that is open, as they are by now.
     pub fn keep_day(&mut self) {
-        self.series.open().into_iter().for_each(|day| self.keep_kpis(day));
+        self.turn_on(usize::MAX);
+        if let Some(day) = self.series.open() {
+            self.series.keep(day, &Kpis::new(self, &Sensed::default()));
+        }
     }
 
-    fn keep_kpis(&mut self, day: i64) {
-        let kpis = Kpis::new(self, &Sensed::default());
-        self.series.keep(day, &kpis);
+    /// A call came: sums on what belongs to the day that is over.
+    fn turn(&mut self, time: Timestamp) {
+        if let Some(day) = self.series.hear(time) {
+            self.turn_on(usize::MAX);
+            self.turn = Some((day, Reckoning::new(self, &Sensed::default())));
+        }
+        if self.turn.is_some() {
+            self.turn_on(TURN_STEP);
+        }
+    }
+
+    fn turn_on(&mut self, places: usize) {
+        let Some((day, mut reckoning)) = self.turn.take() else { return };
+        if reckoning.step(self, places) {
+            self.series.keep(day, &reckoning.finish(self, &Sensed::default()));
+        } else {
+            self.turn = Some((day, reckoning));
+        }
     }
 
     /// Who called.
@@ -248,9 +271,7 @@ impl Inventory {
             self.counters.without_request += 1;
             return Call::unplaced(observation);
         }
-        if let Some(day) = self.series.hear(observation.exchange.started()) {
-            self.keep_kpis(day);
-        }
+        self.turn(observation.exchange.started());
         let service = self.service(&observation);
         let flow = &observation.exchange.flow;
         self.knocking.spoke(flow.client().ip(), flow.server(), observation.exchange.started());

@@ -58,7 +58,7 @@ pub use hours::{
 pub use inventory::{Counters, Inventory};
 pub use knocks::{Knocks, Ports};
 pub use openapi::{
-    Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, States,
+    Difference, DifferenceKind, Documented, FieldStep, Given, Orphan, Side, Spot, State, StateSet, States,
 };
 pub use posture::PostureTimes;
 pub use principals::{

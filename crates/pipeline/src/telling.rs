@@ -137,9 +137,8 @@ impl Teller {
             let end = round.place.saturating_add(STEP).min(places);
             let risks = inventory.risks_at(std::mem::take(&mut round.moment));
             for endpoint in (round.place..end).filter_map(|place| inventory.endpoint_at(place)) {
-                if let Some(known) = KnownEndpoint::of(inventory, &risks, endpoint) {
-                    self.compare(round.is_last, &endpoint.service, known, now, &mut round.waiting);
-                }
+                let known = KnownEndpoint::of(inventory, &risks, endpoint);
+                self.compare(round.is_last, &endpoint.service, known, now, &mut round.waiting);
             }
             round.moment = risks.into_moment();
             round.place = end;

@@ -223,7 +223,7 @@ fn row(inventory: &Inventory, endpoint: &Endpoint, risks: &Risks<'_>, redactor: 
         status: [one, two, three, four, five, endpoint.status.unseen],
         auth: auth(&endpoint.auth, endpoint.calls),
         classes: classes.iter().map(|one| inventory.class_name(one.class).to_owned()).collect(),
-        states: risks.states().of(endpoint.id).iter().map(|state| state.name().to_owned()).collect(),
+        states: risks.states(endpoint).iter().map(|state| state.name().to_owned()).collect(),
         exposure: risks.exposure(endpoint).points,
         threat: risks.threat(endpoint).points,
         owner: inventory.about(endpoint).owner.as_deref().unwrap_or_default().to_owned(),

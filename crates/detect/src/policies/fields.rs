@@ -5,7 +5,7 @@ use tapwire_expr::{FieldId, FieldNames, Kind, Value};
 use tapwire_inspect::Mark;
 use tapwire_inspect::classes::ClassId;
 use tapwire_inspect::fields::Step;
-use tapwire_inventory::{Endpoint, Inventory, Schema, States};
+use tapwire_inventory::{Endpoint, Inventory, Schema, State, States};
 
 /// A field of an endpoint.
 #[derive(Debug, Clone, Copy)]
@@ -125,7 +125,7 @@ pub const FIELDS: &[EndpointField] = &[
         "states",
         Kind::List,
         "documented, undocumented, shadow, zombie, dormant, non-production, new",
-        |v| words(v.states.of(v.endpoint.id).iter().map(|state| state.name())),
+        |v| words(v.states.of(v.inventory, v.endpoint).iter().map(State::name)),
     ),
     field("documented", Kind::Bool, "a description that was given has it", |v| {
         Value::Bool(v.inventory.documented(v.endpoint).is_some())

@@ -74,7 +74,7 @@ impl Context<'_> {
         operation.put("x-tapwire-first-seen", date_time(first));
         operation.put("x-tapwire-last-seen", date_time(last));
         let states: BTreeSet<State> =
-            group.endpoints.iter().flat_map(|one| self.states.of(one.id)).copied().collect();
+            group.endpoints.iter().flat_map(|one| self.states.of(self.inventory, one).iter()).collect();
         operation.put("x-tapwire-states", states.iter().map(|state| state.name().into()).collect::<Vec<_>>());
         let operations: Vec<Document> = group.endpoints.iter().filter_map(|one| self.called(one)).collect();
         match group.endpoints {

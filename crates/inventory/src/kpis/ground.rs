@@ -2,7 +2,7 @@
 
 use super::Part;
 use crate::context::Zone;
-use crate::openapi::{State, States};
+use crate::openapi::{State, StateSet, States};
 use crate::{Endpoint, Inventory, Schema, Service};
 use std::sync::Arc;
 use tapwire_inspect::classes::{ClassId, ClassKind, Sensitivity};
@@ -14,7 +14,7 @@ const LEARNING: i64 = 86_400_000_000_000;
 /// An endpoint, judged.
 pub(crate) struct Ground<'a> {
     pub(crate) endpoint: &'a Endpoint,
-    states: &'a [State],
+    states: StateSet,
     /// Whether it is as its description says; `None` where it is not described.
     pub(crate) conforms: Option<bool>,
     /// Whether its answers carry sensitive data; `None` where none could be read.
@@ -32,7 +32,7 @@ pub(crate) struct Ground<'a> {
 
 impl Ground<'_> {
     pub(crate) fn is(&self, state: State) -> bool {
-        self.states.contains(&state)
+        self.states.contains(state)
     }
 
     /// Whether its service is described.
@@ -78,25 +78,29 @@ pub(crate) struct Looks<'a> {
 
 impl<'a> Looks<'a> {
     pub(crate) fn new(inventory: &'a Inventory) -> Self {
-        Self { inventory, states: inventory.states() }
+        Self::of(inventory, inventory.states())
     }
 
-    /// Every endpoint, judged, in no order: for sums.
-    pub(crate) fn unsorted(&self) -> impl Iterator<Item = Ground<'_>> {
-        self.inventory.endpoints.iter().map(|endpoint| self.ground(endpoint))
+    pub(crate) const fn of(inventory: &'a Inventory, states: States) -> Self {
+        Self { inventory, states }
+    }
+
+    /// What states are found by, for the next step.
+    pub(crate) fn into_states(self) -> States {
+        self.states
     }
 
     /// Every endpoint, judged.
-    pub(crate) fn grounds(&self) -> impl Iterator<Item = Ground<'_>> {
+    pub(crate) fn grounds(&self) -> impl Iterator<Item = Ground<'a>> {
         self.inventory.endpoints().map(|endpoint| self.ground(endpoint))
     }
 
-    fn ground(&self, endpoint: &'a Endpoint) -> Ground<'_> {
+    pub(crate) fn ground(&self, endpoint: &'a Endpoint) -> Ground<'a> {
         let service = self.inventory.service_named(&endpoint.service);
         let about = self.inventory.about(endpoint);
         Ground {
             endpoint,
-            states: self.states.of(endpoint.id),
+            states: self.states.of(self.inventory, endpoint),
             conforms: self.inventory.conforms(endpoint),
             sensitive: is_sensitive(endpoint),
             gives_away: is_elsewhere(about.zone.as_deref()).then(|| gives_away(endpoint)),

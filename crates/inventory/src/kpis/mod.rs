@@ -7,6 +7,7 @@
 //! To add one: its line at the end of [`KPIS`]; series that were kept before it have no figure of it.
 
 mod ground;
+mod reckoning;
 mod registry;
 mod series;
 mod table;
@@ -18,6 +19,7 @@ pub use table::{Contributor, Kpis, Sensed, worst};
 pub use target::{Standing, Target, target_of};
 
 pub(crate) use ground::{Area, Ground};
+pub(crate) use reckoning::Reckoning;
 
 use std::sync::Arc;
 

@@ -1,6 +1,7 @@
 //! All KPIs of all scopes, summed in one pass over what is learned.
 
 use super::ground::{Looks, days};
+use super::reckoning::Reckoning;
 use super::{Area, By, Ground, KPIS, Kpi, Measure, Part, Scope, Value};
 use crate::openapi::State;
 use crate::{EndpointId, Inventory};
@@ -60,29 +61,34 @@ pub struct Contributor {
 impl Kpis {
     /// By what is learned and sensed until now.
     pub fn new(inventory: &Inventory, sensed: &Sensed) -> Self {
-        let mut kpis =
-            Self { scopes: BTreeMap::from([(Scope::All, Sum::nothing())]), not_kept: sensed.not_kept };
-        let looks = Looks::new(inventory);
-        let mut documented: BTreeMap<Arc<str>, u64> = BTreeMap::new();
-        for ground in looks.unsorted() {
-            if ground.is(State::Documented) {
-                *documented.entry(Arc::clone(&ground.endpoint.service)).or_default() += 1;
-            }
-            kpis.endpoint(&ground);
-        }
+        let mut reckoning = Reckoning::new(inventory, sensed);
+        reckoning.step(inventory, usize::MAX);
+        reckoning.finish(inventory, sensed)
+    }
+
+    pub(super) fn nothing(not_kept: Option<&'static str>) -> Self {
+        Self { scopes: BTreeMap::from([(Scope::All, Sum::nothing())]), not_kept }
+    }
+
+    /// Adds services and the sensor.
+    pub(super) fn others(
+        &mut self,
+        inventory: &Inventory,
+        sensed: &Sensed,
+        documented: &BTreeMap<Arc<str>, u64>,
+    ) {
         let owners_known = inventory.context().has_owners();
-        for area in areas(inventory, sensed, &documented) {
+        for area in areas(inventory, sensed, documented) {
             let about = inventory.about_service(&area.service.name);
             let owner = owners_known.then_some(Scope::Owner(about.owner));
-            kpis.service(&area, owner.into_iter().chain(about.tags.into_iter().map(Scope::Tag)));
+            self.service(&area, owner.into_iter().chain(about.tags.into_iter().map(Scope::Tag)));
         }
-        if let Some(all) = kpis.scopes.get_mut(&Scope::All) {
-            all.add(|measure| match measure {
+        if let Some(all) = self.scopes.get_mut(&Scope::All) {
+            all.add(KPIS.iter().map(|kpi| match kpi.measure {
                 Measure::Sensor(of) => Some(of(sensed)),
                 _ => None,
-            });
+            }));
         }
-        kpis
     }
 
     /// The figure of a KPI.
@@ -109,27 +115,31 @@ impl Kpis {
         &self.scopes
     }
 
-    fn endpoint(&mut self, ground: &Ground<'_>) {
+    /// Adds an endpoint; its own figures are found once, in `mine`.
+    pub(super) fn endpoint(&mut self, ground: &Ground<'_>, mine: &mut Vec<Option<Part>>) {
+        mine.clear();
+        mine.extend(KPIS.iter().map(|kpi| match kpi.measure {
+            Measure::Endpoint(of) => Some(of(ground)),
+            _ => None,
+        }));
         let service = Scope::Service(Arc::clone(&ground.endpoint.service));
         let owner = ground.owners_known.then(|| Scope::Owner(ground.owner.clone()));
         let tags = ground.tags.iter().map(|tag| Scope::Tag(Arc::clone(tag)));
         for scope in [Scope::All, service].into_iter().chain(owner).chain(tags) {
             let sum = self.scopes.entry(scope).or_insert_with(Sum::nothing);
             sum.calls += ground.endpoint.calls;
-            sum.add(|measure| match measure {
-                Measure::Endpoint(of) => Some(of(ground)),
-                _ => None,
-            });
+            sum.add(mine.iter().copied());
         }
     }
 
     fn service(&mut self, area: &Area<'_>, more: impl Iterator<Item = Scope>) {
         let service = Scope::Service(Arc::clone(&area.service.name));
         for scope in [Scope::All, service].into_iter().chain(more) {
-            self.scopes.entry(scope).or_insert_with(Sum::nothing).add(|measure| match measure {
+            let mine = KPIS.iter().map(|kpi| match kpi.measure {
                 Measure::Service(of) | Measure::Seen(of) => Some(of(area)),
                 _ => None,
             });
+            self.scopes.entry(scope).or_insert_with(Sum::nothing).add(mine);
         }
     }
 }
@@ -207,9 +217,10 @@ impl Sum {
         Self { calls: 0, parts: vec![Part::NONE; KPIS.len()].into() }
     }
 
-    fn add(&mut self, of: impl Fn(&Measure) -> Option<Part>) {
-        for (kpi, part) in KPIS.iter().zip(self.parts.iter_mut()) {
-            if let Some(more) = of(&kpi.measure) {
+    /// Adds what there is of each of [`KPIS`].
+    fn add(&mut self, more: impl Iterator<Item = Option<Part>>) {
+        for ((kpi, part), more) in KPIS.iter().zip(self.parts.iter_mut()).zip(more) {
+            if let Some(more) = more {
                 *part = part.plus(more, kpi.unit);
             }
         }

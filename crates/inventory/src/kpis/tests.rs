@@ -79,8 +79,13 @@ fn learned(config: Config, calls: &[Call]) -> Inventory {
 }
 
 fn placed(config: Config, calls: &[Call]) -> Inventory {
-    let mut inspector = Inspector::new(tapwire_inspect::Config::new(KEY));
     let mut inventory = Inventory::new(config);
+    place(&mut inventory, calls);
+    inventory
+}
+
+fn place(inventory: &mut Inventory, calls: &[Call]) {
+    let mut inspector = Inspector::new(tapwire_inspect::Config::new(KEY));
     for (number, call) in (1..).zip(calls) {
         let (line, fields) = call.request.split_once('\n').unwrap_or((call.request, "Host: shop"));
         let request = format!("{line} HTTP/1.1\r\n{}\r\n\r\n", fields.replace('\n', "\r\n"));
@@ -100,7 +105,6 @@ fn placed(config: Config, calls: &[Call]) -> Inventory {
         let observation = inspector.exchange(exchange);
         inventory.place(observation);
     }
-    inventory
 }
 
 fn value(inventory: &Inventory, name: &str, scope: &Scope) -> Value {
@@ -445,4 +449,43 @@ fn the_registry_reads_well() {
         assert!(kpi.formula.ends_with('.') && kpi.advice.ends_with('.'), "{}", kpi.name);
         assert!(!kpi.unjudged.ends_with('.') && kpi.unjudged.starts_with(char::is_lowercase), "{}", kpi.name);
     }
+}
+
+#[test]
+fn a_day_of_many_endpoints_is_summed_over_several_calls() {
+    // Names and answers that are not alike, so that none of them stands for a value.
+    let word = |number: u32| {
+        let letter = |at: u32| char::from(b"bcdfghjk"[(at % 8) as usize]);
+        format!("{}a{}i", letter(number), letter(number / 8))
+    };
+    let named = |number: u32| {
+        let (service, one, other) = (number / 1_000, number / 32 % 32, number % 32);
+        format!("GET /{}/{}\nHost: s{service}", word(one), word(other))
+    };
+    let names: Vec<(String, String)> = (0..3_000)
+        .map(|number| (named(number), format!("{{\"a{number}\":1,\"b{number}\":\"x\"}}")))
+        .collect();
+    let names: &'static [(String, String)] = names.leak();
+    let mut calls: Vec<Call> = (10..)
+        .zip(names)
+        .map(|(second, (name, body))| call(10 * DAY + second, name, 200).saying(body))
+        .collect();
+    let mut shop = placed(config(false, ""), &calls);
+    let endpoints = shop.endpoints().count() as u64;
+    assert!(endpoints > 2_500, "{endpoints}");
+    assert_eq!(shop.series().days().count(), 0);
+    let calls_of = |shop: &Inventory, day| {
+        shop.series().on(day, Kpi::named("server-errors").unwrap(), &Scope::All).part()
+    };
+    calls.truncate(2);
+    calls.iter_mut().for_each(|call| call.second += DAY);
+    place(&mut shop, &calls[..1]);
+    assert_eq!(shop.series().days().count(), 0, "not all of them are summed");
+    place(&mut shop, &calls[1..]);
+    assert_eq!(shop.series().days().collect::<Vec<_>>(), [10]);
+    // The first of the next day came before the last of them were summed.
+    let counted = calls_of(&shop, 10).unwrap().denominator;
+    assert!((endpoints..=endpoints + 1).contains(&counted), "{counted} of {endpoints}");
+    shop.keep_day();
+    assert_eq!(calls_of(&shop, 11), Some(Part::of(0, endpoints + 2 - counted)));
 }

@@ -3,8 +3,8 @@
 use super::states::{Orphan, States};
 use super::{Given, Scope};
 use crate::endpoints::endpoint_id;
-use crate::{Endpoint, Inventory};
-use std::collections::{BTreeSet, HashSet};
+use crate::{Endpoint, Inventory, Service};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 use tapwire_openapi::{Description, Operation};
 
@@ -34,21 +34,28 @@ impl Inventory {
         self.endpoints.prior().operation(endpoint.documented?)
     }
 
-    /// Whether a service is described: by its name, or by a description without host that half of its endpoints are in.
-    pub fn is_described(&self, service: &str) -> bool {
-        let Some(scope) = self.scope(service) else { return false };
-        let (all, named) = self.endpoints.prior().descriptions(scope);
-        if all.is_empty() || named {
-            return named;
+    /// Services that are described: by their name, or by a description without host that half of their endpoints are in.
+    pub(super) fn described_services(&self) -> HashSet<Arc<str>> {
+        let mut documented: HashMap<&Arc<str>, u32> = HashMap::new();
+        for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.documented.is_some()) {
+            *documented.entry(&endpoint.service).or_default() += 1;
         }
-        let mine = || self.endpoints.iter().filter(|endpoint| &*endpoint.service == service);
-        let documented = mine().filter(|endpoint| endpoint.documented.is_some()).count();
-        documented > 0 && documented * 2 >= mine().count()
+        let is_described = |service: &&Service| {
+            let Some(scope) = self.scope(&service.name) else { return false };
+            let (all, named) = self.endpoints.prior().descriptions(scope);
+            let documented = documented.get(&service.name).copied().unwrap_or(0);
+            if all.is_empty() || named {
+                named
+            } else {
+                documented > 0 && documented * 2 >= service.endpoints
+            }
+        };
+        self.services().filter(is_described).map(|service| Arc::clone(&service.name)).collect()
     }
 
     /// What is described of the services that were seen, and was not seen; sorted by service, template and method.
     pub fn orphans(&self) -> Vec<Orphan> {
-        let described: Vec<_> = self.services().filter(|service| self.is_described(&service.name)).collect();
+        let described = self.described_services();
         if described.is_empty() {
             return Vec::new();
         }
@@ -56,17 +63,17 @@ impl Inventory {
             self.endpoints.iter().map(|one| (&*one.service, &*one.template, &*one.method)).collect();
         let mut orphans = Vec::new();
         for service in described {
-            let Some(scope) = self.scope(&service.name) else { continue };
+            let Some(scope) = self.scope(&service) else { continue };
             for (documented, template, operation) in self.endpoints.prior().operations(scope) {
                 let method = operation.method.as_str();
                 // HEAD is counted as GET, and OPTIONS calls nothing.
                 let counted = if method == "HEAD" { "GET" } else { method };
-                if method == "OPTIONS" || seen.contains(&(&*service.name, &**template, counted)) {
+                if method == "OPTIONS" || seen.contains(&(&*service, &**template, counted)) {
                     continue;
                 }
                 orphans.push(Orphan {
-                    id: endpoint_id(&service.name, method, template, None),
-                    service: Arc::clone(&service.name),
+                    id: endpoint_id(&service, method, template, None),
+                    service: Arc::clone(&service),
                     method: method.into(),
                     template: Arc::clone(template),
                     documented,
@@ -79,7 +86,7 @@ impl Inventory {
         orphans
     }
 
-    /// The states of every endpoint, by all that was seen until now.
+    /// What the states of endpoints are found by, as it is now.
     pub fn states(&self) -> States {
         States::new(self)
     }

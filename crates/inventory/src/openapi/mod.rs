@@ -13,7 +13,7 @@ mod values;
 pub use compare::{Difference, DifferenceKind, FieldStep, Side, Spot};
 pub(crate) use prior::{Described, Prior, Scope};
 pub use prior::{Documented, Given};
-pub use states::{Orphan, State, States};
+pub use states::{Orphan, State, StateSet, States};
 
 #[cfg(test)]
 mod tests;

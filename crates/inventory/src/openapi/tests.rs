@@ -51,7 +51,7 @@ impl Learner {
         let states = self.inventory.states();
         let mine = self.inventory.endpoints().filter(|endpoint| &*endpoint.service == service);
         mine.map(|endpoint| {
-            let names: Vec<_> = states.of(endpoint.id).iter().map(|state| state.name()).collect();
+            let names: Vec<_> = states.of(&self.inventory, endpoint).iter().map(State::name).collect();
             format!("{} {} {}", endpoint.method, endpoint.template, names.join(","))
         })
         .collect()

@@ -2,7 +2,7 @@
 
 use super::{Factor, Reason, Score, share};
 use crate::context::Side;
-use crate::openapi::State;
+use crate::openapi::{State, StateSet};
 use crate::{Carried, Endpoint, Inventory};
 use tapwire_inspect::classes::Sensitivity;
 
@@ -80,7 +80,7 @@ const PRIVILEGED_WORDS: &[&str] = &[
 ];
 
 /// What speaks for its exposure.
-pub(super) fn reasons(inventory: &Inventory, endpoint: &Endpoint, states: &[State]) -> Vec<Reason> {
+pub(super) fn reasons(inventory: &Inventory, endpoint: &Endpoint, states: StateSet) -> Vec<Reason> {
     let carried: Vec<Carried> =
         endpoint.data_classes().into_iter().filter(|carried| !carried.is_credential()).collect();
     let mut reasons = Vec::new();
@@ -88,7 +88,7 @@ pub(super) fn reasons(inventory: &Inventory, endpoint: &Endpoint, states: &[Stat
     reasons.extend(open(endpoint));
     reasons.extend(sensitive(inventory, &carried));
     reasons.extend(open_sensitive(endpoint, &carried));
-    reasons.extend(states.iter().filter_map(|state| of_state(*state)));
+    reasons.extend(states.iter().filter_map(of_state));
     reasons.extend(clear_text(endpoint));
     reasons.extend(writes(endpoint));
     reasons.extend(privileged(endpoint));

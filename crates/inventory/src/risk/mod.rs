@@ -4,7 +4,7 @@
 mod exposure;
 mod threat;
 
-use crate::openapi::States;
+use crate::openapi::{StateSet, States};
 use crate::usage::Day;
 use crate::{Endpoint, Inventory};
 
@@ -141,14 +141,14 @@ impl<'a> Risks<'a> {
         self.moment
     }
 
-    /// The states of all endpoints, by which they are rated.
-    pub const fn states(&self) -> &States {
-        &self.moment.states
+    /// The states of an endpoint, by which it is rated.
+    pub fn states(&self, endpoint: &Endpoint) -> StateSet {
+        self.moment.states.of(self.inventory, endpoint)
     }
 
     /// What an endpoint is.
     pub fn exposure(&self, endpoint: &Endpoint) -> Rated {
-        Rated::of(exposure::reasons(self.inventory, endpoint, self.moment.states.of(endpoint.id)))
+        Rated::of(exposure::reasons(self.inventory, endpoint, self.states(endpoint)))
     }
 
     /// What is happening to it.

@@ -2,7 +2,7 @@ use super::*;
 use tapwire_inspect::{Inspector, TokenKey};
 use tapwire_inventory::State;
 use tapwire_inventory::context::{About, Context, Reading};
-use tapwire_testkit::{Conversation, shop_turns};
+use tapwire_testkit::{Conversation, Turn, shop_turns};
 
 const KEY: TokenKey = TokenKey::new([7; 32]);
 
@@ -27,8 +27,11 @@ impl Bench {
     }
 
     fn calls(&mut self, count: u64) {
-        let capture = Conversation::new(shop_turns(count, 1), 1).play();
-        for exchange in tapwire_testkit::exchanges(&capture) {
+        self.play(&Conversation::new(shop_turns(count, 1), 1));
+    }
+
+    fn play(&mut self, conversation: &Conversation) {
+        for exchange in tapwire_testkit::exchanges(&conversation.play()) {
             let call = self.inventory.place(self.inspector.exchange(exchange));
             self.now = self.now.max(call.observation.exchange.started());
         }
@@ -159,4 +162,39 @@ fn an_event_is_of_one_service_and_bounded() {
     let expected = [("a", 32), ("a", 32), ("a", 32), ("a", 4), ("b", 1), ("b", 1), ("b", 1), ("c", 1)];
     assert_eq!(told, expected.map(|(service, count)| (service.to_owned(), count)));
     assert_eq!((waiting.count, waiting.services.len()), (0, 0));
+}
+
+/// How long a call may have to wait where endpoints are many. Times are printed, not asserted.
+#[test]
+fn steps_at_full_tables_are_small() {
+    let mut bench = Bench::new();
+    let word = |number: u32| {
+        let letter = |at: u32| char::from(b"bcdfghjk"[(at % 8) as usize]);
+        format!("{}a{}i", letter(number), letter(number / 8))
+    };
+    let turn = |number: u32| {
+        let (service, one, other) = (number / 1_000, word(number / 32 % 32), word(number % 32));
+        let answer = format!("{{\"a{number}\":1,\"b{number}\":\"x\",\"c{number}\":[true]}}");
+        let head =
+            format!("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {}", answer.len());
+        Turn {
+            request: format!("GET /{one}/{other} HTTP/1.1\r\nHost: s{service}\r\n\r\n").into_bytes(),
+            response: format!("{head}\r\n\r\n{answer}").into_bytes(),
+        }
+    };
+    for some in 0..20 {
+        let turns = (some * 5_000..(some + 1) * 5_000).map(turn).collect();
+        bench.play(&Conversation::new(turns, 1));
+    }
+    let endpoints = bench.all().len();
+    assert!(endpoints > 95_000, "{endpoints}");
+    let Bench { inventory, teller, told, now, .. } = &mut bench;
+    teller.heed(inventory, *now, &mut |_| {});
+    let (mut steps, mut longest, mut sum) = (0, std::time::Duration::ZERO, std::time::Duration::ZERO);
+    while steps == 0 || teller.round.is_some() {
+        let began = std::time::Instant::now();
+        teller.heed(inventory, *now + 600 * SECOND, &mut |report| told.push(report.clone()));
+        (steps, longest, sum) = (steps + 1, longest.max(began.elapsed()), sum + began.elapsed());
+    }
+    println!("{endpoints} endpoints: {steps} steps of {sum:?}, the longest {longest:?}");
 }
