@@ -4,7 +4,7 @@ use super::states::{Orphan, States};
 use super::{Given, Scope};
 use crate::endpoints::endpoint_id;
 use crate::{Endpoint, Inventory, Service};
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use tapwire_openapi::{Description, Operation};
 
@@ -35,8 +35,8 @@ impl Inventory {
     }
 
     /// Services that are described: by their name, or by a description without host that half of their endpoints are in.
-    pub(super) fn described_services(&self) -> HashSet<Arc<str>> {
-        let mut documented: HashMap<&Arc<str>, u32> = HashMap::new();
+    pub(super) fn described_services(&self) -> BTreeSet<Arc<str>> {
+        let mut documented: BTreeMap<&Arc<str>, u32> = BTreeMap::new();
         for endpoint in self.endpoints.iter().filter(|endpoint| endpoint.documented.is_some()) {
             *documented.entry(&endpoint.service).or_default() += 1;
         }

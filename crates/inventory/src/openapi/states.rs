@@ -2,7 +2,7 @@
 
 use crate::openapi::Documented;
 use crate::{Endpoint, EndpointId, Inventory};
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::sync::Arc;
 use tapwire_inspect::SegmentKind;
@@ -117,9 +117,9 @@ impl Orphan {
 pub struct States {
     latest: Timestamp,
     /// Services with a description.
-    described: HashSet<Arc<str>>,
+    described: BTreeSet<Arc<str>>,
     /// The latest version that answers, by [place](versioned).
-    newest: HashMap<u64, Vec<u32>>,
+    newest: BTreeMap<u64, Vec<u32>>,
 }
 
 /// The states of one endpoint.
@@ -146,7 +146,7 @@ impl StateSet {
 impl States {
     pub(crate) fn new(inventory: &Inventory) -> Self {
         let latest = inventory.services().map(|service| service.last_seen).max().unwrap_or(Timestamp::MIN);
-        let mut newest: HashMap<u64, Vec<u32>> = HashMap::new();
+        let mut newest: BTreeMap<u64, Vec<u32>> = BTreeMap::new();
         // In no order: sorting 100,000 endpoints takes longer than a call should wait.
         for (place, version) in inventory.endpoints.iter().filter(|one| answers(one)).filter_map(versioned) {
             let best = newest.entry(place).or_default();
