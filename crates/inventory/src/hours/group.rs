@@ -148,7 +148,7 @@ pub(super) struct Group {
     since: u32,
     pub(super) endpoint: EndpointId,
     spreads: [Spread; 5],
-    /// 99 of 100 hours have no more. Not stored: it is renewed with the limits.
+    /// 99 of 100 hours have no more. Not stored: it is found again.
     #[serde(skip, default = "unknown")]
     usual: [u64; 5],
     limits: [u64; 5],
@@ -242,13 +242,19 @@ impl Group {
         if self.crowd.count() < PEERS {
             return;
         }
-        let learned = Measure::ALL.into_iter().zip(&self.spreads);
-        for ((measure, spread), (usual, limit)) in learned.zip(self.usual.iter_mut().zip(&mut self.limits)) {
-            if spread.count < PEERS {
-                continue;
+        self.renew_usual();
+        for ((measure, usual), limit) in Measure::ALL.into_iter().zip(self.usual).zip(&mut self.limits) {
+            if usual < u64::MAX {
+                *limit = usual.saturating_mul(FACTOR).max(measure.floor());
             }
-            *usual = spread.p99();
-            *limit = usual.saturating_mul(FACTOR).max(measure.floor());
+        }
+    }
+
+    pub(super) fn renew_usual(&mut self) {
+        if self.crowd.count() >= PEERS {
+            let learned =
+                self.usual.iter_mut().zip(&self.spreads).filter(|(_, spread)| spread.count >= PEERS);
+            learned.for_each(|(usual, spread)| *usual = spread.p99());
         }
     }
 
@@ -272,6 +278,7 @@ impl Group {
     /// As it was, with no more days than are kept.
     pub(super) fn restored(mut self) -> Self {
         self.days.truncate(DAYS);
+        self.renew_usual();
         self
     }
 
@@ -324,8 +331,7 @@ impl Group {
                 continue;
             }
             let seen = cell.value(measure);
-            let usual = self.usual.get(at).copied().unwrap_or(u64::MAX);
-            if seen > usual
+            if self.usual.get(at).is_some_and(|usual| seen > *usual)
                 && let Some(raised) = measure.raised()
                 && cell.told & raised == 0
             {
@@ -347,6 +353,7 @@ impl Group {
             let odd = self.today.odd.get(at).copied().unwrap_or(0);
             let of = self.today.active.count().max(odd);
             let spread = self.spreads.get(at);
+            let usual = spread.map_or(0, Spread::p99);
             let raised = self.now.raised.get(at).copied().unwrap_or(0);
             let many = [(odd, of, SHARE), (raised, self.now.active, RAISED_SHARE)];
             if let Some((callers, of, _)) =
