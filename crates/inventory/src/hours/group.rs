@@ -18,8 +18,8 @@ const DAYS: usize = 7;
 /// that called. New callers that act alike are no release: what those who came before do tells.
 const FEW: u32 = 8;
 const SHARE: u32 = 20;
-/// One in how many of the callers of an hour may have got more from the service than 99 of 100 hours hold before that is its doing, and
-/// nobody's who asks.
+/// One in how many of the callers of an hour may have got more from the service than 99 of 100 hours hold, without asking for more, before
+/// that is its doing, and nobody's who asks.
 const RAISED_SHARE: u32 = 4;
 
 /// Distinct callers, by linear counting.
@@ -317,6 +317,12 @@ impl Group {
         self.from.iter_mut().skip(at).take(1).for_each(|from| *from = hour);
     }
 
+    /// Whether a caller asks for half of what is usual at most: what it gets more is not its doing, and many who ask for more cannot pass for that.
+    fn asks_no_more(&self, cell: &Cell) -> bool {
+        let usual = self.usual.first().map_or(0, |calls| *calls / 2);
+        u64::from(cell.calls) <= usual.max(1)
+    }
+
     /// Whether an hour is unusual, where that is to be told now; or that too many are.
     pub(super) fn judge(
         &mut self,
@@ -332,6 +338,7 @@ impl Group {
             }
             let seen = cell.value(measure);
             if self.usual.get(at).is_some_and(|usual| seen > *usual)
+                && self.asks_no_more(cell)
                 && let Some(raised) = measure.raised()
                 && cell.told & raised == 0
             {

@@ -117,6 +117,23 @@ fn answers_that_hold_more_for_all_are_the_doing_of_nobody_who_asks() {
 }
 
 #[test]
+fn who_ask_for_more_together_do_not_pass_for_answers_that_hold_more() {
+    let mut world = world();
+    world.names = true;
+    world.usual(10, 4);
+    world.usual(11, 4);
+    // They are alone in that hour, and too few for a release.
+    for call in 0..300 {
+        for caller in 0..10 {
+            world.call(caller, 50_000 + caller * 1_000 + call, 43_200 + call * 5);
+        }
+    }
+    assert!(world.inventory.hours().drifts().is_empty(), "{:?}", world.inventory.hours().drifts());
+    let told: std::collections::BTreeSet<u32> = world.unusual.iter().map(|(caller, _)| *caller).collect();
+    assert_eq!(told, (0..10).collect());
+}
+
+#[test]
 fn hours_follow_an_endpoint_that_becomes_another() {
     for also_there in [false, true] {
         let mut world = world();
