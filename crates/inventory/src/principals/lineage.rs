@@ -123,6 +123,10 @@ impl Principals {
             session.issued = second(handed.time);
             self.counters.issued += 1;
         }
+        // Services whose users have one token for ever hand it out again: with that log-in it is good again.
+        if handed.issuance.grant.is_some() {
+            (session.ended, session.superseded) = (Timestamp::MIN, Timestamp::MIN);
+        }
         session.expires = expires(issued, second(handed.time)).unwrap_or(session.expires);
     }
 

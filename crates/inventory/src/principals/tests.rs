@@ -215,6 +215,20 @@ fn what_is_used_after_logout_is_said() {
 }
 
 #[test]
+fn a_token_that_a_log_in_hands_out_again_is_good_again() {
+    let mut seen = seen();
+    let log_in = "grant_type=password&username=a&password=b";
+    seen.token(log_in, r#"{"access_token":"for-ever"}"#);
+    seen.exchange(
+        "POST /logout HTTP/1.1\nHost: shop\nAuthorization: Bearer for-ever",
+        "HTTP/1.1 204 No Content",
+    );
+    assert_eq!(seen.facts("Authorization: Bearer for-ever"), ["after-logout", "accepted"]);
+    seen.token(log_in, r#"{"access_token":"for-ever"}"#);
+    assert!(seen.facts("Authorization: Bearer for-ever").is_empty());
+}
+
+#[test]
 fn expiry_is_judged_at_the_time_of_the_call() {
     let mut seen = seen();
     seen.token("grant_type=password&username=a&password=b", r#"{"access_token":"at","expires_in":"100"}"#);
