@@ -54,9 +54,11 @@ impl Principals {
         let shown = shown.map(|one| one.token).filter(|_| done);
         let named = issuance.ended.iter().copied().filter(|_| done);
         for token in shown.chain(named) {
-            if let Some(session) = self.sessions.used_or(token, Session::new)
-                && session.ended == Timestamp::MIN
-            {
+            let Some(session) = self.sessions.used_or(token, Session::new) else { continue };
+            // Two log-ins got it: one of them ended.
+            if session.root == Some(token) {
+                session.root = None;
+            } else if session.ended == Timestamp::MIN {
                 session.ended = time;
             }
         }
@@ -123,8 +125,11 @@ impl Principals {
             session.issued = second(handed.time);
             self.counters.issued += 1;
         }
-        // Services whose users have one token for ever hand it out again: with that log-in it is good again.
+        // Services whose users have one token for ever hand it out again: with that log-in it is good again. While it is good,
+        // a second device has it (two log-ins within a second, without a `jti`): a chain of its own.
         if handed.issuance.grant.is_some() {
+            let is_good = !unbound && session.ended == Timestamp::MIN;
+            session.root = session.root.or(Some(issued.token).filter(|_| is_good));
             (session.ended, session.superseded) = (Timestamp::MIN, Timestamp::MIN);
         }
         session.expires = expires(issued, second(handed.time)).unwrap_or(session.expires);

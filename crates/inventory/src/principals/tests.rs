@@ -229,6 +229,20 @@ fn a_token_that_a_log_in_hands_out_again_is_good_again() {
 }
 
 #[test]
+fn a_token_that_two_log_ins_got_is_over_with_the_second_logout() {
+    let mut seen = seen();
+    let log_in = "grant_type=password&username=a&password=b";
+    let logout = "POST /logout HTTP/1.1\nHost: shop\nAuthorization: Bearer same-second";
+    for _ in 0..2 {
+        seen.token(log_in, r#"{"access_token":"same-second"}"#);
+    }
+    seen.exchange(logout, "HTTP/1.1 204 No Content");
+    assert!(seen.facts("Authorization: Bearer same-second").is_empty(), "the other device goes on");
+    seen.exchange(logout, "HTTP/1.1 204 No Content");
+    assert_eq!(seen.facts("Authorization: Bearer same-second"), ["after-logout", "accepted"]);
+}
+
+#[test]
 fn expiry_is_judged_at_the_time_of_the_call() {
     let mut seen = seen();
     seen.token("grant_type=password&username=a&password=b", r#"{"access_token":"at","expires_in":"100"}"#);
