@@ -207,7 +207,7 @@ impl Principals {
         let is_call = observation.exchange.child.is_none();
         for credential in observation.credentials.iter().filter(|one| is_session(one)).take(MAX_SHOWN) {
             let session = match is_call {
-                true => self.sessions.used_or(credential.token, Session::new),
+                true => session_at(&mut self.sessions, credential.token, now),
                 false => self.sessions.used(credential.token),
             };
             let Some(session) = session else { continue };
@@ -384,6 +384,11 @@ fn networks(places: &Places) -> (Vec<Network>, bool) {
 
 fn ja4(observation: &Observation) -> Option<&str> {
     observation.exchange.flow.tls.as_ref()?.ja4.as_deref()
+}
+
+/// A credential's session that is used now; a new one comes instead of one that is over.
+pub(super) fn session_at(sessions: &mut Table<Session>, token: Token, now: Seconds) -> Option<&mut Session> {
+    sessions.used_or_instead(token, Session::new, |session| session.is_over(now))
 }
 
 /// Whether a credential stands for a session, which begins and ends.

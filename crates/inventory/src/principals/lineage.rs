@@ -1,7 +1,7 @@
 //! Where credentials come from and where they go: which login handed them out, what renewed them, what ended them.
 
 use super::choose::Chosen;
-use super::known::is_session;
+use super::known::{is_session, session_at};
 use super::record::{Seconds, Session, second};
 use super::{Caller, Principals};
 use crate::endpoint::status;
@@ -54,7 +54,7 @@ impl Principals {
         let shown = shown.map(|one| one.token).filter(|_| done);
         let named = issuance.ended.iter().copied().filter(|_| done);
         for token in shown.chain(named) {
-            let Some(session) = self.sessions.used_or(token, Session::new) else { continue };
+            let Some(session) = session_at(&mut self.sessions, token, second(time)) else { continue };
             // Two log-ins got it: one of them ended.
             if session.root == Some(token) {
                 session.root = None;
@@ -67,8 +67,8 @@ impl Principals {
     /// A refresh token is used where it is shown, and what is wrong with it is a fact about the call.
     fn show_presented(&mut self, issuance: &Issuance, caller: &mut Caller, observation: &Observation) {
         let Some(token) = issuance.presented else { return };
-        let Some(session) = self.sessions.used_or(token, Session::new) else { return };
         let time = observation.exchange.started();
+        let Some(session) = session_at(&mut self.sessions, token, second(time)) else { return };
         session.span.add(second(time));
         session.kind = session.kind.or(Some(IssuedKind::Refresh));
         caller.facts.session(session, time);
@@ -109,7 +109,8 @@ impl Principals {
         };
         let claims = issued.claims.as_deref();
         let subject = claims.and_then(|claims| claims.identity);
-        let Some(session) = self.sessions.used_or(issued.token, Session::new) else { return };
+        let now = second(handed.time);
+        let Some(session) = session_at(&mut self.sessions, issued.token, now) else { return };
         let unbound = session.issued_in.is_none();
         session.kind = Some(issued.kind);
         session.owner = match subject {
@@ -122,7 +123,7 @@ impl Principals {
         if unbound {
             (session.root, session.parent, session.renewals) = (root.or(session.root), parent, renewals);
             session.issued_in = Some(handed.observation.exchange.uid());
-            session.issued = second(handed.time);
+            session.issued = now;
             self.counters.issued += 1;
         }
         // Services whose users have one token for ever hand it out again: with that log-in it is good again. While it is good,
@@ -132,7 +133,7 @@ impl Principals {
             session.root = session.root.or(Some(issued.token).filter(|_| is_good));
             (session.ended, session.superseded) = (Timestamp::MIN, Timestamp::MIN);
         }
-        session.expires = expires(issued, second(handed.time)).unwrap_or(session.expires);
+        session.expires = expires(issued, now).unwrap_or(session.expires);
     }
 
     /// A login whose answer leaves the cookie as it is binds that one; one whose cookie is changed binds the old one, too:

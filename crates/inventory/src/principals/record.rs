@@ -302,7 +302,17 @@ pub(super) struct Session {
     pub(super) grants: u16,
 }
 
+/// How long a credential is remembered after its end and its last use: who comes with it later is told as somebody with an
+/// unknown one, or by what a JWT says itself.
+const REMEMBERED: Seconds = 86_400;
+
 impl Session {
+    /// Whether it ended by itself long ago, and nobody has used it since.
+    pub(super) fn is_over(&self, now: Seconds) -> bool {
+        let last = self.span.last.max(self.issued).max(self.expires);
+        self.expires != 0 && last.saturating_add(REMEMBERED) < now
+    }
+
     pub(super) fn new() -> Self {
         Self {
             kind: None,

@@ -7,6 +7,8 @@ use tapwire_inspect::Token;
 const CHUNK: usize = 1024;
 /// Entries that are looked at for the one that makes room: the time for a new one is bounded.
 const LOOKED_AT: usize = 32;
+/// Entries that a new one looks at for one that is over: a table whose entries end is gone through several times before it doubles.
+const SWEPT: usize = 4;
 /// A key that comes again stays that many rounds of the hand longer.
 const MOST_USES: u8 = 3;
 
@@ -18,6 +20,8 @@ pub(crate) struct Table<R> {
     most: usize,
     /// Where the search for room goes on.
     hand: usize,
+    /// Where the search for what is over goes on.
+    broom: usize,
     evicted: u64,
     /// What made room last, until it is asked for.
     fallen: Option<R>,
@@ -36,6 +40,7 @@ impl<R> Table<R> {
             index: HashTable::new(),
             most: most.max(1),
             hand: 0,
+            broom: 0,
             evicted: 0,
             fallen: None,
         }
@@ -85,7 +90,7 @@ impl<R> Table<R> {
     /// Adds an entry as it was, unless there is no room or one of its key.
     pub(crate) fn restore(&mut self, token: Token, record: R, uses: u8) -> bool {
         let room = self.len() < self.most && self.find(token).is_none();
-        if room && self.insert(token, record).is_some() {
+        if room && self.insert(token, record, None).is_some() {
             let last = self.len() - 1;
             self.entry_mut(last).into_iter().for_each(|entry| entry.uses = uses.min(MOST_USES));
         }
@@ -107,15 +112,46 @@ impl<R> Table<R> {
 
     /// A record that is used now, made where there is none.
     pub(crate) fn used_or(&mut self, token: Token, new: impl FnOnce() -> R) -> Option<&mut R> {
+        self.used_or_instead(token, new, |_| false)
+    }
+
+    /// The same; a new one takes the place of one that is over, so that a table of what ends is as large as what has not.
+    pub(crate) fn used_or_instead(
+        &mut self,
+        token: Token,
+        new: impl FnOnce() -> R,
+        is_over: impl Fn(&R) -> bool,
+    ) -> Option<&mut R> {
         match self.find(token) {
             Some(_) => self.used(token),
-            None => self.insert(token, new()),
+            None => {
+                let over = self.sweep(is_over);
+                self.insert(token, new(), over)
+            }
         }
     }
 
-    fn insert(&mut self, token: Token, record: R) -> Option<&mut R> {
+    /// An entry that is over, of the next few.
+    fn sweep(&mut self, is_over: impl Fn(&R) -> bool) -> Option<usize> {
+        for _ in 0..SWEPT {
+            self.broom = if self.broom + 1 < self.len() { self.broom + 1 } else { 0 };
+            if is_over(&self.entry(self.broom)?.record) {
+                return Some(self.broom);
+            }
+        }
+        None
+    }
+
+    fn insert(&mut self, token: Token, record: R, over: Option<usize>) -> Option<&mut R> {
         let entry = Entry { token, record, uses: 0 };
-        let at = if self.len() < self.most { self.push(entry) } else { self.replace(entry)? };
+        let at = match over {
+            Some(at) => {
+                self.put(at, entry)?;
+                at
+            }
+            None if self.len() < self.most => self.push(entry),
+            None => self.replace(entry)?,
+        };
         let Self { index, chunks, .. } = self;
         let at_32 = u32::try_from(at).ok()?;
         index.insert_unique(hash(token), at_32, |at| {
@@ -149,15 +185,19 @@ impl<R> Table<R> {
             }
             entry.uses -= 1;
         }
-        let place = self.entry_mut(at)?;
-        let old = std::mem::replace(place, new);
+        self.fallen = Some(self.put(at, new)?);
+        self.evicted += 1;
+        Some(at)
+    }
+
+    /// Puts an entry in the place of another, whose record comes back; the index does not have it yet.
+    fn put(&mut self, at: usize, new: Entry<R>) -> Option<R> {
         let index = u32::try_from(at).ok()?;
+        let old = std::mem::replace(self.entry_mut(at)?, new);
         if let Ok(found) = self.index.find_entry(hash(old.token), |at| *at == index) {
             found.remove();
         }
-        self.evicted += 1;
-        self.fallen = Some(old.record);
-        Some(at)
+        Some(old.record)
     }
 
     fn find(&self, token: Token) -> Option<usize> {
@@ -204,6 +244,22 @@ mod tests {
         assert!(table.evicted() > 84_000, "{}", table.evicted());
         let kept = (0..100).filter(|key| table.get(token(*key)).is_some_and(|calls| *calls == 100)).count();
         assert_eq!(kept, 100);
+    }
+
+    #[test]
+    fn a_table_of_what_ends_is_as_large_as_what_has_not() {
+        let mut table = Table::new(100_000);
+        let lives = 1000;
+        for number in 0..50_000_u32 {
+            table.used_or_instead(token(number), || number, |begun| begun + lives < number).unwrap();
+            assert!(
+                (number.saturating_sub(lives)..=number)
+                    .all(|key| key % 100 != 0 || table.get(token(key)).is_some())
+            );
+        }
+        assert!(table.len() <= 1500, "{}", table.len());
+        assert_eq!((table.len(), table.evicted()), (table.iter().count(), 0));
+        assert!(table.iter().all(|(key, begun)| key == token(*begun)), "each has its own key");
     }
 
     #[test]
