@@ -8,7 +8,7 @@ use crate::paper::print;
 use crate::sandbox::{Reach, confine};
 use crate::sense::{load_key, pipeline_config, redactor};
 use crate::settings::Effective;
-use crate::stored::{Lost, lines};
+use crate::stored::{Lost, lines_naming};
 use crate::watch::{Terminal, catch_signals};
 use crate::whom::{MIN_DIGITS, is_beginning};
 use serde_json::Value;
@@ -185,7 +185,7 @@ fn from_data(args: &ShowArgs, uid: &str) -> Result<(Vec<Value>, Lost), Failure> 
     };
     let reader = Reader::open(&data)?;
     let matching = Matching::new(uid);
-    let lost = lines(&reader, |lines| matching.take(lines))?;
+    let lost = lines_naming(&reader, uid, |lines| matching.take(lines))?;
     Ok((matching.found(), lost))
 }
 

@@ -11,7 +11,7 @@ use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use tapwire_store::{Directories, Piece, Reader};
+use tapwire_store::{Day, DayReader, Directories, Piece, Reader, StoreError};
 
 /// Findings that are shown; the rest is counted.
 const SHOWN: usize = 1_000;
@@ -58,10 +58,23 @@ pub(crate) fn each(reader: &Reader, text: &[u8], mut take: impl FnMut(Value)) ->
 }
 
 /// Hands out all stored lines, day by day; what of them could not be read.
-pub(crate) fn lines(reader: &Reader, mut take: impl FnMut(&[u8])) -> Result<Lost, Failure> {
+pub(crate) fn lines(reader: &Reader, take: impl FnMut(&[u8])) -> Result<Lost, Failure> {
+    pieces(reader, |day| reader.day(day), take)
+}
+
+/// The same of pieces of them in which one may name a uid that begins so.
+pub(crate) fn lines_naming(reader: &Reader, uid: &str, take: impl FnMut(&[u8])) -> Result<Lost, Failure> {
+    pieces(reader, |day| reader.day_naming(day, uid), take)
+}
+
+fn pieces(
+    reader: &Reader,
+    open: impl Fn(Day) -> Result<DayReader, StoreError>,
+    mut take: impl FnMut(&[u8]),
+) -> Result<Lost, Failure> {
     let mut lost = Lost::default();
     for day in reader.days()? {
-        let pieces = reader.day(day.day)?;
+        let pieces = open(day.day)?;
         let path = pieces.path().to_owned();
         for piece in pieces {
             match piece? {

@@ -5,7 +5,7 @@
 //! | `version` | the format of the directory | written once, by rename |
 //! | `lock` | held by the one writer | released by the kernel |
 //! | `state/NAME` | checkpoints of bytes that the pure crates give | written beside, synced, renamed; CRC32C |
-//! | `events/DAY.ndjson.zst` | rendered events of one UTC day | one zstd frame per append; a torn one is cut off |
+//! | `events/DAY.ndjson.zst` | rendered events of one UTC day | one zstd frame per append, with the beginnings of the uids in it; a torn one is cut off |
 //! | `audit.jsonl` | who carved which packets, and what users of the console did | appended, one write a line |
 //! | `captures.jsonl` | which captures replays took in | written beside, synced, renamed |
 //! | `feedback.jsonl`, `mutes.jsonl` | what people say of incidents | appended, one write a line |
@@ -17,7 +17,7 @@
 //! | `packets.key` | wraps the keys of its segments | written beside, synced, renamed |
 //! | `token.key` | the key of tokens, unless another is given | linked into place when whole |
 //!
-//! One [`Store`] writes; any number of [`Reader`]s read beside it. Nothing here knows what the bytes mean.
+//! One [`Store`] writes; any number of [`Reader`]s read beside it. Nothing here knows what the bytes mean, but that a uid is a text of hexadecimal digits.
 
 mod audit;
 mod checkpoint;
@@ -32,6 +32,7 @@ mod packets;
 mod signing;
 mod spool;
 mod token_key;
+mod uids;
 
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{Read, Write};
@@ -235,6 +236,15 @@ impl Reader {
     /// The path and the system's reason.
     pub fn day(&self, day: Day) -> Result<DayReader, StoreError> {
         DayReader::open(&self.directory, day)
+    }
+
+    /// Those of its events among which one may name a uid that begins so, in lower case: a piece that cannot is passed over
+    /// without being decompressed. Of fewer than six digits, all.
+    ///
+    /// # Errors
+    /// The path and the system's reason.
+    pub fn day_naming(&self, day: Day, uid: &str) -> Result<DayReader, StoreError> {
+        self.day(day).map(|reader| reader.naming(uid))
     }
 }
 

@@ -1,7 +1,7 @@
 //! A piece of a day's file that says how long it is, so that the file is walked and repaired without decompressing it.
 //!
 //! What is written is a zstd frame behind a skippable one (RFC 8878, section 3.1.2) that holds our mark and the length of
-//! both: `zstdcat` reads such a file as it is. Former versions wrote gzip members with the length in a header field of
+//! both, and one that says which [uids](crate::uids) are in it: `zstdcat` reads such a file as it is. Former versions wrote gzip members with the length in a header field of
 //! our own (RFC 1952, section 2.3.1.1); they are read, and a day that began with them goes on with them.
 
 use std::io::{self, Read, Write};
@@ -9,7 +9,9 @@ use std::io::{self, Read, Write};
 use flate2::read::GzDecoder;
 use flate2::{Compression, GzBuilder};
 use zstd::bulk::Compressor;
-use zstd::zstd_safe::CParameter;
+use zstd::zstd_safe::{CParameter, find_frame_compressed_size};
+
+use crate::uids;
 
 /// Bytes at the beginning of a member that tell its length, in either kind.
 pub(crate) const HEADER: usize = 20;
@@ -57,6 +59,7 @@ impl Encoder {
             Self::Zstd(compressor) => {
                 out.extend_from_slice(&ZSTD);
                 out.extend_from_slice(&[0; HEADER - LENGTH_AT]);
+                uids::put(lines, out);
                 out.extend_from_slice(&compressor.compress(lines)?);
             }
         }
@@ -86,19 +89,26 @@ pub(crate) fn length(header: &[u8]) -> Option<usize> {
 /// What the member holds; `None` when its checksum or its length does not match.
 pub(crate) fn decode(member: &[u8]) -> Option<Vec<u8>> {
     let mut lines = Vec::new();
-    let mut decoder = bounded(member).ok()?;
+    let mut decoder = bounded(member)?.ok()?;
     decoder.read_to_end(&mut lines).ok()?;
     // At the limit the checksum has not been reached.
     (lines.len() as u64 <= DECODED_MAX).then_some(lines)
 }
 
 #[expect(clippy::disallowed_methods, reason = "our own files, and capped right here")]
-fn bounded(member: &[u8]) -> io::Result<Box<dyn Read + '_>> {
+fn bounded(member: &[u8]) -> Option<io::Result<Box<dyn Read + '_>>> {
     if member.starts_with(&GZIP) {
-        return Ok(Box::new(GzDecoder::new(member).take(DECODED_MAX + 1)));
+        return Some(Ok(Box::new(GzDecoder::new(member).take(DECODED_MAX + 1))));
     }
-    let frame = member.get(HEADER..).unwrap_or_default();
-    Ok(Box::new(zstd::stream::read::Decoder::with_buffer(frame)?.take(DECODED_MAX + 1)))
+    let behind = member.get(HEADER..)?;
+    let keys = uids::length(behind).map_or(0, |keys| uids::HEADER + keys);
+    let frame = behind.get(keys..)?;
+    // A length that reaches into the next member would take that one's beginning away.
+    if find_frame_compressed_size(frame) != Ok(frame.len()) {
+        return None;
+    }
+    let decoder = zstd::stream::read::Decoder::with_buffer(frame);
+    Some(decoder.map(|decoder| Box::new(decoder.take(DECODED_MAX + 1)) as Box<dyn Read>))
 }
 
 #[cfg(test)]
@@ -130,7 +140,8 @@ mod tests {
         let lines = b"{\"some\":\"event\"}\n".as_slice();
         for member in both(lines) {
             let mut unnoticed = 0;
-            for at in HEADER..member.len() {
+            let keys = member.get(HEADER..).and_then(uids::length).map_or(0, |keys| uids::HEADER + keys);
+            for at in HEADER + keys..member.len() {
                 let mut changed = member.clone();
                 changed[at] ^= 0x80;
                 let decoded = decode(&changed);

@@ -57,7 +57,7 @@ impl<'s> Looking<'s> {
         days.sort_by_key(|one| (Some(one.day.to_string().as_str()) != day, Reverse(one.day)));
         let matching = Matching::new(uid);
         for day in days {
-            for piece in reader.day(day.day)? {
+            for piece in reader.day_naming(day.day, uid)? {
                 self.goes_on()?;
                 if let Stored::Lines(lines) = piece? {
                     matching.take(&lines);
