@@ -2,7 +2,7 @@
 
 use super::choose::Chosen;
 use super::known::{is_session, session_at};
-use super::record::{Seconds, Session, second};
+use super::record::{Seconds, second};
 use super::{Caller, Principals};
 use crate::endpoint::status;
 use crate::{Principal, PrincipalKind};
