@@ -4,7 +4,7 @@ use crate::detector::{Case, Detector, DetectorInfo, Nature, Needs, Scope, StateK
 use crate::facts::{template, writes};
 use crate::tally::{Distinct, Steps, Stretch, times};
 use crate::{Finding, Outcome, Severity};
-use tapwire_inventory::{Basis, Call, Object, Owned};
+use tapwire_inventory::{Basis, Call, Object, Owned, PrincipalKind};
 
 pub(super) const INFO: DetectorInfo = DetectorInfo {
     name: "foreign-objects",
@@ -96,7 +96,7 @@ impl Detector for ForeignObjects {
         let may_be_shared = object.basis == Basis::Listed && !changes && self.in_a_row < READ - 1;
         let is_certain = object.own_callers >= CERTAIN && !may_be_shared;
         let read = if may_be_shared && (self.today.len() as u64) < READ { STRANGE } else { READ };
-        let is_first = changes && is_certain && object.is_known;
+        let is_first = changes && is_certain && object.is_known && is_told_apart(case.call);
         let first_change = is_first && !std::mem::replace(&mut self.told_change, true);
         let [steps, _] = &mut self.steps;
         let is_enough = several && steps.reaches(all.max(owners), read);
@@ -152,6 +152,13 @@ impl ForeignObjects {
         );
         out.push(case.finding(b"strange", Severity::High, Outcome::Likely, 65, reason));
     }
+}
+
+/// Whether a caller cannot be somebody who is known by another name: of a session that began out of sight, nobody knows who
+/// logged in.
+fn is_told_apart(call: &Call) -> bool {
+    let is_session = call.principal.is_some_and(|principal| principal.kind == PrincipalKind::Session);
+    !is_session || call.caller.issued_in.is_some()
 }
 
 /// Whether a call changes an object that it names: what it makes, it may make for somebody else. What is asked for by a

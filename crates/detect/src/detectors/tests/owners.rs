@@ -113,6 +113,32 @@ fn who_changes_its_own_before_it_is_told_its_name_changes_nobody_elses() {
 }
 
 #[test]
+fn one_change_in_a_session_that_began_out_of_sight_may_be_the_owners() {
+    let session =
+        |number: u32| at(number).in_session(&format!("sid=TCS9RCeF4Hln2GjvWTDu7hzOrqv8{number:08}"));
+    let told = |begins_in_sight: bool, changes: u32| {
+        let mut world = World::new();
+        let order = |number: u32| format!(r#"{{"id":"{number:08x}-51aa-4d4e-9c1f-0a5e5e6f7a8b","total":1}}"#);
+        let change = |world: &mut World, who: u32, whose: u32| {
+            let line = format!("PUT /orders/{whose:08x}-51aa-4d4e-9c1f-0a5e5e6f7a8b");
+            world.call(&session(who), &line, r#"{"total":2}"#, 200, &order(whose));
+        };
+        if begins_in_sight {
+            let answer = "HTTP/1.1 200 OK\r\nSet-Cookie: sid=TCS9RCeF4Hln2GjvWTDu7hzOrqv800000130; HttpOnly\r\nContent-Length: 0\r\n\r\n";
+            world.raw(&at(130), "GET / HTTP/1.1\r\nHost: shop\r\n\r\n", answer);
+        }
+        for number in (0..120).chain([130]) {
+            world.get(&session(number), "/orders", &format!("[{}]", order(number)));
+            (0..2).for_each(|_| change(&mut world, number, number));
+        }
+        world.is_quiet();
+        (8..8 + changes).for_each(|whose| change(&mut world, 130, whose));
+        world.found.iter().filter(|finding| finding.detector == "foreign-objects").count()
+    };
+    assert_eq!([told(true, 1), told(false, 1), told(false, 3)], [1, 0, 1]);
+}
+
+#[test]
 fn a_token_that_is_refused_teaches_nothing() {
     let mut world = World::new();
     world.shop(60);

@@ -39,12 +39,13 @@ pub(super) struct World {
 pub(super) struct Client {
     address: [u8; 4],
     agent: String,
-    token: Option<String>,
+    /// The field that says who it is.
+    credential: Option<String>,
 }
 
 impl Client {
     pub(super) fn at(last: u8) -> Self {
-        Self { address: [10, 1, last, 9], agent: PHONE.into(), token: None }
+        Self { address: [10, 1, last, 9], agent: PHONE.into(), credential: None }
     }
 
     pub(super) fn from(address: [u8; 4]) -> Self {
@@ -52,7 +53,12 @@ impl Client {
     }
 
     pub(super) fn with(mut self, token: &str) -> Self {
-        self.token = Some(token.into());
+        self.credential = Some(format!("Authorization: Bearer {token}"));
+        self
+    }
+
+    pub(super) fn in_session(mut self, cookie: &str) -> Self {
+        self.credential = Some(format!("Cookie: {cookie}"));
         self
     }
 
@@ -94,11 +100,10 @@ impl World {
         status: u16,
         answer: &str,
     ) -> Vec<&'static str> {
-        let token =
-            client.token.as_ref().map_or(String::new(), |token| format!("Authorization: Bearer {token}\r\n"));
+        let credential = client.credential.as_ref().map_or(String::new(), |field| format!("{field}\r\n"));
         let agent = &client.agent;
         let request = format!(
-            "{line} HTTP/1.1\r\nHost: shop\r\nUser-Agent: {agent}\r\n{token}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
+            "{line} HTTP/1.1\r\nHost: shop\r\nUser-Agent: {agent}\r\n{credential}Content-Type: application/json\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
         let challenge =
